@@ -1,1 +1,8 @@
-//! Placeholder while the workspace is laid out.
+//! Portcullis: a FHIR gateway for health and social care.
+//!
+//! It shares what a person's care needs and no more, and leaves evidence of every share. The life of one exchange
+//! is `exchange`; read it first, then `ARCHITECTURE.md`.
+//!
+//! Two promises rule every module here:
+//! 1. nothing leaves unless it was decided, minimised and recorded, and the first byte follows the durable record;
+//! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.

@@ -1,0 +1,191 @@
+//! Sharing agreements: law, rules and publication in one file (DESIGN 4.2, recommendation 20).
+//!
+//! These are the agreements as meant: checked, compiled, immutable. How they are written is `agreement::file`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fhir::ods_code::OdsCode;
+use fhir::path::ElementPath;
+use fhir::purpose_of_use::PurposeOfUse;
+use fhir::role::SdsRole;
+use fhir::tables::TypeId;
+use jiff::civil::Date;
+
+use crate::person::SystemName;
+
+/// A data sharing agreement between organisations, in force or not.
+#[derive(Debug)]
+pub struct SharingAgreement {
+    /// `id`: stands in every record made under it.
+    pub id: Arc<str>,
+    /// SHA-256 of the file it was read from, in hex: which wording was in force.
+    pub version: String,
+    /// What people call it.
+    pub title: String,
+    /// Where it is in its life.
+    pub status: Status,
+    /// First day in force.
+    pub from: Date,
+    /// Last day in force.
+    pub until: Date,
+    /// When it must be looked at again.
+    pub review_by: Date,
+    /// The Caldicott Guardian who signed it.
+    pub approved_by: String,
+    /// Organisations that disclose.
+    pub discloser: Vec<OdsCode>,
+    /// Organisations that receive.
+    pub recipient: Vec<OdsCode>,
+    /// Permitted purposes; they match exactly.
+    pub purposes: Vec<PurposeOfUse>,
+    /// Articles of the UK GDPR and the basis in confidentiality.
+    pub legal_basis: LegalBasis,
+    /// Identifiable, pseudonymised or anonymised.
+    pub identifiability: Identifiability,
+    /// Ties of care that count under this agreement.
+    pub relationship: Vec<RelationshipKind>,
+    /// How long a tie counts after its period ended.
+    pub lapses_after_days: u16,
+    /// Purposes that may override relationship, consent and labels.
+    pub overrides: Vec<PurposeOfUse>,
+    /// Whether a refusal may be told from absence.
+    pub existence: Existence,
+    /// Who may read, and what.
+    pub roles: Vec<RecipientRole>,
+    /// Which systems may be written to, and what.
+    pub systems: Vec<RecipientSystem>,
+    /// Every element shared and why, for the register: share name -> type -> items.
+    pub shares: BTreeMap<String, BTreeMap<TypeId, SharedType>>,
+}
+
+/// Where an agreement is in its life. Only `InForce` lets anything through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Being written.
+    Draft,
+    /// Signed and in force between its dates.
+    InForce,
+    /// Stopped for now.
+    Suspended,
+    /// Over.
+    Ended,
+}
+
+/// The legal basis as published in the register.
+#[derive(Debug, Clone)]
+pub struct LegalBasis {
+    /// Articles such as `6(1)(e)`.
+    pub uk_gdpr: Vec<String>,
+    /// The basis under the common law duty of confidentiality.
+    pub confidentiality: String,
+}
+
+/// How identifiable the shared data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identifiability {
+    /// Names the person.
+    Identifiable,
+    /// Keyed.
+    Pseudonymised,
+    /// Neither.
+    Anonymised,
+}
+
+/// Ties of care (recommendation 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RelationshipKind {
+    /// CareTeam member.
+    CareTeam,
+    /// Encounter.serviceProvider.
+    Encounter,
+    /// EpisodeOfCare.managingOrganization.
+    EpisodeOfCare,
+    /// ServiceRequest.performer.
+    Referral,
+}
+
+/// Whether "hidden" may be told from "absent".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existence {
+    /// Refusals name their reason class.
+    Open,
+    /// Hidden is as absent.
+    Withheld,
+}
+
+/// Whether the role needs a registered colleague who answers for it (recommendation 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A registered professional.
+    Registered,
+    /// Needs a supervisor claim and an end date.
+    Supervised,
+}
+
+/// Roles and what is shared with them.
+#[derive(Debug)]
+pub struct RecipientRole {
+    /// UKCore-SDSJobRoleName codes.
+    pub roles: Vec<SdsRole>,
+    /// Extra safeguards or not.
+    pub standing: Standing,
+    /// What they may see.
+    pub share: Arc<Share>,
+}
+
+/// Systems and what may be sent to them.
+#[derive(Debug)]
+pub struct RecipientSystem {
+    /// Names of `[[system]]`.
+    pub systems: Vec<SystemName>,
+    /// What they may be sent.
+    pub share: Arc<Share>,
+}
+
+/// What one block shares: the union of the named `[share.*]` tables.
+#[derive(Debug)]
+pub struct Share {
+    /// The names of the tables, as written.
+    pub names: Vec<String>,
+    /// For each type, one entry for each table that names it.
+    pub types: BTreeMap<TypeId, Vec<SharedType>>,
+}
+
+/// What one `[share.NAME.Type]` table says.
+#[derive(Debug, Clone)]
+pub struct SharedType {
+    /// Elements and why each is needed (principle 3).
+    pub items: Vec<Item>,
+    /// `where`: all must hold for a resource to be shared by this table.
+    pub criteria: Vec<Criterion>,
+    /// `where.not_labelled`: label codes that keep a resource out.
+    pub not_labelled: Vec<String>,
+    /// Modifier elements kept back; a resource that holds one is withheld.
+    pub withhold: Vec<ElementPath>,
+}
+
+/// One element and its justification.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The element, extension or identifier system.
+    pub path: ElementPath,
+    /// Why the recipient needs it.
+    pub reason: String,
+}
+
+/// An element must hold one of these codes; an absent value does not match.
+#[derive(Debug, Clone)]
+pub struct Criterion {
+    /// A code-like element of the type.
+    pub element: ElementPath,
+    /// `system|code` pairs, or-ed.
+    pub codes: Vec<(String, String)>,
+}
+
+/// All agreements of a site.
+#[derive(Debug, Default)]
+pub struct Agreements {
+    /// In order of their ids.
+    pub all: Vec<Arc<SharingAgreement>>,
+}

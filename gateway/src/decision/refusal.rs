@@ -1,0 +1,108 @@
+//! Each reason for which something is not shared, once.
+
+use fhir::purpose_of_use::PurposeOfUse;
+
+/// Why something is not shared. The codes are those of the Spine and GP Connect where they exist.
+///
+/// The order of the variants is the order of decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No agreement in force covers discloser and recipient.
+    NoSharingAgreement,
+    /// The agreement has no block for this role or system.
+    RoleNotCovered,
+    /// The role is supervised, and no supervisor with an end date in the future stands in the token.
+    SupervisionMissing,
+    /// The agreement does not cover this purpose.
+    PurposeNotCovered(PurposeOfUse),
+    /// An override was asked for without its reason header, or the reason is too short or long.
+    OverrideReasonMissing,
+    /// The agreement shares nothing of this resource type with this role.
+    TypeNotShared,
+    /// The search reads an element this role may not see, or names no person.
+    SearchNotPermitted(SearchGuard),
+    /// Writes of the types that prove relationships are not taken on such systems.
+    WouldProveOwnRelationship,
+    /// The person cannot be known for certain: no valid key, or two Patients with one NHS number.
+    PersonUncertain,
+    /// The person is shielded, and the interaction needs what the shield hides.
+    Shielded,
+    /// No tie of care is recorded.
+    NoLegitimateRelationship,
+    /// The person has said no, or a register says no for her.
+    ConsentDenied,
+    /// An opt-out stands against a purpose other than her own care.
+    OptedOut,
+    /// Implied consent covers direct care only, and this is not.
+    ImpliedConsentDoesNotCover,
+    /// Labels keep back all there is.
+    Labelled,
+    /// Nothing is left after the minimum was applied.
+    NothingNecessary,
+    /// The requestor may not read or write this own resource of the gateway.
+    NotForThisRequestor,
+}
+
+/// Why the search guard says no. Never depends on data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchGuard {
+    /// The search names no person.
+    NamesNoPerson,
+    /// A criterion reads an element that is not shared.
+    ReadsHidden,
+    /// A negation, sort or test of absence over an element that not everyone shows.
+    NegatesPartlyHidden,
+    /// The gateway does not serve this parameter.
+    NotServed,
+}
+
+impl Refusal {
+    /// The code told outside under `existence = "open"` and recorded always.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSharingAgreement => "NO_ORGANISATION_CONSENT",
+            Self::NoLegitimateRelationship => "NO_RELATIONSHIP",
+            Self::ConsentDenied | Self::OptedOut | Self::ImpliedConsentDoesNotCover => "NO_PATIENT_CONSENT",
+            Self::RoleNotCovered
+            | Self::SupervisionMissing
+            | Self::PurposeNotCovered(_)
+            | Self::OverrideReasonMissing
+            | Self::TypeNotShared
+            | Self::SearchNotPermitted(_)
+            | Self::WouldProveOwnRelationship
+            | Self::PersonUncertain
+            | Self::Shielded
+            | Self::Labelled
+            | Self::NothingNecessary
+            | Self::NotForThisRequestor => "ACCESS_DENIED",
+        }
+    }
+
+    /// The name of the reason in records, metrics and `explain`: stable, lower case, with hyphens.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSharingAgreement => "no-sharing-agreement",
+            Self::RoleNotCovered => "role-not-covered",
+            Self::SupervisionMissing => "supervision-missing",
+            Self::PurposeNotCovered(_) => "purpose-not-covered",
+            Self::OverrideReasonMissing => "override-reason-missing",
+            Self::TypeNotShared => "type-not-shared",
+            Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => "search-names-no-person",
+            Self::SearchNotPermitted(SearchGuard::ReadsHidden) => "search-reads-hidden-element",
+            Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => "search-negates-hidden-element",
+            Self::SearchNotPermitted(SearchGuard::NotServed) => "search-not-served",
+            Self::WouldProveOwnRelationship => "would-prove-own-relationship",
+            Self::PersonUncertain => "person-uncertain",
+            Self::Shielded => "shielded",
+            Self::NoLegitimateRelationship => "no-legitimate-relationship",
+            Self::ConsentDenied => "consent-denied",
+            Self::OptedOut => "opted-out",
+            Self::ImpliedConsentDoesNotCover => "implied-consent-does-not-cover",
+            Self::Labelled => "labelled",
+            Self::NothingNecessary => "nothing-necessary",
+            Self::NotForThisRequestor => "not-for-this-requestor",
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Between a record and the wire: the only module that can look inside [`unfiltered::Unfiltered`].
+//!
+//! Small on purpose, and reviewed hardest. No I/O but the ledger append in `release`, no settings, no clock.
+
+pub mod held;
+pub mod subjects;
+pub mod unfiltered;

@@ -1,0 +1,123 @@
+//! What is asked: a closed set. What cannot be said here cannot be asked of an upstream.
+
+use fhir::json::Document;
+use fhir::reference::Id;
+use fhir::search::SearchQuery;
+use fhir::tables::TypeId;
+
+use crate::enforce::unfiltered::Unfiltered;
+use crate::person::SystemName;
+
+/// One request, parsed once at the edge. Upstream requests are built anew from this value.
+#[derive(Debug)]
+pub enum Interaction {
+    /// On the FHIR face of a `[[system]]`.
+    Fhir {
+        /// Whose face.
+        system: SystemName,
+        /// What is asked there.
+        action: FhirAction,
+    },
+    /// On the gateway's own resources under `/fhir`.
+    Own(OwnAction),
+}
+
+/// The FHIR interactions served in front of a system.
+#[derive(Debug)]
+pub enum FhirAction {
+    /// `GET /metadata`.
+    Metadata,
+    /// `GET /Type/id`.
+    Read(ReadTarget),
+    /// `GET /Type?...` or `POST /Type/_search`.
+    Search(SearchRequest),
+    /// `POST /Type`.
+    Create(NewResource),
+}
+
+/// One resource by type and id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadTarget {
+    /// The resource type.
+    pub resource_type: TypeId,
+    /// Its logical id.
+    pub id: Id,
+}
+
+/// A parsed search and the page of its answer that is asked for.
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    /// The criteria and controls.
+    pub query: SearchQuery,
+    /// Matches to skip: 0 for the first page; else from a sealed cursor.
+    pub offset: usize,
+}
+
+/// A resource to be created; the body is content and stays sealed until it was decided.
+#[derive(Debug)]
+pub struct NewResource {
+    /// The type in the path, equal to `resourceType` of the body.
+    pub resource_type: TypeId,
+    /// The body as received, validated.
+    pub body: Unfiltered<Document>,
+}
+
+/// The gateway's own resources.
+#[derive(Debug)]
+pub enum OwnAction {
+    /// `GET /fhir/metadata`.
+    Metadata,
+    /// `GET /fhir/Consent/id`.
+    ReadConsent(Id),
+    /// `GET /fhir/Consent?patient.identifier=...`.
+    SearchConsent(PersonSelector),
+    /// `POST /fhir/Consent`.
+    CreateConsent(Unfiltered<Document>),
+    /// `PUT /fhir/Consent/id` with `If-Match`.
+    UpdateConsent {
+        /// Which Consent.
+        id: Id,
+        /// The version of `If-Match`.
+        if_match: u32,
+        /// The new content.
+        body: Unfiltered<Document>,
+    },
+    /// `GET /fhir/AuditEvent?patient.identifier=` or `?patient=` or `?entity.identifier=`.
+    SearchAuditEvent(AuditQuery),
+    /// `GET /fhir/Provenance/id`.
+    ReadProvenance(Id),
+}
+
+/// A person as a search of the gateway's own resources names her.
+#[derive(Debug, Clone)]
+pub enum PersonSelector {
+    /// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n`.
+    Nhs(fhir::nhs_number::NhsNumber),
+    /// `patient=<system>/Patient/<id>`.
+    Local {
+        /// The system that holds the Patient.
+        system: SystemName,
+        /// The id there.
+        id: Id,
+    },
+}
+
+/// Which audit events are asked for.
+#[derive(Debug, Clone)]
+pub struct AuditQuery {
+    /// By whom or by what.
+    pub by: AuditSelector,
+    /// At most so many (1..=200).
+    pub count: usize,
+    /// Continue before this position of the trail.
+    pub before: Option<u64>,
+}
+
+/// The two ways to name audit events.
+#[derive(Debug, Clone)]
+pub enum AuditSelector {
+    /// All about a person.
+    Person(PersonSelector),
+    /// Those of one exchange, by `Portcullis-Receipt` or `X-Request-Id`.
+    Receipt(String),
+}

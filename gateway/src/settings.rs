@@ -1,0 +1,221 @@
+//! Settings as meant: no string that is really a URL, no `Option` that means "default" (STYLE 7).
+//!
+//! `settings::file` mirrors `portcullis.toml`; `settings::check` returns [`Settings`] or every problem at once.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fhir::ods_code::OdsCode;
+use fhir::purpose_of_use::PurposeOfUse;
+use fhir::role::SdsRole;
+use http::Uri;
+
+use crate::agreement::Agreements;
+use crate::person::SystemName;
+
+/// Everything `portcullis.toml` and the agreements say.
+#[derive(Debug)]
+pub struct Settings {
+    /// `[gateway]`.
+    pub gateway: Gateway,
+    /// `[listen]`.
+    pub listen: Listen,
+    /// `[[issuer]]`.
+    pub issuers: Vec<Issuer>,
+    /// `[[client]]`.
+    pub clients: Vec<Client>,
+    /// `[[system]]`.
+    pub systems: Vec<System>,
+    /// `[[mllp]]`.
+    pub mllp: Vec<Mllp>,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[telemetry]`.
+    pub telemetry: Telemetry,
+    /// The files in the `agreements` folder.
+    pub agreements: Agreements,
+}
+
+/// `[gateway]`.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Who runs the gateway.
+    pub organisation: OdsCode,
+    /// The base under which the world sees it, without a trailing slash.
+    pub base: String,
+    /// The folder of everything durable.
+    pub state: PathBuf,
+    /// Roles that may record a consent for a person.
+    pub consent_recorders: Vec<SdsRole>,
+    /// Roles that may read the trail of any person.
+    pub oversight: Vec<SdsRole>,
+}
+
+/// `[listen]`.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Where requests come in.
+    pub address: SocketAddr,
+    /// How they are protected.
+    pub transport: Transport,
+    /// Health, readiness and metrics.
+    pub ops: SocketAddr,
+}
+
+/// How a listener is protected.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// Plain, on loopback only.
+    LoopbackPlain,
+    /// TLS, with client certificates when a CA is given.
+    Tls(ServerTls),
+}
+
+/// Files of a TLS listener.
+#[derive(Debug, Clone)]
+pub struct ServerTls {
+    /// PEM chain.
+    pub certificate: PathBuf,
+    /// PEM key.
+    pub key: PathBuf,
+    /// CA of the clients; none: no client certificate is asked for.
+    pub client_ca: Option<PathBuf>,
+    /// Revocation list; required to be in date when given.
+    pub crl: Option<PathBuf>,
+}
+
+/// `[[issuer]]`: whose tokens count.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// `iss`.
+    pub issuer: String,
+    /// JWKS file.
+    pub keys: PathBuf,
+    /// How its claims read.
+    pub claims: Claims,
+}
+
+/// Claim dialects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claims {
+    /// IHE IUA.
+    Iua,
+    /// NHS login: the person herself.
+    NhsLogin,
+}
+
+/// `[[client]]`: a system known by certificate.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// `dns:...` or `uri:...`.
+    pub san: String,
+    /// The organisation that answers for it.
+    pub organisation: OdsCode,
+    /// Purposes it may act for.
+    pub purposes: Vec<PurposeOfUse>,
+}
+
+/// `[[system]]`: holds or receives records.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// First segment of its paths.
+    pub name: SystemName,
+    /// Who runs it.
+    pub organisation: OdsCode,
+    /// FHIR base without a trailing slash; `http` on loopback only.
+    pub base: Uri,
+    /// Other bases the system calls itself in links.
+    pub aliases: Vec<String>,
+    /// Its CareTeams, Encounters, episodes and referrals prove relationships.
+    pub relationship_source: bool,
+    /// Its Consents are evidence.
+    pub consent_source: bool,
+    /// Its NHS numbers are verified although it sends no status.
+    pub trusted_identity: bool,
+    /// How the gateway proves itself to it.
+    pub credentials: UpstreamCredentials,
+    /// Certificate authorities it is checked against; empty: none but loopback `http` works.
+    pub ca: Option<PathBuf>,
+    /// The whole answer must be there by then.
+    pub timeout: Duration,
+    /// The most one answer may weigh.
+    pub body_bytes_max: usize,
+}
+
+/// How the gateway proves itself upstream.
+#[derive(Debug, Clone)]
+pub enum UpstreamCredentials {
+    /// Not at all.
+    None,
+    /// A client certificate.
+    Certificate {
+        /// PEM chain.
+        certificate: PathBuf,
+        /// PEM key.
+        key: PathBuf,
+    },
+    /// A bearer token read from a file at start and reload.
+    Bearer(PathBuf),
+}
+
+/// `[[mllp]]`: HL7 v2 in.
+#[derive(Debug, Clone)]
+pub struct Mllp {
+    /// Where messages come in.
+    pub address: SocketAddr,
+    /// The sender's organisation.
+    pub from: OdsCode,
+    /// Systems that receive.
+    pub to: Vec<SystemName>,
+    /// Why.
+    pub purpose: PurposeOfUse,
+    /// TLS, or a list of peers with an accepted risk.
+    pub transport: MllpTransport,
+    /// IANA zone of the sender's local times.
+    pub time_zone: String,
+}
+
+/// How an MLLP listener is protected.
+#[derive(Debug, Clone)]
+pub enum MllpTransport {
+    /// TLS with client certificates.
+    Tls(ServerTls),
+    /// Plain from these networks only, `plaintext = "accepted-risk"`.
+    AcceptedRisk(Vec<Network>),
+}
+
+/// An IP network such as `10.1.2.0/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Its address.
+    pub address: IpAddr,
+    /// Leading bits that count.
+    pub prefix: u8,
+}
+
+/// `[limits]`: every bound an operator may move, each with a ceiling.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Exchanges at once; more are answered 503.
+    pub in_flight_max: usize,
+    /// All headers must be there by then.
+    pub header_timeout: Duration,
+    /// The whole body must be there by then.
+    pub body_timeout: Duration,
+    /// The whole exchange must be over by then.
+    pub exchange_timeout: Duration,
+    /// The most a request body may weigh.
+    pub body_bytes_max: usize,
+    /// Grace for what is in flight after SIGTERM.
+    pub drain: Duration,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// OTLP over HTTP endpoint; none: no spans leave.
+    pub otlp: Option<Uri>,
+}

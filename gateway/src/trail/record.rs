@@ -1,0 +1,214 @@
+//! The payload of a ledger leaf: one for the exchange, one for each person it concerned (DESIGN 6).
+//!
+//! AuditEvent and Provenance are rendered from these when they are read. A record holds identifiers, codes and
+//! counts; nothing of the content that was shared.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Version of this format: 1.
+    pub v: u8,
+    /// What all leaves of one batch have in common.
+    pub exchange: Exchange,
+    /// Whom this leaf is about.
+    pub about: About,
+}
+
+/// What all leaves of one batch have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// `X-Request-Id`: random.
+    pub request_id: String,
+    /// When the request was taken up.
+    pub at: Timestamp,
+    /// What this entry says happened.
+    pub event: Event,
+    /// `read`, `search-type`, `create`, `capabilities`, `push`, `consent-create`, `audit-search`, ...
+    pub interaction: String,
+    /// The system whose records were asked for, or `gateway`.
+    pub place: String,
+    /// The resource type asked for; none for `push` and pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
+    /// Who asked; none before authentication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requestor: Option<RecordedRequestor>,
+    /// v3-ActReason code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// Under which agreement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<RecordedAgreement>,
+    /// The override in play.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_: Option<RecordedOverride>,
+    /// The search as sent, base64 (BALP query entity).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The HTTP status told.
+    pub status: u16,
+    /// The reason when it was not shared: a `Refusal::reason` or the name of another ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The organisation that disclosed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discloser: Option<String>,
+    /// The message or entry this one belongs to: MSH-10, the intent of an outcome, the corrected entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
+    /// How often, for counted entries such as failed authentications of a minute; else 1.
+    pub count: u64,
+    /// Address of the peer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+}
+
+/// What an entry says happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// Something was released.
+    Disclosed,
+    /// Nothing was released, on purpose.
+    Refused,
+    /// Nothing was released, because something failed.
+    Failed,
+    /// A write or push is about to be sent.
+    Intent,
+    /// What became of an intent.
+    Outcome,
+    /// Recorded as disclosed, but then not released: the consent epoch moved.
+    NotReleased,
+    /// Released, but the peer was gone.
+    NotDelivered,
+    /// A Consent was recorded or changed.
+    ConsentRecorded,
+    /// Callers who could not prove who they are, counted by source and minute.
+    NotAuthenticated,
+    /// A payload was erased by law.
+    Erased,
+    /// The gateway started, stopped or changed its settings.
+    Operated,
+}
+
+/// Who asked, as proven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
+pub enum RecordedRequestor {
+    /// A member of staff.
+    Professional {
+        /// `iss`.
+        issuer: String,
+        /// `sub`.
+        subject: String,
+        /// The token used.
+        token_id: String,
+        /// The name at the time.
+        name: String,
+        /// ODS code.
+        organisation: String,
+        /// SDS role code.
+        role: String,
+        /// The supervisor, when the role is supervised.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        supervisor: Option<String>,
+    },
+    /// A system.
+    System {
+        /// The SAN or listener.
+        name: String,
+        /// ODS code.
+        organisation: String,
+    },
+    /// The person herself.
+    Person {
+        /// Her NHS number.
+        nhs_number: String,
+        /// `iss`.
+        issuer: String,
+    },
+}
+
+/// The agreement in the wording of the time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedAgreement {
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of its file.
+    pub version: String,
+}
+
+/// The override in play.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedOverride {
+    /// The code.
+    pub purpose: String,
+    /// The text given.
+    pub reason: String,
+}
+
+/// Whom a leaf is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
+pub enum About {
+    /// The exchange as a whole: always the first leaf of a batch.
+    Exchange {
+        /// How many persons were shared, refused, filtered out.
+        shared: u32,
+        /// Persons named and refused.
+        refused: u32,
+        /// Persons filtered out of a broad answer.
+        filtered: u32,
+    },
+    /// One person.
+    Person(Box<AboutPerson>),
+}
+
+/// One person's part in an exchange: one AuditEvent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AboutPerson {
+    /// The NHS number, when that is the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nhs_number: Option<String>,
+    /// The Patient on the system, `Type/id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<String>,
+    /// Where it stands in her trail.
+    pub visibility: Visibility,
+    /// What was shared: resource type and ids (`Type/id`), no content.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// What was kept back: element path or reason, and how often.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<(String, u32)>,
+    /// Why she was refused: a `Refusal::reason`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// The tie of care: `care-team hospital/CareTeam/ct1`, `stated <id>`, `not-required`, `overridden`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relationship: Option<String>,
+    /// The consent: `implied`, `explicit <id>`, `overridden`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
+    /// Reasons an override jumped over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrode: Vec<String>,
+}
+
+/// Who may see a person's leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visibility {
+    /// The person and oversight.
+    Trail,
+    /// Oversight only: merely filtered out of a broad answer.
+    Oversight,
+}
