@@ -1,0 +1,448 @@
+//! The index and the cursor over it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::scan;
+
+/// Offsets and indexes of an [`Entry`] fit below this.
+pub(super) const OFFSET_MAX: usize = (1 << 28) - 1;
+
+/// One step of the index, in eight bytes: a tag and two numbers of 28 and 32 bits.
+///
+/// | tag | start | end |
+/// |---|---|---|
+/// | scalars, keys | first byte, quote included | after the last byte |
+/// | `Object`, `Array` | opening byte | index after the matching `Close` |
+/// | `Close` | closing byte | number of members or items |
+#[derive(Clone, Copy)]
+pub(super) struct Entry(u64);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    Object = 0,
+    Array = 1,
+    Text = 2,
+    EscapedText = 3,
+    Number = 4,
+    True = 5,
+    False = 6,
+    Null = 7,
+    Key = 8,
+    EscapedKey = 9,
+    Close = 10,
+}
+
+impl Entry {
+    #[inline]
+    pub(super) const fn new(tag: Tag, start: usize, end: usize) -> Self {
+        Self((tag as u64) << 60 | (start as u64) << 32 | end as u64)
+    }
+
+    pub(super) const fn with_end(self, end: usize) -> Self {
+        Self(self.0 & !0xFFFF_FFFF | end as u64)
+    }
+
+    #[inline]
+    pub(super) const fn tag(self) -> Tag {
+        match self.0 >> 60 {
+            0 => Tag::Object,
+            1 => Tag::Array,
+            2 => Tag::Text,
+            3 => Tag::EscapedText,
+            4 => Tag::Number,
+            5 => Tag::True,
+            6 => Tag::False,
+            7 => Tag::Null,
+            8 => Tag::Key,
+            9 => Tag::EscapedKey,
+            _ => Tag::Close,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn is_container(self) -> bool {
+        self.0 >> 61 == 0
+    }
+
+    /// Whether it is a name with an escape in it.
+    #[inline]
+    pub(super) fn is_escaped_key(self) -> bool {
+        self.tag() == Tag::EscapedKey
+    }
+
+    #[inline]
+    pub(super) const fn start(self) -> usize {
+        (self.0 >> 32) as usize & OFFSET_MAX
+    }
+
+    #[inline]
+    pub(super) const fn end(self) -> usize {
+        (self.0 & 0xFFFF_FFFF) as usize
+    }
+}
+
+/// A JSON text that passed the parser: the bytes as they came and an index over them.
+///
+/// It cannot be printed or serialised; `Debug` tells its length only.
+pub struct Document {
+    bytes: Bytes,
+    tape: Vec<Entry>,
+}
+
+impl Document {
+    pub(super) const fn new(bytes: Bytes, tape: Vec<Entry>) -> Self {
+        Self { bytes, tape }
+    }
+
+    /// The outermost value.
+    #[must_use]
+    pub const fn root(&self) -> Node<'_> {
+        Node { document: self, index: 0 }
+    }
+
+    /// Length of the text in bytes.
+    #[must_use]
+    pub const fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    #[inline]
+    fn entry(&self, index: usize) -> Entry {
+        self.tape.get(index).copied().unwrap_or(Entry::new(Tag::Close, 0, 0))
+    }
+
+    #[inline]
+    fn slice(&self, start: usize, end: usize) -> &[u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Where the entry after the value at `index` is.
+    #[inline]
+    fn after(&self, index: usize) -> usize {
+        let entry = self.entry(index);
+        if entry.is_container() { entry.end() } else { index + 1 }
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Document({} bytes)", self.bytes.len())
+    }
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    Array,
+    /// `"..."`
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`
+    Boolean,
+    /// `null`
+    Null,
+}
+
+/// A value of a [`Document`]. Copying it copies two words.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    document: &'a Document,
+    index: usize,
+}
+
+impl<'a> Node<'a> {
+    /// What the value is.
+    #[inline]
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.entry().tag() {
+            Tag::Object => Kind::Object,
+            Tag::Array => Kind::Array,
+            Tag::Text | Tag::EscapedText => Kind::String,
+            Tag::Number => Kind::Number,
+            Tag::True | Tag::False => Kind::Boolean,
+            Tag::Null | Tag::Key | Tag::EscapedKey | Tag::Close => Kind::Null,
+        }
+    }
+
+    /// The bytes of the value as they came, quotes and brackets included.
+    #[inline]
+    #[must_use]
+    pub fn raw(self) -> &'a [u8] {
+        let entry = self.entry();
+        let end = if entry.is_container() { self.close().start() + 1 } else { entry.end() };
+        self.document.slice(entry.start(), end)
+    }
+
+    /// Where the value starts in the text.
+    #[must_use]
+    pub fn offset(self) -> usize {
+        self.entry().start()
+    }
+
+    /// The members of an object in their order; nothing for any other kind.
+    #[inline]
+    #[must_use]
+    pub fn members(self) -> Members<'a> {
+        let entry = self.entry();
+        let end = if entry.tag() == Tag::Object { entry.end().saturating_sub(1) } else { 0 };
+        Members { document: self.document, index: self.index + 1, end }
+    }
+
+    /// The items of an array in their order; nothing for any other kind.
+    #[inline]
+    #[must_use]
+    pub fn items(self) -> Items<'a> {
+        let entry = self.entry();
+        let end = if entry.tag() == Tag::Array { entry.end().saturating_sub(1) } else { 0 };
+        Items { document: self.document, index: self.index + 1, end }
+    }
+
+    /// The member called `name`, however the name is escaped.
+    #[must_use]
+    pub fn member(self, name: &str) -> Option<Self> {
+        self.members().find_map(|(key, value)| key.is(name).then_some(value))
+    }
+
+    /// The number of members or items; 0 for a scalar.
+    #[must_use]
+    pub fn len(self) -> usize {
+        if self.entry().is_container() { self.close().end() } else { 0 }
+    }
+
+    /// Whether there are no members or items.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text of a string, escapes resolved; nothing for any other kind.
+    #[must_use]
+    pub fn string(self) -> Option<Cow<'a, str>> {
+        match self.text()? {
+            (raw, Escaped::No) => std::str::from_utf8(raw).ok().map(Cow::Borrowed),
+            (raw, Escaped::Yes) => Some(Cow::Owned(scan::decode(raw))),
+        }
+    }
+
+    /// Whether the value is the string `text`, however it is escaped.
+    #[inline]
+    #[must_use]
+    pub fn is_string(self, text: &str) -> bool {
+        match self.text() {
+            Some((raw, Escaped::No)) => raw == text.as_bytes(),
+            Some((raw, Escaped::Yes)) => scan::decode(raw) == text,
+            None => false,
+        }
+    }
+
+    /// The digits of a number as they came; nothing for any other kind.
+    #[must_use]
+    pub fn number_text(self) -> Option<&'a str> {
+        match self.kind() {
+            Kind::Number => std::str::from_utf8(self.raw()).ok(),
+            Kind::Object | Kind::Array | Kind::String | Kind::Boolean | Kind::Null => None,
+        }
+    }
+
+    /// The value of a boolean; nothing for any other kind.
+    #[must_use]
+    pub fn boolean(self) -> Option<bool> {
+        match self.kind() {
+            Kind::Boolean => Some(self.entry().tag() == Tag::True),
+            Kind::Object | Kind::Array | Kind::String | Kind::Number | Kind::Null => None,
+        }
+    }
+
+    /// Whether the value is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// Every value that is reached by the members called as in `path`, one after the other, where arrays on the way
+    /// (and at the end) stand for each of their items.
+    #[must_use]
+    pub fn walk<'p>(self, path: &'p [&'p str]) -> Walk<'a, 'p> {
+        Walk { stack: vec![(self, path)] }
+    }
+
+    /// The text of the first string that [`Node::walk`] finds.
+    #[must_use]
+    pub fn str_at(self, path: &[&str]) -> Option<Cow<'a, str>> {
+        self.walk(path).find_map(Node::string)
+    }
+
+    /// The bytes of a string between its quotes.
+    #[inline]
+    fn text(self) -> Option<(&'a [u8], Escaped)> {
+        let entry = self.entry();
+        let escaped = match entry.tag() {
+            Tag::Text => Escaped::No,
+            Tag::EscapedText => Escaped::Yes,
+            Tag::Object | Tag::Array | Tag::Number | Tag::True | Tag::False | Tag::Null => return None,
+            Tag::Key | Tag::EscapedKey | Tag::Close => return None,
+        };
+        Some((self.document.slice(entry.start() + 1, entry.end() - 1), escaped))
+    }
+
+    #[inline]
+    fn entry(self) -> Entry {
+        self.document.entry(self.index)
+    }
+
+    /// The entry of the closing bracket.
+    #[inline]
+    fn close(self) -> Entry {
+        self.document.entry(self.entry().end().saturating_sub(1))
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Node({:?} at byte {})", self.kind(), self.offset())
+    }
+}
+
+/// The name of a member.
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    quoted: &'a [u8],
+    escaped: Escaped,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escaped {
+    No,
+    Yes,
+}
+
+impl<'a> Key<'a> {
+    /// The bytes of the name as they came, between the quotes.
+    #[inline]
+    #[must_use]
+    pub fn raw(self) -> &'a [u8] {
+        self.quoted.get(1..self.quoted.len().saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// The bytes of the name as they came, quotes included.
+    #[inline]
+    #[must_use]
+    pub const fn quoted(self) -> &'a [u8] {
+        self.quoted
+    }
+
+    /// The name, escapes resolved, as bytes.
+    #[inline]
+    #[must_use]
+    pub fn bytes(self) -> Cow<'a, [u8]> {
+        match self.escaped {
+            Escaped::No => Cow::Borrowed(self.raw()),
+            Escaped::Yes => Cow::Owned(scan::decode(self.raw()).into_bytes()),
+        }
+    }
+
+    /// The name, escapes resolved.
+    #[must_use]
+    pub fn text(self) -> Cow<'a, str> {
+        match self.escaped {
+            Escaped::No => Cow::Borrowed(std::str::from_utf8(self.raw()).unwrap_or_default()),
+            Escaped::Yes => Cow::Owned(scan::decode(self.raw())),
+        }
+    }
+
+    /// Whether this is the name, however it is escaped.
+    #[inline]
+    #[must_use]
+    pub fn is(self, name: &str) -> bool {
+        match self.escaped {
+            Escaped::No => self.raw() == name.as_bytes(),
+            Escaped::Yes => scan::decode(self.raw()) == name,
+        }
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Key(..)")
+    }
+}
+
+/// The members of an object.
+#[derive(Clone)]
+pub struct Members<'a> {
+    document: &'a Document,
+    index: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Key<'a>, Node<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.index >= self.end {
+            return None;
+        }
+        let entry = self.document.entry(self.index);
+        let escaped = if entry.is_escaped_key() { Escaped::Yes } else { Escaped::No };
+        let key = Key { quoted: self.document.slice(entry.start(), entry.end()), escaped };
+        let value = Node { document: self.document, index: self.index + 1 };
+        self.index = self.document.after(self.index + 1);
+        Some((key, value))
+    }
+}
+
+/// The items of an array.
+#[derive(Clone)]
+pub struct Items<'a> {
+    document: &'a Document,
+    index: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Node<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.index >= self.end {
+            return None;
+        }
+        let value = Node { document: self.document, index: self.index };
+        self.index = self.document.after(self.index);
+        Some(value)
+    }
+}
+
+/// The values at the end of a path; see [`Node::walk`].
+pub struct Walk<'a, 'p> {
+    stack: Vec<(Node<'a>, &'p [&'p str])>,
+}
+
+impl<'a> Iterator for Walk<'a, '_> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some((node, path)) = self.stack.pop() {
+            if node.kind() == Kind::Array {
+                let first = self.stack.len();
+                self.stack.extend(node.items().map(|item| (item, path)));
+                self.stack.get_mut(first..).unwrap_or_default().reverse();
+                continue;
+            }
+            let Some((name, rest)) = path.split_first() else { return Some(node) };
+            if let Some(value) = node.member(name) {
+                self.stack.push((value, rest));
+            }
+        }
+        None
+    }
+}

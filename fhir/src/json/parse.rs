@@ -1,0 +1,330 @@
+//! The parser: one pass that checks everything and writes the index.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::document::{Document, Entry, OFFSET_MAX, Tag};
+use super::scan::{self, Escape};
+use super::{Invalid, Limits};
+
+/// Up to here an object is checked for duplicates name by name, above it by sorting.
+const SMALL_OBJECT: u32 = 24;
+
+/// The deepest nesting that is ever read, whatever is asked: what walks a document may recurse.
+const DEPTH_CEILING: usize = 512;
+
+/// Checks `bytes` against the grammar and `limits` and indexes them.
+///
+/// Accepts a subset of what RFC 8259 allows; every value of the result is valid, whoever looks at it.
+///
+/// # Errors
+/// [`Invalid`] names what is wrong and where. Nothing of the content is in it.
+pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Document, Invalid> {
+    let bytes_max = limits.bytes_max.min(OFFSET_MAX);
+    if bytes.len() > bytes_max {
+        return Err(Invalid::TooLong { bytes_max });
+    }
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Err(Invalid::ByteOrderMark);
+    }
+    if simdutf8::basic::from_utf8(&bytes).is_err() {
+        let at = std::str::from_utf8(&bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        return Err(Invalid::Utf8 { at });
+    }
+    let tape = Parser::new(&bytes, limits).run()?;
+    Ok(Document::new(bytes, tape))
+}
+
+/// An object or array that is still open.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// Where its entry is.
+    open: u32,
+    /// Members or items so far.
+    count: u32,
+    /// Hashes of the names so far, one bit each.
+    names: u128,
+    shape: Shape,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Array,
+    /// No name is escaped so far.
+    Plain,
+    /// A name is escaped.
+    Escaped,
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    limits: Limits,
+    tape: Vec<Entry>,
+    /// What is open around the current object or array.
+    outer: Vec<Frame>,
+    /// How many more values may come.
+    values_left: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn new(bytes: &'a [u8], limits: &Limits) -> Self {
+        let tape = Vec::with_capacity(bytes.len() / 10 + 4);
+        let limits = Limits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..*limits };
+        Self { bytes, limits, tape, outer: Vec::with_capacity(16), values_left: limits.values_max }
+    }
+
+    fn run(mut self) -> Result<Vec<Entry>, Invalid> {
+        let mut at = scan::space(self.bytes, 0);
+        let mut open: Option<Frame> = None;
+        'value: loop {
+            // A value starts at `at`.
+            at = match self.bytes.get(at) {
+                Some(b'"') => self.string(at)?,
+                Some(b'{') => {
+                    let mut frame = self.open(Tag::Object, Shape::Plain, at, open)?;
+                    at = scan::space(self.bytes, at + 1);
+                    if self.bytes.get(at) != Some(&b'}') {
+                        at = self.key(&mut frame, at)?;
+                        open = Some(frame);
+                        continue 'value;
+                    }
+                    open = self.close(frame, at)?;
+                    at + 1
+                }
+                Some(b'[') => {
+                    let frame = self.open(Tag::Array, Shape::Array, at, open)?;
+                    at = scan::space(self.bytes, at + 1);
+                    if self.bytes.get(at) != Some(&b']') {
+                        open = Some(Frame { count: 1, ..frame });
+                        continue 'value;
+                    }
+                    open = self.close(frame, at)?;
+                    at + 1
+                }
+                Some(b'-' | b'0'..=b'9') => {
+                    let end = scan::number(self.bytes, at).ok_or(Invalid::Number { at })?;
+                    self.scalar(Tag::Number, at, end)?
+                }
+                Some(b't') => self.word(Tag::True, b"true", at)?,
+                Some(b'f') => self.word(Tag::False, b"false", at)?,
+                Some(b'n') => self.word(Tag::Null, b"null", at)?,
+                Some(_) => return Err(Invalid::Unexpected { at }),
+                None => return Err(Invalid::Ended { at }),
+            };
+            // A value ended before `at`.
+            loop {
+                at = scan::space(self.bytes, at);
+                let Some(frame) = &mut open else {
+                    if at != self.bytes.len() {
+                        return Err(Invalid::Trailing { at });
+                    }
+                    return Ok(self.tape);
+                };
+                match (self.bytes.get(at), frame.shape) {
+                    (Some(b','), Shape::Array) => {
+                        frame.count += 1;
+                        at = scan::space(self.bytes, at + 1);
+                        continue 'value;
+                    }
+                    (Some(b','), Shape::Plain | Shape::Escaped) => {
+                        at = scan::space(self.bytes, at + 1);
+                        at = self.key(frame, at)?;
+                        continue 'value;
+                    }
+                    (Some(b']'), Shape::Array) | (Some(b'}'), Shape::Plain | Shape::Escaped) => {
+                        let frame = *frame;
+                        open = self.close(frame, at)?;
+                        at += 1;
+                    }
+                    (Some(_), _) => return Err(Invalid::Unexpected { at }),
+                    (None, _) => return Err(Invalid::Ended { at }),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, at: usize) -> Result<(), Invalid> {
+        match self.values_left.checked_sub(1) {
+            Some(left) => {
+                self.values_left = left;
+                Ok(())
+            }
+            None => Err(Invalid::TooManyValues { at, values_max: self.limits.values_max }),
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self, tag: Tag, at: usize, end: usize) -> Result<usize, Invalid> {
+        self.value(at)?;
+        self.tape.push(Entry::new(tag, at, end));
+        Ok(end)
+    }
+
+    fn word(&mut self, tag: Tag, word: &[u8], at: usize) -> Result<usize, Invalid> {
+        let end = at + word.len();
+        match self.bytes.get(at..end) {
+            Some(found) if found == word => self.scalar(tag, at, end),
+            Some(_) => Err(Invalid::Unexpected { at }),
+            None => Err(Invalid::Ended { at: self.bytes.len() }),
+        }
+    }
+
+    #[inline]
+    fn string(&mut self, at: usize) -> Result<usize, Invalid> {
+        self.value(at)?;
+        let end = scan::special(self.bytes, at + 1);
+        if self.bytes.get(end) == Some(&b'"') {
+            self.tape.push(Entry::new(Tag::Text, at, end + 1));
+            return Ok(end + 1);
+        }
+        let (end, tag) = self.rest_of_string(end, Tag::Text, Tag::EscapedText)?;
+        self.tape.push(Entry::new(tag, at, end + 1));
+        Ok(end + 1)
+    }
+
+    /// Goes on from `at`, where the plain start of a string stopped, to its closing quote.
+    fn rest_of_string(&self, mut at: usize, plain: Tag, escaped: Tag) -> Result<(usize, Tag), Invalid> {
+        let mut tag = plain;
+        loop {
+            match self.bytes.get(at) {
+                Some(b'"') => return Ok((at, tag)),
+                Some(b'\\') => {
+                    tag = escaped;
+                    at = match scan::escape(self.bytes, at) {
+                        Escape::Char(_, end) => scan::special(self.bytes, end),
+                        Escape::Bad => return Err(Invalid::Escape { at }),
+                        Escape::Lone => return Err(Invalid::Surrogate { at }),
+                    };
+                }
+                Some(_) => return Err(Invalid::Control { at }),
+                None => return Err(Invalid::Ended { at }),
+            }
+        }
+    }
+
+    /// Reads a name and its colon; the value starts at the result.
+    #[inline]
+    fn key(&mut self, frame: &mut Frame, at: usize) -> Result<usize, Invalid> {
+        match self.bytes.get(at) {
+            Some(b'"') => {}
+            Some(_) => return Err(Invalid::Unexpected { at }),
+            None => return Err(Invalid::Ended { at }),
+        }
+        frame.count += 1;
+        if frame.count as usize > self.limits.members_max {
+            return Err(Invalid::TooManyMembers { at, members_max: self.limits.members_max });
+        }
+        let mut end = scan::special(self.bytes, at + 1);
+        if self.bytes.get(end) == Some(&b'"') {
+            let bit = 1_u128 << name_hash(self.bytes, at + 1, end);
+            if frame.names & bit != 0 && frame.count <= SMALL_OBJECT {
+                self.compare(frame, at, end)?;
+            }
+            frame.names |= bit;
+            self.tape.push(Entry::new(Tag::Key, at, end + 1));
+        } else {
+            let (closing, tag) = self.rest_of_string(end, Tag::Key, Tag::EscapedKey)?;
+            end = closing;
+            frame.shape = Shape::Escaped;
+            self.tape.push(Entry::new(tag, at, end + 1));
+        }
+        let mut at = end + 1;
+        if self.bytes.get(at) != Some(&b':') {
+            at = scan::space(self.bytes, at);
+            match self.bytes.get(at) {
+                Some(b':') => {}
+                Some(_) => return Err(Invalid::Unexpected { at }),
+                None => return Err(Invalid::Ended { at }),
+            }
+        }
+        Ok(scan::space(self.bytes, at + 1))
+    }
+
+    fn open(&mut self, tag: Tag, shape: Shape, at: usize, around: Option<Frame>) -> Result<Frame, Invalid> {
+        self.value(at)?;
+        let depth = self.outer.len() + usize::from(around.is_some());
+        if depth >= self.limits.depth_max {
+            return Err(Invalid::TooDeep { at, depth_max: self.limits.depth_max });
+        }
+        self.outer.extend(around);
+        let open = self.tape.len() as u32;
+        self.tape.push(Entry::new(tag, at, 0));
+        Ok(Frame { open, count: 0, names: 0, shape })
+    }
+
+    /// Ends `frame` at its closing bracket and yields what is open around it.
+    fn close(&mut self, frame: Frame, at: usize) -> Result<Option<Frame>, Invalid> {
+        let large = frame.shape == Shape::Plain && frame.count > SMALL_OBJECT;
+        if large || frame.shape == Shape::Escaped {
+            self.sort_names(frame)?;
+        }
+        self.tape.push(Entry::new(Tag::Close, at, frame.count as usize));
+        let next = self.tape.len();
+        if let Some(entry) = self.tape.get_mut(frame.open as usize) {
+            *entry = entry.with_end(next);
+        }
+        Ok(self.outer.pop())
+    }
+
+    /// Compares the name at `at` with those before it in its object.
+    fn compare(&self, frame: &Frame, at: usize, end: usize) -> Result<(), Invalid> {
+        let name = self.bytes.get(at..=end);
+        let mut index = frame.open as usize + 1;
+        while let Some(key) = self.tape.get(index) {
+            if self.bytes.get(key.start()..key.end()) == name {
+                return Err(Invalid::Duplicate { at });
+            }
+            index = self.after_value(index + 1);
+        }
+        Ok(())
+    }
+
+    /// Where the entry after the value at `index` is.
+    fn after_value(&self, index: usize) -> usize {
+        match self.tape.get(index) {
+            Some(entry) if entry.is_container() => entry.end(),
+            _ => index + 1,
+        }
+    }
+
+    /// Compares all names of an object after decoding.
+    fn sort_names(&self, frame: Frame) -> Result<(), Invalid> {
+        let mut names = Vec::with_capacity(frame.count as usize);
+        let mut index = frame.open as usize + 1;
+        while let Some(key) = self.tape.get(index) {
+            let raw = self.bytes.get(key.start() + 1..key.end() - 1).unwrap_or_default();
+            let name = if key.is_escaped_key() {
+                Cow::Owned(scan::decode(raw).into_bytes())
+            } else {
+                Cow::Borrowed(raw)
+            };
+            names.push((name, key.start()));
+            index = self.after_value(index + 1);
+        }
+        names.sort_unstable();
+        let twice = names.iter().zip(names.iter().skip(1)).find(|(left, right)| left.0 == right.0);
+        match twice {
+            Some((_, (_, at))) => Err(Invalid::Duplicate { at: *at }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A hash below 128 of the name between `start` and `end`.
+#[inline]
+fn name_hash(bytes: &[u8], start: usize, end: usize) -> u32 {
+    let length = end - start;
+    let word = match bytes.get(start..).and_then(|rest| rest.first_chunk::<8>()) {
+        Some(chunk) if length >= 8 => u64::from_le_bytes(*chunk),
+        Some(chunk) => u64::from_le_bytes(*chunk) & ((1 << (length * 8)) - 1),
+        None => {
+            let name = bytes.get(start..end).unwrap_or_default().iter().take(8);
+            name.rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+        }
+    };
+    let last = bytes.get(end.wrapping_sub(1)).copied().unwrap_or_default();
+    let mixed = (word ^ (length as u64) << 48 ^ u64::from(last) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 57) as u32
+}

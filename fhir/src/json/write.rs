@@ -1,0 +1,121 @@
+//! Writing JSON text of our own.
+
+/// Appends `text` to `out` as a JSON string, quotes included.
+pub fn quote(text: &str, out: &mut Vec<u8>) {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                out.extend_from_slice(b"\\u00");
+                for digit in [byte >> 4, byte & 15] {
+                    out.extend(HEX.get(usize::from(digit)));
+                }
+            }
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+/// Writes objects and arrays into a buffer and puts the commas.
+///
+/// The caller closes what it opens; [`Writer::finish`] closes what is left.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    open: Vec<u8>,
+    next: Next,
+}
+
+/// What has to come before the next value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    Comma,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that appends to `out`.
+    pub const fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, open: Vec::new(), next: Next::Nothing }
+    }
+
+    /// Opens an object.
+    pub fn object(&mut self) -> &mut Self {
+        self.open(b'{', b'}')
+    }
+
+    /// Opens an array.
+    pub fn array(&mut self) -> &mut Self {
+        self.open(b'[', b']')
+    }
+
+    /// Closes the innermost object or array.
+    pub fn close(&mut self) -> &mut Self {
+        self.out.extend(self.open.pop());
+        self.next = Next::Comma;
+        self
+    }
+
+    /// Writes a member's name; its value must follow.
+    pub fn key(&mut self, name: &str) -> &mut Self {
+        self.comma();
+        quote(name, self.out);
+        self.out.push(b':');
+        self.next = Next::Nothing;
+        self
+    }
+
+    /// Writes a string.
+    pub fn string(&mut self, text: &str) -> &mut Self {
+        self.comma();
+        quote(text, self.out);
+        self
+    }
+
+    /// Writes a whole number.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.raw(number.to_string().as_bytes())
+    }
+
+    /// Writes `true` or `false`.
+    #[expect(clippy::fn_params_excessive_bools, reason = "the parameter is the value to write")]
+    pub fn boolean(&mut self, value: bool) -> &mut Self {
+        self.raw(if value { b"true" } else { b"false" })
+    }
+
+    /// Writes bytes that are a JSON value already.
+    pub fn raw(&mut self, value: &[u8]) -> &mut Self {
+        self.comma();
+        self.out.extend_from_slice(value);
+        self
+    }
+
+    /// Closes everything that is open.
+    pub fn finish(mut self) {
+        while !self.open.is_empty() {
+            self.close();
+        }
+    }
+
+    fn open(&mut self, opening: u8, closing: u8) -> &mut Self {
+        self.comma();
+        self.out.push(opening);
+        self.open.push(closing);
+        self.next = Next::Nothing;
+        self
+    }
+
+    fn comma(&mut self) {
+        if self.next == Next::Comma {
+            self.out.push(b',');
+        }
+        self.next = Next::Comma;
+    }
+}
