@@ -1,0 +1,186 @@
+//! Which persons one resource is about, by every form in which FHIR can name one.
+//!
+//! Conservative on purpose: a Patient that is referred to anywhere in a resource counts, at any depth, contained
+//! resources and extensions included. Who cannot be told makes the resource uncertain, and it is withheld.
+
+use std::collections::BTreeSet;
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::json::{Kind, Node};
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::{Bases, Id, Reference};
+
+/// The persons of one resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::enforce) struct PersonsOf {
+    /// Patients of the system, by id.
+    pub(in crate::enforce) patients: BTreeSet<Id>,
+    /// Persons named by NHS number.
+    pub(in crate::enforce) nhs_numbers: BTreeSet<NhsNumber>,
+    /// Whether someone is named who cannot be told.
+    pub(in crate::enforce) certainty: Certainty,
+}
+
+/// Whether all persons of a resource could be told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::enforce) enum Certainty {
+    /// All of them.
+    #[default]
+    Certain,
+    /// A Patient without a key, or a reference that cannot be read.
+    Uncertain,
+}
+
+/// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
+pub(in crate::enforce) fn persons_of(resource: Node<'_>, bases: &Bases) -> PersonsOf {
+    let mut found = PersonsOf::default();
+    if resource.member("resourceType").is_some_and(|name| name.is_string("Patient")) {
+        match resource.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()) {
+            Some(id) => {
+                found.patients.insert(id);
+            }
+            None => nested_patient(resource, &mut found),
+        }
+    }
+    let mut open = vec![resource];
+    while let Some(node) = open.pop() {
+        match node.kind() {
+            Kind::Array => open.extend(node.items()),
+            Kind::Object => {
+                for (key, value) in node.members() {
+                    if key.is("reference") {
+                        literal(value, bases, &mut found);
+                    } else if key.is("identifier") && value.kind() == Kind::Object {
+                        logical(value, &mut found);
+                    } else if key.is("resourceType") && node.offset() != resource.offset() {
+                        if value.is_string("Patient") {
+                            nested_patient(node, &mut found);
+                        }
+                    }
+                    if matches!(value.kind(), Kind::Object | Kind::Array) {
+                        open.push(value);
+                    }
+                }
+            }
+            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {}
+        }
+    }
+    found
+}
+
+/// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
+fn literal(value: Node<'_>, bases: &Bases, found: &mut PersonsOf) {
+    let Some(text) = value.string() else { return };
+    match Reference::parse(&text, bases) {
+        Ok(Reference::Local(local)) => {
+            if local.resource_type.as_str() == "Patient" {
+                found.patients.insert(local.id);
+            }
+        }
+        Ok(Reference::Elsewhere(url)) => {
+            if url.contains("Patient") {
+                found.certainty = Certainty::Uncertain;
+            }
+        }
+        // What these point at stands in the same text and is found there.
+        Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => {}
+        Err(_) => {
+            if text.contains("Patient") {
+                found.certainty = Certainty::Uncertain;
+            }
+        }
+    }
+}
+
+/// A logical reference by NHS number. An invalid number makes the resource uncertain.
+fn logical(identifier: Node<'_>, found: &mut PersonsOf) {
+    if !identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)) {
+        return;
+    }
+    match identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()) {
+        Some(number) => {
+            found.nhs_numbers.insert(number);
+        }
+        None => found.certainty = Certainty::Uncertain,
+    }
+}
+
+/// A Patient inside another resource: contained, or an entry of a document.
+fn nested_patient(patient: Node<'_>, found: &mut PersonsOf) {
+    let numbers: BTreeSet<NhsNumber> = patient
+        .walk(&["identifier"])
+        .filter(|identifier| identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)))
+        .filter_map(|identifier| NhsNumber::parse(&identifier.str_at(&["value"])?).ok())
+        .collect();
+    match numbers.len() {
+        1 => found.nhs_numbers.extend(numbers),
+        _ => found.certainty = Certainty::Uncertain,
+    }
+}
+
+/// The codes of `meta.security` and of inline security labels of a resource, whatever their system.
+pub(in crate::enforce) fn labels_of(resource: Node<'_>) -> Vec<String> {
+    resource.walk(&["meta", "security", "code"]).filter_map(|code| Some(code.string()?.into_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::{Document, Limits, parse};
+
+    use super::*;
+
+    fn check(json: &'static str, patients: &[&str], nhs_numbers: &[&str], certainty: Certainty) {
+        let document: Document = parse(json.into(), &Limits::default()).expect("test input");
+        let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
+        let found = persons_of(document.root(), &bases);
+        assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), patients, "{json}");
+        assert_eq!(found.nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(), nhs_numbers, "{json}");
+        assert_eq!(found.certainty, certainty, "{json}");
+    }
+
+    #[test]
+    fn a_person_is_found_in_every_form_of_reference() {
+        use Certainty::{Certain, Uncertain};
+        check(r#"{"resourceType":"Patient","id":"a"}"#, &["a"], &[], Certain);
+        check(r#"{"resourceType":"Condition","subject":{"reference":"Patient/a"}}"#, &["a"], &[], Certain);
+        check(r#"{"resourceType":"Condition","subject":{"r\u0065ference":"P\u0061tient/a/_history/2"}}"#, &["a"], &[], Certain);
+        check(
+            r#"{"resourceType":"Condition","subject":{"reference":"HTTPS://EHR.example/fhir/Patient/a"}}"#,
+            &["a"],
+            &[],
+            Certain,
+        );
+        check(
+            r#"{"resourceType":"Condition","subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}}"#,
+            &[],
+            &["9990000018"],
+            Certain,
+        );
+        check(
+            r##"{"resourceType":"Condition","contained":[{"resourceType":"Patient","id":"p","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}],"subject":{"reference":"#p"}}"##,
+            &[],
+            &["9990000018"],
+            Certain,
+        );
+        check(
+            r##"{"resourceType":"Condition","contained":[{"resourceType":"Patient","id":"p"}],"subject":{"reference":"#p"}}"##,
+            &[],
+            &[],
+            Uncertain,
+        );
+        check(
+            r#"{"resourceType":"Observation","subject":{"reference":"Patient/a"},"extension":[{"url":"x","valueReference":{"reference":"Patient/b"}}]}"#,
+            &["a", "b"],
+            &[],
+            Certain,
+        );
+        check(r#"{"resourceType":"Condition","subject":{"reference":"https://other.example/Patient/a"}}"#, &[], &[], Uncertain);
+        check(r#"{"resourceType":"Condition","subject":{"reference":"Patient?identifier=x"}}"#, &[], &[], Uncertain);
+        check(
+            r#"{"resourceType":"Condition","subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"1"}}}"#,
+            &[],
+            &[],
+            Uncertain,
+        );
+    }
+}
