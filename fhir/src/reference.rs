@@ -1,0 +1,243 @@
+//! References between resources, in every form that FHIR allows them to be written.
+
+use std::fmt;
+use std::str::FromStr;
+
+pub mod bases;
+
+pub use bases::{Bases, InvalidBase};
+
+/// The logical id of a resource: one to sixty-four letters, digits, `-` and `.`.
+///
+/// `Debug` hides it: an id may be a person's.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(Box<str>);
+
+/// A text that cannot be a logical id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id has one to sixty-four letters, digits, hyphens and full stops")]
+pub struct InvalidId;
+
+/// The name of a resource type: a capital and up to sixty-three further letters. Whether R4 knows it is another
+/// question.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeName(Box<str>);
+
+/// A resource on the system that the reference was read on.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Local {
+    /// Its type.
+    pub resource_type: TypeName,
+    /// Its logical id.
+    pub id: Id,
+    /// The one version that is meant, when one is named.
+    pub version: Option<Id>,
+}
+
+/// What a literal reference (`Reference.reference`) points at.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reference {
+    /// `Type/id`, or an absolute URL under a name of the system at hand.
+    Local(Local),
+    /// An absolute http or https URL somewhere else, as it was written.
+    Elsewhere(Box<str>),
+    /// `urn:uuid:` in lower case or `urn:oid:`: another entry of the same Bundle.
+    Urn(Box<str>),
+    /// `#id`: a resource inside the one that refers.
+    Contained(Id),
+    /// `#`: the resource that contains the one that refers.
+    Container,
+}
+
+/// Why a text is not a literal reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReference {
+    /// Longer than any URL that is sent in earnest.
+    #[error("the reference is too long")]
+    TooLong,
+    /// A search in place of a resource (`Patient?identifier=...`).
+    #[error("a conditional reference is not a reference to one resource")]
+    Conditional,
+    /// None of the forms that FHIR knows.
+    #[error("the reference is neither Type/id, an absolute URL, a urn nor a fragment")]
+    Shape,
+}
+
+const REFERENCE_BYTES_MAX: usize = 2048;
+
+impl Reference {
+    /// Reads a literal reference; `bases` are the names that the system at hand answers to.
+    ///
+    /// # Errors
+    /// [`InvalidReference`].
+    pub fn parse(text: &str, bases: &Bases) -> Result<Self, InvalidReference> {
+        if text.len() > REFERENCE_BYTES_MAX {
+            return Err(InvalidReference::TooLong);
+        }
+        if let Some(fragment) = text.strip_prefix('#') {
+            return match fragment {
+                "" => Ok(Self::Container),
+                id => Id::parse(id).map(Self::Contained).map_err(|_| InvalidReference::Shape),
+            };
+        }
+        if let Some(uuid) = text.strip_prefix("urn:uuid:") {
+            return urn_uuid(uuid).ok_or(InvalidReference::Shape);
+        }
+        if let Some(oid) = text.strip_prefix("urn:oid:") {
+            return if is_oid(oid) { Ok(Self::Urn(text.into())) } else { Err(InvalidReference::Shape) };
+        }
+        if bases::is_http(text) {
+            return absolute(text, bases);
+        }
+        Local::parse(text).map(Self::Local).ok_or(if text.contains('?') {
+            InvalidReference::Conditional
+        } else {
+            InvalidReference::Shape
+        })
+    }
+
+    /// The resource on the system at hand, when it is there.
+    pub fn local(&self) -> Option<&Local> {
+        match self {
+            Self::Local(local) => Some(local),
+            Self::Elsewhere(_) | Self::Urn(_) | Self::Contained(_) | Self::Container => None,
+        }
+    }
+}
+
+/// Under a known base nothing but `Type/id` may follow; what FHIR cannot mean there is a fault, not a place elsewhere.
+fn absolute(text: &str, bases: &Bases) -> Result<Reference, InvalidReference> {
+    if text.bytes().any(|byte| byte.is_ascii_control() || matches!(byte, b' ' | b'\\' | b'"' | b'<' | b'>')) {
+        return Err(InvalidReference::Shape);
+    }
+    match bases.relative(text) {
+        Some(relative) if relative.contains('?') => Err(InvalidReference::Conditional),
+        Some(relative) => Local::parse(relative).map(Reference::Local).ok_or(InvalidReference::Shape),
+        None if bases::has_host(text) => Ok(Reference::Elsewhere(text.into())),
+        None => Err(InvalidReference::Shape),
+    }
+}
+
+fn urn_uuid(uuid: &str) -> Option<Reference> {
+    let groups: Vec<&str> = uuid.split('-').collect();
+    let right = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    right.then(|| Reference::Urn(format!("urn:uuid:{}", uuid.to_ascii_lowercase()).into()))
+}
+
+fn is_oid(oid: &str) -> bool {
+    oid.starts_with(['0', '1', '2'])
+        && oid.contains('.')
+        && oid.split('.').all(|arc| {
+            !arc.is_empty()
+                && arc.bytes().all(|byte| byte.is_ascii_digit())
+                && (arc == "0" || !arc.starts_with('0'))
+        })
+}
+
+impl Local {
+    /// Reads `Type/id` or `Type/id/_history/version`; nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut segments = text.split('/');
+        let resource_type = TypeName::parse(segments.next()?)?;
+        let id = Id::parse(segments.next()?).ok()?;
+        let version = match (segments.next(), segments.next(), segments.next()) {
+            (None, None, None) => None,
+            (Some("_history"), Some(version), None) => Some(Id::parse(version).ok()?),
+            _ => return None,
+        };
+        Some(Self { resource_type, id, version })
+    }
+
+    /// A resource in its current version.
+    pub fn new(resource_type: TypeName, id: Id) -> Self {
+        Self { resource_type, id, version: None }
+    }
+
+    /// `Type/id`, without the version.
+    pub fn to_relative(&self) -> String {
+        format!("{}/{}", self.resource_type.as_str(), self.id.as_str())
+    }
+
+    /// Whether both name the same resource, whatever version is meant.
+    pub fn is_same_resource(&self, other: &Self) -> bool {
+        self.resource_type == other.resource_type && self.id == other.id
+    }
+}
+
+impl Id {
+    /// Reads a logical id.
+    ///
+    /// # Errors
+    /// [`InvalidId`].
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let right = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+            && !matches!(text, "." | "..");
+        if right { Ok(Self(text.into())) } else { Err(InvalidId) }
+    }
+
+    /// The id as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Id {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl TypeName {
+    /// Reads a type name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let right = text.len() <= 64
+            && text.starts_with(|first: char| first.is_ascii_uppercase())
+            && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+        right.then(|| Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Id(..)")
+    }
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Local({}/..)", self.resource_type)
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(local) => local.fmt(f),
+            Self::Elsewhere(_) => f.write_str("Elsewhere(..)"),
+            Self::Urn(_) => f.write_str("Urn(..)"),
+            Self::Contained(_) => f.write_str("Contained(..)"),
+            Self::Container => f.write_str("Container"),
+        }
+    }
+}

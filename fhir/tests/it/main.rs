@@ -1,0 +1,14 @@
+//! Integration tests of the words: tables of cases and properties.
+
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod elements;
+#[cfg(test)]
+mod identifiers;
+#[cfg(test)]
+mod outcomes;
+#[cfg(test)]
+mod references;
