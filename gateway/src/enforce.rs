@@ -3,5 +3,6 @@
 //! Small on purpose, and reviewed hardest. No I/O but the ledger append in `release`, no settings, no clock.
 
 pub mod held;
+mod persons;
 pub mod subjects;
 pub mod unfiltered;

@@ -6,3 +6,8 @@
 //! Two promises rule every module here:
 //! 1. nothing leaves unless it was decided, minimised and recorded, and the first byte follows the durable record;
 //! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.
+
+pub mod enforce;
+pub mod person;
+pub mod requestor;
+pub mod trail;
