@@ -6,6 +6,7 @@
 //! - What a network sent is read by [`json`], over the bytes as they came.
 //! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`reference`].
 //! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
+//! - Time as FHIR writes it, with its precision: [`instant`].
 //! - Answering about trouble: [`outcome`].
 //! - Resources of our own making are built with [`element`], which is the only door to fhirbolt; nothing that came
 //!   from a network goes through it.
@@ -16,6 +17,7 @@
 pub mod json;
 
 pub mod identifier;
+pub mod instant;
 pub mod nhs_number;
 pub mod ods_code;
 pub mod purpose_of_use;

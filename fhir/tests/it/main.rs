@@ -9,6 +9,8 @@ mod elements;
 #[cfg(test)]
 mod identifiers;
 #[cfg(test)]
+mod instants;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod references;
