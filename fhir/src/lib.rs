@@ -4,6 +4,7 @@
 //! no policy: nothing in this crate knows who asks or whether they may.
 //!
 //! - What a network sent is read by [`json`], over the bytes as they came.
+//! - What FHIR R4 says about its types is in [`tables`]; [`path`] names their elements.
 //! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`reference`].
 //! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
 //! - Time as FHIR writes it, with its precision: [`instant`].
@@ -15,6 +16,8 @@
 //! `Debug` and has no `Display`.
 
 pub mod json;
+pub mod path;
+pub mod tables;
 
 pub mod identifier;
 pub mod instant;

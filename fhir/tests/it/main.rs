@@ -14,3 +14,5 @@ mod instants;
 mod outcomes;
 #[cfg(test)]
 mod references;
+#[cfg(test)]
+mod tables;

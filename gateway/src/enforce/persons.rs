@@ -120,7 +120,10 @@ fn nested_patient(patient: Node<'_>, found: &mut PersonsOf) {
 
 /// The codes of `meta.security` and of inline security labels of a resource, whatever their system.
 pub(in crate::enforce) fn labels_of(resource: Node<'_>) -> Vec<String> {
-    resource.walk(&["meta", "security", "code"]).filter_map(|code| Some(code.string()?.into_owned())).collect()
+    resource
+        .walk(&["meta", "security", "code"])
+        .filter_map(|code| Some(code.string()?.into_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -134,7 +137,11 @@ mod tests {
         let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
         let found = persons_of(document.root(), &bases);
         assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), patients, "{json}");
-        assert_eq!(found.nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(), nhs_numbers, "{json}");
+        assert_eq!(
+            found.nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(),
+            nhs_numbers,
+            "{json}"
+        );
         assert_eq!(found.certainty, certainty, "{json}");
     }
 
@@ -143,7 +150,12 @@ mod tests {
         use Certainty::{Certain, Uncertain};
         check(r#"{"resourceType":"Patient","id":"a"}"#, &["a"], &[], Certain);
         check(r#"{"resourceType":"Condition","subject":{"reference":"Patient/a"}}"#, &["a"], &[], Certain);
-        check(r#"{"resourceType":"Condition","subject":{"r\u0065ference":"P\u0061tient/a/_history/2"}}"#, &["a"], &[], Certain);
+        check(
+            r#"{"resourceType":"Condition","subject":{"r\u0065ference":"P\u0061tient/a/_history/2"}}"#,
+            &["a"],
+            &[],
+            Certain,
+        );
         check(
             r#"{"resourceType":"Condition","subject":{"reference":"HTTPS://EHR.example/fhir/Patient/a"}}"#,
             &["a"],
@@ -174,8 +186,18 @@ mod tests {
             &[],
             Certain,
         );
-        check(r#"{"resourceType":"Condition","subject":{"reference":"https://other.example/Patient/a"}}"#, &[], &[], Uncertain);
-        check(r#"{"resourceType":"Condition","subject":{"reference":"Patient?identifier=x"}}"#, &[], &[], Uncertain);
+        check(
+            r#"{"resourceType":"Condition","subject":{"reference":"https://other.example/Patient/a"}}"#,
+            &[],
+            &[],
+            Uncertain,
+        );
+        check(
+            r#"{"resourceType":"Condition","subject":{"reference":"Patient?identifier=x"}}"#,
+            &[],
+            &[],
+            Uncertain,
+        );
         check(
             r#"{"resourceType":"Condition","subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"1"}}}"#,
             &[],

@@ -10,7 +10,8 @@ fn root() -> PathBuf {
 }
 
 fn tracked(extension: &str) -> Vec<PathBuf> {
-    let listed = Command::new("git").args(["ls-files", "-co", "--exclude-standard"]).current_dir(root()).output();
+    let listed =
+        Command::new("git").args(["ls-files", "-co", "--exclude-standard"]).current_dir(root()).output();
     let listed = listed.expect("git lists the files of the project");
     assert!(listed.status.success(), "run the tests inside a clone of the project");
     String::from_utf8(listed.stdout)
@@ -70,7 +71,16 @@ fn outside_crates_stay_behind_their_walls() {
                 "gateway/benches/",
             ],
         ),
-        ("rustls", &["gateway/src/server", "gateway/src/upstream", "gateway/src/push/", "gateway/tests/", "conformance/"]),
+        (
+            "rustls",
+            &[
+                "gateway/src/server",
+                "gateway/src/upstream",
+                "gateway/src/push/",
+                "gateway/tests/",
+                "conformance/",
+            ],
+        ),
         ("moka", &["gateway/src/decision/evidence", "gateway/src/requestor/"]),
         ("opentelemetry", &["gateway/src/telemetry"]),
         ("rusqlite", &["gateway/src/ledger/", "gateway/src/consent", "gateway/src/push/"]),
@@ -128,7 +138,8 @@ fn nothing_is_left_undone_or_switched_off() {
 
 #[test]
 fn the_project_speaks_of_itself_alone() {
-    let forbidden = ["/work/", "/root/", "/home/", ".cargo/registry", "crates.io-index", "helper-", "subagent"];
+    let forbidden =
+        ["/work/", "/root/", "/home/", ".cargo/registry", "crates.io-index", "helper-", "subagent"];
     let mut found = Vec::new();
     for extension in ["rs", "md", "toml", "html", "json", "txt", "py", "css"] {
         for path in tracked(extension) {
@@ -150,8 +161,18 @@ fn the_project_speaks_of_itself_alone() {
 #[test]
 fn every_dependency_has_a_licence_that_fits_and_comes_from_one_source() {
     const FITS: [&str; 12] = [
-        "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "MPL-2.0", "Unicode-3.0", "0BSD", "MIT-0",
-        "CC0-1.0", "CDLA-Permissive-2.0",
+        "MIT",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "MPL-2.0",
+        "Unicode-3.0",
+        "0BSD",
+        "MIT-0",
+        "CC0-1.0",
+        "CDLA-Permissive-2.0",
     ];
     let listed = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -159,9 +180,11 @@ fn every_dependency_has_a_licence_that_fits_and_comes_from_one_source() {
         .output()
         .expect("cargo describes the workspace");
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-    let metadata: serde_json::Value =
-        fhir::json::parse_value(listed.stdout.into(), &fhir::json::Limits { bytes_max: 64 << 20, ..Default::default() })
-            .expect("cargo writes json");
+    let metadata: serde_json::Value = fhir::json::parse_value(
+        listed.stdout.into(),
+        &fhir::json::Limits { bytes_max: 64 << 20, ..Default::default() },
+    )
+    .expect("cargo writes json");
     let mut misfits = Vec::new();
     for package in metadata["packages"].as_array().expect("packages") {
         let name = package["name"].as_str().expect("a name");

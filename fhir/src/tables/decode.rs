@@ -1,0 +1,167 @@
+//! Reading the file of tables; its head explains the format.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::{
+    ElementRow, ElementType, KeyRow, SearchKind, SearchParameter, SearchPath, Tables, TypeId, TypeKind,
+    TypeRow,
+};
+
+/// Decodes the whole file, or nothing when a line of it is not understood.
+pub(super) fn decode(text: &'static str) -> Option<Tables> {
+    let mut tables = Tables { by_name: names(text)?, ..Tables::default() };
+    for line in lines(text) {
+        if let Some(element) = line.strip_prefix(' ') {
+            let row = element_row(element, &tables)?;
+            let index = u32::try_from(tables.elements.len()).ok()?;
+            tables.elements.push(row);
+            tables.types.last_mut()?.elements.push(index);
+        } else if let Some(search) = line.strip_prefix('?') {
+            let search = search_parameter(search, &tables)?;
+            tables.types.last_mut()?.searches.push(search);
+        } else if let Some(codes) = line.strip_prefix('=') {
+            tables.types.last_mut()?.compartment = codes.split(' ').collect();
+        } else {
+            let row = type_row(line, &tables)?;
+            tables.types.push(row);
+        }
+    }
+    let keys: Option<Vec<_>> = tables.types.iter().map(|row| keys(row, &tables)).collect();
+    for (row, keys) in tables.types.iter_mut().zip(keys?) {
+        row.keys = keys;
+        row.searches.sort_unstable_by_key(SearchParameter::code);
+    }
+    Some(tables)
+}
+
+fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter(|line| !line.starts_with('#'))
+}
+
+fn names(text: &'static str) -> Option<HashMap<&'static str, TypeId>> {
+    let mut names = HashMap::new();
+    for line in lines(text).filter(|line| !line.starts_with([' ', '?', '='])) {
+        let id = TypeId(u16::try_from(names.len()).ok()?);
+        if names.insert(line.split(' ').next()?, id).is_some() {
+            return None;
+        }
+    }
+    Some(names)
+}
+
+fn type_row(line: &'static str, tables: &Tables) -> Option<TypeRow> {
+    let mut words = line.split(' ');
+    let (name, base, kind) = (words.next()?, words.next()?, words.next()?);
+    let base = if base == "-" { None } else { Some(*tables.by_name.get(base)?) };
+    let inherited = match base {
+        Some(base) => tables.types.get(usize::from(base.0))?.elements.clone(),
+        None => Vec::new(),
+    };
+    Some(TypeRow {
+        name,
+        kind: match kind {
+            "resource" => TypeKind::Resource,
+            "abstract" => TypeKind::Abstract,
+            "complex" => TypeKind::Complex,
+            "backbone" => TypeKind::Backbone,
+            "string" => TypeKind::Text,
+            "number" => TypeKind::Number,
+            "boolean" => TypeKind::Boolean,
+            _ => return None,
+        },
+        base,
+        elements: inherited,
+        keys: Vec::new(),
+        searches: Vec::new(),
+        compartment: Vec::new(),
+        persons: OnceLock::new(),
+    })
+}
+
+fn element_row(line: &'static str, tables: &Tables) -> Option<ElementRow> {
+    let mut words = line.split(' ');
+    let (name, card, flags) = (words.next()?, words.next()?, words.next()?);
+    let types: Option<Vec<_>> = words.map(|word| element_type(word, name, tables)).collect();
+    let types = types.filter(|types| !types.is_empty())?;
+    Some(ElementRow {
+        name,
+        min: u8::from(matches!(card, "1" | "+")),
+        array: matches!(card, "*" | "+"),
+        modifier: flags.contains('M'),
+        summary: flags.contains('S'),
+        types,
+    })
+}
+
+fn element_type(word: &'static str, name: &str, tables: &Tables) -> Option<ElementType> {
+    let (code, targets) = with_targets(word, tables)?;
+    let id = match code {
+        "@" => *tables.by_name.get(format!("{}.{name}", tables.types.last()?.name).as_str())?,
+        _ => *tables.by_name.get(code.trim_start_matches('#'))?,
+    };
+    Some(ElementType { id, targets })
+}
+
+/// Splits `code(Target,...)`.
+fn with_targets(word: &'static str, tables: &Tables) -> Option<(&'static str, Vec<TypeId>)> {
+    match word.split_once('(') {
+        None => Some((word, Vec::new())),
+        Some((code, targets)) => {
+            let names = targets.strip_suffix(')')?.split(',');
+            let ids: Option<_> = names.map(|name| tables.by_name.get(name).copied()).collect();
+            Some((code, ids?))
+        }
+    }
+}
+
+fn search_parameter(line: &'static str, tables: &Tables) -> Option<SearchParameter> {
+    let mut words = line.split(' ');
+    let (code, kind) = (words.next()?, words.next()?);
+    let (kind, targets) = with_targets(kind, tables)?;
+    let kind = match kind {
+        "token" => SearchKind::Token,
+        "reference" => SearchKind::Reference,
+        "string" => SearchKind::String,
+        "date" => SearchKind::Date,
+        "number" => SearchKind::Number,
+        "quantity" => SearchKind::Quantity,
+        "uri" => SearchKind::Uri,
+        "composite" => SearchKind::Composite,
+        "special" => SearchKind::Special,
+        _ => return None,
+    };
+    let type_named = |name: &str| tables.by_name.get(name).copied();
+    let words = words.filter(|word| *word != "!");
+    let paths: Option<Vec<_>> = words.map(|word| SearchPath::decode(word, type_named)).collect();
+    let paths = paths?;
+    let mut reads: Vec<String> = Vec::new();
+    for path in &paths {
+        reads.push(path.path.clone());
+        reads.extend(path.conditions.iter().map(|condition| condition.read().to_owned()));
+    }
+    reads.sort_unstable();
+    reads.dedup();
+    Some(SearchParameter { code, kind, targets, paths, reads })
+}
+
+/// The JSON names of the elements of a type, sorted.
+fn keys(row: &TypeRow, tables: &Tables) -> Option<Vec<KeyRow>> {
+    let mut keys = Vec::with_capacity(row.elements.len());
+    for index in &row.elements {
+        let element = tables.elements.get(*index as usize)?;
+        match element.name.strip_suffix("[x]") {
+            None => keys.push(KeyRow { key: element.name.to_owned(), element: *index, choice: 0 }),
+            Some(stem) => {
+                for (choice, found) in element.types.iter().enumerate() {
+                    let name = tables.types.get(usize::from(found.id.0))?.name;
+                    let first = name.chars().next()?.to_ascii_uppercase();
+                    let key = format!("{stem}{first}{}", name.get(1..)?);
+                    keys.push(KeyRow { key, element: *index, choice });
+                }
+            }
+        }
+    }
+    keys.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+    Some(keys)
+}

@@ -1,0 +1,260 @@
+//! Rows of the tables that were written by hand from the specification, and the tables as a whole against it.
+
+use super::{
+    Element, SearchKind, TABLES, TypeId, TypeKind, decode, element, element_named, patient_compartment,
+    person_elements, resource_type, resource_types, search_parameter, search_parameters, type_named,
+};
+use crate::path::ElementPath;
+
+#[track_caller]
+fn known(name: &str) -> TypeId {
+    type_named(name).unwrap_or_else(|| panic!("{name} is not in the tables"))
+}
+
+fn types(element: &Element) -> Vec<String> {
+    element
+        .types()
+        .iter()
+        .map(|found| match found.targets() {
+            [] => found.id().to_string(),
+            targets => format!("{}{targets:?}", found.id()),
+        })
+        .collect()
+}
+
+#[test]
+fn the_file_decodes() {
+    assert!(decode::decode(include_str!("r4.txt")).is_some());
+    assert!(decode::decode("Patient Nothing resource").is_none());
+    assert_eq!(resource_types().count(), 146);
+    assert_eq!(TABLES.by_name.len(), TABLES.types.len());
+}
+
+#[test]
+fn elements_are_as_the_specification_says() {
+    let rows = [
+        // type, JSON name, element, min, array, modifier, summary, types
+        ("Patient", "birthDate", "birthDate", 0, false, false, true, "[\"date\"]"),
+        ("Patient", "active", "active", 0, false, true, true, "[\"boolean\"]"),
+        ("Patient", "name", "name", 0, true, false, true, "[\"HumanName\"]"),
+        ("Patient", "contact", "contact", 0, true, false, false, "[\"Patient.contact\"]"),
+        ("Patient", "contained", "contained", 0, true, false, false, "[\"Resource\"]"),
+        ("Patient", "implicitRules", "implicitRules", 0, false, true, true, "[\"uri\"]"),
+        ("Patient", "id", "id", 0, false, false, true, "[\"string\"]"),
+        ("Patient.link", "type", "type", 1, false, false, true, "[\"code\"]"),
+        ("Patient.link", "other", "other", 1, false, false, true, "[\"Reference[Patient, RelatedPerson]\"]"),
+        ("Patient.contact", "modifierExtension", "modifierExtension", 0, true, true, true, "[\"Extension\"]"),
+        (
+            "AllergyIntolerance",
+            "verificationStatus",
+            "verificationStatus",
+            0,
+            false,
+            true,
+            true,
+            "[\"CodeableConcept\"]",
+        ),
+        ("Observation", "component", "component", 0, true, false, true, "[\"Observation.component\"]"),
+        (
+            "Observation.component",
+            "referenceRange",
+            "referenceRange",
+            0,
+            true,
+            false,
+            false,
+            "[\"Observation.referenceRange\"]",
+        ),
+        ("Observation", "focus", "focus", 0, true, false, true, "[\"Reference\"]"),
+        (
+            "Composition",
+            "author",
+            "author",
+            1,
+            true,
+            false,
+            true,
+            "[\"Reference[Practitioner, PractitionerRole, Device, Patient, RelatedPerson, Organization]\"]",
+        ),
+        ("Composition.section", "section", "section", 0, true, false, false, "[\"Composition.section\"]"),
+        ("HumanName", "use", "use", 0, false, true, true, "[\"code\"]"),
+        ("Age", "comparator", "comparator", 0, false, true, true, "[\"code\"]"),
+        ("Narrative", "div", "div", 1, false, false, false, "[\"xhtml\"]"),
+        ("Extension", "url", "url", 1, false, false, false, "[\"uri\"]"),
+        ("date", "extension", "extension", 0, true, false, false, "[\"Extension\"]"),
+        ("Timing.repeat", "dayOfWeek", "dayOfWeek", 0, true, false, true, "[\"code\"]"),
+    ];
+    for (owner, key, name, min, array, modifier, summary, expected) in rows {
+        let found = element(known(owner), key).unwrap_or_else(|| panic!("{owner}.{key}"));
+        let told = (found.name(), found.min(), found.is_array(), found.is_modifier(), found.is_summary());
+        assert_eq!(told, (name, min, array, modifier, summary), "{owner}.{key}");
+        assert_eq!(format!("{:?}", types(&found)), expected, "{owner}.{key}");
+    }
+}
+
+#[test]
+fn the_json_name_of_a_choice_tells_its_type() {
+    let condition = known("Condition");
+    let onset = element(condition, "onsetDateTime").expect("a choice");
+    assert_eq!(
+        (onset.name(), onset.key(), onset.path().as_str()),
+        ("onset[x]", "onsetDateTime", "Condition.onset[x]")
+    );
+    assert!(onset.is_choice());
+    assert_eq!((onset.only_type(), onset.child_type()), (type_named("dateTime"), None));
+    assert_eq!(element(condition, "onsetPeriod").and_then(|found| found.child_type()), type_named("Period"));
+    for unknown in
+        ["onset", "onset[x]", "onsetBoolean", "_onsetDateTime", "ONSETDATETIME", "", "resourceType"]
+    {
+        assert!(element(condition, unknown).is_none(), "{unknown}");
+    }
+    let named = element_named(condition, "onset[x]").expect("by its own name");
+    assert_eq!((named.only_type(), named.types().len()), (None, 5));
+    let value = element(known("MedicationRequest"), "medicationReference").expect("a choice");
+    assert_eq!(value.targets(), [known("Medication")]);
+    assert_eq!(value.min(), 1);
+}
+
+#[test]
+fn kinds_tell_how_a_value_is_written() {
+    for (name, kind) in [
+        ("Patient", TypeKind::Resource),
+        ("Resource", TypeKind::Abstract),
+        ("HumanName", TypeKind::Complex),
+        ("Patient.contact", TypeKind::Backbone),
+        ("date", TypeKind::Text),
+        ("xhtml", TypeKind::Text),
+        ("decimal", TypeKind::Number),
+        ("positiveInt", TypeKind::Number),
+        ("boolean", TypeKind::Boolean),
+    ] {
+        assert_eq!(known(name).kind(), kind, "{name}");
+    }
+    assert!(resource_type("Patient").is_some());
+    for name in ["HumanName", "DomainResource", "Patient.contact", "patient", "Foo", ""] {
+        assert!(resource_type(name).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn search_parameters_tell_what_they_read() {
+    let rows = [
+        ("Patient", "family", SearchKind::String, "name.family"),
+        ("Patient", "email", SearchKind::Token, "telecom telecom.system"),
+        ("Patient", "deceased", SearchKind::Token, "deceased[x]"),
+        ("Patient", "death-date", SearchKind::Date, "deceased[x]"),
+        ("Patient", "_id", SearchKind::Token, "id"),
+        ("Patient", "_lastUpdated", SearchKind::Date, "meta.lastUpdated"),
+        (
+            "Patient",
+            "mothersMaidenName",
+            SearchKind::String,
+            "extension:http://hl7.org/fhir/StructureDefinition/patient-extensions-Patient-mothersMaidenName",
+        ),
+        ("Condition", "onset-date", SearchKind::Date, "onset[x]"),
+        ("Condition", "patient", SearchKind::Reference, "subject"),
+        ("Condition", "code", SearchKind::Token, "code"),
+        ("InsurancePlan", "name", SearchKind::String, "alias name"),
+        ("Observation", "value-string", SearchKind::String, "value[x] value[x].text"),
+        ("Observation", "combo-code", SearchKind::Token, "code component.code"),
+        ("Observation", "code-value-date", SearchKind::Composite, "code value[x]"),
+        ("Library", "depends-on", SearchKind::Reference, "relatedArtifact.resource relatedArtifact.type"),
+        ("Location", "near", SearchKind::Special, "position"),
+        (
+            "QuestionnaireResponse",
+            "item-subject",
+            SearchKind::Reference,
+            "item.answer.value[x] item.extension:http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject",
+        ),
+    ];
+    for (owner, code, kind, reads) in rows {
+        let found = search_parameter(known(owner), code).unwrap_or_else(|| panic!("{owner} {code}"));
+        assert_eq!((found.code(), found.kind()), (code, kind), "{owner}");
+        assert_eq!(found.reads().unwrap_or_default().join(" "), reads, "{owner} {code}");
+    }
+    let patient = search_parameter(known("Condition"), "patient").expect("known");
+    let path = patient.paths().and_then(|paths| paths.first()).expect("readable");
+    assert_eq!((path.path(), path.resolves_to()), ("subject", type_named("Patient")));
+    let email = search_parameter(known("Patient"), "email").expect("known");
+    let condition = email.paths().and_then(|paths| paths.first()?.conditions().first()).expect("a condition");
+    assert_eq!(
+        (condition.on(), condition.read(), condition.equals()),
+        ("telecom", "telecom.system", Some("email"))
+    );
+    let dated =
+        search_parameter(known("Condition"), "onset-date").and_then(|found| found.paths()).expect("readable");
+    let choices: Vec<_> = dated.iter().filter_map(|path| path.choice()).map(TypeId::name).collect();
+    assert_eq!(choices, ["dateTime", "Period"]);
+    assert!(search_parameter(known("Patient"), "onset-date").is_none());
+}
+
+#[test]
+fn parameters_that_cannot_be_read_are_these_and_are_marked() {
+    let mut marked = Vec::new();
+    for owner in ["Resource", "DomainResource"].map(known).into_iter().chain(resource_types()) {
+        let own = owner.row().map(|row| row.searches.as_slice()).unwrap_or_default();
+        marked.extend(
+            own.iter()
+                .filter(|search| search.paths().is_none())
+                .map(|search| format!("{owner} {}", search.code())),
+        );
+    }
+    assert_eq!(
+        marked,
+        [
+            "Resource _content",
+            "Resource _filter",
+            "Resource _query",
+            "DomainResource _text",
+            "Bundle composition",
+            "Bundle message",
+            "MolecularSequence chromosome-variant-coordinate",
+            "MolecularSequence referenceseqid-variant-coordinate",
+            "Patient age",
+            "Patient birthOrderBoolean",
+            "Patient part-agree",
+        ]
+    );
+}
+
+#[test]
+fn every_path_a_parameter_reads_is_an_element_path() {
+    for owner in resource_types() {
+        for search in search_parameters(owner) {
+            for path in search.reads().unwrap_or_default() {
+                let parsed = ElementPath::parse(owner, path);
+                assert!(parsed.is_ok(), "{owner} {}: {parsed:?}", search.code());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_patient_compartment_is_told_by_parameters_that_exist() {
+    assert_eq!(patient_compartment(known("Condition")), ["patient", "asserter"]);
+    assert_eq!(patient_compartment(known("Organization")), [""; 0]);
+    for owner in resource_types() {
+        for code in patient_compartment(owner) {
+            let found = search_parameter(owner, code).unwrap_or_else(|| panic!("{owner} {code}"));
+            assert!(found.reads().is_some(), "{owner} {code}");
+        }
+    }
+}
+
+#[test]
+fn person_elements_are_found_at_any_depth() {
+    let all = person_elements(known("Observation"));
+    for path in ["subject", "focus", "performer", "note.author[x]"] {
+        assert!(all.iter().any(|found| found == path), "{path} is missing in {all:?}");
+    }
+    assert!(!all.iter().any(|found| found == "device" || found.starts_with("extension")), "{all:?}");
+    assert_eq!(person_elements(known("Encounter")).first().map(String::as_str), Some("subject"));
+    let answers = person_elements(known("QuestionnaireResponse"));
+    assert!(answers.iter().any(|found| found == "item.answer.value[x]"), "{answers:?}");
+    for owner in resource_types() {
+        for path in person_elements(owner) {
+            let parsed = ElementPath::parse(owner, path);
+            assert!(parsed.is_ok(), "{parsed:?}");
+        }
+    }
+}
