@@ -1,0 +1,159 @@
+//! Record first, then release: the only maker of bytes that may leave.
+//!
+//! The record is built together with the bytes it describes and handed on with them, so it cannot describe others.
+//! There is no switch that turns it off.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::ledger::{AuditLedger, LedgerError, Receipt};
+use crate::trail::record::Event;
+use crate::trail::records::{NotEncoded, Records};
+
+/// What is left after the minimum was applied, with the record of exactly that. Made in `enforce` only.
+///
+/// ```compile_fail
+/// fn leak(minimised: gateway::enforce::release::Minimised) -> Vec<u8> {
+///     minimised.body
+/// }
+/// ```
+/// ```
+/// fn look(minimised: &gateway::enforce::release::Minimised) -> String {
+///     format!("{minimised:?}")
+/// }
+/// ```
+pub struct Minimised {
+    pub(in crate::enforce) body: Vec<u8>,
+    pub(in crate::enforce) head: Head,
+    pub(in crate::enforce) records: Records,
+}
+
+/// The parts of an answer's head that depend on what is shared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The HTTP status.
+    pub status: u16,
+    /// Weak validator: a keyed digest of (requestor, view).
+    pub etag: Option<String>,
+    /// Where the created resource can be read.
+    pub location: Option<String>,
+    /// Id of the Provenance of this share.
+    pub provenance: Option<String>,
+    /// What the body is.
+    pub media: Media,
+}
+
+/// What a body is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Media {
+    /// `application/fhir+json`.
+    #[default]
+    FhirJson,
+    /// `text/html`.
+    Html,
+}
+
+/// Bytes that may leave: minimised, and the audit record of this very disclosure is durable.
+///
+/// ```compile_fail
+/// let _ = gateway::enforce::release::Released { body: bytes::Bytes::new() };
+/// ```
+/// ```
+/// fn length(released: &gateway::enforce::release::Released) -> usize {
+///     released.body().len()
+/// }
+/// ```
+pub struct Released {
+    body: Bytes,
+    head: Head,
+    receipt: Receipt,
+    request_id: String,
+}
+
+/// Why nothing was released.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreleased {
+    /// The ledger could not make the record durable.
+    #[error("the disclosure could not be recorded")]
+    Ledger(#[from] LedgerError),
+    /// The record could not be encoded.
+    #[error("the disclosure could not be recorded")]
+    NotEncoded(#[from] NotEncoded),
+    /// A consent changed while this was decided; if the record was durable already, it was corrected.
+    #[error("a consent changed meanwhile")]
+    ConsentMoved,
+}
+
+/// Whether the consents a ruling rests on are still those it saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Epoch {
+    /// None changed.
+    Same,
+    /// One changed.
+    Moved,
+}
+
+/// Records the disclosure, waits until the record is durable, and only then releases.
+///
+/// `epoch` is asked just before the append and again after it is durable. If it moved in between, `not-released` is
+/// appended, and the ruling has to be made again.
+///
+/// # Errors
+/// [`Unreleased`]; no byte leaves then.
+pub async fn release(
+    minimised: Minimised,
+    epoch: &(dyn Fn() -> Epoch + Sync),
+    ledger: &dyn AuditLedger,
+) -> Result<Released, Unreleased> {
+    let Minimised { body, head, records } = minimised;
+    if epoch() == Epoch::Moved {
+        return Err(Unreleased::ConsentMoved);
+    }
+    let receipt = ledger.append(records.to_batch()?).await?;
+    if epoch() == Epoch::Moved {
+        let mut correction = Records::from(records.exchange.ended(Event::NotReleased, 0, Some("consent-moved")));
+        correction.exchange.follows = Some(receipt.to_string());
+        ledger.append(correction.to_batch()?).await?;
+        return Err(Unreleased::ConsentMoved);
+    }
+    Ok(Released { body: Bytes::from(body), head, receipt, request_id: records.exchange.request_id })
+}
+
+impl Released {
+    /// The bytes.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The head that goes with them.
+    #[must_use]
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The receipt of the record.
+    #[must_use]
+    pub const fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// `X-Request-Id`.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+}
+
+impl fmt::Debug for Minimised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Minimised(..)")
+    }
+}
+
+impl fmt::Debug for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Released({} bytes)", self.body.len())
+    }
+}

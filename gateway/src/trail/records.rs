@@ -1,0 +1,143 @@
+//! The leaves of one exchange, built up while it runs and turned into one atomic batch.
+
+use jiff::Timestamp;
+
+use super::record::{
+    About, AboutPerson, Event, Exchange, Record, RecordedAgreement, RecordedOverride, RecordedRequestor, Visibility,
+};
+use crate::decision::ruling::Admitted;
+use crate::ledger::Batch;
+use crate::requestor::{Party, Proof, Requestor};
+
+/// The records of one exchange: what is common, and one part for each person.
+#[derive(Debug, Clone)]
+pub struct Records {
+    /// What all leaves have in common.
+    pub exchange: Exchange,
+    /// One for each person the exchange concerned.
+    pub persons: Vec<AboutPerson>,
+}
+
+/// A record could not be written down as JSON: the exchange ends unrecorded, and nothing is released.
+#[derive(Debug, thiserror::Error)]
+#[error("the record of the exchange could not be encoded")]
+pub struct NotEncoded(#[from] serde_json::Error);
+
+impl Records {
+    /// The batch for the ledger: the exchange first, then each person.
+    ///
+    /// # Errors
+    /// [`NotEncoded`]; then nothing may be released.
+    pub fn to_batch(&self) -> Result<Batch, NotEncoded> {
+        let count = |keep: fn(&AboutPerson) -> bool| {
+            u32::try_from(self.persons.iter().filter(|person| keep(person)).count()).unwrap_or(u32::MAX)
+        };
+        let about = About::Exchange {
+            shared: count(|person| person.refusal.is_none()),
+            refused: count(|person| person.refusal.is_some() && person.visibility == Visibility::Trail),
+            filtered: count(|person| person.refusal.is_some() && person.visibility == Visibility::Oversight),
+        };
+        let mut leaves = vec![self.leaf(about)?];
+        for person in &self.persons {
+            leaves.push(self.leaf(About::Person(Box::new(person.clone())))?);
+        }
+        Ok(Batch::new(leaves))
+    }
+
+    fn leaf(&self, about: About) -> Result<Vec<u8>, NotEncoded> {
+        Ok(serde_json::to_vec(&Record { v: 1, exchange: self.exchange.clone(), about })?)
+    }
+}
+
+impl From<Exchange> for Records {
+    fn from(exchange: Exchange) -> Self {
+        Self { exchange, persons: Vec::new() }
+    }
+}
+
+impl Exchange {
+    /// What is known of a request before it was looked at.
+    #[must_use]
+    pub fn begun(request_id: String, at: Timestamp, peer: Option<String>) -> Self {
+        Self {
+            request_id,
+            at,
+            event: Event::Failed,
+            interaction: "unknown".into(),
+            place: "gateway".into(),
+            resource_type: None,
+            requestor: None,
+            purpose: None,
+            agreement: None,
+            override_: None,
+            query: None,
+            status: 0,
+            reason: None,
+            discloser: None,
+            follows: None,
+            count: 1,
+            peer,
+        }
+    }
+
+    /// The same, once it is known who asks.
+    #[must_use]
+    pub fn by(mut self, requestor: &Requestor) -> Self {
+        self.purpose = requestor.purposes().first().map(|purpose| purpose.code().to_owned());
+        self.requestor = Some(recorded(requestor));
+        self
+    }
+
+    /// The same, once the rules admitted it.
+    #[must_use]
+    pub fn under(mut self, admitted: &Admitted) -> Self {
+        let agreement = admitted.agreement();
+        self.purpose = Some(admitted.purpose().code().to_owned());
+        self.agreement =
+            Some(RecordedAgreement { id: agreement.id.to_string(), version: agreement.version.clone() });
+        self.override_ = admitted.override_().map(|override_| RecordedOverride {
+            purpose: override_.purpose.code().to_owned(),
+            reason: override_.reason.clone(),
+        });
+        self
+    }
+
+    /// The same, with how it ended.
+    #[must_use]
+    pub fn ended(mut self, event: Event, status: u16, reason: Option<&str>) -> Self {
+        self.event = event;
+        self.status = status;
+        self.reason = reason.map(str::to_owned);
+        self
+    }
+}
+
+fn recorded(requestor: &Requestor) -> RecordedRequestor {
+    let (issuer, subject, token_id) = match &requestor.proof {
+        Proof::Token { issuer, subject, token_id } => (issuer.clone(), subject.clone(), token_id.clone()),
+        Proof::Session { issuer } => (issuer.clone(), String::new(), String::new()),
+        Proof::Certificate { san } => (String::new(), san.clone(), String::new()),
+        Proof::Message { listener } => (String::new(), listener.clone(), String::new()),
+    };
+    match &requestor.party {
+        Party::Professional(professional) => RecordedRequestor::Professional {
+            issuer,
+            subject,
+            token_id,
+            name: professional.name.clone(),
+            organisation: professional.organisation.as_str().to_owned(),
+            role: professional.role.code(),
+            supervisor: match &professional.supervision {
+                crate::requestor::Supervision::NotStated => None,
+                crate::requestor::Supervision::Supervised { supervisor, .. } => Some(supervisor.clone()),
+            },
+        },
+        Party::System(system) => RecordedRequestor::System {
+            name: system.san.clone(),
+            organisation: system.organisation.as_str().to_owned(),
+        },
+        Party::Person(person) => {
+            RecordedRequestor::Person { nhs_number: person.nhs_number.as_str().to_owned(), issuer }
+        }
+    }
+}
