@@ -8,6 +8,8 @@
 //! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.
 
 pub mod enforce;
+pub mod limits;
 pub mod person;
 pub mod requestor;
+pub mod seal;
 pub mod trail;
