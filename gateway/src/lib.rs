@@ -12,4 +12,5 @@ pub mod limits;
 pub mod person;
 pub mod requestor;
 pub mod seal;
+pub mod server;
 pub mod trail;

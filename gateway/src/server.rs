@@ -1,0 +1,11 @@
+//! The front door: sockets, TLS, HTTP. What comes in leaves as [`arrived::Arrived`], plain values and nothing of HTTP;
+//! what goes out comes in as [`reply::Reply`] and leaves as a response made anew.
+//!
+//! No clinical rule lives here, and nothing here can look into a record.
+
+pub mod arrive;
+pub mod arrived;
+pub mod delivery;
+pub mod head;
+pub mod reply;
+pub mod target;

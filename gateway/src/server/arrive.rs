@@ -1,0 +1,482 @@
+//! From an HTTP request to [`Arrived`], or to the reason why it ends at the door.
+//!
+//! Everything here depends on the request alone: no settings but the names the gateway answers to, no identity, no
+//! record. The reasons are told as fixed texts; nothing of the request is in them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fhir::outcome::IssueType;
+use http::header::{self, HeaderMap, HeaderName};
+use http::request::Parts;
+use http::{StatusCode, Uri, Version};
+use http_body::Body as HttpBody;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::arrived::{Arrived, Body, ClientCertificate, Headers, Method, RequestId, Secret};
+use super::head::{Ambiguous, RawHead};
+use super::target::{BadTarget, Target};
+use crate::limits::{self, Unread};
+
+/// The most a body may weigh when its sender has shown neither token nor certificate: a sign-in form.
+const ANONYMOUS_BODY_BYTES_MAX: usize = 16 * 1024;
+const OVERRIDE_REASON: HeaderName = HeaderName::from_static("portcullis-override-reason");
+const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// What is known of the connection a request comes over.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The address at its other end.
+    pub peer: SocketAddr,
+    /// The client certificate, when one was shown and holds.
+    pub certificate: Option<ClientCertificate>,
+    /// The head as sent.
+    pub head: RawHead,
+}
+
+/// The names the gateway answers to, and the bounds on what it reads.
+#[derive(Debug, Clone)]
+pub struct Front {
+    authorities: Vec<String>,
+    body_bytes_max: usize,
+    body_timeout: Duration,
+}
+
+/// Why a request ends at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unacceptable {
+    /// Its head can be read in two ways.
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
+    /// It names no host, or more than one.
+    #[error("the request names no host or several")]
+    Host,
+    /// It names a host that the gateway is not.
+    #[error("the request is meant for another host")]
+    Misdirected,
+    /// A method that is not looked at.
+    #[error("the method is not one that is looked at")]
+    Method,
+    /// Its path or query is not taken.
+    #[error(transparent)]
+    Target(#[from] BadTarget),
+    /// A transfer coding other than `chunked`.
+    #[error("a transfer coding other than chunked")]
+    TransferCoding,
+    /// It asks for another protocol.
+    #[error("an upgrade is asked for")]
+    Upgrade,
+    /// A header that may stand once stands twice, or is not text.
+    #[error("a header stands twice or is not text")]
+    Header,
+    /// A body where none belongs.
+    #[error("a body where none belongs")]
+    BodyNotTaken,
+    /// A body in a content coding.
+    #[error("the body is compressed")]
+    ContentCoding,
+    /// The body could not be read.
+    #[error(transparent)]
+    Body(#[from] Unread),
+}
+
+/// What the caller is told: status, issue type and a text fixed in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The issue type of the OperationOutcome.
+    pub issue: IssueType,
+    /// The text of the OperationOutcome.
+    pub text: &'static str,
+}
+
+impl Front {
+    /// The front of a gateway that the world sees under `base` (scheme and authority; a path is not looked at).
+    #[must_use]
+    pub fn new(base: &Uri, body_bytes_max: usize, body_timeout: Duration) -> Self {
+        let default_port = match base.scheme_str() {
+            Some("http") => ":80",
+            Some(_) | None => ":443",
+        };
+        let authority = base.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+        let authorities = authority.map_or_else(Vec::new, |authority| {
+            let bare = authority.strip_suffix(default_port).unwrap_or(&authority).to_owned();
+            match bare.rsplit_once(':') {
+                Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => vec![bare],
+                Some(_) | None => vec![format!("{bare}{default_port}"), bare],
+            }
+        });
+        Self { authorities, body_bytes_max, body_timeout }
+    }
+
+    fn answers_to(&self, authority: &str) -> bool {
+        self.authorities.iter().any(|ours| ours.eq_ignore_ascii_case(authority))
+    }
+}
+
+/// Takes up one request: checks its head, reads its body within bounds, and keeps only what has a meaning here.
+///
+/// # Errors
+/// [`Unacceptable`]. Over HTTP/1.1 the connection should then be closed: the body may not have been read.
+pub async fn arrive<B>(
+    request: http::Request<B>,
+    request_id: RequestId,
+    at: Timestamp,
+    connection: &Connection,
+    front: &Front,
+) -> Result<Arrived, Unacceptable>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let (parts, body) = request.into_parts();
+    if parts.version < Version::HTTP_2 {
+        connection.head.take()?;
+    }
+    check_framing(&parts.headers)?;
+    check_authority(&parts, front)?;
+    let method = Method::of(parts.method.as_str()).ok_or(Unacceptable::Method)?;
+    let target = Target::parse(parts.uri.path(), parts.uri.query())?;
+    let headers = kept(&parts.headers)?;
+    let body = match (body.is_end_stream(), method.takes_body()) {
+        (true, _) => Bytes::new(),
+        (false, false) => return Err(Unacceptable::BodyNotTaken),
+        (false, true) => {
+            let proven = headers.authorization.is_some() || connection.certificate.is_some();
+            let bytes_max = match proven {
+                true => front.body_bytes_max,
+                false => front.body_bytes_max.min(ANONYMOUS_BODY_BYTES_MAX),
+            };
+            limits::read(body, bytes_max, Instant::now() + front.body_timeout).await?
+        }
+    };
+    connection.head.forget();
+    Ok(Arrived {
+        request_id,
+        at,
+        method,
+        target,
+        headers,
+        body: Body::new(body),
+        peer: connection.peer,
+        certificate: connection.certificate.clone(),
+    })
+}
+
+impl Unacceptable {
+    /// What the caller is told.
+    #[must_use]
+    pub const fn told(&self) -> Told {
+        let (status, issue, text) = match self {
+            Self::Ambiguous(Ambiguous::Pipelined) => (
+                StatusCode::BAD_REQUEST,
+                IssueType::Structure,
+                "send a request after the answer to the one before",
+            ),
+            Self::Ambiguous(Ambiguous::BareLineFeed | Ambiguous::TwoLengths) | Self::TransferCoding => {
+                (StatusCode::BAD_REQUEST, IssueType::Structure, "the request is not well-formed HTTP")
+            }
+            Self::Host => {
+                (StatusCode::BAD_REQUEST, IssueType::Structure, "the request must name exactly one host")
+            }
+            Self::Misdirected => (
+                StatusCode::MISDIRECTED_REQUEST,
+                IssueType::NotFound,
+                "this gateway does not answer for that host",
+            ),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                IssueType::NotSupported,
+                "this method is not supported; names of methods are in capitals",
+            ),
+            Self::Target(BadTarget::Path) => (
+                StatusCode::BAD_REQUEST,
+                IssueType::Structure,
+                "the path holds something that no path here holds: escapes, empty or dotted segments, other characters",
+            ),
+            Self::Target(BadTarget::TooLong) => (
+                StatusCode::URI_TOO_LONG,
+                IssueType::TooLong,
+                "the path or query is too long; search by POST instead",
+            ),
+            Self::Target(BadTarget::Query) => {
+                (StatusCode::BAD_REQUEST, IssueType::Structure, "the query is not well-formed")
+            }
+            Self::Target(BadTarget::Token) => (
+                StatusCode::BAD_REQUEST,
+                IssueType::Security,
+                "tokens go into the Authorization header, never into a URL",
+            ),
+            Self::Upgrade => {
+                (StatusCode::BAD_REQUEST, IssueType::NotSupported, "no other protocol can be switched to")
+            }
+            Self::Header => (
+                StatusCode::BAD_REQUEST,
+                IssueType::Structure,
+                "a header that may stand once stands twice, or is not text",
+            ),
+            Self::BodyNotTaken => {
+                (StatusCode::BAD_REQUEST, IssueType::Structure, "a request of this method has no body")
+            }
+            Self::ContentCoding => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                IssueType::NotSupported,
+                "send the body without compression",
+            ),
+            Self::Body(Unread::TooLarge { .. }) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                IssueType::TooLong,
+                "the body is larger than this gateway takes",
+            ),
+            Self::Body(Unread::TimedOut) => {
+                (StatusCode::REQUEST_TIMEOUT, IssueType::Timeout, "the body did not arrive in time")
+            }
+            Self::Body(Unread::Broken) => {
+                (StatusCode::BAD_REQUEST, IssueType::Structure, "the body broke off")
+            }
+        };
+        Told { status, issue, text }
+    }
+}
+
+fn check_framing(headers: &HeaderMap) -> Result<(), Unacceptable> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if !chunked || codings.next().is_some() || headers.contains_key(header::CONTENT_LENGTH) {
+            return Err(Unacceptable::TransferCoding);
+        }
+    }
+    if headers.contains_key(header::UPGRADE) || headers.contains_key(HTTP2_SETTINGS) {
+        return Err(Unacceptable::Upgrade);
+    }
+    match headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| coding.as_bytes() == b"identity") {
+        true => Ok(()),
+        false => Err(Unacceptable::ContentCoding),
+    }
+}
+
+/// Every name the request gives its target must be ours; HTTP/1.1 gives at least `Host`, HTTP/2 `:authority`.
+fn check_authority(parts: &Parts, front: &Front) -> Result<(), Unacceptable> {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || (host.is_none() && parts.version < Version::HTTP_2) {
+        return Err(Unacceptable::Host);
+    }
+    let host = host.map(|host| host.to_str().map_err(|_| Unacceptable::Host)).transpose()?;
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let named = [host, authority];
+    if named.iter().all(Option::is_none) {
+        return Err(Unacceptable::Host);
+    }
+    match named.into_iter().flatten().all(|name| front.answers_to(name)) {
+        true => Ok(()),
+        false => Err(Unacceptable::Misdirected),
+    }
+}
+
+fn kept(headers: &HeaderMap) -> Result<Headers, Unacceptable> {
+    Ok(Headers {
+        accept: joined(headers, &header::ACCEPT, ", ")?,
+        content_type: once(headers, &header::CONTENT_TYPE)?,
+        authorization: once(headers, &header::AUTHORIZATION)?.map(Secret::new),
+        if_match: once(headers, &header::IF_MATCH)?,
+        if_none_exist: once(headers, &IF_NONE_EXIST)?.map(Secret::new),
+        prefer: joined(headers, &PREFER, ", ")?,
+        override_reason: once(headers, &OVERRIDE_REASON)?.map(Secret::new),
+        cookie: joined(headers, &header::COOKIE, "; ")?.map(Secret::new),
+        origin: once(headers, &header::ORIGIN)?,
+        fetch_site: once(headers, &FETCH_SITE)?,
+    })
+}
+
+fn once(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Unacceptable> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(None),
+        (Some(line), None) => text(line.as_bytes()).map(Some),
+        (Some(_), Some(_)) => Err(Unacceptable::Header),
+    }
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName, between: &str) -> Result<Option<String>, Unacceptable> {
+    let lines: Vec<String> =
+        headers.get_all(name).iter().map(|line| text(line.as_bytes())).collect::<Result<_, _>>()?;
+    Ok((!lines.is_empty()).then(|| lines.join(between)))
+}
+
+fn text(bytes: &[u8]) -> Result<String, Unacceptable> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Unacceptable::Header)?;
+    match text.chars().any(|c| c.is_control() && c != '\t') {
+        true => Err(Unacceptable::Header),
+        false => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    const TAKEN: Result<(), Unacceptable> = Ok(());
+
+    async fn arriving(
+        version: Version,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &'static str,
+    ) -> Result<Arrived, Unacceptable> {
+        let mut request = http::Request::builder().version(version).method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, value.as_bytes());
+        }
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        let head = RawHead::default();
+        head.note(b"GET / HTTP/1.1\r\n\r\n");
+        let connection = Connection { peer: SocketAddr::from(([127, 0, 0, 1], 9)), certificate: None, head };
+        let base = Uri::from_static("https://share.example.nhs.uk");
+        let front = Front::new(&base, 64, Duration::from_secs(60));
+        arrive(request, RequestId::random().unwrap(), Timestamp::UNIX_EPOCH, &connection, &front).await
+    }
+
+    #[tokio::test]
+    async fn a_request_names_one_host_and_it_is_ours() {
+        let one = Version::HTTP_11;
+        let two = Version::HTTP_2;
+        let ours = ("host", "share.example.nhs.uk");
+        for (case, version, uri, headers, expected) in [
+            ("host", one, "/", &[ours][..], TAKEN),
+            ("host in capitals and with its port", one, "/", &[("host", "SHARE.example.nhs.uk:443")], TAKEN),
+            ("none", one, "/", &[], Err(Unacceptable::Host)),
+            ("two", one, "/", &[ours, ours], Err(Unacceptable::Host)),
+            ("another", one, "/", &[("host", "evil.example")], Err(Unacceptable::Misdirected)),
+            (
+                "another port",
+                one,
+                "/",
+                &[("host", "share.example.nhs.uk:80")],
+                Err(Unacceptable::Misdirected),
+            ),
+            ("absolute form", one, "https://share.example.nhs.uk/", &[ours], TAKEN),
+            (
+                "absolute form of another",
+                one,
+                "http://evil.example/",
+                &[ours],
+                Err(Unacceptable::Misdirected),
+            ),
+            ("http/2", two, "https://share.example.nhs.uk/", &[], TAKEN),
+            (
+                "http/2 with another host beside it",
+                two,
+                "https://share.example.nhs.uk/",
+                &[("host", "evil.example")],
+                Err(Unacceptable::Misdirected),
+            ),
+            ("http/2 without any", two, "/", &[], Err(Unacceptable::Host)),
+        ] {
+            let arrived = arriving(version, "GET", uri, headers, "").await.map(|_| ());
+            assert_eq!(arrived, expected, "{case}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_headers_that_mean_something_are_kept() {
+        let arrived = arriving(
+            Version::HTTP_2,
+            "POST",
+            "https://share.example.nhs.uk/a?b=c",
+            &[
+                ("accept", "application/fhir+json"),
+                ("accept", "application/json"),
+                ("cookie", "a=b"),
+                ("cookie", "c=d"),
+                ("authorization", "Bearer x"),
+                ("portcullis-override-reason", "né à la maison"),
+                ("x-http-method-override", "DELETE"),
+                ("x-request-id", "mine"),
+            ],
+            "body",
+        )
+        .await
+        .unwrap();
+        assert_eq!(arrived.method, Method::Post);
+        assert_eq!(arrived.headers.accept.as_deref(), Some("application/fhir+json, application/json"));
+        assert_eq!(arrived.headers.cookie.unwrap().expose(), "a=b; c=d");
+        assert_eq!(arrived.headers.override_reason.unwrap().expose(), "né à la maison");
+        assert_ne!(arrived.request_id.as_str(), "mine");
+        assert_eq!(arrived.body.form().unwrap().expose(), "body");
+    }
+
+    #[tokio::test]
+    async fn a_head_with_a_hazard_ends_at_the_door() {
+        let long = "x".repeat(65);
+        let long: &'static str = Box::leak(long.into_boxed_str());
+        for (case, method, headers, body, expected) in [
+            ("lower case", "get", &[][..], "", Err(Unacceptable::Method)),
+            ("trace", "TRACE", &[], "", Err(Unacceptable::Method)),
+            ("a body with get", "GET", &[], "x", Err(Unacceptable::BodyNotTaken)),
+            (
+                "two tokens",
+                "GET",
+                &[("authorization", "a"), ("authorization", "a")],
+                "",
+                Err(Unacceptable::Header),
+            ),
+            (
+                "two types",
+                "POST",
+                &[("content-type", "a"), ("content-type", "a")],
+                "",
+                Err(Unacceptable::Header),
+            ),
+            ("an upgrade", "GET", &[("upgrade", "h2c")], "", Err(Unacceptable::Upgrade)),
+            (
+                "a stacked coding",
+                "POST",
+                &[("transfer-encoding", "gzip, chunked")],
+                "x",
+                Err(Unacceptable::TransferCoding),
+            ),
+            (
+                "two lengths",
+                "POST",
+                &[("transfer-encoding", "chunked"), ("content-length", "1")],
+                "x",
+                Err(Unacceptable::TransferCoding),
+            ),
+            (
+                "a compressed body",
+                "POST",
+                &[("content-encoding", "gzip")],
+                "x",
+                Err(Unacceptable::ContentCoding),
+            ),
+            (
+                "a body over the bound",
+                "POST",
+                &[],
+                long,
+                Err(Unacceptable::Body(Unread::TooLarge { bytes_max: 64 })),
+            ),
+        ] {
+            let uri = "https://share.example.nhs.uk/";
+            let arrived = arriving(Version::HTTP_2, method, uri, headers, body).await.map(|_| ());
+            assert_eq!(arrived, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_no_text_is_not_kept() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, http::HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(kept(&headers).map(|_| ()), Err(Unacceptable::Header));
+    }
+}

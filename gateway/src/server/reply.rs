@@ -1,0 +1,316 @@
+//! The only place that makes HTTP responses. Every header is set here from our own values; none is copied.
+
+use bytes::Bytes;
+use fhir::outcome::OperationOutcome;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
+use http::{Response, StatusCode};
+
+use super::arrive::Told;
+use super::arrived::RequestId;
+use super::delivery::Tracked;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RECEIPT: HeaderName = HeaderName::from_static("portcullis-receipt");
+/// Nothing is loaded, run or framed but what the page's own origin serves.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'",
+);
+const TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// What a caller gets: one status, one body, and the few headers that mean something.
+#[derive(Debug)]
+pub struct Reply {
+    status: StatusCode,
+    content: Content,
+    receipt: Option<String>,
+    etag: Option<String>,
+    location: Option<String>,
+    provenance: Option<String>,
+    allow: Option<&'static str>,
+    retry_after_s: Option<u32>,
+    cookie: Option<String>,
+    connection: Afterwards,
+}
+
+/// The body of a reply and what it is.
+#[derive(Debug)]
+pub enum Content {
+    /// FHIR JSON: released, an OperationOutcome, or another resource of our own.
+    Fhir(Bytes),
+    /// A page of ours.
+    Page(String),
+    /// A style sheet of ours.
+    Style(&'static str),
+    /// JSON that is not FHIR.
+    Json(Bytes),
+    /// Comma-separated values.
+    Csv(String),
+    /// HL7 v2 (an acknowledgement).
+    Hl7v2(Bytes),
+    /// Plain text.
+    Text(String),
+    /// Nothing.
+    Empty,
+}
+
+/// What becomes of the connection after the reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    Kept,
+    Closed,
+}
+
+/// How the listener is protected: pages under TLS tell browsers to stay there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain, on loopback.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Reply {
+    /// A reply of `content`.
+    #[must_use]
+    pub const fn new(status: StatusCode, content: Content) -> Self {
+        Self {
+            status,
+            content,
+            receipt: None,
+            etag: None,
+            location: None,
+            provenance: None,
+            allow: None,
+            retry_after_s: None,
+            cookie: None,
+            connection: Afterwards::Kept,
+        }
+    }
+
+    /// A reply that says what did not go, and nothing else.
+    #[must_use]
+    pub fn outcome(status: StatusCode, outcome: &OperationOutcome) -> Self {
+        Self::new(status, Content::Fhir(outcome.to_json().into()))
+    }
+
+    /// A reply with a text fixed in the program.
+    #[must_use]
+    pub fn told(told: &Told) -> Self {
+        Self::outcome(told.status, &OperationOutcome::error(told.issue, told.text))
+    }
+
+    /// An empty 303 to another page of ours.
+    #[must_use]
+    pub fn see_other(path: &'static str) -> Self {
+        Self::new(StatusCode::SEE_OTHER, Content::Empty).with_location(path.to_owned())
+    }
+
+    /// With `Portcullis-Receipt`.
+    #[must_use]
+    pub fn with_receipt(mut self, receipt: String) -> Self {
+        self.receipt = Some(receipt);
+        self
+    }
+
+    /// With `ETag: W/"version"`.
+    #[must_use]
+    pub fn with_version(mut self, version: &str) -> Self {
+        self.etag = Some(format!("W/\"{version}\""));
+        self
+    }
+
+    /// With `Location`.
+    #[must_use]
+    pub fn with_location(mut self, location: String) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// With a `Link` to the Provenance of this share.
+    #[must_use]
+    pub fn with_provenance(mut self, url: &str) -> Self {
+        self.provenance = Some(format!("<{url}>; rel=\"http://www.w3.org/ns/prov#has_provenance\""));
+        self
+    }
+
+    /// With `Allow`: the methods that the place has.
+    #[must_use]
+    pub const fn with_allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// With `Retry-After`.
+    #[must_use]
+    pub const fn with_retry_after_s(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// With `Set-Cookie`.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: String) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
+    /// Closes the connection afterwards, where the protocol has a word for it.
+    #[must_use]
+    pub const fn closing(mut self) -> Self {
+        self.connection = Afterwards::Closed;
+        self
+    }
+
+    /// The status told.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The receipt told, if any.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&str> {
+        self.receipt.as_deref()
+    }
+
+    /// Makes the response. `body` wraps the bytes, so that their delivery can be followed.
+    pub(in crate::server) fn into_response(
+        self,
+        request_id: &RequestId,
+        scheme: Scheme,
+        body: impl FnOnce(Bytes) -> Tracked,
+    ) -> Response<Tracked> {
+        let (status, headers) = match self.headers(request_id, scheme) {
+            Ok(headers) => (self.status, headers),
+            // A header of ours that cannot be written: nothing is said rather than half of it.
+            Err(_) => {
+                return assembled(StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), body(Bytes::new()));
+            }
+        };
+        assembled(status, headers, body(self.content.into_bytes()))
+    }
+
+    fn headers(&self, request_id: &RequestId, scheme: Scheme) -> Result<HeaderMap, InvalidHeaderValue> {
+        let mut headers = HeaderMap::with_capacity(12);
+        headers.insert(REQUEST_ID, HeaderValue::from_str(request_id.as_str())?);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        if let Some(media_type) = self.content.media_type() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        }
+        if matches!(self.content, Content::Page(_)) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        }
+        if scheme == Scheme::Https {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.connection == Afterwards::Closed {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        for (name, value) in [
+            (RECEIPT, &self.receipt),
+            (header::ETAG, &self.etag),
+            (header::LOCATION, &self.location),
+            (header::LINK, &self.provenance),
+            (header::SET_COOKIE, &self.cookie),
+        ] {
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_str(value)?);
+            }
+        }
+        Ok(headers)
+    }
+}
+
+impl Content {
+    const fn media_type(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Fhir(_) => "application/fhir+json; charset=utf-8",
+            Self::Page(_) => "text/html; charset=utf-8",
+            Self::Style(_) => "text/css; charset=utf-8",
+            Self::Json(_) => "application/json; charset=utf-8",
+            Self::Csv(_) => "text/csv; charset=utf-8",
+            Self::Hl7v2(_) => "x-application/hl7-v2+er7; charset=utf-8",
+            Self::Text(_) => "text/plain; charset=utf-8",
+            Self::Empty => return None,
+        })
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Fhir(bytes) | Self::Json(bytes) | Self::Hl7v2(bytes) => bytes,
+            Self::Page(text) | Self::Csv(text) | Self::Text(text) => text.into(),
+            Self::Style(text) => Bytes::from_static(text.as_bytes()),
+            Self::Empty => Bytes::new(),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place that makes responses")]
+fn assembled(status: StatusCode, headers: HeaderMap, body: Tracked) -> Response<Tracked> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use fhir::outcome::IssueType;
+
+    use super::*;
+
+    fn sent(reply: Reply, scheme: Scheme) -> Response<Tracked> {
+        reply.into_response(&RequestId::random().unwrap(), scheme, |bytes| Tracked::new(bytes, |_| {}))
+    }
+
+    #[test]
+    fn every_reply_has_an_id_and_is_kept_by_no_cache() {
+        let told = Told { status: StatusCode::NOT_FOUND, issue: IssueType::NotFound, text: "not found" };
+        for reply in [
+            Reply::told(&told),
+            Reply::see_other("/me"),
+            Reply::new(StatusCode::OK, Content::Page("x".into())),
+        ] {
+            let response = sent(reply, Scheme::Http);
+            let headers = response.headers();
+            assert!(headers.contains_key(REQUEST_ID));
+            assert_eq!(headers["cache-control"], "no-store");
+            assert!(!headers.contains_key("strict-transport-security"));
+        }
+    }
+
+    #[test]
+    fn pages_may_load_nothing_from_elsewhere_and_run_nothing_inline() {
+        let response = sent(Reply::new(StatusCode::OK, Content::Page("<p>".into())), Scheme::Https);
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'"));
+        assert!(!policy.contains("unsafe"));
+        assert!(response.headers().contains_key("strict-transport-security"));
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_written_leaves_nothing_behind() {
+        let reply = Reply::new(StatusCode::OK, Content::Text("x".into())).with_location("a\r\nb: c".into());
+        let response = sent(reply, Scheme::Http);
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(http_body::Body::is_end_stream(response.body()));
+    }
+
+    #[test]
+    fn a_caller_who_is_not_known_is_told_how_to_become_so() {
+        let told = Told { status: StatusCode::UNAUTHORIZED, issue: IssueType::Login, text: "not known" };
+        assert_eq!(sent(Reply::told(&told), Scheme::Http).headers()["www-authenticate"], "Bearer");
+    }
+}
