@@ -1,0 +1,7 @@
+//! The demo: a hospital, a council, a sign-in page and the gateway on loopback, and the story they play.
+//!
+//! Nothing here is ever part of `portcullis`: the servers are stand-ins that hold invented people.
+
+pub mod json;
+pub mod standin;
+pub mod wire;

@@ -1,0 +1,239 @@
+//! The search parameters a stand-in knows, as data: the R4 definition of each in one row.
+
+/// How a parameter compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The logical id.
+    Id,
+    /// A code, coding, concept or identifier.
+    Token,
+    /// A reference to another resource.
+    Reference,
+    /// Text, by its beginning.
+    Text,
+    /// A date or period.
+    Date,
+}
+
+/// One search parameter of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// Dotted paths into the resource, or-ed.
+    pub(super) paths: &'static [&'static str],
+    /// The type a bare id refers to; empty when any type may.
+    pub(super) target: &'static str,
+}
+
+/// A resource type and its parameters.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) name: &'static str,
+    pub(super) parameters: &'static [Parameter],
+}
+
+const fn token(name: &'static str, paths: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: Kind::Token, paths, target: "" }
+}
+
+const fn text(name: &'static str, paths: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: Kind::Text, paths, target: "" }
+}
+
+const fn date(name: &'static str, paths: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: Kind::Date, paths, target: "" }
+}
+
+const fn reference(name: &'static str, paths: &'static [&'static str], target: &'static str) -> Parameter {
+    Parameter { name, kind: Kind::Reference, paths, target }
+}
+
+/// Every type has it.
+pub(super) const ID: Parameter = Parameter { name: "_id", kind: Kind::Id, paths: &["id"], target: "" };
+const IDENTIFIER: Parameter = token("identifier", &["identifier"]);
+const STATUS: Parameter = token("status", &["status"]);
+const CODE: Parameter = token("code", &["code"]);
+const CATEGORY: Parameter = token("category", &["category"]);
+const SUBJECT: Parameter = reference("subject", &["subject"], "Patient");
+const PATIENT_AS_SUBJECT: Parameter = reference("patient", &["subject"], "Patient");
+const PATIENT: Parameter = reference("patient", &["patient"], "Patient");
+const ENCOUNTER: Parameter = reference("encounter", &["encounter"], "Encounter");
+const CLINICAL_STATUS: Parameter = token("clinical-status", &["clinicalStatus"]);
+
+/// Every type a stand-in holds.
+pub(super) const TYPES: &[Served] = &[
+    Served {
+        name: "AllergyIntolerance",
+        parameters: &[IDENTIFIER, PATIENT, CODE, CATEGORY, CLINICAL_STATUS],
+    },
+    Served { name: "Appointment", parameters: &[IDENTIFIER, STATUS] },
+    Served { name: "Binary", parameters: &[] },
+    Served { name: "Bundle", parameters: &[IDENTIFIER, token("type", &["type"])] },
+    Served { name: "CarePlan", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS, CATEGORY] },
+    Served {
+        name: "CareTeam",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            CATEGORY,
+            ENCOUNTER,
+            reference("participant", &["participant.member"], ""),
+        ],
+    },
+    Served { name: "Communication", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS] },
+    Served {
+        name: "Composition",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            token("type", &["type"]),
+            date("date", &["date"]),
+        ],
+    },
+    Served {
+        name: "Condition",
+        parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, CODE, CATEGORY, CLINICAL_STATUS, ENCOUNTER],
+    },
+    Served { name: "Consent", parameters: &[IDENTIFIER, PATIENT, STATUS, CATEGORY] },
+    Served { name: "Device", parameters: &[IDENTIFIER, PATIENT] },
+    Served {
+        name: "DiagnosticReport",
+        parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, CODE, CATEGORY, STATUS],
+    },
+    Served {
+        name: "DocumentReference",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            CATEGORY,
+            token("type", &["type"]),
+            date("date", &["date"]),
+        ],
+    },
+    Served {
+        name: "Encounter",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            token("class", &["class"]),
+            date("date", &["period"]),
+            reference("service-provider", &["serviceProvider"], "Organization"),
+        ],
+    },
+    Served {
+        name: "EpisodeOfCare",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT,
+            STATUS,
+            reference("organization", &["managingOrganization"], "Organization"),
+        ],
+    },
+    Served { name: "Flag", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
+    Served { name: "Immunization", parameters: &[IDENTIFIER, PATIENT, STATUS] },
+    Served { name: "Location", parameters: &[IDENTIFIER, text("name", &["name"])] },
+    Served {
+        name: "MedicationRequest",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            token("code", &["medicationCodeableConcept"]),
+        ],
+    },
+    Served {
+        name: "MedicationStatement",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            token("code", &["medicationCodeableConcept"]),
+        ],
+    },
+    Served { name: "MessageHeader", parameters: &[] },
+    Served {
+        name: "Observation",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            CODE,
+            CATEGORY,
+            STATUS,
+            ENCOUNTER,
+            date("date", &["effectiveDateTime", "effectivePeriod"]),
+        ],
+    },
+    Served { name: "Organization", parameters: &[IDENTIFIER, text("name", &["name", "alias"])] },
+    Served {
+        name: "Patient",
+        parameters: &[
+            IDENTIFIER,
+            date("birthdate", &["birthDate"]),
+            token("gender", &["gender"]),
+            text("family", &["name.family"]),
+            text("given", &["name.given"]),
+            text("name", &["name.family", "name.given", "name.text", "name.prefix", "name.suffix"]),
+            text("address-postalcode", &["address.postalCode"]),
+            reference("general-practitioner", &["generalPractitioner"], ""),
+        ],
+    },
+    Served {
+        name: "Practitioner",
+        parameters: &[IDENTIFIER, text("name", &["name.family", "name.given", "name.text"])],
+    },
+    Served {
+        name: "PractitionerRole",
+        parameters: &[
+            IDENTIFIER,
+            reference("practitioner", &["practitioner"], "Practitioner"),
+            reference("organization", &["organization"], "Organization"),
+            token("role", &["code"]),
+        ],
+    },
+    Served { name: "Procedure", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, CODE, STATUS] },
+    Served {
+        name: "Provenance",
+        parameters: &[reference("target", &["target"], ""), date("recorded", &["recorded"])],
+    },
+    Served { name: "RelatedPerson", parameters: &[IDENTIFIER, PATIENT] },
+    Served {
+        name: "ServiceRequest",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            CODE,
+            CATEGORY,
+            reference("performer", &["performer"], ""),
+        ],
+    },
+    Served { name: "Task", parameters: &[IDENTIFIER, reference("patient", &["for"], "Patient"), STATUS] },
+];
+
+/// The type of that name, when it is held here.
+pub(super) fn served(name: &str) -> Option<&'static Served> {
+    TYPES.iter().find(|served| served.name == name)
+}
+
+impl Served {
+    /// The parameter of that name.
+    pub(super) fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        if name == ID.name {
+            return Some(&ID);
+        }
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+}

@@ -1,0 +1,4 @@
+//! The stand-ins as a client sees them, over real sockets.
+
+#[cfg(test)]
+mod standin;
