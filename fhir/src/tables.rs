@@ -51,6 +51,8 @@ struct KeyRow {
 }
 
 struct ElementRow {
+    /// The type that defines it.
+    defined_by: TypeId,
     name: &'static str,
     min: u8,
     array: bool,
@@ -106,7 +108,13 @@ pub fn element(owner: TypeId, key: &str) -> Option<Element> {
     let at = keys.binary_search_by(|row| row.key.as_str().cmp(key)).ok()?;
     let found = keys.get(at)?;
     let row = TABLES.elements.get(found.element as usize)?;
-    Some(Element { owner, row, key: &found.key, choice: row.types.get(found.choice) })
+    Some(Element {
+        owner,
+        id: ElementId(found.element),
+        row,
+        key: &found.key,
+        choice: row.types.get(found.choice),
+    })
 }
 
 /// The element of `owner` called `name` as the specification calls it: `onset[x]`, `birthDate`.
@@ -146,6 +154,12 @@ pub fn patient_compartment(owner: TypeId) -> &'static [&'static str] {
 #[must_use]
 pub fn person_elements(owner: TypeId) -> &'static [String] {
     owner.row().map_or(&[], |row| row.persons.get_or_init(|| persons::find(owner)))
+}
+
+/// The number of elements that the tables define; above every [`ElementId::index`].
+#[must_use]
+pub fn elements_len() -> usize {
+    TABLES.elements.len()
 }
 
 fn all_types() -> impl Iterator<Item = TypeId> {
@@ -208,7 +222,7 @@ impl TypeId {
         indexes.filter_map(move |index| {
             let row = TABLES.elements.get(*index as usize)?;
             let choice = if row.types.len() == 1 { row.types.first() } else { None };
-            Some(Element { owner: self, row, key: row.name, choice })
+            Some(Element { owner: self, id: ElementId(*index), row, key: row.name, choice })
         })
     }
 
@@ -218,7 +232,10 @@ impl TypeId {
         keys.filter_map(move |found| {
             let row = TABLES.elements.get(found.element as usize)?;
             let choice = row.types.get(found.choice);
-            Some((found.key.as_str(), Element { owner: self, row, key: &found.key, choice }))
+            Some((
+                found.key.as_str(),
+                Element { owner: self, id: ElementId(found.element), row, key: &found.key, choice },
+            ))
         })
     }
 
@@ -245,10 +262,44 @@ impl fmt::Display for TypeId {
     }
 }
 
+/// An element as some type defines it; types that specialise that type share it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ElementId(u32);
+
+impl ElementId {
+    /// Its place in the tables, for counting by index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The element at `index`.
+    #[must_use]
+    pub fn at(index: usize) -> Option<Self> {
+        u32::try_from(index).ok().filter(|_| index < elements_len()).map(Self)
+    }
+
+    /// The path below the type that defines it: `Patient.name`, `Element.extension`.
+    #[must_use]
+    pub fn path(self) -> String {
+        TABLES
+            .elements
+            .get(self.index())
+            .map_or_else(String::new, |row| format!("{}.{}", row.defined_by, row.name))
+    }
+}
+
+impl fmt::Debug for ElementId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.path())
+    }
+}
+
 /// An element of a type; looked up by a JSON name it is that one alternative of a choice.
 #[derive(Clone, Copy)]
 pub struct Element {
     owner: TypeId,
+    id: ElementId,
     row: &'static ElementRow,
     key: &'static str,
     choice: Option<&'static ElementType>,
@@ -265,6 +316,18 @@ impl Element {
     #[must_use]
     pub const fn key(&self) -> &'static str {
         self.key
+    }
+
+    /// Its identity, the same in every type that inherits it.
+    #[must_use]
+    pub const fn id(&self) -> ElementId {
+        self.id
+    }
+
+    /// The type it was looked up in.
+    #[must_use]
+    pub const fn owner(&self) -> TypeId {
+        self.owner
     }
 
     /// The path: `Condition.onset[x]`.

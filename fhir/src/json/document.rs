@@ -73,6 +73,12 @@ impl Entry {
         self.tag() == Tag::EscapedKey
     }
 
+    /// Whether it is a name, with an escape in it or not.
+    #[inline]
+    pub(super) const fn is_key(self) -> bool {
+        self.0 >> 61 == 4
+    }
+
     #[inline]
     pub(super) const fn start(self) -> usize {
         (self.0 >> 32) as usize & OFFSET_MAX
@@ -117,6 +123,12 @@ impl Document {
     #[inline]
     fn slice(&self, start: usize, end: usize) -> &[u8] {
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn key(&self, entry: Entry) -> Key<'_> {
+        let escaped = if entry.is_escaped_key() { Escaped::Yes } else { Escaped::No };
+        Key { quoted: self.slice(entry.start(), entry.end()), escaped }
     }
 
     /// Where the entry after the value at `index` is.
@@ -280,6 +292,21 @@ impl<'a> Node<'a> {
         self.walk(path).find_map(Node::string)
     }
 
+    /// Whether any object in the value, at any depth, has a member called one of `names`, however it is escaped.
+    #[must_use]
+    pub fn has_name_within(self, names: &[&str]) -> bool {
+        let entry = self.entry();
+        if !entry.is_container() {
+            return false;
+        }
+        let inside = self.document.tape.get(self.index..entry.end()).unwrap_or_default();
+        inside.iter().filter(|entry| entry.is_key()).any(|entry| {
+            let length = entry.end() - entry.start() - 2;
+            let is_candidate = names.iter().any(|name| name.len() == length) || entry.is_escaped_key();
+            is_candidate && names.iter().any(|name| self.document.key(*entry).is(name))
+        })
+    }
+
     /// The bytes of a string between its quotes.
     #[inline]
     fn text(self) -> Option<(&'a [u8], Escaped)> {
@@ -339,6 +366,13 @@ impl<'a> Key<'a> {
         self.quoted
     }
 
+    /// Whether the name holds an escape.
+    #[inline]
+    #[must_use]
+    pub fn is_escaped(self) -> bool {
+        self.escaped == Escaped::Yes
+    }
+
     /// The name, escapes resolved, as bytes.
     #[inline]
     #[must_use]
@@ -391,9 +425,7 @@ impl<'a> Iterator for Members<'a> {
         if self.index >= self.end {
             return None;
         }
-        let entry = self.document.entry(self.index);
-        let escaped = if entry.is_escaped_key() { Escaped::Yes } else { Escaped::No };
-        let key = Key { quoted: self.document.slice(entry.start(), entry.end()), escaped };
+        let key = self.document.key(self.document.entry(self.index));
         let value = Node { document: self.document, index: self.index + 1 };
         self.index = self.document.after(self.index + 1);
         Some((key, value))

@@ -242,6 +242,26 @@ fn a_cursor_reaches_what_is_there_and_nothing_else() {
 }
 
 #[test]
+fn a_name_is_found_at_any_depth_however_it_is_escaped() {
+    let document = read(r#"{"a":{"b":[1,{"c\u0064":{}}]},"text":"efg","e":{"fgh":"ab"}}"#).expect("valid");
+    let root = document.root();
+    for (names, expected) in [
+        (vec!["a"], true),
+        (vec!["cd"], true),
+        (vec!["x", "fgh"], true),
+        (vec!["efg"], false),
+        (vec!["ab"], false),
+    ] {
+        assert_eq!(root.has_name_within(&names), expected, "{names:?}");
+    }
+    let inner = root.member("a").expect("there");
+    assert!(
+        inner.has_name_within(&["cd"]) && !inner.has_name_within(&["fgh"]) && !inner.has_name_within(&["e"])
+    );
+    assert!(!root.member("text").expect("there").has_name_within(&["text", "e"]));
+}
+
+#[test]
 fn no_debug_output_or_error_shows_content() {
     let document = read(r#"{"canary":["canary",1.25]}"#).expect("valid");
     let root = document.root();

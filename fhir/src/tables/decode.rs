@@ -85,6 +85,7 @@ fn element_row(line: &'static str, tables: &Tables) -> Option<ElementRow> {
     let types: Option<Vec<_>> = words.map(|word| element_type(word, name, tables)).collect();
     let types = types.filter(|types| !types.is_empty())?;
     Some(ElementRow {
+        defined_by: *tables.by_name.get(tables.types.last()?.name)?,
         name,
         min: u8::from(matches!(card, "1" | "+")),
         array: matches!(card, "*" | "+"),

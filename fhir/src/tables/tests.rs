@@ -1,8 +1,9 @@
 //! Rows of the tables that were written by hand from the specification, and the tables as a whole against it.
 
 use super::{
-    Element, SearchKind, TABLES, TypeId, TypeKind, decode, element, element_named, patient_compartment,
-    person_elements, resource_type, resource_types, search_parameter, search_parameters, type_named,
+    Element, ElementId, SearchKind, TABLES, TypeId, TypeKind, decode, element, element_named, elements_len,
+    patient_compartment, person_elements, resource_type, resource_types, search_parameter, search_parameters,
+    type_named,
 };
 use crate::path::ElementPath;
 
@@ -113,6 +114,20 @@ fn the_json_name_of_a_choice_tells_its_type() {
     let value = element(known("MedicationRequest"), "medicationReference").expect("a choice");
     assert_eq!(value.targets(), [known("Medication")]);
     assert_eq!(value.min(), 1);
+}
+
+#[test]
+fn an_inherited_element_is_one_element() {
+    let id = |owner, key| element(known(owner), key).expect("an element").id();
+    assert_eq!(id("Patient", "meta"), id("Condition", "meta"));
+    assert_ne!(id("Patient", "name"), id("Person", "name"));
+    assert_eq!(id("Condition", "onsetAge"), id("Condition", "onsetString"));
+    assert_eq!(
+        (id("Patient", "name").path(), id("HumanName", "extension").path()),
+        ("Patient.name".to_owned(), "Element.extension".to_owned())
+    );
+    assert_eq!(ElementId::at(id("Patient", "name").index()), Some(id("Patient", "name")));
+    assert_eq!(ElementId::at(elements_len()), None);
 }
 
 #[test]
