@@ -8,7 +8,7 @@
 //! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`reference`].
 //! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
 //! - Time as FHIR writes it, with its precision: [`instant`].
-//! - Answering about trouble: [`outcome`].
+//! - Asking: [`search`]. Answering about trouble: [`outcome`].
 //! - Resources of our own making are built with [`element`], which is the only door to fhirbolt; nothing that came
 //!   from a network goes through it.
 //!
@@ -27,6 +27,8 @@ pub mod purpose_of_use;
 pub mod reference;
 pub mod role;
 pub mod security_label;
+
+pub mod search;
 
 pub mod element;
 pub mod outcome;

@@ -15,4 +15,8 @@ mod outcomes;
 #[cfg(test)]
 mod references;
 #[cfg(test)]
+mod search_matches;
+#[cfg(test)]
+mod search_queries;
+#[cfg(test)]
 mod tables;

@@ -1,0 +1,52 @@
+//! References.
+
+use super::super::criterion::ReferenceTest;
+use super::Match;
+use super::text;
+use crate::json::{Kind, Node};
+use crate::reference::{Bases, Local, Reference};
+use crate::tables::TypeId;
+
+/// Whether one value refers to what is asked for. An identifier alone refers to nothing that a search finds.
+pub(super) fn matches(node: Node<'_>, test: &ReferenceTest, bases: &Bases) -> Match {
+    if node.kind() == Kind::String {
+        return canonical(node, test);
+    }
+    let Some(held) = node.member("reference").and_then(Node::string) else { return Match::No };
+    let Ok(held) = Reference::parse(&held, bases) else { return Match::No };
+    Match::certainly(match (&held, test.reference()) {
+        (Reference::Local(held), Reference::Local(wanted)) => is(held, wanted),
+        (held, wanted) => held == wanted,
+    })
+}
+
+/// A version that is not asked for does not matter.
+fn is(held: &Local, wanted: &Local) -> bool {
+    held.is_same_resource(wanted) && (wanted.version.is_none() || wanted.version == held.version)
+}
+
+fn canonical(node: Node<'_>, test: &ReferenceTest) -> Match {
+    match test.reference() {
+        Reference::Elsewhere(url) | Reference::Urn(url) => text::uri(node, url),
+        Reference::Local(_) | Reference::Contained(_) | Reference::Container => Match::CannotTell,
+    }
+}
+
+/// Whether a reference is to a resource of the type.
+pub(super) fn is_of(node: Node<'_>, wanted: TypeId) -> Match {
+    if let Some(stated) = node.member("type").and_then(Node::string) {
+        return Match::certainly(stated == wanted.name());
+    }
+    let Some(held) = node.member("reference").and_then(Node::string) else { return Match::CannotTell };
+    match Reference::parse(&held, &Bases::none()) {
+        Ok(Reference::Local(local)) => Match::certainly(local.resource_type.as_str() == wanted.name()),
+        Ok(Reference::Elsewhere(url)) => {
+            if url.contains(&format!("/{}/", wanted.name())) {
+                Match::Yes
+            } else {
+                Match::CannotTell
+            }
+        }
+        Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) | Err(_) => Match::CannotTell,
+    }
+}

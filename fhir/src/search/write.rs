@@ -1,0 +1,117 @@
+//! Writing a query anew, for an upstream.
+
+use super::SearchQuery;
+use super::criterion::{
+    Criterion, NumberTest, Presence, QuantityTest, StringModifier, Test, TokenModifier, TokenTest,
+};
+use super::grammar::Escaped;
+use crate::reference::Reference;
+
+impl SearchQuery {
+    /// The criteria as a body of type `application/x-www-form-urlencoded`, for `POST Type/_search`.
+    ///
+    /// Only what was understood is in it; `_count` and cursors are for the caller to add.
+    #[must_use]
+    pub fn to_form(&self) -> String {
+        form(self.criteria.iter().map(Criterion::to_pair))
+    }
+}
+
+/// Names and values as a body of type `application/x-www-form-urlencoded`.
+pub fn form(pairs: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        encode(&name, &mut out);
+        out.push('=');
+        encode(&value, &mut out);
+    }
+    out
+}
+
+/// Everything but letters, digits, `-`, `.`, `_` and `~` becomes a percent sign and two digits.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+impl Criterion {
+    /// Name and value, with the escapes of search values and without percent signs.
+    #[must_use]
+    pub fn to_pair(&self) -> (String, String) {
+        let (modifier, values): (&str, Vec<String>) = match &self.test {
+            Test::Missing(Presence::Present) => (":missing", vec!["false".to_owned()]),
+            Test::Missing(Presence::Absent) => (":missing", vec!["true".to_owned()]),
+            Test::Token { modifier, any } => {
+                let modifier = match modifier {
+                    TokenModifier::Is => "",
+                    TokenModifier::Not => ":not",
+                };
+                (modifier, any.iter().map(token).collect())
+            }
+            Test::Reference(any) => ("", any.iter().map(|test| reference(&test.0)).collect()),
+            Test::String { modifier, any } => {
+                let modifier = match modifier {
+                    StringModifier::StartsWith => "",
+                    StringModifier::Contains => ":contains",
+                    StringModifier::Exact => ":exact",
+                };
+                (modifier, any.iter().map(|text| escaped(text)).collect())
+            }
+            Test::Date(any) => (
+                "",
+                any.iter().map(|test| format!("{}{}", test.prefix.as_str(), test.time.as_str())).collect(),
+            ),
+            Test::Number(any) => ("", any.iter().map(number).collect()),
+            Test::Quantity(any) => ("", any.iter().map(quantity).collect()),
+            Test::Uri(any) => ("", any.iter().map(|text| escaped(text)).collect()),
+        };
+        (format!("{}{modifier}", self.code()), values.join(","))
+    }
+}
+
+fn escaped(text: &str) -> String {
+    Escaped::of(text).as_str().to_owned()
+}
+
+fn token(test: &TokenTest) -> String {
+    match test {
+        TokenTest::Code(code) => escaped(code),
+        TokenTest::WithoutSystem(code) => format!("|{}", escaped(code)),
+        TokenTest::Coded { system, code } => format!("{}|{}", escaped(system), escaped(code)),
+        TokenTest::System(system) => format!("{}|", escaped(system)),
+    }
+}
+
+fn reference(reference: &Reference) -> String {
+    match reference {
+        Reference::Local(local) => match &local.version {
+            Some(version) => format!("{}/_history/{}", local.to_relative(), version.as_str()),
+            None => local.to_relative(),
+        },
+        Reference::Elsewhere(url) | Reference::Urn(url) => escaped(url),
+        Reference::Contained(id) => format!("#{}", id.as_str()),
+        Reference::Container => "#".to_owned(),
+    }
+}
+
+fn number(test: &NumberTest) -> String {
+    format!("{}{}", test.prefix.as_str(), test.text)
+}
+
+fn quantity(test: &QuantityTest) -> String {
+    match (&test.system, &test.code) {
+        (None, None) => number(&test.number),
+        (system, code) => {
+            let part = |part: &Option<String>| part.as_deref().map(escaped).unwrap_or_default();
+            format!("{}|{}|{}", number(&test.number), part(system), part(code))
+        }
+    }
+}
