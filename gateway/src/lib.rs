@@ -7,10 +7,12 @@
 //! 1. nothing leaves unless it was decided, minimised and recorded, and the first byte follows the durable record;
 //! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.
 
+pub mod agreement;
 pub mod enforce;
 pub mod limits;
 pub mod person;
 pub mod requestor;
 pub mod seal;
 pub mod server;
+pub mod settings;
 pub mod trail;

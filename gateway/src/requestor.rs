@@ -1,10 +1,20 @@
-//! Who asks: the result of stage one. Only verified claims come in here; nothing of a header or a body.
+//! Who asks: stage one and its result. Only verified claims come in here; nothing of a header or a body.
 
 use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
 use jiff::civil::Date;
+
+mod certificate;
+mod claims;
+mod identify;
+mod keys;
+pub mod session;
+mod token;
+
+pub use identify::{Unauthenticated, identify};
+pub use keys::{KeyFault, KeyProblem, Keys};
 
 /// Who asks, proven by a signed token or a client certificate.
 ///

@@ -7,4 +7,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod identity;
+mod support;
 mod tidy;

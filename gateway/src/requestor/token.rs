@@ -1,0 +1,207 @@
+//! Signed tokens (RFC 7519, RFC 8725): signature first, then the claims that say whether it holds here and now.
+//!
+//! Who the bearer is, `requestor::claims` reads from what is verified here. An unsigned token ends here: it is not
+//! one of the algorithms. Header parameters that name keys (`jku`, `jwk`, `x5u`, `x5c`) are never followed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use fhir::json;
+use jiff::Timestamp;
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::Requestor;
+use super::claims;
+use super::identify::Unauthenticated;
+use super::keys::{IssuerKeys, Keys};
+use crate::server::arrived::ClientCertificate;
+use std::sync::Arc;
+
+/// The longest token that is looked at.
+const TOKEN_LEN_MAX: usize = 8 * 1024;
+/// How far the clocks of issuer and gateway may be apart.
+const SKEW_S: f64 = 60.0;
+/// Bounds on header and claims.
+const LIMITS: json::Limits =
+    json::Limits { bytes_max: TOKEN_LEN_MAX, depth_max: 8, members_max: 100, values_max: 500 };
+
+/// A token that was verified: who bears it, and until when, and with which certificate.
+#[derive(Debug)]
+pub(in crate::requestor) struct Verified {
+    requestor: Requestor,
+    from: f64,
+    until: f64,
+    /// `cnf`: the certificate that must be shown along with the token.
+    certificate: Option<[u8; 32]>,
+}
+
+impl Verified {
+    /// The end of its life, for sessions made from it.
+    pub(in crate::requestor) fn until_s(&self) -> f64 {
+        self.until
+    }
+
+    pub(in crate::requestor) fn requestor(&self) -> &Requestor {
+        &self.requestor
+    }
+}
+
+/// Verifies a bearer token for the gateway known as `audience`.
+///
+/// # Errors
+/// [`Unauthenticated`].
+pub(in crate::requestor) fn verify(
+    token: &str,
+    audience: &str,
+    keys: &Keys,
+    certificate: Option<&ClientCertificate>,
+    now: Timestamp,
+) -> Result<Arc<Verified>, Unauthenticated> {
+    if token.len() > TOKEN_LEN_MAX {
+        return Err(Unauthenticated::Malformed);
+    }
+    let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    let verified = match keys.verified.get(&digest) {
+        Some(verified) => verified,
+        None => {
+            let verified = Arc::new(verify_anew(token, audience, keys)?);
+            check_time(&verified, now)?;
+            keys.verified.insert(digest, Arc::clone(&verified));
+            verified
+        }
+    };
+    check_time(&verified, now)?;
+    match (verified.certificate, certificate) {
+        (None, _) => Ok(verified),
+        (Some(bound), Some(shown)) if bound == shown.thumbprint => Ok(verified),
+        (Some(_), _) => Err(Unauthenticated::Binding),
+    }
+}
+
+fn verify_anew(token: &str, audience: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
+    let (message, signature) = token.rsplit_once('.').ok_or(Unauthenticated::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(Unauthenticated::Malformed)?;
+    let header = object(header)?;
+    let claims = object(payload)?;
+    let algorithm = algorithm(&header)?;
+    check_header(&header)?;
+    let issuer = text(&claims, "iss")?.ok_or(Unauthenticated::Claim("iss"))?;
+    let issuer =
+        keys.issuers.iter().find(|known| known.issuer == issuer).ok_or(Unauthenticated::UnknownIssuer)?;
+    check_signature(message, signature, algorithm, text(&header, "kid")?, issuer)?;
+    check_audience(&claims, audience)?;
+    let until = seconds(&claims, "exp")?.ok_or(Unauthenticated::Claim("exp"))?;
+    let not_before = seconds(&claims, "nbf")?;
+    let issued = seconds(&claims, "iat")?;
+    let from = not_before.unwrap_or(f64::MIN).max(issued.unwrap_or(f64::MIN));
+    let certificate = claims.get("cnf").map(thumbprint).transpose()?;
+    let opaque = token.get(token.len().saturating_sub(32)..).unwrap_or(token);
+    let requestor = claims::read(&claims, &issuer.issuer, issuer.claims, opaque)?;
+    Ok(Verified { requestor, from, until, certificate })
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, Unauthenticated> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Unauthenticated::Malformed)?;
+    match json::parse_value(Bytes::from(bytes), &LIMITS) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) | Err(_) => Err(Unauthenticated::Malformed),
+    }
+}
+
+fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, Unauthenticated> {
+    Ok(match text(header, "alg")? {
+        Some("RS256") => Algorithm::RS256,
+        Some("RS384") => Algorithm::RS384,
+        Some("RS512") => Algorithm::RS512,
+        Some("ES256") => Algorithm::ES256,
+        Some("ES384") => Algorithm::ES384,
+        Some("EdDSA") => Algorithm::EdDSA,
+        Some(_) | None => return Err(Unauthenticated::Algorithm),
+    })
+}
+
+fn check_header(header: &Map<String, Value>) -> Result<(), Unauthenticated> {
+    if header.contains_key("crit") || header.contains_key("b64") || header.contains_key("zip") {
+        return Err(Unauthenticated::Critical);
+    }
+    let kind = text(header, "typ")?.map(str::to_ascii_lowercase);
+    match kind.as_deref().map(|kind| kind.strip_prefix("application/").unwrap_or(kind)) {
+        None | Some("jwt" | "at+jwt") => Ok(()),
+        Some(_) => Err(Unauthenticated::Kind),
+    }
+}
+
+fn check_signature(
+    message: &str,
+    signature: &str,
+    algorithm: Algorithm,
+    key_id: Option<&str>,
+    issuer: &IssuerKeys,
+) -> Result<(), Unauthenticated> {
+    let (key, algorithms) = issuer.named(key_id).ok_or(Unauthenticated::UnknownKey)?;
+    if !algorithms.contains(&algorithm) {
+        return Err(Unauthenticated::Algorithm);
+    }
+    // One spelling of a signature only: bits that do not count must be zero, no padding.
+    URL_SAFE_NO_PAD.decode(signature).map_err(|_| Unauthenticated::Malformed)?;
+    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(Unauthenticated::Signature),
+    }
+}
+
+fn check_audience(claims: &Map<String, Value>, audience: &str) -> Result<(), Unauthenticated> {
+    let ours = |named: &Value| named.as_str().is_some_and(|named| named.trim_end_matches('/') == audience);
+    let meant = match claims.get("aud") {
+        Some(Value::Array(named)) => named.iter().any(ours),
+        Some(named) => ours(named),
+        None => false,
+    };
+    match meant {
+        true => Ok(()),
+        false => Err(Unauthenticated::Audience),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of any date of interest are exact in an f64")]
+fn check_time(verified: &Verified, now: Timestamp) -> Result<(), Unauthenticated> {
+    let now = now.as_second() as f64;
+    if now >= verified.until + SKEW_S {
+        return Err(Unauthenticated::Expired);
+    }
+    match now + SKEW_S < verified.from {
+        true => Err(Unauthenticated::NotYetValid),
+        false => Ok(()),
+    }
+}
+
+/// `x5t#S256` of `cnf`. A token bound to anything else is bound to something that cannot be checked here.
+fn thumbprint(cnf: &Value) -> Result<[u8; 32], Unauthenticated> {
+    let stated = cnf.get("x5t#S256").and_then(Value::as_str).ok_or(Unauthenticated::Binding)?;
+    let bytes = URL_SAFE_NO_PAD.decode(stated).map_err(|_| Unauthenticated::Binding)?;
+    <[u8; 32]>::try_from(bytes).map_err(|_| Unauthenticated::Binding)
+}
+
+/// The claim `name` as text; absent is fine, another type is not.
+pub(in crate::requestor) fn text<'a>(
+    claims: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, Unauthenticated> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Unauthenticated::Claim(name)),
+    }
+}
+
+fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, Unauthenticated> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(stated) => match stated.as_f64() {
+            Some(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(Some(seconds)),
+            Some(_) | None => Err(Unauthenticated::Claim(name)),
+        },
+    }
+}

@@ -1,0 +1,74 @@
+//! Settings of a small site on loopback, and requests as they arrive there.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fhir::ods_code::OdsCode;
+use gateway::agreement::Agreements;
+use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
+use gateway::server::target::Target;
+use gateway::settings::{Client, Gateway, Issuer, Limits, Listen, Settings, System, Telemetry, Transport};
+use jiff::Timestamp;
+
+pub(crate) const BASE: &str = "https://share.example.nhs.uk";
+
+pub(crate) fn ods(code: &str) -> OdsCode {
+    OdsCode::parse(code).unwrap()
+}
+
+pub(crate) fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits {
+        connections_max: 64,
+        in_flight_max: 16,
+        header_timeout: Duration::from_secs(10),
+        body_timeout: Duration::from_secs(10),
+        exchange_timeout: Duration::from_secs(10),
+        body_bytes_max: 1 << 20,
+        drain: Duration::from_secs(5),
+    }
+}
+
+/// A site without systems, in a state folder of its own.
+pub(crate) fn settings(state: &Path, issuers: Vec<Issuer>, clients: Vec<Client>) -> Settings {
+    Settings {
+        gateway: Gateway {
+            organisation: ods("RX1"),
+            base: BASE.into(),
+            state: state.into(),
+            consent_recorders: Vec::new(),
+            oversight: Vec::new(),
+        },
+        listen: Listen { address: loopback(), transport: Transport::LoopbackPlain, ops: loopback() },
+        issuers,
+        clients,
+        systems: Vec::<System>::new(),
+        mllp: Vec::new(),
+        limits: limits(),
+        telemetry: Telemetry::default(),
+        agreements: Agreements::default(),
+    }
+}
+
+pub(crate) fn arrived(method: Method, url: &str, headers: Headers, body: &str) -> Arrived {
+    let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
+    Arrived {
+        request_id: RequestId::random().unwrap(),
+        at: Timestamp::UNIX_EPOCH,
+        method,
+        target: Target::parse(path, query).unwrap(),
+        headers,
+        body: Body::new(Bytes::from(body.to_owned())),
+        peer: loopback(),
+        certificate: None,
+    }
+}
+
+pub(crate) fn bearer(token: &str) -> Headers {
+    Headers { authorization: Some(Secret::new(format!("Bearer {token}"))), ..Headers::default() }
+}
