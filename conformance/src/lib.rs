@@ -1,1 +1,16 @@
-//! Placeholder while the workspace is laid out.
+//! Conformance suites against any FHIR R4 endpoint, ours or not.
+//!
+//! A run has three steps: [`observe`] asks the endpoint the questions of the chosen suites, [`check`]s judge the
+//! answers, [`report`]s tell the result. Only the first step talks to a network. Every check names the clause of the
+//! specification it holds the endpoint to and how binding that clause is; what an endpoint does not claim to offer
+//! is skipped, never failed, and a skipped check is never a pass.
+//!
+//! Nothing of a body, a token or a patient's id goes into a report: findings are made of statuses, codes of the
+//! specification and our own words.
+
+pub mod check;
+pub mod observe;
+pub mod report;
+pub mod run;
+pub mod suite;
+pub mod target;

@@ -1,0 +1,224 @@
+//! The endpoint under test and one bounded call to it.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fhir::json::{Document, Invalid, Limits};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+const CALL_MAX: Duration = Duration::from_secs(20);
+
+/// Why a target cannot be made from what was given.
+#[derive(Debug, thiserror::Error)]
+pub enum BadTarget {
+    /// The base is no plain http or https address.
+    #[error("the base must be an http or https address without a query and without credentials")]
+    Base,
+    /// A file cannot be read.
+    #[error("cannot read {0}")]
+    File(&'static str, #[source] std::io::Error),
+    /// The token file holds no token.
+    #[error("the token file holds no token")]
+    Token,
+    /// The patient is no FHIR id.
+    #[error("the patient must be the id of a Patient resource")]
+    Patient,
+    /// The certificates do not read.
+    #[error("the certificate authorities do not read")]
+    Authorities,
+}
+
+/// The endpoint under test. `Debug` shows no token and no patient.
+pub struct Target {
+    base: String,
+    authorization: Option<String>,
+    patient: Option<String>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({})", self.base)
+    }
+}
+
+impl Target {
+    /// Makes a target of its base, an optional bearer token, an optional Patient id and an optional file of
+    /// certificate authorities (else those of the system count).
+    ///
+    /// # Errors
+    /// When one of them does not read.
+    pub fn new(
+        base: &str,
+        token_file: Option<&Path>,
+        patient: Option<&str>,
+        authorities: Option<&Path>,
+    ) -> Result<Self, BadTarget> {
+        let base = base.trim_end_matches('/').to_owned();
+        let uri: Uri = base.parse().map_err(|_| BadTarget::Base)?;
+        let plain = uri.query().is_none() && !uri.authority().is_some_and(|held| held.as_str().contains('@'));
+        if !plain || !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(BadTarget::Base);
+        }
+        let authorization = token_file.map(bearer).transpose()?;
+        if patient.is_some_and(|id| !is_id(id)) {
+            return Err(BadTarget::Patient);
+        }
+        let patient = patient.map(str::to_owned);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(authorities)?)
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .build();
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { base, authorization, patient, client })
+    }
+
+    /// The base, without a trailing slash.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The Patient that the user of the suite named.
+    #[must_use]
+    pub fn patient(&self) -> Option<&str> {
+        self.patient.as_deref()
+    }
+
+    /// Sends `question` and waits for the whole answer.
+    ///
+    /// # Errors
+    /// [`Trouble`] when there is none.
+    pub async fn ask(&self, question: &Question<'_>) -> Result<Answer, Trouble> {
+        tokio::time::timeout(CALL_MAX, self.call(question)).await.map_err(|_| Trouble::Late)?
+    }
+
+    async fn call(&self, question: &Question<'_>) -> Result<Answer, Trouble> {
+        let uri = format!("{}/{}", self.base, question.path);
+        let mut request = Request::builder().method(question.method.clone()).uri(uri);
+        for (name, value) in question.headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request
+            .body(Full::new(Bytes::copy_from_slice(question.body.as_bytes())))
+            .map_err(|_| Trouble::Unanswered)?;
+        let answer = self.client.request(request).await.map_err(|_| Trouble::Unanswered)?;
+        let (parts, body) = answer.into_parts();
+        let body = whole(body).await?;
+        let document = fhir::json::parse(body.clone(), &Limits::default());
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, document })
+    }
+}
+
+/// One request, relative to the base.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// Its method.
+    pub method: Method,
+    /// Path and query below the base.
+    pub path: &'a str,
+    /// Headers beside the authorisation.
+    pub headers: &'a [(&'static str, &'a str)],
+    /// Its body.
+    pub body: &'a str,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// No connection, or it broke.
+    #[error("the endpoint did not answer")]
+    Unanswered,
+    /// Not within 20 seconds.
+    #[error("the endpoint did not answer in time")]
+    Late,
+    /// More than 8 MiB.
+    #[error("the answer is larger than this suite reads, or broke off")]
+    TooLarge,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub body: Bytes,
+    /// The body as strict JSON.
+    pub document: Result<Document, Invalid>,
+}
+
+impl Answer {
+    /// A header as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Whether the body is a JSON resource of this type.
+    #[must_use]
+    pub fn is(&self, resource_type: &str) -> bool {
+        let member = self.document.as_ref().ok().and_then(|document| document.root().member("resourceType"));
+        member.is_some_and(|held| held.is_string(resource_type))
+    }
+}
+
+/// Whether `text` is a FHIR id.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let fitting = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
+    (1..=64).contains(&text.len()) && text.chars().all(fitting)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "bounded by Limited; this crate does not know the gateway's reader"
+)]
+async fn whole(body: hyper::body::Incoming) -> Result<Bytes, Trouble> {
+    let read = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    read.map(|whole| whole.to_bytes()).map_err(|_| Trouble::TooLarge)
+}
+
+fn bearer(file: &Path) -> Result<String, BadTarget> {
+    let text = std::fs::read_to_string(file).map_err(|error| BadTarget::File("the token file", error))?;
+    let token = text.trim();
+    let fitting = !token.is_empty() && token.chars().all(|letter| letter.is_ascii_graphic());
+    if fitting { Ok(format!("Bearer {token}")) } else { Err(BadTarget::Token) }
+}
+
+fn tls(authorities: Option<&Path>) -> Result<ClientConfig, BadTarget> {
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| BadTarget::Authorities)?;
+    let Some(file) = authorities else {
+        let config = builder.with_native_roots();
+        return Ok(config
+            .map_err(|error| BadTarget::File("the certificate authorities of the system", error))?
+            .with_no_client_auth());
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|_| BadTarget::Authorities)? {
+        let certificate = certificate.map_err(|_| BadTarget::Authorities)?;
+        roots.add(certificate).map_err(|_| BadTarget::Authorities)?;
+    }
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
