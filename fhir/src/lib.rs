@@ -8,7 +8,7 @@
 //! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`reference`].
 //! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
 //! - Time as FHIR writes it, with its precision: [`instant`].
-//! - Asking: [`search`]. Answering about trouble: [`outcome`].
+//! - Asking: [`search`]; many resources at once: [`bundle`]. Answering about trouble: [`outcome`].
 //! - Resources of our own making are built with [`element`], which is the only door to fhirbolt; nothing that came
 //!   from a network goes through it.
 //!
@@ -28,6 +28,7 @@ pub mod reference;
 pub mod role;
 pub mod security_label;
 
+pub mod bundle;
 pub mod search;
 
 pub mod element;

@@ -1,6 +1,8 @@
 //! Integration tests of the words: tables of cases and properties.
 
 #[cfg(test)]
+mod bundles;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod corpus;
