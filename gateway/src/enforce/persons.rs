@@ -118,14 +118,6 @@ fn nested_patient(patient: Node<'_>, found: &mut PersonsOf) {
     }
 }
 
-/// The codes of `meta.security` and of inline security labels of a resource, whatever their system.
-pub(in crate::enforce) fn labels_of(resource: Node<'_>) -> Vec<String> {
-    resource
-        .walk(&["meta", "security", "code"])
-        .filter_map(|code| Some(code.string()?.into_owned()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use fhir::json::{Document, Limits, parse};
