@@ -37,11 +37,11 @@ impl Records {
             refused: count(|person| person.refusal.is_some() && person.visibility == Visibility::Trail),
             filtered: count(|person| person.refusal.is_some() && person.visibility == Visibility::Oversight),
         };
-        let mut leaves = vec![self.leaf(about)?];
+        let mut batch = Batch::new(self.leaf(about)?);
         for person in &self.persons {
-            leaves.push(self.leaf(About::Person(Box::new(person.clone())))?);
+            batch = batch.with(self.leaf(About::Person(Box::new(person.clone())))?);
         }
-        Ok(Batch::new(leaves))
+        Ok(batch)
     }
 
     fn leaf(&self, about: About) -> Result<Vec<u8>, NotEncoded> {

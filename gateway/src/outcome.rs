@@ -1,0 +1,256 @@
+//! Every way in which an exchange can end without a share: one exhaustive match gives status, issue and text.
+//!
+//! What is told outside is a fixed text; what is recorded is a reason by name. Neither holds anything of the request
+//! or the record.
+
+use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity, SpineCode};
+use http::StatusCode;
+
+use crate::agreement::Existence;
+use crate::consent::ConsentFault;
+use crate::decision::evidence::EvidenceFault;
+use crate::decision::refusal::Refusal;
+use crate::enforce::release::Unreleased;
+use crate::interaction::Malformed;
+use crate::ports::Ports;
+use crate::requestor::identify::Unauthenticated;
+use crate::server::arrive::Told;
+use crate::server::reply::Reply;
+use crate::trail::record::{Event, Exchange};
+use crate::trail::records::Records;
+use crate::upstream::UpstreamFault;
+
+/// An ending, with the record of the exchange up to there.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why nothing was shared.
+    pub ending: Ending,
+    /// What is recorded of it.
+    pub records: Records,
+}
+
+/// Why nothing was shared.
+#[derive(Debug, thiserror::Error)]
+pub enum Ending {
+    /// It is not known who asks.
+    #[error("not authenticated")]
+    NotAuthenticated(#[source] Unauthenticated),
+    /// It is not known what is asked, or it is not served.
+    #[error("not understood")]
+    Malformed(#[source] Malformed),
+    /// Not permitted, and why.
+    #[error("refused: {}", .0.reason())]
+    Refused(Refusal, Existence),
+    /// There is no such thing in the requestor's view.
+    #[error("not found")]
+    NotFound,
+    /// The search would read more than one answer may.
+    #[error("too much for one answer")]
+    TooCostly,
+    /// The system asked did not answer as it should.
+    #[error("upstream")]
+    Upstream(#[source] UpstreamFault),
+    /// What a ruling has to rest on could not be had.
+    #[error("evidence")]
+    Evidence(#[source] EvidenceFault),
+    /// What the system holds cannot be reduced and stay valid.
+    #[error("cannot be reduced")]
+    Irreducible,
+    /// The system asked did not take the write.
+    #[error("the write was not taken")]
+    NotTaken(NotTaken),
+    /// A Consent could not be written or read.
+    #[error("consent registry")]
+    Consent(#[source] ConsentFault),
+    /// The trail could not be read up to now in time.
+    #[error("the trail is behind")]
+    TrailBehind,
+    /// The record could not be made durable.
+    #[error("unrecorded")]
+    Unrecorded(#[source] Unreleased),
+    /// A page or resource of our own could not be written.
+    #[error("not written")]
+    NotWritten,
+}
+
+/// Why a system did not take a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It found the content wrong.
+    Invalid,
+    /// It knows it already, or another version of it.
+    Conflict,
+    /// It does not take such writes.
+    NotSupported,
+}
+
+impl Ending {
+    /// What the caller is told. The text is fixed: nothing of the request or the record is in it.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        let (status, issue, text) = match self {
+            Self::NotAuthenticated(_) => {
+                (StatusCode::UNAUTHORIZED, IssueType::Login, "who asks is not known: a valid token or certificate is needed")
+            }
+            Self::Malformed(malformed) => return malformed.told(),
+            Self::Refused(refusal, existence) => return refused(refusal, *existence),
+            Self::NotFound => not_found(),
+            Self::TooCostly => (
+                StatusCode::FORBIDDEN,
+                IssueType::TooCostly,
+                "the search matches more than one answer may hold: narrow it, for example by date or category",
+            ),
+            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => upstream(fault),
+            Self::Evidence(EvidenceFault::Consent(_)) | Self::Consent(ConsentFault::Store(_)) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Transient,
+                "choices about sharing cannot be read or written at the moment: try again",
+            ),
+            Self::Irreducible => (
+                StatusCode::BAD_GATEWAY,
+                IssueType::Exception,
+                "the system holds this in a form that cannot be shared safely",
+            ),
+            Self::NotTaken(NotTaken::Invalid) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, IssueType::Processing, "the receiving system does not take this content")
+            }
+            Self::NotTaken(NotTaken::Conflict) => {
+                (StatusCode::CONFLICT, IssueType::Conflict, "the receiving system holds this already, or another version of it")
+            }
+            Self::NotTaken(NotTaken::NotSupported) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, IssueType::NotSupported, "the receiving system does not take such resources")
+            }
+            Self::Consent(fault) => return fault.told(),
+            Self::TrailBehind => {
+                (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, "the trail is not up to date yet: try again")
+            }
+            Self::Unrecorded(Unreleased::ConsentMoved) => {
+                (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, "a choice about sharing changed meanwhile: try again")
+            }
+            Self::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, "the disclosure could not be recorded: try again")
+            }
+            Self::NotWritten => {
+                (StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "the answer could not be written")
+            }
+        };
+        Told { status, issue, text }
+    }
+
+    /// The name of the reason in records and metrics: stable, lower case, with hyphens.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAuthenticated(why) => why.reason(),
+            Self::Malformed(malformed) => malformed.reason(),
+            Self::Refused(refusal, _) => refusal.reason(),
+            Self::NotFound => "not-found",
+            Self::TooCostly => "too-costly",
+            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => fault.reason(),
+            Self::Evidence(EvidenceFault::Consent(_)) => "consent-unreadable",
+            Self::Irreducible => "irreducible",
+            Self::NotTaken(NotTaken::Invalid) => "not-taken-invalid",
+            Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
+            Self::NotTaken(NotTaken::NotSupported) => "not-taken-not-supported",
+            Self::Consent(fault) => fault.reason(),
+            Self::TrailBehind => "trail-behind",
+            Self::Unrecorded(Unreleased::ConsentMoved) => "consent-moved",
+            Self::Unrecorded(Unreleased::Ledger(_)) => "ledger",
+            Self::Unrecorded(Unreleased::NotEncoded(_)) => "not-encoded",
+            Self::NotWritten => "not-written",
+        }
+    }
+
+    /// Whether it was decided, or something failed.
+    const fn event(&self) -> Event {
+        match self {
+            Self::NotAuthenticated(_) => Event::NotAuthenticated,
+            Self::Malformed(_) | Self::Refused(..) | Self::NotFound | Self::TooCostly => Event::Refused,
+            Self::Upstream(_)
+            | Self::Evidence(_)
+            | Self::Irreducible
+            | Self::NotTaken(_)
+            | Self::Consent(_)
+            | Self::TrailBehind
+            | Self::Unrecorded(_)
+            | Self::NotWritten => Event::Failed,
+        }
+    }
+
+    fn spine_code(&self) -> Option<SpineCode> {
+        match self {
+            Self::Refused(refusal, Existence::Open) => Some(refusal.spine_code()),
+            Self::Refused(refusal, Existence::Withheld) if refusal.is_by_rule() => Some(refusal.spine_code()),
+            _ => None,
+        }
+    }
+
+    fn to_reply(&self) -> Reply {
+        let told = self.told();
+        let mut issue = Issue::new(Severity::Error, told.issue, told.text);
+        if let Some(code) = self.spine_code() {
+            issue = issue.with_code(code);
+        }
+        let reply = Reply::outcome(told.status, &OperationOutcome::new(issue));
+        match self {
+            Self::Malformed(malformed) => match malformed.allow() {
+                Some(methods) => reply.with_allow(methods),
+                None => reply,
+            },
+            _ if told.status == StatusCode::SERVICE_UNAVAILABLE => reply.with_retry_after_s(1),
+            _ => reply,
+        }
+    }
+}
+
+/// The caller may be told a refusal by rule always; one about a person only where its existence is open.
+fn refused(refusal: &Refusal, existence: Existence) -> Told {
+    let told = |text| Told { status: StatusCode::FORBIDDEN, issue: IssueType::Forbidden, text };
+    if existence == Existence::Withheld && !refusal.is_by_rule() {
+        let (status, issue, text) = not_found();
+        return Told { status, issue, text };
+    }
+    told(refusal.told())
+}
+
+const fn not_found() -> (StatusCode, IssueType, &'static str) {
+    (StatusCode::NOT_FOUND, IssueType::NotFound, "not found")
+}
+
+fn upstream(fault: &UpstreamFault) -> (StatusCode, IssueType, &'static str) {
+    if fault.is_timeout() {
+        return (StatusCode::GATEWAY_TIMEOUT, IssueType::Timeout, "the system asked did not answer in time");
+    }
+    (StatusCode::BAD_GATEWAY, IssueType::Exception, "the system asked did not answer as a FHIR server should")
+}
+
+impl Exchange {
+    /// Ends the exchange here.
+    #[must_use]
+    pub fn end(&self, ending: Ending) -> Ended {
+        let records = Records::from(self.clone());
+        Ended { ending, records }
+    }
+}
+
+impl Ended {
+    /// Records the ending, in as much detail as a share, and only then tells it.
+    ///
+    /// When it cannot be recorded, that is what is told.
+    pub async fn record(mut self, ports: &Ports) -> Reply {
+        if let Ending::NotAuthenticated(_) = &self.ending {
+            ports.strangers.count(self.records.exchange.peer.as_deref());
+            return self.ending.to_reply();
+        }
+        let told = self.ending.told();
+        self.records.exchange =
+            self.records.exchange.ended(self.ending.event(), told.status.as_u16(), Some(self.ending.reason()));
+        match self.records.to_batch() {
+            Ok(batch) => match ports.ledger.append(batch).await {
+                Ok(receipt) => self.ending.to_reply().with_receipt(receipt.to_header()),
+                Err(fault) => Ending::Unrecorded(Unreleased::Ledger(fault)).to_reply(),
+            },
+            Err(fault) => Ending::Unrecorded(Unreleased::NotEncoded(fault)).to_reply(),
+        }
+    }
+}

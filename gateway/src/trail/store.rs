@@ -1,0 +1,143 @@
+//! Finding records again: by person, by exchange, by receipt. The ledger is the truth; its index only points.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fhir::json::{Limits, parse_into};
+
+use super::record::{About, AboutPerson, Record};
+use crate::interaction::PersonSelector;
+use crate::ledger::{Content, IndexError, IndexKey, KeyScheme, Page, RECEIPT, ReadError, SegmentLedger};
+
+/// How long a query waits for the index to reach what was durable when it came.
+const INDEX_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Under which keys records are found.
+pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 1, keys };
+
+/// Reads records back.
+#[derive(Debug, Clone)]
+pub struct TrailStore {
+    ledger: Arc<SegmentLedger>,
+}
+
+/// Why the trail cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrailFault {
+    /// The index did not catch up in time.
+    #[error("the index of the trail is behind or unreadable")]
+    Index(#[from] IndexError),
+    /// An entry could not be read.
+    #[error("an entry of the trail cannot be read")]
+    Read(#[from] ReadError),
+    /// An entry is not a record of this format.
+    #[error("an entry of the trail is not a record")]
+    NotARecord,
+}
+
+/// A record and where it stands.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its index in the lane: for paging.
+    pub index: u64,
+    /// Receipt of its batch, as in the header.
+    pub receipt: String,
+    /// The record.
+    pub record: Record,
+}
+
+impl TrailStore {
+    /// Reads from this ledger.
+    #[must_use]
+    pub const fn new(ledger: Arc<SegmentLedger>) -> Self {
+        Self { ledger }
+    }
+
+    /// Leaves about a person, newest first.
+    ///
+    /// # Errors
+    /// [`TrailFault`].
+    pub async fn about(
+        &self,
+        person: &PersonSelector,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<Found>, TrailFault> {
+        self.find(person_key(person), before, count_max).await
+    }
+
+    /// All leaves of the exchange with this receipt, in order.
+    ///
+    /// # Errors
+    /// [`TrailFault`].
+    pub async fn by_receipt(&self, receipt: &str) -> Result<Vec<Found>, TrailFault> {
+        let key = IndexKey { kind: RECEIPT, value: receipt.to_owned() };
+        let mut found = self.find(key, None, crate::ledger::BATCH_ENTRIES_MAX).await?;
+        found.reverse();
+        Ok(found)
+    }
+
+    /// All leaves of the exchange with this request id, in order.
+    ///
+    /// # Errors
+    /// [`TrailFault`].
+    pub async fn by_request(&self, request_id: &str) -> Result<Vec<Found>, TrailFault> {
+        let key = IndexKey { kind: "request", value: request_id.to_owned() };
+        let mut found = self.find(key, None, crate::ledger::BATCH_ENTRIES_MAX).await?;
+        found.reverse();
+        Ok(found)
+    }
+
+    async fn find(&self, key: IndexKey, before: Option<u64>, count_max: usize) -> Result<Vec<Found>, TrailFault> {
+        self.ledger.wait_until_indexed(self.ledger.head(), INDEX_TIMEOUT).await?;
+        let indices = self.ledger.find(key, Page { before, ..Page::newest(count_max) }).await?;
+        let mut found = Vec::with_capacity(indices.len());
+        for index in indices {
+            let Some(entry) = self.ledger.read(self.ledger.lane(), index).await? else { continue };
+            let receipt = match self.ledger.read(self.ledger.lane(), entry.batch.start).await? {
+                Some(first) => first.leaf.to_base64url(),
+                None => entry.leaf.to_base64url(),
+            };
+            match entry.content {
+                Content::Present(payload) => {
+                    let record = decode(payload).ok_or(TrailFault::NotARecord)?;
+                    found.push(Found { index, receipt, record });
+                }
+                Content::Erased => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Reads a payload back; nothing when it is not a record (the ledger's own entries are not).
+fn decode(payload: Bytes) -> Option<Record> {
+    parse_into(payload, &Limits::default()).ok()
+}
+
+fn keys(payload: &[u8]) -> Vec<IndexKey> {
+    let Some(record) = decode(Bytes::copy_from_slice(payload)) else { return Vec::new() };
+    let mut keys = vec![IndexKey { kind: "request", value: record.exchange.request_id.clone() }];
+    if let About::Person(person) = &record.about {
+        keys.extend(keys_of(person, &record.exchange.place));
+    }
+    keys
+}
+
+fn keys_of(person: &AboutPerson, place: &str) -> Vec<IndexKey> {
+    let nhs = person.nhs_number.iter().map(|number| IndexKey { kind: "person", value: format!("nhs|{number}") });
+    let local = person.patient.iter().map(|patient| {
+        let value = if patient.matches('/').count() == 2 { patient.clone() } else { format!("{place}/{patient}") };
+        IndexKey { kind: "person", value }
+    });
+    nhs.chain(local).collect()
+}
+
+fn person_key(person: &PersonSelector) -> IndexKey {
+    let value = match person {
+        PersonSelector::Nhs(number) => format!("nhs|{}", number.as_str()),
+        PersonSelector::Local { system, id } => format!("{system}/Patient/{}", id.as_str()),
+    };
+    IndexKey { kind: "person", value }
+}
