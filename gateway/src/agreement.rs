@@ -1,6 +1,7 @@
 //! Sharing agreements: law, rules and publication in one file (DESIGN 4.2, recommendation 20).
 //!
-//! These are the agreements as meant: checked, compiled, immutable. How they are written is `agreement::file`.
+//! These are the agreements as meant: checked, compiled, immutable. How they are written is `agreement::file`; which
+//! one covers a question is `agreement::matching`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +10,17 @@ use fhir::ods_code::OdsCode;
 use fhir::path::ElementPath;
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
+use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 use jiff::civil::Date;
 
 use crate::person::SystemName;
+
+pub mod check;
+mod file;
+pub mod matching;
+
+pub use matching::{Agreements, Cover, RoleMatch, SystemMatch};
 
 /// A data sharing agreement between organisations, in force or not.
 #[derive(Debug)]
@@ -31,8 +39,8 @@ pub struct SharingAgreement {
     pub until: Date,
     /// When it must be looked at again.
     pub review_by: Date,
-    /// The Caldicott Guardian who signed it.
-    pub approved_by: String,
+    /// The Caldicott Guardian who signed it; nobody yet, unless it is in force.
+    pub approved_by: Option<String>,
     /// Organisations that disclose.
     pub discloser: Vec<OdsCode>,
     /// Organisations that receive.
@@ -78,7 +86,22 @@ pub struct LegalBasis {
     /// Articles such as `6(1)(e)`.
     pub uk_gdpr: Vec<String>,
     /// The basis under the common law duty of confidentiality.
-    pub confidentiality: String,
+    pub confidentiality: ConfidentialityBasis,
+}
+
+/// On what sharing rests under the common law duty of confidentiality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfidentialityBasis {
+    /// Implied consent: direct care only, and the person has had the opportunity to dissent.
+    ImpliedConsent,
+    /// The person has said yes.
+    ExplicitConsent,
+    /// A law or a court demands it.
+    LegalDuty,
+    /// Support under section 251 of the NHS Act 2006.
+    Section251,
+    /// Overriding public interest.
+    PublicInterest,
 }
 
 /// How identifiable the shared data is.
@@ -159,8 +182,8 @@ pub struct SharedType {
     pub items: Vec<Item>,
     /// `where`: all must hold for a resource to be shared by this table.
     pub criteria: Vec<Criterion>,
-    /// `where.not_labelled`: label codes that keep a resource out.
-    pub not_labelled: Vec<String>,
+    /// `where.not_labelled`: labels that keep a resource out.
+    pub not_labelled: Vec<SecurityLabel>,
     /// Modifier elements kept back; a resource that holds one is withheld.
     pub withhold: Vec<ElementPath>,
 }
@@ -179,13 +202,98 @@ pub struct Item {
 pub struct Criterion {
     /// A code-like element of the type.
     pub element: ElementPath,
-    /// `system|code` pairs, or-ed.
+    /// `system|code` pairs, or-ed; the system is empty for elements of type `code`, which have none.
     pub codes: Vec<(String, String)>,
 }
 
-/// All agreements of a site.
-#[derive(Debug, Default)]
-pub struct Agreements {
-    /// In order of their ids.
-    pub all: Vec<Arc<SharingAgreement>>,
+impl SharingAgreement {
+    /// Whether it lets anything through on this day.
+    #[must_use]
+    pub fn is_in_force(&self, today: Date) -> bool {
+        self.status == Status::InForce && self.from <= today && today <= self.until
+    }
+}
+
+impl Share {
+    /// The tables that speak of this type, in the order they are named; empty when none does.
+    ///
+    /// A resource gets the union of the tables whose `criteria` hold for it and whose `not_labelled` it lacks.
+    #[must_use]
+    pub fn tables(&self, resource_type: TypeId) -> &[SharedType] {
+        self.types.get(&resource_type).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Status {
+    /// As the file writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::InForce => "in-force",
+            Self::Suspended => "suspended",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+impl ConfidentialityBasis {
+    /// As the file writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ImpliedConsent => "implied-consent",
+            Self::ExplicitConsent => "explicit-consent",
+            Self::LegalDuty => "legal-duty",
+            Self::Section251 => "section-251",
+            Self::PublicInterest => "public-interest",
+        }
+    }
+}
+
+impl Identifiability {
+    /// As the file writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identifiable => "identifiable",
+            Self::Pseudonymised => "pseudonymised",
+            Self::Anonymised => "anonymised",
+        }
+    }
+}
+
+impl RelationshipKind {
+    /// As the file writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CareTeam => "care-team",
+            Self::Encounter => "encounter",
+            Self::EpisodeOfCare => "episode-of-care",
+            Self::Referral => "referral",
+        }
+    }
+}
+
+impl Existence {
+    /// As the file writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Withheld => "withheld",
+        }
+    }
+}
+
+impl Standing {
+    /// As the file writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Supervised => "supervised",
+        }
+    }
 }

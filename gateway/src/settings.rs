@@ -2,6 +2,7 @@
 //!
 //! `settings::file` mirrors `portcullis.toml`; `settings::check` returns [`Settings`] or every problem at once.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,11 +15,19 @@ use http::Uri;
 use crate::agreement::Agreements;
 use crate::person::SystemName;
 
+pub mod check;
+mod file;
+mod material;
+pub mod problem;
+pub(crate) mod written;
+
 /// Everything `portcullis.toml` and the agreements say.
 #[derive(Debug)]
 pub struct Settings {
     /// `[gateway]`.
     pub gateway: Gateway,
+    /// `[organisations]`: the names people read in the register and on their own page.
+    pub organisations: BTreeMap<OdsCode, String>,
     /// `[listen]`.
     pub listen: Listen,
     /// `[[issuer]]`.
@@ -44,6 +53,8 @@ pub struct Gateway {
     pub organisation: OdsCode,
     /// The base under which the world sees it, without a trailing slash.
     pub base: String,
+    /// What `aud` of a token must name, unless its issuer has an audience of its own.
+    pub audience: String,
     /// The folder of everything durable.
     pub state: PathBuf,
     /// Roles that may record a consent for a person.
@@ -94,6 +105,8 @@ pub struct Issuer {
     pub keys: PathBuf,
     /// How its claims read.
     pub claims: Claims,
+    /// What `aud` of its tokens must name.
+    pub audience: String,
 }
 
 /// Claim dialects.
@@ -112,8 +125,19 @@ pub struct Client {
     pub san: String,
     /// The organisation that answers for it.
     pub organisation: OdsCode,
+    /// In which capacity it acts.
+    pub role: ClientRole,
     /// Purposes it may act for.
     pub purposes: Vec<PurposeOfUse>,
+}
+
+/// In which capacity a `[[client]]` acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientRole {
+    /// `"system"`: it sends; it reads nothing, because no agreement names such a role.
+    System,
+    /// It also reads what the agreements share with this job role.
+    Staff(SdsRole),
 }
 
 /// `[[system]]`: holds or receives records.
@@ -135,7 +159,7 @@ pub struct System {
     pub trusted_identity: bool,
     /// How the gateway proves itself to it.
     pub credentials: UpstreamCredentials,
-    /// Certificate authorities it is checked against; empty: none but loopback `http` works.
+    /// Certificate authorities it is checked against; none only when its base is `http` on loopback.
     pub ca: Option<PathBuf>,
     /// The whole answer must be there by then.
     pub timeout: Duration,
@@ -218,4 +242,18 @@ pub struct Limits {
 pub struct Telemetry {
     /// OTLP over HTTP endpoint; none: no spans leave.
     pub otlp: Option<Uri>,
+}
+
+impl Settings {
+    /// The system of this name.
+    #[must_use]
+    pub fn system(&self, name: &str) -> Option<&System> {
+        self.systems.iter().find(|system| system.name.as_str() == name)
+    }
+
+    /// The name of an organisation as people know it; its ODS code when the settings name none.
+    #[must_use]
+    pub fn organisation_name<'a>(&'a self, code: &'a OdsCode) -> &'a str {
+        self.organisations.get(code).map_or(code.as_str(), String::as_str)
+    }
 }

@@ -9,4 +9,8 @@
 
 mod identity;
 mod support;
+mod agreements;
+mod golden;
+mod settings;
+mod site;
 mod tidy;

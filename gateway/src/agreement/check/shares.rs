@@ -1,0 +1,201 @@
+//! What is shared: each element checked against the R4 tables, each with its reason.
+
+use std::collections::BTreeMap;
+
+use fhir::path::{ElementPath, Step};
+use fhir::security_label::SecurityLabel;
+use fhir::tables::{self, Element, TypeId};
+
+use super::super::file::{ShareTable, SharedTypeTable, WhereTable};
+use super::super::{Criterion, Item, SharedType};
+use super::Shares;
+use crate::settings::check::each_once;
+use crate::settings::problem::{Notebook, did_you_mean};
+use crate::settings::written::Written;
+
+/// Elements that no agreement can share by name: they hold a language of their own, whole resources, or a meaning
+/// nobody here knows.
+const NEVER_SHARED: [&str; 3] = ["implicitRules", "modifierExtension", "contained"];
+
+/// Every share of the file.
+pub(super) fn shares(notes: &Notebook, read: &[ShareTable]) -> Shares {
+    let mut shares = BTreeMap::new();
+    for share in read {
+        let mut types = BTreeMap::new();
+        if share.types.is_empty() {
+            let text = format!("shares nothing: add a table such as [share.{}.Patient]", share.name.value);
+            notes.error(&share.name.place, text);
+        }
+        for table in &share.types {
+            let Some(resource_type) = resource_type(notes, &table.resource_type) else { continue };
+            types.insert(resource_type, shared_type(notes, resource_type, table));
+        }
+        shares.insert(share.name.value.clone(), types);
+    }
+    shares
+}
+
+fn resource_type(notes: &Notebook, written: &Written<String>) -> Option<TypeId> {
+    let found = written.parsed(notes, |name| {
+        tables::resource_type(name).ok_or_else(|| {
+            let near = did_you_mean(name, tables::resource_types().map(TypeId::name));
+            format!("`{name}` is not a resource type of FHIR R4{near}")
+        })
+    })?;
+    if !names_a_person(found) {
+        let text = format!("a resource of type {found} names no person, so it is never shared");
+        notes.warn(&written.place, text);
+    }
+    Some(found)
+}
+
+/// Whether a resource of this type can be shared at all: about a person, or part of how care is organised.
+fn names_a_person(resource_type: TypeId) -> bool {
+    const CARE: [&str; 8] = [
+        "Patient",
+        "Practitioner",
+        "PractitionerRole",
+        "Organization",
+        "HealthcareService",
+        "Medication",
+        "Location",
+        "Device",
+    ];
+    CARE.contains(&resource_type.name()) || !tables::person_elements(resource_type).is_empty()
+}
+
+fn shared_type(notes: &Notebook, owner: TypeId, table: &SharedTypeTable) -> SharedType {
+    if table.elements.is_empty() {
+        notes.error(&table.place, "names no element: write element = \"why the recipient needs it\"");
+    }
+    let mut items: Vec<Item> = Vec::new();
+    for (element, reason) in &table.elements {
+        let path = path(notes, owner, element);
+        let reason = reason.as_ref().and_then(|reason| justification(notes, element, reason));
+        let (Some(path), Some(reason)) = (path, reason) else { continue };
+        items.push(Item { path, reason });
+    }
+    let withhold = withheld(notes, owner, table, &items);
+    let (criteria, not_labelled) = match &table.criteria {
+        Some(criteria) => (criteria_of(notes, owner, criteria), labels(notes, criteria)),
+        None => (Vec::new(), Vec::new()),
+    };
+    SharedType { items, criteria, not_labelled, withhold }
+}
+
+fn path(notes: &Notebook, owner: TypeId, written: &Written<String>) -> Option<ElementPath> {
+    let path = written.parsed(notes, |text| ElementPath::parse(owner, text))?;
+    let never = path.steps().iter().find_map(|step| match step {
+        Step::Element(name) if NEVER_SHARED.contains(name) => Some(*name),
+        Step::Element(_) | Step::Extension(_) | Step::Identifier(_) => None,
+    });
+    if let Some(name) = never {
+        notes.error(&written.place, format!("`{name}` can never be shared: remove the line"));
+        return None;
+    }
+    if written.value == "id" {
+        notes.error(&written.place, "`id` is always shared: remove the line");
+        return None;
+    }
+    Some(path)
+}
+
+fn justification(notes: &Notebook, element: &Written<String>, reason: &Written<String>) -> Option<String> {
+    let text = reason.value.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        let wanted =
+            "say in plain words why the recipient needs it: each item is justified (Caldicott principle 3)";
+        notes.error(&element.place, wanted);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn withheld(notes: &Notebook, owner: TypeId, table: &SharedTypeTable, items: &[Item]) -> Vec<ElementPath> {
+    let mut paths = Vec::new();
+    for written in &table.withhold {
+        let Some(path) = written.parsed(notes, |text| ElementPath::parse(owner, text)) else { continue };
+        if !element(&path).is_some_and(|element| element.is_modifier()) {
+            let text = "only elements that change the meaning of others are listed here: others stay back unless named";
+            notes.error(&written.place, text);
+            continue;
+        }
+        if items.iter().any(|item| item.path == path) {
+            notes.error(&written.place, "this is shared by name as well: remove one of the two");
+            continue;
+        }
+        paths.push(path);
+    }
+    paths
+}
+
+/// The element at the end of a path; none for an extension or an identifier system.
+fn element(path: &ElementPath) -> Option<Element> {
+    let mut types = vec![path.owner()];
+    let mut found = None;
+    for step in path.steps() {
+        let Step::Element(name) = step else { return None };
+        let element = types.iter().find_map(|owner| tables::element_named(*owner, name))?;
+        types = element.types().iter().map(tables::ElementType::id).collect();
+        found = Some(element);
+    }
+    found
+}
+
+fn criteria_of(notes: &Notebook, owner: TypeId, table: &WhereTable) -> Vec<Criterion> {
+    let mut criteria = Vec::new();
+    for (key, values) in &table.codes {
+        let Some(path) = key.parsed(notes, |text| ElementPath::parse(owner, text)) else { continue };
+        let Some(coded) = coded(&path) else {
+            let text = "codes are compared here: name an element of type code, Coding or CodeableConcept";
+            notes.error(&key.place, text);
+            continue;
+        };
+        if values.is_empty() {
+            notes.error(&key.place, "name at least one code, or remove the key: no resource could match");
+            continue;
+        }
+        let codes = each_once(notes, values, |text| code(coded, text));
+        criteria.push(Criterion { element: path, codes });
+    }
+    criteria
+}
+
+/// How the codes of an element are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coded {
+    /// `code`: without a system.
+    Bare,
+    /// Coding and CodeableConcept: `system|code`.
+    WithSystem,
+}
+
+fn coded(path: &ElementPath) -> Option<Coded> {
+    let element = element(path)?;
+    let mut found = None;
+    for of in element.types() {
+        match of.id().name() {
+            "code" => found = Some(Coded::Bare),
+            "Coding" | "CodeableConcept" => return Some(Coded::WithSystem),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn code(coded: Coded, text: &str) -> Result<(String, String), &'static str> {
+    match (coded, text.rsplit_once('|')) {
+        (Coded::WithSystem, Some((system, code))) if !system.is_empty() && !code.is_empty() => {
+            Ok((system.to_owned(), code.to_owned()))
+        }
+        (Coded::WithSystem, _) => {
+            Err("a code is written as system|code: the same code means other things elsewhere")
+        }
+        (Coded::Bare, None) if !text.is_empty() => Ok((String::new(), text.to_owned())),
+        (Coded::Bare, _) => Err("this element has plain codes: write the code without a system"),
+    }
+}
+
+fn labels(notes: &Notebook, table: &WhereTable) -> Vec<SecurityLabel> {
+    each_once(notes, &table.not_labelled, SecurityLabel::parse)
+}

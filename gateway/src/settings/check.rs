@@ -1,0 +1,260 @@
+//! Turns `portcullis.toml` and the agreements into [`Settings`], or tells every problem at once.
+//!
+//! Reads files and nothing else: no clock (the day is handed in), no network, no environment.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use fhir::ods_code::OdsCode;
+use fhir::purpose_of_use::PurposeOfUse;
+use fhir::role::SdsRole;
+use jiff::civil::Date;
+
+use super::file::SettingsFile;
+use super::material::{Site, read_bounded};
+use super::problem::{Gravity, Notebook, Place, Problem};
+use super::written::{Written, parse};
+use super::{Gateway, Settings};
+use crate::agreement;
+use crate::person::SystemName;
+
+mod bounds;
+mod listen;
+mod parties;
+mod systems;
+mod urls;
+
+pub use bounds::{BOUNDS, Bound};
+
+const SETTINGS_BYTES_MAX: u64 = 1 << 20;
+
+/// Settings that hold, and what somebody should look at all the same.
+#[derive(Debug)]
+pub struct Checked {
+    /// The settings.
+    pub settings: Settings,
+    /// What does not stop the gateway.
+    pub warnings: Vec<Problem>,
+}
+
+/// Settings that do not hold. `Display` is one line for each problem, ready to be printed.
+#[derive(Debug)]
+pub struct Unusable {
+    /// Every problem, warnings too, by file and line.
+    pub problems: Vec<Problem>,
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (number, problem) in self.problems.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Reads the settings file, the files it names and the agreements, as they stand on the day `today`.
+///
+/// # Errors
+/// [`Unusable`] with every problem of every file; a faulty file hides no other's problems.
+pub fn load(file: &Path, today: Date) -> Result<Checked, Unusable> {
+    let mut problems = Vec::new();
+    let settings = read_site(file, today, &mut problems);
+    problems.sort_by(|a, b| (&a.file, a.line.unwrap_or(0)).cmp(&(&b.file, b.line.unwrap_or(0))));
+    match settings {
+        Some(settings) if problems.iter().all(|problem| problem.gravity == Gravity::Warning) => {
+            Ok(Checked { settings, warnings: problems })
+        }
+        Some(_) | None => Err(Unusable { problems }),
+    }
+}
+
+fn read_site(file: &Path, today: Date, problems: &mut Vec<Problem>) -> Option<Settings> {
+    let text = match read_text(file) {
+        Ok(text) => text,
+        Err(text) => {
+            let notes = Notebook::new(file, "");
+            notes.error(&Place::whole(), text);
+            problems.extend(notes.into_problems());
+            return None;
+        }
+    };
+    let notes = Notebook::new(file, &text);
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let site = Site { notes: &notes, folder, today };
+    let read = parse(&text, &notes, SettingsFile::read);
+    let settings = read.and_then(|read| {
+        let agreements = agreements_folder(&site, &read);
+        let (agreements, found) = agreement::check::load(&agreements, &known_systems(&read), today);
+        problems.extend(found);
+        let settings = settings(&site, read)?;
+        Some(Settings { agreements: agreements?, ..settings })
+    });
+    if let Some(settings) = &settings {
+        warn_of_gaps(&site, settings);
+    }
+    problems.extend(notes.into_problems());
+    settings
+}
+
+/// The text of a file of ours, or what is wrong with it.
+pub(crate) fn read_text(file: &Path) -> Result<String, String> {
+    let bytes = read_bounded(file, SETTINGS_BYTES_MAX)?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+}
+
+fn agreements_folder(site: &Site<'_>, read: &SettingsFile) -> PathBuf {
+    let written = read.gateway.as_ref().and_then(|gateway| gateway.agreements.as_ref());
+    written.map_or_else(|| site.folder.join("agreements"), |written| site.path(written))
+}
+
+/// The systems that agreements may name; a system with other faults is still one.
+fn known_systems(read: &SettingsFile) -> Vec<(SystemName, Option<OdsCode>)> {
+    let named = read.system.iter().filter_map(|system| {
+        let organisation = system.organisation.as_ref();
+        let organisation = organisation.and_then(|written| OdsCode::parse_setting(&written.value).ok());
+        Some((SystemName::new(&system.name.as_ref()?.value), organisation))
+    });
+    named.collect()
+}
+
+fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
+    let notes = site.notes;
+    let gateway = read.gateway.as_ref().and_then(|table| gateway(site, table));
+    let organisations = parties::organisations(notes, &read.organisations);
+    let listen = read.listen.as_ref().and_then(|table| listen::listen(site, table));
+    let audience = gateway.as_ref().map(|gateway| gateway.audience.clone());
+    let issuers = parties::issuers(site, &read.issuer, audience.as_deref());
+    let clients = parties::clients(notes, &read.client);
+    let systems = systems::systems(site, &read.system);
+    let names: BTreeSet<&str> = read
+        .system
+        .iter()
+        .filter_map(|system| system.name.as_ref())
+        .map(|name| name.value.as_str())
+        .collect();
+    let mllp = listen::mllp(site, &read.mllp, &names);
+    listen::refuse_shared_addresses(notes, &read);
+    let limits = bounds::limits(notes, read.limits.as_ref());
+    let telemetry = urls::telemetry(notes, read.telemetry.as_ref());
+    Some(Settings {
+        gateway: gateway?,
+        organisations,
+        listen: listen?,
+        issuers,
+        clients,
+        systems,
+        mllp,
+        limits,
+        telemetry,
+        agreements: agreement::Agreements::default(),
+    })
+}
+
+fn gateway(site: &Site<'_>, table: &super::file::GatewayTable) -> Option<Gateway> {
+    let notes = site.notes;
+    let base = table.base.as_ref().and_then(|base| urls::gateway_base(notes, base));
+    let state = table.state.as_ref().and_then(|state| state_folder(site, state));
+    let organisation = table.organisation.as_ref().and_then(|written| ods(notes, written));
+    let consent_recorders = roles(notes, &table.consent_recorders);
+    let oversight = roles(notes, &table.oversight);
+    if table.oversight.is_empty() {
+        notes.warn(
+            &Place::whole().key("gateway", None).key("oversight", None),
+            "nobody may look after the trail: name the role of the Caldicott Guardian, R5105",
+        );
+    }
+    let base = base?;
+    let audience = table.audience.as_ref().map_or_else(|| base.clone(), |written| written.value.clone());
+    if audience.is_empty() {
+        notes.error(
+            &Place::whole().key("gateway", None).key("audience", None),
+            "an empty audience matches no token",
+        );
+    }
+    Some(Gateway { organisation: organisation?, base, audience, state: state?, consent_recorders, oversight })
+}
+
+fn state_folder(site: &Site<'_>, written: &Written<String>) -> Option<PathBuf> {
+    if written.value.contains("://") {
+        site.notes.error(
+            &written.place,
+            "a folder is wanted here: keeping state in a database is not part of this version",
+        );
+        return None;
+    }
+    let path = site.path(written);
+    if written.value.is_empty() || (path.exists() && !path.is_dir()) {
+        site.notes.error(&written.place, "this is not a folder: name one that exists or can be made");
+        return None;
+    }
+    Some(path)
+}
+
+fn warn_of_gaps(site: &Site<'_>, settings: &Settings) {
+    let notes = site.notes;
+    let missing = |key: &str, text: &str| notes.warn(&Place::whole().key(key, None), text);
+    if settings.systems.is_empty() {
+        missing("system", "no [[system]] is named: there is nothing to share and nobody to receive");
+    }
+    if settings.issuers.is_empty() && settings.clients.is_empty() {
+        missing("issuer", "no [[issuer]] and no [[client]] is named: nobody can prove who they are");
+    }
+    if !settings.clients.is_empty() && !listen::takes_certificates(&settings.listen) {
+        missing("client", "without `client_ca` in [listen] tls no client certificate can be checked");
+    }
+    let mut codes: BTreeSet<&OdsCode> = settings.systems.iter().map(|system| &system.organisation).collect();
+    codes.insert(&settings.gateway.organisation);
+    for agreement in settings.agreements.all() {
+        codes.extend(agreement.discloser.iter().chain(&agreement.recipient));
+    }
+    for code in codes {
+        if !settings.organisations.contains_key(code) {
+            let place = Place::whole().key("organisations", None).key(&code.to_setting(), None);
+            notes.warn(&place, "people will read the bare code: give the organisation its name here");
+        }
+    }
+}
+
+/// An organisation as settings and agreements write it.
+pub(crate) fn ods(notes: &Notebook, written: &Written<String>) -> Option<OdsCode> {
+    written.parsed(notes, |text| OdsCode::parse_setting(text))
+}
+
+/// Purposes of use, each once.
+pub(crate) fn purposes(notes: &Notebook, written: &[Written<String>]) -> Vec<PurposeOfUse> {
+    each_once(notes, written, |text| {
+        PurposeOfUse::parse(text).map_err(|error| {
+            let near = super::problem::did_you_mean(text, PurposeOfUse::all().map(PurposeOfUse::code));
+            format!("{error}{near}")
+        })
+    })
+}
+
+/// Job roles, each once.
+pub(crate) fn roles(notes: &Notebook, written: &[Written<String>]) -> Vec<SdsRole> {
+    each_once(notes, written, |text| SdsRole::parse(text))
+}
+
+/// Values of a list, each once; what does not parse and what stands there twice is noted.
+pub(crate) fn each_once<T: PartialEq, E: std::fmt::Display>(
+    notes: &Notebook,
+    written: &[Written<String>],
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Vec<T> {
+    let mut values = Vec::new();
+    for text in written {
+        let Some(value) = text.parsed(notes, |text| parse(text)) else { continue };
+        if values.contains(&value) {
+            notes.error(&text.place, "this stands in the list twice: remove one");
+            continue;
+        }
+        values.push(value);
+    }
+    values
+}

@@ -1,0 +1,147 @@
+//! Who may prove themselves: organisations by name, issuers of tokens, clients by certificate.
+
+use std::collections::BTreeMap;
+
+use fhir::ods_code::OdsCode;
+use fhir::role::SdsRole;
+
+use super::super::file::{ClientTable, IssuerTable};
+use super::super::material::Site;
+use super::super::problem::Notebook;
+use super::super::written::Written;
+use super::super::{Claims, Client, ClientRole, Issuer};
+use super::{ods, purposes};
+
+/// `[organisations]`.
+pub(super) fn organisations(
+    notes: &Notebook,
+    written: &[(Written<String>, Option<Written<String>>)],
+) -> BTreeMap<OdsCode, String> {
+    let mut names = BTreeMap::new();
+    for (code, name) in written {
+        let code_meant = ods(notes, code);
+        let Some(name) = name else { continue };
+        if name.value.trim().is_empty() {
+            notes.error(&name.place, "the name is empty: write what people call the organisation");
+            continue;
+        }
+        let Some(code_meant) = code_meant else { continue };
+        if names.insert(code_meant, name.value.trim().to_owned()).is_some() {
+            notes.error(&code.place, "this organisation is named twice: codes are the same in either case");
+        }
+    }
+    names
+}
+
+/// `[[issuer]]`.
+pub(super) fn issuers(site: &Site<'_>, tables: &[IssuerTable], audience: Option<&str>) -> Vec<Issuer> {
+    let notes = site.notes;
+    refuse_twice(notes, tables.iter().filter_map(|table| table.issuer.as_ref()), "issuer");
+    let mut issuers = Vec::new();
+    for table in tables {
+        let issuer = table.issuer.as_ref().and_then(|written| not_empty(notes, written));
+        let keys = table.keys.as_ref().and_then(|written| {
+            if written.value.starts_with("http://") || written.value.starts_with("https://") {
+                notes.error(&written.place, "name a file: fetching keys is not part of this version");
+                return None;
+            }
+            site.key_set(written)
+        });
+        let claims = table.claims.as_ref().and_then(|written| written.parsed(notes, |text| claims(text)));
+        let own = table.audience.as_ref().and_then(|written| not_empty(notes, written));
+        let audience = own.or_else(|| audience.map(str::to_owned));
+        let (Some(issuer), Some(keys), Some(claims), Some(audience)) = (issuer, keys, claims, audience)
+        else {
+            continue;
+        };
+        issuers.push(Issuer { issuer, keys, claims, audience });
+    }
+    issuers
+}
+
+fn claims(text: &str) -> Result<Claims, &'static str> {
+    match text {
+        "iua" => Ok(Claims::Iua),
+        "nhs-login" => Ok(Claims::NhsLogin),
+        "cis2" => Err("claims of CIS2 are not read by this version: use `iua` or `nhs-login`"),
+        _ => Err("`iua` or `nhs-login` is wanted here"),
+    }
+}
+
+/// `[[client]]`.
+pub(super) fn clients(notes: &Notebook, tables: &[ClientTable]) -> Vec<Client> {
+    refuse_twice(notes, tables.iter().filter_map(|table| table.san.as_ref()), "name");
+    let mut clients = Vec::new();
+    for table in tables {
+        let san = table.san.as_ref().and_then(|written| written.parsed(notes, |text| san(text)));
+        let organisation = table.organisation.as_ref().and_then(|written| ods(notes, written));
+        let role = match &table.role {
+            None => Some(ClientRole::System),
+            Some(written) => written.parsed(notes, |text| client_role(text)),
+        };
+        let meant = purposes(notes, &table.purposes);
+        let (Some(san), Some(organisation), Some(role)) = (san, organisation, role) else { continue };
+        clients.push(Client { san, organisation, role, purposes: meant });
+    }
+    clients
+}
+
+fn client_role(text: &str) -> Result<ClientRole, &'static str> {
+    if text == "system" {
+        return Ok(ClientRole::System);
+    }
+    SdsRole::parse(text)
+        .map(ClientRole::Staff)
+        .map_err(|_| "`system` or a job role such as R8014 is wanted here")
+}
+
+fn san(text: &str) -> Result<String, &'static str> {
+    const WANTED: &str = "a name in a certificate is written as dns:host.example or uri:urn:example:name";
+    match text.split_once(':') {
+        Some(("dns", host)) if is_host(host) => Ok(text.to_ascii_lowercase()),
+        Some(("uri", uri)) if uri.contains(':') && uri.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(text.to_owned())
+        }
+        Some(_) | None => Err(WANTED),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.len() <= 253 && host.split('.').all(is_label)
+}
+
+/// Notes every value that an earlier table has too.
+pub(super) fn refuse_twice<'a>(
+    notes: &Notebook,
+    written: impl Iterator<Item = &'a Written<String>>,
+    what: &str,
+) {
+    let mut seen: BTreeMap<String, Option<usize>> = BTreeMap::new();
+    for value in written {
+        let folded = if what == "issuer" { value.value.clone() } else { value.value.to_ascii_lowercase() };
+        match seen.get(&folded) {
+            Some(line) => {
+                let line = line.map(|line| format!(" in line {line}")).unwrap_or_default();
+                notes.error(&value.place, format!("this {what} is taken already{line}: each may stand once"));
+            }
+            None => {
+                seen.insert(folded, value.place.line);
+            }
+        }
+    }
+}
+
+fn not_empty(notes: &Notebook, written: &Written<String>) -> Option<String> {
+    if written.value.trim().is_empty() {
+        notes.error(&written.place, "this is empty: write a value or remove the key");
+        return None;
+    }
+    Some(written.value.clone())
+}

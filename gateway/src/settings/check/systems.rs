@@ -1,0 +1,100 @@
+//! `[[system]]`: who holds and receives records.
+
+use super::super::file::{CredentialsTable, SystemTable};
+use super::super::material::Site;
+use super::super::{System, UpstreamCredentials};
+use super::bounds::{SYSTEM_BODY_BYTES, SYSTEM_TIMEOUT};
+use super::parties::refuse_twice;
+use super::{ods, urls};
+use crate::person::SystemName;
+
+/// First segments of paths that the gateway keeps for itself.
+const RESERVED: [&str; 11] =
+    ["fhir", "me", "guardian", "register", "hl7v2", "cda", "csv", "assets", "health", "metrics", "gateway"];
+const NAME_CHARACTERS_MAX: usize = 63;
+
+/// `[[system]]`.
+pub(super) fn systems(site: &Site<'_>, tables: &[SystemTable]) -> Vec<System> {
+    refuse_twice(site.notes, tables.iter().filter_map(|table| table.name.as_ref()), "name");
+    let addresses = tables.iter().flat_map(|table| table.base.iter().chain(&table.aliases));
+    refuse_twice(site.notes, addresses, "address");
+    tables.iter().filter_map(|table| system(site, table)).collect()
+}
+
+fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
+    let notes = site.notes;
+    let name = table.name.as_ref().and_then(|written| written.parsed(notes, |text| name(text)));
+    let organisation = table.organisation.as_ref().and_then(|written| ods(notes, written));
+    let spoken = table.protocol.as_ref().and_then(|written| written.parsed(notes, |text| protocol(text)));
+    let base = table.base.as_ref().and_then(|written| urls::system_base(notes, written));
+    let aliases = table.aliases.iter().filter_map(|written| {
+        let uri = urls::alias(notes, written);
+        uri.map(|_| written.value.clone())
+    });
+    let aliases = aliases.collect();
+    let ca = table.ca.as_ref().and_then(|written| site.certificates(written));
+    if let (None, Some(written)) = (&table.ca, &table.base)
+        && written.value.starts_with("https:")
+    {
+        let text = "over https the key `ca` must name the authorities its certificate is checked against";
+        notes.error(&written.place, text);
+    }
+    let credentials = match &table.credentials {
+        None => UpstreamCredentials::None,
+        Some(table) => credentials(site, table)?,
+    };
+    let is_set =
+        |flag: &Option<super::super::written::Written<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+    let timeout = SYSTEM_TIMEOUT.duration(notes, table.timeout_ms.as_ref());
+    let body_bytes_max = SYSTEM_BODY_BYTES.count(notes, table.body_bytes_max.as_ref());
+    spoken?;
+    Some(System {
+        name: name?,
+        organisation: organisation?,
+        base: base?,
+        aliases,
+        relationship_source: is_set(&table.relationship_source),
+        consent_source: is_set(&table.consent_source),
+        trusted_identity: is_set(&table.trusted_identity),
+        credentials,
+        ca,
+        timeout,
+        body_bytes_max,
+    })
+}
+
+fn name(text: &str) -> Result<SystemName, String> {
+    if RESERVED.contains(&text) {
+        return Err(format!("`{text}` is a path of the gateway itself: choose another name"));
+    }
+    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    let fits = text.len() <= NAME_CHARACTERS_MAX
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !starts_well || !fits {
+        return Err("a name starts with a lower-case letter and has lower-case letters, digits and hyphens"
+            .to_owned());
+    }
+    Ok(SystemName::new(text))
+}
+
+fn protocol(text: &str) -> Result<(), &'static str> {
+    match text {
+        "fhir-r4" => Ok(()),
+        _ => Err("`fhir-r4` is what this version speaks"),
+    }
+}
+
+fn credentials(site: &Site<'_>, table: &CredentialsTable) -> Option<UpstreamCredentials> {
+    match (&table.certificate, &table.key, &table.bearer) {
+        (Some(certificate), Some(key), None) => {
+            let certificate = site.certificates(certificate);
+            let key = site.private_key(key);
+            Some(UpstreamCredentials::Certificate { certificate: certificate?, key: key? })
+        }
+        (None, None, Some(bearer)) => site.bearer(bearer).map(UpstreamCredentials::Bearer),
+        (Some(_) | None, Some(_) | None, Some(_) | None) => {
+            site.notes.error(&table.place, "give either `certificate` and `key`, or `bearer`");
+            None
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! `portcullis.toml` as it is written. `docs/configure.md` is made from the comments on these fields.
+//!
+//! Absence stays absence here; what it means, and whether the values make sense, is `settings::check`.
+
+use super::written::{Table, Written};
+
+/// The settings file, usually called `portcullis.toml`.
+///
+/// Relative paths are relative to this file. Unknown keys are errors. A change takes effect on SIGHUP; when the new
+/// file has a fault, the old settings keep serving.
+#[derive(Debug)]
+pub(super) struct SettingsFile {
+    /// Who runs the gateway and where it keeps things.
+    pub(super) gateway: Option<GatewayTable>,
+    /// Names of organisations by ODS code, such as `"ods:RX1" = "Northshire Hospitals"`: what people read in the
+    /// disclosure register and on their own page instead of the bare code.
+    pub(super) organisations: Vec<(Written<String>, Option<Written<String>>)>,
+    /// Where requests come in.
+    pub(super) listen: Option<ListenTable>,
+    /// Whose tokens count.
+    pub(super) issuer: Vec<IssuerTable>,
+    /// A system that is known by its client certificate.
+    pub(super) client: Vec<ClientTable>,
+    /// A system that holds or receives records. It is served at `/NAME/fhir`.
+    pub(super) system: Vec<SystemTable>,
+    /// A listener for HL7 v2 messages over MLLP.
+    pub(super) mllp: Vec<MllpTable>,
+    /// Bounds. Every one has a default; most sites change none.
+    pub(super) limits: Option<LimitsTable>,
+    /// Where spans go.
+    pub(super) telemetry: Option<TelemetryTable>,
+}
+
+/// Who runs the gateway and where it keeps things.
+#[derive(Debug)]
+pub(super) struct GatewayTable {
+    /// The organisation that runs the gateway, such as `"ods:RX1"`.
+    pub(super) organisation: Option<Written<String>>,
+    /// The address under which others reach the gateway, without a path and without a slash at the end:
+    /// `"https://share.example.nhs.uk"`. `http` only when the host is loopback.
+    pub(super) base: Option<Written<String>>,
+    /// The folder for everything that must outlive a restart: ledger, consents, queues. One process at a time; a
+    /// second one exits 75. It is made when it does not exist.
+    pub(super) state: Option<Written<String>>,
+    /// The folder with the sharing agreements, one `.toml` file each. Default: `"agreements"`.
+    pub(super) agreements: Option<Written<String>>,
+    /// What the `aud` claim of tokens must name. Default: the value of `base`.
+    pub(super) audience: Option<Written<String>>,
+    /// Job roles (UKCore-SDSJobRoleName) that may record a consent for a person, such as `["R5105", "R0001"]`.
+    /// Default: none.
+    pub(super) consent_recorders: Vec<Written<String>>,
+    /// Job roles that may read the access trail of any person: the Caldicott Guardian (`R5105`), the privacy officer
+    /// (`R0001`). Default: none.
+    pub(super) oversight: Vec<Written<String>>,
+}
+
+/// Where requests come in.
+#[derive(Debug)]
+pub(super) struct ListenTable {
+    /// Address and port, such as `"0.0.0.0:8443"`.
+    pub(super) address: Option<Written<String>>,
+    /// Certificate and key. It may be left out only when `address` is loopback.
+    pub(super) tls: Option<TlsTable>,
+    /// Address and port of health, readiness and metrics; nothing there is about a person. Default:
+    /// `"127.0.0.1:9090"`.
+    pub(super) ops: Option<Written<String>>,
+}
+
+/// Certificate and key of a listener.
+#[derive(Debug)]
+pub(super) struct TlsTable {
+    /// PEM file: the certificate, then its chain.
+    pub(super) certificate: Option<Written<String>>,
+    /// PEM file: the private key of the certificate.
+    pub(super) key: Option<Written<String>>,
+    /// PEM file: the authorities that client certificates are checked against. A client certificate is optional in
+    /// the handshake and demanded by route. Required for `[[mllp]]`; without it no `[[client]]` can prove itself.
+    pub(super) client_ca: Option<Written<String>>,
+    /// PEM file: a list of revoked client certificates. Needs `client_ca`.
+    pub(super) crl: Option<Written<String>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
+}
+
+/// Whose tokens count.
+#[derive(Debug)]
+pub(super) struct IssuerTable {
+    /// The `iss` claim, exactly.
+    pub(super) issuer: Option<Written<String>>,
+    /// JSON file: the issuer's public keys (a JWK Set).
+    pub(super) keys: Option<Written<String>>,
+    /// How its claims read: `"iua"` (IHE IUA, for staff) or `"nhs-login"` (for the person herself).
+    pub(super) claims: Option<Written<String>>,
+    /// What `aud` of its tokens must name. Default: `audience` of `[gateway]`.
+    pub(super) audience: Option<Written<String>>,
+}
+
+/// A system that is known by its client certificate.
+#[derive(Debug)]
+pub(super) struct ClientTable {
+    /// The subject alternative name in its certificate: `"dns:adt.hospital.example"` or `"uri:urn:example:adt"`.
+    pub(super) san: Option<Written<String>>,
+    /// The organisation that answers for it.
+    pub(super) organisation: Option<Written<String>>,
+    /// `"system"`: it sends and reads nothing. A job role such as `"R8014"`: it also reads what the agreements share
+    /// with that role. Default: `"system"`.
+    pub(super) role: Option<Written<String>>,
+    /// The purposes of use it may act for, such as `["COC"]`.
+    pub(super) purposes: Vec<Written<String>>,
+}
+
+/// A system that holds or receives records.
+#[derive(Debug)]
+pub(super) struct SystemTable {
+    /// The first segment of its paths: lower-case letters, digits and hyphens. `fhir`, `me`, `guardian`, `register`,
+    /// `hl7v2`, `cda`, `csv`, `assets`, `health`, `metrics` and `gateway` are reserved.
+    pub(super) name: Option<Written<String>>,
+    /// The organisation that runs it: it is the discloser of what is read here, the recipient of what is written.
+    pub(super) organisation: Option<Written<String>>,
+    /// What it speaks: `"fhir-r4"`.
+    pub(super) protocol: Option<Written<String>>,
+    /// Its FHIR base without a slash at the end. `http` only on loopback.
+    pub(super) base: Option<Written<String>>,
+    /// Other bases by which it calls itself in links and references. Default: none.
+    pub(super) aliases: Vec<Written<String>>,
+    /// PEM file: the authorities its certificate is checked against. Required when its base is `https`.
+    pub(super) ca: Option<Written<String>>,
+    /// How the gateway proves itself: `{ certificate = "...", key = "..." }` or `{ bearer = "FILE" }`, where the file
+    /// holds the token. Default: not at all.
+    pub(super) credentials: Option<CredentialsTable>,
+    /// Whether its CareTeams, Encounters, EpisodesOfCare and ServiceRequests prove who cares for a person. Such types
+    /// cannot be written through the gateway then. Default: `false`.
+    pub(super) relationship_source: Option<Written<bool>>,
+    /// Whether its Consents count. Default: `false`.
+    pub(super) consent_source: Option<Written<bool>>,
+    /// Whether its NHS numbers are verified although it sends no verification status. Default: `false`.
+    pub(super) trusted_identity: Option<Written<bool>>,
+    /// An answer must be complete after so many milliseconds. Default: 10000, from 100 to 300000.
+    pub(super) timeout_ms: Option<Written<i64>>,
+    /// The most bytes of one answer. Default: 20971520, from 1024 to 104857600.
+    pub(super) body_bytes_max: Option<Written<i64>>,
+}
+
+/// How the gateway proves itself to a system.
+#[derive(Debug)]
+pub(super) struct CredentialsTable {
+    /// PEM file: a client certificate, then its chain. Needs `key`.
+    pub(super) certificate: Option<Written<String>>,
+    /// PEM file: the private key of the certificate.
+    pub(super) key: Option<Written<String>>,
+    /// File: a bearer token, read at start and on reload.
+    pub(super) bearer: Option<Written<String>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
+}
+
+/// A listener for HL7 v2 messages over MLLP.
+///
+/// Either `tls` with a `client_ca`, or a list of `peers` together with `plaintext = "accepted-risk"`.
+#[derive(Debug)]
+pub(super) struct MllpTable {
+    /// Address and port, such as `"0.0.0.0:2575"`.
+    pub(super) address: Option<Written<String>>,
+    /// The organisation that sends here: the discloser.
+    pub(super) from: Option<Written<String>>,
+    /// The names of the `[[system]]` that receive what arrives here.
+    pub(super) to: Vec<Written<String>>,
+    /// The purpose of use of what arrives here, such as `"COC"`.
+    pub(super) purpose: Option<Written<String>>,
+    /// Certificate and key; client certificates are demanded.
+    pub(super) tls: Option<TlsTable>,
+    /// Networks that may connect without TLS, such as `["10.1.2.0/24"]`.
+    pub(super) peers: Vec<Written<String>>,
+    /// `"accepted-risk"`: somebody has decided that these messages may cross the network in the clear.
+    pub(super) plaintext: Option<Written<String>>,
+    /// The time zone of times without one. Default: `"Europe/London"`.
+    pub(super) time_zone: Option<Written<String>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
+}
+
+/// Bounds. Every one has a default; most sites change none.
+#[derive(Debug)]
+pub(super) struct LimitsTable {
+    /// Connections at once. Default: 1024, from 1 to 100000.
+    pub(super) connections_max: Option<Written<i64>>,
+    /// Exchanges at once; more are answered 503. Default: 256, from 1 to 10000.
+    pub(super) in_flight_max: Option<Written<i64>>,
+    /// All headers must have arrived after so many milliseconds. Default: 10000, from 100 to 120000.
+    pub(super) header_timeout_ms: Option<Written<i64>>,
+    /// The whole body must have arrived after so many milliseconds. Default: 30000, from 100 to 600000.
+    pub(super) body_timeout_ms: Option<Written<i64>>,
+    /// The whole exchange must be over after so many milliseconds. Default: 60000, from 1000 to 600000.
+    pub(super) exchange_timeout_ms: Option<Written<i64>>,
+    /// The most bytes of a request body. Default: 10485760, from 1024 to 104857600.
+    pub(super) body_bytes_max: Option<Written<i64>>,
+    /// Milliseconds that running exchanges get to finish after SIGTERM. Default: 20000, from 0 to 600000.
+    pub(super) drain_ms: Option<Written<i64>>,
+}
+
+/// Where spans go.
+#[derive(Debug)]
+pub(super) struct TelemetryTable {
+    /// The OTLP endpoint (over HTTP), such as `"http://127.0.0.1:4318"`. `http` only on loopback. Default: spans go
+    /// nowhere.
+    pub(super) otlp: Option<Written<String>>,
+}
+
+impl SettingsFile {
+    /// Reads the file; what does not fit is noted.
+    pub(super) fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            gateway: table.required_table("gateway").map(GatewayTable::read),
+            organisations: table.table("organisations").map(names).unwrap_or_default(),
+            listen: table.required_table("listen").map(ListenTable::read),
+            issuer: table.tables("issuer").into_iter().map(IssuerTable::read).collect(),
+            client: table.tables("client").into_iter().map(ClientTable::read).collect(),
+            system: table.tables("system").into_iter().map(SystemTable::read).collect(),
+            mllp: table.tables("mllp").into_iter().map(MllpTable::read).collect(),
+            limits: table.table("limits").map(LimitsTable::read),
+            telemetry: table.table("telemetry").map(TelemetryTable::read),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+fn names(mut table: Table<'_, '_>) -> Vec<(Written<String>, Option<Written<String>>)> {
+    table.rest().into_iter().map(|entry| (entry.key.clone(), entry.text())).collect()
+}
+
+impl GatewayTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            organisation: table.required_text("organisation"),
+            base: table.required_text("base"),
+            state: table.required_text("state"),
+            agreements: table.text("agreements"),
+            audience: table.text("audience"),
+            consent_recorders: table.texts("consent_recorders"),
+            oversight: table.texts("oversight"),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl ListenTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            address: table.required_text("address"),
+            tls: table.table("tls").map(TlsTable::read),
+            ops: table.text("ops"),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl TlsTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            certificate: table.required_text("certificate"),
+            key: table.required_text("key"),
+            client_ca: table.text("client_ca"),
+            crl: table.text("crl"),
+            place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl IssuerTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            issuer: table.required_text("issuer"),
+            keys: table.required_text("keys"),
+            claims: table.required_text("claims"),
+            audience: table.text("audience"),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl ClientTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            san: table.required_text("san"),
+            organisation: table.required_text("organisation"),
+            role: table.text("role"),
+            purposes: table.required_texts("purposes"),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl SystemTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            name: table.required_text("name"),
+            organisation: table.required_text("organisation"),
+            protocol: table.required_text("protocol"),
+            base: table.required_text("base"),
+            aliases: table.texts("aliases"),
+            ca: table.text("ca"),
+            credentials: table.table("credentials").map(CredentialsTable::read),
+            relationship_source: table.flag("relationship_source"),
+            consent_source: table.flag("consent_source"),
+            trusted_identity: table.flag("trusted_identity"),
+            timeout_ms: table.number("timeout_ms"),
+            body_bytes_max: table.number("body_bytes_max"),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl CredentialsTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            certificate: table.text("certificate"),
+            key: table.text("key"),
+            bearer: table.text("bearer"),
+            place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl MllpTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            address: table.required_text("address"),
+            from: table.required_text("from"),
+            to: table.required_texts("to"),
+            purpose: table.required_text("purpose"),
+            tls: table.table("tls").map(TlsTable::read),
+            peers: table.texts("peers"),
+            plaintext: table.text("plaintext"),
+            time_zone: table.text("time_zone"),
+            place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl LimitsTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            connections_max: table.number("connections_max"),
+            in_flight_max: table.number("in_flight_max"),
+            header_timeout_ms: table.number("header_timeout_ms"),
+            body_timeout_ms: table.number("body_timeout_ms"),
+            exchange_timeout_ms: table.number("exchange_timeout_ms"),
+            body_bytes_max: table.number("body_bytes_max"),
+            drain_ms: table.number("drain_ms"),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl TelemetryTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self { otlp: table.text("otlp") };
+        table.refuse_unknown();
+        read
+    }
+}

@@ -1,0 +1,179 @@
+//! Looks into the files that the settings name: certificates, keys, revocation lists, key sets, tokens.
+//!
+//! Only whether they can be used is asked here; what serves with them reads them again. Nothing of a key or a token
+//! ever stands in a problem.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use fhir::json::{Limits, parse_value};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use serde_json::Value;
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
+use x509_parser::time::ASN1Time;
+
+use super::problem::Notebook;
+use super::written::Written;
+
+const BYTES_MAX: u64 = 4 << 20;
+
+/// Where files are looked for, and which day it is.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    /// Notes about the settings file.
+    pub(crate) notes: &'a Notebook,
+    /// The folder of the settings file.
+    pub(crate) folder: &'a Path,
+    /// The day on which certificates and agreements are looked at.
+    pub(crate) today: Date,
+}
+
+impl Site<'_> {
+    /// The path as meant: relative to the settings file.
+    pub(crate) fn path(&self, written: &Written<String>) -> PathBuf {
+        self.folder.join(&written.value)
+    }
+
+    /// A PEM file with at least one certificate.
+    pub(crate) fn certificates(&self, written: &Written<String>) -> Option<PathBuf> {
+        let bytes = self.bytes(written)?;
+        let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).collect();
+        if found.is_empty() {
+            return self.fault(written, "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
+        }
+        for (number, certificate) in found.into_iter().enumerate() {
+            let number = number + 1;
+            let Ok(certificate) = certificate else {
+                return self.fault(written, &format!("certificate {number} is not valid PEM"));
+            };
+            let Ok((_, certificate)) = x509_parser::certificate::X509Certificate::from_der(&certificate)
+            else {
+                return self
+                    .fault(written, &format!("certificate {number} is not a valid X.509 certificate"));
+            };
+            if self.is_past(certificate.validity().not_after) {
+                let text = format!("certificate {number} has expired: renew it, or it will be turned down");
+                self.notes.warn(&written.place, format!("{}: {text}", self.path(written).display()));
+            }
+        }
+        Some(self.path(written))
+    }
+
+    /// A PEM file with a private key.
+    pub(crate) fn private_key(&self, written: &Written<String>) -> Option<PathBuf> {
+        let bytes = self.bytes(written)?;
+        match PrivateKeyDer::from_pem_slice(&bytes) {
+            Ok(_) => Some(self.path(written)),
+            Err(_) => self.fault(written, "holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)"),
+        }
+    }
+
+    /// A PEM file with revocation lists that are in date.
+    pub(crate) fn revocations(&self, written: &Written<String>) -> Option<PathBuf> {
+        let bytes = self.bytes(written)?;
+        let found: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+        if found.is_empty() {
+            return self.fault(written, "holds no revocation list in PEM form (-----BEGIN X509 CRL-----)");
+        }
+        for list in found {
+            let Ok(list) = list else {
+                return self.fault(written, "holds a revocation list that is not valid PEM");
+            };
+            let Ok((_, list)) = CertificateRevocationList::from_der(list.as_ref()) else {
+                return self.fault(written, "holds a revocation list that is not valid X.509");
+            };
+            if list.next_update().is_some_and(|next| self.is_past(next)) {
+                return self.fault(
+                    written,
+                    "is out of date: fetch a new list, or nobody can be sure who is revoked",
+                );
+            }
+        }
+        Some(self.path(written))
+    }
+
+    /// A JSON file with public keys.
+    pub(crate) fn key_set(&self, written: &Written<String>) -> Option<PathBuf> {
+        let bytes = self.bytes(written)?;
+        let Ok(set) = parse_value(bytes.into(), &Limits::default()) else {
+            return self.fault(written, "is not valid JSON");
+        };
+        let keys = set.get("keys").and_then(Value::as_array).filter(|keys| !keys.is_empty());
+        let Some(keys) = keys else {
+            return self.fault(written, "is no JWK Set: {\"keys\": [...]} with at least one key is wanted");
+        };
+        for (number, key) in keys.iter().enumerate() {
+            match key.get("kty").and_then(Value::as_str) {
+                Some("RSA" | "EC" | "OKP") if key.get("d").is_none() => {}
+                Some("RSA" | "EC" | "OKP") => {
+                    return self
+                        .fault(written, &format!("key {number} is private: keep only the public parts"));
+                }
+                Some("oct") => {
+                    return self.fault(written, &format!("key {number} is a shared secret: use key pairs"));
+                }
+                Some(_) | None => {
+                    return self.fault(written, &format!("key {number} has no `kty` of RSA, EC or OKP"));
+                }
+            }
+        }
+        Some(self.path(written))
+    }
+
+    /// A file with a bearer token on its only line.
+    pub(crate) fn bearer(&self, written: &Written<String>) -> Option<PathBuf> {
+        let bytes = self.bytes(written)?;
+        let token = bytes.trim_ascii();
+        if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
+            return self.fault(written, "must hold one token of printable characters and nothing else");
+        }
+        Some(self.path(written))
+    }
+
+    fn bytes(&self, written: &Written<String>) -> Option<Vec<u8>> {
+        match read_bounded(&self.path(written), BYTES_MAX) {
+            Ok(bytes) => Some(bytes),
+            Err(text) => self.fault(written, &text),
+        }
+    }
+
+    fn fault<T>(&self, written: &Written<String>, text: &str) -> Option<T> {
+        self.notes.error(&written.place, format!("{}: {text}", self.path(written).display()));
+        None
+    }
+
+    fn is_past(&self, moment: ASN1Time) -> bool {
+        let midnight = self.today.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp().as_second());
+        midnight.is_ok_and(|midnight| moment.timestamp() < midnight)
+    }
+}
+
+/// Reads a file of at most `bytes_max`; the error is a text for the operator.
+pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let mut file = File::open(path).map_err(|error| unreadable(&error))?;
+    let is_file = file.metadata().map_err(|error| unreadable(&error))?.is_file();
+    if !is_file {
+        return Err("is not a file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.by_ref().take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("is larger than {bytes_max} bytes"));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "may not be read by this user: check its owner and mode".to_owned()
+        }
+        kind => format!("cannot be read: {kind}"),
+    }
+}
