@@ -1,7 +1,7 @@
 //! Reading entries back, beside the writer.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -202,16 +202,17 @@ impl Reader {
     /// The bytes of the entries of `leaves`, as far as the limit allows, but at least those of the first.
     fn payload_bytes(&self, file: &str, leaves: &[Leaf]) -> io::Result<Vec<u8>> {
         let Some((first, last)) = leaves.first().zip(leaves.last()) else { return Ok(Vec::new()) };
-        let open = File::open(self.folder.file(file))?;
+        let mut open = File::open(self.folder.file(file))?;
         let start = u64::from(first.offset);
         // The last entry ends somewhere behind its beginning: a typical one within a few kilobytes.
         let typical = u64::from(last.offset - first.offset.min(last.offset)) + (8 << 10);
         let mut length = [0; 4];
         open.read_exact_at(&mut length, start + 4)?;
         let at_least = u64::from(u32::from_le_bytes(length)) + ENTRY_BYTES as u64 + 8;
-        let span = typical.min(READ_BYTES_MAX).max(at_least).min(open.metadata()?.len().saturating_sub(start));
-        let mut bytes = vec![0; usize::try_from(span).unwrap_or(0)];
-        open.read_exact_at(&mut bytes, start)?;
+        let mut bytes = Vec::new();
+        // What is beyond the end is not an error: a segment is cut to its length when it ends.
+        open.seek(SeekFrom::Start(start))?;
+        open.take(typical.min(READ_BYTES_MAX).max(at_least)).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

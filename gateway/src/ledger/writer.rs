@@ -87,6 +87,7 @@ impl Writer {
     /// Works until told to close, or until nobody can ask for anything any more.
     pub(super) fn run(mut self) {
         self.preparer.ask();
+        self.work.last_checkpoint = Some(Instant::now());
         loop {
             let command = match self.commands.recv_timeout(self.patience()) {
                 Ok(command) => Some(command),

@@ -8,6 +8,7 @@
 )]
 
 mod identity;
+mod ledger;
 mod support;
 mod agreements;
 mod golden;
