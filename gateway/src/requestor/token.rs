@@ -48,12 +48,13 @@ impl Verified {
     }
 }
 
-/// Verifies a bearer token. It must be meant for the audience that the settings give its issuer.
+/// Verifies a bearer token for the gateway known as `audience`.
 ///
 /// # Errors
 /// [`Unauthenticated`].
 pub(in crate::requestor) fn verify(
     token: &str,
+    audience: &str,
     keys: &Keys,
     certificate: Option<&ClientCertificate>,
     now: Timestamp,
@@ -65,7 +66,7 @@ pub(in crate::requestor) fn verify(
     let verified = match keys.verified.get(&digest) {
         Some(verified) => verified,
         None => {
-            let verified = Arc::new(verify_anew(token, keys)?);
+            let verified = Arc::new(verify_anew(token, audience, keys)?);
             check_time(&verified, now)?;
             keys.verified.insert(digest, Arc::clone(&verified));
             verified
@@ -79,7 +80,7 @@ pub(in crate::requestor) fn verify(
     }
 }
 
-fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
+fn verify_anew(token: &str, audience: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
     let (message, signature) = token.rsplit_once('.').ok_or(Unauthenticated::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(Unauthenticated::Malformed)?;
     let header = object(header)?;
@@ -90,7 +91,7 @@ fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
     let issuer =
         keys.issuers.iter().find(|known| known.issuer == issuer).ok_or(Unauthenticated::UnknownIssuer)?;
     check_signature(message, signature, algorithm, text(&header, "kid")?, issuer)?;
-    check_audience(&claims, issuer.audience.trim_end_matches('/'))?;
+    check_audience(&claims, audience)?;
     let until = seconds(&claims, "exp")?.ok_or(Unauthenticated::Claim("exp"))?;
     let not_before = seconds(&claims, "nbf")?;
     let issued = seconds(&claims, "iat")?;

@@ -8,7 +8,6 @@
 )]
 
 mod identity;
-mod ledger;
 mod support;
 mod agreements;
 mod golden;

@@ -1,0 +1,193 @@
+//! Code maps, code systems and identifier systems: `maps/hl7v2/codes.map`.
+//!
+//! ```text
+//! map administrative-sex http://hl7.org/fhir/administrative-gender http://terminology.hl7.org/CodeSystem/v2-0001
+//! M male Male            source code, code, display
+//! A ~other Other         `~`: the target is broader than the source
+//! ```
+//! A target of `=` is the source code itself; one with `|` is a code of another system than the map's.
+
+use std::collections::BTreeMap;
+
+use crate::Context;
+
+/// All code maps.
+#[derive(Debug, Default)]
+pub(super) struct Codes(BTreeMap<String, Map>);
+
+#[derive(Debug, Default)]
+struct Map {
+    system: String,
+    from: Option<String>,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Of the map, unless the entry names its own.
+    system: Option<String>,
+    code: String,
+    display: String,
+    broader: bool,
+}
+
+/// A code found in a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found<'c> {
+    pub(super) system: &'c str,
+    pub(super) code: &'c str,
+    pub(super) display: &'c str,
+    pub(super) broader: bool,
+}
+
+impl Codes {
+    /// Reads the table.
+    pub(super) fn read(text: &str) -> Result<Self, (usize, &'static str)> {
+        let mut codes = Self::default();
+        let mut present: Option<String> = None;
+        for (line, text) in (1..).zip(text.lines()) {
+            if text.trim().is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let mut words = text.split_whitespace();
+            let (Some(first), Some(second)) = (words.next(), words.next()) else {
+                return Err((line, "a code and its target"));
+            };
+            if first == "map" {
+                let system = words.next().ok_or((line, "a map needs a system"))?;
+                let map = Map {
+                    system: plain(system),
+                    from: words.next().map(str::to_owned),
+                    entries: BTreeMap::new(),
+                };
+                if codes.0.insert(second.to_owned(), map).is_some() {
+                    return Err((line, "the map is there twice"));
+                }
+                present = Some(second.to_owned());
+                continue;
+            }
+            let map = present
+                .as_ref()
+                .and_then(|name| codes.0.get_mut(name))
+                .ok_or((line, "a code before the first map"))?;
+            let code = second.trim_start_matches('~');
+            let code = if code == "=" { first } else { code };
+            let (system, code) =
+                code.split_once('|').map_or((None, code), |(system, code)| (Some(system.to_owned()), code));
+            let entry = Entry {
+                system,
+                code: plain(code),
+                display: words.collect::<Vec<_>>().join(" "),
+                broader: second.starts_with('~'),
+            };
+            if map.entries.insert(first.to_ascii_uppercase(), entry).is_some() {
+                return Err((line, "the code is there twice"));
+            }
+        }
+        Ok(codes)
+    }
+
+    pub(super) fn has(&self, map: &str) -> bool {
+        self.0.contains_key(map)
+    }
+
+    /// What `code` is in `map`, by the sender's own codes first.
+    pub(super) fn find<'c>(&'c self, map: &str, code: &str, context: &Context) -> Option<Found<'c>> {
+        let code = code.trim().to_ascii_uppercase();
+        let standard =
+            context.codes.get(&(map.to_owned(), code.clone())).map(|standard| standard.to_ascii_uppercase());
+        let map = self.0.get(map)?;
+        map.entries.get(&standard.unwrap_or(code)).map(|entry| entry.found(map))
+    }
+
+    /// The entry of `map` whose target is `code`.
+    pub(super) fn target<'c>(&'c self, map: &str, code: &str) -> Option<Found<'c>> {
+        let map = self.0.get(map)?;
+        map.entries.values().find(|entry| entry.code == code).map(|entry| entry.found(map))
+    }
+
+    /// The code system that the codes on the left of `map` come from.
+    pub(super) fn from<'c>(&'c self, map: &str) -> Option<&'c str> {
+        self.0.get(map)?.from.as_deref()
+    }
+}
+
+impl Entry {
+    fn found<'c>(&'c self, map: &'c Map) -> Found<'c> {
+        Found {
+            system: self.system.as_deref().unwrap_or(&map.system),
+            code: &self.code,
+            display: &self.display,
+            broader: self.broader,
+        }
+    }
+}
+
+/// The URI of the code system that HL7 v2 calls `name`.
+///
+/// A name that is not known stays recognisable as `urn:id:name`; it is never taken for another system.
+pub(super) fn code_system(name: &str, codes: &Codes, context: &Context) -> String {
+    if let Some(found) = codes.find("code-systems", name, context) {
+        return found.code.to_owned();
+    }
+    let upper = name.trim().to_ascii_uppercase();
+    let table = upper
+        .strip_prefix("HL7")
+        .filter(|number| number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()));
+    match table {
+        Some(number) => format!("http://terminology.hl7.org/CodeSystem/v2-{number}"),
+        None => local_system(name),
+    }
+}
+
+/// A URI for a name that only its sender knows.
+pub(super) fn local_system(name: &str) -> String {
+    let mut uri = "urn:id:".to_owned();
+    for byte in name.trim().bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri
+}
+
+fn plain(word: &str) -> String {
+    if word == "-" { String::new() } else { word.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Codes, code_system, local_system};
+
+    #[test]
+    fn a_local_code_is_read_as_the_standard_one_the_context_names() {
+        let codes = Codes::read("map sex http://example.org/sex\nM male Male\nA ~other Other\n").unwrap();
+        let context = crate::context::tests::hospital().with_code("sex", "man", "M");
+        assert_eq!(codes.find("sex", "MAN", &context).unwrap().code, "male");
+        assert!(codes.find("sex", "a", &context).unwrap().broader);
+        assert_eq!(codes.find("sex", "Q", &context), None);
+    }
+
+    #[test]
+    fn a_code_system_is_known_or_stays_local() {
+        let codes = Codes::read("map code-systems -\nSCT http://snomed.info/sct\n").unwrap();
+        let context = crate::context::tests::hospital();
+        for (name, uri) in [
+            ("sct", "http://snomed.info/sct"),
+            ("HL70203", "http://terminology.hl7.org/CodeSystem/v2-0203"),
+            ("HL7nnnn", "urn:id:HL7nnnn"),
+            ("Winpath codes", "urn:id:Winpath%20codes"),
+        ] {
+            assert_eq!(code_system(name, &codes, &context), uri);
+        }
+        assert_eq!(local_system("ä:b"), "urn:id:%C3%A4%3Ab");
+    }
+
+    #[test]
+    fn a_faulty_table_is_refused() {
+        for text in ["M male\n", "map x http://s\nM\n", "map x http://s\nM a\nm b\n", "map x\n"] {
+            assert!(Codes::read(text).is_err(), "{text}");
+        }
+    }
+}

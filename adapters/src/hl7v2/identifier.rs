@@ -1,0 +1,269 @@
+//! Identifiers: CX, EI, HD, and the first components of XCN and XON.
+
+use fhir::identifier::{NHS_NUMBER, URI};
+use fhir::nhs_number::NhsNumber;
+
+use super::codes::local_system;
+use super::concept::Known;
+use super::envelope::Identifier;
+use super::message::Part;
+use crate::tree::{Node, Object};
+use crate::{Severity, Why};
+
+const VERIFICATION: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus";
+
+impl Known<'_> {
+    /// CX as an Identifier. `status` is where the verification of an NHS number is said.
+    pub(super) fn identifier(&self, part: Part<'_, '_>, status: Option<Part<'_, '_>>) -> Option<Node> {
+        let written = part.component(1).peek()?;
+        let authority = part.component(4);
+        let kind = part.component(5);
+        let system = self.authority(authority);
+        let called = self.is_called_nhs_number(system.as_deref(), kind);
+        let mut identifier = Object::new();
+        let valid = called.then(|| nhs_number(&written)).flatten();
+        if let Some(extension) =
+            status.filter(|_| valid.is_some()).and_then(|status| self.verification(status))
+        {
+            identifier.push("extension", extension);
+        }
+        if let Some(kind) = self.kind(kind) {
+            identifier.put("type", kind);
+        }
+        match valid {
+            Some(number) => {
+                part.component(1).text();
+                self.use_authority(authority);
+                identifier.put("system", Node::text(NHS_NUMBER));
+                identifier.put("value", Node::text(number.as_str()));
+            }
+            None => {
+                if called {
+                    part.remark(Why::NotAnNhsNumber, Severity::Major);
+                } else if let Some(system) = system {
+                    identifier.put("system", Node::Text(system));
+                }
+                identifier.put("value", Node::Text(part.component(1).text()?));
+                if !called && let Some(assigner) = self.use_authority(authority) {
+                    identifier.put("assigner", assigner);
+                }
+            }
+        }
+        if let Some(period) = self.period(part.component(7), part.component(8)) {
+            identifier.put("period", period);
+        }
+        Some(identifier.into())
+    }
+
+    /// CX as the system and value it would have in the Bundle, without using it.
+    pub(super) fn identity(&self, part: Part<'_, '_>) -> Option<Identifier> {
+        let written = part.component(1).peek()?;
+        let system = self.authority(part.component(4));
+        if !self.is_called_nhs_number(system.as_deref(), part.component(5)) {
+            return Some(Identifier { system, value: written.into_owned() });
+        }
+        Some(match nhs_number(&written) {
+            Some(number) => {
+                Identifier { system: Some(NHS_NUMBER.to_owned()), value: number.as_str().to_owned() }
+            }
+            None => Identifier { system: None, value: written.into_owned() },
+        })
+    }
+
+    fn is_called_nhs_number(&self, system: Option<&str>, kind: Part<'_, '_>) -> bool {
+        match system {
+            Some(system) => system == NHS_NUMBER,
+            None => kind
+                .peek()
+                .is_some_and(|kind| self.codes.find("nhs-number-types", &kind, self.context).is_some()),
+        }
+    }
+
+    /// EI as an Identifier: id, namespace, universal id and its type.
+    pub(super) fn entity(&self, part: Part<'_, '_>) -> Option<Node> {
+        let value = part.component(1).text()?;
+        let mut identifier = Object::new();
+        let universal = part
+            .component(3)
+            .peek()
+            .zip(part.component(4).peek())
+            .and_then(|(id, kind)| universal(&id, &kind));
+        // Some senders put the authority into one component, as subcomponents.
+        let (system, assigner) = match universal {
+            Some(system) => {
+                part.component(3).text();
+                part.component(4).text();
+                (Some(system), part.component(2).text().map(assigner))
+            }
+            None => (self.authority(part.component(2)), self.use_authority(part.component(2))),
+        };
+        if let Some(system) = system {
+            identifier.put("system", Node::Text(system));
+        }
+        identifier.put("value", Node::Text(value));
+        if let Some(assigner) = assigner {
+            identifier.put("assigner", assigner);
+        }
+        Some(identifier.into())
+    }
+
+    /// The universal id of an HD as an Identifier of whoever it names.
+    pub(super) fn universal(&self, part: Part<'_, '_>) -> Option<Node> {
+        let uri = universal(&part.component(2).peek()?, &part.component(3).peek()?)?;
+        part.component(2).text();
+        part.component(3).text();
+        Some(Object::new().with("system", Node::text(URI)).with("value", Node::Text(uri)).into())
+    }
+
+    /// The identifier in XCN.1 or XON.10, by its authority and type.
+    pub(super) fn of_person_or_organization(
+        &self,
+        value: Part<'_, '_>,
+        authority: Part<'_, '_>,
+        kind: Part<'_, '_>,
+    ) -> Option<Node> {
+        let value = value.text()?;
+        let mut identifier = Object::new();
+        let system = self.authority(authority);
+        let named = || {
+            self.codes
+                .find("professional-identifiers", &kind.peek()?, self.context)
+                .map(|found| found.code.to_owned())
+        };
+        if let Some(kind) = self.kind(kind) {
+            identifier.put("type", kind);
+        }
+        if let Some(system) = system.or_else(named) {
+            identifier.put("system", Node::Text(system));
+        }
+        identifier.put("value", Node::Text(value));
+        if let Some(assigner) = self.use_authority(authority) {
+            identifier.put("assigner", assigner);
+        }
+        Some(identifier.into())
+    }
+
+    /// The identifier system of an assigning authority (HD as subcomponents), without using it.
+    pub(super) fn authority(&self, part: Part<'_, '_>) -> Option<String> {
+        let name = part.subcomponent(1).peek();
+        if let Some(name) = &name {
+            if let Some(system) = self.context.identifier_systems.get(&name.to_ascii_uppercase()) {
+                return Some(system.clone());
+            }
+            if let Some(found) = self.codes.find("identifier-systems", name, self.context) {
+                return Some(found.code.to_owned());
+            }
+        }
+        let universal = part
+            .subcomponent(2)
+            .peek()
+            .zip(part.subcomponent(3).peek())
+            .and_then(|(id, kind)| universal(&id, &kind));
+        let universal = universal.map(|uri| {
+            self.codes
+                .find("identifier-systems", &uri, self.context)
+                .map_or(uri, |found| found.code.to_owned())
+        });
+        universal.or_else(|| name.map(|name| local_system(&name)))
+    }
+
+    /// Counts as carried what [`Known::authority`] made the system from. A name beside a universal id
+    /// becomes the assigner.
+    fn use_authority(&self, part: Part<'_, '_>) -> Option<Node> {
+        let known = part.subcomponent(1).peek().is_some_and(|name| {
+            self.context.identifier_systems.contains_key(&name.to_ascii_uppercase())
+                || self.codes.find("identifier-systems", &name, self.context).is_some()
+        });
+        let universal = part
+            .subcomponent(2)
+            .peek()
+            .zip(part.subcomponent(3).peek())
+            .and_then(|(id, kind)| universal(&id, &kind));
+        if known || universal.is_none() {
+            part.subcomponent(1).text();
+            return None;
+        }
+        part.subcomponent(2).text();
+        part.subcomponent(3).text();
+        part.subcomponent(1).text().map(assigner)
+    }
+
+    fn kind(&self, part: Part<'_, '_>) -> Option<Node> {
+        let code = part.text()?;
+        let coding = match self.codes.find("identifier-types", &code, self.context) {
+            Some(found) => found.coding(),
+            None => Object::new().with("code", Node::Text(code)),
+        };
+        Some(Object::new().with("coding", Node::List(vec![coding.into()])).into())
+    }
+
+    fn verification(&self, part: Part<'_, '_>) -> Option<Node> {
+        let found = self.codes.find("nhs-number-verification", &part.peek()?, self.context)?;
+        part.text();
+        let value = found.concept();
+        Some(Object::new().with("url", Node::text(VERIFICATION)).with("valueCodeableConcept", value).into())
+    }
+}
+
+/// Who gave out an identifier, by name.
+fn assigner(name: String) -> Node {
+    Object::new().with("display", Node::Text(name)).into()
+}
+
+/// The NHS number that `written` is, spaces and hyphens aside.
+fn nhs_number(written: &str) -> Option<NhsNumber> {
+    let digits: String = written.chars().filter(|letter| !matches!(letter, ' ' | '-')).collect();
+    NhsNumber::parse(&digits).ok()
+}
+
+/// A universal id as a URI, by its type.
+fn universal(id: &str, kind: &str) -> Option<String> {
+    let id = id.trim();
+    match kind.trim().to_ascii_uppercase().as_str() {
+        "ISO" if is_oid(id) => Some(format!("urn:oid:{id}")),
+        "UUID" | "GUID" if is_uuid(id) => Some(format!("urn:uuid:{}", id.to_ascii_lowercase())),
+        "URI" if id.contains(':') && !id.contains(char::is_whitespace) => Some(id.to_owned()),
+        _ => None,
+    }
+}
+
+fn is_oid(id: &str) -> bool {
+    id.contains('.')
+        && id.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_uuid(id: &str) -> bool {
+    let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{nhs_number, universal};
+
+    #[test]
+    fn a_universal_id_is_a_uri_only_when_it_is_what_it_says() {
+        for (id, kind, expected) in [
+            ("2.16.840.1", "ISO", Some("urn:oid:2.16.840.1")),
+            ("2.16..1", "ISO", None),
+            ("1.1.1.1", "GUID", None),
+            (
+                "5A9B229D-e51d-5974-cfbe-3df4bedcfc36",
+                "UUID",
+                Some("urn:uuid:5a9b229d-e51d-5974-cfbe-3df4bedcfc36"),
+            ),
+            ("https://example.org/x", "URI", Some("https://example.org/x")),
+            ("example.org", "DNS", None),
+        ] {
+            assert_eq!(universal(id, kind).as_deref(), expected, "{id} {kind}");
+        }
+    }
+
+    #[test]
+    fn an_nhs_number_may_be_written_in_groups() {
+        assert!(nhs_number("999 000 0018").is_some());
+        assert!(nhs_number("999-000-0018").is_some());
+        assert!(nhs_number("9990000019").is_none());
+    }
+}

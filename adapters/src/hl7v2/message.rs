@@ -1,0 +1,455 @@
+//! The parts of a message: segments, fields, repetitions, components, subcomponents.
+//!
+//! Tolerant of any delimiters and line ends, strict about bounds. Each value remembers whether it was
+//! used, which is how the losses of a translation are known.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use super::charset::Text;
+use super::escape::unescape;
+use crate::{Loss, Refused, Severity, Why};
+
+const SEGMENTS_MAX: usize = 10_000;
+const VALUES_MAX: usize = 200_000;
+
+/// The characters that separate parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Delimiters {
+    pub(super) field: char,
+    pub(super) component: char,
+    pub(super) repetition: char,
+    pub(super) escape: char,
+    pub(super) subcomponent: char,
+}
+
+/// A parsed message.
+#[derive(Debug)]
+pub(super) struct Message<'m> {
+    pub(super) delimiters: Delimiters,
+    pub(super) segments: Vec<Segment<'m>>,
+    remarks: RefCell<Vec<Remark>>,
+}
+
+/// Where in the message a loss stands, and the loss.
+pub(super) type Remark = ((usize, Position), Loss);
+
+/// One segment and its values.
+#[derive(Debug)]
+pub(super) struct Segment<'m> {
+    pub(super) name: &'m str,
+    /// Which of the segments of this name it is, from 1.
+    pub(super) occurrence: u32,
+    /// Which of all segments it is, from 0.
+    index: usize,
+    values: Vec<Value<'m>>,
+    repetitions: Vec<(u16, u16, &'m str)>,
+}
+
+/// A value that is not empty.
+#[derive(Debug)]
+pub(super) struct Value<'m> {
+    pub(super) at: Position,
+    raw: &'m str,
+    fate: Cell<Fate>,
+}
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Untouched,
+    /// Its element had a value already.
+    TurnedAway,
+    Carried,
+}
+
+/// Where a value stands in its segment, each from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) field: u16,
+    pub(super) repetition: u16,
+    pub(super) component: u16,
+    pub(super) subcomponent: u16,
+}
+
+/// A repetition of a field, or a component of one: the values under it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a, 'm> {
+    pub(super) message: &'a Message<'m>,
+    pub(super) segment: &'a Segment<'m>,
+    values: &'a [Value<'m>],
+    level: Level<'m>,
+}
+
+/// What a part is; a repetition knows its text as a whole.
+#[derive(Debug, Clone, Copy)]
+enum Level<'m> {
+    Repetition(&'m str),
+    Component,
+    Subcomponent,
+}
+
+impl Delimiters {
+    pub(super) const USUAL: Self =
+        Self { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&' };
+
+    /// The delimiters that the header of `text` declares.
+    pub(super) fn of(text: &str) -> Result<Self, Refused> {
+        let mut letters = text.strip_prefix("MSH").ok_or(Refused::NoHeader)?.chars();
+        let field = letters.next().ok_or(Refused::NoHeader)?;
+        let named: Vec<char> =
+            letters.take_while(|letter| *letter != field && !matches!(letter, '\r' | '\n')).take(6).collect();
+        let [component, repetition, escape, rest @ ..] = named.as_slice() else {
+            return Err(Refused::Delimiters);
+        };
+        let delimiters = Self {
+            field,
+            component: *component,
+            repetition: *repetition,
+            escape: *escape,
+            subcomponent: rest.first().copied().unwrap_or('&'),
+        };
+        let all = [field, *component, *repetition, *escape, delimiters.subcomponent];
+        let usable = all.iter().all(|letter| letter.is_ascii_graphic() && !letter.is_ascii_alphanumeric());
+        let alike =
+            all.iter().enumerate().any(|(index, letter)| all.iter().take(index).any(|other| other == letter));
+        if !usable || alike || rest.len() > 2 {
+            return Err(Refused::Delimiters);
+        }
+        Ok(delimiters)
+    }
+}
+
+impl<'m> Message<'m> {
+    /// Splits `text` into its parts.
+    pub(super) fn parse(text: &'m Text<'_>) -> Result<Self, Refused> {
+        let delimiters = Delimiters::of(&text.text)?;
+        let mut message = Self { delimiters, segments: Vec::new(), remarks: RefCell::new(Vec::new()) };
+        if let Some(why) = text.remark {
+            let at = Position { field: 18, repetition: 1, component: 1, subcomponent: 1 };
+            let loss = Loss { place: "MSH-18".to_owned(), why, severity: Severity::Trivial };
+            message.remarks.borrow_mut().push(((0, at), loss));
+        }
+        let mut values = 0;
+        let mut occurrences: BTreeMap<&str, u32> = BTreeMap::new();
+        for (line, raw) in lines(&text.text, delimiters.field)? {
+            let name = raw.get(..3).ok_or(Refused::NotASegment { line })?;
+            if message.segments.len() >= SEGMENTS_MAX {
+                return Err(Refused::TooLarge { max: SEGMENTS_MAX, unit: "segments" });
+            }
+            let occurrence = occurrences.entry(name).and_modify(|count| *count += 1).or_insert(1);
+            let index = message.segments.len();
+            let segment =
+                Segment { name, occurrence: *occurrence, index, values: Vec::new(), repetitions: Vec::new() };
+            message.segments.push(segment.parse(raw, &delimiters, &mut values)?);
+        }
+        Ok(message)
+    }
+
+    /// The segments with this name.
+    pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Segment<'m>> {
+        self.segments.iter().filter(move |segment| segment.name == name)
+    }
+
+    pub(super) fn first<'a>(&'a self, name: &'a str) -> Option<&'a Segment<'m>> {
+        self.named(name).next()
+    }
+
+    /// The first repetition of a field of the first segment with this name, if it holds anything.
+    pub(super) fn field<'a>(&'a self, name: &'a str, field: u16) -> Option<Part<'a, 'm>> {
+        self.first(name).and_then(|segment| segment.repetitions_of(self, field).next())
+    }
+
+    fn remark(&self, segment: &Segment<'_>, at: Position, why: Why, severity: Severity) {
+        let remark = ((segment.index, at), Loss { place: segment.place(at), why, severity });
+        let mut remarks = self.remarks.borrow_mut();
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+
+    pub(super) fn take_remarks(&self) -> Vec<Remark> {
+        self.remarks.take()
+    }
+}
+
+impl Value<'_> {
+    fn is_carried(&self) -> bool {
+        self.fate.get() == Fate::Carried
+    }
+}
+
+impl<'m> Segment<'m> {
+    fn parse(self, raw: &'m str, delimiters: &Delimiters, count: &mut usize) -> Result<Self, Refused> {
+        let mut segment = self;
+        // In MSH the separator is itself MSH-1, and MSH-2 holds the other delimiters.
+        let (skip, first) = if segment.name == "MSH" { (2, 3) } else { (1, 1) };
+        for (field, text) in (first..).zip(raw.split(delimiters.field).skip(skip)) {
+            for (repetition, text) in (1..).zip(text.split(delimiters.repetition)) {
+                if text.is_empty() {
+                    continue;
+                }
+                let too_many = Refused::TooLarge { max: usize::from(u16::MAX), unit: "parts" };
+                let (Ok(field), Ok(repetition)) = (u16::try_from(field), u16::try_from(repetition)) else {
+                    return Err(too_many);
+                };
+                segment.repetitions.push((field, repetition, text));
+                for (component, text) in (1..).zip(text.split(delimiters.component)) {
+                    for (subcomponent, text) in (1..).zip(text.split(delimiters.subcomponent)) {
+                        if text.trim().is_empty() {
+                            continue;
+                        }
+                        let (Ok(component), Ok(subcomponent)) =
+                            (u16::try_from(component), u16::try_from(subcomponent))
+                        else {
+                            return Err(too_many);
+                        };
+                        *count += 1;
+                        if *count > VALUES_MAX {
+                            return Err(Refused::TooLarge { max: VALUES_MAX, unit: "values" });
+                        }
+                        let at = Position { field, repetition, component, subcomponent };
+                        segment.values.push(Value { at, raw: text, fate: Cell::new(Fate::Untouched) });
+                    }
+                }
+            }
+        }
+        Ok(segment)
+    }
+
+    /// The repetitions of `field` that hold anything.
+    pub(super) fn repetitions_of<'a>(
+        &'a self,
+        message: &'a Message<'m>,
+        field: u16,
+    ) -> impl Iterator<Item = Part<'a, 'm>> {
+        let start = self.repetitions.partition_point(|(held, _, _)| *held < field);
+        let held = self.repetitions.get(start..).unwrap_or_default();
+        held.iter().take_while(move |(held, _, _)| *held == field).filter_map(
+            move |(_, repetition, whole)| {
+                let values = slice(&self.values, |at| (at.field, at.repetition).cmp(&(field, *repetition)));
+                (!values.is_empty()).then_some(Part {
+                    message,
+                    segment: self,
+                    values,
+                    level: Level::Repetition(whole),
+                })
+            },
+        )
+    }
+
+    /// The first value of `field`, without using it.
+    pub(super) fn peek<'a>(&'a self, message: &'a Message<'m>, field: u16) -> Option<Cow<'m, str>> {
+        self.repetitions_of(message, field).next().and_then(|part| part.peek())
+    }
+
+    /// What was not carried. The parts of a repetition of which nothing was carried are one place.
+    pub(super) fn uncarried(&self) -> Vec<((usize, Position), String, Why)> {
+        let mut places: Vec<((usize, Position), String, Why)> = Vec::new();
+        for value in self.values.iter().filter(|value| !value.is_carried()) {
+            let siblings = slice(&self.values, |at| {
+                (at.field, at.repetition).cmp(&(value.at.field, value.at.repetition))
+            });
+            let whole = siblings.iter().all(|sibling| !sibling.is_carried());
+            let why = match value.fate.get() {
+                _ if value.raw.trim() == "\"\"" => Why::Nulled,
+                Fate::TurnedAway => Why::PlaceTaken,
+                Fate::Untouched | Fate::Carried => Why::NotMapped,
+            };
+            let place = if whole { self.place_of(value.at, 0, 1) } else { self.place(value.at) };
+            if places.last().is_none_or(|(_, held, _)| *held != place) {
+                places.push(((self.index, value.at), place, why));
+            }
+        }
+        places
+    }
+
+    /// The place of a value, as [`Loss::place`] writes it. The only value of a repetition needs no component.
+    fn place(&self, at: Position) -> String {
+        let siblings =
+            slice(&self.values, |other| (other.field, other.repetition).cmp(&(at.field, at.repetition)));
+        let alone = siblings.len() == 1 && (at.component, at.subcomponent) == (1, 1);
+        self.place_of(at, if alone { 0 } else { at.component }, at.subcomponent)
+    }
+
+    fn place_of(&self, at: Position, component: u16, subcomponent: u16) -> String {
+        let mut place = self.name.to_owned();
+        if self.occurrence > 1 {
+            place.push_str(&format!("[{}]", self.occurrence));
+        }
+        place.push_str(&format!("-{}", at.field));
+        if at.repetition > 1 {
+            place.push_str(&format!("[{}]", at.repetition));
+        }
+        if component > 0 {
+            place.push_str(&format!(".{component}"));
+        }
+        if subcomponent > 1 {
+            place.push_str(&format!(".{subcomponent}"));
+        }
+        place
+    }
+}
+
+impl<'a, 'm> Part<'a, 'm> {
+    /// A component of this repetition.
+    pub(super) fn component(&self, component: u16) -> Self {
+        Self {
+            values: slice(self.values, |at| at.component.cmp(&component)),
+            level: Level::Component,
+            ..*self
+        }
+    }
+
+    /// A subcomponent of this component.
+    pub(super) fn subcomponent(&self, subcomponent: u16) -> Self {
+        Self {
+            values: slice(self.values, |at| at.subcomponent.cmp(&subcomponent)),
+            level: Level::Subcomponent,
+            ..*self
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The value that stands first, if there is one and it is not the null `""`.
+    fn lead(&self) -> Option<&'a Value<'m>> {
+        let leads = |at: Position| match self.level {
+            Level::Repetition(_) => (at.component, at.subcomponent) == (1, 1),
+            Level::Component => at.subcomponent == 1,
+            Level::Subcomponent => true,
+        };
+        self.values.first().filter(|value| leads(value.at) && value.raw.trim() != "\"\"")
+    }
+
+    /// The leading value of a component, trimmed and unescaped, without using it.
+    pub(super) fn peek(&self) -> Option<Cow<'m, str>> {
+        let value = self.lead()?;
+        Some(unescape(value.raw.trim(), &self.message.delimiters).text)
+    }
+
+    /// The leading value, trimmed and unescaped; it counts as carried.
+    pub(super) fn text(&self) -> Option<String> {
+        let value = self.lead()?;
+        value.fate.set(Fate::Carried);
+        Some(self.clean(value.raw.trim(), value.at))
+    }
+
+    /// The text of a whole repetition, in which components mean nothing; it counts as carried.
+    pub(super) fn whole_text(&self) -> Option<String> {
+        let Level::Repetition(whole) = self.level else { return None };
+        let at = self.values.first()?.at;
+        self.mark();
+        Some(self.clean(whole, at))
+    }
+
+    /// The text as it stands, without undoing escapes; it counts as carried.
+    pub(super) fn raw(&self) -> Option<&'m str> {
+        let value = self.lead()?;
+        value.fate.set(Fate::Carried);
+        Some(value.raw)
+    }
+
+    /// The text of a whole repetition as it stands, without using it.
+    pub(super) fn peek_whole(&self) -> Option<&'m str> {
+        match self.level {
+            Level::Repetition(whole) => Some(whole),
+            Level::Component | Level::Subcomponent => None,
+        }
+    }
+
+    /// Counts everything under this part as carried.
+    pub(super) fn mark(&self) {
+        for value in self.values.iter().filter(|value| value.raw.trim() != "\"\"") {
+            value.fate.set(Fate::Carried);
+        }
+    }
+
+    /// The element these values would have gone to has one already.
+    pub(super) fn turn_away(&self) {
+        for value in self.values.iter().filter(|value| !value.is_carried()) {
+            value.fate.set(Fate::TurnedAway);
+        }
+    }
+
+    /// Adds a remark about the leading value.
+    pub(super) fn remark(&self, why: Why, severity: Severity) {
+        if let Some(value) = self.values.first() {
+            self.message.remark(self.segment, value.at, why, severity);
+        }
+    }
+
+    /// The place of the first value under this part.
+    pub(super) fn place(&self) -> String {
+        self.values.first().map_or_else(String::new, |value| self.segment.place(value.at))
+    }
+
+    /// Which repetition of its field this is.
+    pub(super) fn repetition(&self) -> u16 {
+        self.values.first().map_or(1, |value| value.at.repetition)
+    }
+
+    fn clean(&self, raw: &str, at: Position) -> String {
+        let out = unescape(raw, &self.message.delimiters);
+        if out.inexact {
+            self.message.remark(self.segment, at, Why::Escape, Severity::Trivial);
+        }
+        if out.controls {
+            self.message.remark(self.segment, at, Why::ControlCharacters, Severity::Minor);
+        }
+        out.text.into_owned()
+    }
+}
+
+fn slice<'a, 'm>(
+    values: &'a [Value<'m>],
+    compare: impl Fn(Position) -> std::cmp::Ordering,
+) -> &'a [Value<'m>] {
+    let start = values.partition_point(|value| compare(value.at).is_lt());
+    let end = values.partition_point(|value| compare(value.at).is_le());
+    values.get(start..end).unwrap_or_default()
+}
+
+/// The segments of `text` with their line numbers.
+///
+/// Segments end with CR, LF or CRLF. A line after a lone LF that does not look like a segment is text
+/// that goes on, since some senders write line feeds inside a value.
+fn lines(text: &str, separator: char) -> Result<Vec<(usize, &str)>, Refused> {
+    let mut found: Vec<(usize, usize, usize)> = Vec::new();
+    let mut start = 0;
+    let mut after_line_feed = false;
+    let mut number = 0;
+    while start < text.len() {
+        let rest = text.get(start..).unwrap_or_default();
+        let end = start + rest.find(['\r', '\n']).unwrap_or(rest.len());
+        let line = text.get(start..end).unwrap_or_default();
+        number += 1;
+        if is_segment(line, separator) {
+            found.push((number, start, end));
+        } else if !line.trim().is_empty() {
+            match found.last_mut() {
+                Some((_, _, last)) if after_line_feed => *last = end,
+                _ => return Err(Refused::NotASegment { line: number }),
+            }
+        }
+        let ending = text.get(end..).unwrap_or_default();
+        after_line_feed = ending.starts_with('\n');
+        start = end + if ending.starts_with("\r\n") { 2 } else { 1 };
+    }
+    Ok(found.into_iter().filter_map(|(number, start, end)| Some((number, text.get(start..end)?))).collect())
+}
+
+fn is_segment(line: &str, separator: char) -> bool {
+    let mut letters = line.chars();
+    let name = letters.next().is_some_and(|letter| letter.is_ascii_uppercase())
+        && letters
+            .by_ref()
+            .take(2)
+            .filter(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+            .count()
+            == 2;
+    name && letters.next().is_none_or(|letter| letter == separator)
+}

@@ -1,0 +1,174 @@
+//! Dates and times: TS, DTM, DT into FHIR date, dateTime and instant.
+
+use std::fmt::Write;
+
+use jiff::civil;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+use crate::Why;
+
+/// A date or time as precise as the source says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    date: String,
+    time: Option<String>,
+    /// The hour falls into the one that happens twice.
+    pub(super) ambiguous: bool,
+}
+
+impl Moment {
+    /// The date alone, `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    pub(super) fn date(&self) -> &str {
+        &self.date
+    }
+
+    /// Whether there is a time of day.
+    pub(super) fn has_time(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// A FHIR dateTime.
+    pub(super) fn date_time(&self) -> String {
+        match &self.time {
+            Some(time) => format!("{}T{time}", self.date),
+            None => self.date.clone(),
+        }
+    }
+}
+
+/// Reads `YYYY[MM[DD[HHMM[SS[.S+]]]]][+ZZZZ]`, a local time as one of `zone`.
+///
+/// # Errors
+/// [`Why::NotATime`] when there is no such date or time, or it cannot be said in FHIR.
+pub(super) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
+    let (digits, offset) = split_offset(text)?;
+    let (digits, fraction) = match digits.split_once('.') {
+        Some((digits, fraction)) => (digits, Some(fraction)),
+        None => (digits, None),
+    };
+    let whole =
+        |text: &str| !text.is_empty() && text.len() <= 14 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !whole(digits) || fraction.is_some_and(|fraction| digits.len() != 14 || !whole(fraction)) {
+        return Err(Why::NotATime);
+    }
+    let number = |from: usize, to: usize| {
+        digits.get(from..to).and_then(|part| part.parse::<i8>().ok()).ok_or(Why::NotATime)
+    };
+    let year: i16 =
+        digits.get(..4).and_then(|part| part.parse().ok()).filter(|year| *year > 0).ok_or(Why::NotATime)?;
+    let dateless = |date: String| Ok(Moment { date, time: None, ambiguous: false });
+    match digits.len() {
+        4 => return dateless(format!("{year:04}")),
+        6 => {
+            let month = number(4, 6)?;
+            civil::Date::new(year, month, 1).map_err(|_| Why::NotATime)?;
+            return dateless(format!("{year:04}-{month:02}"));
+        }
+        8 | 12 | 14 => {}
+        _ => return Err(Why::NotATime),
+    }
+    let date = civil::Date::new(year, number(4, 6)?, number(6, 8)?).map_err(|_| Why::NotATime)?;
+    if digits.len() == 8 {
+        return dateless(date.to_string());
+    }
+    let second = if digits.len() == 14 { number(12, 14)? } else { 0 };
+    let time = civil::Time::new(number(8, 10)?, number(10, 12)?, second, 0).map_err(|_| Why::NotATime)?;
+    let mut written = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+    if let Some(fraction) = fraction {
+        // Writing to a String cannot fail.
+        write!(written, ".{fraction}").map_err(|_| Why::NotATime)?;
+    }
+    let (offset, ambiguous) = match offset {
+        Some(offset) => (offset, false),
+        None => local_offset(date.to_datetime(time), zone)?,
+    };
+    written.push_str(&offset);
+    Ok(Moment { date: date.to_string(), time: Some(written), ambiguous })
+}
+
+/// Splits `+hhmm` off and gives it as `+hh:mm`.
+fn split_offset(text: &str) -> Result<(&str, Option<String>), Why> {
+    let Some(at) = text.find(['+', '-']) else { return Ok((text, None)) };
+    let (digits, offset) = text.split_at(at);
+    let (Some(sign), Some(hours), Some(minutes), 5) =
+        (offset.get(..1), offset.get(1..3), offset.get(3..5), offset.len())
+    else {
+        return Err(Why::NotATime);
+    };
+    let number =
+        |text: &str| text.parse::<u8>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match (number(hours), number(minutes)) {
+        (Some(h), Some(m)) if h <= 14 && m < 60 => Ok((digits, Some(format!("{sign}{hours}:{minutes}")))),
+        _ => Err(Why::NotATime),
+    }
+}
+
+fn local_offset(local: civil::DateTime, zone: &TimeZone) -> Result<(String, bool), Why> {
+    let (offset, ambiguous) = match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => (offset, false),
+        AmbiguousOffset::Fold { before, .. } => (before, true),
+        // The clocks skip this time: it does not exist.
+        AmbiguousOffset::Gap { .. } => return Err(Why::NotATime),
+    };
+    let seconds = offset.seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.unsigned_abs() / 60;
+    Ok((format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60), ambiguous))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::parse;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let zone = TimeZone::get("Europe/London").unwrap();
+        assert_eq!(parse(text, &zone).ok().map(|moment| moment.date_time()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn precision_is_kept() {
+        check("2026", Some("2026"));
+        check("202602", Some("2026-02"));
+        check("20260228", Some("2026-02-28"));
+        check("202602281305", Some("2026-02-28T13:05:00+00:00"));
+        check("20260228130507.1250", Some("2026-02-28T13:05:07.1250+00:00"));
+    }
+
+    #[test]
+    fn a_local_time_has_the_offset_of_its_day() {
+        check("202607011200", Some("2026-07-01T12:00:00+01:00"));
+        check("202601011200", Some("2026-01-01T12:00:00+00:00"));
+        check("202607011200-0500", Some("2026-07-01T12:00:00-05:00"));
+    }
+
+    #[test]
+    fn a_time_that_happens_twice_is_marked_and_one_that_never_does_is_refused() {
+        let zone = TimeZone::get("Europe/London").unwrap();
+        assert!(parse("202610250130", &zone).unwrap().ambiguous);
+        check("202603290130", None);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused() {
+        for text in [
+            "20260230",
+            "20261301",
+            "202602282405",
+            "2026022813",
+            "0000",
+            "20",
+            "2026-02-28",
+            "20260228130507.",
+            "202602281305+01",
+            "x",
+            "",
+            "202602281305+9900",
+            "٢٠٢٦",
+        ] {
+            check(text, None);
+        }
+    }
+}

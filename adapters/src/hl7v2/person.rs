@@ -1,0 +1,252 @@
+//! Names, addresses, telephones, periods; and who is behind an XCN, an XON or a PL.
+
+use super::concept::Known;
+use super::message::Part;
+use super::moment;
+use crate::tree::{Node, Object};
+use crate::{Severity, Why};
+
+impl Known<'_> {
+    /// XPN as a HumanName. XCN has the same components, one further on.
+    pub(super) fn name(&self, part: Part<'_, '_>, first: u16) -> Option<Node> {
+        let mut name = Object::new();
+        let kind = part.component(if first == 1 { 7 } else { 10 });
+        if let Some(found) = kind.peek().and_then(|code| self.codes.find("name-use", &code, self.context)) {
+            kind.text();
+            name.put("use", Node::text(found.code));
+        }
+        if let Some(family) = part.component(first).text() {
+            name.put("family", Node::Text(family));
+        }
+        for given in [first + 1, first + 2] {
+            if let Some(given) = part.component(given).text() {
+                name.push("given", Node::Text(given));
+            }
+        }
+        if let Some(prefix) = part.component(first + 4).text() {
+            name.push("prefix", Node::Text(prefix));
+        }
+        // The degree and the professional suffix stand after the name too.
+        let professional = if first == 1 { 14 } else { 21 };
+        for suffix in [first + 3, first + 5, professional] {
+            if let Some(suffix) = part.component(suffix).text() {
+                name.push("suffix", Node::Text(suffix));
+            }
+        }
+        let (from, until, range) = if first == 1 { (12, 13, 10) } else { (19, 20, 17) };
+        if let Some(period) = self.period_or_range(part, from, until, range) {
+            name.put("period", period);
+        }
+        let empty =
+            ["family", "given", "prefix", "suffix"].iter().all(|element| name.find(element).is_none());
+        (!empty).then(|| name.into())
+    }
+
+    /// XAD as an Address.
+    pub(super) fn address(&self, part: Part<'_, '_>) -> Option<Node> {
+        let mut address = Object::new();
+        let kind = part.component(7);
+        if let Some(found) = kind.peek().and_then(|code| self.codes.find("address-use", &code, self.context))
+        {
+            kind.text();
+            address.put(if found.system == "type" { "type" } else { "use" }, Node::text(found.code));
+        }
+        // Without a street line, the dwelling number and the street name are one; else they say more about it.
+        let street = part.component(1);
+        let parts = [(3, "houseNumber"), (2, "streetName")];
+        if street.subcomponent(1).is_empty() {
+            let parts: Vec<String> =
+                parts.iter().filter_map(|(sub, _)| street.subcomponent(*sub).text()).collect();
+            if !parts.is_empty() {
+                address.push("line", Node::Text(parts.join(" ")));
+            }
+        } else {
+            let mut more = Object::new();
+            for (sub, name) in parts {
+                if let Some(value) = street.subcomponent(sub).text() {
+                    let url = format!("http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-{name}");
+                    more.push(
+                        "extension",
+                        Object::new()
+                            .with("url", Node::Text(url))
+                            .with("valueString", Node::Text(value))
+                            .into(),
+                    );
+                }
+            }
+            if !more.is_empty() {
+                address.push("_line", more.into());
+            }
+        }
+        for line in [part.component(1), part.component(2), part.component(19)] {
+            if let Some(line) = line.text() {
+                address.push("line", Node::Text(line));
+            }
+        }
+        for (component, element) in
+            [(3, "city"), (9, "district"), (4, "state"), (5, "postalCode"), (6, "country")]
+        {
+            if let Some(value) = part.component(component).text() {
+                address.put(element, Node::Text(value));
+            }
+        }
+        if let Some(period) = self.period_or_range(part, 13, 14, 12) {
+            address.put("period", period);
+        }
+        let empty = ["line", "city", "district", "state", "postalCode", "country"]
+            .iter()
+            .all(|element| address.find(element).is_none());
+        (!empty).then(|| address.into())
+    }
+
+    /// XTN as a ContactPoint.
+    pub(super) fn telecom(&self, part: Part<'_, '_>, used: &str) -> Option<Node> {
+        let usage = part.component(2);
+        let equipment = part.component(3);
+        let known = |map: &str, part: Part<'_, '_>| {
+            part.peek().and_then(|code| self.codes.find(map, &code, self.context))
+        };
+        let email = part.component(4).text();
+        let value = match &email {
+            Some(email) => Some(email.clone()),
+            None => part.component(12).text().or_else(|| part.component(1).text()).or_else(|| composed(part)),
+        }?;
+        let mut point = Object::new();
+        let system = known("telecom-system", equipment).inspect(|_| drop(equipment.text()));
+        let system = match (&email, system) {
+            (Some(_), _) => "email",
+            (None, Some(found)) => found.code,
+            (None, None)
+                if known("telecom-use", usage).is_some_and(|found| found.code == "email")
+                    || value.contains('@') =>
+            {
+                "email"
+            }
+            (None, None) => "phone",
+        };
+        point.put("system", Node::text(system));
+        point.put("value", Node::Text(value));
+        let mobile =
+            known("telecom-system", equipment).filter(|found| found.display == "mobile").map(|_| "mobile");
+        let said = known("telecom-use", usage)
+            .map(|found| found.code)
+            .inspect(|_| drop(usage.text()))
+            .filter(|code| *code != "email");
+        let usage = mobile.or(said).or(Some(used).filter(|used| !used.is_empty()));
+        if let Some(usage) = usage {
+            point.put("use", Node::text(usage));
+        }
+        if let Some(period) = self.period(part.component(13), part.component(14)) {
+            point.put("period", period);
+        }
+        if let Some(rank) =
+            part.component(18).peek().and_then(|rank| rank.parse::<u32>().ok()).filter(|rank| *rank > 0)
+        {
+            part.component(18).text();
+            point.put("rank", Node::Bare(rank.to_string()));
+        }
+        Some(point.into())
+    }
+
+    /// A Period of two times.
+    pub(super) fn period(&self, from: Part<'_, '_>, until: Part<'_, '_>) -> Option<Node> {
+        let mut period = Object::new();
+        for (name, part) in [("start", from), ("end", until)] {
+            if let Some(time) = self.date_time(part) {
+                period.put(name, time);
+            }
+        }
+        (!period.is_empty()).then(|| period.into())
+    }
+
+    /// A Period of two components, or of the range (DR) that older versions write.
+    fn period_or_range(&self, part: Part<'_, '_>, from: u16, until: u16, range: u16) -> Option<Node> {
+        let range = part.component(range);
+        self.period(part.component(from), part.component(until))
+            .or_else(|| self.period(range.subcomponent(1), range.subcomponent(2)))
+    }
+
+    /// A dateTime.
+    pub(super) fn date_time(&self, part: Part<'_, '_>) -> Option<Node> {
+        self.moment(part).map(|moment| Node::Text(moment.date_time()))
+    }
+
+    /// A time, or a remark why there is none.
+    pub(super) fn moment(&self, part: Part<'_, '_>) -> Option<moment::Moment> {
+        match moment::parse(&part.peek()?, &self.context.zone) {
+            Ok(moment) => {
+                part.text();
+                if moment.ambiguous {
+                    part.remark(Why::TimeAmbiguous, Severity::Minor);
+                }
+                Some(moment)
+            }
+            Err(why) => {
+                part.remark(why, Severity::Major);
+                None
+            }
+        }
+    }
+
+    /// A Practitioner from XCN.
+    pub(super) fn practitioner(&self, part: Part<'_, '_>) -> Option<Object> {
+        let mut practitioner = Object::new();
+        if let Some(identifier) =
+            self.of_person_or_organization(part.component(1), part.component(9), part.component(13))
+        {
+            practitioner.push("identifier", identifier);
+        }
+        if let Some(name) = self.name(part, 2) {
+            practitioner.push("name", name);
+        }
+        (!practitioner.is_empty()).then_some(practitioner)
+    }
+
+    /// An Organization from XON.
+    pub(super) fn organization(&self, part: Part<'_, '_>) -> Option<Object> {
+        let mut organization = Object::new();
+        let id = if part.component(10).is_empty() { part.component(3) } else { part.component(10) };
+        if let Some(identifier) = self.of_person_or_organization(id, part.component(6), part.component(7)) {
+            organization.push("identifier", identifier);
+        }
+        if let Some(name) = part.component(1).text() {
+            organization.put("name", Node::Text(name));
+        }
+        (!organization.is_empty()).then_some(organization)
+    }
+
+    /// The Locations of a PL, each part of the one before it.
+    pub(super) fn locations(&self, part: Part<'_, '_>) -> Vec<Object> {
+        let mut found = Vec::new();
+        for (component, kind) in [(4, "si"), (7, "bu"), (8, "lvl"), (1, "wa"), (2, "ro"), (3, "bd")] {
+            let Some(name) = part.component(component).text() else { continue };
+            let mut location =
+                Object::new().with("name", Node::Text(name)).with("mode", Node::text("instance"));
+            if let Some(kind) = self.codes.target("location-physical-type", kind) {
+                location.put("physicalType", kind.concept());
+            }
+            found.push(location);
+        }
+        if let (Some(last), Some(description)) = (found.last_mut(), part.component(9).text()) {
+            last.put("description", Node::Text(description));
+        }
+        found
+    }
+}
+
+/// A telephone number from its country, area, local number and extension.
+fn composed(part: Part<'_, '_>) -> Option<String> {
+    let local = part.component(7).text()?;
+    let mut number = String::new();
+    if let Some(country) = part.component(5).text() {
+        number.push_str(&format!("+{} ", country.trim_start_matches('+')));
+    }
+    if let Some(area) = part.component(6).text() {
+        number.push_str(&format!("{area} "));
+    }
+    number.push_str(&local);
+    if let Some(extension) = part.component(8).text() {
+        number.push_str(&format!(" x{extension}"));
+    }
+    Some(number)
+}

@@ -1,0 +1,103 @@
+//! What a translation could not carry.
+
+use std::fmt;
+
+/// Something of the source that the Bundle does not carry, or carries changed.
+///
+/// Holds the place and the reason, never the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Where it stood: for HL7 v2 `segment[occurrence]-field[repetition].component.subcomponent`,
+    /// numbers that are 1 by default left out: `PID-5[2].4`.
+    pub place: String,
+    /// Why it was not carried.
+    pub why: Why,
+    /// How much it matters.
+    pub severity: Severity,
+}
+
+/// How much a loss matters to whoever receives the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Sequence numbers, routing, formatting.
+    Trivial,
+    /// Administrative detail.
+    Minor,
+    /// Content that identifies the person or that care may depend on.
+    Major,
+}
+
+/// Why something was not carried as it stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The map has no place for it.
+    NotMapped,
+    /// The element takes one value and had one.
+    PlaceTaken,
+    /// The sender wrote that there is no value.
+    Nulled,
+    /// The element takes only certain codes, and this is none of them.
+    CodeNotMapped,
+    /// The code was carried as a broader one.
+    Narrowed,
+    /// Not a date or time that exists, or less exact than FHIR can say.
+    NotATime,
+    /// A local time that happens twice when the clocks go back; the first was taken.
+    TimeAmbiguous,
+    /// Called an NHS number but the check digit is wrong; carried as a plain value.
+    NotAnNhsNumber,
+    /// Not of the form the element needs.
+    NotOfType,
+    /// Characters that FHIR does not allow were left out.
+    ControlCharacters,
+    /// An escape sequence that is not understood was carried as it stood, or formatting was left out.
+    Escape,
+    /// The message holds letters beyond ASCII and names no character set; it was read as UTF-8.
+    CharsetUndeclared,
+    /// The document's content cannot be decoded.
+    DocumentUnreadable,
+    /// A message that should carry a document carries none.
+    NoDocument,
+    /// The sender marked the document part as wrong or deleted.
+    Withdrawn,
+}
+
+impl Why {
+    /// A sentence for an operator, with nothing of the message in it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotMapped => "the map has no place for it",
+            Self::PlaceTaken => "the element takes one value and has one",
+            Self::Nulled => "the sender says that there is no value",
+            Self::CodeNotMapped => "the element takes only certain codes and this is none of them",
+            Self::Narrowed => "carried as a broader code",
+            Self::NotATime => "not a date or time that FHIR can say",
+            Self::TimeAmbiguous => "a local time that happens twice, the first was taken",
+            Self::NotAnNhsNumber => "not a valid NHS number, carried as a plain value",
+            Self::NotOfType => "not of the form the element needs",
+            Self::ControlCharacters => "control characters were left out",
+            Self::Escape => "an escape sequence was carried as text or left out",
+            Self::CharsetUndeclared => "no character set is named, read as utf-8",
+            Self::DocumentUnreadable => "the content of the document cannot be decoded",
+            Self::NoDocument => "there is no document content in the message",
+            Self::Withdrawn => "the sender marked this part as wrong or deleted",
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}\t{}\t{}", self.place, self.severity, self.why.text())
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Trivial => "trivial",
+            Self::Minor => "minor",
+            Self::Major => "major",
+        })
+    }
+}

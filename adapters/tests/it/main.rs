@@ -1,0 +1,10 @@
+//! The adapters against their goldens, their promises, and what others really send.
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod framing;
+#[cfg(test)]
+mod goldens;
