@@ -238,7 +238,7 @@ pub(crate) fn purposes(notes: &Notebook, written: &[Written<String>]) -> Vec<Pur
 
 /// Job roles, each once.
 pub(crate) fn roles(notes: &Notebook, written: &[Written<String>]) -> Vec<SdsRole> {
-    each_once(notes, written, |text| SdsRole::parse(text))
+    each_once(notes, written, SdsRole::parse)
 }
 
 /// Values of a list, each once; what does not parse and what stands there twice is noted.

@@ -19,6 +19,8 @@ use x509_parser::time::ASN1Time;
 
 use super::problem::Notebook;
 use super::written::Written;
+use super::{Claims, Issuer};
+use crate::requestor::Keys;
 
 const BYTES_MAX: u64 = 4 << 20;
 
@@ -103,26 +105,26 @@ impl Site<'_> {
         let Ok(set) = parse_value(bytes.into(), &Limits::default()) else {
             return self.fault(written, "is not valid JSON");
         };
-        let keys = set.get("keys").and_then(Value::as_array).filter(|keys| !keys.is_empty());
-        let Some(keys) = keys else {
-            return self.fault(written, "is no JWK Set: {\"keys\": [...]} with at least one key is wanted");
-        };
-        for (number, key) in keys.iter().enumerate() {
-            match key.get("kty").and_then(Value::as_str) {
-                Some("RSA" | "EC" | "OKP") if key.get("d").is_none() => {}
-                Some("RSA" | "EC" | "OKP") => {
-                    return self
-                        .fault(written, &format!("key {number} is private: keep only the public parts"));
-                }
-                Some("oct") => {
-                    return self.fault(written, &format!("key {number} is a shared secret: use key pairs"));
-                }
-                Some(_) | None => {
-                    return self.fault(written, &format!("key {number} has no `kty` of RSA, EC or OKP"));
-                }
+        let listed = set.get("keys").and_then(Value::as_array).into_iter().flatten();
+        for (number, key) in listed.enumerate() {
+            if key.get("d").is_some() {
+                return self.fault(written, &format!("key {number} is private: keep only the public parts"));
             }
         }
-        Some(self.path(written))
+        let path = self.path(written);
+        let probe = Issuer {
+            issuer: String::new(),
+            keys: path.clone(),
+            claims: Claims::Iua,
+            audience: String::new(),
+        };
+        match Keys::load(&[probe]) {
+            Ok(_) => Some(path),
+            Err(problems) => {
+                problems.iter().for_each(|problem| self.notes.error(&written.place, problem.to_string()));
+                None
+            }
+        }
     }
 
     /// A file with a bearer token on its only line.
@@ -169,11 +171,12 @@ pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Strin
 }
 
 fn unreadable(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => {
-            "may not be read by this user: check its owner and mode".to_owned()
-        }
-        kind => format!("cannot be read: {kind}"),
+    let kind = error.kind();
+    if kind == std::io::ErrorKind::NotFound {
+        return "there is no such file".to_owned();
     }
+    if kind == std::io::ErrorKind::PermissionDenied {
+        return "may not be read by this user: check its owner and mode".to_owned();
+    }
+    format!("cannot be read: {kind}")
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 
 /// Expects `found` to be what the file `tests/golden/NAME` holds.
 #[track_caller]
-pub fn check(name: &str, found: &str) {
+pub(crate) fn check(name: &str, found: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     check_file(&file, found);
 }
 
 /// Expects `found` to be what `file` holds.
 #[track_caller]
-pub fn check_file(file: &Path, found: &str) {
+pub(crate) fn check_file(file: &Path, found: &str) {
     if updates() {
         fs::create_dir_all(file.parent().expect("a folder")).expect("the folder can be made");
         fs::write(file, found).expect("the expected text can be written");

@@ -8,19 +8,19 @@ use gateway::settings::check::{Checked, Unusable, load};
 use jiff::civil::{Date, date};
 
 /// The day on which sites are checked.
-pub const TODAY: Date = date(2026, 6, 1);
+pub(crate) const TODAY: Date = date(2026, 6, 1);
 
 /// Public part of the key pair of RFC 8037, appendix A.
 const KEY_SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
 /// A copy of `examples/config` in a folder of its own.
-pub struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
 }
 
 impl Site {
     /// The example as it is.
-    pub fn example() -> Self {
+    pub(crate) fn example() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let site = Self { folder };
         let example =
@@ -46,40 +46,40 @@ impl Site {
     }
 
     /// The settings file.
-    pub fn settings(&self) -> PathBuf {
+    pub(crate) fn settings(&self) -> PathBuf {
         self.path("portcullis.toml")
     }
 
     /// A path inside.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("a file can be written");
     }
 
     /// Replaces text in a file; the text must be there.
-    pub fn edit(&self, name: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path(name)).expect("a file of the site");
         assert!(text.contains(from), "{name} holds no {from:?}");
         self.write(name, &text.replacen(from, to, 1));
     }
 
     /// Adds text at the end of a file.
-    pub fn append(&self, name: &str, text: &str) {
+    pub(crate) fn append(&self, name: &str, text: &str) {
         let old = fs::read_to_string(self.path(name)).expect("a file of the site");
         self.write(name, &format!("{old}\n{text}\n"));
     }
 
     /// Reads and checks everything.
-    pub fn load(&self) -> Result<Checked, Unusable> {
+    pub(crate) fn load(&self) -> Result<Checked, Unusable> {
         load(&self.settings(), TODAY)
     }
 
     /// Every problem as the operator reads it, with paths inside the site.
-    pub fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         let problems = match self.load() {
             Ok(checked) => checked.warnings,
             Err(unusable) => unusable.problems,
@@ -89,7 +89,7 @@ impl Site {
     }
 
     /// A revocation list that is in date for so long from now; it may have run out.
-    pub fn write_revocations(&self, name: &str, next_update: SystemTime) {
+    pub(crate) fn write_revocations(&self, name: &str, next_update: SystemTime) {
         let key = rcgen::KeyPair::generate().expect("a key");
         let mut ca = rcgen::CertificateParams::new(Vec::<String>::new()).expect("parameters");
         ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
