@@ -8,6 +8,15 @@ use fhir::tables::TypeId;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
+pub mod cursor;
+mod malformed;
+mod media;
+mod own;
+mod parse;
+
+pub use malformed::Malformed;
+pub use parse::{metadata, parse};
+
 /// One request, parsed once at the edge. Upstream requests are built anew from this value.
 #[derive(Debug)]
 pub enum Interaction {

@@ -8,6 +8,8 @@
 )]
 
 mod identity;
+mod ledger;
+mod interaction;
 mod support;
 mod agreements;
 mod golden;

@@ -7,9 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use fhir::ods_code::OdsCode;
 use gateway::agreement::Agreements;
+use gateway::person::SystemName;
 use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
 use gateway::server::target::Target;
-use gateway::settings::{Client, Gateway, Issuer, Limits, Listen, Settings, System, Telemetry, Transport};
+use gateway::settings::{
+    Client, Gateway, Issuer, Limits, Listen, Settings, System, Telemetry, Transport, UpstreamCredentials,
+};
 use jiff::Timestamp;
 
 pub(crate) const BASE: &str = "https://share.example.nhs.uk";
@@ -52,6 +55,23 @@ pub(crate) fn settings(state: &Path, issuers: Vec<Issuer>, clients: Vec<Client>)
         limits: limits(),
         telemetry: Telemetry::default(),
         agreements: Agreements::default(),
+    }
+}
+
+/// A system that answers at `base`.
+pub(crate) fn system(name: &str, base: &str) -> System {
+    System {
+        name: SystemName::new(name),
+        organisation: ods("RX1"),
+        base: base.parse().unwrap(),
+        aliases: Vec::new(),
+        relationship_source: false,
+        consent_source: false,
+        trusted_identity: false,
+        credentials: UpstreamCredentials::None,
+        ca: None,
+        timeout: Duration::from_secs(10),
+        body_bytes_max: 1 << 20,
     }
 }
 

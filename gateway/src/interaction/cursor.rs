@@ -1,0 +1,120 @@
+//! Where the next page starts: sealed, for this requestor in this role and purpose, at this place, for a while.
+//!
+//! The cursor holds the whole search, so that the link of a page shows nothing that was asked for. Enforcement is
+//! per exchange: a cursor carries no decision.
+
+use fhir::search::{SearchQuery, grammar};
+use jiff::{SignedDuration, Timestamp};
+
+use super::SearchRequest;
+use super::malformed::Malformed;
+use crate::person::SystemName;
+use crate::requestor::{Party, Proof, Requestor};
+use crate::seal::{Seal, SealError, Use};
+
+const LIFE: SignedDuration = SignedDuration::from_mins(15);
+/// The longest search that is taken: its cursor still fits into a link.
+pub(in crate::interaction) const FORM_LEN_MAX: usize = 5 * 1024;
+const TRAIL: &str = "/fhir/AuditEvent";
+
+/// The value of `_cursor` for the page of `search` that starts at `offset`.
+///
+/// # Errors
+/// [`SealError`] when the system gives no random bytes.
+pub fn next(
+    seal: &Seal,
+    requestor: &Requestor,
+    system: &SystemName,
+    search: &SearchQuery,
+    offset: usize,
+    now: Timestamp,
+) -> Result<String, SealError> {
+    let count = search.count().map_or_else(String::new, |count| count.to_string());
+    let content = format!("{offset}\n{count}\n{}", search.to_form());
+    let holder = holder(requestor);
+    let associated = associated(&holder, system.as_str(), search.resource_type().name());
+    seal.seal(Use::Cursor, content.as_bytes(), &associated, now + LIFE)
+}
+
+/// The value of `_cursor` for the page of a trail before position `before`.
+///
+/// # Errors
+/// [`SealError`] when the system gives no random bytes.
+pub fn next_of_trail(
+    seal: &Seal,
+    requestor: &Requestor,
+    before: u64,
+    now: Timestamp,
+) -> Result<String, SealError> {
+    let holder = holder(requestor);
+    seal.seal(Use::Cursor, before.to_string().as_bytes(), &associated(&holder, "", TRAIL), now + LIFE)
+}
+
+/// Opens a cursor of a search.
+pub(in crate::interaction) fn open(
+    seal: &Seal,
+    requestor: &Requestor,
+    system: &SystemName,
+    search: &SearchQuery,
+    cursor: &str,
+    now: Timestamp,
+) -> Result<SearchRequest, Malformed> {
+    let holder = holder(requestor);
+    let associated = associated(&holder, system.as_str(), search.resource_type().name());
+    let content = seal.open(Use::Cursor, cursor, &associated, now).map_err(|_| Malformed::Cursor)?;
+    let content = String::from_utf8(content).map_err(|_| Malformed::Cursor)?;
+    let mut parts = content.splitn(3, '\n');
+    let (Some(offset), Some(count), Some(form)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Malformed::Cursor);
+    };
+    let offset = offset.parse().map_err(|_| Malformed::Cursor)?;
+    let form = match count {
+        "" => form.to_owned(),
+        count => format!("{form}&_count={count}"),
+    };
+    let parameters = grammar::parse(&form).map_err(|_| Malformed::Cursor)?;
+    // References in it are written as on the system itself: no other name of it is needed.
+    let query = SearchQuery::compile(search.resource_type(), &parameters, &fhir::reference::Bases::none())?;
+    Ok(SearchRequest { query, offset })
+}
+
+/// Opens a cursor of a trail.
+pub(in crate::interaction) fn open_of_trail(
+    seal: &Seal,
+    requestor: &Requestor,
+    cursor: &str,
+    now: Timestamp,
+) -> Result<u64, Malformed> {
+    let holder = holder(requestor);
+    let content = seal
+        .open(Use::Cursor, cursor, &associated(&holder, "", TRAIL), now)
+        .map_err(|_| Malformed::Cursor)?;
+    std::str::from_utf8(&content).ok().and_then(|text| text.parse().ok()).ok_or(Malformed::Cursor)
+}
+
+fn associated<'a>(holder: &'a [String], place: &'a str, what: &'a str) -> Vec<&'a [u8]> {
+    holder.iter().map(String::as_bytes).chain([place.as_bytes(), what.as_bytes()]).collect()
+}
+
+/// Who asks and in which capacity; not the token, which may be renewed between two pages.
+fn holder(requestor: &Requestor) -> Vec<String> {
+    match &requestor.party {
+        Party::Professional(who) => {
+            let issuer = match &requestor.proof {
+                Proof::Token { issuer, .. } | Proof::Session { issuer } => issuer.clone(),
+                Proof::Certificate { san } => san.clone(),
+                Proof::Message { listener } => listener.clone(),
+            };
+            vec![
+                "professional".to_owned(),
+                issuer,
+                who.subject.clone(),
+                who.organisation.as_str().to_owned(),
+                who.role.code(),
+                who.purpose.code().to_owned(),
+            ]
+        }
+        Party::System(system) => vec!["system".to_owned(), system.san.clone()],
+        Party::Person(person) => vec!["person".to_owned(), person.nhs_number.as_str().to_owned()],
+    }
+}

@@ -1,0 +1,182 @@
+//! Why a request means nothing here. Depends on the request and the settings alone, never on a record.
+
+use fhir::outcome::IssueType;
+use fhir::search::{NotServed, SearchError};
+use http::StatusCode;
+
+use crate::server::arrive::Told;
+use crate::server::arrived::BodyFault;
+
+/// Why a request is not one of the interactions served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// No such place: path, system or resource type.
+    #[error("there is no such place")]
+    NoSuchPlace,
+    /// An operation, a history, a version, a compartment or a batch.
+    #[error("the interaction is not served")]
+    InteractionNotServed,
+    /// The place has other methods.
+    #[error("the place has other methods: {allow}")]
+    Method {
+        /// Those it has.
+        allow: &'static str,
+    },
+    /// The last segment cannot be an id.
+    #[error("the id is not one")]
+    Id,
+    /// The caller takes nothing that can be given.
+    #[error("none of the formats asked for is served")]
+    NotAcceptable,
+    /// The body is of another type.
+    #[error("the body is of a media type that is not taken")]
+    MediaType,
+    /// Query parameters where the interaction has none.
+    #[error("the interaction has no such parameter")]
+    Parameter,
+    /// The search is not one that can be carried out as meant.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The search of our own resources names nobody, or several.
+    #[error("the search must name exactly one person or receipt")]
+    Selector,
+    /// The cursor is not ours, not this requestor's, or over.
+    #[error("the cursor does not hold")]
+    Cursor,
+    /// The search is too long to be continued by a link.
+    #[error("the search is too long")]
+    SearchTooLong,
+    /// The body is not what it should be.
+    #[error(transparent)]
+    Body(#[from] BodyFault),
+    /// A conditional create: it would tell what exists.
+    #[error("conditional interactions are not served")]
+    Conditional,
+    /// An update without the version it changes.
+    #[error("the update does not say which version it changes")]
+    IfMatchMissing,
+    /// The version is not one.
+    #[error("the version is not one that this gateway gave")]
+    IfMatch,
+}
+
+impl Malformed {
+    /// The name of the reason in records and metrics: stable, lower case, with hyphens.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSuchPlace => "no-such-place",
+            Self::InteractionNotServed => "interaction-not-served",
+            Self::Method { .. } => "method-not-allowed",
+            Self::Id => "bad-id",
+            Self::NotAcceptable => "not-acceptable",
+            Self::MediaType => "media-type",
+            Self::Parameter => "parameter-not-served",
+            Self::Search(_) => "bad-search",
+            Self::Selector => "bad-selector",
+            Self::Cursor => "bad-cursor",
+            Self::SearchTooLong => "search-too-long",
+            Self::Body(_) => "bad-body",
+            Self::Conditional => "conditional-not-served",
+            Self::IfMatchMissing => "if-match-missing",
+            Self::IfMatch => "bad-if-match",
+        }
+    }
+
+    /// The methods of the place, for `Allow`.
+    #[must_use]
+    pub const fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::Method { allow } => Some(allow),
+            Self::NoSuchPlace
+            | Self::InteractionNotServed
+            | Self::Id
+            | Self::NotAcceptable
+            | Self::MediaType
+            | Self::Parameter
+            | Self::Search(_)
+            | Self::Selector
+            | Self::Cursor
+            | Self::SearchTooLong
+            | Self::Body(_)
+            | Self::Conditional
+            | Self::IfMatchMissing
+            | Self::IfMatch => None,
+        }
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub const fn told(&self) -> Told {
+        use IssueType as Issue;
+        let bad = StatusCode::BAD_REQUEST;
+        let (status, issue, text) = match self {
+            Self::NoSuchPlace => {
+                (StatusCode::NOT_FOUND, Issue::NotFound, "there is no such path, system or resource type")
+            }
+            Self::InteractionNotServed => {
+                (StatusCode::NOT_FOUND, Issue::NotSupported, "this interaction is not served")
+            }
+            Self::Method { .. } => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                Issue::NotSupported,
+                "this method is not served here; see Allow",
+            ),
+            Self::Id => {
+                (bad, Issue::Value, "an id has one to sixty-four letters, digits, hyphens and full stops")
+            }
+            Self::NotAcceptable | Self::Search(SearchError::NotServed(NotServed::Format)) => (
+                StatusCode::NOT_ACCEPTABLE,
+                Issue::NotSupported,
+                "only FHIR R4 as application/fhir+json is served",
+            ),
+            Self::MediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Issue::NotSupported,
+                "send application/fhir+json, or application/x-www-form-urlencoded to _search",
+            ),
+            Self::Parameter => (bad, Issue::NotSupported, "a parameter is not served here"),
+            Self::Search(error) => search(error),
+            Self::Selector => (
+                bad,
+                Issue::Required,
+                "name one person by patient.identifier or patient, or one share by entity.identifier",
+            ),
+            Self::Cursor => (bad, Issue::Expired, "the cursor is not valid; start the search again"),
+            Self::SearchTooLong => (bad, Issue::TooLong, "the search is too long; split it"),
+            Self::Body(BodyFault::Json(_)) => (bad, Issue::Structure, "the body is not acceptable JSON"),
+            Self::Body(BodyFault::NotAResource) => (bad, Issue::Structure, "the body is not a resource"),
+            Self::Body(BodyFault::OtherType) => {
+                (bad, Issue::Invalid, "the body is a resource of another type than the path names")
+            }
+            Self::Body(BodyFault::NotText) => (bad, Issue::Structure, "the form is not UTF-8"),
+            Self::Conditional => (bad, Issue::NotSupported, "conditional interactions are not served"),
+            Self::IfMatchMissing => (
+                StatusCode::PRECONDITION_REQUIRED,
+                Issue::Required,
+                "an update says in If-Match which version it changes",
+            ),
+            Self::IfMatch => (bad, Issue::Value, "If-Match is not a version that this gateway gave"),
+        };
+        Told { status, issue, text }
+    }
+}
+
+/// Names of parameters stay out of the text: a caller could have made them up of anything.
+const fn search(error: &SearchError) -> (StatusCode, IssueType, &'static str) {
+    let (issue, text) = match error {
+        SearchError::Malformed(_) => (IssueType::Structure, "the query is not well-formed"),
+        SearchError::UnknownParameter => {
+            (IssueType::NotSupported, "a search parameter is not one that this resource type has")
+        }
+        SearchError::UnknownModifier { .. } => {
+            (IssueType::NotSupported, "a search parameter has a modifier that it cannot have")
+        }
+        SearchError::Repeated { .. } => (IssueType::Invalid, "a parameter that may stand once stands twice"),
+        SearchError::Value { .. } => (IssueType::Value, "the value of a search parameter does not fit it"),
+        SearchError::NotServed(_) => {
+            (IssueType::NotSupported, "a search parameter or modifier is not served")
+        }
+    };
+    (StatusCode::BAD_REQUEST, issue, text)
+}

@@ -1,0 +1,212 @@
+//! The gateway's own resources under `/fhir`: Consent, AuditEvent, Provenance.
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::Id;
+use fhir::search::grammar::{Name, Parameter};
+
+use super::malformed::Malformed;
+use super::parse::{
+    BODY, check_format, check_plain_read, form_parameters, is_named, method, query_parameters,
+};
+use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media};
+use crate::requestor::Requestor;
+use crate::seal::Seal;
+use crate::server::arrived::{Arrived, Method};
+use crate::settings::Settings;
+
+/// Entries of one page of a trail, when the query does not say.
+const COUNT: usize = 50;
+/// The most entries of one page.
+const COUNT_MAX: usize = 200;
+/// The longest receipt or request id that is looked up.
+const RECEIPT_LEN_MAX: usize = 64;
+
+pub(in crate::interaction) fn parse(
+    arrived: Arrived,
+    rest: &[&str],
+    requestor: &Requestor,
+    settings: &Settings,
+    seal: &Seal,
+) -> Result<OwnAction, Malformed> {
+    match rest {
+        ["Consent"] => match arrived.method {
+            Method::Get => {
+                let parameters = query_parameters(&arrived)?;
+                consents(&arrived, &parameters, settings)
+            }
+            Method::Post if arrived.headers.if_none_exist.is_some() => Err(Malformed::Conditional),
+            Method::Post => {
+                media::check_resource(arrived.headers.content_type.as_deref())?;
+                check_plain_read(&arrived)?;
+                Ok(OwnAction::CreateConsent(arrived.body.resource("Consent", &BODY)?))
+            }
+            Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
+                Err(Malformed::Method { allow: "GET, POST" })
+            }
+        },
+        ["Consent", "_search"] => {
+            method(&arrived, Method::Post, "POST")?;
+            let (arrived, parameters) = form_parameters(arrived)?;
+            consents(&arrived, &parameters, settings)
+        }
+        ["Consent", id] => consent(arrived, id),
+        ["AuditEvent"] => {
+            method(&arrived, Method::Get, "GET")?;
+            let parameters = query_parameters(&arrived)?;
+            audit(&arrived, &parameters, requestor, settings, seal)
+        }
+        ["AuditEvent", "_search"] => {
+            method(&arrived, Method::Post, "POST")?;
+            let (arrived, parameters) = form_parameters(arrived)?;
+            audit(&arrived, &parameters, requestor, settings, seal)
+        }
+        ["Provenance", id] => {
+            let id = instance(id)?;
+            method(&arrived, Method::Get, "GET")?;
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::ReadProvenance(id))
+        }
+        [] | ["AuditEvent" | "Provenance" | "Consent", ..] => Err(Malformed::InteractionNotServed),
+        [..] => Err(Malformed::NoSuchPlace),
+    }
+}
+
+fn consent(arrived: Arrived, id: &str) -> Result<OwnAction, Malformed> {
+    let id = instance(id)?;
+    match arrived.method {
+        Method::Get => {
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::ReadConsent(id))
+        }
+        Method::Put => {
+            let if_match = version(arrived.headers.if_match.as_deref())?;
+            media::check_resource(arrived.headers.content_type.as_deref())?;
+            check_plain_read(&arrived)?;
+            let body = arrived.body.resource("Consent", &BODY)?;
+            Ok(OwnAction::UpdateConsent { id, if_match, body })
+        }
+        Method::Head | Method::Post | Method::Patch | Method::Delete | Method::Options => {
+            Err(Malformed::Method { allow: "GET, PUT" })
+        }
+    }
+}
+
+fn instance(id: &str) -> Result<Id, Malformed> {
+    match id.starts_with(['$', '_']) {
+        true => Err(Malformed::InteractionNotServed),
+        false => Id::parse(id).map_err(|_| Malformed::Id),
+    }
+}
+
+/// `W/"3"`: the version of a Consent is its number.
+fn version(if_match: Option<&str>) -> Result<u32, Malformed> {
+    let stated = if_match.ok_or(Malformed::IfMatchMissing)?;
+    let quoted = stated.strip_prefix("W/").unwrap_or(stated);
+    let digits =
+        quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(Malformed::IfMatch)?;
+    match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => digits.parse().map_err(|_| Malformed::IfMatch),
+        false => Err(Malformed::IfMatch),
+    }
+}
+
+fn consents(
+    arrived: &Arrived,
+    parameters: &[Parameter],
+    settings: &Settings,
+) -> Result<OwnAction, Malformed> {
+    check_format(arrived, parameters)?;
+    let mut person = None;
+    for parameter in parameters.iter().filter(|one| !is_control(one)) {
+        let named = person_of(parameter, settings)?.ok_or(Malformed::Parameter)?;
+        if person.replace(named).is_some() {
+            return Err(Malformed::Selector);
+        }
+    }
+    Ok(OwnAction::SearchConsent(person.ok_or(Malformed::Selector)?))
+}
+
+fn audit(
+    arrived: &Arrived,
+    parameters: &[Parameter],
+    requestor: &Requestor,
+    settings: &Settings,
+    seal: &Seal,
+) -> Result<OwnAction, Malformed> {
+    check_format(arrived, parameters)?;
+    let mut by = None;
+    let mut count = COUNT;
+    let mut before = None;
+    for parameter in parameters.iter().filter(|one| !is_control(one)) {
+        if is_named(parameter, "_count") {
+            count = one_value(parameter)?.parse().map_err(|_| Malformed::Parameter)?;
+        } else if is_named(parameter, "_cursor") {
+            before = Some(cursor::open_of_trail(seal, requestor, &one_value(parameter)?, arrived.at)?);
+        } else {
+            let selector = match person_of(parameter, settings)? {
+                Some(person) => AuditSelector::Person(person),
+                None => AuditSelector::Receipt(receipt_of(parameter)?),
+            };
+            if by.replace(selector).is_some() {
+                return Err(Malformed::Selector);
+            }
+        }
+    }
+    if count == 0 {
+        return Err(Malformed::Parameter);
+    }
+    let by = by.ok_or(Malformed::Selector)?;
+    Ok(OwnAction::SearchAuditEvent(AuditQuery { by, count: count.min(COUNT_MAX), before }))
+}
+
+fn is_control(parameter: &Parameter) -> bool {
+    is_named(parameter, "_format") || is_named(parameter, "_pretty")
+}
+
+/// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n` (or `nhs|n`), or `patient=system/Patient/id`.
+fn person_of(parameter: &Parameter, settings: &Settings) -> Result<Option<PersonSelector>, Malformed> {
+    if matches!(&parameter.name, Name::Chain(name) if name == "patient.identifier") {
+        let value = one_value(parameter)?;
+        let (system, number) = value.split_once('|').ok_or(Malformed::Selector)?;
+        if system != NHS_NUMBER && system != "nhs" {
+            return Err(Malformed::Selector);
+        }
+        let number = NhsNumber::parse(number).map_err(|_| Malformed::Selector)?;
+        return Ok(Some(PersonSelector::Nhs(number)));
+    }
+    if !is_named(parameter, "patient") {
+        return Ok(None);
+    }
+    let value = one_value(parameter)?;
+    let mut parts = value.split('/');
+    let (Some(system), Some("Patient"), Some(id), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Malformed::Selector);
+    };
+    let system = settings.systems.iter().find(|known| known.name.as_str() == system);
+    Ok(Some(PersonSelector::Local {
+        system: system.ok_or(Malformed::Selector)?.name.clone(),
+        id: Id::parse(id).map_err(|_| Malformed::Selector)?,
+    }))
+}
+
+fn receipt_of(parameter: &Parameter) -> Result<String, Malformed> {
+    if !matches!(&parameter.name, Name::Chain(name) if name == "entity.identifier") {
+        return Err(Malformed::Parameter);
+    }
+    let receipt = one_value(parameter)?;
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match receipt.len() <= RECEIPT_LEN_MAX && receipt.bytes().all(taken) {
+        true => Ok(receipt),
+        false => Err(Malformed::Selector),
+    }
+}
+
+fn one_value(parameter: &Parameter) -> Result<String, Malformed> {
+    match parameter.values.as_slice() {
+        [value] => Ok(value.plain()),
+        _ => Err(Malformed::Selector),
+    }
+}

@@ -1,0 +1,229 @@
+//! Stage two: what is asked, from path, query, headers and body. A closed grammar; percent signs are decoded once.
+
+use fhir::json;
+use fhir::reference::{Bases, Id};
+use fhir::search::grammar::{self, Name, Parameter};
+use fhir::search::{SearchError, SearchQuery};
+use fhir::tables::{self, TypeId};
+
+use super::malformed::Malformed;
+use super::{FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest, cursor, media, own};
+use crate::requestor::Requestor;
+use crate::seal::Seal;
+use crate::server::arrived::{Arrived, Method};
+use crate::settings::{Settings, System};
+
+/// Bounds on a body that a client sends.
+pub(in crate::interaction) const BODY: json::Limits =
+    json::Limits { bytes_max: 16 << 20, depth_max: 64, members_max: 1_000, values_max: 500_000 };
+
+/// The `metadata` a request asks for, if it does: the one interaction that needs no requestor.
+///
+/// # Errors
+/// [`Malformed`] when it asks for it in a way that is not served.
+pub fn metadata(arrived: &Arrived, settings: &Settings) -> Result<Option<Interaction>, Malformed> {
+    let interaction = match arrived.target.segments().as_slice() {
+        ["fhir", "metadata"] => Interaction::Own(OwnAction::Metadata),
+        [name, "fhir", "metadata"] => match system_named(name, settings) {
+            Some(system) => Interaction::Fhir { system: system.name.clone(), action: FhirAction::Metadata },
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    method(arrived, Method::Get, "GET")?;
+    let parameters = query_parameters(arrived)?;
+    // `mode` has one meaning that matters here, and it is the default.
+    let parameters: Vec<Parameter> = parameters.into_iter().filter(|one| !is_named(one, "mode")).collect();
+    check_controls(&parameters)?;
+    check_format(arrived, &parameters)?;
+    Ok(Some(interaction))
+}
+
+/// Parses a request of `requestor`, to whom cursors must have been given.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn parse(
+    arrived: Arrived,
+    requestor: &Requestor,
+    settings: &Settings,
+    seal: &Seal,
+) -> Result<Interaction, Malformed> {
+    if let Some(metadata) = metadata(&arrived, settings)? {
+        return Ok(metadata);
+    }
+    let target = arrived.target.clone();
+    match target.segments().as_slice() {
+        ["fhir", rest @ ..] => Ok(Interaction::Own(own::parse(arrived, rest, requestor, settings, seal)?)),
+        [name, "fhir", rest @ ..] => {
+            let system = system_named(name, settings).ok_or(Malformed::NoSuchPlace)?;
+            let action = fhir_action(arrived, rest, system, requestor, settings, seal)?;
+            Ok(Interaction::Fhir { system: system.name.clone(), action })
+        }
+        _ => Err(Malformed::NoSuchPlace),
+    }
+}
+
+fn fhir_action(
+    arrived: Arrived,
+    rest: &[&str],
+    system: &System,
+    requestor: &Requestor,
+    settings: &Settings,
+    seal: &Seal,
+) -> Result<FhirAction, Malformed> {
+    match rest {
+        // A batch or a transaction.
+        [] => Err(Malformed::InteractionNotServed),
+        [name] => {
+            let resource_type = resource_type(name)?;
+            match arrived.method {
+                Method::Get => {
+                    let parameters = query_parameters(&arrived)?;
+                    search(&arrived, &parameters, resource_type, system, requestor, settings, seal)
+                }
+                Method::Post => create(arrived, resource_type),
+                Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
+                    Err(Malformed::Method { allow: "GET, POST" })
+                }
+            }
+        }
+        [name, "_search"] => {
+            let resource_type = resource_type(name)?;
+            method(&arrived, Method::Post, "POST")?;
+            let (arrived, parameters) = form_parameters(arrived)?;
+            search(&arrived, &parameters, resource_type, system, requestor, settings, seal)
+        }
+        [name, id] => {
+            let resource_type = resource_type(name)?;
+            if id.starts_with(['$', '_']) {
+                return Err(Malformed::InteractionNotServed);
+            }
+            method(&arrived, Method::Get, "GET")?;
+            let id = Id::parse(id).map_err(|_| Malformed::Id)?;
+            check_plain_read(&arrived)?;
+            Ok(FhirAction::Read(ReadTarget { resource_type, id }))
+        }
+        // Histories, versions, compartments, operations on an instance.
+        [name, ..] => {
+            resource_type(name)?;
+            Err(Malformed::InteractionNotServed)
+        }
+    }
+}
+
+fn search(
+    arrived: &Arrived,
+    parameters: &[Parameter],
+    resource_type: TypeId,
+    system: &System,
+    requestor: &Requestor,
+    settings: &Settings,
+    seal: &Seal,
+) -> Result<FhirAction, Malformed> {
+    check_format(arrived, parameters)?;
+    let query = SearchQuery::compile(resource_type, parameters, &names(system, settings))?;
+    if query.to_form().len() > cursor::FORM_LEN_MAX {
+        return Err(Malformed::SearchTooLong);
+    }
+    let request = match query.cursor() {
+        None => SearchRequest { query, offset: 0 },
+        // A cursor holds its search; criteria beside it would be another search.
+        Some(_) if !query.criteria().is_empty() || query.count().is_some() => return Err(Malformed::Cursor),
+        Some(sealed) => cursor::open(seal, requestor, &system.name, &query, sealed, arrived.at)?,
+    };
+    Ok(FhirAction::Search(request))
+}
+
+fn create(arrived: Arrived, resource_type: TypeId) -> Result<FhirAction, Malformed> {
+    if arrived.headers.if_none_exist.is_some() {
+        return Err(Malformed::Conditional);
+    }
+    media::check_resource(arrived.headers.content_type.as_deref())?;
+    check_plain_read(&arrived)?;
+    let body = arrived.body.resource(resource_type.name(), &BODY)?;
+    Ok(FhirAction::Create(NewResource { resource_type, body }))
+}
+
+/// Every name under which a client may refer to a resource of the system: its own, its aliases, and ours for it.
+fn names(system: &System, settings: &Settings) -> Bases {
+    let own = system.base.to_string();
+    let face = format!("{}/{}/fhir", settings.gateway.base, system.name);
+    let all = [own.trim_end_matches('/'), &face].into_iter().chain(system.aliases.iter().map(String::as_str));
+    Bases::new(all).unwrap_or_else(|_| Bases::none())
+}
+
+fn system_named<'a>(name: &str, settings: &'a Settings) -> Option<&'a System> {
+    settings.systems.iter().find(|system| system.name.as_str() == name)
+}
+
+fn resource_type(name: &str) -> Result<TypeId, Malformed> {
+    match name.starts_with(['$', '_']) {
+        true => Err(Malformed::InteractionNotServed),
+        false => tables::resource_type(name).ok_or(Malformed::NoSuchPlace),
+    }
+}
+
+pub(in crate::interaction) fn method(
+    arrived: &Arrived,
+    wanted: Method,
+    allow: &'static str,
+) -> Result<(), Malformed> {
+    match arrived.method == wanted {
+        true => Ok(()),
+        false => Err(Malformed::Method { allow }),
+    }
+}
+
+/// An interaction without criteria: only `_format` and `_pretty` may stand in its query.
+pub(in crate::interaction) fn check_plain_read(arrived: &Arrived) -> Result<(), Malformed> {
+    let parameters = query_parameters(arrived)?;
+    check_controls(&parameters)?;
+    check_format(arrived, &parameters)
+}
+
+fn check_controls(parameters: &[Parameter]) -> Result<(), Malformed> {
+    match parameters.iter().all(|one| is_named(one, "_format") || is_named(one, "_pretty")) {
+        true => Ok(()),
+        false => Err(Malformed::Parameter),
+    }
+}
+
+/// `_format` overrides `Accept` (FHIR R4, content types); it may stand once.
+pub(in crate::interaction) fn check_format(
+    arrived: &Arrived,
+    parameters: &[Parameter],
+) -> Result<(), Malformed> {
+    let mut formats = parameters.iter().filter(|one| is_named(one, "_format"));
+    match (formats.next(), formats.next()) {
+        (None, _) => media::check_accept(arrived.headers.accept.as_deref()),
+        (Some(format), None) => match format.values.as_slice() {
+            [value] => media::check_format(&value.plain()),
+            _ => Err(Malformed::NotAcceptable),
+        },
+        (Some(_), Some(_)) => Err(Malformed::NotAcceptable),
+    }
+}
+
+pub(in crate::interaction) fn is_named(parameter: &Parameter, wanted: &str) -> bool {
+    matches!(&parameter.name, Name::Plain { code, modifier: None } if code == wanted)
+}
+
+pub(in crate::interaction) fn query_parameters(arrived: &Arrived) -> Result<Vec<Parameter>, Malformed> {
+    let query = arrived.target.query().unwrap_or_default();
+    grammar::parse(query).map_err(|malformed| SearchError::from(malformed).into())
+}
+
+/// The parameters of a `_search`: those of the URL and those of the form together.
+pub(in crate::interaction) fn form_parameters(
+    mut arrived: Arrived,
+) -> Result<(Arrived, Vec<Parameter>), Malformed> {
+    let mut parameters = query_parameters(&arrived)?;
+    let body = std::mem::replace(&mut arrived.body, crate::server::arrived::Body::new(bytes::Bytes::new()));
+    if !body.is_empty() {
+        media::check_form(arrived.headers.content_type.as_deref())?;
+        let form = body.form()?;
+        parameters.extend(grammar::parse(form.expose()).map_err(SearchError::from)?);
+    }
+    Ok((arrived, parameters))
+}

@@ -1,0 +1,305 @@
+//! What can be asked, and what each other request is told.
+
+use fhir::purpose_of_use::PurposeOfUse;
+use fhir::search::NamedPerson;
+use gateway::interaction::{
+    AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, cursor, metadata, parse,
+};
+use gateway::requestor::{Party, Proof, Requestor, SystemClient};
+use gateway::seal::Seal;
+use gateway::server::arrived::{Headers, Method, Secret};
+use gateway::settings::Settings;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support::site::{arrived, ods, settings, system};
+
+fn site() -> Settings {
+    let mut settings = settings(std::path::Path::new("/nowhere"), Vec::new(), Vec::new());
+    settings.systems =
+        vec![system("hospital", "https://ehr.example/fhir"), system("council", "https://care.example")];
+    settings
+}
+
+fn requestor(san: &str) -> Requestor {
+    let purposes = vec![PurposeOfUse::parse("COC").unwrap()];
+    let client = SystemClient { san: san.into(), organisation: ods("RX1"), purposes };
+    Requestor { party: Party::System(client), proof: Proof::Certificate { san: san.into() } }
+}
+
+fn seal() -> Seal {
+    Seal::from_key(&[3; 32]).unwrap()
+}
+
+fn fhir_json() -> Headers {
+    Headers { content_type: Some("application/fhir+json".into()), ..Headers::default() }
+}
+
+fn form() -> Headers {
+    Headers { content_type: Some("application/x-www-form-urlencoded".into()), ..Headers::default() }
+}
+
+fn ask(method: Method, url: &str, headers: Headers, body: &str) -> Result<Interaction, Malformed> {
+    parse(arrived(method, url, headers, body), &requestor("dns:a"), &site(), &seal())
+}
+
+fn get(url: &str) -> Result<Interaction, Malformed> {
+    ask(Method::Get, url, Headers::default(), "")
+}
+
+/// What was asked, in a few words.
+fn said(interaction: Interaction) -> String {
+    match interaction {
+        Interaction::Fhir { system, action } => match action {
+            FhirAction::Metadata => format!("{system} metadata"),
+            FhirAction::Read(target) => {
+                format!("{system} read {}/{}", target.resource_type.name(), target.id.as_str())
+            }
+            FhirAction::Search(search) => format!(
+                "{system} search {}?{} from {}",
+                search.query.resource_type().name(),
+                search.query.to_form(),
+                search.offset
+            ),
+            FhirAction::Create(new) => format!("{system} create {}", new.resource_type.name()),
+        },
+        Interaction::Own(action) => match action {
+            OwnAction::Metadata => "own metadata".into(),
+            OwnAction::ReadConsent(id) => format!("read Consent/{}", id.as_str()),
+            OwnAction::SearchConsent(person) => format!("search Consent of {}", who(&person)),
+            OwnAction::CreateConsent(_) => "create Consent".into(),
+            OwnAction::UpdateConsent { id, if_match, .. } => {
+                format!("update Consent/{} {if_match}", id.as_str())
+            }
+            OwnAction::SearchAuditEvent(query) => match query.by {
+                AuditSelector::Person(person) => {
+                    format!("trail of {} {} {:?}", who(&person), query.count, query.before)
+                }
+                AuditSelector::Receipt(receipt) => format!("trail by {receipt}"),
+            },
+            OwnAction::ReadProvenance(id) => format!("read Provenance/{}", id.as_str()),
+        },
+    }
+}
+
+fn who(person: &PersonSelector) -> String {
+    match person {
+        PersonSelector::Nhs(number) => number.as_str().to_owned(),
+        PersonSelector::Local { system, id } => format!("{system} {}", id.as_str()),
+    }
+}
+
+#[test]
+fn what_is_served_is_understood() {
+    let patient = r#"{"resourceType":"Observation"}"#;
+    let consent = r#"{"resourceType":"Consent"}"#;
+    let if_match = Headers { if_match: Some("W/\"3\"".into()), ..fhir_json() };
+    let none = Headers::default;
+    for (method, url, headers, body, expected) in [
+        (Method::Get, "/hospital/fhir/metadata?mode=full", none(), "", "hospital metadata"),
+        (
+            Method::Get,
+            "/hospital/fhir/Patient/p-1?_format=json&_pretty=true",
+            none(),
+            "",
+            "hospital read Patient/p-1",
+        ),
+        (
+            Method::Get,
+            "/council/fhir/Condition?patient=p1&_count=20",
+            none(),
+            "",
+            "council search Condition?patient=Patient%2Fp1 from 0",
+        ),
+        (
+            Method::Post,
+            "/hospital/fhir/Condition/_search",
+            form(),
+            "patient=Patient/p1",
+            "hospital search Condition?patient=Patient%2Fp1 from 0",
+        ),
+        (
+            Method::Post,
+            "/hospital/fhir/Condition/_search?_format=json",
+            form(),
+            "patient=p1",
+            "hospital search Condition?patient=Patient%2Fp1 from 0",
+        ),
+        (Method::Post, "/hospital/fhir/Observation", fhir_json(), patient, "hospital create Observation"),
+        (Method::Get, "/fhir/metadata", none(), "", "own metadata"),
+        (Method::Get, "/fhir/Consent/7", none(), "", "read Consent/7"),
+        (
+            Method::Get,
+            "/fhir/Consent?patient.identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000018",
+            none(),
+            "",
+            "search Consent of 9990000018",
+        ),
+        (
+            Method::Post,
+            "/fhir/Consent/_search",
+            form(),
+            "patient=hospital/Patient/p1",
+            "search Consent of hospital p1",
+        ),
+        (Method::Post, "/fhir/Consent", fhir_json(), consent, "create Consent"),
+        (Method::Put, "/fhir/Consent/7", if_match, consent, "update Consent/7 3"),
+        (
+            Method::Get,
+            "/fhir/AuditEvent?patient.identifier=nhs%7C9990000018&_count=1000",
+            none(),
+            "",
+            "trail of 9990000018 200 None",
+        ),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a_b-c", none(), "", "trail by a_b-c"),
+        (Method::Get, "/fhir/Provenance/x.1", none(), "", "read Provenance/x.1"),
+    ] {
+        let asked = ask(method, url, headers, body).map(said);
+        assert_eq!(asked.as_deref(), Ok(expected), "{method:?} {url}");
+    }
+}
+
+#[test]
+fn a_reference_by_any_name_of_the_system_is_the_same_reference() {
+    for url in [
+        "https://ehr.example/fhir/Patient/p1",
+        "https://share.example.nhs.uk/hospital/fhir/Patient/p1",
+        "Patient/p1",
+        "p1",
+    ] {
+        let asked = get(&format!("/hospital/fhir/Condition?patient={url}")).unwrap();
+        let Interaction::Fhir { action: FhirAction::Search(search), .. } = asked else { panic!("a search") };
+        let named = search.query.named_persons();
+        assert!(matches!(named.first(), Some(NamedPerson::Patient(id)) if id.as_str() == "p1"), "{url}");
+    }
+}
+
+#[test]
+fn what_is_not_served_is_told_with_the_right_status() {
+    let bundle = r#"{"resourceType":"Bundle"}"#;
+    let none = Headers::default;
+    let accept = |accept: &str| Headers { accept: Some(accept.into()), ..Headers::default() };
+    let typed =
+        |content_type: &str| Headers { content_type: Some(content_type.into()), ..Headers::default() };
+    let conditional = Headers { if_none_exist: Some(Secret::new("identifier=x".into())), ..fhir_json() };
+    let read = "/hospital/fhir/Patient/1";
+    for (method, url, headers, body, status) in [
+        (Method::Get, "/", none(), "", 404),
+        (Method::Get, "/nowhere/fhir/Patient/1", none(), "", 404),
+        (Method::Get, "/hospital/Patient/1", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patent/1", none(), "", 404),
+        (Method::Get, "/hospital/fhir/patient/1", none(), "", 404),
+        (Method::Get, "/hospital/fhir/HumanName/1", none(), "", 404),
+        (Method::Get, "/hospital/fhir", none(), "", 404),
+        (Method::Post, "/hospital/fhir", fhir_json(), bundle, 404),
+        (Method::Get, "/hospital/fhir/_history", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/_history", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/_history/2", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/$everything", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/$match", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/Observation", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/x.css", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/a_b", none(), "", 400),
+        (Method::Head, read, none(), "", 405),
+        (Method::Put, read, fhir_json(), "{}", 405),
+        (Method::Patch, read, fhir_json(), "{}", 405),
+        (Method::Delete, read, none(), "", 405),
+        (Method::Options, read, none(), "", 405),
+        (Method::Get, "/hospital/fhir/Patient/_search", none(), "", 405),
+        (Method::Post, "/hospital/fhir/metadata", none(), "", 405),
+        (Method::Get, "/hospital/fhir/Patient/1?_format=xml", none(), "", 406),
+        (Method::Get, "/hospital/fhir/Patient/1?_format=json&_format=xml", none(), "", 406),
+        (Method::Get, "/hospital/fhir/Patient?_id=1&_format=application%2Ffhir%2Bxml", none(), "", 406),
+        (Method::Get, read, accept("application/fhir+xml"), "", 406),
+        (Method::Get, read, accept("text/html"), "", 406),
+        (Method::Get, "/hospital/fhir/Patient/1?_elements=name", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1?_summary=true", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?nonsense=1", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?patient", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?_include=Condition:subject", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?_cursor=AAAA", none(), "", 400),
+        (Method::Post, "/hospital/fhir/Condition/_search", fhir_json(), "{}", 415),
+        (Method::Post, "/hospital/fhir/Observation", none(), "{}", 415),
+        (Method::Post, "/hospital/fhir/Observation", typed("application/fhir+xml"), "<a/>", 415),
+        (Method::Post, "/hospital/fhir/Observation", fhir_json(), bundle, 400),
+        (Method::Post, "/hospital/fhir/Observation", fhir_json(), "{", 400),
+        (Method::Post, "/hospital/fhir/Observation", conditional, r#"{"resourceType":"Observation"}"#, 400),
+        (Method::Put, "/fhir/Consent/7", fhir_json(), r#"{"resourceType":"Consent"}"#, 428),
+        (
+            Method::Put,
+            "/fhir/Consent/7",
+            Headers { if_match: Some("W/\"x\"".into()), ..fhir_json() },
+            "{}",
+            400,
+        ),
+        (Method::Delete, "/fhir/Consent/7", none(), "", 405),
+        (Method::Get, "/fhir/Consent", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient=Patient/1", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient=nowhere/Patient/1", none(), "", 400),
+        (Method::Get, "/fhir/Consent?status=active", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?patient.identifier=nhs%7C9990000019", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a&patient=hospital/Patient/1", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent/1", none(), "", 404),
+        (Method::Get, "/fhir/Patient/1", none(), "", 404),
+        (Method::Post, "/fhir/Provenance", fhir_json(), "{}", 404),
+    ] {
+        let malformed = ask(method, url, headers, body).map(said).unwrap_err();
+        assert_eq!(malformed.told().status.as_u16(), status, "{method:?} {url}: {malformed:?}");
+        assert_eq!(malformed.allow().is_some(), status == 405, "{method:?} {url}");
+    }
+}
+
+#[test]
+fn only_metadata_is_understood_of_someone_unknown() {
+    let asks = |method, url: &str| metadata(&arrived(method, url, Headers::default(), ""), &site());
+    assert!(matches!(asks(Method::Get, "/hospital/fhir/metadata"), Ok(Some(_))));
+    assert!(matches!(asks(Method::Get, "/fhir/metadata"), Ok(Some(_))));
+    assert!(matches!(asks(Method::Get, "/hospital/fhir/Patient/1"), Ok(None)));
+    assert!(matches!(asks(Method::Get, "/nowhere/fhir/metadata"), Ok(None)));
+    assert!(matches!(asks(Method::Post, "/fhir/metadata"), Err(Malformed::Method { .. })));
+}
+
+#[test]
+fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
+    let seal = seal();
+    let start = Timestamp::UNIX_EPOCH;
+    let asked = get("/hospital/fhir/Condition?patient=p1&code=http%3A%2F%2Fa%7Cb&_count=20").unwrap();
+    let Interaction::Fhir { system, action: FhirAction::Search(search) } = asked else { panic!("a search") };
+    let cursor = cursor::next(&seal, &requestor("dns:a"), &system, &search.query, 20, start).unwrap();
+    let ask = |url: String, who: &str, after: i64| {
+        let mut next = arrived(Method::Get, &url, Headers::default(), "");
+        next.at = start + SignedDuration::from_secs(after);
+        parse(next, &requestor(who), &site(), &seal).map(|next| match next {
+            Interaction::Fhir { action: FhirAction::Search(next), .. } => {
+                (next.query.to_form(), next.query.count(), next.offset)
+            }
+            other => panic!("{other:?}"),
+        })
+    };
+    let url = format!("/hospital/fhir/Condition?_cursor={cursor}");
+    assert_eq!(ask(url.clone(), "dns:a", 899), Ok((search.query.to_form(), Some(20), 20)));
+    for (case, url, who, after) in [
+        ("another requestor", url.clone(), "dns:b", 0),
+        ("another system", url.replace("hospital", "council"), "dns:a", 0),
+        ("another type", url.replace("Condition", "Observation"), "dns:a", 0),
+        ("too late", url.clone(), "dns:a", 900),
+        ("with criteria beside it", format!("{url}&patient=p2"), "dns:a", 0),
+        ("with a count beside it", format!("{url}&_count=1"), "dns:a", 0),
+        ("changed", format!("{url}A"), "dns:a", 0),
+    ] {
+        assert_eq!(ask(url, who, after), Err(Malformed::Cursor), "{case}");
+    }
+    let trail = cursor::next_of_trail(&seal, &requestor("dns:a"), 41, start).unwrap();
+    let url = format!("/fhir/AuditEvent?entity.identifier=x&_cursor={trail}");
+    let Ok(Interaction::Own(OwnAction::SearchAuditEvent(query))) = get(&url) else { panic!("a trail") };
+    assert_eq!(query.before, Some(41));
+    assert_eq!(ask(format!("/hospital/fhir/Condition?_cursor={trail}"), "dns:a", 0), Err(Malformed::Cursor));
+}
+
+#[test]
+fn a_search_too_long_for_a_link_is_refused_at_once() {
+    let codes = vec!["http%3A%2F%2Fsnomed.info%2Fsct%7C123456789"; 120].join(",");
+    let body = format!("patient=p1&code={codes}");
+    let refused = ask(Method::Post, "/hospital/fhir/Condition/_search", form(), &body).map(said);
+    assert_eq!(refused, Err(Malformed::SearchTooLong));
+}
