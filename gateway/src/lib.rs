@@ -8,9 +8,11 @@
 //! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.
 
 pub mod agreement;
+pub mod clock;
 pub mod decision;
 pub mod enforce;
 pub mod interaction;
+pub mod ledger;
 pub mod limits;
 pub mod person;
 pub mod requestor;

@@ -102,7 +102,7 @@ pub fn identify(
     match (&arrived.headers.authorization, &arrived.certificate) {
         (Some(authorization), shown) => {
             let token = bearer(authorization.expose())?;
-            let verified = token::verify(token, &settings.gateway.base, keys, shown.as_ref(), now)?;
+            let verified = token::verify(token, keys, shown.as_ref(), now)?;
             Ok(verified.requestor().clone())
         }
         (None, Some(shown)) => certificate::identify(shown, &settings.clients),

@@ -32,6 +32,7 @@ pub struct Keys {
 pub(in crate::requestor) struct IssuerKeys {
     pub(in crate::requestor) issuer: String,
     pub(in crate::requestor) claims: Claims,
+    pub(in crate::requestor) audience: String,
     keys: Vec<Key>,
 }
 
@@ -88,7 +89,12 @@ impl Keys {
         for issuer in issuers {
             match read_keys(&issuer.keys) {
                 Ok(keys) => {
-                    loaded.push(IssuerKeys { issuer: issuer.issuer.clone(), claims: issuer.claims, keys });
+                    loaded.push(IssuerKeys {
+                        issuer: issuer.issuer.clone(),
+                        claims: issuer.claims,
+                        audience: issuer.audience.clone(),
+                        keys,
+                    });
                 }
                 Err(fault) => problems.push(KeyProblem { path: issuer.keys.clone(), fault }),
             }

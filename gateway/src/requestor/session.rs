@@ -58,7 +58,7 @@ pub fn begin(
     }
     let form = arrived.body.form().map_err(|_| Unauthenticated::Malformed)?;
     let token = field(form.expose(), "token").ok_or(Unauthenticated::Malformed)?;
-    let verified = token::verify(&token, &settings.gateway.base, keys, arrived.certificate.as_ref(), now)?;
+    let verified = token::verify(&token, keys, arrived.certificate.as_ref(), now)?;
     let requestor = verified.requestor();
     let (Party::Person(person), Proof::Token { issuer, .. }) = (&requestor.party, &requestor.proof) else {
         return Err(Unauthenticated::NotProvenEnough);

@@ -48,13 +48,12 @@ impl Verified {
     }
 }
 
-/// Verifies a bearer token for the gateway known as `audience`.
+/// Verifies a bearer token. It must be meant for the audience that the settings give its issuer.
 ///
 /// # Errors
 /// [`Unauthenticated`].
 pub(in crate::requestor) fn verify(
     token: &str,
-    audience: &str,
     keys: &Keys,
     certificate: Option<&ClientCertificate>,
     now: Timestamp,
@@ -66,7 +65,7 @@ pub(in crate::requestor) fn verify(
     let verified = match keys.verified.get(&digest) {
         Some(verified) => verified,
         None => {
-            let verified = Arc::new(verify_anew(token, audience, keys)?);
+            let verified = Arc::new(verify_anew(token, keys)?);
             check_time(&verified, now)?;
             keys.verified.insert(digest, Arc::clone(&verified));
             verified
@@ -80,7 +79,7 @@ pub(in crate::requestor) fn verify(
     }
 }
 
-fn verify_anew(token: &str, audience: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
+fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
     let (message, signature) = token.rsplit_once('.').ok_or(Unauthenticated::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(Unauthenticated::Malformed)?;
     let header = object(header)?;
@@ -91,7 +90,7 @@ fn verify_anew(token: &str, audience: &str, keys: &Keys) -> Result<Verified, Una
     let issuer =
         keys.issuers.iter().find(|known| known.issuer == issuer).ok_or(Unauthenticated::UnknownIssuer)?;
     check_signature(message, signature, algorithm, text(&header, "kid")?, issuer)?;
-    check_audience(&claims, audience)?;
+    check_audience(&claims, issuer.audience.trim_end_matches('/'))?;
     let until = seconds(&claims, "exp")?.ok_or(Unauthenticated::Claim("exp"))?;
     let not_before = seconds(&claims, "nbf")?;
     let issued = seconds(&claims, "iat")?;

@@ -37,6 +37,7 @@ fn site() -> Site {
     let client = |san: &str| Client {
         san: san.into(),
         organisation: ods("RX1"),
+        role: gateway::settings::ClientRole::System,
         purposes: vec![PurposeOfUse::parse("COC").unwrap()],
     };
     let clients = vec![client("dns:adt.Hospital.example"), client("uri:urn:nhs:asid:1")];
@@ -421,7 +422,7 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
     ] {
         let path = folder.path().join("jwks.json");
         std::fs::write(&path, text).unwrap();
-        let listed = gateway::settings::Issuer { issuer: COUNCIL.into(), keys: path, claims: Claims::Iua };
+        let listed = gateway::settings::Issuer { issuer: COUNCIL.into(), keys: path, claims: Claims::Iua, audience: BASE.into() };
         let problems = Keys::load(&[listed.clone(), listed]).unwrap_err();
         assert_eq!(problems.len(), 2);
         let shown = problems[0].to_string();

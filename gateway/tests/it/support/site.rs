@@ -43,10 +43,12 @@ pub(crate) fn settings(state: &Path, issuers: Vec<Issuer>, clients: Vec<Client>)
         gateway: Gateway {
             organisation: ods("RX1"),
             base: BASE.into(),
+            audience: BASE.into(),
             state: state.into(),
             consent_recorders: Vec::new(),
             oversight: Vec::new(),
         },
+        organisations: std::collections::BTreeMap::new(),
         listen: Listen { address: loopback(), transport: Transport::LoopbackPlain, ops: loopback() },
         issuers,
         clients,
