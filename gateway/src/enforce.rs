@@ -2,7 +2,9 @@
 //!
 //! Small on purpose, and reviewed hardest. No I/O but the ledger append in `release`, no settings, no clock.
 
+mod bundle;
 pub mod held;
 mod persons;
+pub mod release;
 pub mod subjects;
 pub mod unfiltered;

@@ -1,3 +1,7 @@
 //! What is recorded of each exchange, and how it is shown: AuditEvent, Provenance, the person's page.
 
+pub mod page;
 pub mod record;
+pub mod records;
+pub mod store;
+mod words;

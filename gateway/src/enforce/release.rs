@@ -112,7 +112,8 @@ pub async fn release(
     }
     let receipt = ledger.append(records.to_batch()?).await?;
     if epoch() == Epoch::Moved {
-        let mut correction = Records::from(records.exchange.ended(Event::NotReleased, 0, Some("consent-moved")));
+        let mut correction =
+            Records::from(records.exchange.ended(Event::NotReleased, 0, Some("consent-moved")));
         correction.exchange.follows = Some(receipt.to_header());
         ledger.append(correction.to_batch()?).await?;
         return Err(Unreleased::ConsentMoved);

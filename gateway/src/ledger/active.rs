@@ -50,7 +50,12 @@ impl Group {
 
 impl Active {
     /// The files of a segment that holds entries up to `next`, the last of which ends at `offset`.
-    pub(super) fn new(number: u64, first: u64, (next, offset): (u64, u64), files: (File, File)) -> io::Result<Self> {
+    pub(super) fn new(
+        number: u64,
+        first: u64,
+        (next, offset): (u64, u64),
+        files: (File, File),
+    ) -> io::Result<Self> {
         let (payloads, leaves) = files;
         let (payload_bytes_max, leaf_bytes_max) = (payloads.metadata()?.len(), leaves.metadata()?.len());
         let leaves = Arc::new(leaves);

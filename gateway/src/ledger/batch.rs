@@ -98,7 +98,12 @@ impl Prepared {
     ///
     /// # Errors
     /// [`LedgerError::TooLarge`] beyond `bytes_max`, [`LedgerError::Random`].
-    pub(super) fn new(batch: &Batch, kind: Kind, at: Timestamp, bytes_max: usize) -> Result<Self, LedgerError> {
+    pub(super) fn new(
+        batch: &Batch,
+        kind: Kind,
+        at: Timestamp,
+        bytes_max: usize,
+    ) -> Result<Self, LedgerError> {
         let stored = batch.stored_bytes();
         let count = u16::try_from(batch.payloads.len()).unwrap_or(u16::MAX);
         if stored > bytes_max || usize::from(count) > BATCH_ENTRIES_MAX {

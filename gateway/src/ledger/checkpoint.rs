@@ -68,12 +68,7 @@ pub(super) const SEPARATOR: &str = "\n";
 ///
 /// # Errors
 /// The [`Fault`] of a checkpoint that is whole and not sound. `after` is the size of the checkpoint before the file.
-pub(super) fn read_notes(
-    bytes: &[u8],
-    file: &str,
-    after: u64,
-    keys: &[VerifierKey],
-) -> Result<Notes, Fault> {
+pub(super) fn read_notes(bytes: &[u8], file: &str, after: u64, keys: &[VerifierKey]) -> Result<Notes, Fault> {
     let mut notes = Notes::default();
     let mut last = after;
     while let Some(length) = bytes.get(notes.whole_bytes..).and_then(note_length) {
@@ -134,11 +129,21 @@ mod tests {
 
     #[test]
     fn the_text_is_that_of_the_format() {
-        let published = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+        let published =
+            "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
         assert_eq!(Checkpoint::parse(published).unwrap().to_text(), published);
         let extended = format!("{published}extension\n");
         assert_eq!(Checkpoint::parse(&extended).unwrap().to_text(), published);
-        for wrong in ["", "a\n", "a\n1\n", "\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n01\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n1\nCsUY=\n", "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="] {
+        for wrong in [
+            "",
+            "a\n",
+            "a\n1\n",
+            "\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+            "a\n01\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+            "a\n1\nCsUY=\n",
+            "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+            "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=",
+        ] {
             assert_eq!(Checkpoint::parse(wrong), None, "{wrong:?}");
         }
     }

@@ -65,8 +65,7 @@ impl Identity {
             return Err(unusable(PUBLIC_KEY_FILE)(NoteError::Key));
         }
         let secret = folder.read(INDEX_SECRET_FILE).map_err(failed(INDEX_SECRET_FILE))?;
-        let index_secret =
-            secret.try_into().map_err(|_| unusable(INDEX_SECRET_FILE)(NoteError::Key))?;
+        let index_secret = secret.try_into().map_err(|_| unusable(INDEX_SECRET_FILE)(NoteError::Key))?;
         Ok(Self { signer, verifier, index_secret })
     }
 }

@@ -98,7 +98,8 @@ impl Index {
         let names = Names::new(reader.folder.path(), secret);
         let (publish, indexed) = watch::channel(0);
         let keeper = Keeper { reader, lane, scheme, names: names.clone(), publish };
-        let thread = thread::Builder::new().name("ledger-index".to_owned()).spawn(move || keeper.run(&woken))?;
+        let thread =
+            thread::Builder::new().name("ledger-index".to_owned()).spawn(move || keeper.run(&woken))?;
         Ok(Self { readings: Mutex::new(None), names, wake, indexed, thread: Some(thread) })
     }
 
@@ -283,11 +284,17 @@ impl Keeper {
     /// Up to which entry the index can be trusted; not at all, if it is of another lane, another scheme or another past.
     fn trusted(&self, connection: &Connection) -> Result<Option<u64>, KeepError> {
         let state = connection.query_row("SELECT lane, scheme, next, last_leaf FROM state", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, row.get::<_, Vec<u8>>(3)?))
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, u32>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Vec<u8>>(3)?,
+            ))
         });
         let Some((lane, scheme, next, last_leaf)) = state.optional().ok().flatten() else { return Ok(None) };
         let next = u64::try_from(next).unwrap_or(u64::MAX);
-        if lane != self.lane.to_string() || scheme != self.scheme.version || next > self.reader.shared.head() {
+        if lane != self.lane.to_string() || scheme != self.scheme.version || next > self.reader.shared.head()
+        {
             return Ok(None);
         }
         let same_past = match next.checked_sub(1) {

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::active::leaf_place;
 use super::fault::{Fault, FaultKind};
 use super::files::{Folder, names};
 use super::health::Health;
 use super::record::{Body, ENTRY_BYTES, Kind, LEAF_BYTES, Leaf, Slot, decode_entry};
-use super::active::leaf_place;
 use super::survey::ReadError;
 use super::tree::Hash;
 
@@ -139,7 +139,9 @@ impl Reader {
         let leaves = self.leaves(number, range.start, from..end)?;
         let file = names(number).payloads;
         let damaged = |index| Fault { file: file.clone(), index, kind: FaultKind::EntryDamaged };
-        let bytes = self.payload_bytes(&file, &leaves).map_err(|source| ReadError::Io { file: file.clone(), source })?;
+        let bytes = self
+            .payload_bytes(&file, &leaves)
+            .map_err(|source| ReadError::Io { file: file.clone(), source })?;
         let Some(start) = leaves.first().map(|leaf| leaf.offset) else { return Ok(Vec::new()) };
         let mut entries: Vec<Entry> = Vec::with_capacity(leaves.len());
         for leaf in leaves {

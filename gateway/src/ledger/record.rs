@@ -113,9 +113,7 @@ impl Head {
         let mut bytes = [0; 16];
         let [t0, t1, t2, t3, t4, t5, t6, t7] = self.at.as_microsecond().to_le_bytes();
         let ([p0, p1], [c0, c1]) = (self.position.to_le_bytes(), self.count.to_le_bytes());
-        bytes.copy_from_slice(&[
-            t0, t1, t2, t3, t4, t5, t6, t7, p0, p1, c0, c1, self.kind.code(), 0, 0, 0,
-        ]);
+        bytes.copy_from_slice(&[t0, t1, t2, t3, t4, t5, t6, t7, p0, p1, c0, c1, self.kind.code(), 0, 0, 0]);
         bytes
     }
 
@@ -183,7 +181,10 @@ pub(super) struct Entry<'a> {
 /// Salt and payload of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Body<'a> {
-    Whole { leaf: Hash, payload: &'a [u8] },
+    Whole {
+        leaf: Hash,
+        payload: &'a [u8],
+    },
     /// Overwritten with zeros.
     Erased,
     Damaged,
@@ -231,7 +232,9 @@ pub(super) fn erasable(entry_header: &[u8]) -> Option<(u64, usize)> {
 pub(super) fn used_bytes(bytes: &[u8]) -> usize {
     const ZEROS: [u8; 4096] = [0; 4096];
     let mut used = bytes;
-    while let Some((start, end)) = used.len().checked_sub(ZEROS.len()).and_then(|at| used.split_at_checked(at)) {
+    while let Some((start, end)) =
+        used.len().checked_sub(ZEROS.len()).and_then(|at| used.split_at_checked(at))
+    {
         if end != ZEROS {
             break;
         }
@@ -323,7 +326,9 @@ mod tests {
             let (bytes, expected) = entry(payload);
             let read = decode_entry(&bytes).unwrap();
             assert_eq!((read.index, read.durable, read.head, read.length), (41, 40, head(), bytes.len()));
-            assert!(matches!(read.body, Body::Whole { leaf, payload: got } if leaf == expected && got == payload));
+            assert!(
+                matches!(read.body, Body::Whole { leaf, payload: got } if leaf == expected && got == payload)
+            );
         }
     }
 

@@ -36,9 +36,8 @@ struct Inspected {
 
 fn inspect(folder: &Folder, number: u64, first: u64, limit: Option<u64>) -> Result<Inspected, ReadError> {
     let names = names(number);
-    let read = |file: &str| {
-        folder.read(file).map_err(|source| ReadError::Io { file: file.to_owned(), source })
-    };
+    let read =
+        |file: &str| folder.read(file).map_err(|source| ReadError::Io { file: file.to_owned(), source });
     let (leaves, payloads) = (read(&names.leaves)?, read(&names.payloads)?);
     let segment = Segment { names: &names, first, sealed_at: None, payloads: &payloads, leaves: &leaves };
     let (mut missing, mut offset_of_limit) = (Vec::new(), None);

@@ -6,7 +6,9 @@
 //! write that nobody was told of, and of a torn end no batch is kept in part.
 
 use super::fault::{Fault, FaultKind};
-use super::record::{Body, Entry, HEADER_BYTES, Head, LEAF_BYTES, Leaf, Slot, decode_entry, entries_after, used_bytes};
+use super::record::{
+    Body, Entry, HEADER_BYTES, Head, LEAF_BYTES, Leaf, Slot, decode_entry, entries_after, used_bytes,
+};
 use super::tree::Hash;
 
 /// The two files of a segment and its place in the lane.
@@ -209,7 +211,8 @@ impl<'a> Leaves<'a> {
     }
 
     fn slot(&self, index: u64) -> Slot {
-        let record = self.place(index).and_then(|at| self.records.get(at - HEADER_BYTES..)?.get(..LEAF_BYTES));
+        let record =
+            self.place(index).and_then(|at| self.records.get(at - HEADER_BYTES..)?.get(..LEAF_BYTES));
         record.map_or(Slot::Empty, Slot::decode)
     }
 

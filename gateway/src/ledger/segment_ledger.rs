@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::AuditLedger;
 use super::active::Active;
 use super::aside::{Checkpointer, Preparer};
 use super::batch::{Batch, LedgerError, Prepared, Receipt};
@@ -27,7 +28,6 @@ use super::repair::{Recovery, overwrite, reopen};
 use super::survey::{ReadError, lane_of, survey};
 use super::tree::{Hash, consistency_ranges, inclusion_ranges, subtrees};
 use super::writer::{Command, Rhythm, State, Work, Writer};
-use super::AuditLedger;
 use crate::clock::Clock;
 
 /// How a ledger is opened.
@@ -196,7 +196,9 @@ impl SegmentLedger {
             clock,
             batch_bytes_max: options.batch_bytes_max,
             queue_patience: options.queue_patience,
-            room: Arc::new(Semaphore::new(options.queue_bytes_max.max(options.batch_bytes_max) / ROOM_BYTES + 1)),
+            room: Arc::new(Semaphore::new(
+                options.queue_bytes_max.max(options.batch_bytes_max) / ROOM_BYTES + 1,
+            )),
             commands,
             reader,
             recovery,

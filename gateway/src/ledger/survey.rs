@@ -70,7 +70,8 @@ pub(super) fn survey(
         if *number != expected {
             return Err(walk.fault(&names(expected).payloads, FaultKind::FileMissing).into());
         }
-        let next = numbers.get(position + 1).map(|next| header(folder, *next, Family::Payloads)).transpose()?;
+        let next =
+            numbers.get(position + 1).map(|next| header(folder, *next, Family::Payloads)).transpose()?;
         walk.segment(folder, *number, next, each)?;
     }
     let mut survey = walk.finish()?;
@@ -255,8 +256,8 @@ impl Walk {
     /// `fault`, or what was found wrong before it.
     fn earlier_than(&self, fault: Fault) -> Fault {
         let without = self.without_payload.iter().next();
-        let without = without
-            .map(|(index, (file, kind))| Fault { file: file.clone(), index: *index, kind: *kind });
+        let without =
+            without.map(|(index, (file, kind))| Fault { file: file.clone(), index: *index, kind: *kind });
         let candidates = [without, self.first_wrong_root.clone()].into_iter().flatten();
         candidates.fold(fault, |first, other| if other.index < first.index { other } else { first })
     }

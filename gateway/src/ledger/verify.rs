@@ -36,9 +36,17 @@ impl fmt::Display for Report {
         writeln!(f, "held: {}", self.origin)?;
         writeln!(f, "entries: {}, of which erased: {}", self.entries, self.erased.len())?;
         writeln!(f, "root: {}", self.root)?;
-        writeln!(f, "checkpoints: {}, the last of them over {} entries", self.checkpoints, self.checkpointed)?;
+        writeln!(
+            f,
+            "checkpoints: {}, the last of them over {} entries",
+            self.checkpoints, self.checkpointed
+        )?;
         if self.unfinished_bytes > 0 {
-            writeln!(f, "note: {} bytes of an unfinished write follow the last entry", self.unfinished_bytes)?;
+            writeln!(
+                f,
+                "note: {} bytes of an unfinished write follow the last entry",
+                self.unfinished_bytes
+            )?;
         }
         if !self.unfinished_erasures.is_empty() {
             writeln!(f, "note: erasures not carried out yet: {}", self.unfinished_erasures.len())?;
@@ -80,9 +88,7 @@ pub fn verify(folder: &Path, key: &VerifierKey, witnessed: &[String]) -> Result<
             Some(found) => FaultKind::CheckpointRoot { agreed: 0, found },
             None => FaultKind::RolledBack { entries },
         };
-        return Err(
-            Fault { file: "a witnessed checkpoint".to_owned(), index: checkpoint.size, kind }.into()
-        );
+        return Err(Fault { file: "a witnessed checkpoint".to_owned(), index: checkpoint.size, kind }.into());
     }
     let (whole, all) = found.notes_bytes;
     let torn = found.end.map_or(0, |end| end.torn_bytes) + (all - whole);

@@ -33,11 +33,21 @@ const LOOK_AFTER: Duration = Duration::from_millis(500);
 
 /// What the writer is asked to do.
 pub(super) enum Command {
-    Append { batch: Prepared, room: OwnedSemaphorePermit, done: Answer },
+    Append {
+        batch: Prepared,
+        room: OwnedSemaphorePermit,
+        done: Answer,
+    },
     /// Appends the entry of an erasure, then overwrites the entry it names.
-    Erase { index: u64, batch: Prepared, done: Answer },
+    Erase {
+        index: u64,
+        batch: Prepared,
+        done: Answer,
+    },
     /// Makes a checkpoint of all there is now.
-    Checkpoint { done: oneshot::Sender<Result<(), LedgerError>> },
+    Checkpoint {
+        done: oneshot::Sender<Result<(), LedgerError>>,
+    },
     Close,
 }
 
@@ -68,7 +78,12 @@ pub(super) struct Writer {
 pub(super) enum State {
     Writing(Active),
     /// The files of this segment failed and are given up.
-    Failed { number: u64, first: u64, error: Arc<io::Error>, tried: Instant },
+    Failed {
+        number: u64,
+        first: u64,
+        error: Arc<io::Error>,
+        tried: Instant,
+    },
     Damaged(Fault),
 }
 

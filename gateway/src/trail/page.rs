@@ -67,12 +67,22 @@ pub fn me(shown: &Shown<'_>, settings: &Settings) -> Result<String, askama::Erro
         1 => "1 entry, newest first".to_owned(),
         many => format!("{many} entries, newest first"),
     };
-    let greeting =
-        if shown.name.is_empty() { "You are signed in".into() } else { format!("You are signed in as {}", shown.name) };
+    let greeting = if shown.name.is_empty() {
+        "You are signed in".into()
+    } else {
+        format!("You are signed in as {}", shown.name)
+    };
     let contact =
         format!("the Caldicott Guardian of {}", settings.organisation_name(&settings.gateway.organisation));
-    Me { greeting, heading, rows, older: shown.older.clone().unwrap_or_default(), choices: shown.choices.clone(), contact }
-        .render()
+    Me {
+        greeting,
+        heading,
+        rows,
+        older: shown.older.clone().unwrap_or_default(),
+        choices: shown.choices.clone(),
+        contact,
+    }
+    .render()
 }
 
 /// The page for someone who has not signed in, or whose session is over.
@@ -231,7 +241,9 @@ fn what(exchange: &Exchange, person: &AboutPerson) -> String {
 fn why(exchange: &Exchange) -> String {
     match exchange.purpose.as_deref().and_then(|code| PurposeOfUse::parse(code).ok()) {
         Some(purpose) => purpose.display().to_owned(),
-        None if matches!(exchange.requestor, Some(RecordedRequestor::Person { .. })) => "Your own request".into(),
+        None if matches!(exchange.requestor, Some(RecordedRequestor::Person { .. })) => {
+            "Your own request".into()
+        }
         None => "Not stated".into(),
     }
 }
@@ -240,7 +252,7 @@ fn agreement(exchange: &Exchange, settings: &Settings) -> String {
     let Some(recorded) = &exchange.agreement else { return String::new() };
     settings
         .agreements
-        .all
+        .all()
         .iter()
         .find(|agreement| *agreement.id == *recorded.id)
         .map_or_else(|| recorded.id.clone(), |agreement| agreement.title.clone())

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::record::{
-    About, AboutPerson, Event, Exchange, Record, RecordedAgreement, RecordedOverride, RecordedRequestor, Visibility,
+    About, AboutPerson, Event, Exchange, Record, RecordedAgreement, RecordedOverride, RecordedRequestor,
+    Visibility,
 };
 use crate::decision::ruling::Admitted;
 use crate::ledger::Batch;

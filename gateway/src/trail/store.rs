@@ -89,7 +89,12 @@ impl TrailStore {
         Ok(found)
     }
 
-    async fn find(&self, key: IndexKey, before: Option<u64>, count_max: usize) -> Result<Vec<Found>, TrailFault> {
+    async fn find(
+        &self,
+        key: IndexKey,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<Found>, TrailFault> {
         self.ledger.wait_until_indexed(self.ledger.head(), INDEX_TIMEOUT).await?;
         let indices = self.ledger.find(key, Page { before, ..Page::newest(count_max) }).await?;
         let mut found = Vec::with_capacity(indices.len());
@@ -126,9 +131,11 @@ fn keys(payload: &[u8]) -> Vec<IndexKey> {
 }
 
 fn keys_of(person: &AboutPerson, place: &str) -> Vec<IndexKey> {
-    let nhs = person.nhs_number.iter().map(|number| IndexKey { kind: "person", value: format!("nhs|{number}") });
+    let nhs =
+        person.nhs_number.iter().map(|number| IndexKey { kind: "person", value: format!("nhs|{number}") });
     let local = person.patient.iter().map(|patient| {
-        let value = if patient.matches('/').count() == 2 { patient.clone() } else { format!("{place}/{patient}") };
+        let value =
+            if patient.matches('/').count() == 2 { patient.clone() } else { format!("{place}/{patient}") };
         IndexKey { kind: "person", value }
     });
     nhs.chain(local).collect()

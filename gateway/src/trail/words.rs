@@ -7,9 +7,11 @@ pub(super) fn kind(resource_type: &str) -> &'static str {
         "Patient" | "RelatedPerson" => "name and personal details",
         "Condition" => "health problems",
         "AllergyIntolerance" => "allergies",
-        "MedicationRequest" | "MedicationStatement" | "MedicationAdministration" | "MedicationDispense" | "Medication" => {
-            "medicines"
-        }
+        "MedicationRequest"
+        | "MedicationStatement"
+        | "MedicationAdministration"
+        | "MedicationDispense"
+        | "Medication" => "medicines",
         "Observation" | "DiagnosticReport" => "test results and measurements",
         "Procedure" => "operations and treatments",
         "Immunization" => "vaccinations",
@@ -37,10 +39,13 @@ pub(super) fn refusal(reason: Option<&str>) -> String {
         "supervision-missing" => "They were refused: they need a supervisor for this, and none was named.",
         "purpose-not-covered" => "They were refused: information is not shared for the purpose they gave.",
         "override-reason-missing" => "They were refused: they said it was an emergency but gave no reason.",
-        "type-not-shared" | "nothing-necessary" => "They were refused: they do not need this kind of information.",
-        "search-reads-hidden-element" | "search-names-no-person" | "search-negates-hidden-element" | "search-not-served" => {
-            "They were refused: they searched by something they may not see."
+        "type-not-shared" | "nothing-necessary" => {
+            "They were refused: they do not need this kind of information."
         }
+        "search-reads-hidden-element"
+        | "search-names-no-person"
+        | "search-negates-hidden-element"
+        | "search-not-served" => "They were refused: they searched by something they may not see.",
         "no-legitimate-relationship" => "They were refused: they are not recorded as part of your care.",
         "consent-denied" => "They were refused: you have said no to this sharing.",
         "opted-out" => "They were refused: you have opted out of uses other than your own care.",

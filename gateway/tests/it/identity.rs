@@ -422,7 +422,12 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
     ] {
         let path = folder.path().join("jwks.json");
         std::fs::write(&path, text).unwrap();
-        let listed = gateway::settings::Issuer { issuer: COUNCIL.into(), keys: path, claims: Claims::Iua, audience: BASE.into() };
+        let listed = gateway::settings::Issuer {
+            issuer: COUNCIL.into(),
+            keys: path,
+            claims: Claims::Iua,
+            audience: BASE.into(),
+        };
         let problems = Keys::load(&[listed.clone(), listed]).unwrap_err();
         assert_eq!(problems.len(), 2);
         let shown = problems[0].to_string();

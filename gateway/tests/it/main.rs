@@ -7,12 +7,12 @@
     reason = "tests fail by panicking"
 )]
 
-mod identity;
-mod ledger;
-mod interaction;
-mod support;
 mod agreements;
 mod golden;
+mod identity;
+mod interaction;
+mod ledger;
 mod settings;
 mod site;
+mod support;
 mod tidy;

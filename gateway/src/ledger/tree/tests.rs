@@ -95,7 +95,11 @@ fn every_small_tree_is_proved_to_be_the_start_of_every_larger_one() {
         for old in 1..=size {
             let before = defined_root(&leaves[..usize::try_from(old).unwrap()]);
             let proof = prove(&consistency_ranges(old, size).unwrap(), now);
-            assert_eq!(verify_consistency(old, before, size, defined_root(now), &proof), Ok(()), "{old} of {size}");
+            assert_eq!(
+                verify_consistency(old, before, size, defined_root(now), &proof),
+                Ok(()),
+                "{old} of {size}"
+            );
         }
         assert_eq!(consistency_ranges(0, size), None);
         assert_eq!(consistency_ranges(size + 1, size), None);

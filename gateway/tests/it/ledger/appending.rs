@@ -186,7 +186,9 @@ async fn checkpoints_are_signed_and_proofs_lead_to_their_roots() {
 
 #[tokio::test]
 async fn checkpoints_come_by_themselves_in_time_and_by_number() {
-    for (interval, entries) in [(std::time::Duration::from_millis(1), u64::MAX), (std::time::Duration::MAX, 5)] {
+    for (interval, entries) in
+        [(std::time::Duration::from_millis(1), u64::MAX), (std::time::Duration::MAX, 5)]
+    {
         let home = tempdir().unwrap();
         let mut often = options(home.path());
         often.checkpoint_interval = interval;

@@ -7,8 +7,8 @@ use gateway::clock::Clock;
 use gateway::ledger::note::VerifierKey;
 use gateway::ledger::verify::{Report, verify};
 use gateway::ledger::{
-    AuditLedger, Batch, Content, Fault, IndexKey, KeyScheme, LedgerError, Options, PUBLIC_KEY_FILE, ReadError,
-    Receipt, SegmentLedger, read_public_key,
+    AuditLedger, Batch, Content, Fault, IndexKey, KeyScheme, LedgerError, Options, PUBLIC_KEY_FILE,
+    ReadError, Receipt, SegmentLedger, read_public_key,
 };
 use jiff::Timestamp;
 use tempfile::TempDir;
