@@ -174,6 +174,7 @@ fn a_reference_by_any_name_of_the_system_is_the_same_reference() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_not_served_is_told_with_the_right_status() {
     let bundle = r#"{"resourceType":"Bundle"}"#;
     let none = Headers::default;
@@ -273,7 +274,7 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
             Interaction::Fhir { action: FhirAction::Search(next), .. } => {
                 (next.query.to_form(), next.query.count(), next.offset)
             }
-            other => panic!("{other:?}"),
+            other @ (Interaction::Fhir { .. } | Interaction::Own(_)) => panic!("{other:?}"),
         })
     };
     let url = format!("/hospital/fhir/Condition?_cursor={cursor}");
