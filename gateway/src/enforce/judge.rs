@@ -1,0 +1,307 @@
+//! What a ruling means for one resource: whose it is, which mask it gets, what its references may show, or why it is
+//! kept back.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use fhir::json::Node;
+use fhir::path::{ElementPath, Step};
+use fhir::reference::{Bases, Reference};
+use fhir::security_label::SecurityLabel;
+use fhir::tables::TypeId;
+
+use super::masks::{Masks, Whereabouts};
+use super::minimise::{Marks, Reach, TypeMask, Unsafe, View, Withheld, Written, resource};
+use super::persons::{Certainty, PersonsOf, persons_of};
+use super::resource_facts::resource_facts;
+use crate::agreement::{Existence, SharedType};
+use crate::decision::obligation::ResourceFacts;
+use crate::decision::refusal::Refusal;
+use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
+use crate::person::PersonKey;
+
+/// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
+const NO_PERSON: [&str; 5] = ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
+
+/// Judges resources of one system under one ruling.
+pub(in crate::enforce) struct Judge<'a> {
+    pub(in crate::enforce) ruling: &'a Ruling,
+    pub(in crate::enforce) masks: &'a Masks,
+    /// The names of the system that holds the resources.
+    pub(in crate::enforce) bases: &'a Bases,
+    /// Where the system's face is: the base of `fullUrl`.
+    pub(in crate::enforce) face: &'a str,
+    /// Makes `meta.versionId` from the bytes of a view.
+    pub(in crate::enforce) version: &'a dyn Fn(&[u8]) -> [u8; 16],
+}
+
+/// One resource that may leave, minimised.
+pub(in crate::enforce) struct Judged {
+    pub(in crate::enforce) bytes: Vec<u8>,
+    /// Whom it is about, all permitted.
+    pub(in crate::enforce) persons: Vec<PersonKey>,
+    /// `Type/id`.
+    pub(in crate::enforce) reference: String,
+    pub(in crate::enforce) withheld: Withheld,
+}
+
+/// One resource that may not.
+#[derive(Debug)]
+pub(in crate::enforce) struct KeptBack {
+    pub(in crate::enforce) why: Why,
+    /// Whom it is about, as far as is known.
+    pub(in crate::enforce) persons: Vec<PersonKey>,
+}
+
+/// Why a resource is kept back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::enforce) enum Why {
+    /// A person it is about is refused, or no rule shares it.
+    Refused(Refusal),
+    /// It cannot be reduced and stay safe.
+    Irreducible(&'static str),
+}
+
+impl Why {
+    /// The name that is counted in records.
+    pub(in crate::enforce) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.reason(),
+            Self::Irreducible(reason) => reason,
+        }
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// Minimises `node`, a whole resource, or says why it is kept back.
+    pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
+        let found = persons_of(node, self.bases);
+        let persons = self.keys(&found);
+        let kept = |why| KeptBack { why, persons: persons.clone() };
+        self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal)))?;
+        let facts = resource_facts(node, self.bases);
+        let reference = facts.reference.clone();
+        // Why the outermost resource gets no mask, for the record.
+        let unmasked = RefCell::new(None);
+        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &persons) {
+            Ok(mask) => Some(mask),
+            Err(refusal) => {
+                if inner.offset() == node.offset() {
+                    unmasked.replace(Some(refusal));
+                }
+                None
+            }
+        };
+        let reach = |reference: Node<'_>| self.reach(reference);
+        let full_url = |url: &str| self.full_url(url);
+        let view = View {
+            mask: &mask,
+            reach: &reach,
+            full_url: &full_url,
+            marks: self.marks(),
+            version: Some(self.version),
+        };
+        let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len() / 2), Withheld::default());
+        match resource(node, &view, &mut withheld, &mut bytes) {
+            Ok(()) => Ok(Judged {
+                bytes,
+                persons: persons.into_iter().filter(|person| self.permit(person).is_some()).collect(),
+                reference,
+                withheld,
+            }),
+            Err(fault) => {
+                let why = match unmasked.into_inner() {
+                    Some(refusal) => Why::Refused(refusal),
+                    None => irreducible(&fault),
+                };
+                Err(kept(why))
+            }
+        }
+    }
+
+    /// The keys of the persons found; who has none is left out here and counts as a stranger.
+    fn keys(&self, found: &PersonsOf) -> Vec<PersonKey> {
+        let by_id = found.patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
+        let by_number = found.nhs_numbers.iter().map(|number| PersonKey::Nhs(number.clone()));
+        by_id.chain(by_number).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn permit(&self, person: &PersonKey) -> Option<&'a Permit> {
+        match self.ruling.answers().get(person)? {
+            Answer::Permit(permit) => Some(permit),
+            Answer::Refusal(_) => None,
+        }
+    }
+
+    /// At least one of the persons permits it; what shows others is stripped, or withholds it, when it is written.
+    fn permitted(&self, node: Node<'_>, found: &PersonsOf, persons: &[PersonKey]) -> Result<(), Refusal> {
+        if found.certainty == Certainty::Uncertain {
+            return Err(Refusal::PersonUncertain);
+        }
+        if found.patients.is_empty() && found.nhs_numbers.is_empty() {
+            let name = node.str_at(&["resourceType"]).unwrap_or_default();
+            return if NO_PERSON.contains(&&*name) { Ok(()) } else { Err(Refusal::PersonUncertain) };
+        }
+        let mut refusal = Refusal::PersonUncertain;
+        for person in persons {
+            match self.ruling.answers().get(person) {
+                Some(Answer::Permit(_)) => return Ok(()),
+                Some(Answer::Refusal(why)) => refusal = why.clone(),
+                None => {}
+            }
+        }
+        Err(refusal)
+    }
+
+    /// The mask for a resource, the outermost or a nested one.
+    fn mask(&self, owner: TypeId, node: Node<'_>, persons: &[PersonKey]) -> Result<&'a TypeMask, Refusal> {
+        let tables = self.ruling.admitted().share().tables(owner);
+        if tables.is_empty() {
+            return Err(Refusal::TypeNotShared);
+        }
+        let facts = resource_facts(node, self.bases);
+        let permits: Vec<&Permit> = persons.iter().filter_map(|person| self.permit(person)).collect();
+        if permits.iter().any(|permit| permit.obligations().weigh(&facts).is_err()) {
+            return Err(Refusal::ConsentDenied);
+        }
+        let labels = match permits.iter().all(|permit| permit.obligations().labels == LabelsOfAgreement::Overridden) {
+            true if !permits.is_empty() => LabelsOfAgreement::Overridden,
+            _ => LabelsOfAgreement::Kept,
+        };
+        let whereabouts = match permits.iter().any(|permit| permit.obligations().shielded) {
+            true => Whereabouts::Shielded,
+            false => Whereabouts::Told,
+        };
+        let mut refusal = Refusal::NothingNecessary;
+        let mut subset = 0;
+        for (at, table) in tables.iter().enumerate() {
+            match holds(table, node, &facts, labels) {
+                Ok(()) => subset |= 1 << at,
+                Err(why) => refusal = why,
+            }
+        }
+        self.masks.of(owner, subset, whereabouts).ok_or(refusal)
+    }
+
+    /// What may be shown of a Reference. Rules on types only: nothing is looked up for it.
+    fn reach(&self, reference: Node<'_>) -> Reach {
+        let Some(text) = reference.str_at(&["reference"]) else {
+            return self.logical(reference);
+        };
+        match Reference::parse(&text, self.bases) {
+            Ok(Reference::Local(local)) => {
+                let relative = local.to_relative();
+                let written =
+                    if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
+                if local.resource_type.as_str() == "Patient" {
+                    let permitted =
+                        self.ruling.person_of(&local.id).is_some_and(|person| self.permit(person).is_some());
+                    return if permitted { Reach::Tie(written) } else { Reach::Stranger };
+                }
+                match fhir::tables::resource_type(local.resource_type.as_str()) {
+                    Some(target) if self.may_be_named(target) => Reach::Visible(written),
+                    Some(_) | None => Reach::Hidden,
+                }
+            }
+            // Within one resource or Bundle; what they point at is judged there.
+            Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => Reach::Tie(Written::AsItStands),
+            Ok(Reference::Elsewhere(_)) | Err(_) => Reach::Hidden,
+        }
+    }
+
+    /// A reference by identifier alone: by NHS number it ties to a person.
+    fn logical(&self, reference: Node<'_>) -> Reach {
+        let Some(identifier) = reference.member("identifier") else { return Reach::Hidden };
+        if !identifier.member("system").is_some_and(|system| system.is_string(fhir::identifier::NHS_NUMBER)) {
+            return Reach::Visible(Written::AsItStands);
+        }
+        let number = identifier.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
+        match number.map(PersonKey::Nhs) {
+            Some(person) if self.permit(&person).is_some() => Reach::Tie(Written::AsItStands),
+            Some(_) | None => Reach::Stranger,
+        }
+    }
+
+    /// Whether every resource of this type may be named: it is about nobody and shared, or shared without conditions
+    /// by everyone who is permitted. An id of what may be hidden would tell that it is there.
+    fn may_be_named(&self, target: TypeId) -> bool {
+        let tables = self.ruling.admitted().share().tables(target);
+        if tables.is_empty() {
+            return false;
+        }
+        if NO_PERSON.contains(&target.name()) {
+            return true;
+        }
+        let unconditional = |table: &SharedType| table.criteria.is_empty() && table.not_labelled.is_empty();
+        let free = |answer: &Answer| match answer {
+            Answer::Permit(permit) => {
+                permit.obligations().exclude.is_empty() && permit.obligations().only.is_empty()
+            }
+            Answer::Refusal(_) => true,
+        };
+        tables.iter().any(unconditional) && self.ruling.answers().values().all(free)
+    }
+
+    fn full_url(&self, url: &str) -> Written {
+        match Reference::parse(url, self.bases) {
+            Ok(Reference::Local(local)) => Written::Anew(format!("{}/{}", self.face, local.to_relative())),
+            Ok(Reference::Urn(_)) => Written::AsItStands,
+            Ok(Reference::Elsewhere(_) | Reference::Contained(_) | Reference::Container) | Err(_) => {
+                Written::Anew(String::from("urn:oid:2.25.0"))
+            }
+        }
+    }
+
+    fn marks(&self) -> Marks {
+        match self.ruling.admitted().existence() {
+            Existence::Open => Marks::SubsettedAndRedacted,
+            Existence::Withheld => Marks::Subsetted,
+        }
+    }
+}
+
+/// Whether the conditions of a table hold for a resource.
+fn holds(table: &SharedType, node: Node<'_>, facts: &ResourceFacts, labels: LabelsOfAgreement) -> Result<(), Refusal> {
+    if !table.criteria.iter().all(|criterion| has_code(node, &criterion.element, &criterion.codes)) {
+        return Err(Refusal::NothingNecessary);
+    }
+    let labelled = |rule: &SecurityLabel| facts.labels.iter().any(|label| label.is_covered_by(rule));
+    match labels {
+        LabelsOfAgreement::Kept if table.not_labelled.iter().any(labelled) => Err(Refusal::Labelled),
+        LabelsOfAgreement::Kept | LabelsOfAgreement::Overridden => Ok(()),
+    }
+}
+
+/// Whether a code-like element holds one of these codes; an absent value does not.
+fn has_code(node: Node<'_>, element: &ElementPath, codes: &[(String, String)]) -> bool {
+    let mut names = Vec::new();
+    for step in element.steps() {
+        match step {
+            Step::Element(name) => names.push(&**name),
+            Step::Extension(_) | Step::Identifier(_) => return false,
+        }
+    }
+    let is_one = |coding: Node<'_>| {
+        let code = coding.str_at(&["code"]).unwrap_or_default();
+        let system = coding.str_at(&["system"]).unwrap_or_default();
+        codes.iter().any(|(wanted_system, wanted)| *wanted == *code && *wanted_system == *system)
+    };
+    node.walk(&names).any(|value| match value.string() {
+        Some(code) => codes.iter().any(|(system, wanted)| system.is_empty() && *wanted == *code),
+        None => value.walk(&["coding"]).any(is_one) || is_one(value),
+    })
+}
+
+/// The fault in the words of records.
+const fn irreducible(fault: &Unsafe) -> Why {
+    Why::Irreducible(match fault {
+        Unsafe::NotAResource => "not-a-resource",
+        Unsafe::NotShared(_) => "type-not-shared",
+        Unsafe::UnknownModifier(_) => "unknown-modifier",
+        Unsafe::WithheldModifier(_) => "withheld-modifier",
+        Unsafe::WrongKind(_) => "wrong-kind",
+        Unsafe::Stranger(_) => "other-person",
+        Unsafe::Headless => "bundle-without-head",
+        Unsafe::Contained(_) => "contained-irreducible",
+    })
+}
