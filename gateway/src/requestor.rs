@@ -92,13 +92,14 @@ pub struct PersonHerself {
 /// How the requestor was proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// A token of this issuer; `jti` when it has one.
+    /// A token of this issuer; its `jti` when it has one.
     Token {
         /// `iss`.
         issuer: String,
         /// `sub`.
         subject: String,
-        /// `jti`, or the last 32 characters of the token (BALP OAUTHaccessTokenUse.Opaque).
+        /// `urn:ietf:params:oauth:jti:` and the `jti`, or the last 32 characters of the token (BALP
+        /// OAUTHaccessTokenUse.Minimal and Opaque).
         token_id: String,
     },
     /// A client certificate.

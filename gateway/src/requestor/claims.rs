@@ -20,7 +20,8 @@ use crate::settings::Claims;
 /// The longest name or identifier that is taken from a token.
 const TEXT_LEN_MAX: usize = 200;
 
-/// Reads who bears a token. `opaque` names the token in records when it has no `jti`.
+/// Reads who bears a token. In records a `jti` stands as a URN, as BALP has it, so that it is never taken for
+/// `opaque`, which names a token that has none.
 pub(in crate::requestor) fn read(
     claims: &Map<String, Value>,
     issuer: &str,
@@ -28,7 +29,10 @@ pub(in crate::requestor) fn read(
     opaque: &str,
 ) -> Result<Requestor, Unauthenticated> {
     let subject = required(claims, "sub")?.to_owned();
-    let token_id = bounded(text(claims, "jti")?, "jti")?.unwrap_or(opaque).to_owned();
+    let token_id = match bounded(text(claims, "jti")?, "jti")? {
+        Some(jti) => format!("urn:ietf:params:oauth:jti:{jti}"),
+        None => opaque.to_owned(),
+    };
     let party = match dialect {
         Claims::Iua => Party::Professional(professional(claims, &subject)?),
         Claims::NhsLogin => Party::Person(person(claims)?),

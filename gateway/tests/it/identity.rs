@@ -123,7 +123,7 @@ fn a_member_of_staff_is_known_by_signed_claims_at_the_top_or_in_the_extension() 
         assert_eq!(who.purpose.code(), "TREAT");
         assert_eq!(who.supervision, Supervision::NotStated);
         let Proof::Token { issuer, token_id, .. } = requestor.proof else { panic!("token") };
-        assert_eq!((issuer.as_str(), token_id.as_str()), (COUNCIL, "t-1"));
+        assert_eq!((issuer.as_str(), token_id.as_str()), (COUNCIL, "urn:ietf:params:oauth:jti:t-1"));
     }
 }
 
