@@ -32,7 +32,7 @@ pub(in crate::enforce) struct Judge<'a> {
     /// Where the system's face is: the base of `fullUrl`.
     pub(in crate::enforce) face: &'a str,
     /// Makes `meta.versionId` from the bytes of a view.
-    pub(in crate::enforce) version: &'a dyn Fn(&[u8]) -> [u8; 16],
+    pub(in crate::enforce) version: Option<&'a dyn Fn(&[u8]) -> [u8; 16]>,
 }
 
 /// One resource that may leave, minimised.
@@ -99,7 +99,7 @@ impl<'a> Judge<'a> {
             reach: &reach,
             full_url: &full_url,
             marks: self.marks(),
-            version: Some(self.version),
+            version: self.version,
         };
         let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len() / 2), Withheld::default());
         match resource(node, &view, &mut withheld, &mut bytes) {

@@ -1,0 +1,155 @@
+//! The account of an exchange for each person: what was shared of hers, what was kept back, on what it rests.
+
+use std::collections::BTreeMap;
+
+use super::judge::{Judged, KeptBack};
+use super::subjects::Subjects;
+use crate::agreement::RelationshipKind;
+use crate::decision::refusal::Refusal;
+use crate::decision::ruling::{Answer, Basis, ConsentBasis, RelationshipBasis, Ruling};
+use crate::person::PersonKey;
+use crate::trail::record::{AboutPerson, Visibility};
+
+/// Collects what is to be recorded about each person.
+pub(in crate::enforce) struct Account<'a> {
+    ruling: &'a Ruling,
+    subjects: &'a Subjects,
+    shared: BTreeMap<PersonKey, Part>,
+}
+
+#[derive(Default)]
+struct Part {
+    resources: Vec<String>,
+    withheld: BTreeMap<String, u32>,
+    refused: Named,
+}
+
+/// Whether the request names the person besides `Subjects::named`: a read by id names whoever the resource is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::enforce) enum Named {
+    #[default]
+    BySubjectsOnly,
+    ByContent,
+}
+
+impl<'a> Account<'a> {
+    pub(in crate::enforce) fn new(ruling: &'a Ruling, subjects: &'a Subjects) -> Self {
+        Self { ruling, subjects, shared: BTreeMap::new() }
+    }
+
+    /// This resource is shared.
+    pub(in crate::enforce) fn shares(&mut self, judged: &Judged) {
+        for person in &judged.persons {
+            let part = self.shared.entry(person.clone()).or_default();
+            part.resources.push(judged.reference.clone());
+            for (path, count) in judged.withheld.elements() {
+                *part.withheld.entry(path).or_default() += count;
+            }
+        }
+    }
+
+    /// This resource is kept back.
+    pub(in crate::enforce) fn keeps(&mut self, kept: &KeptBack, named: Named) {
+        for person in &kept.persons {
+            let part = self.shared.entry(person.clone()).or_default();
+            *part.withheld.entry(kept.why.reason().to_owned()).or_default() += 1;
+            if named == Named::ByContent {
+                part.refused = named;
+            }
+        }
+    }
+
+    /// One entry for each person of whom something was shared or refused, or whom the request names.
+    pub(in crate::enforce) fn close(mut self) -> Vec<AboutPerson> {
+        let mut persons = Vec::new();
+        for (person, answer) in self.ruling.answers() {
+            let part = self.shared.remove(person).unwrap_or_default();
+            let named = part.refused == Named::ByContent || self.is_named(person);
+            let (visibility, refusal, basis) = match answer {
+                Answer::Permit(_) if part.resources.is_empty() && part.withheld.is_empty() && !named => continue,
+                Answer::Permit(permit) => (Visibility::Trail, None, Some(permit.basis())),
+                Answer::Refusal(refusal) if named => (Visibility::Trail, Some(refusal), None),
+                Answer::Refusal(refusal) => (Visibility::Oversight, Some(refusal), None),
+            };
+            persons.push(self.about(person, part, visibility, refusal, basis));
+        }
+        persons
+    }
+
+    /// The same, when the exchange as a whole ends refused: also for those who were permitted.
+    pub(in crate::enforce) fn close_refused(self, refusal: &Refusal) -> Vec<AboutPerson> {
+        let mut persons = self.close();
+        for person in &mut persons {
+            person.resources.clear();
+            if person.refusal.is_none() {
+                person.refusal = Some(refusal.reason().to_owned());
+            }
+        }
+        persons
+    }
+
+    fn about(
+        &self,
+        person: &PersonKey,
+        part: Part,
+        visibility: Visibility,
+        refusal: Option<&Refusal>,
+        basis: Option<&Basis>,
+    ) -> AboutPerson {
+        let nhs_number = match person {
+            PersonKey::Nhs(number) => Some(number.as_str().to_owned()),
+            PersonKey::Local { .. } => None,
+        };
+        let patient = match person {
+            PersonKey::Local { id, .. } => Some(id),
+            PersonKey::Nhs(_) => {
+                self.subjects.patients.iter().find(|id| self.ruling.person_of(id) == Some(person))
+            }
+        };
+        AboutPerson {
+            nhs_number,
+            patient: patient.map(|id| format!("Patient/{}", id.as_str())),
+            visibility,
+            resources: part.resources,
+            withheld: part.withheld.into_iter().collect(),
+            refusal: refusal.map(|refusal| refusal.reason().to_owned()),
+            relationship: basis.map(|basis| relationship(&basis.relationship)),
+            consent: basis.map(|basis| consent(&basis.consent)),
+            overrode: basis.map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect()).unwrap_or_default(),
+        }
+    }
+
+    fn is_named(&self, person: &PersonKey) -> bool {
+        let named = &self.subjects.named;
+        let by_number = match person {
+            PersonKey::Nhs(number) => named.nhs_numbers.contains(number),
+            PersonKey::Local { .. } => false,
+        };
+        by_number || named.patients.iter().any(|id| self.ruling.person_of(id) == Some(person))
+    }
+}
+
+fn relationship(basis: &RelationshipBasis) -> String {
+    match basis {
+        RelationshipBasis::Recorded { kind, evidence } => {
+            let kind = match kind {
+                RelationshipKind::CareTeam => "care-team",
+                RelationshipKind::Encounter => "encounter",
+                RelationshipKind::EpisodeOfCare => "episode-of-care",
+                RelationshipKind::Referral => "referral",
+            };
+            format!("{kind} {evidence}")
+        }
+        RelationshipBasis::Stated { evidence } => format!("stated {evidence}"),
+        RelationshipBasis::NotRequired => "not-required".into(),
+        RelationshipBasis::Overridden => "overridden".into(),
+    }
+}
+
+fn consent(basis: &ConsentBasis) -> String {
+    match basis {
+        ConsentBasis::Explicit(id) => format!("explicit {id}"),
+        ConsentBasis::Implied => "implied".into(),
+        ConsentBasis::Overridden => "overridden".into(),
+    }
+}
