@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use fhir::json::{Limits, parse_into};
 
-use super::record::{About, AboutPerson, Record};
+use super::audit_event::{Place, Placed};
+use super::record::{About, AboutPerson, Record, Visibility};
 use crate::interaction::PersonSelector;
 use crate::ledger::{Content, IndexError, IndexKey, KeyScheme, Page, RECEIPT, ReadError, SegmentLedger};
 
@@ -14,7 +15,7 @@ use crate::ledger::{Content, IndexError, IndexKey, KeyScheme, Page, RECEIPT, Rea
 const INDEX_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Under which keys records are found.
-pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 1, keys };
+pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 2, keys };
 
 /// Reads records back.
 #[derive(Debug, Clone)]
@@ -41,10 +42,20 @@ pub enum TrailFault {
 pub struct Found {
     /// Its index in the lane: for paging.
     pub index: u64,
+    /// Names it outside, as `AuditEvent.id`: the hexadecimal digits of its leaf hash, which count and order nothing.
+    pub id: String,
     /// Receipt of its batch, as in the header.
     pub receipt: String,
     /// The record.
     pub record: Record,
+}
+
+impl Found {
+    /// The record as events are rendered from it.
+    #[must_use]
+    pub fn placed(&self) -> Placed<'_> {
+        Placed { record: &self.record, place: Place { id: &self.id, receipt: &self.receipt } }
+    }
 }
 
 impl TrailStore {
@@ -107,7 +118,8 @@ impl TrailStore {
             match entry.content {
                 Content::Present(payload) => {
                     let record = decode(payload).ok_or(TrailFault::NotARecord)?;
-                    found.push(Found { index, receipt, record });
+                    let id = entry.leaf.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                    found.push(Found { index, id, receipt, record });
                 }
                 Content::Erased => {}
             }
@@ -130,13 +142,17 @@ fn keys(payload: &[u8]) -> Vec<IndexKey> {
     keys
 }
 
+/// A person who was merely filtered out of a broad answer is found by oversight, never in her own trail.
 fn keys_of(person: &AboutPerson, place: &str) -> Vec<IndexKey> {
-    let nhs =
-        person.nhs_number.iter().map(|number| IndexKey { kind: "person", value: format!("nhs|{number}") });
+    let kind = match person.visibility {
+        Visibility::Trail => "person",
+        Visibility::Oversight => "filtered",
+    };
+    let nhs = person.nhs_number.iter().map(|number| IndexKey { kind, value: format!("nhs|{number}") });
     let local = person.patient.iter().map(|patient| {
         let value =
             if patient.matches('/').count() == 2 { patient.clone() } else { format!("{place}/{patient}") };
-        IndexKey { kind: "person", value }
+        IndexKey { kind, value }
     });
     nhs.chain(local).collect()
 }

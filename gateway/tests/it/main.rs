@@ -8,15 +8,14 @@
 )]
 
 mod agreements;
-mod golden;
-mod identity;
-mod interaction;
 mod audit_events;
 mod balp;
 mod golden;
 mod identity;
+mod interaction;
 mod ledger;
 mod settings;
 mod site;
 mod support;
 mod tidy;
+mod trail;

@@ -1,0 +1,116 @@
+//! From a real ledger back to events: by person, by receipt, by request.
+
+use std::sync::Arc;
+
+use fhir::nhs_number::NhsNumber;
+use fhir::ods_code::OdsCode;
+use fhir::reference::Id;
+use gateway::clock::Clock;
+use gateway::interaction::PersonSelector;
+use gateway::ledger::{AuditLedger, Options, SegmentLedger};
+use gateway::person::SystemName;
+use gateway::trail::audit_event::{Site, searchset};
+use gateway::trail::record::{AboutPerson, Event, Exchange, Visibility};
+use gateway::trail::records::Records;
+use gateway::trail::store::{Found, KEY_SCHEME, TrailStore};
+
+fn person(nhs_number: Option<&str>, patient: &str, visibility: Visibility) -> AboutPerson {
+    AboutPerson {
+        nhs_number: nhs_number.map(str::to_owned),
+        patient: Some(patient.to_owned()),
+        visibility,
+        resources: vec![patient.to_owned()],
+        withheld: Vec::new(),
+        refusal: (visibility == Visibility::Oversight).then(|| "consent-denied".to_owned()),
+        relationship: None,
+        consent: None,
+        overrode: Vec::new(),
+    }
+}
+
+fn exchange(request_id: &str) -> Exchange {
+    let mut exchange = Exchange::begun(request_id.into(), jiff::Timestamp::UNIX_EPOCH, None);
+    exchange.event = Event::Disclosed;
+    exchange.interaction = "search-type".into();
+    exchange.place = "hospital".into();
+    exchange
+}
+
+/// A ledger with two exchanges; the receipt of the second.
+async fn recorded(folder: &std::path::Path) -> (TrailStore, String) {
+    let options = Options::new(folder, "share.example/ledger", KEY_SCHEME);
+    let ledger =
+        Arc::new(SegmentLedger::open(&options, Clock::standing_at(jiff::Timestamp::UNIX_EPOCH)).unwrap());
+    let ann = person(Some("9990000018"), "Patient/ann", Visibility::Trail);
+    let bob = person(None, "Patient/bob", Visibility::Trail);
+    let eve = person(Some("9990000026"), "Patient/eve", Visibility::Oversight);
+    let first = Records { exchange: exchange("r-1"), persons: vec![ann.clone()] };
+    let second = Records { exchange: exchange("r-2"), persons: vec![ann, bob, eve] };
+    ledger.append(first.to_batch().unwrap()).await.unwrap();
+    let receipt = ledger.append(second.to_batch().unwrap()).await.unwrap();
+    (TrailStore::new(ledger), receipt.to_header())
+}
+
+fn nhs(number: &str) -> PersonSelector {
+    PersonSelector::Nhs(NhsNumber::parse(number).unwrap())
+}
+
+fn at_hospital(id: &str) -> PersonSelector {
+    PersonSelector::Local { system: SystemName::new("hospital"), id: Id::parse(id).unwrap() }
+}
+
+fn requests(found: &[Found]) -> Vec<&str> {
+    found.iter().map(|found| found.record.exchange.request_id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_person_finds_her_own_events_newest_first_and_nobody_elses() {
+    let home = tempfile::tempdir().unwrap();
+    let (trail, _) = recorded(home.path()).await;
+    let own = trail.about(&nhs("9990000018"), None, 10).await.unwrap();
+    assert_eq!(requests(&own), ["r-2", "r-1"]);
+    assert_eq!(requests(&trail.about(&at_hospital("ann"), None, 10).await.unwrap()), ["r-2", "r-1"]);
+    assert_eq!(requests(&trail.about(&at_hospital("bob"), None, 10).await.unwrap()), ["r-2"]);
+    let older = trail.about(&nhs("9990000018"), Some(own[0].index), 10).await.unwrap();
+    assert_eq!(requests(&older), ["r-1"]);
+}
+
+#[tokio::test]
+async fn who_was_merely_filtered_out_does_not_find_it_in_her_trail() {
+    let home = tempfile::tempdir().unwrap();
+    let (trail, _) = recorded(home.path()).await;
+    assert!(trail.about(&nhs("9990000026"), None, 10).await.unwrap().is_empty());
+    assert!(trail.about(&at_hospital("eve"), None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_exchange_is_found_whole_by_receipt_and_by_request() {
+    let home = tempfile::tempdir().unwrap();
+    let (trail, receipt) = recorded(home.path()).await;
+    let by_receipt = trail.by_receipt(&receipt).await.unwrap();
+    assert_eq!(requests(&by_receipt), ["r-2"; 4]);
+    assert!(by_receipt.iter().all(|found| found.receipt == receipt));
+    let ids: Vec<_> = trail.by_request("r-2").await.unwrap().into_iter().map(|found| found.id).collect();
+    assert_eq!(ids, by_receipt.iter().map(|found| found.id.clone()).collect::<Vec<_>>());
+    assert!(trail.by_request("r-3").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn found_records_become_events_with_ids_that_fhir_allows_and_that_differ() {
+    let home = tempfile::tempdir().unwrap();
+    let (trail, receipt) = recorded(home.path()).await;
+    let found = trail.by_receipt(&receipt).await.unwrap();
+    let organisation = OdsCode::parse("RX1").unwrap();
+    let site = Site { base: "https://share.example", organisation: &organisation };
+    let placed: Vec<_> = found.iter().map(Found::placed).collect();
+    let bytes = searchset(&placed, "https://share.example/fhir/AuditEvent", None, site).to_json();
+    let bundle = fhir::json::parse_value(bytes.into(), &fhir::json::Limits::default()).unwrap();
+    let mut ids: Vec<_> = bundle["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| Id::parse(entry["resource"]["id"].as_str().unwrap()).expect("an id of FHIR"))
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
