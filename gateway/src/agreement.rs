@@ -116,7 +116,7 @@ pub enum Identifiability {
 }
 
 /// Ties of care (recommendation 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RelationshipKind {
     /// CareTeam member.
     CareTeam,

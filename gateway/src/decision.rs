@@ -2,5 +2,23 @@
 //!
 //! The order is DESIGN section 2; the first step that fails names the refusal.
 
+mod admit;
+pub mod own;
+pub mod search_guard;
+
+pub mod evidence;
+pub mod facts;
+
+pub(crate) mod calendar;
+pub mod consents;
+mod decide;
+mod relationship;
+pub mod shield;
+
+pub mod obligation;
 pub mod refusal;
 pub mod ruling;
+
+pub use admit::admit;
+pub use own::admit_own;
+pub use decide::decide;

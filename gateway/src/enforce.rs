@@ -3,6 +3,7 @@
 //! Small on purpose, and reviewed hardest. No I/O but the ledger append in `release`, no settings, no clock.
 
 mod bundle;
+pub mod facts;
 pub mod held;
 mod persons;
 pub mod release;

@@ -27,6 +27,11 @@ pub enum Interaction {
         /// What is asked there.
         action: FhirAction,
     },
+    /// A message that was accepted in another shape, on its way to a system. No HTTP request stands behind it.
+    Push {
+        /// Who receives.
+        system: SystemName,
+    },
     /// On the gateway's own resources under `/fhir`.
     Own(OwnAction),
 }

@@ -9,6 +9,7 @@
 
 pub mod agreement;
 pub mod clock;
+pub mod consent;
 pub mod decision;
 pub mod enforce;
 pub mod interaction;

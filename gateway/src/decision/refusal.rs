@@ -1,5 +1,6 @@
 //! Each reason for which something is not shared, once.
 
+use fhir::outcome::SpineCode;
 use fhir::purpose_of_use::PurposeOfUse;
 
 /// Why something is not shared. The codes are those of the Spine and GP Connect where they exist.
@@ -57,13 +58,13 @@ pub enum SearchGuard {
 }
 
 impl Refusal {
-    /// The code told outside under `existence = "open"` and recorded always.
+    /// The code told outside under `existence = "open"`, and by rule always.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn spine_code(&self) -> SpineCode {
         match self {
-            Self::NoSharingAgreement => "NO_ORGANISATION_CONSENT",
-            Self::NoLegitimateRelationship => "NO_RELATIONSHIP",
-            Self::ConsentDenied | Self::OptedOut | Self::ImpliedConsentDoesNotCover => "NO_PATIENT_CONSENT",
+            Self::NoSharingAgreement => SpineCode::NoOrganisationConsent,
+            Self::NoLegitimateRelationship => SpineCode::NoRelationship,
+            Self::ConsentDenied | Self::OptedOut | Self::ImpliedConsentDoesNotCover => SpineCode::NoPatientConsent,
             Self::RoleNotCovered
             | Self::SupervisionMissing
             | Self::PurposeNotCovered(_)
@@ -75,7 +76,66 @@ impl Refusal {
             | Self::Shielded
             | Self::Labelled
             | Self::NothingNecessary
-            | Self::NotForThisRequestor => "ACCESS_DENIED",
+            | Self::NotForThisRequestor => SpineCode::AccessDenied,
+        }
+    }
+
+    /// Whether it rests on rules alone, and so says nothing about any person.
+    #[must_use]
+    pub const fn is_by_rule(&self) -> bool {
+        match self {
+            Self::NoSharingAgreement
+            | Self::RoleNotCovered
+            | Self::SupervisionMissing
+            | Self::PurposeNotCovered(_)
+            | Self::OverrideReasonMissing
+            | Self::TypeNotShared
+            | Self::SearchNotPermitted(_)
+            | Self::WouldProveOwnRelationship
+            | Self::NotForThisRequestor => true,
+            Self::PersonUncertain
+            | Self::Shielded
+            | Self::NoLegitimateRelationship
+            | Self::ConsentDenied
+            | Self::OptedOut
+            | Self::ImpliedConsentDoesNotCover
+            | Self::Labelled
+            | Self::NothingNecessary => false,
+        }
+    }
+
+    /// What the caller is told: a fixed text.
+    #[must_use]
+    pub const fn told(&self) -> &'static str {
+        match self {
+            Self::NoSharingAgreement => "no sharing agreement in force covers this",
+            Self::RoleNotCovered => "the sharing agreement does not cover this role or system",
+            Self::SupervisionMissing => "this role needs a supervisor and an end date that has not passed",
+            Self::PurposeNotCovered(_) => "the sharing agreement does not cover this purpose for this role",
+            Self::OverrideReasonMissing => {
+                "an override needs its reason, 10 to 500 characters, in Portcullis-Override-Reason"
+            }
+            Self::TypeNotShared => "the sharing agreement shares nothing of this resource type with this role",
+            Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => {
+                "the search must name its person: by patient, subject, _id or identifier, or by family and birthdate"
+            }
+            Self::SearchNotPermitted(SearchGuard::ReadsHidden) => {
+                "the search reads an element that is not shared with this role"
+            }
+            Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => {
+                "the search asks for the absence of an element that is not always shared with this role"
+            }
+            Self::SearchNotPermitted(SearchGuard::NotServed) => "the search has a parameter that is not served",
+            Self::WouldProveOwnRelationship => "this system does not take what would prove a tie of care or a consent",
+            Self::PersonUncertain => "the person cannot be known for certain",
+            Self::Shielded => "the person cannot be found by this search",
+            Self::NoLegitimateRelationship => "no legitimate relationship is recorded",
+            Self::ConsentDenied => "the person has not agreed to this",
+            Self::OptedOut => "an opt-out stands against this purpose",
+            Self::ImpliedConsentDoesNotCover => "this purpose needs the person's consent, and none is recorded",
+            Self::Labelled => "what there is stays with those who hold it",
+            Self::NothingNecessary => "nothing of this is shared with this role",
+            Self::NotForThisRequestor => "this is not open to this requestor",
         }
     }
 

@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
+use fhir::reference::Id;
+use fhir::security_label::SecurityLabel;
 use jiff::Timestamp;
 
+use super::consents::Recipient;
 use super::refusal::Refusal;
+use super::relationship;
 use crate::agreement::{Existence, RelationshipKind, Share, SharingAgreement};
 use crate::interaction::Interaction;
 use crate::person::PersonKey;
-use crate::requestor::Requestor;
+use crate::requestor::{Party, Requestor};
 
 /// Who asks, what, under which request id, and with which override.
 #[derive(Debug)]
@@ -33,6 +38,28 @@ pub struct Admitted {
     pub(in crate::decision) share: Arc<Share>,
     pub(in crate::decision) purpose: PurposeOfUse,
     pub(in crate::decision) override_: Option<Override>,
+    pub(in crate::decision) parties: Parties,
+    pub(in crate::decision) rematch: BTreeSet<&'static str>,
+}
+
+/// Whose records go to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parties {
+    /// The organisation that discloses: the system's for reads, the sender's for writes and pushes.
+    pub discloser: OdsCode,
+    /// The organisation that receives: the requestor's for reads, the target system's for writes and pushes.
+    pub recipient: OdsCode,
+    /// Which way it goes.
+    pub direction: Direction,
+}
+
+/// Which way a share goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The requestor receives.
+    Read,
+    /// The requestor sends.
+    Write,
 }
 
 /// A purpose that jumps relationship, consent and labels, with the reason given.
@@ -75,6 +102,36 @@ impl Admitted {
         self.override_.as_ref()
     }
 
+    /// Whose records go to whom.
+    #[must_use]
+    pub const fn parties(&self) -> &Parties {
+        &self.parties
+    }
+
+    /// The search parameters that read elements which not every match shows: a match counts only if it meets their
+    /// criteria in its minimised form too.
+    #[must_use]
+    pub const fn rematch(&self) -> &BTreeSet<&'static str> {
+        &self.rematch
+    }
+
+    /// The recipient as a Consent can name it.
+    pub(in crate::decision) fn recipient(&self) -> Recipient<'_> {
+        let (staff, role) = match (&self.question.requestor.party, self.parties.direction) {
+            (Party::Professional(professional), Direction::Read) => {
+                (relationship::sds_user_id(professional), Some(professional.role))
+            }
+            (Party::Professional(_) | Party::System(_) | Party::Person(_), _) => (None, None),
+        };
+        Recipient {
+            organisation: &self.parties.recipient,
+            staff,
+            role,
+            purpose: self.purpose,
+            at: self.question.at,
+        }
+    }
+
     /// Whether a refusal may be told from absence.
     #[must_use]
     pub fn existence(&self) -> Existence {
@@ -87,6 +144,7 @@ impl Admitted {
 pub struct Ruling {
     pub(in crate::decision) admitted: Admitted,
     pub(in crate::decision) answers: BTreeMap<PersonKey, Answer>,
+    pub(in crate::decision) patients: BTreeMap<Id, PersonKey>,
 }
 
 impl Ruling {
@@ -100,6 +158,19 @@ impl Ruling {
     #[must_use]
     pub const fn answers(&self) -> &BTreeMap<PersonKey, Answer> {
         &self.answers
+    }
+
+    /// Who a Patient of the system at hand is.
+    #[must_use]
+    pub fn person_of(&self, patient: &Id) -> Option<&PersonKey> {
+        self.patients.get(patient)
+    }
+
+    /// The answer about a Patient of the system at hand; nothing for one that no evidence was gathered about, who is
+    /// to be treated as refused.
+    #[must_use]
+    pub fn answer_of(&self, patient: &Id) -> Option<&Answer> {
+        self.answers.get(self.patients.get(patient)?)
     }
 
     /// Takes the admitted question back, to ask again.
@@ -182,30 +253,70 @@ pub enum ConsentBasis {
     Overridden,
 }
 
-/// What must be kept back although the person permits.
+/// What must be kept back although the person permits. Weighed by [`Obligations::weigh`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Obligations {
-    /// Resources for which one of these holds are withheld.
-    pub exclude: Vec<DataRule>,
-    /// When not empty, only resources for which one of these holds may be shared.
-    pub only: Vec<DataRule>,
-    /// Label codes that keep a resource out, whatever else holds.
-    pub withheld_labels: BTreeSet<String>,
+    /// Resources that one of these speaks of are withheld.
+    pub exclude: BTreeSet<Exclusion>,
+    /// When not empty, only resources that one of these covers may be shared.
+    pub only: BTreeSet<DataRule>,
     /// Where the person is may not be told (PDS restricted).
     pub shielded: bool,
+    /// Whether the labels that an agreement keeps out (`where.not_labelled`) stay out.
+    pub labels: LabelsOfAgreement,
 }
 
-/// A rule about some of a person's data, from a Consent provision; all parts given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Whether the labels that an agreement keeps out stay out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LabelsOfAgreement {
+    /// They do.
+    #[default]
+    Kept,
+    /// An override jumps over them.
+    Overridden,
+}
+
+/// Data a person has denied, and what she has excepted from that.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exclusion {
+    /// What is denied.
+    pub rule: DataRule,
+    /// What of it is permitted all the same.
+    pub except: BTreeSet<DataRule>,
+}
+
+/// Some of a person's data, as a provision of a Consent names it; all parts given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DataRule {
-    /// Security label codes, or-ed; empty: any.
-    pub labels: Vec<String>,
+    /// Security labels, or-ed; empty: any.
+    pub labels: BTreeSet<SecurityLabel>,
     /// Resource type names, or-ed; empty: any.
-    pub types: Vec<String>,
-    /// `Type/id` of instances, or-ed; empty: any.
-    pub instances: Vec<String>,
-    /// Data from this period only.
+    pub types: BTreeSet<String>,
+    /// Particular resources and what hangs on them, or-ed; empty: any.
+    pub data: BTreeSet<DataReference>,
+    /// Data from this moment on only.
     pub from: Option<Timestamp>,
-    /// Data up to this instant only.
+    /// Data before this moment only.
     pub until: Option<Timestamp>,
+}
+
+/// A resource that a provision names: as `Type/id` on the system at hand, as `system/Type/id` elsewhere.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataReference {
+    /// The resource itself.
+    Instance(String),
+    /// The resource and every resource that refers to it.
+    Related(String),
+    /// Every resource that this one (a Practitioner, an Organization, ...) has authored.
+    AuthoredBy(String),
+}
+
+impl std::fmt::Debug for DataReference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Instance(_) => "Instance(..)",
+            Self::Related(_) => "Related(..)",
+            Self::AuthoredBy(_) => "AuthoredBy(..)",
+        })
+    }
 }

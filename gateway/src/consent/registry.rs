@@ -1,0 +1,276 @@
+//! The registry of Consents: SQLite in the state folder, every version kept, nothing ever deleted.
+//!
+//! A write is acknowledged once it would survive a power cut, and only after the person's epoch has moved: whoever reads
+//! the epoch after that acknowledgement sees that a decision made before is out of date. Reads and writes run on
+//! blocking threads, a bounded number at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use fhir::json::{self, Limits};
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::Id;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::ConsentFault;
+use super::compile::{self, Reading};
+use super::provision::Provisioned;
+use super::store;
+use super::validate::ValidConsent;
+use crate::enforce::unfiltered::Unfiltered;
+use crate::person::PersonKey;
+
+/// The file in the state folder.
+const FILE: &str = "consents.sqlite";
+/// Connections that read at once.
+const READERS: usize = 4;
+/// Callers that wait or work at once; more are told to try again.
+const CALLERS_MAX: usize = 512;
+/// Epochs are shared by persons with one hash: a write to one makes a decision about another be made anew, no more.
+const SHARDS: usize = 4096;
+
+/// Where the gateway's own Consents live.
+#[derive(Debug, Clone)]
+pub struct ConsentRegistry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    base: String,
+    writer: Mutex<Connection>,
+    readers: Vec<Mutex<Connection>>,
+    next: AtomicUsize,
+    epochs: Vec<AtomicU64>,
+    callers: Semaphore,
+}
+
+/// One version of a Consent as it is stored.
+#[derive(Debug)]
+pub struct Stored {
+    /// Its id.
+    pub id: Id,
+    /// Which version this is, from 1.
+    pub version: u32,
+    /// Whose choice it is.
+    pub person: NhsNumber,
+    /// Its status.
+    pub status: String,
+    /// When this version was written.
+    pub recorded_at: Timestamp,
+    /// The resource, `id` and `meta` included.
+    pub body: Unfiltered<Bytes>,
+}
+
+impl ConsentRegistry {
+    /// Opens the registry in `folder`, or makes one. `base` is that of the gateway. Blocks.
+    ///
+    /// # Errors
+    /// [`ConsentFault::Store`].
+    pub fn open(folder: &Path, base: &str) -> Result<Self, ConsentFault> {
+        let path = folder.join(FILE);
+        let writer = store::open_writer(&path)?;
+        let readers = (0..READERS).map(|_| store::open_reader(&path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                base: base.to_owned(),
+                writer: Mutex::new(writer),
+                readers,
+                next: AtomicUsize::new(0),
+                epochs: std::iter::repeat_with(AtomicU64::default).take(SHARDS).collect(),
+                callers: Semaphore::new(CALLERS_MAX),
+            }),
+        })
+    }
+
+    /// Stores a new Consent. `Ok` only once it would survive a power cut.
+    ///
+    /// # Errors
+    /// [`ConsentFault`]; nothing is stored then, or it is not known.
+    pub async fn create(&self, consent: ValidConsent, now: Timestamp) -> Result<Stored, ConsentFault> {
+        self.run(move |inner| {
+            let id = random_id()?;
+            inner.write(consent.person(), |connection| store::create(connection, &id, &consent, now))
+        })
+        .await
+    }
+
+    /// Stores a new version of a Consent whose current version is `if_match`. `Ok` only once it would survive a power cut.
+    ///
+    /// # Errors
+    /// [`ConsentFault::NotFound`], [`ConsentFault::OtherVersion`], [`ConsentFault::OtherPerson`], and as
+    /// [`ConsentRegistry::create`].
+    pub async fn update(
+        &self,
+        id: &Id,
+        if_match: u32,
+        consent: ValidConsent,
+        now: Timestamp,
+    ) -> Result<Stored, ConsentFault> {
+        let id = id.clone();
+        self.run(move |inner| {
+            inner.write(consent.person(), |connection| store::update(connection, &id, if_match, &consent, now))
+        })
+        .await
+    }
+
+    /// The current version of a Consent.
+    ///
+    /// # Errors
+    /// [`ConsentFault`].
+    pub async fn read(&self, id: &Id) -> Result<Option<Stored>, ConsentFault> {
+        let id = id.clone();
+        self.run(move |inner| store::read(&inner.reader(), &id)).await
+    }
+
+    /// One version of a Consent.
+    ///
+    /// # Errors
+    /// [`ConsentFault`].
+    pub async fn read_version(&self, id: &Id, version: u32) -> Result<Option<Stored>, ConsentFault> {
+        let id = id.clone();
+        self.run(move |inner| store::read_version(&inner.reader(), &id, version)).await
+    }
+
+    /// The current version of every Consent of a person, whatever its status, oldest first.
+    ///
+    /// # Errors
+    /// [`ConsentFault`].
+    pub async fn search(&self, person: &PersonKey) -> Result<Vec<Stored>, ConsentFault> {
+        match person {
+            PersonKey::Nhs(number) => {
+                let number = *number;
+                self.run(move |inner| store::of_person(&inner.reader(), number)).await
+            }
+            PersonKey::Local { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// What a person has decided that stands at `now`.
+    ///
+    /// # Errors
+    /// [`ConsentFault`].
+    pub async fn active_for(&self, person: &PersonKey, now: Timestamp) -> Result<Vec<Provisioned>, ConsentFault> {
+        let mut found = self.active_for_all(BTreeSet::from([person.clone()]), now).await?;
+        Ok(found.remove(person).unwrap_or_default())
+    }
+
+    /// What each of several persons has decided that stands at `now`, read as of one moment.
+    ///
+    /// # Errors
+    /// [`ConsentFault`].
+    pub async fn active_for_all(
+        &self,
+        persons: BTreeSet<PersonKey>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<PersonKey, Vec<Provisioned>>, ConsentFault> {
+        let by_number = |person: PersonKey| match person {
+            PersonKey::Nhs(number) => Some((person, number)),
+            PersonKey::Local { .. } => None,
+        };
+        let numbers: Vec<(PersonKey, NhsNumber)> = persons.into_iter().filter_map(by_number).collect();
+        if numbers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.run(move |inner| {
+            let mut reader = inner.reader();
+            let snapshot = reader.transaction()?;
+            let mut found = BTreeMap::new();
+            for (person, number) in numbers {
+                let mut active = Vec::new();
+                for (id, body) in store::active(&snapshot, number)? {
+                    active.extend(inner.compile(&id, body, now)?);
+                }
+                found.insert(person, active);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// How often the choices of a person, or of somebody with the same hash, have changed since the start. Cheap.
+    #[must_use]
+    pub fn epoch(&self, person: &PersonKey) -> u64 {
+        self.inner.epoch_of(person).map_or(0, |epoch| epoch.load(Ordering::SeqCst))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, ConsentFault> + Send + 'static,
+    ) -> Result<T, ConsentFault> {
+        let inner = Arc::clone(&self.inner);
+        spawn_blocking(move || {
+            let _caller = inner.callers.try_acquire().map_err(|_| ConsentFault::Busy)?;
+            work(&inner)
+        })
+        .await
+        .map_err(|_| ConsentFault::Interrupted)?
+    }
+}
+
+impl Inner {
+    /// Writes about one person and moves her epoch, also when it is not known whether the write was stored.
+    fn write(
+        &self,
+        person: NhsNumber,
+        work: impl FnOnce(&mut Connection) -> Result<Stored, ConsentFault>,
+    ) -> Result<Stored, ConsentFault> {
+        let written = work(&mut lock(&self.writer));
+        if let Some(epoch) = self.epoch_of(&PersonKey::Nhs(person)) {
+            epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        written
+    }
+
+    /// A connection that reads: a free one if there is one.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        for reader in &self.readers {
+            if let Ok(free) = reader.try_lock() {
+                return free;
+            }
+        }
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len().max(1);
+        match self.readers.get(turn) {
+            Some(reader) => lock(reader),
+            None => lock(&self.writer),
+        }
+    }
+
+    fn compile(&self, id: &Id, body: Vec<u8>, now: Timestamp) -> Result<Option<Provisioned>, ConsentFault> {
+        let document = json::parse(body.into(), &Limits::default()).map_err(|_| ConsentFault::Corrupt)?;
+        let name = format!("Consent/{}", id.as_str());
+        let provisioned = compile::compile(document.root(), name, &Reading::of_gateway(&self.base));
+        Ok(provisioned.filter(|provisioned| provisioned.rule.period.holds(now)))
+    }
+
+    fn epoch_of(&self, person: &PersonKey) -> Option<&AtomicU64> {
+        let mut hasher = DefaultHasher::new();
+        person.hash(&mut hasher);
+        let shard = hasher.finish() % (SHARDS as u64);
+        self.epochs.get(usize::try_from(shard).unwrap_or_default())
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inner(..)")
+    }
+}
+
+/// A connection is left whole by a panic: its transaction is rolled back when it is dropped.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn random_id() -> Result<Id, ConsentFault> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|_| ConsentFault::NoRandomness)?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Id::parse(&text).map_err(|_| ConsentFault::NoRandomness)
+}

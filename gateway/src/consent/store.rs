@@ -1,0 +1,221 @@
+//! Consents in SQLite: one table of versions that only grows, one of which version is current.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::Id;
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+
+use super::ConsentFault;
+use super::registry::Stored;
+use super::validate::ValidConsent;
+use crate::enforce::unfiltered::Unfiltered;
+
+/// Version of the tables, in `PRAGMA user_version`.
+const FORMAT: i64 = 1;
+/// How many Consents one person may have.
+const PER_PERSON_MAX: i64 = 500;
+
+const TABLES: &str = "
+CREATE TABLE consent_version (
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    person TEXT NOT NULL,
+    status TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (id, version)
+) STRICT;
+CREATE TABLE consent (
+    id TEXT NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL,
+    person TEXT NOT NULL,
+    status TEXT NOT NULL,
+    FOREIGN KEY (id, version) REFERENCES consent_version (id, version)
+) STRICT;
+CREATE INDEX consent_of_person ON consent (person, status);
+CREATE TRIGGER no_version_is_deleted BEFORE DELETE ON consent_version
+    BEGIN SELECT RAISE(ABORT, 'versions are kept'); END;
+CREATE TRIGGER no_version_is_changed BEFORE UPDATE ON consent_version
+    BEGIN SELECT RAISE(ABORT, 'versions are kept'); END;
+CREATE TRIGGER no_consent_is_deleted BEFORE DELETE ON consent
+    BEGIN SELECT RAISE(ABORT, 'consents are kept'); END;
+";
+
+const COLUMNS: &str = "v.id, v.version, v.person, v.status, v.recorded_at, v.body";
+
+pub(super) fn open_writer(path: &Path) -> Result<Connection, ConsentFault> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match format {
+        0 => {
+            let making = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            making.execute_batch(TABLES)?;
+            making.pragma_update(None, "user_version", FORMAT)?;
+            making.commit()?;
+        }
+        FORMAT => {}
+        _ => return Err(ConsentFault::Format),
+    }
+    Ok(connection)
+}
+
+pub(super) fn open_reader(path: &Path) -> Result<Connection, ConsentFault> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    Ok(connection)
+}
+
+pub(super) fn create(
+    connection: &mut Connection,
+    id: &Id,
+    consent: &ValidConsent,
+    now: Timestamp,
+) -> Result<Stored, ConsentFault> {
+    let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let person = consent.person();
+    let known: i64 = writing
+        .prepare_cached("SELECT count(*) FROM consent WHERE person = ?1")?
+        .query_row([person.as_str()], |row| row.get(0))?;
+    if known >= PER_PERSON_MAX {
+        return Err(ConsentFault::TooMany);
+    }
+    let stored = add_version(&writing, id, 1, consent, now)?;
+    writing
+        .prepare_cached("INSERT INTO consent (id, version, person, status) VALUES (?1, 1, ?2, ?3)")?
+        .execute(params![id.as_str(), person.as_str(), consent.status()])?;
+    writing.commit()?;
+    Ok(stored)
+}
+
+pub(super) fn update(
+    connection: &mut Connection,
+    id: &Id,
+    if_match: u32,
+    consent: &ValidConsent,
+    now: Timestamp,
+) -> Result<Stored, ConsentFault> {
+    let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let current: Option<(u32, String)> = writing
+        .prepare_cached("SELECT version, person FROM consent WHERE id = ?1")?
+        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (version, person) = current.ok_or(ConsentFault::NotFound)?;
+    if person != consent.person().as_str() {
+        return Err(ConsentFault::OtherPerson);
+    }
+    if version != if_match {
+        return Err(ConsentFault::OtherVersion);
+    }
+    let next = version.checked_add(1).ok_or(ConsentFault::TooMany)?;
+    let stored = add_version(&writing, id, next, consent, now)?;
+    writing
+        .prepare_cached("UPDATE consent SET version = ?2, status = ?3 WHERE id = ?1")?
+        .execute(params![id.as_str(), next, consent.status()])?;
+    writing.commit()?;
+    Ok(stored)
+}
+
+fn add_version(
+    writing: &Connection,
+    id: &Id,
+    version: u32,
+    consent: &ValidConsent,
+    now: Timestamp,
+) -> Result<Stored, ConsentFault> {
+    let body = consent.to_json(id, version, now);
+    writing
+        .prepare_cached(
+            "INSERT INTO consent_version (id, version, person, status, recorded_at, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            id.as_str(),
+            version,
+            consent.person().as_str(),
+            consent.status(),
+            now.as_millisecond(),
+            body
+        ])?;
+    Ok(Stored {
+        id: id.clone(),
+        version,
+        person: consent.person(),
+        status: consent.status().to_owned(),
+        recorded_at: now,
+        body: Unfiltered::new(Bytes::from(body)),
+    })
+}
+
+pub(super) fn read(connection: &Connection, id: &Id) -> Result<Option<Stored>, ConsentFault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM consent c JOIN consent_version v ON v.id = c.id AND v.version = c.version WHERE c.id = ?1"
+    );
+    connection.prepare_cached(&sql)?.query_row([id.as_str()], columns).optional()?.map(stored).transpose()
+}
+
+pub(super) fn read_version(connection: &Connection, id: &Id, version: u32) -> Result<Option<Stored>, ConsentFault> {
+    let sql = format!("SELECT {COLUMNS} FROM consent_version v WHERE v.id = ?1 AND v.version = ?2");
+    let found = connection.prepare_cached(&sql)?.query_row(params![id.as_str(), version], columns).optional()?;
+    found.map(stored).transpose()
+}
+
+pub(super) fn of_person(connection: &Connection, person: NhsNumber) -> Result<Vec<Stored>, ConsentFault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM consent c JOIN consent_version v ON v.id = c.id AND v.version = c.version
+         WHERE c.person = ?1 ORDER BY c.rowid"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([person.as_str()], columns)?;
+    rows.map(|row| stored(row?)).collect()
+}
+
+/// Id and body of every active Consent of a person, in the order of their ids.
+pub(super) fn active(connection: &Connection, person: NhsNumber) -> Result<Vec<(Id, Vec<u8>)>, ConsentFault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT v.id, v.body FROM consent c JOIN consent_version v ON v.id = c.id AND v.version = c.version
+         WHERE c.person = ?1 AND c.status = 'active' ORDER BY v.id",
+    )?;
+    let rows = statement.query_map([person.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (id, body) = row?;
+        Ok((Id::parse(&id).map_err(|_| ConsentFault::Corrupt)?, body))
+    })
+    .collect()
+}
+
+struct Columns {
+    id: String,
+    version: u32,
+    person: String,
+    status: String,
+    recorded_at: i64,
+    body: Vec<u8>,
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    Ok(Columns {
+        id: row.get(0)?,
+        version: row.get(1)?,
+        person: row.get(2)?,
+        status: row.get(3)?,
+        recorded_at: row.get(4)?,
+        body: row.get(5)?,
+    })
+}
+
+fn stored(columns: Columns) -> Result<Stored, ConsentFault> {
+    Ok(Stored {
+        id: Id::parse(&columns.id).map_err(|_| ConsentFault::Corrupt)?,
+        version: columns.version,
+        person: NhsNumber::parse(&columns.person).map_err(|_| ConsentFault::Corrupt)?,
+        status: columns.status,
+        recorded_at: Timestamp::from_millisecond(columns.recorded_at).map_err(|_| ConsentFault::Corrupt)?,
+        body: Unfiltered::new(Bytes::from(columns.body)),
+    })
+}

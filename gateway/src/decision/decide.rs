@@ -1,0 +1,138 @@
+//! May they: rules and evidence. Pure; the only place that makes a [`Permit`].
+//!
+//! The order is that of DESIGN section 2 (reference/UK.md 6): person known, shielding, legitimate relationship,
+//! explicit consent and objections, opt-outs, implied consent, labels. The minimum is `enforce::minimise`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fhir::purpose_of_use::PurposeOfUse;
+
+use super::consents::{self, Said};
+use super::evidence::Evidence;
+use super::facts::{Identity, PersonEvidence, Shield};
+use super::refusal::Refusal;
+use super::relationship;
+use super::ruling::{
+    Admitted, Answer, Basis, ConsentBasis, LabelsOfAgreement, Obligations, Permit, RelationshipBasis, Ruling,
+};
+use super::shield;
+use crate::interaction::Interaction;
+use crate::person::SystemName;
+
+/// Decides about each person of `evidence`. The same function serves live traffic, `explain` and replay.
+#[must_use]
+pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
+    let answers: BTreeMap<_, _> = evidence
+        .persons()
+        .map(|(key, person)| {
+            let answer = match decide_person(&admitted, evidence, person) {
+                Ok(permit) => Answer::Permit(permit),
+                Err(refusal) => Answer::Refusal(refusal),
+            };
+            (key.clone(), answer)
+        })
+        .collect();
+    Ruling { admitted, answers, patients: evidence.patients().clone() }
+}
+
+fn decide_person(admitted: &Admitted, evidence: &Evidence, person: &PersonEvidence) -> Result<Permit, Refusal> {
+    let mut jumped = Jumped { by_override: admitted.override_().is_some(), reasons: BTreeSet::new() };
+    known(person)?;
+    let shielded = shielding(admitted, person)?;
+    let relationship = match relationship::established(admitted, evidence.stated_ties(), &person.ties) {
+        Ok(basis) => basis,
+        Err(refusal) => jumped.over(refusal, RelationshipBasis::Overridden)?,
+    };
+    let said = consents::weigh(&person.consents, &admitted.recipient());
+    let consent = explicit(&said, &mut jumped)?;
+    opt_outs(&said, consent.as_ref(), *admitted.purpose())?;
+    let consent = match consent {
+        Some(consent) => consent,
+        None => implied(admitted, &mut jumped)?,
+    };
+    let mut obligations = obligations(said, shielded, &mut jumped);
+    if let Some(system) = system_at_hand(admitted) {
+        obligations.localise(system);
+    }
+    let overrode = jumped.reasons.into_iter().collect();
+    Ok(Permit { basis: Basis { relationship, consent, overrode }, obligations })
+}
+
+/// The reasons that an override jumps over; without one every reason refuses.
+struct Jumped {
+    by_override: bool,
+    reasons: BTreeSet<&'static str>,
+}
+
+impl Jumped {
+    fn over<T>(&mut self, refusal: Refusal, basis: T) -> Result<T, Refusal> {
+        if !self.by_override {
+            return Err(refusal);
+        }
+        self.reasons.insert(refusal.reason());
+        Ok(basis)
+    }
+}
+
+fn known(person: &PersonEvidence) -> Result<(), Refusal> {
+    match person.identity {
+        Identity::Certain => Ok(()),
+        Identity::Duplicated | Identity::Unknown => Err(Refusal::PersonUncertain),
+    }
+}
+
+/// A shielded person is found by nothing that tells where she is; else the shield is an obligation.
+fn shielding(admitted: &Admitted, person: &PersonEvidence) -> Result<Shield, Refusal> {
+    match person.shield {
+        Shield::Shielded if shield::asks_by_whereabouts(&admitted.question().interaction) => Err(Refusal::Shielded),
+        Shield::Shielded | Shield::None => Ok(person.shield),
+    }
+}
+
+/// What she has said herself; nothing when she has said nothing that applies.
+fn explicit(said: &Said, jumped: &mut Jumped) -> Result<Option<ConsentBasis>, Refusal> {
+    match (&said.denied_by, &said.permitted_by) {
+        (Some(_), _) => jumped.over(Refusal::ConsentDenied, Some(ConsentBasis::Overridden)),
+        (None, Some(id)) => Ok(Some(ConsentBasis::Explicit(id.clone()))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// An opt-out concerns purposes beyond her own care. A consent of hers to the very purpose comes before it; law, the
+/// control of disease and the protection of others are not subject to it. No override jumps over it.
+fn opt_outs(said: &Said, consent: Option<&ConsentBasis>, purpose: PurposeOfUse) -> Result<(), Refusal> {
+    let consented = matches!(consent, Some(ConsentBasis::Explicit(_)));
+    let exempt = purpose.is_direct_care()
+        || purpose.is_or_is_child_of(PurposeOfUse::Pubhlth)
+        || matches!(purpose, PurposeOfUse::Hlegal | PurposeOfUse::Hcompl | PurposeOfUse::Patrqt);
+    if said.opted_out_by.is_some() && !consented && !exempt { Err(Refusal::OptedOut) } else { Ok(()) }
+}
+
+/// Implied consent: her own care, by somebody with a tie to her, who has not dissented.
+fn implied(admitted: &Admitted, jumped: &mut Jumped) -> Result<ConsentBasis, Refusal> {
+    if admitted.purpose().is_direct_care() {
+        Ok(ConsentBasis::Implied)
+    } else {
+        jumped.over(Refusal::ImpliedConsentDoesNotCover, ConsentBasis::Overridden)
+    }
+}
+
+fn system_at_hand(admitted: &Admitted) -> Option<&SystemName> {
+    match &admitted.question().interaction {
+        Interaction::Fhir { system, .. } | Interaction::Push { system } => Some(system),
+        Interaction::Own(_) => None,
+    }
+}
+
+fn obligations(said: Said, shield: Shield, jumped: &mut Jumped) -> Obligations {
+    let shielded = shield == Shield::Shielded;
+    if !jumped.by_override {
+        let Said { exclude, only, .. } = said;
+        return Obligations { exclude, only, shielded, labels: LabelsOfAgreement::Kept };
+    }
+    if !said.exclude.is_empty() || !said.only.is_empty() {
+        jumped.reasons.insert(Refusal::ConsentDenied.reason());
+    }
+    let labels = LabelsOfAgreement::Overridden;
+    Obligations { exclude: BTreeSet::new(), only: BTreeSet::new(), shielded, labels }
+}

@@ -1,0 +1,147 @@
+//! Everything that `decide` needs to know about the persons of an exchange, gathered for all of them at once.
+//!
+//! Who is who, the shield and the Consents are read anew for each exchange. Ties of care, and that a number is held by
+//! one Patient only, are remembered for a minute, and only when they help: what is not remembered is asked, so nobody
+//! waits for a minute to pass. For one page: one request for the Patients, one more for numbers seen for the first
+//! time, and at most one for each kind of tie the agreement names, in its order, until everyone has one.
+//!
+//! Deliberately absent: any judgement. A tie that does not count is evidence like one that does.
+
+use std::collections::BTreeMap;
+
+use fhir::reference::Id;
+use futures_util::future::BoxFuture;
+
+use super::facts::{Identity, PersonEvidence};
+use super::ruling::Admitted;
+use crate::consent::{ConsentFault, ConsentRegistry};
+use crate::enforce::facts::NotEvidence;
+use crate::enforce::held::Held;
+use crate::enforce::subjects::{StatedTie, Subjects};
+use crate::enforce::unfiltered::Unfiltered;
+use crate::person::{PersonKey, SystemName};
+use crate::settings::Settings;
+
+mod cache;
+mod gather;
+mod ties;
+
+pub use cache::EvidenceCache;
+
+/// What is known about the persons of an exchange.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    persons: BTreeMap<PersonKey, PersonEvidence>,
+    patients: BTreeMap<Id, PersonKey>,
+    stated_ties: Vec<StatedTie>,
+    epochs: BTreeMap<PersonKey, u64>,
+}
+
+/// Answers searches for evidence: the upstream, when the gateway serves.
+pub trait EvidenceSource: Send + Sync {
+    /// Every match of a search on a system, over all its pages.
+    fn search_all<'a>(
+        &'a self,
+        system: &'a SystemName,
+        resource_type: &'static str,
+        parameters: Vec<(&'static str, String)>,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, Unanswered>>;
+}
+
+/// A system that was asked for evidence gave no answer that can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no usable answer")]
+pub struct Unanswered;
+
+/// Where evidence is gathered from.
+#[derive(Clone, Copy)]
+pub struct Wells<'a> {
+    /// Which systems prove what.
+    pub settings: &'a Settings,
+    /// The systems themselves.
+    pub upstream: &'a dyn EvidenceSource,
+    /// The persons' choices.
+    pub consents: &'a ConsentRegistry,
+    /// What is remembered for a minute.
+    pub cache: &'a EvidenceCache,
+}
+
+/// Why evidence could not be gathered. Nothing is decided then, and nothing is shared.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceFault {
+    /// A system did not answer.
+    #[error("{system} did not answer a search for evidence")]
+    Unanswered {
+        /// Which.
+        system: SystemName,
+    },
+    /// A system answered with something that is no evidence.
+    #[error("{system} gave no evidence")]
+    NotEvidence {
+        /// Which.
+        system: SystemName,
+        /// What was wrong.
+        source: NotEvidence,
+    },
+    /// The settings do not know the system any more, or its base cannot be read.
+    #[error("{system} is not a system of the settings")]
+    UnknownSystem {
+        /// Which.
+        system: SystemName,
+    },
+    /// The registry of Consents could not be read.
+    #[error("the consent registry could not be read")]
+    Consent(#[from] ConsentFault),
+}
+
+impl Evidence {
+    /// Gathers what is known about the persons of an exchange.
+    ///
+    /// # Errors
+    /// [`EvidenceFault`].
+    pub async fn gather(
+        admitted: &Admitted,
+        subjects: &Subjects,
+        wells: Wells<'_>,
+    ) -> Result<Self, EvidenceFault> {
+        gather::gather(admitted, subjects, wells).await
+    }
+
+    /// Evidence from elsewhere than the live systems: for `explain` and replay.
+    #[must_use]
+    pub fn stated(
+        persons: BTreeMap<PersonKey, PersonEvidence>,
+        patients: BTreeMap<Id, PersonKey>,
+        stated_ties: Vec<StatedTie>,
+    ) -> Self {
+        Self { persons, patients, stated_ties, epochs: BTreeMap::new() }
+    }
+
+    /// Each person and what is known about her, in the order of the keys.
+    pub fn persons(&self) -> impl Iterator<Item = (&PersonKey, &PersonEvidence)> {
+        self.persons.iter()
+    }
+
+    /// Who each Patient of the system at hand is.
+    #[must_use]
+    pub const fn patients(&self) -> &BTreeMap<Id, PersonKey> {
+        &self.patients
+    }
+
+    /// The ties that the content itself states. They are about one person; when there are several, about nobody.
+    #[must_use]
+    pub fn stated_ties(&self) -> &[StatedTie] {
+        if self.persons.len() == 1 { &self.stated_ties } else { &[] }
+    }
+
+    /// Whether no Consent of these persons was written since the evidence was gathered.
+    #[must_use]
+    pub fn is_current(&self, consents: &ConsentRegistry) -> bool {
+        self.epochs.iter().all(|(key, seen)| consents.epoch(key) == *seen)
+    }
+
+    /// Persons who share an NHS number with another Patient of the system: a fault at the holder, and an alarm.
+    pub fn duplicated(&self) -> impl Iterator<Item = &PersonKey> {
+        self.persons.iter().filter(|(_, person)| person.identity == Identity::Duplicated).map(|(key, _)| key)
+    }
+}

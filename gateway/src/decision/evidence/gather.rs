@@ -1,0 +1,411 @@
+//! The order in which evidence is gathered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::{Bases, Id, Local};
+
+use super::{Evidence, EvidenceFault, Wells};
+use crate::agreement::RelationshipKind;
+use crate::consent::provision::{Effect, Provisioned, Who};
+use crate::decision::facts::{Identity, PersonEvidence, TieParty};
+use crate::decision::relationship;
+use crate::decision::ruling::Admitted;
+use crate::enforce::facts::{self, NotEvidence, PatientFacts, Validity, Verification};
+use crate::enforce::facts::directory::Named;
+use crate::enforce::held::Held;
+use crate::enforce::subjects::{StatedTie, Subjects};
+use crate::enforce::unfiltered::Unfiltered;
+use crate::person::{PersonKey, SystemName};
+use crate::settings::System;
+
+/// The exchange whose evidence is gathered, and what is known so far.
+pub(super) struct Gathering<'a> {
+    pub(super) admitted: &'a Admitted,
+    pub(super) wells: Wells<'a>,
+    pub(super) people: Vec<Known>,
+    stated: &'a [StatedTie],
+}
+
+/// A person and what is known about her so far.
+pub(super) struct Known {
+    pub(super) key: PersonKey,
+    /// Numbers her record claims without proof: their denials count, their permits do not.
+    claimed: BTreeSet<NhsNumber>,
+    /// Her Patient on each system.
+    pub(super) ids: BTreeMap<SystemName, Id>,
+    pub(super) evidence: PersonEvidence,
+}
+
+/// A system that is asked for evidence.
+pub(super) struct Asked<'a> {
+    pub(super) system: &'a System,
+    pub(super) bases: Bases,
+}
+
+pub(super) async fn gather(
+    admitted: &Admitted,
+    subjects: &Subjects,
+    wells: Wells<'_>,
+) -> Result<Evidence, EvidenceFault> {
+    let mut gathering = Gathering { admitted, wells, people: Vec::new(), stated: &subjects.stated_ties };
+    let holder = match &subjects.system {
+        Some(name) => Some(gathering.asked(name)?),
+        None => None,
+    };
+    let mut patients = BTreeMap::new();
+    if let Some(holder) = &holder {
+        patients = gathering.identify(holder, &subjects.patients).await?;
+    } else {
+        // Patients of no system: nobody holds them, so nobody knows who they are.
+        for id in &subjects.patients {
+            let key = PersonKey::Local { system: SystemName::new(""), id: id.clone() };
+            patients.insert(id.clone(), key.clone());
+            gathering.people.push(Known::unknown(key));
+        }
+    }
+    for number in &subjects.nhs_numbers {
+        gathering.name(*number);
+    }
+    for source in gathering.sources(holder.as_ref())? {
+        gathering.locate(&source).await?;
+        gathering.tie(&source).await?;
+    }
+    gathering.consents_of_systems(holder.as_ref()).await?;
+    let epochs = gathering.consents().await?;
+    let persons = gathering.people.into_iter().map(|known| (known.key, known.evidence)).collect();
+    Ok(Evidence { persons, patients, stated_ties: subjects.stated_ties.clone(), epochs })
+}
+
+impl<'a> Gathering<'a> {
+    pub(super) fn asked(&self, name: &SystemName) -> Result<Asked<'a>, EvidenceFault> {
+        let unknown = || EvidenceFault::UnknownSystem { system: name.clone() };
+        let system = self.wells.settings.system(name.as_str()).ok_or_else(unknown)?;
+        let base = system.base.to_string();
+        let names = std::iter::once(base.as_str()).chain(system.aliases.iter().map(String::as_str));
+        Ok(Asked { system, bases: Bases::new(names).map_err(|_| unknown())? })
+    }
+
+    /// Whether nothing more is needed to say that the person has a tie of care to the recipient.
+    pub(super) fn is_tied(&self, known: &Known) -> bool {
+        let stated = if self.people.len() == 1 { self.stated } else { &[] };
+        relationship::established(self.admitted, stated, &known.evidence.ties).is_ok()
+    }
+
+    pub(super) fn kinds(&self) -> &'a [RelationshipKind] {
+        &self.admitted.agreement().relationship
+    }
+
+    pub(super) async fn search(
+        &self,
+        asked: &Asked<'_>,
+        resource_type: &'static str,
+        parameters: Vec<(&'static str, String)>,
+    ) -> Result<Unfiltered<Held>, EvidenceFault> {
+        let system = &asked.system.name;
+        let answered = self.wells.upstream.search_all(system, resource_type, parameters).await;
+        answered.map_err(|_| EvidenceFault::Unanswered { system: system.clone() })
+    }
+
+    /// Finds out who the Patients `ids` of `holder` are.
+    async fn identify(
+        &mut self,
+        holder: &Asked<'_>,
+        ids: &BTreeSet<Id>,
+    ) -> Result<BTreeMap<Id, PersonKey>, EvidenceFault> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let held = self.search(holder, "Patient", vec![("_id", list(ids.iter().map(Id::as_str)))]).await?;
+        let found = facts::patients_by_id(&held, ids).map_err(|source| holder.fault(source))?;
+        let numbers: BTreeSet<NhsNumber> =
+            found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
+        let shared = self.shared_numbers(holder, &numbers, &found).await?;
+        let mut patients = BTreeMap::new();
+        for id in ids {
+            let facts = found.iter().find(|facts| facts.id == *id);
+            let known = Known::of(facts, id, holder.system, &shared);
+            patients.insert(id.clone(), known.key.clone());
+            self.add(known);
+        }
+        Ok(patients)
+    }
+
+    /// Those of `numbers` that more than one Patient of the system holds.
+    async fn shared_numbers(
+        &self,
+        holder: &Asked<'_>,
+        numbers: &BTreeSet<NhsNumber>,
+        found: &[PatientFacts],
+    ) -> Result<BTreeSet<NhsNumber>, EvidenceFault> {
+        let name = &holder.system.name;
+        let holders = &self.wells.cache.holders;
+        let is_known = |number: &NhsNumber| {
+            let id = holders.get(&(name.clone(), *number));
+            let mut of_number = found.iter().filter(|facts| facts.nhs_numbers.contains(number));
+            id.is_some_and(|id| of_number.all(|facts| facts.id == id))
+        };
+        let unknown: BTreeSet<NhsNumber> = numbers.iter().filter(|number| !is_known(number)).copied().collect();
+        if unknown.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let held = self.search(holder, "Patient", vec![("identifier", nhs_numbers(&unknown))]).await?;
+        let all = facts::patients_by_nhs_number(&held, &unknown).map_err(|source| holder.fault(source))?;
+        let mut shared = BTreeSet::new();
+        for number in unknown {
+            let ids: BTreeSet<&Id> = all
+                .iter()
+                .chain(found)
+                .filter(|facts| facts.nhs_numbers.contains(&number))
+                .map(|facts| &facts.id)
+                .collect();
+            match ids.len() {
+                0 => {}
+                1 => ids.into_iter().for_each(|id| holders.insert((name.clone(), number), id.clone())),
+                _ => {
+                    shared.insert(number);
+                }
+            }
+        }
+        Ok(shared)
+    }
+
+    /// A person named by a valid number is known by it, wherever her records are.
+    fn name(&mut self, number: NhsNumber) {
+        let mut known = Known::unknown(PersonKey::Nhs(number));
+        known.evidence.identity = Identity::Certain;
+        self.add(known);
+    }
+
+    /// Adds a person; one who is there already keeps the most cautious of what is said about her.
+    fn add(&mut self, known: Known) {
+        match self.people.iter_mut().find(|other| other.key == known.key) {
+            Some(other) => {
+                other.ids.extend(known.ids);
+                other.evidence.shield = other.evidence.shield.max(known.evidence.shield);
+            }
+            None => self.people.push(known),
+        }
+    }
+
+    /// The systems of the discloser that prove ties, the one at hand first.
+    fn sources(&self, holder: Option<&Asked<'_>>) -> Result<Vec<Asked<'a>>, EvidenceFault> {
+        let discloser = &self.admitted.parties().discloser;
+        let at_hand = |system: &System| holder.is_some_and(|holder| holder.system.name == system.name);
+        let mut proving: Vec<&System> = self
+            .wells
+            .settings
+            .systems
+            .iter()
+            .filter(|system| system.relationship_source && system.organisation == *discloser)
+            .collect();
+        proving.sort_by_key(|system| !at_hand(system));
+        proving.into_iter().map(|system| self.asked(&system.name)).collect()
+    }
+
+    /// Finds the Patients of persons who are not known on the system by their numbers, and with them the shield. Only for
+    /// those who have no tie yet, or of whom no record was seen.
+    async fn locate(&mut self, asked: &Asked<'_>) -> Result<(), EvidenceFault> {
+        let name = &asked.system.name;
+        let wanted = |known: &&Known| {
+            known.evidence.identity == Identity::Certain
+                && !known.ids.contains_key(name)
+                && (known.ids.is_empty() || !self.is_tied(known))
+        };
+        let numbers: BTreeSet<NhsNumber> =
+            self.people.iter().filter(wanted).filter_map(|known| known.number()).collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
+        let found =
+            facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
+        for known in self.people.iter_mut().filter(|known| known.number().is_some_and(|number| numbers.contains(&number)))
+        {
+            let number = known.number();
+            let mut hers = found.iter().filter(|facts| number.is_some_and(|number| facts.nhs_numbers.contains(&number)));
+            match (hers.next(), hers.next()) {
+                (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
+                (Some(one), None) => {
+                    known.evidence.shield = known.evidence.shield.max(one.shield);
+                    if one.validity == Validity::Valid && verified(one, asked.system).is_some() {
+                        known.ids.insert(name.clone(), one.id.clone());
+                    }
+                }
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The Consents of systems that are a source of them: the one at hand and those of the discloser.
+    async fn consents_of_systems(&mut self, holder: Option<&Asked<'_>>) -> Result<(), EvidenceFault> {
+        let discloser = &self.admitted.parties().discloser;
+        let at_hand = |system: &System| holder.is_some_and(|holder| holder.system.name == system.name);
+        let systems = self.wells.settings.systems.iter();
+        let sources: Vec<&System> = systems
+            .filter(|system| system.consent_source && (at_hand(system) || system.organisation == *discloser))
+            .collect();
+        for system in sources {
+            let asked = self.asked(&system.name)?;
+            self.locate_for_consent(&asked).await?;
+            let ids: BTreeSet<Id> =
+                self.people.iter().filter_map(|known| known.ids.get(&system.name)).cloned().collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let parameters =
+                vec![("patient", list(ids.iter().map(Id::as_str))), ("status", "active".to_owned())];
+            let held = self.search(&asked, "Consent", parameters).await?;
+            let referred = facts::actors_of_consents(&held, &asked.bases).map_err(|source| asked.fault(source))?;
+            let directory = self.directory(&asked, referred).await?;
+            let who = |local: &Local| directory.get(local).and_then(|named| who_of(named));
+            let found = facts::consents(&held, &system.name, &asked.bases, &ids, &who)
+                .map_err(|source| asked.fault(source))?;
+            for (id, provisioned) in found {
+                let hers = self.people.iter_mut().filter(|known| known.ids.get(&system.name) == Some(&id));
+                hers.for_each(|known| known.evidence.consents.push(provisioned.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::locate`], for everybody: a choice counts whether or not there is a tie.
+    async fn locate_for_consent(&mut self, asked: &Asked<'_>) -> Result<(), EvidenceFault> {
+        let name = &asked.system.name;
+        let is_missing = |known: &&Known| {
+            known.evidence.identity == Identity::Certain && !known.ids.contains_key(name)
+        };
+        let numbers: BTreeSet<NhsNumber> =
+            self.people.iter().filter(is_missing).filter_map(Known::number).collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
+        let found =
+            facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
+        for facts in found {
+            let hers = self.people.iter_mut().filter(|known| {
+                known.number().is_some_and(|number| facts.nhs_numbers.contains(&number))
+            });
+            hers.for_each(|known| {
+                known.ids.insert(name.clone(), facts.id.clone());
+            });
+        }
+        Ok(())
+    }
+
+    /// The Consents of the gateway's own registry, and the epochs before they were read.
+    async fn consents(&mut self) -> Result<BTreeMap<PersonKey, u64>, EvidenceFault> {
+        let claimed = self.people.iter().flat_map(|known| &known.claimed).map(|number| PersonKey::Nhs(*number));
+        let keys: BTreeSet<PersonKey> = self.people.iter().map(|known| known.key.clone()).chain(claimed).collect();
+        let registry = self.wells.consents;
+        let epochs = keys.iter().map(|key| (key.clone(), registry.epoch(key))).collect();
+        let active = registry.active_for_all(keys, self.admitted.question().at).await?;
+        for known in &mut self.people {
+            known.evidence.consents.extend(active.get(&known.key).cloned().unwrap_or_default());
+            for number in &known.claimed {
+                let theirs = active.get(&PersonKey::Nhs(*number)).cloned().unwrap_or_default();
+                known.evidence.consents.extend(theirs.into_iter().map(without_permits));
+            }
+        }
+        Ok(epochs)
+    }
+}
+
+impl Asked<'_> {
+    pub(super) fn fault(&self, source: NotEvidence) -> EvidenceFault {
+        EvidenceFault::NotEvidence { system: self.system.name.clone(), source }
+    }
+}
+
+impl Known {
+    fn unknown(key: PersonKey) -> Self {
+        Self { key, claimed: BTreeSet::new(), ids: BTreeMap::new(), evidence: PersonEvidence::default() }
+    }
+
+    fn of(facts: Option<&PatientFacts>, id: &Id, holder: &System, shared: &BTreeSet<NhsNumber>) -> Self {
+        let mut known = Self::unknown(PersonKey::Local { system: holder.name.clone(), id: id.clone() });
+        let Some(facts) = facts.filter(|facts| facts.validity == Validity::Valid) else { return known };
+        known.ids.insert(holder.name.clone(), id.clone());
+        known.evidence.shield = facts.shield;
+        known.claimed = facts.nhs_numbers.clone();
+        known.evidence.identity = match verified(facts, holder) {
+            Some(number) if shared.contains(&number) => Identity::Duplicated,
+            Some(number) => {
+                known.key = PersonKey::Nhs(number);
+                known.claimed.clear();
+                Identity::Certain
+            }
+            // Two numbers in use: nobody can tell which is hers.
+            None if facts.nhs_numbers.len() > 1 => Identity::Unknown,
+            None => Identity::Certain,
+        };
+        known
+    }
+
+    pub(super) fn number(&self) -> Option<NhsNumber> {
+        match &self.key {
+            PersonKey::Nhs(number) => Some(*number),
+            PersonKey::Local { .. } => None,
+        }
+    }
+}
+
+/// The number that is the key of the Patient, if there is one and it is verified.
+fn verified(facts: &PatientFacts, holder: &System) -> Option<NhsNumber> {
+    let mut numbers = facts.nhs_numbers.iter();
+    let (Some(number), None) = (numbers.next(), numbers.next()) else { return None };
+    let trusted = match facts.verification {
+        Verification::Verified => true,
+        Verification::NotStated => holder.trusted_identity,
+        Verification::NotVerified => false,
+    };
+    trusted.then_some(*number)
+}
+
+/// What a Consent of somebody who may be her denies; what it permits is not hers to claim.
+fn without_permits(mut provisioned: Provisioned) -> Provisioned {
+    let void = |effect: Effect| if effect == Effect::Permit { Effect::Void } else { effect };
+    provisioned.rule.effect = void(provisioned.rule.effect);
+    for exception in &mut provisioned.rule.exceptions {
+        exception.effect = void(exception.effect);
+    }
+    provisioned
+}
+
+/// The one party that an actor is: an organisation before the members of its staff.
+fn who_of(named: &[TieParty]) -> Option<Who> {
+    let mut parties: Vec<&TieParty> = named.iter().collect();
+    parties.sort_unstable();
+    match parties.as_slice() {
+        [TieParty::Organisation(code)] => Some(Who::Organisation(code.clone())),
+        [TieParty::Staff(id)] => Some(Who::Staff(id.clone())),
+        _ => None,
+    }
+}
+
+pub(super) fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    items.collect::<Vec<_>>().join(",")
+}
+
+fn nhs_numbers(numbers: &BTreeSet<NhsNumber>) -> String {
+    let tokens: Vec<String> = numbers.iter().map(|number| format!("{NHS_NUMBER}|{}", number.as_str())).collect();
+    tokens.join(",")
+}
+
+/// The parties that an entry of a directory is known to be by itself.
+pub(super) fn known_parties(named: &[Named]) -> impl Iterator<Item = &TieParty> {
+    named.iter().filter_map(|named| match named {
+        Named::Known(party) => Some(party),
+        Named::ById(_) => None,
+    })
+}
+
+pub(super) fn referred(named: &[Named]) -> impl Iterator<Item = &Local> {
+    named.iter().filter_map(|named| match named {
+        Named::ById(local) => Some(local),
+        Named::Known(_) => None,
+    })
+}

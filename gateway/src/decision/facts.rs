@@ -1,0 +1,68 @@
+//! What is known about a person when it is decided: the shape of evidence, without where it came from.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use fhir::ods_code::OdsCode;
+
+use crate::agreement::RelationshipKind;
+use crate::consent::provision::Provisioned;
+
+/// Everything that is known about one person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PersonEvidence {
+    /// Whether the person is known for certain.
+    pub identity: Identity,
+    /// Whether her whereabouts are protected.
+    pub shield: Shield,
+    /// Her ties of care, to whomever.
+    pub ties: Vec<Tie>,
+    /// What she, and registers for her, have decided.
+    pub consents: Vec<Provisioned>,
+}
+
+/// Whether a person is known for certain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// The holder has exactly one Patient with this key.
+    Certain,
+    /// Two Patients of one system hold one NHS number: an alarm.
+    Duplicated,
+    /// The holder does not know the person, or says that the record is no longer valid.
+    #[default]
+    Unknown,
+}
+
+/// Whether a person's whereabouts are protected (PDS restricted).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shield {
+    /// No protection is recorded.
+    #[default]
+    None,
+    /// Where she is may not be told.
+    Shielded,
+}
+
+/// A tie of care between a person and somebody, as a record states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tie {
+    /// Of which kind.
+    pub kind: RelationshipKind,
+    /// To whom.
+    pub party: TieParty,
+    /// Since when, when that is stated.
+    pub from: Option<Timestamp>,
+    /// Its last day, when it has ended or an end is stated.
+    pub last_day: Option<Date>,
+    /// Where it is recorded: `system/Type/id`.
+    pub evidence: String,
+}
+
+/// To whom a tie of care is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TieParty {
+    /// An organisation.
+    Organisation(OdsCode),
+    /// A member of staff, by SDS user id.
+    Staff(String),
+}

@@ -1,0 +1,164 @@
+//! Weighing one resource against what a permit obliges to.
+//!
+//! `enforce` reads the facts of a resource; whether it stays is said here, so that one place knows what a Consent
+//! means. What cannot be told counts against sharing: data without a date is inside a denied period and outside a
+//! permitted one.
+
+use std::collections::BTreeSet;
+
+use fhir::security_label::{Confidentiality, SecurityLabel};
+use jiff::Timestamp;
+
+use super::ruling::{DataReference, DataRule, Exclusion, Obligations};
+use crate::person::SystemName;
+
+/// What an obligation looks at in a resource.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceFacts {
+    /// The resource type.
+    pub resource_type: String,
+    /// `Type/id` of the resource on the system at hand.
+    pub reference: String,
+    /// Every label in it: of the resource, of what it contains and of its parts.
+    pub labels: Vec<SecurityLabel>,
+    /// `Type/id` of every resource it refers to.
+    pub refers_to: BTreeSet<String>,
+    /// Those of `refers_to` that stand as its author, asserter, performer, recorder or requester.
+    pub authors: BTreeSet<String>,
+    /// When what it tells happened: first moment, and first moment after.
+    pub when: Option<(Timestamp, Timestamp)>,
+}
+
+/// Why a resource is kept back from somebody who is permitted others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptBack {
+    /// The person has denied this.
+    Denied,
+    /// The person has permitted other data only.
+    NotPermitted,
+}
+
+impl Obligations {
+    /// Whether nothing has to be weighed: every resource may be shared as far as the person is concerned.
+    #[must_use]
+    pub fn is_unconditional(&self) -> bool {
+        self.exclude.is_empty() && self.only.is_empty()
+    }
+
+    /// Turns `system/Type/id` of this system into `Type/id`, as its own resources name each other. What is said of resources
+    /// elsewhere stays as it is, and reaches none here.
+    pub(in crate::decision) fn localise(&mut self, system: &SystemName) {
+        let local = |rule: &DataRule| rule.localised(system);
+        self.only = self.only.iter().map(local).collect();
+        self.exclude = self
+            .exclude
+            .iter()
+            .map(|found| Exclusion { rule: local(&found.rule), except: found.except.iter().map(local).collect() })
+            .collect();
+    }
+
+    /// Whether a resource with these facts may be shared.
+    ///
+    /// # Errors
+    /// [`KeptBack`] when it may not.
+    pub fn weigh(&self, facts: &ResourceFacts) -> Result<(), KeptBack> {
+        let denied = |exclusion: &Exclusion| {
+            exclusion.rule.may_speak_of(facts) && !exclusion.except.iter().any(|rule| rule.covers(facts))
+        };
+        if self.exclude.iter().any(denied) {
+            return Err(KeptBack::Denied);
+        }
+        if !self.only.is_empty() && !self.only.iter().any(|rule| rule.covers(facts)) {
+            return Err(KeptBack::NotPermitted);
+        }
+        Ok(())
+    }
+}
+
+impl DataRule {
+    /// Whether the rule speaks of all data.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a denial of this rule reaches the resource: in doubt it does.
+    #[must_use]
+    pub fn may_speak_of(&self, facts: &ResourceFacts) -> bool {
+        let in_period = match facts.when {
+            Some((first, after)) => {
+                self.from.is_none_or(|from| from < after) && self.until.is_none_or(|until| first < until)
+            }
+            None => true,
+        };
+        in_period && denies_labels(&self.labels, &facts.labels) && self.names(facts)
+    }
+
+    /// Whether a permit of this rule reaches the resource: in doubt it does not.
+    #[must_use]
+    pub fn covers(&self, facts: &ResourceFacts) -> bool {
+        let in_period = match facts.when {
+            Some((first, after)) => {
+                self.from.is_none_or(|from| from <= first) && self.until.is_none_or(|until| after <= until)
+            }
+            None => self.from.is_none() && self.until.is_none(),
+        };
+        in_period && permits_labels(&self.labels, &facts.labels) && self.names(facts)
+    }
+
+    fn localised(&self, system: &SystemName) -> Self {
+        let local = |place: &String| match place.split_once('/') {
+            Some((first, rest)) if first == system.as_str() => rest.to_owned(),
+            Some(_) | None => place.clone(),
+        };
+        let data = self.data.iter().map(|data| match data {
+            DataReference::Instance(place) => DataReference::Instance(local(place)),
+            DataReference::Related(place) => DataReference::Related(local(place)),
+            DataReference::AuthoredBy(place) => DataReference::AuthoredBy(local(place)),
+        });
+        Self { data: data.collect(), ..self.clone() }
+    }
+
+    fn names(&self, facts: &ResourceFacts) -> bool {
+        let named = |data: &DataReference| match data {
+            DataReference::Instance(reference) => facts.reference == *reference,
+            DataReference::Related(reference) => {
+                facts.reference == *reference || facts.refers_to.contains(reference)
+            }
+            DataReference::AuthoredBy(reference) => facts.authors.contains(reference),
+        };
+        (self.types.is_empty() || self.types.contains(&facts.resource_type))
+            && (self.data.is_empty() || self.data.iter().any(named))
+    }
+}
+
+/// A denied label reaches content with that label, a narrower category of it, or a higher degree. Content that states
+/// no degree is ordinary (`N`).
+fn denies_labels(rule: &BTreeSet<SecurityLabel>, labels: &[SecurityLabel]) -> bool {
+    let ordinary = SecurityLabel::from(Confidentiality::Normal);
+    let stated = labels.iter().any(|label| label.confidentiality().is_some());
+    let reached = |denied: &SecurityLabel| {
+        labels.iter().any(|label| label.is_covered_by(denied)) || (!stated && ordinary.is_covered_by(denied))
+    };
+    rule.is_empty() || rule.iter().any(reached)
+}
+
+/// A permitted degree reaches content up to that degree; a permitted category reaches content all of whose categories
+/// are permitted. Content of a sensitive category counts as restricted, whatever degree it states.
+fn permits_labels(rule: &BTreeSet<SecurityLabel>, labels: &[SecurityLabel]) -> bool {
+    if rule.is_empty() {
+        return true;
+    }
+    let sensitive: Vec<_> = labels.iter().filter(|label| label.sensitivity().is_some()).collect();
+    let stated = labels.iter().filter_map(SecurityLabel::confidentiality).max().unwrap_or(Confidentiality::Normal);
+    let degree = if sensitive.is_empty() { stated } else { stated.max(Confidentiality::Restricted) };
+    let by_degree = rule.iter().filter_map(SecurityLabel::confidentiality).max().is_some_and(|most| degree <= most);
+    let by_category = !sensitive.is_empty()
+        && degree <= Confidentiality::Restricted
+        && sensitive.iter().all(|label| {
+            rule.iter().any(|permitted| permitted.sensitivity().is_some() && label.is_covered_by(permitted))
+        });
+    let neither = |label: &SecurityLabel| label.sensitivity().is_none() && label.confidentiality().is_none();
+    let by_name = rule.iter().any(|permitted| neither(permitted) && labels.contains(permitted));
+    by_degree || by_category || by_name
+}

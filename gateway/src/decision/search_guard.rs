@@ -1,0 +1,198 @@
+//! A search is a read of the elements it compares (leaks/P3).
+//!
+//! Each criterion is held against what the share shows of them, before anything is asked of an upstream: the answer
+//! depends on the request and the rules, never on data.
+//!
+//! | the elements are shown | positive criterion | criterion that absence can meet |
+//! |---|---|---|
+//! | in every shared resource | allowed | allowed |
+//! | in some, or in part | allowed; each match must match again in its minimised form | refused |
+//! | in none | refused | refused |
+
+use std::collections::BTreeSet;
+
+use fhir::instant::Precision;
+use fhir::path::{ElementPath, Step};
+use fhir::search::{Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier};
+use fhir::tables::{self, TypeId};
+
+use super::refusal::SearchGuard;
+use super::shield;
+use crate::agreement::{Share, SharedType};
+
+/// The fewest letters of a family name that a search for an unnamed person must give.
+const FAMILY_LETTERS_MIN: usize = 2;
+/// Data types that leave only when an element of them is named itself.
+const NAMED_ONLY: [&str; 5] = ["Attachment", "Annotation", "Narrative", "Extension", "Reference"];
+
+/// How far an element is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Visibility {
+    /// In no shared resource.
+    Hidden,
+    /// In some shared resources, or in part.
+    Partly,
+    /// In every shared resource.
+    Shown,
+}
+
+/// Checks a search against what `share` shows of the type searched. Returns the parameters whose matches must match
+/// again in their minimised form.
+///
+/// # Errors
+/// [`SearchGuard`], the first in the order of the query, after whether it names anybody.
+pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str>, SearchGuard> {
+    if !names_somebody(query) {
+        return Err(SearchGuard::NamesNoPerson);
+    }
+    let searched = query.resource_type();
+    let tables = share.types.get(&searched).map(Vec::as_slice).unwrap_or_default();
+    let mut rematch = BTreeSet::new();
+    for criterion in query.criteria() {
+        match (visibility_of(criterion, searched, tables), criterion.polarity()) {
+            (Visibility::Shown, Polarity::Positive | Polarity::Negative) => {}
+            (Visibility::Partly, Polarity::Positive) => {
+                rematch.insert(criterion.code());
+            }
+            (Visibility::Partly, Polarity::Negative) => return Err(SearchGuard::NegatesPartlyHidden),
+            (Visibility::Hidden, Polarity::Positive | Polarity::Negative) => return Err(SearchGuard::ReadsHidden),
+        }
+    }
+    Ok(rematch)
+}
+
+/// Whether the search names its persons, one resource by id, or gives what it takes to identify one person: the
+/// beginning of one family name and one day of birth.
+fn names_somebody(query: &SearchQuery) -> bool {
+    if !query.named_persons().is_empty() {
+        return true;
+    }
+    let by_id = |criterion: &Criterion| {
+        criterion.code() == "_id" && matches!(criterion.test(), Test::Token { modifier: TokenModifier::Is, .. })
+    };
+    if query.criteria().iter().any(by_id) {
+        return true;
+    }
+    query.resource_type().name() == "Patient"
+        && query.criteria().iter().any(is_one_family_name)
+        && query.criteria().iter().any(is_one_day_of_birth)
+}
+
+fn is_one_family_name(criterion: &Criterion) -> bool {
+    match criterion.test() {
+        Test::String { modifier: StringModifier::StartsWith | StringModifier::Exact, any } => match any.as_slice() {
+            [name] => {
+                criterion.code() == "family"
+                    && name.chars().filter(|letter| letter.is_alphabetic()).count() >= FAMILY_LETTERS_MIN
+            }
+            _ => false,
+        },
+        Test::String { modifier: StringModifier::Contains, .. }
+        | Test::Missing(_)
+        | Test::Token { .. }
+        | Test::Reference(_)
+        | Test::Date(_)
+        | Test::Number(_)
+        | Test::Quantity(_)
+        | Test::Uri(_) => false,
+    }
+}
+
+fn is_one_day_of_birth(criterion: &Criterion) -> bool {
+    match criterion.test() {
+        Test::Date(any) => match any.as_slice() {
+            [date] => {
+                criterion.code() == "birthdate"
+                    && date.prefix == Prefix::Eq
+                    && date.time.precision() == Precision::Day
+            }
+            _ => false,
+        },
+        Test::Missing(_)
+        | Test::Token { .. }
+        | Test::Reference(_)
+        | Test::String { .. }
+        | Test::Number(_)
+        | Test::Quantity(_)
+        | Test::Uri(_) => false,
+    }
+}
+
+/// The least that is shown of what the criterion reads. The ties to persons and the id are always kept.
+fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Visibility {
+    if matches!(criterion.code(), "patient" | "subject" | "_id") {
+        return Visibility::Shown;
+    }
+    let shown = criterion.reads().iter().map(|read| match ElementPath::parse(searched, read) {
+        Ok(path) => visibility(&path, tables),
+        Err(_) => Visibility::Hidden,
+    });
+    shown.min().unwrap_or(Visibility::Hidden)
+}
+
+/// How far the tables of a type show an element.
+///
+/// A resource that any table shares shows the elements of each table that shares it, so an element is in every shared
+/// resource when a table without conditions shows it, or when all tables do.
+#[must_use]
+pub fn visibility(path: &ElementPath, tables: &[SharedType]) -> Visibility {
+    let by_table = |table: &SharedType| {
+        table.items.iter().map(|item| shows(&item.path, path)).max().unwrap_or(Visibility::Hidden)
+    };
+    let unconditional = |table: &&SharedType| table.criteria.is_empty() && table.not_labelled.is_empty();
+    let least = tables.iter().map(by_table).min().unwrap_or(Visibility::Hidden);
+    let always = tables.iter().filter(unconditional).map(by_table).max().unwrap_or(Visibility::Hidden);
+    let most = tables.iter().map(by_table).max().unwrap_or(Visibility::Hidden);
+    let found = match (least.max(always), most) {
+        (Visibility::Shown, _) => Visibility::Shown,
+        (Visibility::Hidden | Visibility::Partly, Visibility::Hidden) => Visibility::Hidden,
+        (Visibility::Hidden | Visibility::Partly, Visibility::Partly | Visibility::Shown) => Visibility::Partly,
+    };
+    if found == Visibility::Shown && shield::hides(path) { Visibility::Partly } else { found }
+}
+
+/// How far one shared item shows the element that is read.
+fn shows(item: &ElementPath, read: &ElementPath) -> Visibility {
+    let (mut named, mut wanted) = (item.steps().iter(), read.steps().iter());
+    let mut types = vec![read.owner()];
+    loop {
+        match (named.next(), wanted.next()) {
+            (Some(one), Some(other)) if one == other => types = below(&types, other),
+            (Some(Step::Identifier(_)), Some(Step::Element("identifier"))) => return Visibility::Partly,
+            (Some(_), Some(_)) => return Visibility::Hidden,
+            (Some(_), None) => return Visibility::Partly,
+            (None, None) => return whole(&types, item),
+            (None, Some(first)) => {
+                let mut rest = Some(first);
+                while let Some(step) = rest {
+                    types = below(&types, step);
+                    if types.iter().any(|found| NAMED_ONLY.contains(&found.name())) {
+                        return Visibility::Hidden;
+                    }
+                    rest = wanted.next();
+                }
+                return whole(&types, item);
+            }
+        }
+    }
+}
+
+/// Of identifiers only the NHS number is shown; a reference is shown only where its target may be seen.
+fn whole(types: &[TypeId], item: &ElementPath) -> Visibility {
+    let identifiers = item.steps().last() == Some(&Step::Element("identifier"));
+    let references = types.iter().any(|found| found.name() == "Reference");
+    if identifiers || references { Visibility::Partly } else { Visibility::Shown }
+}
+
+fn below(types: &[TypeId], step: &Step) -> Vec<TypeId> {
+    match step {
+        Step::Element(name) => types
+            .iter()
+            .filter_map(|owner| tables::element_named(*owner, name))
+            .flat_map(|element| element.types())
+            .map(tables::ElementType::id)
+            .collect(),
+        Step::Extension(_) => tables::type_named("Extension").into_iter().collect(),
+        Step::Identifier(_) => tables::type_named("Identifier").into_iter().collect(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Which elements tell where a person is: hidden for people whose whereabouts are protected (PDS restricted).
+
+use fhir::path::{ElementPath, Step};
+use fhir::tables::{self, TypeId};
+
+use crate::interaction::{FhirAction, Interaction};
+
+/// Data types that are a place or a way to reach somebody.
+const TYPES: [&str; 2] = ["Address", "ContactPoint"];
+/// Resources that are a place.
+const PLACES: [&str; 1] = ["Location"];
+/// Elements that tell the area by another way: who cares for the person there, and whom to ask.
+const ELEMENTS: [(&str, &str); 3] =
+    [("Patient", "generalPractitioner"), ("Patient", "managingOrganization"), ("Patient", "contact")];
+
+/// Whether the element of the path, or one on the way to it, tells where the person is.
+#[must_use]
+pub fn hides(path: &ElementPath) -> bool {
+    let mut types = vec![path.owner()];
+    for step in path.steps() {
+        let Step::Element(name) = step else { return false };
+        if types.iter().any(|owner| tells(*owner, name)) {
+            return true;
+        }
+        types = types
+            .iter()
+            .filter_map(|owner| tables::element_named(*owner, name))
+            .flat_map(|element| element.types())
+            .map(tables::ElementType::id)
+            .collect();
+    }
+    false
+}
+
+/// Whether the element `name` of `owner` tells by itself where the person is.
+#[must_use]
+pub fn tells(owner: TypeId, name: &str) -> bool {
+    if ELEMENTS.contains(&(owner.name(), name)) {
+        return true;
+    }
+    let Some(element) = tables::element_named(owner, name) else { return false };
+    element.types().iter().any(|found| {
+        TYPES.contains(&found.id().name()) || found.targets().iter().any(|target| PLACES.contains(&target.name()))
+    })
+}
+
+/// Whether a search compares something that the shield hides: a shielded person is not found by it.
+pub(in crate::decision) fn asks_by_whereabouts(interaction: &Interaction) -> bool {
+    let Interaction::Fhir { action: FhirAction::Search(search), .. } = interaction else { return false };
+    let searched = search.query.resource_type();
+    search
+        .query
+        .criteria()
+        .iter()
+        .flat_map(|criterion| criterion.reads())
+        .any(|read| ElementPath::parse(searched, read).is_ok_and(|path| hides(&path)))
+}

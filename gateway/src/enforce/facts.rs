@@ -1,0 +1,240 @@
+//! Evidence read out of what an upstream holds: the only place that opens evidence content.
+//!
+//! What goes out are keys, codes and dates, never content. An upstream's answer is a claim: evidence about persons
+//! nobody asked for, or that is cut off, is no evidence at all.
+
+use std::collections::BTreeSet;
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::json::Node;
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::{Bases, Id, Local, Reference};
+use fhir::security_label::{CONFIDENTIALITY, Confidentiality, SecurityLabel};
+
+use super::held::{Complete, Held};
+use super::unfiltered::Unfiltered;
+use crate::consent::compile::{self, Origin, Reading};
+use crate::consent::provision::{Provisioned, Who};
+use crate::decision::facts::Shield;
+use crate::person::SystemName;
+
+pub mod directory;
+pub mod ties;
+
+/// What a Patient says about who she is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatientFacts {
+    /// The id on the system.
+    pub id: Id,
+    /// The NHS numbers in use on it, valid ones only.
+    pub nhs_numbers: BTreeSet<NhsNumber>,
+    /// Whether the number is verified.
+    pub verification: Verification,
+    /// Whether her whereabouts are protected.
+    pub shield: Shield,
+    /// Whether the record may be used.
+    pub validity: Validity,
+}
+
+/// Whether a Patient's NHS number is verified (UKCore-NHSNumberVerificationStatus).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// `01`: present and verified.
+    Verified,
+    /// Any other status.
+    NotVerified,
+    /// No status is stated.
+    NotStated,
+}
+
+/// Whether a record may be used at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// It may.
+    Valid,
+    /// Its holder has taken it back (PDS `REDACTED`).
+    Invalidated,
+}
+
+/// Why an answer is no evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotEvidence {
+    /// Not a searchset.
+    #[error("the system answered an evidence search with something else than a searchset")]
+    Shape,
+    /// There was more than may be read.
+    #[error("the system holds more evidence than may be read")]
+    Incomplete,
+    /// It is about persons nobody asked for.
+    #[error("the system answered an evidence search with persons nobody asked for")]
+    Strangers,
+}
+
+const VERIFICATION_STATUS: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus";
+
+/// The Patients of an answer to `Patient?_id=` for the ids `asked`.
+///
+/// # Errors
+/// [`NotEvidence`].
+pub fn patients_by_id(held: &Unfiltered<Held>, asked: &BTreeSet<Id>) -> Result<Vec<PatientFacts>, NotEvidence> {
+    let found = patients(held)?;
+    if found.iter().all(|facts| asked.contains(&facts.id)) { Ok(found) } else { Err(NotEvidence::Strangers) }
+}
+
+/// The Patients of an answer to `Patient?identifier=` for the NHS numbers `asked`.
+///
+/// # Errors
+/// [`NotEvidence`].
+pub fn patients_by_nhs_number(
+    held: &Unfiltered<Held>,
+    asked: &BTreeSet<NhsNumber>,
+) -> Result<Vec<PatientFacts>, NotEvidence> {
+    let mut found = Vec::new();
+    for patient in resources(held, "Patient")? {
+        // A number that is no longer in use still answers the search, and is nobody's key.
+        if !all_nhs_numbers(patient).any(|number| asked.contains(&number)) {
+            return Err(NotEvidence::Strangers);
+        }
+        found.push(facts_of(patient).ok_or(NotEvidence::Shape)?);
+    }
+    Ok(found)
+}
+
+/// The active Consents of an answer to `Consent?patient=` for the Patients `asked`, compiled.
+///
+/// # Errors
+/// [`NotEvidence`].
+pub fn consents(
+    held: &Unfiltered<Held>,
+    system: &SystemName,
+    bases: &Bases,
+    asked: &BTreeSet<Id>,
+    who: &dyn Fn(&Local) -> Option<Who>,
+) -> Result<Vec<(Id, Provisioned)>, NotEvidence> {
+    let reading = Reading { origin: Origin::System { name: system, bases }, who };
+    let mut found = Vec::new();
+    for consent in resources(held, "Consent")? {
+        let person = local_patient(consent.member("patient"), bases).ok_or(NotEvidence::Strangers)?;
+        if !asked.contains(&person) {
+            return Err(NotEvidence::Strangers);
+        }
+        let id = id_of(consent).ok_or(NotEvidence::Shape)?;
+        let name = format!("{system}/Consent/{}", id.as_str());
+        found.extend(compile::compile(consent, name, &reading).map(|provisioned| (person, provisioned)));
+    }
+    Ok(found)
+}
+
+/// The resources that the actors of the Consents of an answer refer to.
+///
+/// # Errors
+/// [`NotEvidence`].
+pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTreeSet<Local>, NotEvidence> {
+    let mut found = BTreeSet::new();
+    for consent in resources(held, "Consent")? {
+        for path in [&["provision", "actor", "reference", "reference"] as &[&str], &["provision", "provision", "actor", "reference", "reference"]] {
+            for reference in consent.walk(path).filter_map(Node::string) {
+                found.extend(Reference::parse(&reference, bases).ok().and_then(|parsed| parsed.local().cloned()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn patients(held: &Unfiltered<Held>) -> Result<Vec<PatientFacts>, NotEvidence> {
+    resources(held, "Patient")?.into_iter().map(|patient| facts_of(patient).ok_or(NotEvidence::Shape)).collect()
+}
+
+fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
+    let in_use = || patient.walk(&["identifier"]).filter(is_nhs_number_in_use);
+    let nhs_numbers = in_use().filter_map(nhs_number).collect();
+    let mut verification = Verification::NotStated;
+    for code in in_use().flat_map(verification_codes) {
+        verification = match (verification, code.as_str()) {
+            (Verification::NotStated | Verification::Verified, "01") => Verification::Verified,
+            (_, _) => Verification::NotVerified,
+        };
+    }
+    let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).filter_map(label).collect();
+    let most = labels.iter().filter_map(SecurityLabel::confidentiality).max();
+    let invalidated = labels.iter().any(|label| label.system() == CONFIDENTIALITY && label.code() == "REDACTED");
+    Some(PatientFacts {
+        id: id_of(patient)?,
+        nhs_numbers,
+        verification,
+        shield: if most >= Some(Confidentiality::Restricted) { Shield::Shielded } else { Shield::None },
+        validity: if invalidated { Validity::Invalidated } else { Validity::Valid },
+    })
+}
+
+fn is_nhs_number_in_use(identifier: &Node<'_>) -> bool {
+    is_nhs_number(identifier) && !identifier.member("use").is_some_and(|used| used.is_string("old"))
+}
+
+fn is_nhs_number(identifier: &Node<'_>) -> bool {
+    identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER))
+}
+
+fn nhs_number(identifier: Node<'_>) -> Option<NhsNumber> {
+    NhsNumber::parse(&identifier.member("value")?.string()?).ok()
+}
+
+fn all_nhs_numbers(patient: Node<'_>) -> impl Iterator<Item = NhsNumber> {
+    let identifiers: Vec<_> = patient.walk(&["identifier"]).filter(is_nhs_number).collect();
+    identifiers.into_iter().filter_map(nhs_number)
+}
+
+fn verification_codes(identifier: Node<'_>) -> Vec<String> {
+    identifier
+        .walk(&["extension"])
+        .filter(|extension| extension.member("url").is_some_and(|url| url.is_string(VERIFICATION_STATUS)))
+        .flat_map(|extension| {
+            let codes = extension.walk(&["valueCodeableConcept", "coding", "code"]);
+            codes.filter_map(Node::string).map(String::from).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn label(coding: Node<'_>) -> Option<SecurityLabel> {
+    let system = coding.member("system")?.string()?;
+    Some(SecurityLabel::new(&system, &coding.member("code")?.string()?))
+}
+
+fn id_of(resource: Node<'_>) -> Option<Id> {
+    Id::parse(&resource.member("id")?.string()?).ok()
+}
+
+/// The Patient of the system that a reference names.
+fn local_patient(reference: Option<Node<'_>>, bases: &Bases) -> Option<Id> {
+    let text = reference?.member("reference")?.string()?;
+    match Reference::parse(&text, bases).ok()? {
+        Reference::Local(local) if local.resource_type.as_str() == "Patient" => Some(local.id),
+        Reference::Local(_)
+        | Reference::Elsewhere(_)
+        | Reference::Urn(_)
+        | Reference::Contained(_)
+        | Reference::Container => None,
+    }
+}
+
+/// Every resource of type `name` that is the answer to a search, over all its pages.
+fn resources<'a>(held: &'a Unfiltered<Held>, name: &str) -> Result<Vec<Node<'a>>, NotEvidence> {
+    let pages = match held.inner() {
+        Held::Searchset { pages, complete: Complete::All } => pages,
+        Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),
+        Held::Resource(_) | Held::Absent => return Err(NotEvidence::Shape),
+    };
+    let mut found = Vec::new();
+    for entry in pages.iter().flat_map(|page| page.root().walk(&["entry"])) {
+        let mode = entry.member("search").and_then(|search| search.member("mode"));
+        let resource = entry.member("resource");
+        match resource.and_then(|resource| resource.member("resourceType")) {
+            Some(found_type) if found_type.is_string(name) => found.extend(resource),
+            Some(found_type) if found_type.is_string("OperationOutcome") => {}
+            Some(_) if mode.is_some_and(|mode| mode.is_string("include")) => {}
+            Some(_) | None => return Err(NotEvidence::Strangers),
+        }
+    }
+    Ok(found)
+}
