@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 #[derive(Debug, Clone)]
 pub struct Context {
     pub(crate) source: String,
-    pub(crate) organisation: OdsCode,
+    pub(crate) organisation: Option<OdsCode>,
     pub(crate) zone: TimeZone,
     pub(crate) charset: Charset,
     pub(crate) identifier_systems: BTreeMap<String, String>,
@@ -34,14 +34,14 @@ pub enum Charset {
 pub struct UnknownTimeZone;
 
 impl Context {
-    /// A context for the source system `source` of the organisation `organisation`,
+    /// A context for the source system `source` of the organisation `organisation`, if it is known,
     /// whose clocks show the time of `zone` (an IANA name such as `Europe/London`).
     ///
     /// `source` is part of every id made here: changing it changes all ids.
     ///
     /// # Errors
     /// [`UnknownTimeZone`] when `zone` has no such name.
-    pub fn new(source: &str, organisation: OdsCode, zone: &str) -> Result<Self, UnknownTimeZone> {
+    pub fn new(source: &str, organisation: Option<OdsCode>, zone: &str) -> Result<Self, UnknownTimeZone> {
         Ok(Self {
             source: source.to_owned(),
             organisation,
@@ -96,11 +96,11 @@ pub(crate) mod tests {
 
     /// The context of an invented hospital.
     pub(crate) fn hospital() -> Context {
-        Context::new("hospital", OdsCode::parse("RX1").unwrap(), "Europe/London").unwrap()
+        Context::new("hospital", OdsCode::parse("RX1").ok(), "Europe/London").unwrap()
     }
 
     #[test]
     fn an_unknown_time_zone_is_refused() {
-        assert!(Context::new("hospital", OdsCode::parse("RX1").unwrap(), "Europe/Camelot").is_err());
+        assert!(Context::new("hospital", None, "Europe/Camelot").is_err());
     }
 }

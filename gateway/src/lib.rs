@@ -10,6 +10,7 @@
 pub mod agreement;
 pub mod clock;
 pub mod consent;
+pub mod commands;
 pub mod decision;
 pub mod enforce;
 pub mod interaction;

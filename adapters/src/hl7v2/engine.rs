@@ -158,11 +158,12 @@ impl<'x> Draft<'x> {
         id
     }
 
-    /// The organisation that sent the message, which the settings know.
+    /// The organisation that sent the message, when the context knows it.
     fn sender(&mut self) {
+        let Some(organisation) = &self.context.organisation else { return };
         let identifier = Object::new()
             .with("system", Node::text(fhir::identifier::ODS_ORGANIZATION_CODE))
-            .with("value", Node::text(self.context.organisation.as_str()));
+            .with("value", Node::text(organisation.as_str()));
         if let Some(sender) = self.named("Sender") {
             sender.push("identifier", identifier.into());
         }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use adapters::{Loss, Refused, hl7v2};
+use adapters::{Context, Loss, Refused, hl7v2};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof};
 use proptest::proptest;
 
@@ -250,6 +250,19 @@ fn hostile_sizes_end_at_a_bound() {
         hl7v2::translate(&[b'x'; 101], &small),
         Err(Refused::TooLarge { max: 100, unit: "bytes" })
     ));
+}
+
+#[test]
+fn an_unknown_organisation_is_left_out_and_not_invented() {
+    let context = Context::new("file", None, "Europe/London").unwrap();
+    for (_, input) in inputs() {
+        let translated = hl7v2::translate(&input, &context).unwrap();
+        assert!(
+            !String::from_utf8(translated.bundle)
+                .unwrap()
+                .contains("ods-organization-code\",\"value\":\"RX1")
+        );
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use fhir::ods_code::OdsCode;
 
 /// The invented hospital that sends the messages of the cases.
 pub(crate) fn hospital() -> Context {
-    Context::new("hospital", OdsCode::parse("RX1").unwrap(), "Europe/London").unwrap()
+    Context::new("hospital", OdsCode::parse("RX1").ok(), "Europe/London").unwrap()
 }
 
 /// The inputs of all cases, with their folders.

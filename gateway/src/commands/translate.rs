@@ -1,0 +1,183 @@
+//! `portcullis translate`: an adapter by itself. The Bundle goes to standard output, what it does not carry to
+//! standard error. Nothing is decided, shared or recorded; it is for those who set up a sender.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use adapters::{Charset, Context, hl7v2};
+use clap::{Args, ValueEnum};
+use fhir::ods_code::OdsCode;
+
+use super::Exit;
+
+/// The most that is read.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// Turn a message into a FHIR R4 Bundle, and say what of it the Bundle does not carry.
+///
+/// Exit status: 0 translated, 64 wrong use, 65 refused with the reason on standard error, 74 not readable.
+#[derive(Debug, Args)]
+pub struct Translate {
+    /// What the file holds.
+    #[arg(long, value_enum)]
+    pub from: Format,
+    /// The message; `-` reads standard input.
+    pub file: PathBuf,
+    /// Name of the sending system: part of every id in the Bundle.
+    #[arg(long, default_value = "file")]
+    pub source: String,
+    /// ODS code of the sending organisation, such as `ods:RX1`; left out of the Bundle unless given.
+    #[arg(long)]
+    pub organisation: Option<OdsCode>,
+    /// Whose clock the sender's local times are.
+    #[arg(long, default_value = "Europe/London")]
+    pub time_zone: String,
+    /// How the sender writes when a message does not say so itself.
+    #[arg(long, value_enum, default_value = "utf-8")]
+    pub charset: Assumed,
+}
+
+/// What is translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// HL7 version 2, delimited.
+    Hl7v2,
+}
+
+/// Character sets that can be assumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Assumed {
+    /// ASCII or UTF-8.
+    #[value(name = "utf-8")]
+    Utf8,
+    /// ISO 8859-1.
+    #[value(name = "8859-1")]
+    Latin1,
+    /// ISO 8859-15.
+    #[value(name = "8859-15")]
+    Latin9,
+}
+
+impl Translate {
+    /// Reads the file, or `stdin` when it is `-`, and translates it.
+    pub fn run(&self, stdin: &mut dyn Read, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+        match self.translate(stdin, out, err) {
+            Ok(ended) => ended,
+            Err(fault) => {
+                // Standard error is all there is to say it on; when that is gone too, the status remains.
+                drop(writeln!(err, "not readable: {}", fault.kind()));
+                Exit::Io
+            }
+        }
+    }
+
+    fn translate(&self, stdin: &mut dyn Read, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+        let Ok(context) = Context::new(&self.source, self.organisation.clone(), &self.time_zone) else {
+            writeln!(err, "the time zone is not in the IANA database, such as Europe/London")?;
+            return Ok(Exit::Settings);
+        };
+        let context = context.with_charset(self.charset.into());
+        let mut input = Vec::new();
+        // One byte more than may be, so that the adapter sees that it is too much.
+        let limited =
+            |reader: &mut dyn Read, input: &mut Vec<u8>| reader.take(BYTES_MAX + 1).read_to_end(input);
+        if self.file.as_os_str() == "-" {
+            limited(stdin, &mut input)?;
+        } else {
+            limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
+        }
+        let translated = match self.from {
+            Format::Hl7v2 => hl7v2::translate(&input, &context),
+        };
+        match translated {
+            Ok(translated) => {
+                out.write_all(&translated.bundle)?;
+                out.write_all(b"\n")?;
+                out.flush()?;
+                for loss in &translated.losses {
+                    writeln!(err, "{loss}")?;
+                }
+                Ok(Exit::Held)
+            }
+            Err(refused) => {
+                writeln!(err, "refused: {refused}")?;
+                Ok(Exit::BadInput)
+            }
+        }
+    }
+}
+
+impl From<Assumed> for Charset {
+    fn from(assumed: Assumed) -> Self {
+        match assumed {
+            Assumed::Utf8 => Self::Utf8,
+            Assumed::Latin1 => Self::Latin1,
+            Assumed::Latin9 => Self::Latin9,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Assumed, Format, Translate};
+    use crate::commands::Exit;
+
+    const DISCHARGE: &[u8] = b"MSH|^~\\&|PAS|RX1|||20260304161500||ADT^A03|1|P|2.4\rPID|1||9990000018^^^NHS^NH||Fenwick^Ann\rZZZ|x\r";
+
+    fn translate(file: &Path, stdin: &[u8], zone: &str) -> (Exit, String, String) {
+        let command = Translate {
+            from: Format::Hl7v2,
+            file: file.to_owned(),
+            source: "file".to_owned(),
+            organisation: None,
+            time_zone: zone.to_owned(),
+            charset: Assumed::Utf8,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let ended = command.run(&mut &*stdin, &mut out, &mut err);
+        (ended, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn a_message_becomes_a_bundle_on_one_side_and_losses_on_the_other() {
+        let (ended, out, err) = translate(Path::new("-"), DISCHARGE, "Europe/London");
+        assert_eq!(ended.code(), 0);
+        assert!(out.starts_with("{\"resourceType\":\"Bundle\"") && out.contains("9990000018"));
+        assert!(err.contains("ZZZ-1\tminor\t") && !err.contains("Fenwick"));
+    }
+
+    #[test]
+    fn a_file_is_read_like_standard_input() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), DISCHARGE).unwrap();
+        let (ended, out, _) = translate(file.path(), b"", "Europe/London");
+        assert_eq!((ended, out), (Exit::Held, translate(Path::new("-"), DISCHARGE, "Europe/London").1));
+    }
+
+    #[test]
+    fn what_cannot_be_done_has_its_own_status_and_nothing_on_standard_output() {
+        for (file, stdin, zone, status, said) in [
+            (
+                "-",
+                &b"MSH|^~\\&|A|B|C|D|2026||ADT^A60|1|P|2.4"[..],
+                "Europe/London",
+                65,
+                "refused: messages of type ADT^A60 are not translated\n",
+            ),
+            ("-", b"nothing", "Europe/London", 65, "refused: the input does not begin with an MSH segment\n"),
+            (
+                "-",
+                DISCHARGE,
+                "Europe/Camelot",
+                64,
+                "the time zone is not in the IANA database, such as Europe/London\n",
+            ),
+            ("no/such/file", b"", "Europe/London", 74, "not readable: entity not found\n"),
+        ] {
+            let (ended, out, err) = translate(Path::new(file), stdin, zone);
+            assert_eq!((ended.code(), out.as_str(), err.as_str()), (status, "", said));
+        }
+    }
+}
