@@ -2,10 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use fhir::bundle::Bundle;
+use fhir::json::{Document, Node};
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::Id;
+use fhir::reference::{Bases, Id};
+use fhir::search::NamedPerson;
 
+use super::held::Held;
+use super::persons::persons_of;
+use super::unfiltered::Unfiltered;
+use crate::decision::ruling::Admitted;
+use crate::interaction::{FhirAction, Interaction};
 use crate::person::SystemName;
+
+/// The most entries of one page that are looked at; a page with more is a fault that `minimise` tells.
+const ENTRIES_MAX: usize = 5_000;
 
 /// The persons an exchange concerns, as the content and the request name them.
 #[derive(Debug, Clone, Default)]
@@ -36,4 +47,96 @@ pub struct Named {
 pub struct StatedTie {
     /// `Encounter/...` or `ServiceRequest/...` in the message.
     pub evidence: String,
+}
+
+/// Reads whom `held` and the request concern, on a system with these `bases`.
+#[must_use]
+pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> Subjects {
+    let mut found = named(admitted);
+    match held.inner() {
+        Held::Resource(document) => found.take(document.root(), bases),
+        Held::Absent => {}
+        Held::Searchset { pages, .. } => {
+            for page in pages {
+                let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
+                for entry in bundle.entries() {
+                    if let Some(resource) = entry.resource {
+                        found.take(resource, bases);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Reads whom a body that is to be written concerns.
+#[must_use]
+pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases: &Bases) -> Subjects {
+    let mut found = named(admitted);
+    let root = body.inner().root();
+    found.take(root, bases);
+    found.named.patients.clone_from(&found.patients);
+    found.named.nhs_numbers.clone_from(&found.nhs_numbers);
+    if let Interaction::Push { .. } = admitted.question().interaction {
+        found.stated_ties = stated_ties(root);
+    }
+    found
+}
+
+/// What the request alone says.
+fn named(admitted: &Admitted) -> Subjects {
+    let mut found = Subjects::default();
+    let action = match &admitted.question().interaction {
+        Interaction::Fhir { system, action } => {
+            found.system = Some(system.clone());
+            action
+        }
+        Interaction::Push { system } => {
+            found.system = Some(system.clone());
+            return found;
+        }
+        Interaction::Own(_) => return found,
+    };
+    match action {
+        FhirAction::Read(target) if target.resource_type.name() == "Patient" => {
+            found.named.patients.insert(target.id.clone());
+        }
+        FhirAction::Search(request) => {
+            for person in request.query.named_persons() {
+                match person {
+                    NamedPerson::Patient(id) => {
+                        found.named.patients.insert(id);
+                    }
+                    NamedPerson::Nhs(number) => {
+                        found.named.nhs_numbers.insert(number);
+                    }
+                    NamedPerson::Identifier(_) => {}
+                }
+            }
+        }
+        FhirAction::Metadata | FhirAction::Read(_) | FhirAction::Create(_) => {}
+    }
+    found.patients.clone_from(&found.named.patients);
+    found.nhs_numbers.clone_from(&found.named.nhs_numbers);
+    found
+}
+
+impl Subjects {
+    fn take(&mut self, resource: Node<'_>, bases: &Bases) {
+        let persons = persons_of(resource, bases);
+        self.patients.extend(persons.patients);
+        self.nhs_numbers.extend(persons.nhs_numbers);
+    }
+}
+
+/// The stay or referral that a message is about: its own tie of care (DESIGN 3, "a push's relationship").
+fn stated_ties(root: Node<'_>) -> Vec<StatedTie> {
+    root.walk(&["entry", "resource"])
+        .filter_map(|resource| {
+            let name = resource.str_at(&["resourceType"])?;
+            let id = resource.str_at(&["id"])?;
+            matches!(&*name, "Encounter" | "ServiceRequest").then(|| StatedTie { evidence: format!("{name}/{id}") })
+        })
+        .collect()
 }

@@ -164,3 +164,14 @@ fn person_key(person: &PersonSelector) -> IndexKey {
     };
     IndexKey { kind: "person", value }
 }
+
+impl Found {
+    /// The person's part, when the leaf is about one.
+    #[must_use]
+    pub fn about_person(&self) -> Option<&AboutPerson> {
+        match &self.record.about {
+            About::Person(person) => Some(person),
+            About::Exchange { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Answers of the gateway's own making: Consents, the trail, Provenance, pages, and what became of a write.
+//!
+//! They are recorded and released like any share. Each function takes typed values, so that nothing else can come in.
+
+use bytes::Bytes;
+use fhir::reference::Id;
+
+use super::bundle::{Entry, Mode, Searchset};
+use super::release::{Head, Media, Minimised};
+use crate::consent::Stored;
+use crate::person::SystemName;
+use crate::trail::audit_event::{Placed, Site, searchset};
+use crate::trail::provenance::provenance;
+use crate::trail::record::{AboutPerson, Event, Exchange, Visibility};
+use crate::trail::records::Records;
+use crate::trail::store::Found;
+
+/// What became of a write: its place, and no content.
+#[must_use]
+pub fn written(
+    id: Option<&Id>,
+    resource_type: &'static str,
+    system: &SystemName,
+    outcome: Exchange,
+    site: Site<'_>,
+) -> Minimised {
+    let location = id.map(|id| format!("{}/{system}/fhir/{resource_type}/{}", site.base, id.as_str()));
+    let provenance = Some(outcome.request_id.clone());
+    Minimised {
+        body: Vec::new(),
+        head: Head { status: 201, location, provenance, ..Head::default() },
+        records: Records::from(outcome.ended(Event::Outcome, 201, None)),
+    }
+}
+
+/// A CapabilityStatement: about nobody.
+#[must_use]
+pub fn capability(statement: &fhir::element::Resource, exchange: Exchange) -> Minimised {
+    Minimised {
+        body: statement.to_json(),
+        head: Head { status: 200, ..Head::default() },
+        records: Records::from(exchange.ended(Event::Disclosed, 200, None)),
+    }
+}
+
+/// A page of AuditEvents about `persons`.
+#[must_use]
+pub fn trail(
+    found: &[Found],
+    self_link: &str,
+    next_link: Option<&str>,
+    persons: Vec<AboutPerson>,
+    exchange: Exchange,
+    site: Site<'_>,
+) -> Minimised {
+    let placed: Vec<Placed<'_>> = found.iter().map(Found::placed).collect();
+    Minimised {
+        body: searchset(&placed, self_link, next_link, site).to_json(),
+        head: Head { status: 200, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons },
+    }
+}
+
+/// The Provenance of a share, rendered from its records; nothing when there was no share.
+#[must_use]
+pub fn provenance_of(id: &str, found: &[Found], exchange: Exchange, site: Site<'_>) -> Option<Minimised> {
+    let first = found.first()?;
+    let persons = found.iter().filter_map(Found::about_person);
+    let body = provenance(id, &first.record.exchange, persons, site)?.to_json();
+    Some(Minimised {
+        body,
+        head: Head { status: 200, ..Head::default() },
+        records: Records::from(exchange.ended(Event::Disclosed, 200, None)),
+    })
+}
+
+/// One Consent as stored.
+#[must_use]
+pub fn consent(stored: Stored, status: u16, event: Event, exchange: Exchange, site: Site<'_>) -> Minimised {
+    let location = (status == 201)
+        .then(|| format!("{}/fhir/Consent/{}/_history/{}", site.base, stored.id.as_str(), stored.version));
+    let head = Head { status, etag: Some(stored.version.to_string()), location, ..Head::default() };
+    let persons = vec![about_consents(std::slice::from_ref(&stored))].into_iter().flatten().collect();
+    let body: Bytes = stored.body.into_inner();
+    Minimised { body: body.to_vec(), head, records: Records { exchange: exchange.ended(event, status, None), persons } }
+}
+
+/// The Consents of one person.
+#[must_use]
+pub fn consents(stored: Vec<Stored>, self_link: &str, exchange: Exchange, site: Site<'_>) -> Minimised {
+    let persons = about_consents(&stored).into_iter().collect();
+    let found: Vec<(String, Bytes)> = stored
+        .into_iter()
+        .map(|stored| {
+            (format!("{}/fhir/Consent/{}", site.base, stored.id.as_str()), stored.body.into_inner())
+        })
+        .collect();
+    let entries: Vec<Entry<'_>> = found
+        .iter()
+        .map(|(url, body)| Entry { full_url: Some(url.clone()), resource: body, mode: Mode::Match })
+        .collect();
+    let body = Searchset {
+        id: &exchange.request_id,
+        total: Some(entries.len()),
+        self_link,
+        next_link: None,
+        entries: &entries,
+    }
+    .to_json();
+    Minimised {
+        body,
+        head: Head { status: 200, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons },
+    }
+}
+
+/// A page for the person about herself.
+#[must_use]
+pub fn page(html: String, person: AboutPerson, exchange: Exchange) -> Minimised {
+    Minimised {
+        body: html.into_bytes(),
+        head: Head { status: 200, media: Media::Html, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons: vec![person] },
+    }
+}
+
+/// The part of the person whose Consents these are.
+fn about_consents(stored: &[Stored]) -> Option<AboutPerson> {
+    let first = stored.first()?;
+    let mut about = about(first.person.as_str());
+    about.resources = stored.iter().map(|stored| format!("Consent/{}", stored.id.as_str())).collect();
+    Some(about)
+}
+
+/// A person's part in an exchange about her own choices or trail.
+#[must_use]
+pub fn about(nhs_number: &str) -> AboutPerson {
+    AboutPerson {
+        nhs_number: Some(nhs_number.to_owned()),
+        patient: None,
+        visibility: Visibility::Trail,
+        resources: Vec::new(),
+        withheld: Vec::new(),
+        refusal: None,
+        relationship: None,
+        consent: None,
+        overrode: Vec::new(),
+    }
+}

@@ -1,0 +1,95 @@
+//! The life of a request: one line a stage, top to bottom, no way back.
+//!
+//! ```text
+//! request -> identify -> parse -> admit -> fetch -> subjects -> gather -> decide -> minimise -> release -> bytes
+//!            Requestor Interaction Admitted Unfiltered persons  Evidence  Ruling   Minimised    Released
+//! ```
+//!
+//! Each stage takes the value of the one before and returns a new type. Every exchange is recorded, whichever way it
+//! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
+//! intent recorded before the receiving system sees a byte ([`submit`]).
+
+use crate::decision::evidence::Evidence;
+use crate::decision::ruling::Question;
+use crate::decision::{admit, decide};
+use crate::enforce::answer::{Frame, minimise};
+use crate::enforce::release::{Epoch, Released, Unreleased, release};
+use crate::enforce::subjects::subjects;
+use crate::interaction::{self, FhirAction, Interaction};
+use crate::outcome::{Ended, Ending};
+use crate::own;
+use crate::ports::Ports;
+use crate::requestor::identify::identify;
+use crate::server::arrived::Arrived;
+use crate::server::reply::Reply;
+use crate::submit;
+use crate::trail::record::Exchange;
+
+/// How often a ruling is made: again once, when a consent changed meanwhile.
+const RULINGS_MAX: usize = 2;
+
+/// Runs one exchange. Every exchange is recorded, whichever way it ends.
+pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
+    match disclose(arrived, ports).await {
+        Ok(released) => Reply::released(released, &ports.settings.gateway.base),
+        Err(ended) => ended.record(ports).await,
+    }
+}
+
+async fn disclose(arrived: Arrived, ports: &Ports) -> Result<Released, Ended> {
+    let begun = Exchange::arrived(&arrived);
+    let (question, begun) = ask(arrived, begun, ports)?;
+    match &question.interaction {
+        Interaction::Own(_) | Interaction::Fhir { action: FhirAction::Metadata, .. } => {
+            own::answer(question, begun, ports).await
+        }
+        Interaction::Fhir { action: FhirAction::Create(_), .. } | Interaction::Push { .. } => {
+            submit::submit(question, begun, ports).await
+        }
+        Interaction::Fhir { action: FhirAction::Read(_) | FhirAction::Search(_), .. } => {
+            share(question, begun, ports).await
+        }
+    }
+}
+
+/// Who asks, and what.
+fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Question, Exchange), Ended> {
+    let at = arrived.at;
+    let requestor = match identify(&arrived, &ports.keys, &ports.settings, at) {
+        Ok(requestor) => requestor,
+        Err(why) => return Err(begun.end(Ending::NotAuthenticated(why))),
+    };
+    let begun = begun.by(&requestor);
+    let override_reason = arrived.headers.override_reason.as_ref().map(|reason| reason.expose().to_owned());
+    let interaction = match interaction::parse(arrived, &requestor, &ports.settings, &ports.seal) {
+        Ok(interaction) => interaction,
+        Err(why) => return Err(begun.end(Ending::Malformed(why))),
+    };
+    let begun = begun.asking(&interaction, &ports.settings);
+    Ok((Question { requestor, interaction, override_reason, at }, begun))
+}
+
+/// Reads and searches: the whole path.
+async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
+    let mut admitted =
+        admit(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?; // rules alone
+    let begun = begun.under(&admitted);
+    let frame = Frame::of(&begun, &admitted, ports);
+    for _ in 0..RULINGS_MAX {
+        let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
+        let subjects = subjects(&held, &admitted, frame.bases); // keys, no content
+        let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
+            .await
+            .map_err(|why| begun.end(Ending::Evidence(why)))?;
+        ports.metrics.duplicated(evidence.duplicated().count());
+        let ruling = decide(admitted, &evidence); // pure; one answer a person
+        let (minimised, again) = minimise(held, ruling, &subjects, frame)?; // one ruling, one disclosure
+        let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
+        match release(minimised, &epoch, &*ports.ledger).await {
+            Ok(released) => return Ok(released), // recorded first
+            Err(Unreleased::ConsentMoved) => admitted = again,
+            Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
+        }
+    }
+    Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}

@@ -1,0 +1,232 @@
+//! The gateway's own resources: Consent, AuditEvent, Provenance, metadata. Asked, admitted, recorded and released like
+//! any other; what differs is where the content comes from.
+
+use fhir::nhs_number::NhsNumber;
+use fhir::ods_code::OdsCode;
+use fhir::reference::Id;
+
+use crate::capability;
+use crate::consent::{ConsentFault, Stored, validate};
+use crate::decision::admit_own;
+use crate::decision::own::{AdmittedOwn, Concerns, Ground};
+use crate::decision::ruling::Question;
+use crate::enforce::own;
+use crate::enforce::release::{Epoch, Minimised, Released, release};
+use crate::interaction::{AuditQuery, AuditSelector, FhirAction, Interaction, OwnAction, PersonSelector, cursor};
+use crate::outcome::{Ended, Ending};
+use crate::person::PersonKey;
+use crate::ports::Ports;
+use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor};
+use crate::trail::store::Found;
+
+/// Answers a question about the gateway's own resources, or about what a system's face can do.
+///
+/// # Errors
+/// [`Ended`].
+pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
+    let minimised = match &question.interaction {
+        Interaction::Fhir { system, action: FhirAction::Metadata } => {
+            let statement =
+                capability::of_system(system, Some(&question.requestor), &ports.settings, question.at);
+            own::capability(&statement, begun.clone())
+        }
+        Interaction::Own(OwnAction::Metadata) => {
+            own::capability(&capability::of_gateway(&ports.settings, question.at), begun.clone())
+        }
+        Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
+            let admitted =
+                admit_own(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            content(admitted, &begun, ports).await?
+        }
+    };
+    release(minimised, &|| Epoch::Same, &*ports.ledger).await.map_err(|why| begun.end(Ending::Unrecorded(why)))
+}
+
+async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+    let Interaction::Own(action) = &admitted.question().interaction else {
+        return Err(begun.end(Ending::NotFound));
+    };
+    match action {
+        OwnAction::Metadata => Err(begun.end(Ending::NotFound)),
+        OwnAction::SearchAuditEvent(query) => trail(query, &admitted, begun, ports).await,
+        OwnAction::ReadProvenance(id) => provenance(id, &admitted, begun, ports).await,
+        OwnAction::ReadConsent(id) => read_consent(id, &admitted, begun, ports).await,
+        OwnAction::SearchConsent(person) => search_consents(person, begun, ports).await,
+        OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. } => {
+            write_consent(&admitted, begun, ports).await
+        }
+    }
+}
+
+/// A page of the trail. Oversight reads all leaves of an exchange; a person only her own.
+async fn trail(
+    query: &AuditQuery,
+    admitted: &AdmittedOwn,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Minimised, Ended> {
+    let mut found = match &query.by {
+        AuditSelector::Person(person) => ports.trail.about(person, query.before, query.count + 1).await,
+        AuditSelector::Receipt(receipt) => ports.trail.by_receipt_or_request(receipt).await,
+    }
+    .map_err(|_| begun.end(Ending::TrailBehind))?;
+    found.retain(|found| may_read(admitted, found));
+    let more = matches!(query.by, AuditSelector::Person(_)) && found.len() > query.count;
+    found.truncate(query.count);
+    let base = format!("{}/fhir/AuditEvent", ports.settings.gateway.base);
+    let question = admitted.question();
+    let next = match found.last() {
+        Some(last) if more => {
+            let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, last.index, question.at)
+                .map_err(|_| begun.end(Ending::NotWritten))?;
+            Some(format!("{base}?{}&_count={}&_cursor={sealed}", selector(&query.by), query.count))
+        }
+        Some(_) | None => None,
+    };
+    let self_link = format!("{base}?{}&_count={}", selector(&query.by), query.count);
+    let persons = persons_of(&query.by, &found);
+    Ok(own::trail(&found, &self_link, next.as_deref(), persons, begun.clone(), ports.site()))
+}
+
+fn may_read(admitted: &AdmittedOwn, found: &Found) -> bool {
+    let person = found.about_person().and_then(|person| person.nhs_number.as_deref());
+    let key = person.and_then(|number| NhsNumber::parse(number).ok()).map(PersonKey::Nhs);
+    let exchange = &found.record.exchange;
+    let discloser = exchange.discloser.as_deref().and_then(|code| OdsCode::parse(code).ok());
+    let recipient = recipient(exchange);
+    let concerns =
+        Concerns { person: key.as_ref(), discloser: discloser.as_ref(), recipient: recipient.as_ref() };
+    let visible = match admitted.ground() {
+        Ground::Herself(_) => found.about_person().is_some_and(AboutPerson::is_in_trail),
+        Ground::Oversight | Ground::Recorder(_) | Ground::Party(_) | Ground::Anyone => true,
+    };
+    visible && admitted.may_read(concerns).is_ok()
+}
+
+/// The organisation that received a share: the requestor's, for reads.
+fn recipient(exchange: &Exchange) -> Option<OdsCode> {
+    let code = match exchange.requestor.as_ref()? {
+        RecordedRequestor::Professional { organisation, .. } | RecordedRequestor::System { organisation, .. } => {
+            organisation
+        }
+        RecordedRequestor::Person { .. } => return None,
+    };
+    OdsCode::parse(code).ok()
+}
+
+/// Those whose trail is read: it stands in their trail.
+fn persons_of(by: &AuditSelector, found: &[Found]) -> Vec<AboutPerson> {
+    match by {
+        AuditSelector::Person(PersonSelector::Nhs(number)) => vec![own::about(number.as_str())],
+        AuditSelector::Person(PersonSelector::Local { system, id }) => {
+            let mut about = own::about("");
+            about.nhs_number = None;
+            about.patient = Some(format!("{system}/Patient/{}", id.as_str()));
+            vec![about]
+        }
+        AuditSelector::Receipt(_) => {
+            let mut persons = Vec::new();
+            for person in found.iter().filter_map(Found::about_person) {
+                let mut about = own::about("");
+                about.nhs_number.clone_from(&person.nhs_number);
+                if person.nhs_number.is_none() {
+                    let place = found.first().map_or("gateway", |found| found.record.exchange.place.as_str());
+                    about.patient = person.patient.as_ref().map(|patient| format!("{place}/{patient}"));
+                }
+                if !persons.contains(&about) {
+                    persons.push(about);
+                }
+            }
+            persons
+        }
+    }
+}
+
+/// The criterion of a trail search, as the link of the page repeats it.
+fn selector(by: &AuditSelector) -> String {
+    let pair = match by {
+        AuditSelector::Person(PersonSelector::Nhs(number)) => (
+            "patient.identifier".to_owned(),
+            format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str()),
+        ),
+        AuditSelector::Person(PersonSelector::Local { system, id }) => {
+            ("patient".to_owned(), format!("{system}/Patient/{}", id.as_str()))
+        }
+        AuditSelector::Receipt(receipt) => ("entity.identifier".to_owned(), receipt.clone()),
+    };
+    fhir::search::form([pair])
+}
+
+async fn provenance(
+    id: &Id,
+    admitted: &AdmittedOwn,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Minimised, Ended> {
+    let mut found =
+        ports.trail.by_request(id.as_str()).await.map_err(|_| begun.end(Ending::TrailBehind))?;
+    let party = matches!(admitted.ground(), Ground::Party(_));
+    // A party to the share sees it whole; a person sees her own part of it.
+    found.retain(|found| (party || found.about_person().is_some()) && may_read(admitted, found));
+    own::provenance_of(id.as_str(), &found, begun.clone(), ports.site())
+        .ok_or_else(|| begun.end(Ending::NotFound))
+}
+
+async fn read_consent(
+    id: &Id,
+    admitted: &AdmittedOwn,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Minimised, Ended> {
+    let stored = ports.consents.read(id).await.map_err(|why| begun.end(Ending::Consent(why)))?;
+    let Some(stored) = stored else { return Err(begun.end(Ending::NotFound)) };
+    let key = PersonKey::Nhs(stored.person);
+    // Who may not read it learns no more than that it is not there.
+    admitted
+        .may_read(Concerns { person: Some(&key), ..Concerns::default() })
+        .map_err(|_| begun.end(Ending::NotFound))?;
+    Ok(own::consent(stored, 200, Event::Disclosed, begun.clone(), ports.site()))
+}
+
+async fn search_consents(person: &PersonSelector, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+    let (key, pair) = match person {
+        PersonSelector::Nhs(number) => (
+            PersonKey::Nhs(*number),
+            ("patient.identifier".to_owned(), format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str())),
+        ),
+        PersonSelector::Local { system, id } => (
+            PersonKey::Local { system: system.clone(), id: id.clone() },
+            ("patient".to_owned(), format!("{system}/Patient/{}", id.as_str())),
+        ),
+    };
+    let stored = ports.consents.search(&key).await.map_err(|why| begun.end(Ending::Consent(why)))?;
+    let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, fhir::search::form([pair]));
+    Ok(own::consents(stored, &self_link, begun.clone(), ports.site()))
+}
+
+/// Writes a Consent: valid, by someone who may, durable in the registry; then recorded and told.
+async fn write_consent(admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+    let base = &ports.settings.gateway.base;
+    let now = admitted.question().at;
+    let stored: Result<Stored, ConsentFault>;
+    let status;
+    match &admitted.question().interaction {
+        Interaction::Own(OwnAction::CreateConsent(body)) => {
+            let valid = own::valid_consent(body, validate::Writing::New, base)
+                .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
+            admitted.may_write(&valid).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            (stored, status) = (ports.consents.create(valid, now).await, 201);
+        }
+        Interaction::Own(OwnAction::UpdateConsent { id, if_match, body }) => {
+            let valid = own::valid_consent(body, validate::Writing::Version(id), base)
+                .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
+            admitted.may_write(&valid).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            (stored, status) = (ports.consents.update(id, *if_match, valid, now).await, 200);
+        }
+        Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
+            return Err(begun.end(Ending::NotFound));
+        }
+    }
+    let stored = stored.map_err(|why| begun.end(Ending::Consent(why)))?;
+    Ok(own::consent(stored, status, Event::ConsentRecorded, begun.clone(), ports.site()))
+}

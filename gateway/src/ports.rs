@@ -1,0 +1,77 @@
+//! What an exchange may use. One snapshot an exchange: a reload in the middle changes nothing for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fhir::reference::Bases;
+
+use crate::clock::Clock;
+use crate::consent::ConsentRegistry;
+use crate::decision::evidence::{EvidenceCache, Wells};
+use crate::ledger::AuditLedger;
+use crate::person::SystemName;
+use crate::requestor::keys::Keys;
+use crate::seal::Seal;
+use crate::settings::Settings;
+use crate::strangers::Strangers;
+use crate::telemetry::Metrics;
+use crate::trail::audit_event::Site;
+use crate::trail::store::TrailStore;
+use crate::upstream::Upstream;
+
+/// Everything a stage may reach besides its input.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// What the files said when the exchange began.
+    pub settings: Arc<Settings>,
+    /// The names of each system.
+    pub bases: Arc<BTreeMap<SystemName, Bases>>,
+    /// Keys of the issuers.
+    pub keys: Arc<Keys>,
+    /// Clients of the systems.
+    pub upstream: Arc<Upstream>,
+    /// Where exchanges are recorded.
+    pub ledger: Arc<dyn AuditLedger>,
+    /// Where records are found again.
+    pub trail: TrailStore,
+    /// The persons' choices.
+    pub consents: Arc<ConsentRegistry>,
+    /// Evidence of the last minute.
+    pub evidence: Arc<EvidenceCache>,
+    /// Seals cursors and sessions, digests versions.
+    pub seal: Arc<Seal>,
+    /// The time.
+    pub clock: Clock,
+    /// Callers who could not prove who they are, by source and minute.
+    pub strangers: Arc<Strangers>,
+    /// Counts, without anybody in them.
+    pub metrics: Arc<Metrics>,
+}
+
+/// No names at all: every absolute reference points elsewhere.
+static NO_BASES: std::sync::LazyLock<Bases> = std::sync::LazyLock::new(Bases::none);
+
+impl Ports {
+    /// Where evidence is gathered from.
+    #[must_use]
+    pub fn wells(&self) -> Wells<'_> {
+        Wells {
+            settings: &self.settings,
+            upstream: &*self.upstream,
+            consents: &self.consents,
+            cache: &self.evidence,
+        }
+    }
+
+    /// The names of a system.
+    #[must_use]
+    pub fn bases_of(&self, system: &SystemName) -> &Bases {
+        self.bases.get(system).unwrap_or(&NO_BASES)
+    }
+
+    /// The gateway as it names itself.
+    #[must_use]
+    pub fn site(&self) -> Site<'_> {
+        Site { base: &self.settings.gateway.base, organisation: &self.settings.gateway.organisation }
+    }
+}

@@ -1,0 +1,86 @@
+//! Writes: the same road as a read, towards a receiving system. An intent is durable before that system sees a byte,
+//! an outcome before the caller hears.
+
+use std::sync::Arc;
+
+use fhir::json::Document;
+
+use crate::decision::evidence::Evidence;
+use crate::decision::ruling::{Admitted, Question};
+use crate::decision::{admit, decide};
+use crate::enforce::answer::Frame;
+use crate::enforce::own;
+use crate::enforce::release::{Epoch, Released, Unreleased, release};
+use crate::enforce::subjects::subjects_of_body;
+use crate::enforce::submitted::minimise_submitted;
+use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::{FhirAction, Interaction};
+use crate::outcome::{Ended, Ending, NotTaken};
+use crate::ports::Ports;
+use crate::trail::record::Exchange;
+use crate::upstream::{Outgoing, Sent, Taken, Write};
+
+/// How often a ruling is made: again once, when a consent changed meanwhile.
+const RULINGS_MAX: usize = 2;
+
+/// Creates a resource on a receiving system.
+///
+/// # Errors
+/// [`Ended`] when it was not created, or that could not be recorded.
+pub async fn submit(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
+    let Interaction::Fhir { system, action: FhirAction::Create(new) } = &question.interaction else {
+        return Err(begun.end(Ending::NotFound));
+    };
+    let (system, resource_type, body) = (system.clone(), new.resource_type.name(), Arc::clone(&new.body));
+    let admitted = admit(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+    let begun = begun.under(&admitted);
+    let intent = release_body(admitted, &body, &begun, ports).await?;
+    let write = Write::Create { resource_type, if_none_exist: None };
+    let provenance = intent.provenance().cloned();
+    let sent = ports.upstream.send(&system, Outgoing::released(write, &intent, provenance)).await;
+    let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..begun };
+    match sent {
+        Ok(Sent { taken: Taken::Created | Taken::Done | Taken::Accepted, id, .. }) => {
+            let told = own::written(id.as_ref(), resource_type, &system, outcome.clone(), ports.site());
+            release(told, &|| Epoch::Same, &*ports.ledger)
+                .await
+                .map_err(|why| outcome.end(Ending::Unrecorded(why)))
+        }
+        Ok(Sent { taken: Taken::Invalid, .. }) => Err(outcome.end(Ending::NotTaken(NotTaken::Invalid))),
+        Ok(Sent { taken: Taken::Conflict, .. }) => Err(outcome.end(Ending::NotTaken(NotTaken::Conflict))),
+        Ok(Sent { taken: Taken::NotSupported, .. }) => Err(outcome.end(Ending::NotTaken(NotTaken::NotSupported))),
+        Err(fault) => Err(outcome.end(Ending::Upstream(fault))),
+    }
+}
+
+/// Decides about a submitted body and releases what may be sent of it. The record of the intent is durable then, and
+/// nothing was sent yet. Pushes take this road too.
+///
+/// # Errors
+/// [`Ended`] when nothing may be sent, or the intent could not be recorded.
+pub async fn release_body(
+    admitted: Admitted,
+    body: &Unfiltered<Document>,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Released, Ended> {
+    let mut admitted = admitted;
+    let system = admitted.system().clone();
+    for _ in 0..RULINGS_MAX {
+        let frame = Frame::of(begun, &system, ports);
+        let subjects = subjects_of_body(body, &admitted, frame.bases);
+        let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
+            .await
+            .map_err(|why| begun.end(Ending::Evidence(why)))?;
+        let ruling = decide(admitted, &evidence);
+        let (minimised, again) = minimise_submitted(body, ruling, &subjects, frame)?;
+        let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
+        match release(minimised, &epoch, &*ports.ledger).await {
+            Ok(released) => return Ok(released),
+            Err(Unreleased::ConsentMoved) => admitted = again,
+            Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
+        }
+    }
+    Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}
+
