@@ -5,7 +5,7 @@
 //!
 //! - What a network sent is read by [`json`], over the bytes as they came.
 //! - What FHIR R4 says about its types is in [`tables`]; [`path`] names their elements.
-//! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`reference`].
+//! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`mod@reference`].
 //! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
 //! - Time as FHIR writes it, with its precision: [`instant`].
 //! - Asking: [`search`]; many resources at once: [`bundle`]. Answering about trouble: [`outcome`].

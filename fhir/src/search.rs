@@ -3,7 +3,7 @@
 //! 1. [`grammar`] reads names and values, closed and bounded;
 //! 2. [`SearchQuery::compile`] checks them against the tables of R4: what is not served is a typed reason;
 //! 3. [`SearchQuery::to_form`] writes the query anew, never the text that came;
-//! 4. [`matches`] tells whether a resource meets a criterion.
+//! 4. [`mod@matches`] tells whether a resource meets a criterion.
 //!
 //! Whether a search may be run is not decided here. What that decision needs is: the elements a criterion reads, its
 //! polarity, and the persons it names.
