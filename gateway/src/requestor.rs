@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 mod certificate;
 mod claims;
-mod identify;
+pub mod identify;
 mod keys;
 pub mod session;
 mod token;

@@ -8,4 +8,5 @@ pub mod arrived;
 pub mod delivery;
 pub mod head;
 pub mod reply;
+pub mod strangers;
 pub mod target;

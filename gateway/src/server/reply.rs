@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use super::arrive::Told;
 use super::arrived::RequestId;
 use super::delivery::Tracked;
+use crate::enforce::release::{Media, Released};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RECEIPT: HeaderName = HeaderName::from_static("portcullis-receipt");
@@ -40,6 +41,8 @@ pub enum Content {
     Fhir(Bytes),
     /// A page of ours.
     Page(String),
+    /// A page of ours about a person, released like a resource.
+    ReleasedPage(Bytes),
     /// A style sheet of ours.
     Style(&'static str),
     /// JSON that is not FHIR.
@@ -86,6 +89,28 @@ impl Reply {
             cookie: None,
             connection: Afterwards::Kept,
         }
+    }
+
+    /// A reply of what was released, with its receipt; `base` is that under which the world sees the gateway.
+    ///
+    /// This is the only way for content of a record into a response.
+    #[must_use]
+    pub fn released(released: &Released, base: &str) -> Self {
+        let head = released.head();
+        let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let content = match head.media {
+            Media::FhirJson => Content::Fhir(released.body().clone()),
+            Media::Html => Content::ReleasedPage(released.body().clone()),
+        };
+        let mut reply = Self::new(status, content).with_receipt(released.receipt().to_header());
+        if let Some(version) = &head.etag {
+            reply = reply.with_version(version);
+        }
+        if let Some(id) = &head.provenance {
+            reply = reply.with_provenance(&format!("{base}/fhir/Provenance/{id}"));
+        }
+        reply.location.clone_from(&head.location);
+        reply
     }
 
     /// A reply that says what did not go, and nothing else.
@@ -200,7 +225,7 @@ impl Reply {
         if let Some(media_type) = self.content.media_type() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
-        if matches!(self.content, Content::Page(_)) {
+        if matches!(self.content, Content::Page(_) | Content::ReleasedPage(_)) {
             headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
         }
         if scheme == Scheme::Https {
@@ -237,7 +262,7 @@ impl Content {
     const fn media_type(&self) -> Option<&'static str> {
         Some(match self {
             Self::Fhir(_) => "application/fhir+json; charset=utf-8",
-            Self::Page(_) => "text/html; charset=utf-8",
+            Self::Page(_) | Self::ReleasedPage(_) => "text/html; charset=utf-8",
             Self::Style(_) => "text/css; charset=utf-8",
             Self::Json(_) => "application/json; charset=utf-8",
             Self::Csv(_) => "text/csv; charset=utf-8",
@@ -249,7 +274,7 @@ impl Content {
 
     fn into_bytes(self) -> Bytes {
         match self {
-            Self::Fhir(bytes) | Self::Json(bytes) | Self::Hl7v2(bytes) => bytes,
+            Self::Fhir(bytes) | Self::ReleasedPage(bytes) | Self::Json(bytes) | Self::Hl7v2(bytes) => bytes,
             Self::Page(text) | Self::Csv(text) | Self::Text(text) => text.into(),
             Self::Style(text) => Bytes::from_static(text.as_bytes()),
             Self::Empty => Bytes::new(),

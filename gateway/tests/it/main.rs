@@ -19,3 +19,4 @@ mod site;
 mod support;
 mod tidy;
 mod trail;
+mod upstream;

@@ -3,3 +3,5 @@
 
 pub(crate) mod identity;
 pub(crate) mod site;
+pub(crate) mod tls;
+pub(crate) mod upstream;

@@ -1,0 +1,84 @@
+//! Certificates, keys and revocation lists from PEM files, read whole and within bounds.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+
+/// The most that one file may weigh: revocation lists can be long.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// A file that cannot be used, and why. Nothing of its content is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {fault}", path = path.display())]
+pub struct PemProblem {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: PemFault,
+}
+
+/// What is wrong with a PEM file.
+#[derive(Debug, thiserror::Error)]
+pub enum PemFault {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// It is not PEM, or broken.
+    #[error("is not valid pem")]
+    Invalid,
+    /// It holds nothing of the kind.
+    #[error("holds no {0}")]
+    Holds(&'static str),
+}
+
+/// Every certificate in the file, in order; at least one.
+///
+/// # Errors
+/// [`PemProblem`].
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemProblem> {
+    all(path, "certificate")
+}
+
+/// Every revocation list in the file; at least one.
+///
+/// # Errors
+/// [`PemProblem`].
+pub fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, PemProblem> {
+    all(path, "revocation list")
+}
+
+/// The private key in the file.
+///
+/// # Errors
+/// [`PemProblem`].
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
+    let problem = |fault| PemProblem { path: path.to_owned(), fault };
+    let bytes = bytes(path).map_err(problem)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        problem(match matches!(error, pem::Error::NoItemsFound) {
+            true => PemFault::Holds("private key"),
+            false => PemFault::Invalid,
+        })
+    })
+}
+
+fn all<T: PemObject>(path: &Path, kind: &'static str) -> Result<Vec<T>, PemProblem> {
+    let problem = |fault| PemProblem { path: path.to_owned(), fault };
+    let bytes = bytes(path).map_err(problem)?;
+    let found: Vec<T> =
+        T::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|_| problem(PemFault::Invalid))?;
+    match found.is_empty() {
+        true => Err(problem(PemFault::Holds(kind))),
+        false => Ok(found),
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, PemFault> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(PemFault::Unreadable)?;
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(PemFault::Unreadable)?;
+    Ok(bytes)
+}

@@ -1,0 +1,150 @@
+//! One request and its answer. Every header is set here; none comes from a client, and none is handed on.
+
+use bytes::Bytes;
+use fhir::json::{self, Document};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::UpstreamFault;
+use super::holder::Holder;
+use crate::limits::{self, Unread};
+
+const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// What is asked of a system.
+#[derive(Debug)]
+pub(in crate::upstream) struct Ask {
+    pub(in crate::upstream) method: Method,
+    /// What follows the base: `/Type/id`, `/Type/_search`, `?...`.
+    pub(in crate::upstream) path: String,
+    pub(in crate::upstream) content_type: Option<&'static str>,
+    pub(in crate::upstream) body: Bytes,
+    pub(in crate::upstream) headers: HeaderMap,
+    pub(in crate::upstream) again: Again,
+}
+
+/// Whether the request may be sent a second time when its connection dies before an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::upstream) enum Again {
+    /// It changes nothing.
+    Safe,
+    /// It may have been carried out.
+    Never,
+}
+
+/// The head of an answer, with its body not read yet.
+pub(in crate::upstream) struct Answer {
+    pub(in crate::upstream) status: StatusCode,
+    pub(in crate::upstream) headers: HeaderMap,
+    body: Incoming,
+}
+
+impl Holder {
+    /// Asks, and waits for the head of the answer.
+    pub(in crate::upstream) async fn ask(
+        &self,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<Answer, UpstreamFault> {
+        match self.ask_once(ask, deadline).await {
+            // A pooled connection may have been closed under our hands.
+            Err(UpstreamFault::BrokenOff) if ask.again == Again::Safe => self.ask_once(ask, deadline).await,
+            answered => answered,
+        }
+    }
+
+    async fn ask_once(&self, ask: &Ask, deadline: Instant) -> Result<Answer, UpstreamFault> {
+        let request = self.request(ask)?;
+        let answered = timeout_at(deadline, self.client.request(request)).await;
+        let response =
+            answered.map_err(|_| UpstreamFault::TimedOut)?.map_err(|error| match error.is_connect() {
+                true => UpstreamFault::Unreachable,
+                false => UpstreamFault::BrokenOff,
+            })?;
+        let (head, body) = response.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    fn request(&self, ask: &Ask) -> Result<Request<Full<Bytes>>, UpstreamFault> {
+        let mut request = Request::builder()
+            .method(ask.method.clone())
+            .uri(format!("{}{}", self.base, ask.path))
+            .header(header::ACCEPT, FHIR_JSON)
+            .header(header::ACCEPT_ENCODING, "identity")
+            .header(header::USER_AGENT, "portcullis")
+            .header(PREFER, "handling=strict")
+            .body(Full::new(ask.body.clone()))
+            .map_err(|_| UpstreamFault::NotWritable)?;
+        if let Some(content_type) = ask.content_type {
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        }
+        request.headers_mut().extend(ask.headers.clone());
+        Ok(request)
+    }
+}
+
+impl Answer {
+    /// Reads the body as FHIR JSON.
+    pub(in crate::upstream) async fn document(
+        self,
+        holder: &Holder,
+        deadline: Instant,
+    ) -> Result<Document, UpstreamFault> {
+        check_media(&self.headers)?;
+        let bytes_max = holder.body_bytes_max;
+        let body = limits::read(self.body, bytes_max, deadline).await.map_err(|unread| match unread {
+            Unread::TooLarge { .. } => UpstreamFault::TooLarge,
+            Unread::TimedOut => UpstreamFault::TimedOut,
+            Unread::Broken => UpstreamFault::BrokenOff,
+        })?;
+        let limits =
+            json::Limits { bytes_max, members_max: 10_000, values_max: 8_000_000, ..json::Limits::default() };
+        json::parse(body, &limits).map_err(UpstreamFault::Malformed)
+    }
+
+    /// Reads the body to its end and throws it away, so that the connection can be used again.
+    pub(in crate::upstream) async fn discard(self, holder: &Holder, deadline: Instant) {
+        drop(limits::read(self.body, holder.body_bytes_max, deadline).await);
+    }
+
+    /// What a status other than an expected one means.
+    pub(in crate::upstream) fn fault(&self) -> UpstreamFault {
+        match self.status.as_u16() {
+            300..=399 => UpstreamFault::Redirected,
+            401 | 403 => UpstreamFault::NotAuthorised,
+            408 | 429 | 503 => UpstreamFault::Busy,
+            400..=499 => UpstreamFault::Rejected,
+            500..=599 => UpstreamFault::Failed,
+            _ => UpstreamFault::UnexpectedStatus,
+        }
+    }
+}
+
+/// FHIR JSON in UTF-8, as it is. What is compressed although nobody asked for it is not looked into.
+fn check_media(headers: &HeaderMap) -> Result<(), UpstreamFault> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(media_type), None) = (types.next(), types.next()) else {
+        return Err(UpstreamFault::NotFhirJson);
+    };
+    let media_type = media_type.to_str().map_err(|_| UpstreamFault::NotFhirJson)?.to_ascii_lowercase();
+    let mut parts = media_type.split(';').map(str::trim);
+    let json = matches!(parts.next(), Some("application/fhir+json" | "application/json"));
+    let parameters =
+        parts.all(|part| match part.split_once('=').map(|(name, value)| (name, value.trim_matches('"'))) {
+            Some(("charset", charset)) => charset == "utf-8",
+            Some(("fhirversion", version)) => matches!(version, "4.0" | "4.0.1"),
+            Some(_) | None => true,
+        });
+    match json && parameters && codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        true => Ok(()),
+        false => Err(UpstreamFault::NotFhirJson),
+    }
+}

@@ -1,0 +1,146 @@
+//! Reading and searching: one resource, or all pages of a search within bounds.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use fhir::json::Node;
+use fhir::search;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
+
+use super::ask::{Again, Ask};
+use super::pages::{check_page, next_page};
+use super::{Upstream, UpstreamFault};
+use crate::decision::ruling::Admitted;
+use crate::enforce::held::{Complete, Held};
+use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::{FhirAction, Interaction, ReadTarget};
+use crate::person::SystemName;
+
+/// Entries asked for on one page.
+const COUNT: &str = "200";
+/// Pages read for one search.
+const PAGES_MAX: usize = 10;
+/// Entries read for one search.
+const ENTRIES_MAX: usize = 5_000;
+/// Bytes read for one search.
+const BYTES_MAX: usize = 20 << 20;
+
+impl Upstream {
+    /// Fetches what an admitted question asks of its system.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`].
+    pub async fn fetch(&self, admitted: &Admitted) -> Result<Unfiltered<Held>, UpstreamFault> {
+        match &admitted.question().interaction {
+            Interaction::Fhir { system, action: FhirAction::Read(target) } => self.read(system, target).await,
+            Interaction::Fhir { system, action: FhirAction::Search(search) } => {
+                let resource_type = search.query.resource_type().name();
+                self.search(system, resource_type, search.query.to_form()).await
+            }
+            Interaction::Fhir { action: FhirAction::Metadata | FhirAction::Create(_), .. }
+            | Interaction::Own(_) => Err(UpstreamFault::NothingToFetch),
+        }
+    }
+
+    /// Reads one resource; it must be of that type and id.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`].
+    pub async fn read(
+        &self,
+        system: &SystemName,
+        target: &ReadTarget,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        let holder = self.holder(system)?;
+        let deadline = Instant::now() + holder.timeout;
+        let resource_type = target.resource_type.name();
+        let ask = safe(Method::GET, format!("/{resource_type}/{}", target.id.as_str()), None, Bytes::new());
+        let answer = holder.ask(&ask, deadline).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                answer.discard(holder, deadline).await;
+                return Ok(Unfiltered::new(Held::Absent));
+            }
+            _ => {
+                let fault = answer.fault();
+                answer.discard(holder, deadline).await;
+                return Err(fault);
+            }
+        }
+        let resource = answer.document(holder, deadline).await?;
+        let is = |name: &str, text: &str| {
+            resource.root().member(name).is_some_and(|member: Node<'_>| member.is_string(text))
+        };
+        match is("resourceType", resource_type) && is("id", target.id.as_str()) {
+            true => Ok(Unfiltered::new(Held::Resource(resource))),
+            false => Err(UpstreamFault::WrongResource),
+        }
+    }
+
+    /// Searches for evidence, over all pages within bounds.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`].
+    pub async fn search_all(
+        &self,
+        system: &SystemName,
+        resource_type: &str,
+        parameters: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        let pairs = parameters.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.search(system, resource_type, search::form(pairs)).await
+    }
+
+    /// Searches by a form that was written from a parsed query, over all pages within bounds.
+    async fn search(
+        &self,
+        system: &SystemName,
+        resource_type: &str,
+        form: String,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        let holder = self.holder(system)?;
+        let deadline = Instant::now() + holder.timeout;
+        let body = match form.is_empty() {
+            true => format!("_count={COUNT}"),
+            false => format!("{form}&_count={COUNT}"),
+        };
+        let mut ask = safe(
+            Method::POST,
+            format!("/{resource_type}/_search"),
+            Some("application/x-www-form-urlencoded"),
+            body.into(),
+        );
+        let mut pages = Vec::new();
+        let (mut entries, mut bytes) = (0, 0);
+        let mut seen = BTreeSet::new();
+        loop {
+            let answer = holder.ask(&ask, deadline).await?;
+            if answer.status != StatusCode::OK {
+                let fault = answer.fault();
+                answer.discard(holder, deadline).await;
+                return Err(fault);
+            }
+            let page = answer.document(holder, deadline).await?;
+            entries += check_page(&page, resource_type)?;
+            bytes += page.bytes_len();
+            let next = next_page(&page, holder)?;
+            pages.push(page);
+            let Some(next) = next else {
+                return Ok(Unfiltered::new(Held::Searchset { pages, complete: Complete::All }));
+            };
+            if pages.len() >= PAGES_MAX || entries >= ENTRIES_MAX || bytes >= BYTES_MAX {
+                return Ok(Unfiltered::new(Held::Searchset { pages, complete: Complete::Bounded }));
+            }
+            if !seen.insert(next.clone()) {
+                return Err(UpstreamFault::BadLink);
+            }
+            ask = safe(Method::GET, next, None, Bytes::new());
+        }
+    }
+}
+
+fn safe(method: Method, path: String, content_type: Option<&'static str>, body: Bytes) -> Ask {
+    Ask { method, path, content_type, body, headers: HeaderMap::new(), again: Again::Safe }
+}
