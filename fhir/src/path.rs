@@ -60,6 +60,12 @@ pub enum InvalidPath {
         /// The primitive.
         name: String,
     },
+    /// All extensions at once.
+    #[error("{path}: write `extension:<url>`, once for each extension that is meant")]
+    Extension {
+        /// The whole path.
+        path: String,
+    },
     /// `extension:` or `identifier:` with nothing after it.
     #[error("{path}: a url must follow the colon")]
     NoUrl {
@@ -115,6 +121,9 @@ impl ElementPath {
                 None => (here, None),
             };
             let (found, inside) = child(&types, name).map_err(|wrong| wrong.explain(owner, text))?;
+            if found == "extension" {
+                return Err(InvalidPath::Extension { path: shown(owner, text) });
+            }
             steps.push(Step::Element(found));
             types = inside;
             rest = next;

@@ -5,6 +5,7 @@
 mod bundle;
 pub mod facts;
 pub mod held;
+pub mod minimise;
 mod persons;
 pub mod release;
 pub mod subjects;

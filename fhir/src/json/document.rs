@@ -193,6 +193,19 @@ impl<'a> Node<'a> {
         self.document.slice(entry.start(), end)
     }
 
+    /// The bytes of a member's name, a colon and this scalar, when nothing else stands between them.
+    #[inline]
+    #[must_use]
+    pub fn raw_member(self) -> Option<&'a [u8]> {
+        let key = self.document.entry(self.index.wrapping_sub(1));
+        let entry = self.entry();
+        if key.is_key() && key.end() + 1 == entry.start() && !entry.is_container() {
+            Some(self.document.slice(key.start(), entry.end()))
+        } else {
+            None
+        }
+    }
+
     /// Where the value starts in the text.
     #[must_use]
     pub fn offset(self) -> usize {

@@ -69,6 +69,16 @@ fn what_is_no_path_is_told_with_what_to_write_instead() {
             "Patient._birthDate: write `birthDate.extension:<url>` for an extension of `birthDate`",
         ),
         ("Patient", "birthDate.year", "Patient.birthDate.year: date has no element `year`"),
+        (
+            "Patient",
+            "extension",
+            "Patient.extension: write `extension:<url>`, once for each extension that is meant",
+        ),
+        (
+            "Patient",
+            "name.extension.value[x]",
+            "Patient.name.extension.value[x]: write `extension:<url>`, once for each extension that is meant",
+        ),
         ("Patient", "extension:", "Patient.extension:: a url must follow the colon"),
         ("Condition", "onset[x].zzz", "Condition.onset[x].zzz: dateTime has no element `zzz`"),
         (

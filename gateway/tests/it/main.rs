@@ -17,6 +17,7 @@ mod ledger;
 mod settings;
 mod site;
 mod support;
+mod minimise;
 mod tidy;
 mod trail;
 mod upstream;

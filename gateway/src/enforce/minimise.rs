@@ -1,0 +1,151 @@
+//! What leaves of a resource, and nothing else (DESIGN section 5, Caldicott principle 3).
+//!
+//! [`resource`] walks a checked resource once, guided by a [`TypeMask`] that was compiled from an agreement, and writes
+//! what the mask permits into a buffer. Scalars and names are copied as they stand; brackets and commas are written
+//! anew. It decides nothing: which mask applies to a resource and what a reference may show is asked of the caller's
+//! [`View`]. Deliberately absent here: persons, consent, labels, the ledger.
+//!
+//! - **Permitted** is what is named, its R4 children, and the modifiers of every type of which something is permitted.
+//! - **Removed unless itself named**: the resource's narrative, `extension` and the `_element` siblings, `contained`,
+//!   `Reference.display` and `.identifier`, annotations, attachments, identifiers other than the NHS number, `meta`.
+//!   The text of a Composition's section is its content, not a narrative of the rest: it goes with the section.
+//! - **Always kept**: `resourceType`, `id`, references in the Patient compartment that tie the resource to a permitted
+//!   person.
+//! - **Withheld as a whole**: `modifierExtension` or `implicitRules` at any depth, a modifier that the agreement keeps
+//!   back, a value that is not of the kind the tables say.
+//! - **Masked**: a required element that does not come out, whatever the data. A required choice is masked as its
+//!   first type in the order of the specification.
+//! - **Marked** by rule, never by data: `SUBSETTED` on every resource, `REDACTED` too where the agreement lets what is
+//!   left out be told. Contained resources carry no marks (FHIR dom-4, dom-5).
+
+mod access;
+pub mod mask;
+mod masked;
+mod meta;
+mod plan;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod visible;
+mod walk;
+mod withheld;
+mod write;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use fhir::json::Node;
+use fhir::tables::{TypeId, resource_type};
+
+pub use mask::{InvalidMask, TypeMask};
+pub use visible::Visible;
+pub use withheld::Withheld;
+
+/// What the caller has decided about the exchange.
+#[derive(Clone, Copy)]
+pub struct View<'v> {
+    /// Which mask applies to a resource, the outermost or a nested one; nothing: it is not shared.
+    pub mask: &'v dyn Fn(TypeId, Node<'_>) -> Option<&'v TypeMask>,
+    /// What may be shown of a Reference.
+    pub reach: &'v dyn Fn(Node<'_>) -> Reach,
+    /// How the `fullUrl` of a Bundle's entry is written.
+    pub full_url: &'v dyn Fn(&str) -> Written,
+    /// Which marks the agreement asks for.
+    pub marks: Marks,
+    /// Makes `meta.versionId` from the bytes of the view; without it there is none.
+    pub version: Option<&'v dyn Fn(&[u8]) -> [u8; 16]>,
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "View({:?})", self.marks)
+    }
+}
+
+/// What may be shown of a Reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// It refers to a permitted person: kept where it ties the resource to her, and where named.
+    Tie(Written),
+    /// It refers to something the requestor may see: kept where named.
+    Visible(Written),
+    /// It refers to a person the requestor may not see: the item of the list that holds it is removed; outside of a
+    /// list the resource is withheld.
+    Stranger,
+    /// It refers to something else that the requestor may not see: removed.
+    Hidden,
+}
+
+/// How an address is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// As it came.
+    AsItStands,
+    /// As this text.
+    Anew(String),
+}
+
+/// Which marks a resource carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    /// `SUBSETTED` alone.
+    Subsetted,
+    /// `SUBSETTED` and `REDACTED`.
+    SubsettedAndRedacted,
+}
+
+/// Why a resource cannot be reduced and stay safe. Holds names of the specification, no content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsafe {
+    /// It is no object with a `resourceType` of R4.
+    #[error("not a resource")]
+    NotAResource,
+    /// No mask applies to it.
+    #[error("{0} is not shared")]
+    NotShared(TypeId),
+    /// Something in it changes its meaning in a way that no rule knows.
+    #[error("{0} holds a modifier extension or implicit rules")]
+    UnknownModifier(TypeId),
+    /// It holds a modifier that the agreement keeps back.
+    #[error("the modifier {0} is withheld and present")]
+    WithheldModifier(Cow<'static, str>),
+    /// A value is not of the kind that the specification says.
+    #[error("{0} is not of its type")]
+    WrongKind(Cow<'static, str>),
+    /// It is also about a person who may not be seen.
+    #[error("{0} refers to another person")]
+    Stranger(Cow<'static, str>),
+    /// A document without its Composition, or a message without its MessageHeader.
+    #[error("the first entry of the bundle is not shared")]
+    Headless,
+    /// A nested resource that belongs to it cannot be reduced.
+    #[error("a contained resource cannot be reduced")]
+    Contained(#[source] Box<Unsafe>),
+}
+
+/// Appends what `view` permits of `node`, a whole resource, to `out`, and counts what was left out in `withheld`.
+///
+/// The result is valid FHIR if the resource was, is read back by the strict parser, and minimising it again changes
+/// nothing. Of a Bundle (document, message, collection) the frame and the entries that are shared remain.
+///
+/// # Errors
+/// [`Unsafe`] when the resource cannot be reduced and stay safe; `out` is then as before, and nothing may be disclosed.
+pub fn resource(
+    node: Node<'_>,
+    view: &View<'_>,
+    withheld: &mut Withheld,
+    out: &mut Vec<u8>,
+) -> Result<(), Unsafe> {
+    let start = out.len();
+    let result = walk::outermost(node, view, withheld, out);
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+/// The type of the resource `node`.
+fn type_of(node: Node<'_>) -> Result<TypeId, Unsafe> {
+    let name = node.member("resourceType").and_then(Node::string);
+    name.and_then(|name| resource_type(&name)).ok_or(Unsafe::NotAResource)
+}

@@ -1,0 +1,214 @@
+//! Masks: which elements of one resource type are shared, compiled from the paths of an agreement.
+
+use std::collections::BTreeMap;
+
+use fhir::path::{ElementPath, Step};
+use fhir::tables::{self, Element, TypeId, patient_compartment, search_parameter};
+
+use super::plan::{Compiler, Plans};
+
+/// What is shared of one resource type.
+#[derive(Debug)]
+pub struct TypeMask {
+    pub(super) owner: TypeId,
+    pub(super) named: Named,
+    pub(super) plans: Plans,
+}
+
+/// Why paths make no mask.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMask {
+    /// Nothing is named: the type is then not shared at all, and has no mask.
+    #[error("{0}: names no element")]
+    Empty(TypeId),
+    /// A path of another type.
+    #[error("{path}: is no path of {owner}")]
+    OtherType {
+        /// The path.
+        path: String,
+        /// The type of the mask.
+        owner: TypeId,
+    },
+    /// A path to what is never shared.
+    #[error("{0}: is never shared; its presence withholds the resource")]
+    NeverShared(String),
+    /// What is withheld must be a modifier: everything else is left out by not naming it.
+    #[error("{0}: is not a modifier element; leave it out instead of withholding it")]
+    NotAModifier(String),
+    /// Named and withheld at once.
+    #[error("{0}: is both shared and withheld")]
+    Both(String),
+}
+
+/// The paths of a mask as a tree: what is said about one element.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Named {
+    /// The element itself is named.
+    pub(super) whole: bool,
+    /// References of it that tie the resource to a permitted person are kept.
+    pub(super) tie: bool,
+    /// A modifier that is kept back.
+    pub(super) withheld: bool,
+    /// What is said about its children, by their names in the specification.
+    pub(super) children: BTreeMap<&'static str, Named>,
+    /// Named urls of its extensions.
+    pub(super) extensions: Vec<String>,
+    /// For `identifier`: systems that are named.
+    pub(super) systems: Systems,
+}
+
+/// Which identifier systems are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Systems {
+    /// These.
+    These(Vec<String>),
+    /// All of them: the identifier of a Bundle's frame.
+    Any,
+}
+
+impl Default for Systems {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+impl TypeMask {
+    /// Compiles the mask that shares `shared` of `owner` and keeps back the modifiers `withhold`.
+    ///
+    /// # Errors
+    /// [`InvalidMask`] for a path that cannot be shared or withheld, or when nothing is named.
+    pub fn compile<'p>(
+        owner: TypeId,
+        shared: impl IntoIterator<Item = &'p ElementPath>,
+        withhold: impl IntoIterator<Item = &'p ElementPath>,
+    ) -> Result<Self, InvalidMask> {
+        let mut named = Named::default();
+        for path in shared {
+            check_owner(path, owner)?;
+            named.insert(path)?;
+        }
+        if named.children.is_empty() && named.extensions.is_empty() {
+            return Err(InvalidMask::Empty(owner));
+        }
+        for path in withhold {
+            check_owner(path, owner)?;
+            named.withhold(path)?;
+        }
+        named.add_ties(owner);
+        let plans = Compiler::new(owner).compile(&named);
+        Ok(Self { owner, named, plans })
+    }
+
+    /// The mask of the frame of a Bundle that is a document, a message or a collection.
+    pub(super) fn bundle_frame(owner: TypeId) -> Self {
+        let mut named = Named::default();
+        for name in ["type", "timestamp"] {
+            named.child(name).whole = true;
+        }
+        let identifier = named.child("identifier");
+        identifier.whole = true;
+        identifier.systems = Systems::Any;
+        let entry = named.child("entry");
+        entry.child("fullUrl").whole = true;
+        entry.child("resource").whole = true;
+        let plans = Compiler::new(owner).compile(&named);
+        Self { owner, named, plans }
+    }
+
+    /// The type it is about.
+    #[must_use]
+    pub const fn owner(&self) -> TypeId {
+        self.owner
+    }
+
+    /// The modifier elements of the type that are shared although nobody named them.
+    #[must_use]
+    pub fn modifiers(&self) -> Vec<String> {
+        let unnamed = |element: &Element| {
+            let said = self.named.children.get(element.name());
+            is_modifier(element) && !said.is_some_and(|said| said.withheld || said.whole)
+        };
+        self.owner.elements().filter(unnamed).map(|element| element.path()).collect()
+    }
+}
+
+/// Whether `element` is a modifier that is shared with its type. The two that no rule knows are not: their presence
+/// withholds the resource.
+pub(super) fn is_modifier(element: &Element) -> bool {
+    element.is_modifier() && !NEVER_SHARED.contains(&element.name())
+}
+
+/// Members whose presence withholds the resource.
+pub(super) const NEVER_SHARED: [&str; 2] = ["modifierExtension", "implicitRules"];
+
+fn check_owner(path: &ElementPath, owner: TypeId) -> Result<(), InvalidMask> {
+    if path.owner() == owner { Ok(()) } else { Err(InvalidMask::OtherType { path: path.to_string(), owner }) }
+}
+
+impl Named {
+    fn child(&mut self, name: &'static str) -> &mut Self {
+        self.children.entry(name).or_default()
+    }
+
+    fn insert(&mut self, path: &ElementPath) -> Result<(), InvalidMask> {
+        let mut at = self;
+        let mut last = None;
+        for step in path.steps() {
+            last = Some(step);
+            match step {
+                Step::Element(name) if NEVER_SHARED.contains(name) => {
+                    return Err(InvalidMask::NeverShared(path.to_string()));
+                }
+                Step::Element(name) => at = at.child(name),
+                Step::Extension(url) => at.extensions.push(url.clone()),
+                Step::Identifier(system) => {
+                    if let Systems::These(systems) = &mut at.child("identifier").systems {
+                        systems.push(system.clone());
+                    }
+                }
+            }
+        }
+        if let Some(Step::Element(_)) = last {
+            at.whole = true;
+        }
+        Ok(())
+    }
+
+    fn withhold(&mut self, path: &ElementPath) -> Result<(), InvalidMask> {
+        let mut at = self;
+        let mut types = vec![path.owner()];
+        let mut modifier = false;
+        for step in path.steps() {
+            let Step::Element(name) = step else {
+                return Err(InvalidMask::NotAModifier(path.to_string()));
+            };
+            let found: Vec<_> =
+                types.iter().filter_map(|owner| tables::element_named(*owner, name)).collect();
+            modifier = found.iter().any(is_modifier);
+            types = found.iter().flat_map(|found| found.types()).map(tables::ElementType::id).collect();
+            at = at.child(name);
+        }
+        match (modifier, at.whole) {
+            (false, _) => Err(InvalidMask::NotAModifier(path.to_string())),
+            (true, true) => Err(InvalidMask::Both(path.to_string())),
+            (true, false) => {
+                at.withheld = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Marks the elements by which `owner` belongs to a Patient's compartment.
+    fn add_ties(&mut self, owner: TypeId) {
+        let parameters = patient_compartment(owner).iter().filter_map(|code| search_parameter(owner, code));
+        for path in parameters.flat_map(|found| found.paths().unwrap_or_default()) {
+            let Ok(path) = ElementPath::parse(owner, path.path()) else { continue };
+            let mut at = &mut *self;
+            for step in path.steps() {
+                let Step::Element(name) = step else { break };
+                at = at.child(name);
+            }
+            at.tie = true;
+        }
+    }
+}

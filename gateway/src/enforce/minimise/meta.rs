@@ -1,0 +1,103 @@
+//! `meta`: what is named of it, the marks, and a version of our own.
+
+use fhir::json::{Kind, Node, quote};
+
+use super::plan::{MetaPlan, PlanId};
+use super::walk::{Came, Inside, Walker};
+use super::{Marks, Unsafe};
+
+const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+const SUBSETTED: &str = "SUBSETTED";
+const REDACTED: &str = "REDACTED";
+
+/// Room for a version of sixteen bytes in hex.
+const NO_VERSION: &[u8; 32] = b"00000000000000000000000000000000";
+
+impl<'d> Walker<'_, '_, 'd> {
+    /// Writes `meta` with its marks; yields where the version goes.
+    pub(super) fn meta(&mut self, meta: Option<Node<'d>>) -> Result<Option<usize>, Unsafe> {
+        let MetaPlan { members, security, tag } = self.plans.meta;
+        if meta.is_some_and(|meta| meta.kind() != Kind::Object) {
+            return Err(Unsafe::WrongKind("Resource.meta".into()));
+        }
+        self.out.extend_from_slice(b",\"meta\":{");
+        let version = self.view.version.map(|_| {
+            self.out.extend_from_slice(b"\"versionId\":\"");
+            let at = self.out.len();
+            self.out.extend_from_slice(NO_VERSION);
+            self.out.push(b'"');
+            at
+        });
+        if let Some(meta) = meta {
+            if let Inside::Strip(element) = self.members(self.plans.plan(members), meta)? {
+                return Err(Unsafe::Stranger(element.path().into()));
+            }
+        }
+        let redacted = match self.view.marks {
+            Marks::Subsetted => None,
+            Marks::SubsettedAndRedacted => Some(REDACTED),
+        };
+        self.labels("security", security, meta, redacted)?;
+        self.labels("tag", tag, meta, Some(SUBSETTED))?;
+        self.out.push(b'}');
+        Ok(version)
+    }
+
+    /// Writes the Codings called `name` of `meta` if they are named, and `mark`, once.
+    fn labels(
+        &mut self,
+        name: &str,
+        plan: Option<PlanId>,
+        meta: Option<Node<'d>>,
+        mark: Option<&str>,
+    ) -> Result<(), Unsafe> {
+        let start = self.out.len();
+        self.separate();
+        quote(name, self.out);
+        self.out.extend_from_slice(b":[");
+        let labels = meta.and_then(|meta| meta.member(name));
+        if labels.is_some_and(|labels| labels.kind() != Kind::Array) {
+            return Err(Unsafe::WrongKind(format!("Meta.{name}").into()));
+        }
+        for label in labels.into_iter().flat_map(Node::items) {
+            let is_ours = mark.is_some_and(|mark| {
+                let system = label.member("system").is_some_and(|system| system.is_string(OBSERVATION_VALUE));
+                system && label.member("code").is_some_and(|code| code.is_string(mark))
+            });
+            match plan {
+                Some(plan) if !is_ours => {
+                    let before = self.out.len();
+                    self.separate();
+                    if self.object(plan, label)? != Came::Written {
+                        self.out.truncate(before);
+                    }
+                }
+                Some(_) | None => self.refuse_unknown_modifier(label)?,
+            }
+        }
+        if let Some(mark) = mark {
+            self.separate();
+            let coding = format!("{{\"system\":\"{OBSERVATION_VALUE}\",\"code\":\"{mark}\"}}");
+            self.out.extend_from_slice(coding.as_bytes());
+        }
+        if self.out.last() == Some(&b'[') {
+            self.out.truncate(start);
+        } else {
+            self.out.push(b']');
+        }
+        Ok(())
+    }
+
+    /// Puts `digest` where [`Walker::meta`] left room for it.
+    pub(super) fn write_version(&mut self, at: usize, digest: [u8; 16]) {
+        let place = self.out.get_mut(at..at + NO_VERSION.len()).unwrap_or_default();
+        for (digits, byte) in place.chunks_exact_mut(2).zip(digest) {
+            digits.copy_from_slice(&hex(byte));
+        }
+    }
+}
+
+fn hex(byte: u8) -> [u8; 2] {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    [digit(byte >> 4), digit(byte & 15)]
+}

@@ -1,0 +1,94 @@
+//! References: which come out, and how much of them.
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::json::{Kind, Node};
+use fhir::tables::ElementId;
+
+use super::plan::{Contained, PlanId};
+use super::walk::{Came, Walker};
+use super::{Reach, Unsafe, Written, type_of};
+
+impl<'d> Walker<'_, '_, 'd> {
+    /// Writes the Reference `node` as far as it is named or a tie, and the view lets it be seen.
+    pub(super) fn reference(
+        &mut self,
+        element: ElementId,
+        named: Option<PlanId>,
+        tied: Option<PlanId>,
+        node: Node<'d>,
+    ) -> Result<Came, Unsafe> {
+        let literal = node.member("reference");
+        if literal.is_some_and(|literal| literal.kind() != Kind::String) {
+            return Err(Unsafe::WrongKind(element.path().into()));
+        }
+        let text = literal.and_then(Node::string);
+        if let Some(fragment) = text.as_deref().and_then(|text| text.strip_prefix('#')) {
+            return match named {
+                Some(plan) if self.is_shared_fragment(fragment) => {
+                    self.named(plan, Written::AsItStands, node)
+                }
+                Some(_) | None => self.left_out(element, node),
+            };
+        }
+        let (plan, written) = match (self.view.reach)(node) {
+            Reach::Stranger => {
+                self.left_out(element, node)?;
+                return Ok(Came::Strip(element));
+            }
+            Reach::Hidden => (None, Written::AsItStands),
+            Reach::Visible(written) => (named, written),
+            Reach::Tie(written) => (tied.or(named), written),
+        };
+        match plan {
+            None => self.left_out(element, node),
+            Some(plan) => match self.named(plan, written, node)? {
+                Came::Nothing if tied == Some(plan) => Ok(self.nhs_number(node)),
+                came => Ok(came),
+            },
+        }
+    }
+
+    fn left_out(&mut self, element: ElementId, node: Node<'d>) -> Result<Came, Unsafe> {
+        self.refuse_unknown_modifier(node)?;
+        self.withheld.element(element);
+        Ok(Came::Nothing)
+    }
+
+    /// Writes what is named of the Reference, its address as `written`.
+    fn named(&mut self, plan: PlanId, written: Written, node: Node<'d>) -> Result<Came, Unsafe> {
+        let outer = std::mem::replace(&mut self.address, written);
+        let came = self.object(plan, node);
+        self.address = outer;
+        came
+    }
+
+    /// Writes the NHS number of a logical reference.
+    fn nhs_number(&mut self, node: Node<'d>) -> Came {
+        let Some(identifier) = node.member("identifier") else { return Came::Nothing };
+        match (identifier.member("system"), identifier.member("value")) {
+            (Some(system), Some(value)) if system.is_string(NHS_NUMBER) && value.kind() == Kind::String => {
+                self.out.extend_from_slice(b"{\"identifier\":{\"system\":");
+                self.out.extend_from_slice(system.raw());
+                self.out.extend_from_slice(b",\"value\":");
+                self.out.extend_from_slice(value.raw());
+                self.out.extend_from_slice(b"}}");
+                Came::Written
+            }
+            _ => Came::Nothing,
+        }
+    }
+
+    /// Whether `#fragment` points at something that comes out: the resource itself or a shared contained one.
+    fn is_shared_fragment(&self, fragment: &str) -> bool {
+        if fragment.is_empty() {
+            return true;
+        }
+        let is_it = |node: &Node<'_>| node.member("id").is_some_and(|id| id.is_string(fragment));
+        self.contained == Contained::Shared
+            && self
+                .container
+                .walk(&["contained"])
+                .find(is_it)
+                .is_some_and(|node| type_of(node).is_ok_and(|owner| (self.view.mask)(owner, node).is_some()))
+    }
+}

@@ -1,0 +1,427 @@
+//! The walk: one pass over a resource that writes what its plan permits.
+
+use std::sync::LazyLock;
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::json::{Key, Kind, Members, Node};
+use fhir::tables::{ElementId, TypeId, resource_type};
+
+use super::access::Weight;
+use super::mask::{NEVER_SHARED, TypeMask};
+use super::plan::{Action, Contained, Entry, Nested, Plan, PlanId, Plans, Urls, Values};
+use super::{Unsafe, View, Withheld, Written, type_of};
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// Nothing of it was written; the caller takes back what it wrote before it.
+    Nothing,
+    /// It was written.
+    Written,
+    /// The innermost item of a list that holds it must go, because of this element.
+    Strip(ElementId),
+}
+
+/// Whether a resource stands by itself or inside another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Alone,
+    Contained,
+}
+
+pub(super) struct Walker<'v, 'w, 'd> {
+    pub(super) view: &'w View<'v>,
+    pub(super) plans: &'w Plans,
+    owner: TypeId,
+    /// The resource that may hold contained ones, and whether those are shared.
+    pub(super) container: Node<'d>,
+    pub(super) contained: Contained,
+    /// How the address of the Reference being written is written.
+    pub(super) address: Written,
+    /// Where the first entry's resource of a document or message is, until it has been written.
+    head: Option<usize>,
+    pub(super) withheld: &'w mut Withheld,
+    pub(super) out: &'w mut Vec<u8>,
+}
+
+/// Writes a resource that stands by itself.
+pub(super) fn outermost(
+    node: Node<'_>,
+    view: &View<'_>,
+    withheld: &mut Withheld,
+    out: &mut Vec<u8>,
+) -> Result<(), Unsafe> {
+    static FRAME: LazyLock<Option<TypeMask>> =
+        LazyLock::new(|| resource_type("Bundle").map(TypeMask::bundle_frame));
+    let owner = type_of(node)?;
+    let frame = FRAME.as_ref().filter(|frame| frame.owner == owner);
+    let mask = (view.mask)(owner, node).or(frame).filter(|mask| mask.owner == owner);
+    let mask = mask.ok_or(Unsafe::NotShared(owner))?;
+    let mut walker = Walker {
+        view,
+        plans: &mask.plans,
+        owner,
+        container: node,
+        contained: mask.plans.contained,
+        address: Written::AsItStands,
+        head: head(owner, node),
+        withheld,
+        out,
+    };
+    walker.resource(node, Stands::Alone)?;
+    if walker.head.is_some() { Err(Unsafe::Headless) } else { Ok(()) }
+}
+
+/// Where the resource is without which a document or message is none.
+fn head(owner: TypeId, node: Node<'_>) -> Option<usize> {
+    let kind = node.member("type").filter(|_| owner.name() == "Bundle")?;
+    if !kind.is_string("document") && !kind.is_string("message") {
+        return None;
+    }
+    let first = node.member("entry").and_then(|entries| entries.items().next());
+    Some(first.and_then(|entry| entry.member("resource")).map_or(0, Node::offset))
+}
+
+impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
+    fn resource(&mut self, node: Node<'d>, stands: Stands) -> Result<(), Unsafe> {
+        let start = self.out.len();
+        self.out.extend_from_slice(b"{\"resourceType\":\"");
+        self.out.extend_from_slice(self.owner.name().as_bytes());
+        self.out.push(b'"');
+        if let Some(id) = node.member("id") {
+            if id.kind() != Kind::String {
+                return Err(Unsafe::WrongKind("Resource.id".into()));
+            }
+            self.out.extend_from_slice(b",\"id\":");
+            self.out.extend_from_slice(id.raw());
+        }
+        let meta = node.member("meta");
+        let version = match stands {
+            Stands::Alone => self.meta(meta)?,
+            Stands::Contained => {
+                meta.map_or(Ok(()), |meta| self.refuse_unknown_modifier(meta))?;
+                None
+            }
+        };
+        let seen = match self.members(self.plans.root(), node)? {
+            Inside::Members(_, seen) => seen,
+            Inside::Strip(element) => return Err(Unsafe::Stranger(element.path().into())),
+        };
+        self.mask(self.plans.root(), seen);
+        self.out.push(b'}');
+        if let (Some(at), Some(digest)) = (version, self.view.version) {
+            let digest = digest(self.out.get(start..).unwrap_or_default());
+            self.write_version(at, digest);
+        }
+        Ok(())
+    }
+
+    /// Writes the object `node`; nothing if it holds no content.
+    pub(super) fn object(&mut self, plan: PlanId, node: Node<'d>) -> Result<Came, Unsafe> {
+        let start = self.out.len();
+        self.out.push(b'{');
+        let plan = self.plans.plan(plan);
+        match self.members(plan, node)? {
+            Inside::Strip(element) => {
+                self.out.truncate(start);
+                Ok(Came::Strip(element))
+            }
+            Inside::Members(Weight::Companion, _) => {
+                self.out.truncate(start);
+                Ok(Came::Nothing)
+            }
+            Inside::Members(Weight::Content, seen) => {
+                self.mask(plan, seen);
+                self.out.push(b'}');
+                Ok(Came::Written)
+            }
+        }
+    }
+
+    /// Writes the members of `node` that `plan` permits.
+    pub(super) fn members(&mut self, plan: &'w Plan, node: Node<'d>) -> Result<Inside, Unsafe> {
+        if node.kind() != Kind::Object {
+            return Err(Unsafe::WrongKind(self.owner.name().into()));
+        }
+        let mut weight = Weight::Companion;
+        let mut seen = 0;
+        for (key, value) in node.members() {
+            let Some(entry) = plan.entry(key) else {
+                self.unknown(key, value)?;
+                continue;
+            };
+            match self.member(entry, key, value, node.members())? {
+                Came::Nothing => {}
+                Came::Written => {
+                    seen |= entry.bit;
+                    if entry.weight == Weight::Content {
+                        weight = Weight::Content;
+                    }
+                }
+                Came::Strip(element) => return Ok(Inside::Strip(element)),
+            }
+        }
+        Ok(Inside::Members(weight, seen))
+    }
+
+    fn unknown(&mut self, key: Key<'d>, value: Node<'d>) -> Result<(), Unsafe> {
+        if NEVER_SHARED.iter().any(|name| key.is(name)) {
+            return Err(Unsafe::UnknownModifier(self.owner));
+        }
+        if !key.is("resourceType") {
+            self.withheld.unknown_member();
+        }
+        self.refuse_unknown_modifier(value)
+    }
+
+    /// As [`Walker::refuse_unknown_modifier`], for a contained resource; an entry is judged by itself.
+    fn refuse_unknown_modifier_of(&self, nested: Nested, node: Node<'d>) -> Result<(), Unsafe> {
+        match nested {
+            Nested::Contained => self.refuse_unknown_modifier(node),
+            Nested::Entry => Ok(()),
+        }
+    }
+
+    /// Refuses to leave out a value that may change the meaning of the resource.
+    pub(super) fn refuse_unknown_modifier(&self, value: Node<'d>) -> Result<(), Unsafe> {
+        if value.has_name_within(&NEVER_SHARED) { Err(Unsafe::UnknownModifier(self.owner)) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn member(
+        &mut self,
+        entry: &'w Entry,
+        key: Key<'d>,
+        value: Node<'d>,
+        beside: Members<'d>,
+    ) -> Result<Came, Unsafe> {
+        match &entry.action {
+            Action::Scalar(kind) if !entry.is_array => {
+                if value.kind() != *kind {
+                    return Err(wrong_kind(entry));
+                }
+                self.separate();
+                match value.raw_member().filter(|_| !key.is_escaped()) {
+                    Some(member) => self.out.extend_from_slice(member),
+                    None => {
+                        self.name(entry);
+                        self.out.extend_from_slice(value.raw());
+                    }
+                }
+                Ok(Came::Written)
+            }
+            Action::Drop => {
+                self.withheld.element(entry.element);
+                self.refuse_unknown_modifier(value)?;
+                Ok(Came::Nothing)
+            }
+            Action::Skip => Ok(Came::Nothing),
+            Action::Never => Err(Unsafe::UnknownModifier(self.owner)),
+            Action::Withheld => Err(Unsafe::WithheldModifier(entry.element.path().into())),
+            Action::Aligned(kind, plan, sibling) => {
+                let siblings = beside.clone().find(|(key, _)| key.is(sibling)).map(|(_, node)| node);
+                self.aligned(entry, (*kind, value), (*plan, siblings), sibling)
+            }
+            Action::SiblingArray(plan, values) => match values {
+                Values::Shared(name) if beside.clone().any(|(key, _)| key.is(name)) => Ok(Came::Nothing),
+                Values::Shared(_) | Values::Dropped => self.siblings_alone(entry, *plan, value),
+            },
+            Action::Sibling(_) => self.single(entry, value),
+            Action::Scalar(_)
+            | Action::Address
+            | Action::FullUrl
+            | Action::Object(_)
+            | Action::Reference { .. }
+            | Action::Identifier { .. }
+            | Action::Extensions(..)
+            | Action::Resource(_) => {
+                if entry.is_array {
+                    self.array(entry, value)
+                } else {
+                    self.single(entry, value)
+                }
+            }
+        }
+    }
+
+    fn single(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
+        let start = self.out.len();
+        self.separate();
+        self.name(entry);
+        let came = self.one(entry, value)?;
+        if came != Came::Written {
+            self.out.truncate(start);
+        }
+        Ok(came)
+    }
+
+    fn array(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
+        if value.kind() != Kind::Array {
+            return Err(wrong_kind(entry));
+        }
+        let start = self.out.len();
+        self.separate();
+        self.name(entry);
+        self.out.push(b'[');
+        let first = self.out.len();
+        for item in value.items() {
+            let before = self.out.len();
+            if before != first {
+                self.out.push(b',');
+            }
+            match self.one(entry, item)? {
+                Came::Written => {}
+                Came::Nothing | Came::Strip(_) => self.out.truncate(before),
+            }
+        }
+        if self.out.len() == first {
+            self.out.truncate(start);
+            return Ok(Came::Nothing);
+        }
+        self.out.push(b']');
+        Ok(Came::Written)
+    }
+
+    /// Writes one value, without its name.
+    fn one(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
+        if let Action::Scalar(kind) = &entry.action {
+            return match value.kind() {
+                found if found == *kind => {
+                    self.out.extend_from_slice(value.raw());
+                    Ok(Came::Written)
+                }
+                // Holds the place of a value that only has extensions, and those are left out.
+                Kind::Null if entry.is_array => Ok(Came::Nothing),
+                _ => Err(wrong_kind(entry)),
+            };
+        }
+        let is_address = matches!(entry.action, Action::Address | Action::FullUrl);
+        if value.kind() != if is_address { Kind::String } else { Kind::Object } {
+            return Err(wrong_kind(entry));
+        }
+        match &entry.action {
+            Action::Object(plan) | Action::Sibling(plan) => self.object(*plan, value),
+            Action::Address => {
+                let address = std::mem::replace(&mut self.address, Written::AsItStands);
+                self.write_address(&address, value);
+                Ok(Came::Written)
+            }
+            Action::FullUrl => {
+                let address = (self.view.full_url)(&value.string().unwrap_or_default());
+                self.write_address(&address, value);
+                Ok(Came::Written)
+            }
+            Action::Reference { named, tied } => self.reference(entry.element, *named, *tied, value),
+            Action::Identifier { nhs_number, named, systems } => {
+                let plan = identifier_plan(value, *nhs_number, *named, systems);
+                self.object_or_drop(entry, plan, value)
+            }
+            Action::Extensions(plan, urls) => {
+                let is_named = match urls {
+                    Urls::All => true,
+                    Urls::These(urls) => {
+                        value.member("url").is_some_and(|url| urls.iter().any(|named| url.is_string(named)))
+                    }
+                };
+                self.object_or_drop(entry, is_named.then_some(*plan), value)
+            }
+            Action::Resource(nested) => self.nested(entry, *nested, value),
+            Action::Scalar(_)
+            | Action::Drop
+            | Action::Skip
+            | Action::Never
+            | Action::Withheld
+            | Action::Aligned(..)
+            | Action::SiblingArray(..) => Ok(Came::Nothing),
+        }
+    }
+
+    fn object_or_drop(
+        &mut self,
+        entry: &Entry,
+        plan: Option<PlanId>,
+        node: Node<'d>,
+    ) -> Result<Came, Unsafe> {
+        match plan {
+            Some(plan) => self.object(plan, node),
+            None => {
+                self.withheld.element(entry.element);
+                self.refuse_unknown_modifier(node)?;
+                Ok(Came::Nothing)
+            }
+        }
+    }
+
+    /// Writes a nested resource by the mask of its own type.
+    fn nested(&mut self, entry: &Entry, nested: Nested, node: Node<'d>) -> Result<Came, Unsafe> {
+        // What holds a nested resource that is not shared goes with it, unless it can stand without.
+        let without = match nested {
+            Nested::Contained => Came::Nothing,
+            Nested::Entry => Came::Strip(entry.element),
+        };
+        let mask = type_of(node)
+            .ok()
+            .and_then(|owner| (self.view.mask)(owner, node).filter(|mask| mask.owner == owner));
+        let Some(mask) = mask else {
+            self.refuse_unknown_modifier_of(nested, node)?;
+            self.withheld.resource();
+            return Ok(without);
+        };
+        let start = self.out.len();
+        let (stands, container, contained) = match nested {
+            Nested::Contained => (Stands::Contained, self.container, self.contained),
+            Nested::Entry => (Stands::Alone, node, mask.plans.contained),
+        };
+        let mut walker = Walker {
+            view: self.view,
+            plans: &mask.plans,
+            owner: mask.owner,
+            container,
+            contained,
+            address: Written::AsItStands,
+            head: None,
+            withheld: &mut *self.withheld,
+            out: &mut *self.out,
+        };
+        match walker.resource(node, stands) {
+            Ok(()) => {
+                self.head = self.head.filter(|head| *head != node.offset());
+                Ok(Came::Written)
+            }
+            Err(unsafe_) => {
+                self.out.truncate(start);
+                self.withheld.resource();
+                match nested {
+                    Nested::Contained => Err(Unsafe::Contained(Box::new(unsafe_))),
+                    Nested::Entry => Ok(without),
+                }
+            }
+        }
+    }
+}
+
+/// What the members of an object amounted to.
+pub(super) enum Inside {
+    /// Whether there was content, and the bits of the required elements that came out.
+    Members(Weight, u64),
+    Strip(ElementId),
+}
+
+/// The refusal of a value that is not of the kind that the tables say.
+pub(super) fn wrong_kind(entry: &Entry) -> Unsafe {
+    Unsafe::WrongKind(entry.element.path().into())
+}
+
+/// The plan by which the Identifier `node` is shared, if it is.
+fn identifier_plan(
+    node: Node<'_>,
+    nhs_number: Option<PlanId>,
+    named: PlanId,
+    systems: &[String],
+) -> Option<PlanId> {
+    let system = node.member("system")?;
+    if systems.iter().any(|named| system.is_string(named)) {
+        return Some(named);
+    }
+    nhs_number.filter(|_| system.is_string(NHS_NUMBER))
+}
