@@ -14,6 +14,7 @@ use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 use jiff::civil::Date;
 
+use crate::enforce::masks::Masks;
 use crate::person::SystemName;
 
 pub mod check;
@@ -173,6 +174,8 @@ pub struct Share {
     pub names: Vec<String>,
     /// For each type, one entry for each table that names it.
     pub types: BTreeMap<TypeId, Vec<SharedType>>,
+    /// The same, compiled: one mask for each type and subset of its tables.
+    pub masks: Masks,
 }
 
 /// What one `[share.NAME.Type]` table says.

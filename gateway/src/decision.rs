@@ -20,5 +20,5 @@ pub mod refusal;
 pub mod ruling;
 
 pub use admit::admit;
-pub use own::admit_own;
 pub use decide::decide;
+pub use own::admit_own;

@@ -2,11 +2,18 @@
 //!
 //! Small on purpose, and reviewed hardest. No I/O but the ledger append in `release`, no settings, no clock.
 
+mod account;
+pub mod answer;
 mod bundle;
 pub mod facts;
 pub mod held;
+mod judge;
+pub mod masks;
 pub mod minimise;
+pub mod own;
 mod persons;
 pub mod release;
+mod resource_facts;
 pub mod subjects;
+pub mod submitted;
 pub mod unfiltered;

@@ -31,7 +31,7 @@ const RULINGS_MAX: usize = 2;
 /// Runs one exchange. Every exchange is recorded, whichever way it ends.
 pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
     match disclose(arrived, ports).await {
-        Ok(released) => Reply::released(released, &ports.settings.gateway.base),
+        Ok(released) => Reply::released(&released, &ports.settings.gateway.base),
         Err(ended) => ended.record(ports).await,
     }
 }
@@ -74,14 +74,14 @@ async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Rel
     let mut admitted =
         admit(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?; // rules alone
     let begun = begun.under(&admitted);
-    let frame = Frame::of(&begun, &admitted, ports);
+    let system = admitted.system().clone();
+    let frame = Frame::of(&begun, &system, ports);
     for _ in 0..RULINGS_MAX {
         let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
         let subjects = subjects(&held, &admitted, frame.bases); // keys, no content
         let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
             .await
             .map_err(|why| begun.end(Ending::Evidence(why)))?;
-        ports.metrics.duplicated(evidence.duplicated().count());
         let ruling = decide(admitted, &evidence); // pure; one answer a person
         let (minimised, again) = minimise(held, ruling, &subjects, frame)?; // one ruling, one disclosure
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };

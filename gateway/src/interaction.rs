@@ -1,5 +1,7 @@
 //! What is asked: a closed set. What cannot be said here cannot be asked of an upstream.
 
+use std::sync::Arc;
+
 use fhir::json::Document;
 use fhir::reference::Id;
 use fhir::search::SearchQuery;
@@ -73,7 +75,7 @@ pub struct NewResource {
     /// The type in the path, equal to `resourceType` of the body.
     pub resource_type: TypeId,
     /// The body as received, validated.
-    pub body: Unfiltered<Document>,
+    pub body: Arc<Unfiltered<Document>>,
 }
 
 /// The gateway's own resources.

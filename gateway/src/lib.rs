@@ -8,19 +8,25 @@
 //! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.
 
 pub mod agreement;
+pub mod capability;
 pub mod clock;
-pub mod consent;
 pub mod commands;
+pub mod consent;
 pub mod decision;
 pub mod enforce;
+pub mod exchange;
 pub mod interaction;
 pub mod ledger;
 pub mod limits;
+pub mod outcome;
+pub mod own;
 pub mod pem;
 pub mod person;
+pub mod ports;
 pub mod requestor;
 pub mod seal;
 pub mod server;
 pub mod settings;
+pub mod submit;
 pub mod trail;
 pub mod upstream;

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use crate::agreement::Existence;
 use crate::consent::ConsentFault;
+use crate::consent::validate::Problem;
 use crate::decision::evidence::EvidenceFault;
 use crate::decision::refusal::Refusal;
 use crate::enforce::release::Unreleased;
@@ -47,6 +48,9 @@ pub enum Ending {
     /// The search would read more than one answer may.
     #[error("too much for one answer")]
     TooCostly,
+    /// The system answered with records of persons nobody asked for.
+    #[error("wrong persons")]
+    WrongPersons,
     /// The system asked did not answer as it should.
     #[error("upstream")]
     Upstream(#[source] UpstreamFault),
@@ -59,6 +63,9 @@ pub enum Ending {
     /// The system asked did not take the write.
     #[error("the write was not taken")]
     NotTaken(NotTaken),
+    /// A Consent is not valid: everything that is wrong with it.
+    #[error("the consent is not valid")]
+    ConsentInvalid(Vec<Problem>),
     /// A Consent could not be written or read.
     #[error("consent registry")]
     Consent(#[source] ConsentFault),
@@ -85,13 +92,21 @@ pub enum NotTaken {
 }
 
 impl Ending {
+    /// A refusal that depends on the request and the rules alone: told whatever existence says.
+    #[must_use]
+    pub const fn refused_by_rule(refusal: Refusal) -> Self {
+        Self::Refused(refusal, Existence::Open)
+    }
+
     /// What the caller is told. The text is fixed: nothing of the request or the record is in it.
     #[must_use]
     pub fn told(&self) -> Told {
         let (status, issue, text) = match self {
-            Self::NotAuthenticated(_) => {
-                (StatusCode::UNAUTHORIZED, IssueType::Login, "who asks is not known: a valid token or certificate is needed")
-            }
+            Self::NotAuthenticated(_) => (
+                StatusCode::UNAUTHORIZED,
+                IssueType::Login,
+                "who asks is not known: a valid token or certificate is needed",
+            ),
             Self::Malformed(malformed) => return malformed.told(),
             Self::Refused(refusal, existence) => return refused(refusal, *existence),
             Self::NotFound => not_found(),
@@ -100,8 +115,25 @@ impl Ending {
                 IssueType::TooCostly,
                 "the search matches more than one answer may hold: narrow it, for example by date or category",
             ),
-            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => upstream(fault),
-            Self::Evidence(EvidenceFault::Consent(_)) | Self::Consent(ConsentFault::Store(_)) => (
+            Self::Upstream(fault) => upstream(fault),
+            Self::WrongPersons => (
+                StatusCode::BAD_GATEWAY,
+                IssueType::Exception,
+                "the system asked did not answer as a FHIR server should",
+            ),
+            Self::Evidence(
+                EvidenceFault::Unanswered { .. }
+                | EvidenceFault::NotEvidence { .. }
+                | EvidenceFault::UnknownSystem { .. },
+            ) => (
+                StatusCode::BAD_GATEWAY,
+                IssueType::Exception,
+                "whether this may be shared cannot be found out at the moment: try again",
+            ),
+            Self::ConsentInvalid(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, IssueType::Invalid, "the consent is not valid")
+            }
+            Self::Evidence(EvidenceFault::Consent(_)) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 IssueType::Transient,
                 "choices about sharing cannot be read or written at the moment: try again",
@@ -111,25 +143,37 @@ impl Ending {
                 IssueType::Exception,
                 "the system holds this in a form that cannot be shared safely",
             ),
-            Self::NotTaken(NotTaken::Invalid) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, IssueType::Processing, "the receiving system does not take this content")
-            }
-            Self::NotTaken(NotTaken::Conflict) => {
-                (StatusCode::CONFLICT, IssueType::Conflict, "the receiving system holds this already, or another version of it")
-            }
-            Self::NotTaken(NotTaken::NotSupported) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, IssueType::NotSupported, "the receiving system does not take such resources")
-            }
+            Self::NotTaken(NotTaken::Invalid) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                IssueType::Processing,
+                "the receiving system does not take this content",
+            ),
+            Self::NotTaken(NotTaken::Conflict) => (
+                StatusCode::CONFLICT,
+                IssueType::Conflict,
+                "the receiving system holds this already, or another version of it",
+            ),
+            Self::NotTaken(NotTaken::NotSupported) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                IssueType::NotSupported,
+                "the receiving system does not take such resources",
+            ),
             Self::Consent(fault) => return fault.told(),
-            Self::TrailBehind => {
-                (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, "the trail is not up to date yet: try again")
-            }
-            Self::Unrecorded(Unreleased::ConsentMoved) => {
-                (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, "a choice about sharing changed meanwhile: try again")
-            }
-            Self::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_)) => {
-                (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, "the disclosure could not be recorded: try again")
-            }
+            Self::TrailBehind => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Transient,
+                "the trail is not up to date yet: try again",
+            ),
+            Self::Unrecorded(Unreleased::ConsentMoved) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Transient,
+                "a choice about sharing changed meanwhile: try again",
+            ),
+            Self::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_)) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Transient,
+                "the disclosure could not be recorded: try again",
+            ),
             Self::NotWritten => {
                 (StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "the answer could not be written")
             }
@@ -146,8 +190,13 @@ impl Ending {
             Self::Refused(refusal, _) => refusal.reason(),
             Self::NotFound => "not-found",
             Self::TooCostly => "too-costly",
-            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => fault.reason(),
-            Self::Evidence(EvidenceFault::Consent(_)) => "consent-unreadable",
+            Self::Upstream(fault) => fault.reason(),
+            Self::WrongPersons => "upstream-wrong-persons",
+            Self::Evidence(EvidenceFault::Unanswered { .. }) => "evidence-unanswered",
+            Self::Evidence(EvidenceFault::NotEvidence { .. }) => "evidence-unusable",
+            Self::Evidence(EvidenceFault::UnknownSystem { .. }) => "evidence-unknown-system",
+            Self::Evidence(EvidenceFault::Consent(_)) => "evidence-consent",
+            Self::ConsentInvalid(_) => "consent-invalid",
             Self::Irreducible => "irreducible",
             Self::NotTaken(NotTaken::Invalid) => "not-taken-invalid",
             Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
@@ -165,8 +214,13 @@ impl Ending {
     const fn event(&self) -> Event {
         match self {
             Self::NotAuthenticated(_) => Event::NotAuthenticated,
-            Self::Malformed(_) | Self::Refused(..) | Self::NotFound | Self::TooCostly => Event::Refused,
+            Self::Malformed(_)
+            | Self::Refused(..)
+            | Self::NotFound
+            | Self::TooCostly
+            | Self::ConsentInvalid(_) => Event::Refused,
             Self::Upstream(_)
+            | Self::WrongPersons
             | Self::Evidence(_)
             | Self::Irreducible
             | Self::NotTaken(_)
@@ -191,7 +245,17 @@ impl Ending {
         if let Some(code) = self.spine_code() {
             issue = issue.with_code(code);
         }
-        let reply = Reply::outcome(told.status, &OperationOutcome::new(issue));
+        let mut outcome = OperationOutcome::new(issue);
+        if let Self::ConsentInvalid(problems) = self {
+            for problem in problems {
+                outcome = outcome.and(Issue::from_settings(
+                    Severity::Error,
+                    IssueType::Invalid,
+                    problem.to_string(),
+                ));
+            }
+        }
+        let reply = Reply::outcome(told.status, &outcome);
         match self {
             Self::Malformed(malformed) => match malformed.allow() {
                 Some(methods) => reply.with_allow(methods),
@@ -243,8 +307,11 @@ impl Ended {
             return self.ending.to_reply();
         }
         let told = self.ending.told();
-        self.records.exchange =
-            self.records.exchange.ended(self.ending.event(), told.status.as_u16(), Some(self.ending.reason()));
+        self.records.exchange = self.records.exchange.ended(
+            self.ending.event(),
+            told.status.as_u16(),
+            Some(self.ending.reason()),
+        );
         match self.records.to_batch() {
             Ok(batch) => match ports.ledger.append(batch).await {
                 Ok(receipt) => self.ending.to_reply().with_receipt(receipt.to_header()),

@@ -12,7 +12,9 @@ use crate::decision::own::{AdmittedOwn, Concerns, Ground};
 use crate::decision::ruling::Question;
 use crate::enforce::own;
 use crate::enforce::release::{Epoch, Minimised, Released, release};
-use crate::interaction::{AuditQuery, AuditSelector, FhirAction, Interaction, OwnAction, PersonSelector, cursor};
+use crate::interaction::{
+    AuditQuery, AuditSelector, FhirAction, Interaction, OwnAction, PersonSelector, cursor,
+};
 use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
 use crate::ports::Ports;
@@ -34,12 +36,14 @@ pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Resul
             own::capability(&capability::of_gateway(&ports.settings, question.at), begun.clone())
         }
         Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
-            let admitted =
-                admit_own(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            let admitted = admit_own(question, &ports.settings)
+                .map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
             content(admitted, &begun, ports).await?
         }
     };
-    release(minimised, &|| Epoch::Same, &*ports.ledger).await.map_err(|why| begun.end(Ending::Unrecorded(why)))
+    release(minimised, &|| Epoch::Same, &*ports.ledger)
+        .await
+        .map_err(|why| begun.end(Ending::Unrecorded(why)))
 }
 
 async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
@@ -106,9 +110,8 @@ fn may_read(admitted: &AdmittedOwn, found: &Found) -> bool {
 /// The organisation that received a share: the requestor's, for reads.
 fn recipient(exchange: &Exchange) -> Option<OdsCode> {
     let code = match exchange.requestor.as_ref()? {
-        RecordedRequestor::Professional { organisation, .. } | RecordedRequestor::System { organisation, .. } => {
-            organisation
-        }
+        RecordedRequestor::Professional { organisation, .. }
+        | RecordedRequestor::System { organisation, .. } => organisation,
         RecordedRequestor::Person { .. } => return None,
     };
     OdsCode::parse(code).ok()
@@ -145,10 +148,9 @@ fn persons_of(by: &AuditSelector, found: &[Found]) -> Vec<AboutPerson> {
 /// The criterion of a trail search, as the link of the page repeats it.
 fn selector(by: &AuditSelector) -> String {
     let pair = match by {
-        AuditSelector::Person(PersonSelector::Nhs(number)) => (
-            "patient.identifier".to_owned(),
-            format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str()),
-        ),
+        AuditSelector::Person(PersonSelector::Nhs(number)) => {
+            ("patient.identifier".to_owned(), format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str()))
+        }
         AuditSelector::Person(PersonSelector::Local { system, id }) => {
             ("patient".to_owned(), format!("{system}/Patient/{}", id.as_str()))
         }
@@ -163,8 +165,7 @@ async fn provenance(
     begun: &Exchange,
     ports: &Ports,
 ) -> Result<Minimised, Ended> {
-    let mut found =
-        ports.trail.by_request(id.as_str()).await.map_err(|_| begun.end(Ending::TrailBehind))?;
+    let mut found = ports.trail.by_request(id.as_str()).await.map_err(|_| begun.end(Ending::TrailBehind))?;
     let party = matches!(admitted.ground(), Ground::Party(_));
     // A party to the share sees it whole; a person sees her own part of it.
     found.retain(|found| (party || found.about_person().is_some()) && may_read(admitted, found));
@@ -188,11 +189,18 @@ async fn read_consent(
     Ok(own::consent(stored, 200, Event::Disclosed, begun.clone(), ports.site()))
 }
 
-async fn search_consents(person: &PersonSelector, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+async fn search_consents(
+    person: &PersonSelector,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Minimised, Ended> {
     let (key, pair) = match person {
         PersonSelector::Nhs(number) => (
             PersonKey::Nhs(*number),
-            ("patient.identifier".to_owned(), format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str())),
+            (
+                "patient.identifier".to_owned(),
+                format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str()),
+            ),
         ),
         PersonSelector::Local { system, id } => (
             PersonKey::Local { system: system.clone(), id: id.clone() },

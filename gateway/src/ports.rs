@@ -10,11 +10,10 @@ use crate::consent::ConsentRegistry;
 use crate::decision::evidence::{EvidenceCache, Wells};
 use crate::ledger::AuditLedger;
 use crate::person::SystemName;
-use crate::requestor::keys::Keys;
+use crate::requestor::Keys;
 use crate::seal::Seal;
+use crate::server::strangers::Strangers;
 use crate::settings::Settings;
-use crate::strangers::Strangers;
-use crate::telemetry::Metrics;
 use crate::trail::audit_event::Site;
 use crate::trail::store::TrailStore;
 use crate::upstream::Upstream;
@@ -44,8 +43,6 @@ pub struct Ports {
     pub clock: Clock,
     /// Callers who could not prove who they are, by source and minute.
     pub strangers: Arc<Strangers>,
-    /// Counts, without anybody in them.
-    pub metrics: Arc<Metrics>,
 }
 
 /// No names at all: every absolute reference points elsewhere.

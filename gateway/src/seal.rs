@@ -156,14 +156,24 @@ impl Seal {
         Ok(content.to_vec())
     }
 
-    /// A keyed digest of `parts` (in this order and division): says whether two are the same, and nothing else.
+    /// As [`Seal::digest`], as bytes.
     #[must_use]
-    pub fn digest(&self, digest: Digest, parts: &[&[u8]]) -> String {
+    pub fn digest_bytes(&self, digest: Digest, parts: &[&[u8]]) -> [u8; DIGEST_LEN] {
         let key = match digest {
             Digest::Version => &self.version,
         };
         let tag = hmac::sign(key, &joined(parts));
-        URL_SAFE_NO_PAD.encode(tag.as_ref().get(..DIGEST_LEN).unwrap_or_default())
+        let mut bytes = [0; DIGEST_LEN];
+        for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// A keyed digest of `parts` (in this order and division): says whether two are the same, and nothing else.
+    #[must_use]
+    pub fn digest(&self, digest: Digest, parts: &[&[u8]]) -> String {
+        URL_SAFE_NO_PAD.encode(self.digest_bytes(digest, parts))
     }
 
     const fn key(&self, use_: Use) -> &aead::LessSafeKey {

@@ -48,7 +48,9 @@ pub async fn submit(question: Question, begun: Exchange, ports: &Ports) -> Resul
         }
         Ok(Sent { taken: Taken::Invalid, .. }) => Err(outcome.end(Ending::NotTaken(NotTaken::Invalid))),
         Ok(Sent { taken: Taken::Conflict, .. }) => Err(outcome.end(Ending::NotTaken(NotTaken::Conflict))),
-        Ok(Sent { taken: Taken::NotSupported, .. }) => Err(outcome.end(Ending::NotTaken(NotTaken::NotSupported))),
+        Ok(Sent { taken: Taken::NotSupported, .. }) => {
+            Err(outcome.end(Ending::NotTaken(NotTaken::NotSupported)))
+        }
         Err(fault) => Err(outcome.end(Ending::Upstream(fault))),
     }
 }
@@ -83,4 +85,3 @@ pub async fn release_body(
     }
     Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
 }
-

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::AgreementFile;
 use super::{Agreements, RecipientRole, RecipientSystem, Share, SharedType, SharingAgreement};
+use crate::enforce::masks::Masks;
 use crate::person::SystemName;
 use crate::settings::check::{each_once, read_text, roles};
 use crate::settings::problem::{Gravity, Notebook, Place, Problem, did_you_mean};
@@ -244,7 +245,11 @@ fn share(
     for (resource_type, shared) in names.iter().filter_map(|name| shares.get(name)).flatten() {
         types.entry(*resource_type).or_default().push(shared.clone());
     }
-    Arc::new(Share { names, types })
+    let masks = Masks::compile(&types).unwrap_or_else(|fault| {
+        notes.error(&place.key("share", None), fault.to_string());
+        Masks::default()
+    });
+    Arc::new(Share { names, types, masks })
 }
 
 fn warn_of_unused(notes: &Notebook, read: &AgreementFile) {

@@ -66,7 +66,9 @@ impl<'a> Reading<'a> {
 /// What `consent` says, if it is active and about the sharing of records. `id` is how the record of a decision names it.
 #[must_use]
 pub fn compile(consent: Node<'_>, id: String, reading: &Reading<'_>) -> Option<Provisioned> {
-    if !consent.member("status").is_some_and(|status| status.is_string("active")) || is_about_something_else(consent) {
+    if !consent.member("status").is_some_and(|status| status.is_string("active"))
+        || is_about_something_else(consent)
+    {
         return None;
     }
     if is_national_opt_out(consent) {
@@ -86,7 +88,8 @@ pub fn compile(consent: Node<'_>, id: String, reading: &Reading<'_>) -> Option<P
 /// Whether this is a national data opt-out in its STU3 shape, which means the opposite of a plain R4 reading.
 #[must_use]
 pub fn is_national_opt_out(consent: Node<'_>) -> bool {
-    let of_profile = consent.walk(&["meta", "profile"]).any(|profile| profile.is_string(NATIONAL_OPT_OUT_PROFILE));
+    let of_profile =
+        consent.walk(&["meta", "profile"]).any(|profile| profile.is_string(NATIONAL_OPT_OUT_PROFILE));
     let of_purpose = consent.walk(&["purpose", "code"]).any(|code| code.is_string(NATIONAL_OPT_OUT_PURPOSE));
     of_profile || of_purpose
 }
@@ -198,11 +201,7 @@ enum Read {
     InPart,
 }
 
-fn each<T: Ord>(
-    node: Node<'_>,
-    path: &[&str],
-    read: impl Fn(Node<'_>) -> Option<T>,
-) -> (BTreeSet<T>, Read) {
+fn each<T: Ord>(node: Node<'_>, path: &[&str], read: impl Fn(Node<'_>) -> Option<T>) -> (BTreeSet<T>, Read) {
     let mut found = BTreeSet::new();
     let mut whole = Read::Whole;
     for item in node.walk(path) {

@@ -76,7 +76,8 @@ impl ConsentRegistry {
     pub fn open(folder: &Path, base: &str) -> Result<Self, ConsentFault> {
         let path = folder.join(FILE);
         let writer = store::open_writer(&path)?;
-        let readers = (0..READERS).map(|_| store::open_reader(&path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        let readers =
+            (0..READERS).map(|_| store::open_reader(&path).map(Mutex::new)).collect::<Result<_, _>>()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 base: base.to_owned(),
@@ -115,7 +116,8 @@ impl ConsentRegistry {
     ) -> Result<Stored, ConsentFault> {
         let id = id.clone();
         self.run(move |inner| {
-            inner.write(consent.person(), |connection| store::update(connection, &id, if_match, &consent, now))
+            inner
+                .write(consent.person(), |connection| store::update(connection, &id, if_match, &consent, now))
         })
         .await
     }
@@ -156,7 +158,11 @@ impl ConsentRegistry {
     ///
     /// # Errors
     /// [`ConsentFault`].
-    pub async fn active_for(&self, person: &PersonKey, now: Timestamp) -> Result<Vec<Provisioned>, ConsentFault> {
+    pub async fn active_for(
+        &self,
+        person: &PersonKey,
+        now: Timestamp,
+    ) -> Result<Vec<Provisioned>, ConsentFault> {
         let mut found = self.active_for_all(BTreeSet::from([person.clone()]), now).await?;
         Ok(found.remove(person).unwrap_or_default())
     }

@@ -66,8 +66,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, ConsentFault> {
 }
 
 pub(super) fn open_reader(path: &Path) -> Result<Connection, ConsentFault> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     Ok(connection)
 }
 
@@ -159,9 +161,14 @@ pub(super) fn read(connection: &Connection, id: &Id) -> Result<Option<Stored>, C
     connection.prepare_cached(&sql)?.query_row([id.as_str()], columns).optional()?.map(stored).transpose()
 }
 
-pub(super) fn read_version(connection: &Connection, id: &Id, version: u32) -> Result<Option<Stored>, ConsentFault> {
+pub(super) fn read_version(
+    connection: &Connection,
+    id: &Id,
+    version: u32,
+) -> Result<Option<Stored>, ConsentFault> {
     let sql = format!("SELECT {COLUMNS} FROM consent_version v WHERE v.id = ?1 AND v.version = ?2");
-    let found = connection.prepare_cached(&sql)?.query_row(params![id.as_str(), version], columns).optional()?;
+    let found =
+        connection.prepare_cached(&sql)?.query_row(params![id.as_str(), version], columns).optional()?;
     found.map(stored).transpose()
 }
 

@@ -60,9 +60,10 @@ fn check_items<'a>(
         let fits = match (found.kind(), item.kind()) {
             (TypeKind::Text, Kind::String) => item.string().is_some_and(|text| !text.is_empty()),
             (TypeKind::Number, Kind::Number) | (TypeKind::Boolean, Kind::Boolean) => true,
-            (TypeKind::Complex | TypeKind::Backbone | TypeKind::Resource | TypeKind::Abstract, Kind::Object) => {
-                !item.is_empty()
-            }
+            (
+                TypeKind::Complex | TypeKind::Backbone | TypeKind::Resource | TypeKind::Abstract,
+                Kind::Object,
+            ) => !item.is_empty(),
             (_, _) => false,
         };
         if !fits {

@@ -85,7 +85,9 @@ pub enum Wrong {
     #[error("the id is not that of the consent that is changed")]
     OtherId,
     /// The STU3 shape of a national data opt-out, in which `active` means opted out.
-    #[error("a national data opt-out means the opposite of a consent of the same shape: it is imported, not sent")]
+    #[error(
+        "a national data opt-out means the opposite of a consent of the same shape: it is imported, not sent"
+    )]
     NationalOptOut,
 }
 
@@ -229,7 +231,10 @@ fn provision(node: Node<'_>, path: &str, depth: Depth, base: &str, problems: &mu
         }
     }
     for data in node.walk(&["data"]) {
-        if !data.member("meaning").is_some_and(|meaning| MEANINGS.iter().any(|known| meaning.is_string(known))) {
+        if !data
+            .member("meaning")
+            .is_some_and(|meaning| MEANINGS.iter().any(|known| meaning.is_string(known)))
+        {
             problem("data.meaning", Wrong::Code);
         }
         let place = data.member("reference").and_then(|reference| reference.member("reference")?.string());
@@ -252,7 +257,9 @@ fn provision(node: Node<'_>, path: &str, depth: Depth, base: &str, problems: &mu
 
 /// A recipient: its role says that it receives, and its identifier says who it is.
 fn wrong_actor(actor: Node<'_>) -> Option<(&'static str, Wrong)> {
-    let receives = actor.walk(&["role", "coding", "code"]).any(|code| RECIPIENT_ROLES.iter().any(|role| code.is_string(role)));
+    let receives = actor
+        .walk(&["role", "coding", "code"])
+        .any(|code| RECIPIENT_ROLES.iter().any(|role| code.is_string(role)));
     if !receives {
         return Some(("actor.role", Wrong::Code));
     }
@@ -264,7 +271,10 @@ fn wrong_actor(actor: Node<'_>) -> Option<(&'static str, Wrong)> {
         let is_recipient =
             coding.member("code").is_some_and(|code| RECIPIENT_ROLES.iter().any(|role| code.is_string(role)));
         let is_job = coding.member("system").is_some_and(|system| system.is_string(fhir::role::SYSTEM))
-            && coding.member("code").and_then(Node::string).is_some_and(|code| fhir::role::SdsRole::parse(&code).is_ok());
+            && coding
+                .member("code")
+                .and_then(Node::string)
+                .is_some_and(|code| fhir::role::SdsRole::parse(&code).is_ok());
         !is_recipient && !is_job
     });
     other.then_some(("actor.role", Wrong::Code))
@@ -289,7 +299,10 @@ impl ValidConsent {
             person,
             status: consent.str_at(&["status"]).unwrap_or_default().into_owned(),
             rule: rule.map(|provisioned| provisioned.rule),
-            profiles: consent.walk(&["meta", "profile"]).filter_map(|profile| Some(profile.string()?.into_owned())).collect(),
+            profiles: consent
+                .walk(&["meta", "profile"])
+                .filter_map(|profile| Some(profile.string()?.into_owned()))
+                .collect(),
             members: consent
                 .members()
                 .map(|(key, value)| (key.text().into_owned(), value.raw().to_vec()))

@@ -40,7 +40,7 @@ pub fn admit(question: Question, settings: &Settings) -> Result<Admitted, Refusa
     let override_ = override_of(&question, &matched)?;
     let rematch = covered(&question.interaction, &matched.share, settings)?;
     let Matched { agreement, share, purpose, .. } = matched;
-    Ok(Admitted { question, agreement, share, purpose, override_, parties, rematch })
+    Ok(Admitted { question, system, agreement, share, purpose, override_, parties, rematch })
 }
 
 /// The agreement and block that cover a question.
@@ -174,7 +174,8 @@ fn standing_first(
     today: Date,
 ) -> Result<(), Refusal> {
     let all = settings.agreements.all().iter().filter(|agreement| binds(agreement, parties, today));
-    let mut blocks = all.flat_map(|agreement| &agreement.roles).filter(|block| block.roles.contains(&role)).peekable();
+    let mut blocks =
+        all.flat_map(|agreement| &agreement.roles).filter(|block| block.roles.contains(&role)).peekable();
     if blocks.peek().is_none() {
         return Ok(());
     }
@@ -240,9 +241,14 @@ fn covered(
             shared(new.resource_type, share)?;
             let target = settings.system(system.as_str());
             let name = new.resource_type.name();
-            let proves_tie = target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&name);
+            let proves_tie =
+                target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&name);
             let proves_consent = target.is_some_and(|target| target.consent_source) && name == "Consent";
-            if proves_tie || proves_consent { Err(Refusal::WouldProveOwnRelationship) } else { Ok(BTreeSet::new()) }
+            if proves_tie || proves_consent {
+                Err(Refusal::WouldProveOwnRelationship)
+            } else {
+                Ok(BTreeSet::new())
+            }
         }
     }
 }

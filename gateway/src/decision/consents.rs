@@ -91,11 +91,16 @@ fn weigh_one(consent: &Provisioned, recipient: &Recipient<'_>, said: &mut Said) 
     if !reaches(root, recipient) {
         return None;
     }
-    for denied in root.exceptions.iter().filter(|nested| nested.effect == Effect::Deny && reaches(nested, recipient)) {
+    for denied in
+        root.exceptions.iter().filter(|nested| nested.effect == Effect::Deny && reaches(nested, recipient))
+    {
         deny(&consent.id, denied.about.clone(), BTreeSet::new(), said);
     }
-    let permits: Vec<&Provision> =
-        root.exceptions.iter().filter(|nested| nested.effect == Effect::Permit && excepts(nested, recipient)).collect();
+    let permits: Vec<&Provision> = root
+        .exceptions
+        .iter()
+        .filter(|nested| nested.effect == Effect::Permit && excepts(nested, recipient))
+        .collect();
     let named = || permits.iter().map(|nested| nested.about.clone());
     match root.effect {
         Effect::Void => None,
@@ -104,7 +109,8 @@ fn weigh_one(consent: &Provisioned, recipient: &Recipient<'_>, said: &mut Said) 
             if !lifted {
                 deny(&consent.id, root.about.clone(), named().collect(), said);
             }
-            let whole = root.about.is_any() && permits.iter().any(|nested| permits_purpose(nested, recipient));
+            let whole =
+                root.about.is_any() && permits.iter().any(|nested| permits_purpose(nested, recipient));
             match (whole, lifted) {
                 (true, true) => Some(Grant::Everything),
                 (true, false) => Some(Grant::Only(named().collect())),

@@ -35,7 +35,11 @@ pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
     Ruling { admitted, answers, patients: evidence.patients().clone() }
 }
 
-fn decide_person(admitted: &Admitted, evidence: &Evidence, person: &PersonEvidence) -> Result<Permit, Refusal> {
+fn decide_person(
+    admitted: &Admitted,
+    evidence: &Evidence,
+    person: &PersonEvidence,
+) -> Result<Permit, Refusal> {
     let mut jumped = Jumped { by_override: admitted.override_().is_some(), reasons: BTreeSet::new() };
     known(person)?;
     let shielded = shielding(admitted, person)?;
@@ -84,7 +88,9 @@ fn known(person: &PersonEvidence) -> Result<(), Refusal> {
 /// A shielded person is found by nothing that tells where she is; else the shield is an obligation.
 fn shielding(admitted: &Admitted, person: &PersonEvidence) -> Result<Shield, Refusal> {
     match person.shield {
-        Shield::Shielded if shield::asks_by_whereabouts(&admitted.question().interaction) => Err(Refusal::Shielded),
+        Shield::Shielded if shield::asks_by_whereabouts(&admitted.question().interaction) => {
+            Err(Refusal::Shielded)
+        }
         Shield::Shielded | Shield::None => Ok(person.shield),
     }
 }

@@ -53,7 +53,10 @@ impl Obligations {
         self.exclude = self
             .exclude
             .iter()
-            .map(|found| Exclusion { rule: local(&found.rule), except: found.except.iter().map(local).collect() })
+            .map(|found| Exclusion {
+                rule: local(&found.rule),
+                except: found.except.iter().map(local).collect(),
+            })
             .collect();
     }
 
@@ -150,9 +153,11 @@ fn permits_labels(rule: &BTreeSet<SecurityLabel>, labels: &[SecurityLabel]) -> b
         return true;
     }
     let sensitive: Vec<_> = labels.iter().filter(|label| label.sensitivity().is_some()).collect();
-    let stated = labels.iter().filter_map(SecurityLabel::confidentiality).max().unwrap_or(Confidentiality::Normal);
+    let stated =
+        labels.iter().filter_map(SecurityLabel::confidentiality).max().unwrap_or(Confidentiality::Normal);
     let degree = if sensitive.is_empty() { stated } else { stated.max(Confidentiality::Restricted) };
-    let by_degree = rule.iter().filter_map(SecurityLabel::confidentiality).max().is_some_and(|most| degree <= most);
+    let by_degree =
+        rule.iter().filter_map(SecurityLabel::confidentiality).max().is_some_and(|most| degree <= most);
     let by_category = !sensitive.is_empty()
         && degree <= Confidentiality::Restricted
         && sensitive.iter().all(|label| {

@@ -74,16 +74,16 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         {
             Ground::Oversight
         }
-        (OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. }, Party::Professional(professional))
-            if settings.gateway.consent_recorders.contains(&professional.role) =>
-        {
+        (
+            OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. },
+            Party::Professional(professional),
+        ) if settings.gateway.consent_recorders.contains(&professional.role) => {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
-        (OwnAction::SearchAuditEvent(_) | OwnAction::ReadProvenance(_), Party::Professional(professional))
-            if settings.gateway.oversight.contains(&professional.role) =>
-        {
-            Ground::Oversight
-        }
+        (
+            OwnAction::SearchAuditEvent(_) | OwnAction::ReadProvenance(_),
+            Party::Professional(professional),
+        ) if settings.gateway.oversight.contains(&professional.role) => Ground::Oversight,
         (OwnAction::ReadProvenance(_), Party::Professional(professional)) => {
             Ground::Party(professional.organisation.clone())
         }
@@ -123,7 +123,8 @@ fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
 
 fn gains(organisation: &OdsCode, settings: &Settings) -> Gains {
     let receives = settings.agreements.all().iter().any(|agreement| {
-        agreement.recipient.contains(organisation) && agreement.discloser.iter().any(|other| other != organisation)
+        agreement.recipient.contains(organisation)
+            && agreement.discloser.iter().any(|other| other != organisation)
     });
     if receives { Gains::Receives } else { Gains::Nothing }
 }

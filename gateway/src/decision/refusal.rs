@@ -64,7 +64,9 @@ impl Refusal {
         match self {
             Self::NoSharingAgreement => SpineCode::NoOrganisationConsent,
             Self::NoLegitimateRelationship => SpineCode::NoRelationship,
-            Self::ConsentDenied | Self::OptedOut | Self::ImpliedConsentDoesNotCover => SpineCode::NoPatientConsent,
+            Self::ConsentDenied | Self::OptedOut | Self::ImpliedConsentDoesNotCover => {
+                SpineCode::NoPatientConsent
+            }
             Self::RoleNotCovered
             | Self::SupervisionMissing
             | Self::PurposeNotCovered(_)
@@ -115,7 +117,9 @@ impl Refusal {
             Self::OverrideReasonMissing => {
                 "an override needs its reason, 10 to 500 characters, in Portcullis-Override-Reason"
             }
-            Self::TypeNotShared => "the sharing agreement shares nothing of this resource type with this role",
+            Self::TypeNotShared => {
+                "the sharing agreement shares nothing of this resource type with this role"
+            }
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => {
                 "the search must name its person: by patient, subject, _id or identifier, or by family and birthdate"
             }
@@ -125,14 +129,20 @@ impl Refusal {
             Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => {
                 "the search asks for the absence of an element that is not always shared with this role"
             }
-            Self::SearchNotPermitted(SearchGuard::NotServed) => "the search has a parameter that is not served",
-            Self::WouldProveOwnRelationship => "this system does not take what would prove a tie of care or a consent",
+            Self::SearchNotPermitted(SearchGuard::NotServed) => {
+                "the search has a parameter that is not served"
+            }
+            Self::WouldProveOwnRelationship => {
+                "this system does not take what would prove a tie of care or a consent"
+            }
             Self::PersonUncertain => "the person cannot be known for certain",
             Self::Shielded => "the person cannot be found by this search",
             Self::NoLegitimateRelationship => "no legitimate relationship is recorded",
             Self::ConsentDenied => "the person has not agreed to this",
             Self::OptedOut => "an opt-out stands against this purpose",
-            Self::ImpliedConsentDoesNotCover => "this purpose needs the person's consent, and none is recorded",
+            Self::ImpliedConsentDoesNotCover => {
+                "this purpose needs the person's consent, and none is recorded"
+            }
             Self::Labelled => "what there is stays with those who hold it",
             Self::NothingNecessary => "nothing of this is shared with this role",
             Self::NotForThisRequestor => "this is not open to this requestor",

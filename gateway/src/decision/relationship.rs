@@ -21,7 +21,11 @@ pub(in crate::decision) fn established(
     if agreement.relationship.is_empty() {
         let parties = admitted.parties();
         let inside = parties.discloser == parties.recipient;
-        return if inside { Ok(RelationshipBasis::NotRequired) } else { Err(Refusal::NoLegitimateRelationship) };
+        return if inside {
+            Ok(RelationshipBasis::NotRequired)
+        } else {
+            Err(Refusal::NoLegitimateRelationship)
+        };
     }
     if let (Direction::Write, Some(tie)) = (admitted.parties().direction, stated_tie(admitted, stated)) {
         return Ok(RelationshipBasis::Stated { evidence: tie.evidence.clone() });

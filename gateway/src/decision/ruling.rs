@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::relationship;
 use crate::agreement::{Existence, RelationshipKind, Share, SharingAgreement};
 use crate::interaction::Interaction;
-use crate::person::PersonKey;
+use crate::person::{PersonKey, SystemName};
 use crate::requestor::{Party, Requestor};
 
 /// Who asks, what, under which request id, and with which override.
@@ -34,6 +34,7 @@ pub struct Question {
 #[derive(Debug)]
 pub struct Admitted {
     pub(in crate::decision) question: Question,
+    pub(in crate::decision) system: SystemName,
     pub(in crate::decision) agreement: Arc<SharingAgreement>,
     pub(in crate::decision) share: Arc<Share>,
     pub(in crate::decision) purpose: PurposeOfUse,
@@ -76,6 +77,12 @@ impl Admitted {
     #[must_use]
     pub const fn question(&self) -> &Question {
         &self.question
+    }
+
+    /// The system whose records are asked for, or that is written to.
+    #[must_use]
+    pub const fn system(&self) -> &SystemName {
+        &self.system
     }
 
     /// The one agreement in force that matched.

@@ -55,7 +55,9 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
                 rematch.insert(criterion.code());
             }
             (Visibility::Partly, Polarity::Negative) => return Err(SearchGuard::NegatesPartlyHidden),
-            (Visibility::Hidden, Polarity::Positive | Polarity::Negative) => return Err(SearchGuard::ReadsHidden),
+            (Visibility::Hidden, Polarity::Positive | Polarity::Negative) => {
+                return Err(SearchGuard::ReadsHidden);
+            }
         }
     }
     Ok(rematch)
@@ -68,7 +70,8 @@ fn names_somebody(query: &SearchQuery) -> bool {
         return true;
     }
     let by_id = |criterion: &Criterion| {
-        criterion.code() == "_id" && matches!(criterion.test(), Test::Token { modifier: TokenModifier::Is, .. })
+        criterion.code() == "_id"
+            && matches!(criterion.test(), Test::Token { modifier: TokenModifier::Is, .. })
     };
     if query.criteria().iter().any(by_id) {
         return true;
@@ -80,13 +83,15 @@ fn names_somebody(query: &SearchQuery) -> bool {
 
 fn is_one_family_name(criterion: &Criterion) -> bool {
     match criterion.test() {
-        Test::String { modifier: StringModifier::StartsWith | StringModifier::Exact, any } => match any.as_slice() {
-            [name] => {
-                criterion.code() == "family"
-                    && name.chars().filter(|letter| letter.is_alphabetic()).count() >= FAMILY_LETTERS_MIN
+        Test::String { modifier: StringModifier::StartsWith | StringModifier::Exact, any } => {
+            match any.as_slice() {
+                [name] => {
+                    criterion.code() == "family"
+                        && name.chars().filter(|letter| letter.is_alphabetic()).count() >= FAMILY_LETTERS_MIN
+                }
+                _ => false,
             }
-            _ => false,
-        },
+        }
         Test::String { modifier: StringModifier::Contains, .. }
         | Test::Missing(_)
         | Test::Token { .. }
@@ -146,7 +151,9 @@ pub fn visibility(path: &ElementPath, tables: &[SharedType]) -> Visibility {
     let found = match (least.max(always), most) {
         (Visibility::Shown, _) => Visibility::Shown,
         (Visibility::Hidden | Visibility::Partly, Visibility::Hidden) => Visibility::Hidden,
-        (Visibility::Hidden | Visibility::Partly, Visibility::Partly | Visibility::Shown) => Visibility::Partly,
+        (Visibility::Hidden | Visibility::Partly, Visibility::Partly | Visibility::Shown) => {
+            Visibility::Partly
+        }
     };
     if found == Visibility::Shown && shield::hides(path) { Visibility::Partly } else { found }
 }

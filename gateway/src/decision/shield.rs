@@ -40,7 +40,8 @@ pub fn tells(owner: TypeId, name: &str) -> bool {
     }
     let Some(element) = tables::element_named(owner, name) else { return false };
     element.types().iter().any(|found| {
-        TYPES.contains(&found.id().name()) || found.targets().iter().any(|target| PLACES.contains(&target.name()))
+        TYPES.contains(&found.id().name())
+            || found.targets().iter().any(|target| PLACES.contains(&target.name()))
     })
 }
 

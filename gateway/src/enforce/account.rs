@@ -66,7 +66,9 @@ impl<'a> Account<'a> {
             let part = self.shared.remove(person).unwrap_or_default();
             let named = part.refused == Named::ByContent || self.is_named(person);
             let (visibility, refusal, basis) = match answer {
-                Answer::Permit(_) if part.resources.is_empty() && part.withheld.is_empty() && !named => continue,
+                Answer::Permit(_) if part.resources.is_empty() && part.withheld.is_empty() && !named => {
+                    continue;
+                }
                 Answer::Permit(permit) => (Visibility::Trail, None, Some(permit.basis())),
                 Answer::Refusal(refusal) if named => (Visibility::Trail, Some(refusal), None),
                 Answer::Refusal(refusal) => (Visibility::Oversight, Some(refusal), None),
@@ -115,7 +117,9 @@ impl<'a> Account<'a> {
             refusal: refusal.map(|refusal| refusal.reason().to_owned()),
             relationship: basis.map(|basis| relationship(&basis.relationship)),
             consent: basis.map(|basis| consent(&basis.consent)),
-            overrode: basis.map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect()).unwrap_or_default(),
+            overrode: basis
+                .map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect())
+                .unwrap_or_default(),
         }
     }
 

@@ -26,12 +26,12 @@ use crate::decision::ruling::{Admitted, Answer, Ruling};
 use crate::interaction::{FhirAction, Interaction, SearchRequest, cursor};
 use crate::outcome::{Ended, Ending};
 use crate::person::{PersonKey, SystemName};
+use crate::ports::Ports;
 use crate::seal::{Digest, Seal};
 use crate::trail::audit_event::Site;
 use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange};
 use crate::trail::records::Records;
-use crate::upstream::UpstreamFault;
 
 /// The most entries of one upstream page that are read.
 const ENTRIES_MAX: usize = 5_000;
@@ -53,6 +53,14 @@ pub struct Frame<'a> {
     pub bases: &'a Bases,
     /// Makes versions and cursors.
     pub seal: &'a Seal,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame of an exchange with `system`.
+    #[must_use]
+    pub fn of(exchange: &'a Exchange, system: &'a SystemName, ports: &'a Ports) -> Self {
+        Self { exchange, site: ports.site(), system, bases: ports.bases_of(system), seal: &ports.seal }
+    }
 }
 
 impl Frame<'_> {
@@ -77,9 +85,10 @@ pub fn minimise(
 ) -> Result<(Minimised, Admitted), Ended> {
     let minimised = match (held.into_inner(), &ruling.admitted().question().interaction) {
         (Held::Resource(document), _) => read(&document, &ruling, subjects, frame)?,
-        (Held::Searchset { pages, complete }, Interaction::Fhir { action: FhirAction::Search(request), .. }) => {
-            search(&pages, complete, request, &ruling, subjects, frame)?
-        }
+        (
+            Held::Searchset { pages, complete },
+            Interaction::Fhir { action: FhirAction::Search(request), .. },
+        ) => search(&pages, complete, request, &ruling, subjects, frame)?,
         (Held::Absent | Held::Searchset { .. }, _) => return Err(frame.exchange.end(Ending::NotFound)),
     };
     Ok((minimised, ruling.into_admitted()))
@@ -115,7 +124,7 @@ fn read(
                 exchange: frame.exchange.clone().ended(Event::Disclosed, 200, None),
                 persons: account.close(),
             };
-            Ok(Minimised { body: judged.bytes, head, records })
+            Ok(Minimised { body: judged.bytes, head, records, provenance: None })
         }
         Err(kept) => {
             account.keeps(&kept, Named::ByContent);
@@ -154,12 +163,12 @@ fn search(
     let mut account = Account::new(ruling, subjects);
     let mut visible = Vec::new();
     for page in pages {
-        let bundle = Bundle::read(page.root(), ENTRIES_MAX)
-            .map_err(|_| frame.exchange.end(Ending::Upstream(UpstreamFault::WrongResource)))?;
+        let bundle =
+            Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| frame.exchange.end(Ending::WrongPersons))?;
         for entry in bundle.entries() {
             let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
             if !is_asked_for(node, &request.query, &named, ruling, frame.bases) {
-                return Err(frame.exchange.end(Ending::Upstream(UpstreamFault::WrongPerson)));
+                return Err(frame.exchange.end(Ending::WrongPersons));
             }
             if request.query.matches(node, frame.bases) == Match::No {
                 continue;
@@ -185,14 +194,19 @@ fn page(
     ruling: &Ruling,
 ) -> Result<Minimised, Ended> {
     let admitted = ruling.admitted();
-    let count = request.query.count().map_or(COUNT, |count| usize::try_from(count).unwrap_or(COUNT_MAX)).min(COUNT_MAX);
+    let count = request
+        .query
+        .count()
+        .map_or(COUNT, |count| usize::try_from(count).unwrap_or(COUNT_MAX))
+        .min(COUNT_MAX);
     let on_page: Vec<&Judged> = visible.iter().skip(request.offset).take(count).collect();
     for judged in &on_page {
         account.shares(judged);
     }
     let persons = account.close();
     let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
-    let provenance = provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json());
+    let provenance =
+        provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json());
     let outcome = outcome(admitted, &persons).to_json();
     let mut entries: Vec<Entry<'_>> = on_page
         .iter()
@@ -228,7 +242,7 @@ fn page(
     }
     .to_json();
     let head = Head { status: 200, ..Head::default() };
-    Ok(Minimised { body, head, records: Records { exchange, persons } })
+    Ok(Minimised { body, head, records: Records { exchange, persons }, provenance: None })
 }
 
 fn judge<'a>(
@@ -237,7 +251,13 @@ fn judge<'a>(
     face: &'a str,
     version: &'a dyn Fn(&[u8]) -> [u8; 16],
 ) -> Judge<'a> {
-    Judge { ruling, masks: &ruling.admitted().share().masks, bases: frame.bases, face, version: Some(version) }
+    Judge {
+        ruling,
+        masks: &ruling.admitted().share().masks,
+        bases: frame.bases,
+        face,
+        version: Some(version),
+    }
 }
 
 impl Frame<'_> {
@@ -299,8 +319,7 @@ fn is_asked_for(
     ruling: &Ruling,
     bases: &Bases,
 ) -> bool {
-    let by_key =
-        |person: &NamedPerson| matches!(person, NamedPerson::Patient(_) | NamedPerson::Nhs(_));
+    let by_key = |person: &NamedPerson| matches!(person, NamedPerson::Patient(_) | NamedPerson::Nhs(_));
     let names = query.named_persons();
     if names.is_empty() || !names.iter().all(by_key) {
         return true;

@@ -77,7 +77,10 @@ const VERIFICATION_STATUS: &str =
 ///
 /// # Errors
 /// [`NotEvidence`].
-pub fn patients_by_id(held: &Unfiltered<Held>, asked: &BTreeSet<Id>) -> Result<Vec<PatientFacts>, NotEvidence> {
+pub fn patients_by_id(
+    held: &Unfiltered<Held>,
+    asked: &BTreeSet<Id>,
+) -> Result<Vec<PatientFacts>, NotEvidence> {
     let found = patients(held)?;
     if found.iter().all(|facts| asked.contains(&facts.id)) { Ok(found) } else { Err(NotEvidence::Strangers) }
 }
@@ -133,9 +136,14 @@ pub fn consents(
 pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTreeSet<Local>, NotEvidence> {
     let mut found = BTreeSet::new();
     for consent in resources(held, "Consent")? {
-        for path in [&["provision", "actor", "reference", "reference"] as &[&str], &["provision", "provision", "actor", "reference", "reference"]] {
+        for path in [
+            &["provision", "actor", "reference", "reference"] as &[&str],
+            &["provision", "provision", "actor", "reference", "reference"],
+        ] {
             for reference in consent.walk(path).filter_map(Node::string) {
-                found.extend(Reference::parse(&reference, bases).ok().and_then(|parsed| parsed.local().cloned()));
+                found.extend(
+                    Reference::parse(&reference, bases).ok().and_then(|parsed| parsed.local().cloned()),
+                );
             }
         }
     }
@@ -143,7 +151,10 @@ pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTre
 }
 
 fn patients(held: &Unfiltered<Held>) -> Result<Vec<PatientFacts>, NotEvidence> {
-    resources(held, "Patient")?.into_iter().map(|patient| facts_of(patient).ok_or(NotEvidence::Shape)).collect()
+    resources(held, "Patient")?
+        .into_iter()
+        .map(|patient| facts_of(patient).ok_or(NotEvidence::Shape))
+        .collect()
 }
 
 fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
@@ -158,7 +169,8 @@ fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
     }
     let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).filter_map(label).collect();
     let most = labels.iter().filter_map(SecurityLabel::confidentiality).max();
-    let invalidated = labels.iter().any(|label| label.system() == CONFIDENTIALITY && label.code() == "REDACTED");
+    let invalidated =
+        labels.iter().any(|label| label.system() == CONFIDENTIALITY && label.code() == "REDACTED");
     Some(PatientFacts {
         id: id_of(patient)?,
         nhs_numbers,

@@ -21,7 +21,8 @@ use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
 use crate::person::PersonKey;
 
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
-const NO_PERSON: [&str; 5] = ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
+const NO_PERSON: [&str; 5] =
+    ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
 
 /// Judges resources of one system under one ruling.
 pub(in crate::enforce) struct Judge<'a> {
@@ -164,10 +165,11 @@ impl<'a> Judge<'a> {
         if permits.iter().any(|permit| permit.obligations().weigh(&facts).is_err()) {
             return Err(Refusal::ConsentDenied);
         }
-        let labels = match permits.iter().all(|permit| permit.obligations().labels == LabelsOfAgreement::Overridden) {
-            true if !permits.is_empty() => LabelsOfAgreement::Overridden,
-            _ => LabelsOfAgreement::Kept,
-        };
+        let labels =
+            match permits.iter().all(|permit| permit.obligations().labels == LabelsOfAgreement::Overridden) {
+                true if !permits.is_empty() => LabelsOfAgreement::Overridden,
+                _ => LabelsOfAgreement::Kept,
+            };
         let whereabouts = match permits.iter().any(|permit| permit.obligations().shielded) {
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
@@ -191,8 +193,7 @@ impl<'a> Judge<'a> {
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 let relative = local.to_relative();
-                let written =
-                    if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
+                let written = if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
                 if local.resource_type.as_str() == "Patient" {
                     let permitted =
                         self.ruling.person_of(&local.id).is_some_and(|person| self.permit(person).is_some());
@@ -204,7 +205,9 @@ impl<'a> Judge<'a> {
                 }
             }
             // Within one resource or Bundle; what they point at is judged there.
-            Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => Reach::Tie(Written::AsItStands),
+            Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => {
+                Reach::Tie(Written::AsItStands)
+            }
             Ok(Reference::Elsewhere(_)) | Err(_) => Reach::Hidden,
         }
     }
@@ -215,7 +218,8 @@ impl<'a> Judge<'a> {
         if !identifier.member("system").is_some_and(|system| system.is_string(fhir::identifier::NHS_NUMBER)) {
             return Reach::Visible(Written::AsItStands);
         }
-        let number = identifier.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
+        let number =
+            identifier.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
         match number.map(PersonKey::Nhs) {
             Some(person) if self.permit(&person).is_some() => Reach::Tie(Written::AsItStands),
             Some(_) | None => Reach::Stranger,
@@ -261,7 +265,12 @@ impl<'a> Judge<'a> {
 }
 
 /// Whether the conditions of a table hold for a resource.
-fn holds(table: &SharedType, node: Node<'_>, facts: &ResourceFacts, labels: LabelsOfAgreement) -> Result<(), Refusal> {
+fn holds(
+    table: &SharedType,
+    node: Node<'_>,
+    facts: &ResourceFacts,
+    labels: LabelsOfAgreement,
+) -> Result<(), Refusal> {
     if !table.criteria.iter().all(|criterion| has_code(node, &criterion.element, &criterion.codes)) {
         return Err(Refusal::NothingNecessary);
     }

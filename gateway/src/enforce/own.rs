@@ -3,11 +3,14 @@
 //! They are recorded and released like any share. Each function takes typed values, so that nothing else can come in.
 
 use bytes::Bytes;
+use fhir::json::Document;
 use fhir::reference::Id;
 
 use super::bundle::{Entry, Mode, Searchset};
 use super::release::{Head, Media, Minimised};
+use super::unfiltered::Unfiltered;
 use crate::consent::Stored;
+use crate::consent::validate::{Problem, ValidConsent, Writing, validate};
 use crate::person::SystemName;
 use crate::trail::audit_event::{Placed, Site, searchset};
 use crate::trail::provenance::provenance;
@@ -30,6 +33,7 @@ pub fn written(
         body: Vec::new(),
         head: Head { status: 201, location, provenance, ..Head::default() },
         records: Records::from(outcome.ended(Event::Outcome, 201, None)),
+        provenance: None,
     }
 }
 
@@ -40,6 +44,7 @@ pub fn capability(statement: &fhir::element::Resource, exchange: Exchange) -> Mi
         body: statement.to_json(),
         head: Head { status: 200, ..Head::default() },
         records: Records::from(exchange.ended(Event::Disclosed, 200, None)),
+        provenance: None,
     }
 }
 
@@ -58,6 +63,7 @@ pub fn trail(
         body: searchset(&placed, self_link, next_link, site).to_json(),
         head: Head { status: 200, ..Head::default() },
         records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons },
+        provenance: None,
     }
 }
 
@@ -71,7 +77,21 @@ pub fn provenance_of(id: &str, found: &[Found], exchange: Exchange, site: Site<'
         body,
         head: Head { status: 200, ..Head::default() },
         records: Records::from(exchange.ended(Event::Disclosed, 200, None)),
+        provenance: None,
     })
+}
+
+/// A submitted Consent, validated: the one content that is looked at before anything is decided, because it is a
+/// decision itself.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn valid_consent(
+    body: &Unfiltered<Document>,
+    writing: Writing<'_>,
+    base: &str,
+) -> Result<ValidConsent, Vec<Problem>> {
+    validate(body.inner(), writing, base)
 }
 
 /// One Consent as stored.
@@ -82,7 +102,8 @@ pub fn consent(stored: Stored, status: u16, event: Event, exchange: Exchange, si
     let head = Head { status, etag: Some(stored.version.to_string()), location, ..Head::default() };
     let persons = vec![about_consents(std::slice::from_ref(&stored))].into_iter().flatten().collect();
     let body: Bytes = stored.body.into_inner();
-    Minimised { body: body.to_vec(), head, records: Records { exchange: exchange.ended(event, status, None), persons } }
+    let records = Records { exchange: exchange.ended(event, status, None), persons };
+    Minimised { body: body.to_vec(), head, records, provenance: None }
 }
 
 /// The Consents of one person.
@@ -111,6 +132,7 @@ pub fn consents(stored: Vec<Stored>, self_link: &str, exchange: Exchange, site: 
         body,
         head: Head { status: 200, ..Head::default() },
         records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons },
+        provenance: None,
     }
 }
 
@@ -121,6 +143,7 @@ pub fn page(html: String, person: AboutPerson, exchange: Exchange) -> Minimised 
         body: html.into_bytes(),
         head: Head { status: 200, media: Media::Html, ..Head::default() },
         records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons: vec![person] },
+        provenance: None,
     }
 }
 

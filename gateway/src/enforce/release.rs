@@ -27,6 +27,8 @@ pub struct Minimised {
     pub(in crate::enforce) body: Vec<u8>,
     pub(in crate::enforce) head: Head,
     pub(in crate::enforce) records: Records,
+    /// The Provenance that goes with a write, as `X-Provenance` carries it.
+    pub(in crate::enforce) provenance: Option<Bytes>,
 }
 
 /// The parts of an answer's head that depend on what is shared.
@@ -69,6 +71,7 @@ pub struct Released {
     head: Head,
     receipt: Receipt,
     request_id: String,
+    provenance: Option<Bytes>,
 }
 
 /// Why nothing was released.
@@ -106,7 +109,7 @@ pub async fn release(
     epoch: &(dyn Fn() -> Epoch + Sync),
     ledger: &dyn AuditLedger,
 ) -> Result<Released, Unreleased> {
-    let Minimised { body, head, records } = minimised;
+    let Minimised { body, head, records, provenance } = minimised;
     if epoch() == Epoch::Moved {
         return Err(Unreleased::ConsentMoved);
     }
@@ -118,7 +121,8 @@ pub async fn release(
         ledger.append(correction.to_batch()?).await?;
         return Err(Unreleased::ConsentMoved);
     }
-    Ok(Released { body: Bytes::from(body), head, receipt, request_id: records.exchange.request_id })
+    let request_id = records.exchange.request_id;
+    Ok(Released { body: Bytes::from(body), head, receipt, request_id, provenance })
 }
 
 impl Released {
@@ -138,6 +142,12 @@ impl Released {
     #[must_use]
     pub const fn receipt(&self) -> &Receipt {
         &self.receipt
+    }
+
+    /// The Provenance of a write, as the header `X-Provenance` carries it.
+    #[must_use]
+    pub const fn provenance(&self) -> Option<&Bytes> {
+        self.provenance.as_ref()
     }
 
     /// `X-Request-Id`.

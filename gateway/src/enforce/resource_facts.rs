@@ -107,7 +107,8 @@ fn label(coding: Node<'_>) -> Option<SecurityLabel> {
 
 fn when(resource: Node<'_>) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
     let found = TIMES.iter().find_map(|name| resource.member(name))?;
-    let moment = |node: Node<'_>| node.string().and_then(|text| DateTime::parse(&text).ok()).map(|time| time.range());
+    let moment =
+        |node: Node<'_>| node.string().and_then(|text| DateTime::parse(&text).ok()).map(|time| time.range());
     let Range { from, to } = match found.kind() {
         Kind::String => moment(found)?,
         Kind::Object => {

@@ -136,7 +136,8 @@ fn stated_ties(root: Node<'_>) -> Vec<StatedTie> {
         .filter_map(|resource| {
             let name = resource.str_at(&["resourceType"])?;
             let id = resource.str_at(&["id"])?;
-            matches!(&*name, "Encounter" | "ServiceRequest").then(|| StatedTie { evidence: format!("{name}/{id}") })
+            matches!(&*name, "Encounter" | "ServiceRequest")
+                .then(|| StatedTie { evidence: format!("{name}/{id}") })
         })
         .collect()
 }

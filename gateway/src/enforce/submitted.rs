@@ -10,6 +10,7 @@ use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::{Admitted, Ruling};
 use crate::outcome::{Ended, Ending};
+use crate::trail::provenance::provenance;
 use crate::trail::record::Event;
 use crate::trail::records::Records;
 
@@ -40,7 +41,10 @@ pub fn minimise_submitted(
                 exchange: frame.exchange.clone().ended(Event::Intent, 0, None),
                 persons: account.close(),
             };
-            let minimised = Minimised { body: judged.bytes, head: Head::default(), records };
+            let made =
+                provenance(&records.exchange.request_id, &records.exchange, &records.persons, frame.site);
+            let provenance = made.map(|made| made.to_json().into());
+            let minimised = Minimised { body: judged.bytes, head: Head::default(), records, provenance };
             Ok((minimised, ruling.into_admitted()))
         }
         Err(kept) => {

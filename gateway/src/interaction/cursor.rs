@@ -96,6 +96,11 @@ fn associated<'a>(holder: &'a [String], place: &'a str, what: &'a str) -> Vec<&'
     holder.iter().map(String::as_bytes).chain([place.as_bytes(), what.as_bytes()]).collect()
 }
 
+/// The same in one text: versions of a view are made for it.
+pub(crate) fn holder_of(requestor: &Requestor) -> String {
+    holder(requestor).join("\u{1f}")
+}
+
 /// Who asks and in which capacity; not the token, which may be renewed between two pages.
 fn holder(requestor: &Requestor) -> Vec<String> {
     match &requestor.party {

@@ -1,5 +1,7 @@
 //! Stage two: what is asked, from path, query, headers and body. A closed grammar; percent signs are decoded once.
 
+use std::sync::Arc;
+
 use fhir::json;
 use fhir::reference::{Bases, Id};
 use fhir::search::grammar::{self, Name, Parameter};
@@ -142,7 +144,7 @@ fn create(arrived: Arrived, resource_type: TypeId) -> Result<FhirAction, Malform
     media::check_resource(arrived.headers.content_type.as_deref())?;
     check_plain_read(&arrived)?;
     let body = arrived.body.resource(resource_type.name(), &BODY)?;
-    Ok(FhirAction::Create(NewResource { resource_type, body }))
+    Ok(FhirAction::Create(NewResource { resource_type, body: Arc::new(body) }))
 }
 
 /// Every name under which a client may refer to a resource of the system: its own, its aliases, and ours for it.

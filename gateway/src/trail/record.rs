@@ -203,6 +203,14 @@ pub struct AboutPerson {
     pub overrode: Vec<String>,
 }
 
+impl AboutPerson {
+    /// Whether the leaf stands in the person's own trail.
+    #[must_use]
+    pub fn is_in_trail(&self) -> bool {
+        self.visibility == Visibility::Trail
+    }
+}
+
 /// Who may see a person's leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,5 +1,7 @@
 //! The leaves of one exchange, built up while it runs and turned into one atomic batch.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::record::{
@@ -7,8 +9,11 @@ use super::record::{
     Visibility,
 };
 use crate::decision::ruling::Admitted;
+use crate::interaction::{FhirAction, Interaction, OwnAction};
 use crate::ledger::Batch;
-use crate::requestor::{Party, Proof, Requestor};
+use crate::requestor::{Party, Proof, Requestor, Supervision};
+use crate::server::arrived::Arrived;
+use crate::settings::Settings;
 
 /// The records of one exchange: what is common, and one part for each person.
 #[derive(Debug, Clone)]
@@ -81,6 +86,36 @@ impl Exchange {
         }
     }
 
+    /// What is known of a request when it is taken up.
+    #[must_use]
+    pub fn arrived(arrived: &Arrived) -> Self {
+        Self::begun(arrived.request_id.as_str().to_owned(), arrived.at, Some(arrived.peer.ip().to_string()))
+    }
+
+    /// The same, once it is known what is asked.
+    #[must_use]
+    pub fn asking(mut self, interaction: &Interaction, settings: &Settings) -> Self {
+        let (name, resource_type) = match interaction {
+            Interaction::Fhir { system, action } => {
+                self.place = system.to_string();
+                self.discloser =
+                    settings.system(system.as_str()).map(|system| system.organisation.as_str().to_owned());
+                if let FhirAction::Search(request) = action {
+                    self.query = Some(STANDARD.encode(request.query.to_form()));
+                }
+                asked(action)
+            }
+            Interaction::Push { system } => {
+                self.place = system.to_string();
+                ("push", None)
+            }
+            Interaction::Own(action) => asked_of_gateway(action),
+        };
+        self.interaction = name.into();
+        self.resource_type = resource_type.map(str::to_owned);
+        self
+    }
+
     /// The same, once it is known who asks.
     #[must_use]
     pub fn by(mut self, requestor: &Requestor) -> Self {
@@ -93,6 +128,7 @@ impl Exchange {
     #[must_use]
     pub fn under(mut self, admitted: &Admitted) -> Self {
         let agreement = admitted.agreement();
+        self.discloser = Some(admitted.parties().discloser.as_str().to_owned());
         self.purpose = Some(admitted.purpose().code().to_owned());
         self.agreement =
             Some(RecordedAgreement { id: agreement.id.to_string(), version: agreement.version.clone() });
@@ -113,6 +149,27 @@ impl Exchange {
     }
 }
 
+fn asked(action: &FhirAction) -> (&'static str, Option<&'static str>) {
+    match action {
+        FhirAction::Metadata => ("capabilities", None),
+        FhirAction::Read(target) => ("read", Some(target.resource_type.name())),
+        FhirAction::Search(request) => ("search-type", Some(request.query.resource_type().name())),
+        FhirAction::Create(new) => ("create", Some(new.resource_type.name())),
+    }
+}
+
+fn asked_of_gateway(action: &OwnAction) -> (&'static str, Option<&'static str>) {
+    match action {
+        OwnAction::Metadata => ("capabilities", None),
+        OwnAction::ReadConsent(_) => ("read", Some("Consent")),
+        OwnAction::SearchConsent(_) => ("search-type", Some("Consent")),
+        OwnAction::CreateConsent(_) => ("create", Some("Consent")),
+        OwnAction::UpdateConsent { .. } => ("update", Some("Consent")),
+        OwnAction::SearchAuditEvent(_) => ("search-type", Some("AuditEvent")),
+        OwnAction::ReadProvenance(_) => ("read", Some("Provenance")),
+    }
+}
+
 fn recorded(requestor: &Requestor) -> RecordedRequestor {
     let (issuer, subject, token_id) = match &requestor.proof {
         Proof::Token { issuer, subject, token_id } => (issuer.clone(), subject.clone(), token_id.clone()),
@@ -129,8 +186,8 @@ fn recorded(requestor: &Requestor) -> RecordedRequestor {
             organisation: professional.organisation.as_str().to_owned(),
             role: professional.role.code(),
             supervisor: match &professional.supervision {
-                crate::requestor::Supervision::NotStated => None,
-                crate::requestor::Supervision::Supervised { supervisor, .. } => Some(supervisor.clone()),
+                Supervision::NotStated => None,
+                Supervision::Supervised { supervisor, .. } => Some(supervisor.clone()),
             },
         },
         Party::System(system) => RecordedRequestor::System {

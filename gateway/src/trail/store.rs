@@ -100,6 +100,17 @@ impl TrailStore {
         Ok(found)
     }
 
+    /// All leaves of the exchange with this receipt, or else with this request id, in order.
+    ///
+    /// # Errors
+    /// [`TrailFault`].
+    pub async fn by_receipt_or_request(&self, value: &str) -> Result<Vec<Found>, TrailFault> {
+        match self.by_receipt(value).await? {
+            found if found.is_empty() => self.by_request(value).await,
+            found => Ok(found),
+        }
+    }
+
     async fn find(
         &self,
         key: IndexKey,

@@ -12,8 +12,8 @@ use crate::consent::provision::{Effect, Provisioned, Who};
 use crate::decision::facts::{Identity, PersonEvidence, TieParty};
 use crate::decision::relationship;
 use crate::decision::ruling::Admitted;
-use crate::enforce::facts::{self, NotEvidence, PatientFacts, Validity, Verification};
 use crate::enforce::facts::directory::Named;
+use crate::enforce::facts::{self, NotEvidence, PatientFacts, Validity, Verification};
 use crate::enforce::held::Held;
 use crate::enforce::subjects::{StatedTie, Subjects};
 use crate::enforce::unfiltered::Unfiltered;
@@ -146,7 +146,8 @@ impl<'a> Gathering<'a> {
             let mut of_number = found.iter().filter(|facts| facts.nhs_numbers.contains(number));
             id.is_some_and(|id| of_number.all(|facts| facts.id == id))
         };
-        let unknown: BTreeSet<NhsNumber> = numbers.iter().filter(|number| !is_known(number)).copied().collect();
+        let unknown: BTreeSet<NhsNumber> =
+            numbers.iter().filter(|number| !is_known(number)).copied().collect();
         if unknown.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -219,12 +220,15 @@ impl<'a> Gathering<'a> {
             return Ok(());
         }
         let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
-        let found =
-            facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
-        for known in self.people.iter_mut().filter(|known| known.number().is_some_and(|number| numbers.contains(&number)))
+        let found = facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
+        for known in self
+            .people
+            .iter_mut()
+            .filter(|known| known.number().is_some_and(|number| numbers.contains(&number)))
         {
             let number = known.number();
-            let mut hers = found.iter().filter(|facts| number.is_some_and(|number| facts.nhs_numbers.contains(&number)));
+            let mut hers =
+                found.iter().filter(|facts| number.is_some_and(|number| facts.nhs_numbers.contains(&number)));
             match (hers.next(), hers.next()) {
                 (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
                 (Some(one), None) => {
@@ -258,7 +262,8 @@ impl<'a> Gathering<'a> {
             let parameters =
                 vec![("patient", list(ids.iter().map(Id::as_str))), ("status", "active".to_owned())];
             let held = self.search(&asked, "Consent", parameters).await?;
-            let referred = facts::actors_of_consents(&held, &asked.bases).map_err(|source| asked.fault(source))?;
+            let referred =
+                facts::actors_of_consents(&held, &asked.bases).map_err(|source| asked.fault(source))?;
             let directory = self.directory(&asked, referred).await?;
             let who = |local: &Local| directory.get(local).and_then(|named| who_of(named));
             let found = facts::consents(&held, &system.name, &asked.bases, &ids, &who)
@@ -274,21 +279,20 @@ impl<'a> Gathering<'a> {
     /// As [`Self::locate`], for everybody: a choice counts whether or not there is a tie.
     async fn locate_for_consent(&mut self, asked: &Asked<'_>) -> Result<(), EvidenceFault> {
         let name = &asked.system.name;
-        let is_missing = |known: &&Known| {
-            known.evidence.identity == Identity::Certain && !known.ids.contains_key(name)
-        };
+        let is_missing =
+            |known: &&Known| known.evidence.identity == Identity::Certain && !known.ids.contains_key(name);
         let numbers: BTreeSet<NhsNumber> =
             self.people.iter().filter(is_missing).filter_map(Known::number).collect();
         if numbers.is_empty() {
             return Ok(());
         }
         let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
-        let found =
-            facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
+        let found = facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
         for facts in found {
-            let hers = self.people.iter_mut().filter(|known| {
-                known.number().is_some_and(|number| facts.nhs_numbers.contains(&number))
-            });
+            let hers = self
+                .people
+                .iter_mut()
+                .filter(|known| known.number().is_some_and(|number| facts.nhs_numbers.contains(&number)));
             hers.for_each(|known| {
                 known.ids.insert(name.clone(), facts.id.clone());
             });
@@ -298,8 +302,10 @@ impl<'a> Gathering<'a> {
 
     /// The Consents of the gateway's own registry, and the epochs before they were read.
     async fn consents(&mut self) -> Result<BTreeMap<PersonKey, u64>, EvidenceFault> {
-        let claimed = self.people.iter().flat_map(|known| &known.claimed).map(|number| PersonKey::Nhs(*number));
-        let keys: BTreeSet<PersonKey> = self.people.iter().map(|known| known.key.clone()).chain(claimed).collect();
+        let claimed =
+            self.people.iter().flat_map(|known| &known.claimed).map(|number| PersonKey::Nhs(*number));
+        let keys: BTreeSet<PersonKey> =
+            self.people.iter().map(|known| known.key.clone()).chain(claimed).collect();
         let registry = self.wells.consents;
         let epochs = keys.iter().map(|key| (key.clone(), registry.epoch(key))).collect();
         let active = registry.active_for_all(keys, self.admitted.question().at).await?;
@@ -391,7 +397,8 @@ pub(super) fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn nhs_numbers(numbers: &BTreeSet<NhsNumber>) -> String {
-    let tokens: Vec<String> = numbers.iter().map(|number| format!("{NHS_NUMBER}|{}", number.as_str())).collect();
+    let tokens: Vec<String> =
+        numbers.iter().map(|number| format!("{NHS_NUMBER}|{}", number.as_str())).collect();
     tokens.join(",")
 }
 

@@ -28,7 +28,8 @@ impl Gathering<'_> {
             let held = self.search(asked, ties::type_of(*kind), parameters).await?;
             let stated = ties::ties(&held, *kind, &asked.system.name, &asked.bases, &ids)
                 .map_err(|source| asked.fault(source))?;
-            let unnamed = stated.iter().map(|tie| std::slice::from_ref(&tie.party)).flat_map(referred).cloned();
+            let unnamed =
+                stated.iter().map(|tie| std::slice::from_ref(&tie.party)).flat_map(referred).cloned();
             let directory = self.directory(asked, unnamed.collect()).await?;
             self.add_ties(asked, *kind, stated, &directory);
         }
@@ -110,7 +111,8 @@ impl Gathering<'_> {
         }
         let resolved = wanted.into_iter().map(|local| {
             let named = entries.get(&local).map(|named| named.to_vec()).unwrap_or_default();
-            let further = referred(&named).filter_map(|next| entries.get(next)).flat_map(|next| known_parties(next));
+            let further =
+                referred(&named).filter_map(|next| entries.get(next)).flat_map(|next| known_parties(next));
             let parties: BTreeSet<TieParty> = known_parties(&named).chain(further).cloned().collect();
             (local, parties.into_iter().collect())
         });

@@ -47,9 +47,9 @@ pub(super) fn named_by_reference(reference: Node<'_>, holder: Node<'_>, bases: &
     match Reference::parse(&text, bases) {
         Ok(Reference::Local(local)) => found.push(Named::ById(Local::new(local.resource_type, local.id))),
         Ok(Reference::Contained(id)) => {
-            let contained = holder.walk(&["contained"]).find(|inside| {
-                inside.member("id").is_some_and(|found| found.is_string(id.as_str()))
-            });
+            let contained = holder
+                .walk(&["contained"])
+                .find(|inside| inside.member("id").is_some_and(|found| found.is_string(id.as_str())));
             found.extend(contained.map(|inside| named_by_resource(inside, bases)).unwrap_or_default());
         }
         Ok(Reference::Elsewhere(_) | Reference::Urn(_) | Reference::Container) | Err(_) => {}
@@ -61,7 +61,9 @@ fn named_by_resource(resource: Node<'_>, bases: &Bases) -> Vec<Named> {
     let mut found: Vec<Named> =
         resource.walk(&["identifier"]).filter_map(party_of).map(Named::Known).collect();
     if resource.member("resourceType").is_some_and(|name| name.is_string("PractitionerRole")) {
-        for reference in [resource.member("practitioner"), resource.member("organization")].into_iter().flatten() {
+        for reference in
+            [resource.member("practitioner"), resource.member("organization")].into_iter().flatten()
+        {
             // One hop: what a role refers to is not followed into contained resources of its own.
             let named = named_by_reference(reference, resource, bases);
             found.extend(named.into_iter().filter(|named| !is_role(named)));

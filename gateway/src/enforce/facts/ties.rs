@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use fhir::instant::DateTime;
 use fhir::json::Node;
 use fhir::reference::{Bases, Id};
-use jiff::{Timestamp, ToSpan};
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 
 use super::directory::{Named, named_by_reference};
 use super::{NotEvidence, id_of, local_patient, resources};
@@ -68,12 +68,14 @@ pub fn ties(
         let Some(whole) = Holds::of(resource, kind) else { continue };
         for (reference, part) in parties(resource, kind) {
             let Some(held) = part.map_or(Some(whole), |part| whole.within(part)) else { continue };
-            found.extend(named_by_reference(reference, resource, bases).into_iter().map(|party| StatedByRecord {
-                person: person.clone(),
-                party,
-                from: held.from,
-                last_day: held.last_day,
-                evidence: evidence.clone(),
+            found.extend(named_by_reference(reference, resource, bases).into_iter().map(|party| {
+                StatedByRecord {
+                    person: person.clone(),
+                    party,
+                    from: held.from,
+                    last_day: held.last_day,
+                    evidence: evidence.clone(),
+                }
             }));
         }
     }
@@ -202,7 +204,9 @@ fn parties<'a>(resource: Node<'a>, kind: RelationshipKind) -> Vec<(Node<'a>, Opt
                 named.into_iter().flatten().map(move |reference| (reference, own))
             })
             .collect(),
-        RelationshipKind::Encounter => resource.member("serviceProvider").map(|found| (found, None)).into_iter().collect(),
+        RelationshipKind::Encounter => {
+            resource.member("serviceProvider").map(|found| (found, None)).into_iter().collect()
+        }
         RelationshipKind::EpisodeOfCare => {
             resource.member("managingOrganization").map(|found| (found, None)).into_iter().collect()
         }

@@ -1,0 +1,168 @@
+//! What can be asked here, made anew for each requestor from the rules and the tables: a CapabilityStatement names
+//! nothing that would be refused by rule, and leaves out nothing that would not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fhir::element::{Element, Resource};
+use fhir::path::ElementPath;
+use fhir::tables::{self, SearchKind, TypeId};
+use jiff::Timestamp;
+
+use crate::agreement::{Share, SharingAgreement};
+use crate::decision::search_guard::{Visibility, visibility};
+use crate::person::SystemName;
+use crate::requestor::{Party, Requestor};
+use crate::settings::Settings;
+
+/// Parameters of a search that name persons: always readable, for they tie a resource to its person.
+const NAME_PERSONS: [&str; 4] = ["_id", "identifier", "patient", "subject"];
+
+/// What one type can be asked for.
+#[derive(Default)]
+struct Served {
+    interactions: BTreeSet<&'static str>,
+    parameters: BTreeMap<&'static str, &'static str>,
+}
+
+/// The face of a system, for `requestor`; for somebody unknown, what the agreements in force allow to anyone.
+#[must_use]
+pub fn of_system(
+    system: &SystemName,
+    requestor: Option<&Requestor>,
+    settings: &Settings,
+    at: Timestamp,
+) -> Resource {
+    let today = crate::decision::calendar::day_of(at);
+    let mut served: BTreeMap<TypeId, Served> = BTreeMap::new();
+    let holder = settings.system(system.as_str()).map(|system| &system.organisation);
+    for agreement in settings.agreements.all().iter().filter(|agreement| agreement.is_in_force(today)) {
+        let discloses = holder.is_some_and(|holder| agreement.discloser.contains(holder));
+        for block in &agreement.roles {
+            if discloses && reads(requestor, agreement, &block.roles) {
+                readable(&block.share, &mut served);
+            }
+        }
+        for block in &agreement.systems {
+            if block.systems.contains(system) && writes(requestor, agreement) {
+                for owner in block.share.types.keys() {
+                    served.entry(*owner).or_default().interactions.insert("create");
+                }
+            }
+        }
+    }
+    let url = format!("{}/{system}/fhir", settings.gateway.base);
+    statement(&url, "What this system shares, and takes, under the sharing agreements in force", &served, at)
+}
+
+/// The gateway's own resources.
+#[must_use]
+pub fn of_gateway(settings: &Settings, at: Timestamp) -> Resource {
+    let mut served: BTreeMap<TypeId, Served> = BTreeMap::new();
+    let own: [(&str, &[&'static str], &[(&'static str, &'static str)]); 3] = [
+        ("Consent", &["create", "read", "search-type", "update"], &[("patient", "reference")]),
+        ("AuditEvent", &["search-type"], &[("patient", "reference")]),
+        ("Provenance", &["read"], &[]),
+    ];
+    for (name, interactions, parameters) in own {
+        let Some(owner) = tables::resource_type(name) else { continue };
+        let entry = served.entry(owner).or_default();
+        entry.interactions.extend(interactions);
+        entry.parameters.extend(parameters.iter().copied());
+    }
+    let url = format!("{}/fhir", settings.gateway.base);
+    statement(&url, "Choices about sharing, and who has seen what", &served, at)
+}
+
+fn reads(requestor: Option<&Requestor>, agreement: &SharingAgreement, roles: &[fhir::role::SdsRole]) -> bool {
+    match requestor.map(|requestor| &requestor.party) {
+        None => true,
+        Some(Party::Professional(professional)) => {
+            agreement.recipient.contains(&professional.organisation) && roles.contains(&professional.role)
+        }
+        Some(Party::System(_) | Party::Person(_)) => false,
+    }
+}
+
+fn writes(requestor: Option<&Requestor>, agreement: &SharingAgreement) -> bool {
+    match requestor {
+        None => true,
+        Some(requestor) => requestor.organisation().is_some_and(|code| agreement.discloser.contains(code)),
+    }
+}
+
+/// Reads and searches of what a block shares, with the parameters that the search guard lets through.
+fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
+    for owner in share.types.keys() {
+        let entry = served.entry(*owner).or_default();
+        entry.interactions.extend(["read", "search-type"]);
+        for parameter in tables::search_parameters(*owner) {
+            let Some(read) = parameter.reads() else { continue };
+            let shown = |path: &String| {
+                ElementPath::parse(*owner, path)
+                    .is_ok_and(|path| visibility(&path, share.tables(*owner)) != Visibility::Hidden)
+            };
+            if NAME_PERSONS.contains(&parameter.code()) || (!read.is_empty() && read.iter().all(shown)) {
+                entry.parameters.insert(parameter.code(), kind(parameter.kind()));
+            }
+        }
+    }
+}
+
+/// The code of `http://hl7.org/fhir/search-param-type`.
+const fn kind(kind: SearchKind) -> &'static str {
+    match kind {
+        SearchKind::Token => "token",
+        SearchKind::Reference => "reference",
+        SearchKind::String => "string",
+        SearchKind::Date => "date",
+        SearchKind::Number => "number",
+        SearchKind::Quantity => "quantity",
+        SearchKind::Uri => "uri",
+        SearchKind::Composite => "composite",
+        SearchKind::Special => "special",
+    }
+}
+
+fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Timestamp) -> Resource {
+    let coded = |code: &&str| Element::new().with("code", *code);
+    let resources: Vec<Element> = served
+        .iter()
+        .map(|(owner, served)| {
+            let parameters: Vec<Element> = served
+                .parameters
+                .iter()
+                .map(|(name, kind)| Element::new().with("name", *name).with("type", *kind))
+                .collect();
+            let resource = Element::new()
+                .with("type", owner.name())
+                .with("interaction", served.interactions.iter().map(coded).collect::<Vec<_>>())
+                .with("versioning", "versioned");
+            if parameters.is_empty() { resource } else { resource.with("searchParam", parameters) }
+        })
+        .collect();
+    let security = Element::new()
+        .with(
+            "description",
+            "A signed token with IHE IUA claims, or a client certificate. Every exchange is decided, minimised and recorded.",
+        );
+    let mut rest = Element::new().with("mode", "server").with("security", security);
+    if !resources.is_empty() {
+        rest.put("resource", resources);
+    }
+    Resource::new("CapabilityStatement")
+        .with("url", format!("{url}/metadata"))
+        .with("version", env!("CARGO_PKG_VERSION"))
+        .with("name", "Portcullis")
+        .with("title", title)
+        .with("status", "active")
+        .with("date", at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .with("kind", "instance")
+        .with(
+            "software",
+            Element::new().with("name", "Portcullis").with("version", env!("CARGO_PKG_VERSION")),
+        )
+        .with("implementation", Element::new().with("description", title).with("url", url))
+        .with("fhirVersion", "4.0.1")
+        .with("format", vec!["json"])
+        .with("rest", vec![rest])
+}
