@@ -53,8 +53,12 @@ pub struct View<'v> {
     /// Which marks the agreement asks for.
     pub marks: Marks,
     /// Makes `meta.versionId` from the bytes of the view; without it there is none.
-    pub version: Option<&'v dyn Fn(&[u8]) -> [u8; 16]>,
+    pub version: Option<Digest<'v>>,
 }
+
+/// Makes a version from the bytes of a view. Keyed by the caller: the same view has another version for another
+/// requestor.
+pub type Digest<'v> = &'v dyn Fn(&[u8]) -> [u8; 16];
 
 impl fmt::Debug for View<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,10 +28,10 @@ impl<'d> Walker<'_, '_, 'd> {
             self.out.push(b'"');
             at
         });
-        if let Some(meta) = meta {
-            if let Inside::Strip(element) = self.members(self.plans.plan(members), meta)? {
-                return Err(Unsafe::Stranger(element.path().into()));
-            }
+        if let Some(meta) = meta
+            && let Inside::Strip(element) = self.members(self.plans.plan(members), meta)?
+        {
+            return Err(Unsafe::Stranger(element.path().into()));
         }
         let redacted = match self.view.marks {
             Marks::Subsetted => None,

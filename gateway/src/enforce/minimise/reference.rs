@@ -41,10 +41,11 @@ impl<'d> Walker<'_, '_, 'd> {
         };
         match plan {
             None => self.left_out(element, node),
-            Some(plan) => match self.named(plan, written, node)? {
-                Came::Nothing if tied == Some(plan) => Ok(self.nhs_number(node)),
-                came => Ok(came),
-            },
+            Some(plan) => {
+                let came = self.named(plan, written, node)?;
+                let is_bare_tie = came == Came::Nothing && tied == Some(plan);
+                Ok(if is_bare_tie { self.nhs_number(node) } else { came })
+            }
         }
     }
 

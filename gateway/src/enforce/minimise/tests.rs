@@ -5,7 +5,9 @@ use fhir::json::{Limits, parse};
 use fhir::path::ElementPath;
 use fhir::tables::resource_type;
 
-use super::{InvalidMask, Marks, Reach, TypeMask, Unsafe, View, Visible, Withheld, Written, resource};
+use super::{
+    Digest, InvalidMask, Marks, Reach, TypeMask, Unsafe, View, Visible, Withheld, Written, resource,
+};
 
 fn path(owner: &str, text: &str) -> ElementPath {
     ElementPath::parse(resource_type(owner).expect("a type"), text).expect("a path")
@@ -21,11 +23,7 @@ fn mask(owner: &str, shared: &[&str]) -> TypeMask {
 }
 
 /// Minimises `text` by one mask; every reference is to the permitted person.
-fn minimise(
-    text: &'static str,
-    mask: &TypeMask,
-    version: Option<&dyn Fn(&[u8]) -> [u8; 16]>,
-) -> Result<String, Unsafe> {
+fn minimise(text: &'static str, mask: &TypeMask, version: Option<Digest<'_>>) -> Result<String, Unsafe> {
     let document = parse(Bytes::from_static(text.as_bytes()), &Limits::default()).expect("strict JSON");
     let view = View {
         mask: &|owner, _| Some(mask).filter(|mask| mask.owner() == owner),

@@ -285,15 +285,15 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     /// Writes one value, without its name.
     fn one(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
         if let Action::Scalar(kind) = &entry.action {
-            return match value.kind() {
-                found if found == *kind => {
-                    self.out.extend_from_slice(value.raw());
-                    Ok(Came::Written)
-                }
-                // Holds the place of a value that only has extensions, and those are left out.
-                Kind::Null if entry.is_array => Ok(Came::Nothing),
-                _ => Err(wrong_kind(entry)),
-            };
+            // A null holds the place of a value that only has extensions, and those are left out.
+            if value.is_null() && entry.is_array {
+                return Ok(Came::Nothing);
+            }
+            if value.kind() != *kind {
+                return Err(wrong_kind(entry));
+            }
+            self.out.extend_from_slice(value.raw());
+            return Ok(Came::Written);
         }
         let is_address = matches!(entry.action, Action::Address | Action::FullUrl);
         if value.kind() != if is_address { Kind::String } else { Kind::Object } {
