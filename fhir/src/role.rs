@@ -53,7 +53,7 @@ impl SdsRole {
         self.to_string()
     }
 
-    /// The name of the role, when it is one of those that social care and governance use most.
+    /// The name of the role, when it is one of those that hospitals, social care and governance use most.
     pub fn display(self) -> Option<&'static str> {
         NAMES.iter().find(|(code, _)| *code == self.0).map(|(_, name)| *name)
     }
@@ -89,8 +89,32 @@ impl fmt::Debug for SdsRole {
 
 const NAMES: &[(u16, &str)] = &[
     (1, "Privacy Officer"),
+    (10, "Medical Director"),
+    (20, "Clinical Director - Medical"),
+    (50, "Consultant"),
+    (70, "Associate Specialist"),
+    (80, "Staff Grade"),
+    (90, "Hospital Practitioner"),
+    (100, "Clinical Assistant"),
+    (110, "Specialist Registrar"),
+    (140, "Senior House Officer"),
+    (150, "House Officer - Pre Registration"),
+    (160, "House Officer - Post Registration"),
+    (170, "Trust Grade Doctor - House Officer level"),
+    (180, "Trust Grade Doctor - SHO level"),
+    (190, "Trust Grade Doctor - Specialist Registrar level"),
+    (200, "Trust Grade Doctor - Career Grade level"),
     (243, "Other Community Health Service - Social Care Worker"),
     (260, "General Medical Practitioner"),
+    (600, "Specialist Nurse Practitioner"),
+    (610, "Sister/Charge Nurse"),
+    (620, "Staff Nurse"),
+    (630, "Enrolled Nurse"),
+    (690, "Community Practitioner"),
+    (700, "Community Nurse"),
+    (950, "Occupational Therapist"),
+    (1070, "Paramedic"),
+    (1290, "Pharmacist"),
     (1330, "Social Worker"),
     (1340, "Approved Social Worker"),
     (1450, "Health Care Support Worker"),

@@ -21,6 +21,10 @@ pub mod check;
 mod file;
 pub mod matching;
 
+/// Elements that no agreement can share: they change the meaning of a resource in ways that no rule knows, and withhold
+/// it when they are present.
+const NEVER_SHARED: [&str; 2] = ["implicitRules", "modifierExtension"];
+
 pub use matching::{Agreements, Cover, RoleMatch, SystemMatch};
 
 /// A data sharing agreement between organisations, in force or not.
@@ -181,6 +185,8 @@ pub struct Share {
 /// What one `[share.NAME.Type]` table says.
 #[derive(Debug, Clone)]
 pub struct SharedType {
+    /// NAME: what people call the share it stands in.
+    pub share: Arc<str>,
     /// Elements and why each is needed (principle 3).
     pub items: Vec<Item>,
     /// `where`: all must hold for a resource to be shared by this table.
@@ -218,6 +224,19 @@ impl SharingAgreement {
 }
 
 impl Share {
+    /// The elements of the type that come along because they change the meaning of others.
+    #[must_use]
+    pub fn modifiers(&self, resource_type: TypeId) -> Vec<String> {
+        let tables = self.tables(resource_type);
+        let named =
+            |name: &str| tables.iter().flat_map(|table| &table.items).any(|item| item.path.text() == name);
+        let withheld =
+            |name: &str| tables.iter().flat_map(|table| &table.withhold).any(|path| path.text() == name);
+        let elements = resource_type.elements().filter(|element| element.is_modifier());
+        let names = elements.map(|element| element.name()).filter(|name| !NEVER_SHARED.contains(name));
+        names.filter(|name| !named(name) && !withheld(name)).map(str::to_owned).collect()
+    }
+
     /// The tables that speak of this type, in the order they are named; empty when none does.
     ///
     /// A resource gets the union of the tables whose `criteria` hold for it and whose `not_labelled` it lacks.

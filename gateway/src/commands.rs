@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+pub mod check;
+pub mod register;
 pub mod translate;
 
 /// How a command ended (DESIGN section 3).
@@ -42,5 +44,13 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
+    }
+}
+
+/// Writes everything, or says that it could not be written.
+fn written(result: std::io::Result<()>, held: Exit) -> Exit {
+    match result {
+        Ok(()) => held,
+        Err(_) => Exit::Io,
     }
 }

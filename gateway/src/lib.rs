@@ -23,6 +23,7 @@ pub mod own;
 pub mod pem;
 pub mod person;
 pub mod ports;
+pub mod register;
 pub mod requestor;
 pub mod seal;
 pub mod server;

@@ -55,6 +55,8 @@ pub struct Gateway {
     pub base: String,
     /// What `aud` of a token must name, unless its issuer has an audience of its own.
     pub audience: String,
+    /// How people reach the Caldicott Guardian.
+    pub contact: String,
     /// The folder of everything durable.
     pub state: PathBuf,
     /// Roles that may record a consent for a person.

@@ -111,8 +111,9 @@ pub(super) struct ShareTable {
 ///
 /// Every key but the two below is an element of the type (`birthDate`), a path (`"address.postalCode"`), a choice
 /// (`"onset[x]"`), one extension (`"extension:URL"`) or the identifiers of one system (`"identifier:SYSTEM"`); its value
-/// is the reason. An element comes with everything inside it. Elements that change the meaning of others come by
-/// themselves.
+/// is the reason. An element comes with everything inside it but extensions, notes, attachments, the `display` of
+/// references and identifiers other than NHS numbers: these are named by themselves. Elements that change the meaning of
+/// others come without being named.
 #[derive(Debug)]
 pub(super) struct SharedTypeTable {
     /// The type.

@@ -125,8 +125,13 @@ fn known_systems(read: &SettingsFile) -> Vec<(SystemName, Option<OdsCode>)> {
 
 fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
     let notes = site.notes;
-    let gateway = read.gateway.as_ref().and_then(|table| gateway(site, table));
     let organisations = parties::organisations(notes, &read.organisations);
+    let mut gateway = read.gateway.as_ref().and_then(|table| gateway(site, table));
+    if let Some(gateway) = gateway.as_mut().filter(|gateway| gateway.contact.is_empty()) {
+        let code = gateway.organisation.as_str();
+        let name = organisations.get(&gateway.organisation).map_or(code, String::as_str);
+        gateway.contact = format!("the Caldicott Guardian of {name}");
+    }
     let listen = read.listen.as_ref().and_then(|table| listen::listen(site, table));
     let audience = gateway.as_ref().map(|gateway| gateway.audience.clone());
     let issuers = parties::issuers(site, &read.issuer, audience.as_deref());
@@ -169,6 +174,7 @@ fn gateway(site: &Site<'_>, table: &super::file::GatewayTable) -> Option<Gateway
             "nobody may look after the trail: name the role of the Caldicott Guardian, R5105",
         );
     }
+    let contact = table.contact.as_ref().and_then(|written| parties::not_empty(notes, written));
     let base = base?;
     let audience = table.audience.as_ref().map_or_else(|| base.clone(), |written| written.value.clone());
     if audience.is_empty() {
@@ -177,7 +183,15 @@ fn gateway(site: &Site<'_>, table: &super::file::GatewayTable) -> Option<Gateway
             "an empty audience matches no token",
         );
     }
-    Some(Gateway { organisation: organisation?, base, audience, state: state?, consent_recorders, oversight })
+    Some(Gateway {
+        organisation: organisation?,
+        base,
+        audience,
+        contact: contact.unwrap_or_default(),
+        state: state?,
+        consent_recorders,
+        oversight,
+    })
 }
 
 fn state_folder(site: &Site<'_>, written: &Written<String>) -> Option<PathBuf> {

@@ -46,6 +46,9 @@ pub(super) struct GatewayTable {
     pub(super) agreements: Option<Written<String>>,
     /// What the `aud` claim of tokens must name. Default: the value of `base`.
     pub(super) audience: Option<Written<String>>,
+    /// How people reach the Caldicott Guardian, in words that end a sentence; published. Default: `"the Caldicott
+    /// Guardian of NAME"`, with the name of the organisation.
+    pub(super) contact: Option<Written<String>>,
     /// Job roles (UKCore-SDSJobRoleName) that may record a consent for a person, such as `["R5105", "R0001"]`.
     /// Default: none.
     pub(super) consent_recorders: Vec<Written<String>>,
@@ -237,6 +240,7 @@ impl GatewayTable {
             state: table.required_text("state"),
             agreements: table.text("agreements"),
             audience: table.text("audience"),
+            contact: table.text("contact"),
             consent_recorders: table.texts("consent_recorders"),
             oversight: table.texts("oversight"),
         };

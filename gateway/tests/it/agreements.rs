@@ -81,7 +81,7 @@ fn elements_are_checked_against_the_tables() {
             ("\"address.postalCode\" = ", "\"address.postcode\" = "),
             ("\"onset[x]\" = ", "onset = "),
             ("gender = ", "_gender = "),
-            ("communication = ", "contained = "),
+            ("communication = ", "modifierExtension = "),
             ("\"hospitalization.dischargeDisposition\" = ", "\"hospitalization.disposition\" = "),
         ],
     );
@@ -201,8 +201,9 @@ fn what_nobody_sees_is_a_warning() {
             ("share = [\"core\", \"visit\", \"letter\"]", "share = [\"core\", \"visit\"]"),
             (
                 "[share.core.Organization]",
-                "[share.core.ValueSet]\nname = \"why not\"\n\n[share.core.Organization]",
+                "[share.core.Endpoint]\nname = \"why not\"\n\n[share.core.Organization]",
             ),
+            ("[share.core.Practitioner]", "[share.core.Practitioner]\nidentifier = \"which one it is\""),
         ],
     );
 }

@@ -10,6 +10,8 @@
 mod agreements;
 mod audit_events;
 mod balp;
+mod commands;
+mod docs;
 mod golden;
 mod identity;
 mod interaction;

@@ -124,7 +124,7 @@ fn a_key_set_may_hold_public_keys_only() {
         site.write("keys/staff.jwks.json", set);
         assert_eq!(
             site.problems(),
-            [format!("portcullis.toml:29: issuer[0].keys: keys/staff.jwks.json: {expected}")]
+            [format!("portcullis.toml:30: issuer[0].keys: keys/staff.jwks.json: {expected}")]
         );
     }
 }
@@ -145,7 +145,7 @@ fn a_revocation_list_must_be_in_date() {
     assert_eq!(
         site.problems(),
         [
-            "portcullis.toml:24: listen.tls.crl: tls/clients.crl: is out of date: fetch a new list, or nobody can be \
+            "portcullis.toml:25: listen.tls.crl: tls/clients.crl: is out of date: fetch a new list, or nobody can be \
              sure who is revoked"
         ]
     );

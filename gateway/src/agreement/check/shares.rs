@@ -1,26 +1,24 @@
 //! What is shared: each element checked against the R4 tables, each with its reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fhir::path::{ElementPath, Step};
 use fhir::security_label::SecurityLabel;
 use fhir::tables::{self, Element, TypeId};
 
 use super::super::file::{ShareTable, SharedTypeTable, WhereTable};
-use super::super::{Criterion, Item, SharedType};
+use super::super::{Criterion, Item, NEVER_SHARED, SharedType};
 use super::Shares;
 use crate::settings::check::each_once;
 use crate::settings::problem::{Notebook, did_you_mean};
 use crate::settings::written::Written;
 
-/// Elements that no agreement can share by name: they hold a language of their own, whole resources, or a meaning
-/// nobody here knows.
-const NEVER_SHARED: [&str; 3] = ["implicitRules", "modifierExtension", "contained"];
-
 /// Every share of the file.
 pub(super) fn shares(notes: &Notebook, read: &[ShareTable]) -> Shares {
     let mut shares = BTreeMap::new();
     for share in read {
+        let name = Arc::from(share.name.value.as_str());
         let mut types = BTreeMap::new();
         if share.types.is_empty() {
             let text = format!("shares nothing: add a table such as [share.{}.Patient]", share.name.value);
@@ -28,7 +26,7 @@ pub(super) fn shares(notes: &Notebook, read: &[ShareTable]) -> Shares {
         }
         for table in &share.types {
             let Some(resource_type) = resource_type(notes, &table.resource_type) else { continue };
-            types.insert(resource_type, shared_type(notes, resource_type, table));
+            types.insert(resource_type, shared_type(notes, &name, resource_type, table));
         }
         shares.insert(share.name.value.clone(), types);
     }
@@ -64,7 +62,7 @@ fn names_a_person(resource_type: TypeId) -> bool {
     CARE.contains(&resource_type.name()) || !tables::person_elements(resource_type).is_empty()
 }
 
-fn shared_type(notes: &Notebook, owner: TypeId, table: &SharedTypeTable) -> SharedType {
+fn shared_type(notes: &Notebook, name: &Arc<str>, owner: TypeId, table: &SharedTypeTable) -> SharedType {
     if table.elements.is_empty() {
         notes.error(&table.place, "names no element: write element = \"why the recipient needs it\"");
     }
@@ -75,12 +73,26 @@ fn shared_type(notes: &Notebook, owner: TypeId, table: &SharedTypeTable) -> Shar
         let (Some(path), Some(reason)) = (path, reason) else { continue };
         items.push(Item { path, reason });
     }
+    warn_of_bare_identifier(notes, owner, table);
     let withhold = withheld(notes, owner, table, &items);
     let (criteria, not_labelled) = match &table.criteria {
         Some(criteria) => (criteria_of(notes, owner, criteria), labels(notes, criteria)),
         None => (Vec::new(), Vec::new()),
     };
-    SharedType { items, criteria, not_labelled, withhold }
+    SharedType { share: Arc::clone(name), items, criteria, not_labelled, withhold }
+}
+
+/// `identifier` by itself shares NHS numbers, which only people have.
+fn warn_of_bare_identifier(notes: &Notebook, owner: TypeId, table: &SharedTypeTable) {
+    const PEOPLE: [&str; 3] = ["Patient", "RelatedPerson", "Person"];
+    let bare = table.elements.iter().find(|(element, _)| element.value == "identifier");
+    if let Some((element, _)) = bare
+        && !PEOPLE.contains(&owner.name())
+    {
+        let text = "shares NHS numbers only, which a resource of this type does not have: name another system as \
+                    \"identifier:SYSTEM\"";
+        notes.warn(&element.place, text);
+    }
 }
 
 fn path(notes: &Notebook, owner: TypeId, written: &Written<String>) -> Option<ElementPath> {

@@ -138,7 +138,8 @@ pub(super) fn refuse_twice<'a>(
     }
 }
 
-fn not_empty(notes: &Notebook, written: &Written<String>) -> Option<String> {
+/// A text with something in it.
+pub(super) fn not_empty(notes: &Notebook, written: &Written<String>) -> Option<String> {
     if written.value.trim().is_empty() {
         notes.error(&written.place, "this is empty: write a value or remove the key");
         return None;

@@ -1,0 +1,201 @@
+//! `portcullis check`: every problem in settings and agreements, then what each agreement shares with whom.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{Exit, written};
+use crate::register::published::{Coded, Kind, Organisation, Part, Published, Recipient};
+use crate::settings::Settings;
+use crate::settings::check::load;
+use crate::settings::problem::{Gravity, Problem};
+
+/// Tell every problem in settings and agreements, then what each agreement shares with whom.
+///
+/// Reads the settings file, every file it names and every agreement; nothing is started and nothing is sent. For each
+/// agreement it prints who sees which element of which resource type, why each is needed, which status elements come
+/// along, and when the next review is due, so that a Caldicott Guardian can sign what is really enforced.
+///
+/// Exit status: 0 when the gateway would start, warnings or not; 64 when it would not.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The settings file.
+    #[arg(long, value_name = "FILE", default_value = "portcullis.toml")]
+    config: PathBuf,
+    /// Text for people or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    holds: bool,
+    problems: Vec<Told>,
+    agreements: Vec<Published>,
+}
+
+#[derive(Debug, Serialize)]
+struct Told {
+    gravity: &'static str,
+    file: String,
+    line: Option<usize>,
+    path: String,
+    text: String,
+}
+
+/// Runs the command as on the day `today`.
+pub fn run(args: &CheckArgs, today: Date, out: &mut dyn Write, errors: &mut dyn Write) -> Exit {
+    let (settings, problems) = match load(&args.config, today) {
+        Ok(checked) => (Some(checked.settings), checked.warnings),
+        Err(unusable) => (None, unusable.problems),
+    };
+    let exit = if settings.is_some() { Exit::Held } else { Exit::Settings };
+    let agreements = settings.as_ref().map(|settings| published(settings, today)).unwrap_or_default();
+    let result = match args.format {
+        Format::Json => json(out, exit, &problems, agreements),
+        Format::Text => text(out, errors, settings.as_ref(), &problems, &agreements),
+    };
+    written(result, exit)
+}
+
+fn published(settings: &Settings, today: Date) -> Vec<Published> {
+    settings.agreements.all().iter().map(|agreement| Published::of(agreement, settings, today)).collect()
+}
+
+fn json(out: &mut dyn Write, exit: Exit, problems: &[Problem], agreements: Vec<Published>) -> io::Result<()> {
+    let told = problems.iter().map(|problem| Told {
+        gravity: match problem.gravity {
+            Gravity::Error => "error",
+            Gravity::Warning => "warning",
+        },
+        file: problem.file.display().to_string(),
+        line: problem.line,
+        path: problem.path.clone(),
+        text: problem.text.clone(),
+    });
+    let report = Report { holds: exit == Exit::Held, problems: told.collect(), agreements };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}
+
+fn text(
+    out: &mut dyn Write,
+    errors: &mut dyn Write,
+    settings: Option<&Settings>,
+    problems: &[Problem],
+    agreements: &[Published],
+) -> io::Result<()> {
+    for problem in problems {
+        writeln!(errors, "{problem}")?;
+    }
+    let Some(settings) = settings else {
+        let faults = problems.iter().filter(|problem| problem.gravity == Gravity::Error).count();
+        return writeln!(errors, "{}: the gateway would not start", counted(faults, "fault", "faults"));
+    };
+    let systems = counted(settings.systems.len(), "system", "systems");
+    let number = counted(agreements.len(), "agreement", "agreements");
+    let warnings = counted(problems.len(), "warning", "warnings");
+    writeln!(out, "The settings hold: {systems}, {number}, {warnings}.")?;
+    for agreement in agreements {
+        head(out, agreement)?;
+        for recipient in &agreement.recipients {
+            shared(out, recipient)?;
+        }
+    }
+    Ok(())
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn head(out: &mut dyn Write, agreement: &Published) -> io::Result<()> {
+    writeln!(out, "\n{}\n{}", agreement.title, "=".repeat(agreement.title.chars().count()))?;
+    let ties: Vec<_> = agreement.ties_of_care.iter().map(|tie| tie.display.as_str()).collect();
+    let ties = match ties.is_empty() {
+        true => "none is asked for inside the organisation".to_owned(),
+        false => format!(
+            "the recipient {}; for {} days after that has ended",
+            ties.join(", or "),
+            agreement.lapses_after_days
+        ),
+    };
+    let refusals = match agreement.existence.as_str() {
+        "open" => "say which kind of reason they have",
+        _ => "look as if there were nothing",
+    };
+    let overrides =
+        if agreement.overrides.is_empty() { "none".to_owned() } else { codes(&agreement.overrides) };
+    let basis = format!("UK GDPR {}; {}", agreement.uk_gdpr.join(", "), agreement.confidentiality.display);
+    let rows: [(&str, String); 12] = [
+        ("id", agreement.id.clone()),
+        ("status", format!("{}, {}", agreement.status, agreement.dates)),
+        ("review", agreement.review.clone()),
+        ("approved by", agreement.approved_by.clone().unwrap_or_else(|| "nobody yet".to_owned())),
+        ("disclosed by", organisations(&agreement.disclosed_by)),
+        ("disclosed to", organisations(&agreement.disclosed_to)),
+        ("purposes", codes(&agreement.purposes)),
+        ("legal basis", basis),
+        ("people are", agreement.identifiability.display.clone()),
+        ("only when", ties),
+        ("overrides", overrides),
+        ("refusals", refusals.to_owned()),
+    ];
+    rows.iter().try_for_each(|(name, value)| writeln!(out, "  {name:<13} {value}"))
+}
+
+fn organisations(all: &[Organisation]) -> String {
+    let named: Vec<_> = all.iter().map(|one| format!("{} ({})", one.name, one.code)).collect();
+    named.join("; ")
+}
+
+fn codes(all: &[Coded]) -> String {
+    let named: Vec<_> = all.iter().map(|one| format!("{} ({})", one.display, one.code)).collect();
+    named.join("; ")
+}
+
+fn shared(out: &mut dyn Write, recipient: &Recipient) -> io::Result<()> {
+    writeln!(out, "\n  {}", codes(&recipient.who))?;
+    writeln!(out, "  {}", recipient.safeguard)?;
+    recipient.sees.iter().try_for_each(|kind| seen(out, kind))
+}
+
+fn seen(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
+    writeln!(out, "\n    {} ({})", kind.display, kind.resource_type)?;
+    let elements = kind.shares.iter().flat_map(|part| &part.items);
+    let width = elements.map(|item| item.element.chars().count()).max().unwrap_or_default();
+    for part in &kind.shares {
+        conditions(out, part)?;
+        for item in &part.items {
+            writeln!(out, "      {:<width$}  {}", item.element, item.why)?;
+        }
+        if !part.withhold.is_empty() {
+            writeln!(out, "      not shared at all when it has: {}", part.withhold.join(", "))?;
+        }
+    }
+    let modifiers: Vec<_> = kind.modifiers.iter().map(|element| element.code.as_str()).collect();
+    if !modifiers.is_empty() {
+        writeln!(out, "      and, because they change the meaning: {}", modifiers.join(", "))?;
+    }
+    Ok(())
+}
+
+fn conditions(out: &mut dyn Write, part: &Part) -> io::Result<()> {
+    for condition in &part.only_where {
+        writeln!(out, "      only where {} is one of", condition.element)?;
+        condition.codes.iter().try_for_each(|code| writeln!(out, "        {code}"))?;
+    }
+    if !part.never_labelled.is_empty() {
+        writeln!(out, "      never when labelled {}", codes(&part.never_labelled))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! One agreement as it is published: every code beside its meaning.
+
+use fhir::purpose_of_use::PurposeOfUse;
+use fhir::tables::TypeId;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{organisation, words};
+use crate::agreement::{Share, SharedType, SharingAgreement, Standing};
+use crate::settings::Settings;
+
+/// An organisation by code and name.
+#[derive(Debug, Clone, Serialize)]
+pub struct Organisation {
+    /// `ods:RX1`.
+    pub code: String,
+    /// What people call it; the bare code when the settings name none.
+    pub name: String,
+}
+
+/// A code beside its meaning.
+#[derive(Debug, Clone, Serialize)]
+pub struct Coded {
+    /// The code.
+    pub code: String,
+    /// What it means.
+    pub display: String,
+}
+
+/// One agreement.
+#[derive(Debug, Serialize)]
+pub struct Published {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// Where it is in its life.
+    pub status: String,
+    /// SHA-256 of its file.
+    pub version: String,
+    /// First day in force.
+    pub from: Date,
+    /// Last day in force.
+    pub until: Date,
+    /// Both in words.
+    pub dates: String,
+    /// When it must be looked at again.
+    pub review_by: Date,
+    /// The same in words, and whether it is overdue.
+    pub review: String,
+    /// The Caldicott Guardian who signed it.
+    pub approved_by: Option<String>,
+    /// Who discloses.
+    pub disclosed_by: Vec<Organisation>,
+    /// Who receives.
+    pub disclosed_to: Vec<Organisation>,
+    /// Why.
+    pub purposes: Vec<Coded>,
+    /// Articles of the UK GDPR.
+    pub uk_gdpr: Vec<String>,
+    /// The basis under the duty of confidentiality.
+    pub confidentiality: Coded,
+    /// What people can do about it.
+    pub choice: String,
+    /// Whether people can be known from it.
+    pub identifiability: Coded,
+    /// The ties of care that are asked for.
+    pub ties_of_care: Vec<Coded>,
+    /// How long a tie counts after it ended.
+    pub lapses_after_days: u16,
+    /// Exceptions: purposes that jump over ties and objections with a reason.
+    pub overrides: Vec<Coded>,
+    /// Whether refusals tell their reason.
+    pub existence: String,
+    /// Who sees what.
+    pub recipients: Vec<Recipient>,
+}
+
+/// Those who see the same.
+#[derive(Debug, Serialize)]
+pub struct Recipient {
+    /// Job roles, or names of systems.
+    pub who: Vec<Coded>,
+    /// `registered`, `supervised`, or `system`.
+    pub standing: String,
+    /// The same in words.
+    pub safeguard: String,
+    /// What they see, by type.
+    pub sees: Vec<Kind>,
+}
+
+/// What is seen of one resource type.
+#[derive(Debug, Serialize)]
+pub struct Kind {
+    /// The resource type.
+    pub resource_type: String,
+    /// The same in words.
+    pub display: String,
+    /// One entry for each share that speaks of the type.
+    pub shares: Vec<Part>,
+    /// Elements that come along because they change the meaning of others.
+    pub modifiers: Vec<Coded>,
+}
+
+/// What one share says of a type.
+#[derive(Debug, Serialize)]
+pub struct Part {
+    /// The name of the share.
+    pub share: String,
+    /// Elements and reasons.
+    pub items: Vec<Element>,
+    /// For which resources only.
+    pub only_where: Vec<Condition>,
+    /// Never when so labelled.
+    pub never_labelled: Vec<Coded>,
+    /// Modifiers kept back.
+    pub withhold: Vec<String>,
+}
+
+/// An element and why it is needed.
+#[derive(Debug, Serialize)]
+pub struct Element {
+    /// Its path.
+    pub element: String,
+    /// The same in words.
+    pub display: String,
+    /// Why it is needed.
+    pub why: String,
+}
+
+/// Codes of which an element must hold one.
+#[derive(Debug, Serialize)]
+pub struct Condition {
+    /// The element.
+    pub element: String,
+    /// `system|code`.
+    pub codes: Vec<String>,
+    /// Both in words.
+    pub display: String,
+}
+
+impl Published {
+    /// The agreement as published on a day.
+    #[must_use]
+    pub fn of(agreement: &SharingAgreement, settings: &Settings, day: Date) -> Self {
+        let parties = |codes: &[_]| codes.iter().map(|code| organisation(settings, code)).collect();
+        let basis = agreement.legal_basis.confidentiality;
+        let roles = agreement.roles.iter().map(|block| Recipient {
+            who: block
+                .roles
+                .iter()
+                .map(|role| coded(&role.code(), role.display().unwrap_or("job role")))
+                .collect(),
+            standing: block.standing.as_str().to_owned(),
+            safeguard: safeguard(block.standing).to_owned(),
+            sees: kinds(&block.share),
+        });
+        let systems = agreement.systems.iter().map(|block| Recipient {
+            who: block.systems.iter().map(|system| coded(system.as_str(), "a record system")).collect(),
+            standing: "system".to_owned(),
+            safeguard: "Sent to the system of the recipient".to_owned(),
+            sees: kinds(&block.share),
+        });
+        Self {
+            id: agreement.id.to_string(),
+            title: agreement.title.clone(),
+            status: agreement.status.as_str().to_owned(),
+            version: agreement.version.clone(),
+            from: agreement.from,
+            until: agreement.until,
+            dates: format!("from {} until {}", words::day(agreement.from), words::day(agreement.until)),
+            review_by: agreement.review_by,
+            review: review(agreement.review_by, day),
+            approved_by: agreement.approved_by.clone(),
+            disclosed_by: parties(&agreement.discloser),
+            disclosed_to: parties(&agreement.recipient),
+            purposes: purposes(&agreement.purposes),
+            uk_gdpr: agreement.legal_basis.uk_gdpr.clone(),
+            confidentiality: coded(basis.as_str(), words::confidentiality(basis)),
+            choice: words::choice(basis).to_owned(),
+            identifiability: coded(
+                agreement.identifiability.as_str(),
+                words::identifiability(agreement.identifiability),
+            ),
+            ties_of_care: agreement
+                .relationship
+                .iter()
+                .map(|kind| coded(kind.as_str(), words::tie(*kind)))
+                .collect(),
+            lapses_after_days: agreement.lapses_after_days,
+            overrides: purposes(&agreement.overrides),
+            existence: agreement.existence.as_str().to_owned(),
+            recipients: roles.chain(systems).collect(),
+        }
+    }
+}
+
+fn coded(code: &str, display: &str) -> Coded {
+    Coded { code: code.to_owned(), display: display.to_owned() }
+}
+
+fn purposes(purposes: &[PurposeOfUse]) -> Vec<Coded> {
+    purposes.iter().map(|purpose| coded(purpose.code(), purpose.display())).collect()
+}
+
+fn review(review_by: Date, day: Date) -> String {
+    let due = words::day(review_by);
+    if review_by < day { format!("was due by {due} and is overdue") } else { format!("due by {due}") }
+}
+
+const fn safeguard(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Registered => "Registered professionals",
+        Standing::Supervised => "Not registered: a registered colleague answers for them, until a stated day",
+    }
+}
+
+fn kinds(share: &Share) -> Vec<Kind> {
+    let mut types: Vec<TypeId> = share.types.keys().copied().collect();
+    types.sort_by_key(|resource_type| (resource_type.name() != "Patient", resource_type.name()));
+    let kinds = types.into_iter().map(|resource_type| Kind {
+        resource_type: resource_type.name().to_owned(),
+        display: words::kind(resource_type.name()),
+        shares: share.tables(resource_type).iter().map(part).collect(),
+        modifiers: share
+            .modifiers(resource_type)
+            .iter()
+            .map(|element| coded(element, &words::element(element)))
+            .collect(),
+    });
+    kinds.collect()
+}
+
+fn part(shared: &SharedType) -> Part {
+    let items = shared.items.iter().map(|item| {
+        let element = item.path.text();
+        Element { display: words::element(&element), element, why: item.reason.clone() }
+    });
+    let only_where = shared.criteria.iter().map(|criterion| {
+        let element = criterion.element.text();
+        let plain: Vec<&str> = criterion.codes.iter().map(|(_, code)| code.as_str()).collect();
+        let codes = criterion.codes.iter();
+        Condition {
+            display: format!("{} is {}", words::element(&element), plain.join(" or ")),
+            codes: codes
+                .map(
+                    |(system, code)| {
+                        if system.is_empty() { code.clone() } else { format!("{system}|{code}") }
+                    },
+                )
+                .collect(),
+            element,
+        }
+    });
+    Part {
+        share: shared.share.to_string(),
+        items: items.collect(),
+        only_where: only_where.collect(),
+        never_labelled: shared
+            .not_labelled
+            .iter()
+            .map(|label| coded(label.code(), &words::label(label)))
+            .collect(),
+        withhold: shared.withhold.iter().map(fhir::path::ElementPath::text).collect(),
+    }
+}
