@@ -146,10 +146,10 @@ fn head(consent: Node<'_>, writing: Writing<'_>, problems: &mut Vec<Problem>) {
             problem(name, Wrong::Missing);
         }
     }
-    if let (Writing::Version(id), Some(sent)) = (writing, consent.member("id")) {
-        if !sent.is_string(id.as_str()) {
-            problem("id", Wrong::OtherId);
-        }
+    if let (Writing::Version(id), Some(sent)) = (writing, consent.member("id"))
+        && !sent.is_string(id.as_str())
+    {
+        problem("id", Wrong::OtherId);
     }
     if consent.member("status").is_some_and(|status| !STATUSES.iter().any(|known| status.is_string(known))) {
         problem("status", Wrong::Code);
@@ -216,7 +216,7 @@ fn provision(node: Node<'_>, path: &str, depth: Depth, base: &str, problems: &mu
     let unknown_purpose = |coding: Node<'_>| {
         let known = coding.member("system").is_some_and(|system| system.is_string(purpose_of_use::SYSTEM));
         let code = coding.member("code").and_then(Node::string);
-        !known || !code.is_some_and(|code| PurposeOfUse::parse(&code).is_ok())
+        !known || code.is_none_or(|code| PurposeOfUse::parse(&code).is_err())
     };
     if node.walk(&["purpose"]).any(unknown_purpose) {
         problem("purpose", Wrong::Code);
@@ -238,7 +238,7 @@ fn provision(node: Node<'_>, path: &str, depth: Depth, base: &str, problems: &mu
             problem("data.meaning", Wrong::Code);
         }
         let place = data.member("reference").and_then(|reference| reference.member("reference")?.string());
-        if !place.is_some_and(|place| compile::data_place(&place, &Origin::Gateway { base }).is_some()) {
+        if place.is_none_or(|place| compile::data_place(&place, &Origin::Gateway { base }).is_none()) {
             problem("data.reference", Wrong::DataPlace);
         }
     }

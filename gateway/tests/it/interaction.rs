@@ -62,6 +62,7 @@ fn said(interaction: Interaction) -> String {
             ),
             FhirAction::Create(new) => format!("{system} create {}", new.resource_type.name()),
         },
+        Interaction::Push { system } => format!("{system} push"),
         Interaction::Own(action) => match action {
             OwnAction::Metadata => "own metadata".into(),
             OwnAction::ReadConsent(id) => format!("read Consent/{}", id.as_str()),
@@ -274,7 +275,9 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
             Interaction::Fhir { action: FhirAction::Search(next), .. } => {
                 (next.query.to_form(), next.query.count(), next.offset)
             }
-            other @ (Interaction::Fhir { .. } | Interaction::Own(_)) => panic!("{other:?}"),
+            other @ (Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_)) => {
+                panic!("{other:?}")
+            }
         })
     };
     let url = format!("/hospital/fhir/Condition?_cursor={cursor}");

@@ -12,6 +12,7 @@ mod audit_events;
 mod balp;
 mod commands;
 mod docs;
+mod decision;
 mod golden;
 mod identity;
 mod interaction;

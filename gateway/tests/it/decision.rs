@@ -1,0 +1,8 @@
+//! May they: tables of questions and evidence, each condition switched alone.
+
+mod admitting;
+mod choices;
+mod deciding;
+mod properties;
+mod searching;
+pub(crate) mod world;

@@ -1,0 +1,101 @@
+//! A search is a read of what it compares.
+
+use super::world::{Asking, DISCHARGE, check_admit, settings, social_worker};
+
+fn support_worker(what: &'static str) -> Asking {
+    Asking { role: "R1460", supervised_until: Some("2026-06-30"), what, ..social_worker() }
+}
+
+#[track_caller]
+fn check(what: &'static str, expected: Result<&[&str], &str>) {
+    let found = social_worker().asks(what).admitted(&settings(&[]));
+    let found = found.map(|admitted| admitted.rematch().iter().copied().collect::<Vec<_>>());
+    let found = found.as_deref().map_err(|refusal| refusal.reason());
+    assert_eq!(found, expected, "{what}");
+}
+
+#[test]
+fn a_search_names_its_person_or_what_identifies_one() {
+    let nobody = Err("search-names-no-person");
+    check("search hospital Condition?patient=ann", Ok(&[]));
+    check("search hospital Condition?subject=Patient/ann,Patient/bob", Ok(&[]));
+    check("search hospital Patient?_id=ann", Ok(&[]));
+    check("search hospital Condition?_id=c1", Ok(&[]));
+    check(
+        "search hospital Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018",
+        Ok(&["identifier"]),
+    );
+    check("search hospital Patient?family=Example&birthdate=1940-02-03", Ok(&[]));
+    check("search hospital Patient?family:exact=Example&birthdate=1940-02-03&gender=female", Ok(&[]));
+    check("search hospital Condition?code=44054006", nobody);
+    check("search hospital Patient?birthdate=1940-02-03", nobody);
+    check("search hospital Patient?family=Example", nobody);
+    check("search hospital Patient?family=E&birthdate=1940-02-03", nobody);
+    check("search hospital Patient?family:contains=xa&birthdate=1940-02-03", nobody);
+    check("search hospital Patient?family=Aa,Ab,Ac&birthdate=1940-02-03", nobody);
+    check("search hospital Patient?family=Example&birthdate=1940", nobody);
+    check("search hospital Patient?family=Example&birthdate=ge1940-02-03", nobody);
+    check("search hospital Patient?gender=female", nobody);
+    check("search hospital Patient?_id:not=ann", nobody);
+    check("search hospital Condition?patient:missing=false", nobody);
+}
+
+#[test]
+fn an_element_that_nobody_is_shown_cannot_be_searched() {
+    let hidden = Err("search-reads-hidden-element");
+    check("search hospital Patient?_id=ann&general-practitioner=Practitioner/p", hidden);
+    check("search hospital Patient?_id=ann&link=Patient/b", hidden);
+    check("search hospital Condition?patient=ann&recorded-date=2026", hidden);
+    check("search hospital Condition?patient=ann&_lastUpdated=ge2026-01-01", hidden);
+    check("search hospital Condition?patient=ann&_security=PSY", hidden);
+    check("search hospital Condition?patient=ann&recorded-date:missing=true", hidden);
+}
+
+#[test]
+fn what_some_are_shown_can_be_asked_for_and_not_asked_against() {
+    check("search hospital Patient?_id=ann&address-postalcode=ZZ99", Ok(&["address-postalcode"]));
+    check("search hospital Patient?_id=ann&telecom:missing=true", Err("search-negates-hidden-element"));
+    check("search hospital Patient?_id=ann&gender:not=male", Ok(&[]));
+    check("search hospital Condition?patient=ann&code:not=1", Ok(&[]));
+}
+
+#[test]
+fn one_who_sees_less_may_ask_less() {
+    check_admit(&support_worker("search hospital Patient?_id=ann&address-postalcode=ZZ99"), &[], Ok(()));
+    check_admit(
+        &support_worker("search hospital Patient?_id=ann&address-city=Leeds"),
+        &[],
+        Err("search-reads-hidden-element"),
+    );
+    check_admit(
+        &support_worker("search hospital Patient?_id=ann&phone=1"),
+        &[],
+        Err("search-reads-hidden-element"),
+    );
+}
+
+#[test]
+fn an_element_of_a_table_with_conditions_is_in_some_resources_only() {
+    let second = "[share.clinical.Condition]\nbodySite = \"where help is needed\"\n";
+    let split = (
+        DISCHARGE,
+        "share = [\"core\", \"visit\", \"clinical\"]",
+        "share = [\"core\", \"visit\", \"clinical\", \"more\"]",
+    );
+    let more = format!("{}\n[share.more.AllergyIntolerance]", second.replace("clinical", "more"));
+    let more = (DISCHARGE, "# --- letter: the discharge", more.as_str());
+    let more = (
+        more.0,
+        more.1,
+        &*format!("{}\ncode = \"what to keep away\"\n\n# --- letter: the discharge", more.2),
+    );
+    let asks = |what| social_worker().asks(what);
+    // Severity is in the table with conditions alone; a resource that only the other table shares does not show it.
+    check_admit(
+        &asks("search hospital Condition?patient=ann&severity:not=1"),
+        &[split, more],
+        Err("search-negates-hidden-element"),
+    );
+    check_admit(&asks("search hospital Condition?patient=ann&severity=1"), &[split, more], Ok(()));
+    check_admit(&asks("search hospital Condition?patient=ann&body-site:not=1"), &[split, more], Ok(()));
+}
