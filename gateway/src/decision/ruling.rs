@@ -109,6 +109,12 @@ impl Admitted {
         self.override_.as_ref()
     }
 
+    /// The system at hand: that holds what is read, or receives what is written.
+    #[must_use]
+    pub const fn system(&self) -> &SystemName {
+        &self.system
+    }
+
     /// Whose records go to whom.
     #[must_use]
     pub const fn parties(&self) -> &Parties {
