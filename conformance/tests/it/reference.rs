@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     MetadataOfAClient,
     MetadataWithoutImplementation,
     MetadataTypeTwice,
+    MetadataUnknownType,
+    MetadataUnknownElement,
     MetadataUnknownInteraction,
     MetadataParameterTwice,
     ReadFails,
@@ -46,6 +48,9 @@ pub(crate) enum Fault {
     ReadLatin1,
     ReadDuplicateName,
     ReadEmptyString,
+    ReadUnknownElement,
+    ReadScalarForList,
+    ReadTextForBoolean,
     ReadWithoutEtag,
     ReadStrongEtag,
     ReadEtagOfAnotherVersion,
@@ -202,6 +207,8 @@ fn statement(fault: Fault) -> Value {
             drop(statement.as_object_mut().unwrap().remove("implementation"));
         }
         Fault::MetadataTypeTwice => statement["rest"][0]["resource"] = json!([resource, resource]),
+        Fault::MetadataUnknownType => statement["rest"][0]["resource"][0]["type"] = json!("Wizard"),
+        Fault::MetadataUnknownElement => statement["mood"] = json!("good"),
         Fault::MetadataUnknownInteraction => {
             statement["rest"][0]["resource"][0]["interaction"][0]["code"] = json!("guess");
         }
@@ -240,6 +247,9 @@ fn patient(fault: Fault) -> Value {
     match fault {
         Fault::ReadAnotherType => patient["resourceType"] = json!("Person"),
         Fault::ReadAnotherId => patient["id"] = json!("another"),
+        Fault::ReadUnknownElement => patient["name"][0]["nick"] = json!("A"),
+        Fault::ReadScalarForList => patient["name"] = json!({"family": CANARY}),
+        Fault::ReadTextForBoolean => patient["active"] = json!("true"),
         Fault::ReadEmptyString => patient["gender"] = json!(""),
         _ => {}
     }
