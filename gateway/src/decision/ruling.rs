@@ -79,12 +79,6 @@ impl Admitted {
         &self.question
     }
 
-    /// The system whose records are asked for, or that is written to.
-    #[must_use]
-    pub const fn system(&self) -> &SystemName {
-        &self.system
-    }
-
     /// The one agreement in force that matched.
     #[must_use]
     pub const fn agreement(&self) -> &Arc<SharingAgreement> {
