@@ -71,8 +71,8 @@ fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Question, Ex
 
 /// Reads and searches: the whole path.
 async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
-    let mut admitted =
-        admit(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?; // rules alone
+    let named = question.interaction.named_persons();
+    let mut admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
     let begun = begun.under(&admitted);
     let system = admitted.system().clone();
     let frame = Frame::of(&begun, &system, ports);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fhir::json::Document;
 use fhir::reference::Id;
-use fhir::search::SearchQuery;
+use fhir::search::{NamedPerson, SearchQuery};
 use fhir::tables::TypeId;
 
 use crate::enforce::unfiltered::Unfiltered;
@@ -36,6 +36,24 @@ pub enum Interaction {
     },
     /// On the gateway's own resources under `/fhir`.
     Own(OwnAction),
+}
+
+impl Interaction {
+    /// The persons that the request itself names.
+    #[must_use]
+    pub fn named_persons(&self) -> Vec<NamedPerson> {
+        match self {
+            Self::Fhir { action: FhirAction::Read(target), .. }
+                if target.resource_type.name() == "Patient" =>
+            {
+                vec![NamedPerson::Patient(target.id.clone())]
+            }
+            Self::Fhir { action: FhirAction::Search(request), .. } => {
+                request.query.named_persons().into_iter().collect()
+            }
+            Self::Fhir { .. } | Self::Own(_) | Self::Push { .. } => Vec::new(),
+        }
+    }
 }
 
 /// The FHIR interactions served in front of a system.

@@ -4,6 +4,7 @@
 //! or the record.
 
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity, SpineCode};
+use fhir::search::NamedPerson;
 use http::StatusCode;
 
 use crate::agreement::Existence;
@@ -290,6 +291,13 @@ impl Exchange {
     pub fn end(&self, ending: Ending) -> Ended {
         let records = Records::from(self.clone());
         Ended { ending, records }
+    }
+
+    /// Ends the exchange by rule: it stands in the trail of those whom the request names.
+    #[must_use]
+    pub fn refuse(&self, refusal: Refusal, named: &[NamedPerson]) -> Ended {
+        let records = Records::refused_by_rule(self.clone(), named, &refusal);
+        Ended { ending: Ending::refused_by_rule(refusal), records }
     }
 }
 

@@ -12,7 +12,7 @@ use super::held::Held;
 use super::persons::persons_of;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Admitted;
-use crate::interaction::{FhirAction, Interaction};
+use crate::interaction::Interaction;
 use crate::person::SystemName;
 
 /// The most entries of one page that are looked at; a page with more is a fault that `minimise` tells.
@@ -87,35 +87,23 @@ pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases:
 /// What the request alone says.
 fn named(admitted: &Admitted) -> Subjects {
     let mut found = Subjects::default();
-    let action = match &admitted.question().interaction {
-        Interaction::Fhir { system, action } => {
-            found.system = Some(system.clone());
-            action
+    let interaction = &admitted.question().interaction;
+    match interaction {
+        Interaction::Fhir { system, .. } | Interaction::Push { system } => {
+            found.system = Some(system.clone())
         }
-        Interaction::Push { system } => {
-            found.system = Some(system.clone());
-            return found;
-        }
-        Interaction::Own(_) => return found,
-    };
-    match action {
-        FhirAction::Read(target) if target.resource_type.name() == "Patient" => {
-            found.named.patients.insert(target.id.clone());
-        }
-        FhirAction::Search(request) => {
-            for person in request.query.named_persons() {
-                match person {
-                    NamedPerson::Patient(id) => {
-                        found.named.patients.insert(id);
-                    }
-                    NamedPerson::Nhs(number) => {
-                        found.named.nhs_numbers.insert(number);
-                    }
-                    NamedPerson::Identifier(_) => {}
-                }
+        Interaction::Own(_) => {}
+    }
+    for person in interaction.named_persons() {
+        match person {
+            NamedPerson::Patient(id) => {
+                found.named.patients.insert(id);
             }
+            NamedPerson::Nhs(number) => {
+                found.named.nhs_numbers.insert(number);
+            }
+            NamedPerson::Identifier(_) => {}
         }
-        FhirAction::Metadata | FhirAction::Read(_) | FhirAction::Create(_) => {}
     }
     found.patients.clone_from(&found.named.patients);
     found.nhs_numbers.clone_from(&found.named.nhs_numbers);

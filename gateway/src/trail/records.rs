@@ -2,12 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fhir::search::NamedPerson;
 use jiff::Timestamp;
 
 use super::record::{
     About, AboutPerson, Event, Exchange, Record, RecordedAgreement, RecordedOverride, RecordedRequestor,
     Visibility,
 };
+use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Admitted;
 use crate::interaction::{FhirAction, Interaction, OwnAction};
 use crate::ledger::Batch;
@@ -52,6 +54,35 @@ impl Records {
 
     fn leaf(&self, about: About) -> Result<Vec<u8>, NotEncoded> {
         Ok(serde_json::to_vec(&Record { v: 1, exchange: self.exchange.clone(), about })?)
+    }
+}
+
+impl Records {
+    /// An exchange that the rules refuse before anyone is asked: it stands in the trail of those whom it names.
+    #[must_use]
+    pub fn refused_by_rule(exchange: Exchange, named: &[NamedPerson], refusal: &Refusal) -> Self {
+        let persons = named
+            .iter()
+            .filter_map(|person| {
+                let (nhs_number, patient) = match person {
+                    NamedPerson::Patient(id) => (None, Some(format!("Patient/{}", id.as_str()))),
+                    NamedPerson::Nhs(number) => (Some(number.as_str().to_owned()), None),
+                    NamedPerson::Identifier(_) => return None,
+                };
+                Some(AboutPerson {
+                    nhs_number,
+                    patient,
+                    visibility: Visibility::Trail,
+                    resources: Vec::new(),
+                    withheld: Vec::new(),
+                    refusal: Some(refusal.reason().to_owned()),
+                    relationship: None,
+                    consent: None,
+                    overrode: Vec::new(),
+                })
+            })
+            .collect();
+        Self { exchange, persons }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Finding records again: by person, by exchange, by receipt. The ledger is the truth; its index only points.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,11 @@ use crate::ledger::{Content, IndexError, IndexKey, KeyScheme, Page, RECEIPT, Rea
 
 /// How long a query waits for the index to reach what was durable when it came.
 const INDEX_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many of a person's newest leaves are looked at for the ids she has on the systems.
+const ALIASES_LOOKED_AT: usize = 100;
+/// How many such ids are followed.
+const ALIASES_MAX: usize = 8;
 
 /// Under which keys records are found.
 pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 2, keys };
@@ -67,6 +73,9 @@ impl TrailStore {
 
     /// Leaves about a person, newest first.
     ///
+    /// Who is known by NHS number is also found by the Patient ids under which she was recorded with it: a request
+    /// that the rules refused before anyone was asked names her by such an id alone.
+    ///
     /// # Errors
     /// [`TrailFault`].
     pub async fn about(
@@ -75,7 +84,35 @@ impl TrailStore {
         before: Option<u64>,
         count_max: usize,
     ) -> Result<Vec<Found>, TrailFault> {
-        self.find(person_key(person), before, count_max).await
+        let mut found = self.find(person_key(person), before, count_max).await?;
+        let PersonSelector::Nhs(number) = person else { return Ok(found) };
+        for alias in self.aliases(person).await? {
+            for mut one in self.find(IndexKey { kind: "person", value: alias }, before, count_max).await? {
+                if let About::Person(about) = &mut one.record.about
+                    && about.nhs_number.is_none()
+                {
+                    about.nhs_number = Some(number.as_str().to_owned());
+                    found.push(one);
+                }
+            }
+        }
+        found.sort_by_key(|one| std::cmp::Reverse(one.index));
+        found.truncate(count_max);
+        Ok(found)
+    }
+
+    /// `system/Patient/id` of every Patient that was recorded with this person's number lately.
+    async fn aliases(&self, person: &PersonSelector) -> Result<BTreeSet<String>, TrailFault> {
+        let mut aliases = BTreeSet::new();
+        for found in self.find(person_key(person), None, ALIASES_LOOKED_AT).await? {
+            let About::Person(about) = &found.record.about else { continue };
+            aliases
+                .extend(about.patient.as_deref().map(|patient| alias(patient, &found.record.exchange.place)));
+            if aliases.len() == ALIASES_MAX {
+                break;
+            }
+        }
+        Ok(aliases)
     }
 
     /// All leaves of the exchange with this receipt, in order.
@@ -160,12 +197,13 @@ fn keys_of(person: &AboutPerson, place: &str) -> Vec<IndexKey> {
         Visibility::Oversight => "filtered",
     };
     let nhs = person.nhs_number.iter().map(|number| IndexKey { kind, value: format!("nhs|{number}") });
-    let local = person.patient.iter().map(|patient| {
-        let value =
-            if patient.matches('/').count() == 2 { patient.clone() } else { format!("{place}/{patient}") };
-        IndexKey { kind, value }
-    });
+    let local = person.patient.iter().map(|patient| IndexKey { kind, value: alias(patient, place) });
     nhs.chain(local).collect()
+}
+
+/// A Patient as the index knows it: with the system it is on.
+fn alias(patient: &str, place: &str) -> String {
+    if patient.matches('/').count() == 2 { patient.to_owned() } else { format!("{place}/{patient}") }
 }
 
 fn person_key(person: &PersonSelector) -> IndexKey {
