@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn no_bit_of_a_note_but_the_last_can_flip_unseen() {
         let bytes = file(&[3, 4]);
-        for bit in (0..file(&[3]).len() * 8).step_by(11) {
+        for bit in (0..file(&[3]).len() * 8).step_by(29) {
             let mut bent = bytes.clone().into_bytes();
             bent[bit / 8] ^= 1 << (bit % 8);
             assert!(read(&bent).is_err(), "bit {bit}");

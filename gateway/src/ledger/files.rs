@@ -11,7 +11,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::record::{Family, HEADER_BYTES, LEAF_BYTES, SegmentHeader};
 use super::scan::Names;
 
-const ZEROS: [u8; 1 << 18] = [0; 1 << 18];
+static ZEROS: [u8; 1 << 18] = [0; 1 << 18];
 /// Space is made in steps of this size, so that appends are not held up behind one long write.
 const STEP: u64 = 1 << 20;
 
@@ -70,19 +70,27 @@ impl Folder {
     /// Makes the two files of a segment that is yet to be named: zeros that really occupy their space, so that later
     /// writes change no metadata and cannot run out of room.
     pub(super) fn prepare(&self, sizes: Sizes) -> io::Result<()> {
-        for (name, bytes) in [(SPARE.0, sizes.payloads), (SPARE.1, sizes.leaves)] {
-            let path = self.file(name);
-            remove_if_there(&path)?;
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-            // The early answer "no space" is all that is wanted of it: file systems that cannot do it need not.
-            match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
-                Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
-                Err(error) => return Err(error.into()),
-            }
-            fill(&file, bytes)?;
-            file.sync_all()?;
+        let made =
+            self.make_spare(SPARE.0, sizes.payloads).and_then(|()| self.make_spare(SPARE.1, sizes.leaves));
+        if made.is_err() {
+            // What was made of it takes up room that is needed; what cannot go is overwritten the next time.
+            drop((remove_if_there(&self.file(SPARE.0)), remove_if_there(&self.file(SPARE.1))));
         }
+        made?;
         self.sync()
+    }
+
+    fn make_spare(&self, name: &str, bytes: u64) -> io::Result<()> {
+        let path = self.file(name);
+        remove_if_there(&path)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        // The early answer "no space" is all that is wanted of it: file systems that cannot do it need not.
+        match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+            Err(error) => return Err(error.into()),
+        }
+        fill(&file, bytes)?;
+        file.sync_all()
     }
 
     /// Gives the prepared files the name and the header of a segment. Its payload file comes last: it is what makes a

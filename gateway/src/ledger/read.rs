@@ -134,6 +134,16 @@ impl Reader {
     /// Up to `count_max` entries from `from` on, fewer if they are large or a segment ends; none if there is no such
     /// entry.
     pub(super) fn entries(&self, from: u64, count_max: u64) -> Result<Vec<Entry>, ReadError> {
+        match self.entries_now(from, count_max) {
+            // It may have been read while it was being overwritten; then it is erased the next time.
+            Err(ReadError::Fault(Fault { kind: FaultKind::EntryDamaged, .. })) => {
+                self.entries_now(from, count_max)
+            }
+            read => read,
+        }
+    }
+
+    fn entries_now(&self, from: u64, count_max: u64) -> Result<Vec<Entry>, ReadError> {
         let Some((number, range)) = self.shared.segment_of(from) else { return Ok(Vec::new()) };
         let end = range.end.min(from.saturating_add(count_max));
         let leaves = self.leaves(number, range.start, from..end)?;

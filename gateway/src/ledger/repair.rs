@@ -1,13 +1,14 @@
 //! Makes the last segment whole again after an interruption: the only place that removes anything from a ledger, and
 //! it removes only what nobody was ever told is there.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::active::{Active, cut, leaf_place};
 use super::fault::{Fault, FaultKind};
 use super::files::{Folder, names, write_zeros};
-use super::record::{Leaf, erasable, used_bytes};
+use super::record::{Leaf, erasable};
 use super::scan::{End, Scanned, Segment, scan};
 use super::survey::ReadError;
 
@@ -24,26 +25,40 @@ pub struct Recovery {
     pub torn_note_bytes: u64,
 }
 
+/// Which segment is the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Last {
+    pub(super) number: u64,
+    pub(super) first: u64,
+    /// Size of the last checkpoint: the leaves it covers were durable before it was made.
+    pub(super) leaves_durable: u64,
+}
+
 /// A last segment as it was found.
 struct Inspected {
     end: End,
     missing: Vec<Leaf>,
-    /// Used bytes of the file of leaves.
-    leaf_bytes: usize,
     /// Where the entry stands that was asked for.
     offset_of_limit: Option<u64>,
+    /// Entries whose payload is not as it was written.
+    damaged: Vec<u64>,
 }
 
-fn inspect(folder: &Folder, number: u64, first: u64, limit: Option<u64>) -> Result<Inspected, ReadError> {
+fn inspect(folder: &Folder, last: Last, limit: Option<u64>) -> Result<Inspected, ReadError> {
+    let Last { number, first, leaves_durable } = last;
     let names = names(number);
     let read =
         |file: &str| folder.read(file).map_err(|source| ReadError::Io { file: file.to_owned(), source });
     let (leaves, payloads) = (read(&names.leaves)?, read(&names.payloads)?);
-    let segment = Segment { names: &names, first, sealed_at: None, payloads: &payloads, leaves: &leaves };
-    let (mut missing, mut offset_of_limit) = (Vec::new(), None);
+    let (payloads, leaves) = (&payloads, &leaves);
+    let segment = Segment { names: &names, first, sealed_at: None, leaves_durable, payloads, leaves };
+    let (mut missing, mut damaged, mut offset_of_limit) = (Vec::new(), Vec::new(), None);
     let end = scan(&segment, &mut |entry: Scanned<'_>| {
         if entry.leaf_missing {
             missing.push(Leaf { hash: entry.leaf, index: entry.index, offset: entry.offset });
+        }
+        if entry.damaged.is_some() {
+            damaged.push(entry.index);
         }
         if Some(entry.index) == limit {
             offset_of_limit = Some(u64::from(entry.offset));
@@ -52,40 +67,47 @@ fn inspect(folder: &Folder, number: u64, first: u64, limit: Option<u64>) -> Resu
     if limit == Some(end.next) {
         offset_of_limit = Some(end.offset as u64);
     }
-    Ok(Inspected { end, missing, leaf_bytes: used_bytes(&leaves), offset_of_limit })
+    Ok(Inspected { end, missing, offset_of_limit, damaged })
 }
 
-/// Opens the last segment, number `number`, for more entries. What an interrupted write left at its end is overwritten
+/// Opens the last segment for more entries. What an interrupted write left at its end is overwritten
 /// with zeros, and leaves that are not there yet are written. All of it is durable afterwards.
-pub(super) fn reopen(
-    folder: &Folder,
-    number: u64,
-    first: u64,
-    recovery: &mut Recovery,
-) -> Result<Active, ReadError> {
-    let found = inspect(folder, number, first, None)?;
+pub(super) fn reopen(folder: &Folder, last: Last, recovery: &mut Recovery) -> Result<Active, ReadError> {
+    let Last { number, first, .. } = last;
+    let found = inspect(folder, last, None)?;
     let torn_bytes = found.end.torn_bytes as u64;
     let repair = || {
         let files = folder.open_segment(number)?;
         let (payloads, leaves) = (&files.0, &files.1);
         write_leaves(leaves, first, &found.missing)?;
         let leaves_end = leaf_place(found.end.next - first);
-        write_zeros(leaves, leaves_end, (found.leaf_bytes as u64).saturating_sub(leaves_end))?;
+        write_zeros(leaves, leaves_end, found.end.torn_leaf_bytes as u64)?;
         leaves.sync_data()?;
         write_zeros(payloads, found.end.offset as u64, torn_bytes)?;
         payloads.sync_data()?;
         Active::new(number, first, (found.end.next, found.end.offset as u64), files)
     };
     let active = repair().map_err(|source| ReadError::Io { file: names(number).payloads, source })?;
-    recovery.torn_bytes = torn_bytes;
+    recovery.torn_bytes = torn_bytes + found.end.torn_leaf_bytes as u64;
     recovery.leaves_rebuilt = found.missing.len() as u64;
     Ok(active)
 }
 
 /// Ends a segment whose files failed: what was durable before the failure, up to entry `head`, is read again from disk,
-/// its leaves completed, and everything after it removed. Uses files opened anew.
-pub(super) fn end_failed(folder: &Folder, number: u64, first: u64, head: u64) -> Result<(), ReadError> {
-    let found = inspect(folder, number, first, Some(head))?;
+/// its leaves completed, and everything after it removed. Uses files opened anew. Only the entries of `half_erased` may
+/// be other than they were written.
+pub(super) fn end_failed(
+    folder: &Folder,
+    last: Last,
+    head: u64,
+    half_erased: &BTreeSet<u64>,
+) -> Result<(), ReadError> {
+    let Last { number, first, .. } = last;
+    let found = inspect(folder, last, Some(head))?;
+    if let Some(index) = found.damaged.into_iter().find(|index| *index < head && !half_erased.contains(index))
+    {
+        return Err(Fault { file: names(number).payloads, index, kind: FaultKind::EntryDamaged }.into());
+    }
     let Some(offset) = found.offset_of_limit else {
         let file = names(number).payloads;
         return Err(Fault { file, index: found.end.next, kind: FaultKind::Truncated }.into());
@@ -102,10 +124,12 @@ pub(super) fn end_failed(folder: &Folder, number: u64, first: u64, head: u64) ->
 }
 
 fn write_leaves(leaves: &std::fs::File, first: u64, missing: &[Leaf]) -> io::Result<()> {
-    let Some(start) = missing.first() else { return Ok(()) };
-    let mut bytes = Vec::new();
-    missing.iter().for_each(|leaf| leaf.encode(&mut bytes));
-    leaves.write_all_at(&bytes, leaf_place(start.index - first))
+    for leaf in missing {
+        let mut bytes = Vec::new();
+        leaf.encode(&mut bytes);
+        leaves.write_all_at(&bytes, leaf_place(leaf.index - first))?;
+    }
+    Ok(())
 }
 
 /// Overwrites salt and payload of the entry at `offset` of segment `number`, durably. The leaf must be durable before.

@@ -18,6 +18,8 @@ pub(super) struct Segment<'a> {
     pub(super) first: u64,
     /// Index of the first entry of the next segment, if there is one: then this one ends exactly there.
     pub(super) sealed_at: Option<u64>,
+    /// Leaves of entries below this index were made durable before a checkpoint vouched for them.
+    pub(super) leaves_durable: u64,
     pub(super) payloads: &'a [u8],
     pub(super) leaves: &'a [u8],
 }
@@ -40,7 +42,7 @@ pub(super) struct Scanned<'a> {
     /// `None` when salt and payload were overwritten, or are damaged; the caller knows whether they may be.
     pub(super) payload: Option<&'a [u8]>,
     pub(super) damaged: Option<FaultKind>,
-    /// Its leaf record was not there, and nothing shows that it ever was.
+    /// Its leaf record was not there, and need not have been: it is to be made again.
     pub(super) leaf_missing: bool,
 }
 
@@ -53,6 +55,8 @@ pub(super) struct End {
     pub(super) offset: usize,
     /// Bytes of an interrupted write that follow, up to the last that is not zero.
     pub(super) torn_bytes: usize,
+    /// The same in the file of leaves.
+    pub(super) torn_leaf_bytes: usize,
 }
 
 /// Hands each entry of `segment` to `each`, in order, once its batch is known to be whole.
@@ -61,7 +65,7 @@ pub(super) struct End {
 /// The first [`Fault`] that a torn end cannot explain.
 pub(super) fn scan<'a>(segment: &Segment<'a>, each: &mut dyn FnMut(Scanned<'a>)) -> Result<End, Fault> {
     let leaves = Leaves::new(segment);
-    let mut end = End { next: segment.first, offset: HEADER_BYTES, torn_bytes: 0 };
+    let mut end = End { next: segment.first, offset: HEADER_BYTES, torn_bytes: 0, torn_leaf_bytes: 0 };
     let mut batch = Vec::new();
     while segment.sealed_at != Some(end.next) {
         match read_batch(segment, &leaves, end, &mut batch) {
@@ -136,7 +140,7 @@ fn with_leaf<'a>(
     let found = match leaves.slot(entry.index) {
         Slot::Leaf(leaf) if leaf.index == entry.index && leaf.offset == offset => Some(leaf.hash),
         Slot::Leaf(_) => return Err((FaultKind::LeafMisplaced, Place::Leaves)),
-        Slot::Empty | Slot::Damaged if leaves.reach(entry.index) => {
+        Slot::Empty | Slot::Damaged if leaves.must_hold(entry.index) => {
             return Err((FaultKind::LeafDamaged, Place::Leaves));
         }
         Slot::Empty | Slot::Damaged => None,
@@ -183,7 +187,9 @@ fn stopped(segment: &Segment<'_>, leaves: &Leaves<'_>, end: End, stop: Stop) -> 
         return Err(fault(file, stop.index, kind));
     }
     let after = segment.payloads.get(end.offset..).unwrap_or_default();
-    Ok(End { torn_bytes: used_bytes(after), ..end })
+    let leaves_end = leaves.place(end.next).unwrap_or(usize::MAX);
+    let torn_leaf_bytes = used_bytes(segment.leaves).saturating_sub(leaves_end);
+    Ok(End { torn_bytes: used_bytes(after), torn_leaf_bytes, ..end })
 }
 
 fn fault(file: &str, index: u64, kind: FaultKind) -> Fault {
@@ -197,6 +203,7 @@ struct Leaves<'a> {
     /// Index of the last sound leaf that stands where it belongs.
     last: Option<u64>,
     sealed_at: Option<u64>,
+    durable: u64,
 }
 
 impl<'a> Leaves<'a> {
@@ -207,7 +214,13 @@ impl<'a> Leaves<'a> {
             Slot::Leaf(_) | Slot::Empty | Slot::Damaged => None,
         };
         let last = records.chunks_exact(LEAF_BYTES).zip(segment.first..).filter_map(sound).last();
-        Self { first: segment.first, records, last, sealed_at: segment.sealed_at }
+        Self {
+            first: segment.first,
+            records,
+            last,
+            sealed_at: segment.sealed_at,
+            durable: segment.leaves_durable,
+        }
     }
 
     fn slot(&self, index: u64) -> Slot {
@@ -221,7 +234,13 @@ impl<'a> Leaves<'a> {
         slot.checked_mul(LEAF_BYTES)?.checked_add(HEADER_BYTES)
     }
 
-    /// Whether the leaf of `index`, or of a later entry, was certainly written.
+    /// Whether the leaf of `index` was durable. Others may be missing after a power cut, even before one that is there:
+    /// they are written without waiting, and can be made again from their entries.
+    fn must_hold(&self, index: u64) -> bool {
+        self.sealed_at.is_some() || index < self.durable
+    }
+
+    /// Whether the leaf of `index`, or of a later entry, was certainly written, and the entry durable before that.
     fn reach(&self, index: u64) -> bool {
         self.sealed_at.is_some() || self.last.is_some_and(|last| last >= index)
     }

@@ -24,7 +24,7 @@ use super::lock::{FolderLock, LockError};
 use super::note::VerifierKey;
 use super::read::{Content, Entry, Reader, Shared};
 use super::record::{Kind, SegmentHeader};
-use super::repair::{Recovery, overwrite, reopen};
+use super::repair::{Last, Recovery, overwrite, reopen};
 use super::survey::{ReadError, lane_of, survey};
 use super::tree::{Hash, consistency_ranges, inclusion_ranges, subtrees};
 use super::writer::{Command, Rhythm, State, Work, Writer};
@@ -150,20 +150,23 @@ impl SegmentLedger {
         let identity = Identity::load_or_make(&folder, &options.origin)?;
         let lane = lane_of(&identity.verifier)?;
         let found = survey(&folder, &identity.verifier, &mut |_, _| {})?;
-        let mut recovery = Recovery::default();
-        recovery.torn_note_bytes = cut_notes(&folder, &found.segments, found.notes_bytes)?;
+        let torn_note_bytes = cut_notes(&folder, &found.segments, found.notes_bytes)?;
+        let mut recovery = Recovery { torn_note_bytes, ..Recovery::default() };
         let sizes = Sizes::for_segment(options.segment_bytes.max(4 * options.batch_bytes_max as u64));
         folder.remove_remains(found.segments.last().map_or(1, |(number, _)| number + 1))?;
+        let checkpointed = found.last_checkpoint.map_or(0, |last| last.checkpoint.size);
         let mut segments = found.segments;
         let active = match segments.last() {
-            Some((number, first)) => reopen(&folder, *number, *first, &mut recovery)?,
+            Some((number, first)) => {
+                let last = Last { number: *number, first: *first, leaves_durable: checkpointed };
+                reopen(&folder, last, &mut recovery)?
+            }
             None => {
                 folder.prepare(sizes)?;
                 segments.push((1, 0));
                 Active::begin(&folder, SegmentHeader { lane, number: 1, first: 0, root: Hash::of_nothing() })?
             }
         };
-        let checkpointed = found.last_checkpoint.map_or(0, |last| last.checkpoint.size);
         let shared = Arc::new(Shared::new(found.tree.size(), checkpointed, segments));
         let reader = Reader { folder: folder.clone(), shared };
         for index in found.unfinished_erasures {

@@ -70,8 +70,8 @@ pub(super) fn survey(
         if *number != expected {
             return Err(walk.fault(&names(expected).payloads, FaultKind::FileMissing).into());
         }
-        let next =
-            numbers.get(position + 1).map(|next| header(folder, *next, Family::Payloads)).transpose()?;
+        let next = numbers.get(position + 1).filter(|next| **next == number + 1);
+        let next = next.map(|next| header(folder, *next, Family::Payloads)).transpose()?;
         walk.segment(folder, *number, next, each)?;
     }
     let mut survey = walk.finish()?;
@@ -141,6 +141,8 @@ struct Walk {
     lane: LaneId,
     survey: Survey,
     notes: std::iter::Peekable<std::vec::IntoIter<Found>>,
+    /// Size of the last checkpoint: it was written after the leaves it covers were durable.
+    leaves_durable: u64,
     /// Entries without a sound payload, and what to call that if no erasure explains it.
     without_payload: BTreeMap<u64, (String, FaultKind)>,
     first_wrong_root: Option<Fault>,
@@ -159,8 +161,9 @@ impl Walk {
             last_checkpoint: None,
             notes_bytes: (0, 0),
         };
+        let leaves_durable = notes.last().map_or(0, |last| last.checkpoint.size);
         let notes = notes.into_iter().peekable();
-        Self { lane, survey, notes, without_payload: BTreeMap::new(), first_wrong_root: None }
+        Self { lane, survey, notes, leaves_durable, without_payload: BTreeMap::new(), first_wrong_root: None }
     }
 
     fn fault(&self, file: &str, kind: FaultKind) -> Fault {
@@ -192,7 +195,14 @@ impl Walk {
         let first = self.survey.tree.size();
         self.survey.segments.push((number, first));
         let sealed_at = next.map(|next| next.first);
-        let segment = Segment { names: &names, first, sealed_at, payloads: &payloads, leaves: &leaves };
+        let segment = Segment {
+            names: &names,
+            first,
+            sealed_at,
+            leaves_durable: self.leaves_durable,
+            payloads: &payloads,
+            leaves: &leaves,
+        };
         let scanned = scan(&segment, &mut |entry| {
             each(number, &entry);
             self.entry(&names.payloads, &entry);

@@ -27,6 +27,8 @@ pub struct Report {
     pub checkpointed: u64,
     /// Bytes of an interrupted or present write at the end, which start-up removes or the writer completes.
     pub unfinished_bytes: u64,
+    /// Leaves that start-up will make again from their entries, or the writer is about to write.
+    pub unwritten_leaves: u64,
     /// Erasures that are recorded and not carried out yet.
     pub unfinished_erasures: Vec<u64>,
 }
@@ -47,6 +49,9 @@ impl fmt::Display for Report {
                 "note: {} bytes of an unfinished write follow the last entry",
                 self.unfinished_bytes
             )?;
+        }
+        if self.unwritten_leaves > 0 {
+            writeln!(f, "note: leaves not written yet: {}", self.unwritten_leaves)?;
         }
         if !self.unfinished_erasures.is_empty() {
             writeln!(f, "note: erasures not carried out yet: {}", self.unfinished_erasures.len())?;
@@ -91,7 +96,7 @@ pub fn verify(folder: &Path, key: &VerifierKey, witnessed: &[String]) -> Result<
         return Err(Fault { file: "a witnessed checkpoint".to_owned(), index: checkpoint.size, kind }.into());
     }
     let (whole, all) = found.notes_bytes;
-    let torn = found.end.map_or(0, |end| end.torn_bytes) + (all - whole);
+    let torn = found.end.map_or(0, |end| end.torn_bytes + end.torn_leaf_bytes) + (all - whole);
     Ok(Report {
         origin: key.name().to_owned(),
         entries,
@@ -100,6 +105,7 @@ pub fn verify(folder: &Path, key: &VerifierKey, witnessed: &[String]) -> Result<
         checkpoints: found.checkpoints,
         checkpointed: found.last_checkpoint.map_or(0, |last| last.checkpoint.size),
         unfinished_bytes: torn as u64,
+        unwritten_leaves: found.missing_leaves.len() as u64,
         unfinished_erasures: found.unfinished_erasures.into_iter().collect(),
     })
 }

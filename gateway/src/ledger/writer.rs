@@ -20,7 +20,7 @@ use super::health::{Health, Strain};
 use super::lane::LaneId;
 use super::read::Reader;
 use super::record::SegmentHeader;
-use super::repair::{end_failed, overwrite};
+use super::repair::{Last, end_failed, overwrite};
 use super::survey::ReadError;
 use super::tree::Frontier;
 
@@ -268,11 +268,12 @@ impl Writer {
 
     fn recover(&mut self) -> Result<(), LedgerError> {
         let State::Failed { number, first, .. } = self.state else { return Ok(()) };
+        let last = Last { number, first, leaves_durable: self.reader.shared.checkpointed() };
         let recovered = self
             .preparer
             .wait()
             .map_err(|source| ReadError::Io { file: String::new(), source })
-            .and_then(|()| end_failed(&self.folder, number, first, self.tree.size()))
+            .and_then(|()| end_failed(&self.folder, last, self.tree.size(), &self.unfinished_erasures))
             .and_then(|()| {
                 self.begin(number + 1).map_err(|source| ReadError::Io { file: String::new(), source })
             });
@@ -437,6 +438,12 @@ impl Writer {
     fn close(mut self) {
         // What can still be said in a checkpoint is said; what cannot is durable all the same.
         drop(self.checkpoint_now());
+    }
+}
+
+impl Drop for Writer {
+    /// However the writer ends, nothing is written any more.
+    fn drop(&mut self) {
         self.reader.shared.set_health(Health::Closed);
     }
 }
