@@ -226,3 +226,87 @@ fn stored(columns: Columns) -> Result<Stored, ConsentFault> {
         body: Unfiltered::new(Bytes::from(columns.body)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::{Limits, parse};
+
+    use super::super::validate::{Writing, validate};
+    use super::*;
+
+    fn ann() -> ValidConsent {
+        let text = r#"{"resourceType":"Consent","id":"mine","meta":{"versionId":"9","profile":["https://a.example/p"],
+            "security":[{"code":"R"}]},"status":"active",
+            "scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
+            "category":[{"text":"c"}],
+            "patient":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}},
+            "dateTime":"2026-05-01","performer":[{"display":"h\u0065rself"}],"organization":[{"display":"o"}],
+            "sourceReference":{"display":"s"},"policy":[{"uri":"https://a.example"}],"provision":{"type":"deny"}}"#;
+        let document = parse(text.into(), &Limits::default()).expect("json");
+        validate(&document, Writing::New, "https://gateway.example").expect("valid")
+    }
+
+    fn open() -> (tempfile::TempDir, Connection) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = open_writer(&folder.path().join("consents.sqlite")).expect("a store");
+        (folder, connection)
+    }
+
+    #[test]
+    fn what_is_stored_is_what_was_sent_but_for_id_and_meta() {
+        let now = "2026-06-01T10:00:00Z".parse().expect("a time");
+        let text = String::from_utf8(ann().to_json(&Id::parse("c1").expect("an id"), 3, now)).expect("utf-8");
+        let head = r#"{"resourceType":"Consent","id":"c1","meta":{"versionId":"3","lastUpdated":"2026-06-01T10:00:00.000Z","profile":["https://a.example/p"]},"status":"active","scope":"#;
+        assert!(text.starts_with(head), "{text}");
+        assert!(text.contains(r#""performer":[{"display":"h\u0065rself"}]"#), "{text}");
+        assert!(!text.contains("mine") && !text.contains("security"), "{text}");
+    }
+
+    #[test]
+    fn nothing_that_was_stored_can_be_deleted_or_changed() {
+        let (_folder, mut connection) = open();
+        let id = Id::parse("c1").expect("an id");
+        create(&mut connection, &id, &ann(), Timestamp::UNIX_EPOCH).expect("stored");
+        for sql in [
+            "DELETE FROM consent_version",
+            "DELETE FROM consent",
+            "UPDATE consent_version SET status = 'inactive'",
+            "UPDATE consent_version SET body = x'00'",
+        ] {
+            assert!(connection.execute(sql, []).is_err(), "{sql}");
+        }
+        assert_eq!(active(&connection, ann().person()).expect("read").len(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_stores_nothing_and_is_over_when_there_is_room() {
+        let (_folder, mut connection) = open();
+        let (first, second) = (Id::parse("c1").expect("an id"), Id::parse("c2").expect("an id"));
+        create(&mut connection, &first, &ann(), Timestamp::UNIX_EPOCH).expect("stored");
+        let pages: i64 =
+            connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("a count");
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).expect("no room");
+        let mut stored = 1;
+        let fault = loop {
+            let id = Id::parse(&format!("more-{stored}")).expect("an id");
+            match create(&mut connection, &id, &ann(), Timestamp::UNIX_EPOCH) {
+                Ok(_) => stored += 1,
+                Err(fault) => break fault,
+            }
+        };
+        assert!(matches!(fault, ConsentFault::Store(_)), "{fault:?}");
+        assert_eq!(active(&connection, ann().person()).expect("read").len(), stored);
+        connection.pragma_update_and_check(None, "max_page_count", 100_000, |_| Ok(())).expect("room");
+        create(&mut connection, &second, &ann(), Timestamp::UNIX_EPOCH).expect("stored");
+        assert_eq!(active(&connection, ann().person()).expect("read").len(), stored + 1);
+    }
+
+    #[test]
+    fn a_store_of_a_later_version_is_left_alone() {
+        let (folder, connection) = open();
+        connection.pragma_update(None, "user_version", 2).expect("written");
+        drop(connection);
+        let again = open_writer(&folder.path().join("consents.sqlite"));
+        assert!(matches!(again, Err(ConsentFault::Format)), "{again:?}");
+    }
+}

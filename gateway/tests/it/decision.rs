@@ -3,6 +3,8 @@
 mod admitting;
 mod choices;
 mod deciding;
+mod gathering;
 mod properties;
+mod registry;
 mod searching;
 pub(crate) mod world;
