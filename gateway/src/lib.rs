@@ -29,5 +29,6 @@ pub mod seal;
 pub mod server;
 pub mod settings;
 pub mod submit;
+pub mod telemetry;
 pub mod trail;
 pub mod upstream;

@@ -5,8 +5,15 @@
 
 pub mod arrive;
 pub mod arrived;
+pub mod attend;
 pub mod delivery;
 pub mod head;
+pub mod listener;
+pub mod ops;
 pub mod reply;
 pub mod strangers;
 pub mod target;
+pub mod tls;
+
+mod activity;
+mod watched;

@@ -169,6 +169,31 @@ where
 }
 
 impl Unacceptable {
+    /// The name of the reason in metrics: stable, lower case, with hyphens.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Ambiguous(Ambiguous::Pipelined) => "pipelined",
+            Self::Ambiguous(Ambiguous::BareLineFeed) => "bare-line-feed",
+            Self::Ambiguous(Ambiguous::TwoLengths) => "two-lengths",
+            Self::Host => "host",
+            Self::Misdirected => "misdirected",
+            Self::Method => "method",
+            Self::Target(BadTarget::Path) => "path",
+            Self::Target(BadTarget::TooLong) => "target-too-long",
+            Self::Target(BadTarget::Query) => "query",
+            Self::Target(BadTarget::Token) => "token-in-url",
+            Self::TransferCoding => "transfer-coding",
+            Self::Upgrade => "upgrade",
+            Self::Header => "header",
+            Self::BodyNotTaken => "body-not-taken",
+            Self::ContentCoding => "content-coding",
+            Self::Body(Unread::TooLarge { .. }) => "body-too-large",
+            Self::Body(Unread::TimedOut) => "body-too-slow",
+            Self::Body(Unread::Broken) => "body-broken",
+        }
+    }
+
     /// What the caller is told.
     #[must_use]
     pub const fn told(&self) -> Told {

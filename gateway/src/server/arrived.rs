@@ -126,6 +126,12 @@ impl RequestId {
         Some(Self(groups.join("-")))
     }
 
+    /// What stands for an id when the system gives no random bytes; nothing is exchanged under it.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("00000000-0000-4000-8000-000000000000".to_owned())
+    }
+
     /// The id as it is told and recorded.
     #[must_use]
     pub fn as_str(&self) -> &str {

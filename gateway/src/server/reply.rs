@@ -53,6 +53,8 @@ pub enum Content {
     Hl7v2(Bytes),
     /// Plain text.
     Text(String),
+    /// Numbers for operators.
+    Metrics(String),
     /// Nothing.
     Empty,
 }
@@ -187,6 +189,13 @@ impl Reply {
         self
     }
 
+    /// Keeps the connection, where the protocol has no word for closing it.
+    #[must_use]
+    pub(in crate::server) const fn staying(mut self) -> Self {
+        self.connection = Afterwards::Kept;
+        self
+    }
+
     /// The status told.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -268,6 +277,7 @@ impl Content {
             Self::Csv(_) => "text/csv; charset=utf-8",
             Self::Hl7v2(_) => "x-application/hl7-v2+er7; charset=utf-8",
             Self::Text(_) => "text/plain; charset=utf-8",
+            Self::Metrics(_) => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Empty => return None,
         })
     }
@@ -275,7 +285,7 @@ impl Content {
     fn into_bytes(self) -> Bytes {
         match self {
             Self::Fhir(bytes) | Self::ReleasedPage(bytes) | Self::Json(bytes) | Self::Hl7v2(bytes) => bytes,
-            Self::Page(text) | Self::Csv(text) | Self::Text(text) => text.into(),
+            Self::Page(text) | Self::Csv(text) | Self::Text(text) | Self::Metrics(text) => text.into(),
             Self::Style(text) => Bytes::from_static(text.as_bytes()),
             Self::Empty => Bytes::new(),
         }

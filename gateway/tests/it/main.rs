@@ -18,6 +18,7 @@ mod identity;
 mod interaction;
 mod ledger;
 mod minimise;
+mod server;
 mod settings;
 mod site;
 mod support;

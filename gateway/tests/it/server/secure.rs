@@ -1,0 +1,167 @@
+//! TLS: whose certificate holds, and what a reload changes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gateway::server::listener::Doors;
+use gateway::settings::{ServerTls, Settings, Transport};
+use http_body_util::Empty;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::ExtendedKeyUsagePurpose;
+use tempfile::TempDir;
+
+use super::site;
+use crate::support::front::{Front, ask, get};
+use crate::support::tls::{Authority, Leaf, Says, client_config, dns, file, uri};
+
+const NAME: &str = "share.example.nhs.uk";
+
+struct Secure {
+    folder: TempDir,
+    ours: Authority,
+    settings: Settings,
+}
+
+fn secure(revoked: &[u64], list_until: i32) -> Secure {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new("ours");
+    let mut settings = site();
+    settings.listen.transport = Transport::Tls(files(folder.path(), &ours, revoked, list_until));
+    Secure { folder, ours, settings }
+}
+
+fn files(folder: &Path, ours: &Authority, revoked: &[u64], list_until: i32) -> ServerTls {
+    let leaf = ours.server(NAME);
+    ServerTls {
+        certificate: file(folder, "server.pem", &leaf.pem),
+        key: file(folder, "server.key", &leaf.key),
+        client_ca: Some(file(folder, "ca.pem", &ours.pem)),
+        crl: Some(file(folder, "crl.pem", &ours.revokes(revoked, list_until))),
+    }
+}
+
+/// What the gateway makes of a client that shows `leaf`: the SANs it knows, or no connection at all.
+async fn seen(front: &Front, ours: &Authority, leaf: Option<&Leaf>) -> Option<String> {
+    let mut stream = front.connect_tls(client_config(ours, leaf, &[b"http/1.1"])).await.ok()?;
+    let (status, head, body) = ask(&mut stream, &get("/a")).await.ok()?;
+    assert_eq!(status, 200);
+    assert!(head.contains("strict-transport-security: "));
+    Some(body.trim_start_matches(r#"Get ["a"] None "#).to_owned())
+}
+
+#[tokio::test]
+async fn a_client_certificate_holds_when_our_authority_made_it_and_nothing_speaks_against_it() {
+    let Secure { folder: _folder, ours, settings } = secure(&[66], 2090);
+    let front = Front::echo(&settings).await;
+    let other = Authority::new("ours");
+    let issue = |authority: &Authority, sans: &[rcgen::SanType], serial, until_year, usage| {
+        authority.issue(&Says { sans, common_name: "adt.hospital.example", serial, until_year, usage })
+    };
+    let client = ExtendedKeyUsagePurpose::ClientAuth;
+    let adt = dns("ADT.hospital.example");
+    for (case, leaf, expected) in [
+        ("none", None, Some("None")),
+        ("by dns name", Some(ours.client(adt.clone(), 5)), Some(r#"Some("dns:adt.hospital.example")"#)),
+        ("by uri", Some(ours.client(uri("urn:nhs:asid:1"), 6)), Some(r#"Some("uri:urn:nhs:asid:1")"#)),
+        ("by common name only", Some(issue(&ours, &[], 7, 2090, client.clone())), Some(r#"Some("")"#)),
+        ("of another authority of the same name", Some(other.client(adt.clone(), 5)), None),
+        ("revoked", Some(ours.client(adt.clone(), 66)), None),
+        ("expired", Some(issue(&ours, std::slice::from_ref(&adt), 8, 2001, client)), None),
+        ("made for servers", Some(issue(&ours, &[adt], 9, 2090, ExtendedKeyUsagePurpose::ServerAuth)), None),
+    ] {
+        let known = seen(&front, &ours, leaf.as_ref()).await;
+        assert_eq!(known.as_deref(), expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_list_out_of_date_lets_nobody_in() {
+    let Secure { folder: _folder, ours, settings } = secure(&[], 2001);
+    let front = Front::echo(&settings).await;
+    let leaf = ours.client(dns("adt.hospital.example"), 5);
+    assert_eq!(seen(&front, &ours, Some(&leaf)).await, None);
+    assert_eq!(seen(&front, &ours, None).await.as_deref(), Some("None"), "others are not concerned");
+}
+
+#[tokio::test]
+async fn a_certificate_revoked_by_a_reload_counts_no_more_on_connections_that_are_open() {
+    let Secure { folder, ours, mut settings } = secure(&[], 2090);
+    let front = Front::echo(&settings).await;
+    let leaf = ours.client(dns("adt.hospital.example"), 5);
+    let mut stream = front.connect_tls(client_config(&ours, Some(&leaf), &[b"http/1.1"])).await.unwrap();
+    assert!(ask(&mut stream, &get("/a")).await.unwrap().2.contains("dns:adt"));
+    settings.listen.transport = Transport::Tls(files(folder.path(), &ours, &[5], 2090));
+    front.doors.swap(Doors::new(&settings).unwrap());
+    let (status, _, body) = ask(&mut stream, &get("/a")).await.unwrap();
+    assert_eq!(status, 200);
+    assert!(body.ends_with("None"), "{body}");
+    assert_eq!(seen(&front, &ours, Some(&leaf)).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_under_load_fail_no_request_and_a_bad_one_changes_nothing() {
+    let Secure { folder, ours, settings } = secure(&[], 2090);
+    let front = Arc::new(Front::echo(&settings).await);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (front, asked) = (Arc::clone(&front), Arc::clone(&asked));
+            let config = client_config(&ours, None, &[b"http/1.1"]);
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    let mut stream = front.connect_tls(Arc::clone(&config)).await.unwrap();
+                    for _ in 0..10 {
+                        assert_eq!(ask(&mut stream, &get("/a")).await.unwrap().0, 200);
+                        asked.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut reloads = 0;
+    while asked.load(Ordering::SeqCst) < 400 && reloads < 200 {
+        front.doors.swap(Doors::new(&settings).unwrap());
+        reloads += 1;
+        tokio::task::yield_now().await;
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    file(folder.path(), "server.key", "no key");
+    assert!(Doors::new(&settings).unwrap_err().to_string().contains("server.key"));
+    assert_eq!(seen(&front, &ours, None).await.as_deref(), Some("None"));
+}
+
+#[tokio::test]
+async fn http_2_is_served_over_tls_and_its_requests_are_the_same() {
+    let Secure { folder: _folder, ours, settings } = secure(&[], 2090);
+    let front = Front::echo(&settings).await;
+    let stream = front.connect_tls(client_config(&ours, None, &[b"h2"])).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for (uri, status) in [
+        (format!("https://{NAME}/a?b=c"), 200),
+        ("https://evil.example/a".to_owned(), 421),
+        (format!("https://{NAME}/a/../b"), 400),
+        (format!("https://{NAME}/a?access_token=x"), 400),
+    ] {
+        let request = http::Request::get(&uri).body(Empty::<bytes::Bytes>::new()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{uri}");
+        assert!(!response.headers().contains_key("connection"));
+    }
+    front.drain();
+    drop(sender);
+    assert!(connection.await.unwrap().is_ok(), "the connection is told to go away, and ends well");
+}
+
+#[tokio::test]
+async fn a_peer_that_connects_and_does_not_shake_hands_is_let_go() {
+    let Secure { ours: _ours, mut settings, folder: _folder } = secure(&[], 2090);
+    settings.limits.header_timeout = std::time::Duration::from_millis(100);
+    let front = Front::echo(&settings).await;
+    assert_eq!(front.raw(b"").await, "");
+    assert_eq!(front.raw(b"\x16\x03\x01").await, "");
+}
