@@ -39,17 +39,19 @@ pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Document, Invalid> {
 /// An object or array that is still open.
 #[derive(Clone, Copy)]
 struct Frame {
+    /// Hashes of the names so far, one bit each.
+    names: u64,
     /// Where its entry is.
     open: u32,
     /// Members or items so far.
     count: u32,
-    /// Hashes of the names so far, one bit each.
-    names: u128,
     shape: Shape,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
+    /// The place of the outermost value.
+    Outermost,
     Array,
     /// No name is escaped so far.
     Plain,
@@ -71,40 +73,44 @@ impl<'a> Parser<'a> {
     fn new(bytes: &'a [u8], limits: &Limits) -> Self {
         let tape = Vec::with_capacity(bytes.len() / 10 + 4);
         let limits = Limits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..*limits };
-        Self { bytes, limits, tape, outer: Vec::with_capacity(16), values_left: limits.values_max }
+        Self { bytes, limits, tape, outer: Vec::with_capacity(32), values_left: limits.values_max }
     }
 
     fn run(mut self) -> Result<Vec<Entry>, Invalid> {
         let mut at = scan::space(self.bytes, 0);
-        let mut open: Option<Frame> = None;
+        let mut frame = Frame { names: 0, open: 0, count: 0, shape: Shape::Outermost };
         'value: loop {
             // A value starts at `at`.
+            match self.values_left.checked_sub(1) {
+                Some(left) => self.values_left = left,
+                None => return Err(Invalid::TooManyValues { at, values_max: self.limits.values_max }),
+            }
             at = match self.bytes.get(at) {
                 Some(b'"') => self.string(at)?,
                 Some(b'{') => {
-                    let mut frame = self.open(Tag::Object, Shape::Plain, at, open)?;
+                    self.open(&mut frame, Tag::Object, Shape::Plain, at)?;
                     at = scan::space(self.bytes, at + 1);
                     if self.bytes.get(at) != Some(&b'}') {
                         at = self.key(&mut frame, at)?;
-                        open = Some(frame);
                         continue 'value;
                     }
-                    open = self.close(frame, at)?;
+                    frame = self.close(frame, at)?;
                     at + 1
                 }
                 Some(b'[') => {
-                    let frame = self.open(Tag::Array, Shape::Array, at, open)?;
+                    self.open(&mut frame, Tag::Array, Shape::Array, at)?;
                     at = scan::space(self.bytes, at + 1);
                     if self.bytes.get(at) != Some(&b']') {
-                        open = Some(Frame { count: 1, ..frame });
+                        frame.count = 1;
                         continue 'value;
                     }
-                    open = self.close(frame, at)?;
+                    frame = self.close(frame, at)?;
                     at + 1
                 }
                 Some(b'-' | b'0'..=b'9') => {
                     let end = scan::number(self.bytes, at).ok_or(Invalid::Number { at })?;
-                    self.scalar(Tag::Number, at, end)?
+                    self.tape.push(Entry::new(Tag::Number, at, end));
+                    end
                 }
                 Some(b't') => self.word(Tag::True, b"true", at)?,
                 Some(b'f') => self.word(Tag::False, b"false", at)?,
@@ -115,57 +121,39 @@ impl<'a> Parser<'a> {
             // A value ended before `at`.
             loop {
                 at = scan::space(self.bytes, at);
-                let Some(frame) = &mut open else {
-                    if at != self.bytes.len() {
-                        return Err(Invalid::Trailing { at });
-                    }
-                    return Ok(self.tape);
+                let Some(byte) = self.bytes.get(at) else {
+                    let is_done = frame.shape == Shape::Outermost;
+                    return if is_done { Ok(self.tape) } else { Err(Invalid::Ended { at }) };
                 };
-                match (self.bytes.get(at), frame.shape) {
-                    (Some(b','), Shape::Array) => {
+                match (byte, frame.shape) {
+                    (_, Shape::Outermost) => return Err(Invalid::Trailing { at }),
+                    (b',', Shape::Plain | Shape::Escaped) => {
+                        at = scan::space(self.bytes, at + 1);
+                        at = self.key(&mut frame, at)?;
+                        continue 'value;
+                    }
+                    (b',', Shape::Array) => {
                         frame.count += 1;
                         at = scan::space(self.bytes, at + 1);
                         continue 'value;
                     }
-                    (Some(b','), Shape::Plain | Shape::Escaped) => {
-                        at = scan::space(self.bytes, at + 1);
-                        at = self.key(frame, at)?;
-                        continue 'value;
-                    }
-                    (Some(b']'), Shape::Array) | (Some(b'}'), Shape::Plain | Shape::Escaped) => {
-                        let frame = *frame;
-                        open = self.close(frame, at)?;
+                    (b'}', Shape::Plain | Shape::Escaped) | (b']', Shape::Array) => {
+                        frame = self.close(frame, at)?;
                         at += 1;
                     }
-                    (Some(_), _) => return Err(Invalid::Unexpected { at }),
-                    (None, _) => return Err(Invalid::Ended { at }),
+                    (_, Shape::Plain | Shape::Escaped | Shape::Array) => return Err(Invalid::Unexpected { at }),
                 }
             }
         }
     }
 
-    #[inline]
-    fn value(&mut self, at: usize) -> Result<(), Invalid> {
-        match self.values_left.checked_sub(1) {
-            Some(left) => {
-                self.values_left = left;
-                Ok(())
-            }
-            None => Err(Invalid::TooManyValues { at, values_max: self.limits.values_max }),
-        }
-    }
-
-    #[inline]
-    fn scalar(&mut self, tag: Tag, at: usize, end: usize) -> Result<usize, Invalid> {
-        self.value(at)?;
-        self.tape.push(Entry::new(tag, at, end));
-        Ok(end)
-    }
-
     fn word(&mut self, tag: Tag, word: &[u8], at: usize) -> Result<usize, Invalid> {
         let end = at + word.len();
         match self.bytes.get(at..end) {
-            Some(found) if found == word => self.scalar(tag, at, end),
+            Some(found) if found == word => {
+                self.tape.push(Entry::new(tag, at, end));
+                Ok(end)
+            }
             Some(_) => Err(Invalid::Unexpected { at }),
             None => Err(Invalid::Ended { at: self.bytes.len() }),
         }
@@ -173,7 +161,6 @@ impl<'a> Parser<'a> {
 
     #[inline]
     fn string(&mut self, at: usize) -> Result<usize, Invalid> {
-        self.value(at)?;
         let end = scan::special(self.bytes, at + 1);
         if self.bytes.get(end) == Some(&b'"') {
             self.tape.push(Entry::new(Tag::Text, at, end + 1));
@@ -185,6 +172,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Goes on from `at`, where the plain start of a string stopped, to its closing quote.
+    #[inline(never)]
     fn rest_of_string(&self, mut at: usize, plain: Tag, escaped: Tag) -> Result<(usize, Tag), Invalid> {
         let mut tag = plain;
         loop {
@@ -218,9 +206,9 @@ impl<'a> Parser<'a> {
         }
         let mut end = scan::special(self.bytes, at + 1);
         if self.bytes.get(end) == Some(&b'"') {
-            let bit = 1_u128 << name_hash(self.bytes, at + 1, end);
+            let bit = 1_u64 << name_hash(self.bytes, at + 1, end);
             if frame.names & bit != 0 && frame.count <= SMALL_OBJECT {
-                self.compare(frame, at, end)?;
+                self.compare(frame.open, at, end)?;
             }
             frame.names |= bit;
             self.tape.push(Entry::new(Tag::Key, at, end + 1));
@@ -242,22 +230,23 @@ impl<'a> Parser<'a> {
         Ok(scan::space(self.bytes, at + 1))
     }
 
-    fn open(&mut self, tag: Tag, shape: Shape, at: usize, around: Option<Frame>) -> Result<Frame, Invalid> {
-        self.value(at)?;
-        let depth = self.outer.len() + usize::from(around.is_some());
-        if depth >= self.limits.depth_max {
+    /// Opens an object or array: it becomes `frame`, and what was is kept.
+    #[inline]
+    fn open(&mut self, frame: &mut Frame, tag: Tag, shape: Shape, at: usize) -> Result<(), Invalid> {
+        if self.outer.len() >= self.limits.depth_max {
             return Err(Invalid::TooDeep { at, depth_max: self.limits.depth_max });
         }
-        self.outer.extend(around);
-        let open = self.tape.len() as u32;
+        self.outer.push(*frame);
+        *frame = Frame { names: 0, open: self.tape.len() as u32, count: 0, shape };
         self.tape.push(Entry::new(tag, at, 0));
-        Ok(Frame { open, count: 0, names: 0, shape })
+        Ok(())
     }
 
     /// Ends `frame` at its closing bracket and yields what is open around it.
-    fn close(&mut self, frame: Frame, at: usize) -> Result<Option<Frame>, Invalid> {
-        let large = frame.shape == Shape::Plain && frame.count > SMALL_OBJECT;
-        if large || frame.shape == Shape::Escaped {
+    #[inline]
+    fn close(&mut self, frame: Frame, at: usize) -> Result<Frame, Invalid> {
+        let is_large = frame.count > SMALL_OBJECT && frame.shape == Shape::Plain;
+        if is_large || frame.shape == Shape::Escaped {
             self.sort_names(frame)?;
         }
         self.tape.push(Entry::new(Tag::Close, at, frame.count as usize));
@@ -265,15 +254,16 @@ impl<'a> Parser<'a> {
         if let Some(entry) = self.tape.get_mut(frame.open as usize) {
             *entry = entry.with_end(next);
         }
-        Ok(self.outer.pop())
+        self.outer.pop().ok_or(Invalid::Unexpected { at })
     }
 
-    /// Compares the name at `at` with those before it in its object.
-    fn compare(&self, frame: &Frame, at: usize, end: usize) -> Result<(), Invalid> {
+    /// Compares the name at `at` with those before it in the object whose entry is `open`.
+    #[inline(never)]
+    fn compare(&self, open: u32, at: usize, end: usize) -> Result<(), Invalid> {
         let name = self.bytes.get(at..=end);
-        let mut index = frame.open as usize + 1;
+        let mut index = open as usize + 1;
         while let Some(key) = self.tape.get(index) {
-            if self.bytes.get(key.start()..key.end()) == name {
+            if key.end() - key.start() == end + 1 - at && self.bytes.get(key.start()..key.end()) == name {
                 return Err(Invalid::Duplicate { at });
             }
             index = self.after_value(index + 1);
@@ -290,6 +280,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Compares all names of an object after decoding.
+    #[inline(never)]
     fn sort_names(&self, frame: Frame) -> Result<(), Invalid> {
         let mut names = Vec::with_capacity(frame.count as usize);
         let mut index = frame.open as usize + 1;
@@ -312,7 +303,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// A hash below 128 of the name between `start` and `end`.
+/// A hash below 64 of the name between `start` and `end`.
 #[inline]
 fn name_hash(bytes: &[u8], start: usize, end: usize) -> u32 {
     let length = end - start;
@@ -326,5 +317,5 @@ fn name_hash(bytes: &[u8], start: usize, end: usize) -> u32 {
     };
     let last = bytes.get(end.wrapping_sub(1)).copied().unwrap_or_default();
     let mixed = (word ^ (length as u64) << 48 ^ u64::from(last) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 57) as u32
+    (mixed >> 58) as u32
 }
