@@ -24,6 +24,8 @@ pub use refused::Refused;
 ///
 /// `Debug` shows sizes only: the Bundle is content.
 pub struct Translated {
+    /// `Bundle.id`, which the source system and the id of the message determine.
+    pub id: String,
     /// A FHIR R4 Bundle as JSON.
     pub bundle: Vec<u8>,
     /// Everything the Bundle does not carry, in the order of the source.

@@ -24,6 +24,7 @@ pub mod pem;
 pub mod person;
 pub mod ports;
 pub mod register;
+pub mod push;
 pub mod requestor;
 pub mod seal;
 pub mod server;

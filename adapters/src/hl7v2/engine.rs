@@ -51,13 +51,14 @@ pub(super) fn run(message: &Message<'_>, maps: &Maps, context: &Context) -> Resu
     }
     let empty = map.document.as_ref().is_some_and(|name| !document::apply(&mut draft, message, name, known));
     draft.finish(known);
+    let id = draft.id("Bundle");
     let bundle = draft.bundle(message, known)?;
     let mut losses = losses(message, maps);
     if empty {
         let place = map.document.clone().unwrap_or_default();
         losses.push(Loss { place, why: Why::NoDocument, severity: Severity::Major });
     }
-    Ok(Translated { bundle, losses })
+    Ok(Translated { id, bundle, losses })
 }
 
 /// That the header of `text` names a type that is translated, or leaves it to a later segment.

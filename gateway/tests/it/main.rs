@@ -22,6 +22,8 @@ mod server;
 mod settings;
 mod site;
 mod support;
+mod minimise;
+mod push;
 mod tidy;
 mod trail;
 mod upstream;

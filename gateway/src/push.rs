@@ -1,0 +1,19 @@
+//! Push: HL7 v2 messages that come in, and what of them goes on to the systems that receive (DESIGN section 2).
+//!
+//! ```text
+//! MLLP, HTTP -> intake -> inbox durable -> translate, decide, minimise -> outbox and intent durable -> AA
+//!                                                                             -> delivery -> receiving system
+//! ```
+//! An acknowledgement means that it is on the disk. The same message again has the same answer and no second
+//! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens:
+//! the Bundle is put under an id that its message determines.
+
+pub mod answer;
+pub mod counts;
+pub mod delivery;
+pub mod disclose;
+pub mod inbox;
+pub mod intake;
+pub mod mllp;
+pub mod outbox;
+pub mod store;

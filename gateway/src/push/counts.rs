@@ -1,0 +1,84 @@
+//! What came of messages, counted for the metrics. Numbers only.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct Counts([AtomicU64; COUNTED.len()]);
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// A message came.
+    Received,
+    /// It is on its way.
+    Accepted,
+    /// It was not taken.
+    Refused,
+    /// It had come before.
+    Repeated,
+    /// It could not be dealt with then.
+    Failed,
+    /// An ending could not be recorded.
+    Unrecorded,
+    /// A parcel arrived.
+    Delivered,
+    /// A parcel has to be tried again.
+    Retried,
+    /// A parcel was given up: someone will not hear what they need to know.
+    Dead,
+}
+
+const COUNTED: [Counted; 9] = [
+    Counted::Received,
+    Counted::Accepted,
+    Counted::Refused,
+    Counted::Repeated,
+    Counted::Failed,
+    Counted::Unrecorded,
+    Counted::Delivered,
+    Counted::Retried,
+    Counted::Dead,
+];
+
+impl Counts {
+    /// One more.
+    pub(in crate::push) fn add(&self, counted: Counted) {
+        if let Some((_, counter)) = COUNTED.iter().zip(&self.0).find(|(held, _)| **held == counted) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many so far.
+    #[must_use]
+    pub fn of(&self, counted: Counted) -> u64 {
+        let found = COUNTED.iter().zip(&self.0).find(|(held, _)| **held == counted);
+        found.map_or(0, |(_, counter)| counter.load(Ordering::Relaxed))
+    }
+
+    /// Each counter with its name in the metrics.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        COUNTED
+            .iter()
+            .zip(&self.0)
+            .map(|(counted, counter)| (counted.name(), counter.load(Ordering::Relaxed)))
+    }
+}
+
+impl Counted {
+    /// The name in the metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Repeated => "repeated",
+            Self::Failed => "failed",
+            Self::Unrecorded => "unrecorded",
+            Self::Delivered => "delivered",
+            Self::Retried => "retried",
+            Self::Dead => "dead",
+        }
+    }
+}

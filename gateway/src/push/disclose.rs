@@ -1,0 +1,61 @@
+//! Between a translated message and what may leave of it: the exchange of a push.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use fhir::json::Document;
+use futures_util::future::BoxFuture;
+
+use crate::enforce::unfiltered::Unfiltered;
+use crate::person::SystemName;
+use crate::requestor::Requestor;
+use crate::trail::record::Exchange;
+
+/// A translated message on its way to be decided about.
+#[derive(Debug)]
+pub struct Pushed {
+    /// Who sent it.
+    pub requestor: Requestor,
+    /// The record of the exchange up to here.
+    pub exchange: Exchange,
+    /// What it became.
+    pub bundle: Unfiltered<Document>,
+}
+
+/// What may leave: minimised, and the intent to send it is recorded durably.
+pub struct Cleared {
+    /// The bytes, as they were released.
+    pub body: Bytes,
+    /// The exchange of the recorded intent, as JSON: the outcome of the delivery is recorded with it.
+    pub intent: Vec<u8>,
+}
+
+/// Why nothing goes to a system. It is recorded already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCleared {
+    /// It may not be shared, and sending it again does not change that.
+    #[error("not shared")]
+    Refused,
+    /// It could not be decided or recorded now.
+    #[error("not decided")]
+    Failed,
+}
+
+/// Decides about a pushed message, minimises it, and records the intent to send it.
+pub trait Disclose: Debug + Send + Sync {
+    /// What of `pushed` may go to `system`.
+    ///
+    /// # Errors
+    /// [`NotCleared`]; why is recorded.
+    fn disclose<'a>(
+        &'a self,
+        pushed: &'a Pushed,
+        system: &'a SystemName,
+    ) -> BoxFuture<'a, Result<Cleared, NotCleared>>;
+}
+
+impl Debug for Cleared {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Cleared({} bytes)", self.body.len())
+    }
+}

@@ -1,0 +1,228 @@
+//! Messages as they came: stored before anything is done with them, each once.
+
+use rusqlite::{OptionalExtension, named_params, params};
+
+use super::store::{Store, StoreError};
+
+/// A message as it came.
+#[derive(Clone)]
+pub struct Arrival {
+    /// The organisation and application that sent it: within it a control id means one message.
+    pub source: String,
+    /// MSH-10.
+    pub control_id: String,
+    /// SHA-256 of the message.
+    pub hash: [u8; 32],
+    /// The listener or route it came by.
+    pub listener: String,
+    /// When it came, in milliseconds since 1970.
+    pub received_ms: i64,
+    /// Whether the sender counts on it once it is stored.
+    pub care: Care,
+    /// The message.
+    pub raw: Vec<u8>,
+}
+
+/// Who sees to it that a stored message is dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// The gateway: the sender was told that it is stored, and waits for nothing more.
+    TakenOver,
+    /// The sender: it sends again until it has an answer.
+    WithSender,
+}
+
+/// What the inbox knows of a message that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It is in the inbox now, or was there without an answer: it has yet to be dealt with.
+    Open(InboxId),
+    /// It was answered before; the same answer again, and no second effect.
+    Answered(Answer),
+    /// Another message has this control id.
+    Other,
+}
+
+/// The place of a message in the inbox. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InboxId(pub(in crate::push) i64);
+
+/// How a message was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is on its way.
+    Accepted,
+    /// It was not taken: the code of HL7 table 0357 and a fixed text.
+    Refused {
+        /// Whether the sender may send such messages at all.
+        verdict: Verdict,
+        /// HL7 table 0357.
+        code: String,
+        /// The text told.
+        text: String,
+    },
+}
+
+/// `AE` or `AR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// This message has an error, or may not be shared.
+    Error,
+    /// Messages of this kind are not taken.
+    Reject,
+}
+
+/// A message that has yet to be dealt with.
+pub struct Open {
+    /// Its place.
+    pub id: InboxId,
+    /// The listener or route it came by.
+    pub listener: String,
+    /// The message.
+    pub raw: Vec<u8>,
+}
+
+impl Store {
+    /// Stores a message, unless it is known. What comes back is true on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be acknowledged.
+    pub async fn receive(&self, arrival: Arrival) -> Result<Known, StoreError> {
+        self.run(move |connection| {
+            let mut known = connection.prepare_cached(
+                "SELECT id, hash, answer, problem FROM inbox WHERE source = ?1 AND control_id = ?2",
+            )?;
+            let held = known
+                .query_row(params![arrival.source, arrival.control_id], |row| {
+                    let id = InboxId(row.get("id")?);
+                    let hash: Vec<u8> = row.get("hash")?;
+                    let answer: Option<String> = row.get("answer")?;
+                    let problem: Option<String> = row.get("problem")?;
+                    Ok((id, hash, answer.map(|answer| Answer::read(&answer, problem.as_deref()))))
+                })
+                .optional()?;
+            if let Some((id, hash, answer)) = held {
+                return Ok(match answer {
+                    _ if hash != arrival.hash => Known::Other,
+                    Some(answer) => Known::Answered(answer),
+                    None => Known::Open(id),
+                });
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO inbox (source, control_id, hash, listener, received_ms, taken_over, raw)
+                     VALUES (:source, :control_id, :hash, :listener, :received_ms, :taken_over, :raw)",
+                )?
+                .execute(named_params! {
+                    ":source": arrival.source,
+                    ":control_id": arrival.control_id,
+                    ":hash": arrival.hash.as_slice(),
+                    ":listener": arrival.listener,
+                    ":received_ms": arrival.received_ms,
+                    ":taken_over": arrival.care == Care::TakenOver,
+                    ":raw": arrival.raw,
+                })?;
+            Ok(Known::Open(InboxId(connection.last_insert_rowid())))
+        })
+        .await
+    }
+
+    /// Notes that a message is refused. Its text is no longer needed then.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be acknowledged.
+    pub async fn refuse(&self, id: InboxId, answer: Answer) -> Result<(), StoreError> {
+        self.run(move |connection| settle(connection, id, &answer)).await
+    }
+
+    /// Messages that were taken over and have no answer, in the order in which they came.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_messages(
+        &self,
+        after: Option<InboxId>,
+        count_max: usize,
+    ) -> Result<Vec<Open>, StoreError> {
+        self.run(move |connection| {
+            let mut open = connection.prepare_cached(
+                "SELECT id, listener, raw FROM inbox
+                 WHERE answer IS NULL AND taken_over = 1 AND id > ?1 ORDER BY id LIMIT ?2",
+            )?;
+            let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+            let rows = open.query_map(params![after.map_or(0, |id| id.0), count_max], |row| {
+                Ok(Open { id: InboxId(row.get("id")?), listener: row.get("listener")?, raw: row.get("raw")? })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Forgets messages that came before `received_ms`, unless they are still to be dealt with or delivered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_before(&self, received_ms: i64) -> Result<usize, StoreError> {
+        self.run(move |connection| {
+            let over = "received_ms < ?1 AND (answer IS NOT NULL OR taken_over = 0)";
+            connection.execute(
+                &format!(
+                    "DELETE FROM outbox WHERE state = 'delivered' AND inbox IN (SELECT id FROM inbox WHERE {over})"
+                ),
+                [received_ms],
+            )?;
+            connection.execute(
+                &format!("DELETE FROM inbox WHERE {over} AND id NOT IN (SELECT inbox FROM outbox)"),
+                [received_ms],
+            )
+        })
+        .await
+    }
+}
+
+/// Writes the answer down and lets go of the message.
+pub(in crate::push) fn settle(
+    connection: &rusqlite::Connection,
+    id: InboxId,
+    answer: &Answer,
+) -> rusqlite::Result<()> {
+    let (written, problem) = answer.written();
+    connection
+        .prepare_cached(
+            "UPDATE inbox SET answer = ?2, problem = ?3, raw = NULL WHERE id = ?1 AND answer IS NULL",
+        )?
+        .execute(params![id.0, written, problem])?;
+    Ok(())
+}
+
+impl Answer {
+    fn written(&self) -> (&'static str, Option<String>) {
+        match self {
+            Self::Accepted => ("AA", None),
+            Self::Refused { verdict: Verdict::Error, code, text } => ("AE", Some(format!("{code} {text}"))),
+            Self::Refused { verdict: Verdict::Reject, code, text } => ("AR", Some(format!("{code} {text}"))),
+        }
+    }
+
+    fn read(answer: &str, problem: Option<&str>) -> Self {
+        let (code, text) = problem.and_then(|problem| problem.split_once(' ')).unwrap_or_default();
+        let refused = |verdict| Self::Refused { verdict, code: code.to_owned(), text: text.to_owned() };
+        match answer {
+            "AA" => Self::Accepted,
+            "AR" => refused(Verdict::Reject),
+            _ => refused(Verdict::Error),
+        }
+    }
+}
+
+impl std::fmt::Debug for Arrival {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Arrival({} bytes)", self.raw.len())
+    }
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Open({:?}, {} bytes)", self.id, self.raw.len())
+    }
+}

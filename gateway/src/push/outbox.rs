@@ -1,0 +1,211 @@
+//! What was released and is on its way: delivered in order for each person, retried, or given up.
+
+use bytes::Bytes;
+use rusqlite::{OptionalExtension, named_params, params};
+
+use super::inbox::{Answer, InboxId, settle};
+use super::store::{Store, StoreError};
+use crate::person::SystemName;
+
+/// Something to be delivered.
+#[derive(Clone)]
+pub struct Parcel {
+    /// The system that receives it.
+    pub system: SystemName,
+    /// What keeps the order of one person's parcels: a digest, not the person.
+    pub person: String,
+    /// The id of the Bundle: the same message always has the same.
+    pub bundle: String,
+    /// The released bytes.
+    pub body: Bytes,
+    /// The exchange of the recorded intent, as JSON: its outcome is recorded with it.
+    pub intent: Vec<u8>,
+}
+
+/// A parcel whose turn it is.
+#[derive(Clone)]
+pub struct Due {
+    /// Its place in the outbox.
+    pub id: OutboxId,
+    /// The parcel.
+    pub parcel: Parcel,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was put into the outbox, in milliseconds since 1970.
+    pub first_ms: i64,
+}
+
+/// The place of a parcel in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutboxId(i64);
+
+/// What there is to deliver.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Parcels on their way.
+    pub due: u64,
+    /// Parcels given up: each is a share that did not happen.
+    pub dead: u64,
+}
+
+impl Store {
+    /// Puts parcels into the outbox and notes the message's answer, as one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be acknowledged.
+    pub async fn accept(
+        &self,
+        id: InboxId,
+        parcels: Vec<Parcel>,
+        answer: Answer,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO outbox (inbox, system, person, bundle, body, intent, first_ms, due_ms)
+                 VALUES (:inbox, :system, :person, :bundle, :body, :intent, :now, :now)
+                 ON CONFLICT (inbox, system) DO NOTHING",
+            )?;
+            for parcel in &parcels {
+                insert.execute(named_params! {
+                    ":inbox": id.0,
+                    ":system": parcel.system.as_str(),
+                    ":person": parcel.person,
+                    ":bundle": parcel.bundle,
+                    ":body": parcel.body.as_ref(),
+                    ":intent": parcel.intent,
+                    ":now": now_ms,
+                })?;
+            }
+            settle(connection, id, &answer)
+        })
+        .await
+    }
+
+    /// Parcels whose turn it is: for each person and system the oldest, if it is time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<Due>, StoreError> {
+        self.run(move |connection| {
+            let mut due = connection.prepare_cached(
+                "SELECT id, system, person, bundle, body, intent, attempts, first_ms FROM outbox AS this
+                 WHERE state = 'due' AND due_ms <= ?1 AND body IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'due' AND earlier.system = this.system
+                     AND earlier.person = this.person AND earlier.id < this.id)
+                 ORDER BY id LIMIT ?2",
+            )?;
+            let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+            let rows = due.query_map(params![now_ms, count_max], |row| {
+                let system: String = row.get("system")?;
+                let body: Vec<u8> = row.get("body")?;
+                Ok(Due {
+                    id: OutboxId(row.get("id")?),
+                    parcel: Parcel {
+                        system: SystemName::new(&system),
+                        person: row.get("person")?,
+                        bundle: row.get("bundle")?,
+                        body: body.into(),
+                        intent: row.get("intent")?,
+                    },
+                    attempts: row.get("attempts")?,
+                    first_ms: row.get("first_ms")?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// When the next parcel may be tried, in milliseconds since 1970; none when none waits.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_due_ms(&self) -> Result<Option<i64>, StoreError> {
+        self.run(|connection| {
+            connection
+                .query_row("SELECT MIN(due_ms) FROM outbox WHERE state = 'due'", [], |row| row.get(0))
+                .optional()
+                .map(Option::flatten)
+        })
+        .await
+    }
+
+    /// Notes that a parcel was delivered. Its bytes are no longer needed then.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it will be delivered again then, to the same effect.
+    pub async fn delivered(&self, id: OutboxId) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE outbox SET state = 'delivered', attempts = attempts + 1, body = NULL, reason = NULL WHERE id = ?1",
+                )?
+                .execute([id.0])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Notes that a parcel was not delivered and is tried again at `due_ms`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn retry(&self, id: OutboxId, due_ms: i64, reason: &'static str) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE outbox SET attempts = attempts + 1, due_ms = ?2, reason = ?3 WHERE id = ?1",
+                )?
+                .execute(params![id.0, due_ms, reason])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Gives a parcel up. It stays, so that it can be looked at; it does not hold up those behind it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn give_up(&self, id: OutboxId, reason: &'static str) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE outbox SET state = 'dead', attempts = attempts + 1, reason = ?2 WHERE id = ?1",
+                )?
+                .execute(params![id.0, reason])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// How much there is to deliver.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.run(|connection| {
+            connection.query_row(
+                "SELECT COUNT(*) FILTER (WHERE state = 'due') AS due, COUNT(*) FILTER (WHERE state = 'dead') AS dead FROM outbox",
+                [],
+                |row| {
+                    let count = |value: i64| u64::try_from(value).unwrap_or(0);
+                    Ok(Backlog { due: count(row.get("due")?), dead: count(row.get("dead")?) })
+                },
+            )
+        })
+        .await
+    }
+}
+
+impl std::fmt::Debug for Parcel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Parcel(to {}, {} bytes)", self.system, self.body.len())
+    }
+}
+
+impl std::fmt::Debug for Due {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Due({:?}, {:?}, attempts {})", self.id, self.parcel, self.attempts)
+    }
+}

@@ -1,0 +1,173 @@
+//! The file in which pushed messages are safe: SQLite, written through to the disk at each commit.
+//!
+//! One thread owns the connection. What waits when it is free is committed together, so that many senders
+//! share one write to the disk; each caller hears only after the commit that holds its change.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+/// Callers that may wait at once; more wait to be let in.
+const WAITING_MAX: usize = 1_024;
+/// Changes in one commit.
+const TOGETHER_MAX: usize = 256;
+/// How long another process may hold the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS inbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    listener TEXT NOT NULL,
+    received_ms INTEGER NOT NULL,
+    taken_over INTEGER NOT NULL,
+    raw BLOB,
+    answer TEXT,
+    problem TEXT,
+    UNIQUE (source, control_id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS inbox_open ON inbox (id) WHERE answer IS NULL AND taken_over = 1;
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    inbox INTEGER NOT NULL REFERENCES inbox (id),
+    system TEXT NOT NULL,
+    person TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    body BLOB,
+    intent BLOB NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    first_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'due',
+    reason TEXT,
+    UNIQUE (inbox, system)
+) STRICT;
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (system, person, id) WHERE state = 'due';
+";
+
+/// The store of pushed messages. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    jobs: mpsc::Sender<Job>,
+    /// Joined when the last clone goes, so that the file is closed by then.
+    _thread: Arc<Joined>,
+}
+
+/// Why the store did not do it. Nothing was changed then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be read or written.
+    #[error("the message store cannot be read or written: {0}")]
+    Sqlite(String),
+    /// The store has ended.
+    #[error("the message store has ended")]
+    Ended,
+}
+
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
+
+#[derive(Debug)]
+struct Joined(Mutex<Option<JoinHandle<()>>>);
+
+impl Store {
+    /// Opens or makes the file.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened or is not such a store.
+    pub fn open(file: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(file)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // FULL: a commit has reached the disk when it returns, also in write-ahead mode.
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
+        )?;
+        connection.execute_batch(SCHEMA)?;
+        let (jobs, queue) = mpsc::channel(WAITING_MAX);
+        let thread = std::thread::Builder::new()
+            .name("push-store".to_owned())
+            .spawn(move || work(&connection, queue))
+            .map_err(|error| StoreError::Sqlite(error.kind().to_string()))?;
+        Ok(Self { jobs, _thread: Arc::new(Joined(Mutex::new(Some(thread)))) })
+    }
+
+    /// Runs `change` in a transaction and answers once that is on the disk.
+    ///
+    /// A `change` that fails is undone alone. A caller that stops waiting does not take its change back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed then.
+    pub(in crate::push) async fn run<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let outcome = connection.and_then(|connection| alone(connection, change));
+            Box::new(move |committed| {
+                // The caller may have stopped waiting; the change stands all the same.
+                drop(tell.send(committed.and(outcome)));
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| StoreError::Ended)?;
+        told.await.map_err(|_| StoreError::Ended)?
+    }
+}
+
+/// Runs one change so that it can be undone without the others of its commit.
+fn alone<T>(
+    connection: &Connection,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("SAVEPOINT job")?;
+    let outcome = change(connection);
+    let end = if outcome.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    connection.execute_batch(end)?;
+    Ok(outcome?)
+}
+
+fn work(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.blocking_recv() {
+        // Without a transaction nothing is run: it would take effect although its caller is told otherwise.
+        let begun =
+            connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).map(|()| connection);
+        let mut done = vec![first(begun.clone())];
+        while done.len() < TOGETHER_MAX {
+            let Ok(next) = queue.try_recv() else { break };
+            done.push(next(begun.clone()));
+        }
+        let committed = begun.and_then(|connection| Ok(connection.execute_batch("COMMIT")?));
+        if committed.is_err() && !connection.is_autocommit() {
+            // What failed to commit must not be carried into the next one.
+            drop(connection.execute_batch("ROLLBACK"));
+        }
+        for done in done {
+            done(committed.clone());
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        // Only the kind: a message of SQLite may quote what was being written.
+        Self::Sqlite(
+            error.sqlite_error_code().map_or_else(|| "unexpected".to_owned(), |code| format!("{code:?}")),
+        )
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        // The sender was dropped before this field, so the thread ends by itself; on its own thread nothing is waited for.
+        let handle = self.0.lock().ok().and_then(|mut handle| handle.take());
+        if let Some(handle) = handle.filter(|handle| handle.thread().id() != std::thread::current().id()) {
+            drop(handle.join());
+        }
+    }
+}

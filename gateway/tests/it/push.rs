@@ -1,0 +1,6 @@
+//! Push: what is acknowledged is on the disk, arrives once in effect, and in order for each person.
+
+mod delivering;
+mod storing;
+mod support;
+mod talking;
