@@ -9,6 +9,7 @@
 //! specification and our own words.
 
 pub mod check;
+pub mod elements;
 pub mod observe;
 pub mod report;
 pub mod run;

@@ -116,17 +116,13 @@ impl Ending {
                 IssueType::TooCostly,
                 "the search matches more than one answer may hold: narrow it, for example by date or category",
             ),
-            Self::Upstream(fault) => upstream(fault),
+            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => upstream(fault),
             Self::WrongPersons => (
                 StatusCode::BAD_GATEWAY,
                 IssueType::Exception,
                 "the system asked did not answer as a FHIR server should",
             ),
-            Self::Evidence(
-                EvidenceFault::Unanswered { .. }
-                | EvidenceFault::NotEvidence { .. }
-                | EvidenceFault::UnknownSystem { .. },
-            ) => (
+            Self::Evidence(EvidenceFault::NotEvidence { .. } | EvidenceFault::UnknownSystem { .. }) => (
                 StatusCode::BAD_GATEWAY,
                 IssueType::Exception,
                 "whether this may be shared cannot be found out at the moment: try again",
@@ -193,7 +189,7 @@ impl Ending {
             Self::TooCostly => "too-costly",
             Self::Upstream(fault) => fault.reason(),
             Self::WrongPersons => "upstream-wrong-persons",
-            Self::Evidence(EvidenceFault::Unanswered { .. }) => "evidence-unanswered",
+            Self::Evidence(EvidenceFault::Upstream(_)) => "evidence-unanswered",
             Self::Evidence(EvidenceFault::NotEvidence { .. }) => "evidence-unusable",
             Self::Evidence(EvidenceFault::UnknownSystem { .. }) => "evidence-unknown-system",
             Self::Evidence(EvidenceFault::Consent(_)) => "evidence-consent",

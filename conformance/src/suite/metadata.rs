@@ -4,6 +4,7 @@ use fhir::json::Node;
 
 use super::judge::{codes, fhir_json, root, shape, status, texts, utf8};
 use crate::check::{Check, Grade, Judgement, Otherwise};
+use crate::elements;
 use crate::observe::Observed;
 
 const CAPABILITIES: &str = "https://hl7.org/fhir/R4/http.html#capabilities";
@@ -106,6 +107,20 @@ pub(super) const CHECKS: &[Check] = &[
         "rule cpb-9: else two claims about one type contradict each other",
         RULES,
         types_once,
+    ),
+    shall(
+        "metadata-types",
+        "the resource types are types of R4",
+        "clients cannot ask for others",
+        "https://hl7.org/fhir/R4/capabilitystatement-definitions.html#CapabilityStatement.rest.resource.type",
+        types_known,
+    ),
+    shall(
+        "metadata-elements",
+        "the statement holds only elements that R4 defines, in their shape",
+        "strict readers refuse the whole statement",
+        "https://hl7.org/fhir/R4/validation.html",
+        |observed| elements::known(statement(observed)?),
     ),
     shall(
         "metadata-interactions",
@@ -211,6 +226,14 @@ fn types_once(observed: &Observed) -> Judgement {
         once(texts(rest, &["resource", "type"]), "each type once", "a type that stands twice")?;
     }
     Ok(())
+}
+
+fn types_known(observed: &Observed) -> Judgement {
+    let named = texts(statement(observed)?, &["rest", "resource", "type"]);
+    if named.iter().all(|name| fhir::tables::resource_type(name).is_some()) {
+        return Ok(());
+    }
+    Err(Otherwise::unmet("resource types of R4", "another type"))
 }
 
 fn search_parameters_once(observed: &Observed) -> Judgement {

@@ -2,6 +2,7 @@
 
 use super::judge::{authorised, fhir_json, root, shape, status, utf8};
 use crate::check::{Check, Grade, Judgement, Otherwise};
+use crate::elements;
 use crate::observe::{Observed, Subject};
 use crate::target::Answer;
 
@@ -49,6 +50,14 @@ pub(super) const CHECKS: &[Check] = &[
         clause: "https://hl7.org/fhir/R4/json.html#general",
         grade: Grade::Shall,
         judge: |observed| shape(root(resource(observed)?.0)?),
+    },
+    Check {
+        id: "read-elements",
+        title: "the resource holds only elements that R4 defines, in their shape",
+        why: "strict readers refuse the whole resource",
+        clause: "https://hl7.org/fhir/R4/validation.html",
+        grade: Grade::Shall,
+        judge: |observed| elements::known(root(resource(observed)?.0)?),
     },
     Check {
         id: "read-etag",

@@ -4,8 +4,9 @@ use conformance::check::Status;
 use conformance::run::{Run, Usable, Verdict, run};
 use conformance::suite::Suite;
 use conformance::target::Target;
+use tokio::io::AsyncWriteExt;
 
-use crate::reference::{Fault, PATIENT, start};
+use crate::reference::{Fault, PATIENT, start, start_tls};
 
 pub(crate) async fn tested(fault: Fault, suites: &[Suite]) -> Run {
     let base = start(fault).await;
@@ -33,6 +34,8 @@ const CAUGHT: &[(Fault, &str, Status)] = &[
     (Fault::MetadataOfAClient, "metadata-has-server", Status::Fail),
     (Fault::MetadataWithoutImplementation, "metadata-instance-described", Status::Fail),
     (Fault::MetadataTypeTwice, "metadata-types-once", Status::Fail),
+    (Fault::MetadataUnknownType, "metadata-types", Status::Fail),
+    (Fault::MetadataUnknownElement, "metadata-elements", Status::Fail),
     (Fault::MetadataUnknownInteraction, "metadata-interactions", Status::Fail),
     (Fault::MetadataParameterTwice, "metadata-search-parameters-once", Status::Fail),
     (Fault::ReadFails, "read-answers", Status::Fail),
@@ -42,6 +45,9 @@ const CAUGHT: &[(Fault, &str, Status)] = &[
     (Fault::ReadLatin1, "read-utf8", Status::Fail),
     (Fault::ReadDuplicateName, "read-json-shape", Status::Fail),
     (Fault::ReadEmptyString, "read-json-shape", Status::Fail),
+    (Fault::ReadUnknownElement, "read-elements", Status::Fail),
+    (Fault::ReadScalarForList, "read-elements", Status::Fail),
+    (Fault::ReadTextForBoolean, "read-elements", Status::Fail),
     (Fault::ReadWithoutEtag, "read-etag", Status::Warning),
     (Fault::ReadStrongEtag, "read-etag-is-version", Status::Warning),
     (Fault::ReadEtagOfAnotherVersion, "read-etag-is-version", Status::Warning),
@@ -117,6 +123,36 @@ async fn a_target_that_does_not_answer_is_unusable() {
     drop(listener);
     let run = run(&Target::new(&base, None, None, None).unwrap(), &Suite::ALL).await;
     assert_eq!((run.target, run.verdict()), (Usable::Silent, Verdict::Unusable));
+}
+
+#[tokio::test]
+async fn an_endpoint_behind_tls_is_tested_only_when_its_authority_is_trusted() {
+    let (base, certificate) = start_tls().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate).unwrap();
+    let trusting = Target::new(&base, None, Some(PATIENT), Some(file.path())).unwrap();
+    assert_eq!(run(&trusting, &Suite::ALL).await.verdict(), Verdict::Pass);
+    let wary = Target::new(&base, None, Some(PATIENT), None).unwrap();
+    assert_eq!(run(&wary, &Suite::ALL).await.verdict(), Verdict::Unusable);
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_not_read_to_its_end() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/fhir+json\r\n\r\n";
+                let mut alive = stream.write_all(head).await.is_ok();
+                while alive {
+                    alive = stream.write_all(&[b' '; 65_536]).await.is_ok();
+                }
+            });
+        }
+    });
+    let run = run(&Target::new(&base, None, None, None).unwrap(), &[Suite::Read]).await;
+    assert_eq!(run.verdict(), Verdict::Unusable);
 }
 
 #[tokio::test]

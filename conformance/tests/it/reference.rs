@@ -6,6 +6,7 @@
 )]
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -14,8 +15,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// What is wrong with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub(crate) enum Fault {
     MetadataOfAClient,
     MetadataWithoutImplementation,
     MetadataTypeTwice,
+    MetadataUnknownType,
+    MetadataUnknownElement,
     MetadataUnknownInteraction,
     MetadataParameterTwice,
     ReadFails,
@@ -46,6 +52,9 @@ pub(crate) enum Fault {
     ReadLatin1,
     ReadDuplicateName,
     ReadEmptyString,
+    ReadUnknownElement,
+    ReadScalarForList,
+    ReadTextForBoolean,
     ReadWithoutEtag,
     ReadStrongEtag,
     ReadEtagOfAnotherVersion,
@@ -85,17 +94,42 @@ pub(crate) async fn start(fault: Fault) -> String {
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let service = service_fn(move |request| answer(fault, request));
-                drop(
-                    auto::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await,
-                );
-            });
+            tokio::spawn(converse(fault, stream));
         }
     });
     base
+}
+
+/// Starts the clean server behind TLS and returns its base and the certificate it shows, in PEM.
+pub(crate) async fn start_tls() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    converse(Fault::None, stream).await;
+                }
+            });
+        }
+    });
+    (base, made.cert.pem())
+}
+
+async fn converse(fault: Fault, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    let service = service_fn(move |request| answer(fault, request));
+    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
 }
 
 /// Status, media type, further headers, body.
@@ -202,6 +236,8 @@ fn statement(fault: Fault) -> Value {
             drop(statement.as_object_mut().unwrap().remove("implementation"));
         }
         Fault::MetadataTypeTwice => statement["rest"][0]["resource"] = json!([resource, resource]),
+        Fault::MetadataUnknownType => statement["rest"][0]["resource"][0]["type"] = json!("Wizard"),
+        Fault::MetadataUnknownElement => statement["mood"] = json!("good"),
         Fault::MetadataUnknownInteraction => {
             statement["rest"][0]["resource"][0]["interaction"][0]["code"] = json!("guess");
         }
@@ -240,6 +276,9 @@ fn patient(fault: Fault) -> Value {
     match fault {
         Fault::ReadAnotherType => patient["resourceType"] = json!("Person"),
         Fault::ReadAnotherId => patient["id"] = json!("another"),
+        Fault::ReadUnknownElement => patient["name"][0]["nick"] = json!("A"),
+        Fault::ReadScalarForList => patient["name"] = json!({"family": CANARY}),
+        Fault::ReadTextForBoolean => patient["active"] = json!("true"),
         Fault::ReadEmptyString => patient["gender"] = json!(""),
         _ => {}
     }

@@ -59,11 +59,10 @@ fn every_check_can_be_explained() {
 
 #[test]
 fn a_target_shows_no_token_and_takes_no_credentials_in_its_address() {
-    let folder = std::env::temp_dir().join(format!("conformance-token-{}", std::process::id()));
-    std::fs::write(&folder, "secret-token\n").unwrap();
-    let target = Target::new("http://127.0.0.1:1/fhir/", Some(&folder), Some("p1"), None).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret-token\n").unwrap();
+    let target = Target::new("http://127.0.0.1:1/fhir/", Some(file.path()), Some("p1"), None).unwrap();
     assert_eq!(format!("{target:?}"), "Target(http://127.0.0.1:1/fhir)");
-    std::fs::remove_file(folder).unwrap();
     for base in ["ftp://x", "http://me:pw@x/fhir", "http://x/fhir?a=b", "not an address"] {
         assert!(Target::new(base, None, None, None).is_err(), "{base}");
     }

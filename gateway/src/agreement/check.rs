@@ -246,7 +246,10 @@ fn share(
         types.entry(*resource_type).or_default().push(shared.clone());
     }
     let masks = Masks::compile(&types).unwrap_or_else(|fault| {
-        notes.error(&place.key("share", None), fault.to_string());
+        // What is wrong with a path was told where it stands.
+        if !notes.has_errors() {
+            notes.error(&place.key("share", None), fault.to_string());
+        }
         Masks::default()
     });
     Arc::new(Share { names, types, masks })

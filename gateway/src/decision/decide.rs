@@ -16,8 +16,6 @@ use super::ruling::{
     Admitted, Answer, Basis, ConsentBasis, LabelsOfAgreement, Obligations, Permit, RelationshipBasis, Ruling,
 };
 use super::shield;
-use crate::interaction::Interaction;
-use crate::person::SystemName;
 
 /// Decides about each person of `evidence`. The same function serves live traffic, `explain` and replay.
 #[must_use]
@@ -55,9 +53,7 @@ fn decide_person(
         None => implied(admitted, &mut jumped)?,
     };
     let mut obligations = obligations(said, shielded, &mut jumped);
-    if let Some(system) = system_at_hand(admitted) {
-        obligations.localise(system);
-    }
+    obligations.localise(admitted.system());
     let overrode = jumped.reasons.into_iter().collect();
     Ok(Permit { basis: Basis { relationship, consent, overrode }, obligations })
 }
@@ -120,13 +116,6 @@ fn implied(admitted: &Admitted, jumped: &mut Jumped) -> Result<ConsentBasis, Ref
         Ok(ConsentBasis::Implied)
     } else {
         jumped.over(Refusal::ImpliedConsentDoesNotCover, ConsentBasis::Overridden)
-    }
-}
-
-fn system_at_hand(admitted: &Admitted) -> Option<&SystemName> {
-    match &admitted.question().interaction {
-        Interaction::Fhir { system, .. } | Interaction::Push { system } => Some(system),
-        Interaction::Own(_) => None,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::enforce::subjects::{StatedTie, Subjects};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::{PersonKey, SystemName};
 use crate::settings::Settings;
+use crate::upstream::{Upstream, UpstreamFault};
 
 mod cache;
 mod gather;
@@ -45,13 +46,19 @@ pub trait EvidenceSource: Send + Sync {
         system: &'a SystemName,
         resource_type: &'static str,
         parameters: Vec<(&'static str, String)>,
-    ) -> BoxFuture<'a, Result<Unfiltered<Held>, Unanswered>>;
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>>;
 }
 
-/// A system that was asked for evidence gave no answer that can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no usable answer")]
-pub struct Unanswered;
+impl EvidenceSource for Upstream {
+    fn search_all<'a>(
+        &'a self,
+        system: &'a SystemName,
+        resource_type: &'static str,
+        parameters: Vec<(&'static str, String)>,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
+        Box::pin(self.search_all(system, resource_type, parameters))
+    }
+}
 
 /// Where evidence is gathered from.
 #[derive(Clone, Copy)]
@@ -70,11 +77,8 @@ pub struct Wells<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceFault {
     /// A system did not answer.
-    #[error("{system} did not answer a search for evidence")]
-    Unanswered {
-        /// Which.
-        system: SystemName,
-    },
+    #[error("a search for evidence was not answered")]
+    Upstream(#[source] UpstreamFault),
     /// A system answered with something that is no evidence.
     #[error("{system} gave no evidence")]
     NotEvidence {

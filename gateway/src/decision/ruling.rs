@@ -79,12 +79,6 @@ impl Admitted {
         &self.question
     }
 
-    /// The system whose records are asked for, or that is written to.
-    #[must_use]
-    pub const fn system(&self) -> &SystemName {
-        &self.system
-    }
-
     /// The one agreement in force that matched.
     #[must_use]
     pub const fn agreement(&self) -> &Arc<SharingAgreement> {
@@ -107,6 +101,12 @@ impl Admitted {
     #[must_use]
     pub const fn override_(&self) -> Option<&Override> {
         self.override_.as_ref()
+    }
+
+    /// The system at hand: that holds what is read, or receives what is written.
+    #[must_use]
+    pub const fn system(&self) -> &SystemName {
+        &self.system
     }
 
     /// Whose records go to whom.

@@ -109,6 +109,11 @@ impl Notebook {
     }
 
     /// Notes something that somebody should look at.
+    /// Whether an error stands in it already.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.gravity == Gravity::Error)
+    }
+
     pub(crate) fn warn(&self, place: &Place, text: impl Into<String>) {
         self.note(Gravity::Warning, place, text.into());
     }

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use fhir::json::Node;
 use fhir::search;
-use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::ask::{Again, Ask};
 use super::pages::{check_page, next_page};
 use super::{Upstream, UpstreamFault};
-use crate::decision::evidence::{EvidenceSource, Unanswered};
 use crate::decision::ruling::Admitted;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::unfiltered::Unfiltered;
@@ -146,25 +144,4 @@ impl Upstream {
 
 fn safe(method: Method, path: String, content_type: Option<&'static str>, body: Bytes) -> Ask {
     Ask { method, path, content_type, body, headers: HeaderMap::new(), again: Again::Safe }
-}
-
-impl EvidenceSource for Upstream {
-    fn search_all<'a>(
-        &'a self,
-        system: &'a SystemName,
-        resource_type: &'static str,
-        parameters: Vec<(&'static str, String)>,
-    ) -> BoxFuture<'a, Result<Unfiltered<Held>, Unanswered>> {
-        Box::pin(async move {
-            let found = Self::search_all(self, system, resource_type, parameters).await;
-            found.map_err(|fault| {
-                tracing::warn!(
-                    system = system.as_str(),
-                    reason = fault.reason(),
-                    "no evidence from a system"
-                );
-                Unanswered
-            })
-        })
-    }
 }

@@ -22,7 +22,6 @@ mod server;
 mod settings;
 mod site;
 mod support;
-mod minimise;
 mod push;
 mod tidy;
 mod trail;

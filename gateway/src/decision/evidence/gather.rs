@@ -104,8 +104,11 @@ impl<'a> Gathering<'a> {
         parameters: Vec<(&'static str, String)>,
     ) -> Result<Unfiltered<Held>, EvidenceFault> {
         let system = &asked.system.name;
-        let answered = self.wells.upstream.search_all(system, resource_type, parameters).await;
-        answered.map_err(|_| EvidenceFault::Unanswered { system: system.clone() })
+        self.wells
+            .upstream
+            .search_all(system, resource_type, parameters)
+            .await
+            .map_err(EvidenceFault::Upstream)
     }
 
     /// Finds out who the Patients `ids` of `holder` are.

@@ -141,7 +141,10 @@ fn interaction(what: &str) -> Interaction {
         "read" => FhirAction::Read(ReadTarget { resource_type: type_of(rest), id: Id::parse("x1").unwrap() }),
         "create" => {
             let body = json::parse("{}".into(), &Limits::default()).unwrap();
-            FhirAction::Create(NewResource { resource_type: type_of(rest), body: Unfiltered::new(body) })
+            FhirAction::Create(NewResource {
+                resource_type: type_of(rest),
+                body: std::sync::Arc::new(Unfiltered::new(body)),
+            })
         }
         "search" => {
             let (name, query) = rest.split_once('?').unwrap();

@@ -44,6 +44,7 @@ pub(crate) fn settings(state: &Path, issuers: Vec<Issuer>, clients: Vec<Client>)
             organisation: ods("RX1"),
             base: BASE.into(),
             audience: BASE.into(),
+            contact: "share@hospital.example".into(),
             state: state.into(),
             consent_recorders: Vec::new(),
             oversight: Vec::new(),
