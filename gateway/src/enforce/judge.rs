@@ -123,7 +123,7 @@ impl<'a> Judge<'a> {
     /// The keys of the persons found; who has none is left out here and counts as a stranger.
     fn keys(&self, found: &PersonsOf) -> Vec<PersonKey> {
         let by_id = found.patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
-        let by_number = found.nhs_numbers.iter().map(|number| PersonKey::Nhs(number.clone()));
+        let by_number = found.nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
         by_id.chain(by_number).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -134,7 +134,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// At least one of the persons permits it; what shows others is stripped, or withholds it, when it is written.
+    /// Everyone the resource is about permits it; of those who are merely members of a list, one at least where it is
+    /// about nobody else. Items about other members are stripped when it is written.
     fn permitted(&self, node: Node<'_>, found: &PersonsOf, persons: &[PersonKey]) -> Result<(), Refusal> {
         if found.certainty == Certainty::Uncertain {
             return Err(Refusal::PersonUncertain);
@@ -143,15 +144,31 @@ impl<'a> Judge<'a> {
             let name = node.str_at(&["resourceType"]).unwrap_or_default();
             return if NO_PERSON.contains(&&*name) { Ok(()) } else { Err(Refusal::PersonUncertain) };
         }
+        for id in &found.about_patients {
+            self.permits(self.ruling.person_of(id))?;
+        }
+        for number in &found.about_nhs_numbers {
+            self.permits(Some(&PersonKey::Nhs(*number)))?;
+        }
+        if !found.about_patients.is_empty() || !found.about_nhs_numbers.is_empty() {
+            return Ok(());
+        }
         let mut refusal = Refusal::PersonUncertain;
         for person in persons {
-            match self.ruling.answers().get(person) {
-                Some(Answer::Permit(_)) => return Ok(()),
-                Some(Answer::Refusal(why)) => refusal = why.clone(),
-                None => {}
+            match self.permits(Some(person)) {
+                Ok(()) => return Ok(()),
+                Err(why) => refusal = why,
             }
         }
         Err(refusal)
+    }
+
+    fn permits(&self, person: Option<&PersonKey>) -> Result<(), Refusal> {
+        match person.and_then(|person| self.ruling.answers().get(person)) {
+            Some(Answer::Permit(_)) => Ok(()),
+            Some(Answer::Refusal(why)) => Err(why.clone()),
+            None => Err(Refusal::PersonUncertain),
+        }
     }
 
     /// The mask for a resource, the outermost or a nested one.

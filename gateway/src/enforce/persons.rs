@@ -10,6 +10,9 @@ use fhir::json::{Kind, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Reference};
 
+/// Lists whose items are persons beside each other: an item can go without changing what is said of the others.
+const MEMBERSHIPS: [&str; 3] = ["participant", "member", "link"];
+
 /// The persons of one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::enforce) struct PersonsOf {
@@ -17,6 +20,10 @@ pub(in crate::enforce) struct PersonsOf {
     pub(in crate::enforce) patients: BTreeSet<Id>,
     /// Persons named by NHS number.
     pub(in crate::enforce) nhs_numbers: BTreeSet<NhsNumber>,
+    /// Those of `patients` whom the resource is about, not merely as one of a list: all of them must permit.
+    pub(in crate::enforce) about_patients: BTreeSet<Id>,
+    /// Those of `nhs_numbers` whom the resource is about.
+    pub(in crate::enforce) about_nhs_numbers: BTreeSet<NhsNumber>,
     /// Whether someone is named who cannot be told.
     pub(in crate::enforce) certainty: Certainty,
 }
@@ -31,34 +38,55 @@ pub(in crate::enforce) enum Certainty {
     Uncertain,
 }
 
+/// Where in a resource something stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    About,
+    Membership,
+}
+
+impl PersonsOf {
+    fn patient(&mut self, id: Id, part: Part) {
+        if part == Part::About {
+            self.about_patients.insert(id.clone());
+        }
+        self.patients.insert(id);
+    }
+
+    fn nhs_number(&mut self, number: NhsNumber, part: Part) {
+        if part == Part::About {
+            self.about_nhs_numbers.insert(number);
+        }
+        self.nhs_numbers.insert(number);
+    }
+}
+
 /// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
 pub(in crate::enforce) fn persons_of(resource: Node<'_>, bases: &Bases) -> PersonsOf {
     let mut found = PersonsOf::default();
     if resource.member("resourceType").is_some_and(|name| name.is_string("Patient")) {
         match resource.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()) {
-            Some(id) => {
-                found.patients.insert(id);
-            }
-            None => nested_patient(resource, &mut found),
+            Some(id) => found.patient(id, Part::About),
+            None => nested_patient(resource, Part::About, &mut found),
         }
     }
-    let mut open = vec![resource];
-    while let Some(node) = open.pop() {
+    let mut open = vec![(resource, Part::About)];
+    while let Some((node, part)) = open.pop() {
         match node.kind() {
-            Kind::Array => open.extend(node.items()),
+            Kind::Array => open.extend(node.items().map(|item| (item, part))),
             Kind::Object => {
+                let is_root = node.offset() == resource.offset();
                 for (key, value) in node.members() {
                     if key.is("reference") {
-                        literal(value, bases, &mut found);
+                        literal(value, part, bases, &mut found);
                     } else if key.is("identifier") && value.kind() == Kind::Object {
-                        logical(value, &mut found);
-                    } else if key.is("resourceType") && node.offset() != resource.offset() {
-                        if value.is_string("Patient") {
-                            nested_patient(node, &mut found);
-                        }
+                        logical(value, part, &mut found);
+                    } else if key.is("resourceType") && !is_root && value.is_string("Patient") {
+                        nested_patient(node, part, &mut found);
                     }
+                    let membership = is_root && MEMBERSHIPS.iter().any(|name| key.is(name));
                     if matches!(value.kind(), Kind::Object | Kind::Array) {
-                        open.push(value);
+                        open.push((value, if membership { Part::Membership } else { part }));
                     }
                 }
             }
@@ -69,12 +97,12 @@ pub(in crate::enforce) fn persons_of(resource: Node<'_>, bases: &Bases) -> Perso
 }
 
 /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
-fn literal(value: Node<'_>, bases: &Bases, found: &mut PersonsOf) {
+fn literal(value: Node<'_>, part: Part, bases: &Bases, found: &mut PersonsOf) {
     let Some(text) = value.string() else { return };
     match Reference::parse(&text, bases) {
         Ok(Reference::Local(local)) => {
             if local.resource_type.as_str() == "Patient" {
-                found.patients.insert(local.id);
+                found.patient(local.id, part);
             }
         }
         Ok(Reference::Elsewhere(url)) => {
@@ -93,28 +121,27 @@ fn literal(value: Node<'_>, bases: &Bases, found: &mut PersonsOf) {
 }
 
 /// A logical reference by NHS number. An invalid number makes the resource uncertain.
-fn logical(identifier: Node<'_>, found: &mut PersonsOf) {
+fn logical(identifier: Node<'_>, part: Part, found: &mut PersonsOf) {
     if !identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)) {
         return;
     }
     match identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()) {
-        Some(number) => {
-            found.nhs_numbers.insert(number);
-        }
+        Some(number) => found.nhs_number(number, part),
         None => found.certainty = Certainty::Uncertain,
     }
 }
 
 /// A Patient inside another resource: contained, or an entry of a document.
-fn nested_patient(patient: Node<'_>, found: &mut PersonsOf) {
+fn nested_patient(patient: Node<'_>, part: Part, found: &mut PersonsOf) {
     let numbers: BTreeSet<NhsNumber> = patient
         .walk(&["identifier"])
         .filter(|identifier| identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)))
         .filter_map(|identifier| NhsNumber::parse(&identifier.str_at(&["value"])?).ok())
         .collect();
-    match numbers.len() {
-        1 => found.nhs_numbers.extend(numbers),
-        _ => found.certainty = Certainty::Uncertain,
+    let mut numbers = numbers.into_iter();
+    match (numbers.next(), numbers.next()) {
+        (Some(number), None) => found.nhs_number(number, part),
+        (Some(_), Some(_)) | (None, _) => found.certainty = Certainty::Uncertain,
     }
 }
 
@@ -135,6 +162,16 @@ mod tests {
             "{json}"
         );
         assert_eq!(found.certainty, certainty, "{json}");
+    }
+
+    #[test]
+    fn members_of_a_list_are_told_apart_from_whom_a_resource_is_about() {
+        let json = r#"{"resourceType":"Patient","id":"b","link":[{"other":{"reference":"Patient/a"}}],
+            "contact":[{"extension":[{"valueReference":{"reference":"Patient/c"}}]}]}"#;
+        let document = parse(json.into(), &Limits::default()).expect("test input");
+        let found = persons_of(document.root(), &Bases::none());
+        assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["b", "c"]);
     }
 
     #[test]
