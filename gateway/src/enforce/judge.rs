@@ -87,7 +87,8 @@ impl<'a> Judge<'a> {
         let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &persons) {
             Ok(mask) => Some(mask),
             Err(refusal) => {
-                if inner.offset() == node.offset() {
+                // A Bundle has a frame of its own; what it holds is judged entry by entry.
+                if inner.offset() == node.offset() && owner.name() != "Bundle" {
                     unmasked.replace(Some(refusal));
                 }
                 None
