@@ -5,6 +5,7 @@ use std::process::ExitCode;
 pub mod check;
 pub mod ledger;
 pub mod register;
+pub mod serve;
 pub mod translate;
 
 /// How a command ended (DESIGN section 3).

@@ -27,6 +27,7 @@ pub mod push;
 pub mod register;
 pub mod requestor;
 pub mod seal;
+pub mod serve;
 pub mod server;
 pub mod settings;
 pub mod submit;

@@ -14,6 +14,7 @@ use crate::requestor::Keys;
 use crate::seal::Seal;
 use crate::server::strangers::Strangers;
 use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
 use crate::trail::audit_event::Site;
 use crate::trail::store::TrailStore;
 use crate::upstream::Upstream;
@@ -43,6 +44,8 @@ pub struct Ports {
     pub clock: Clock,
     /// Callers who could not prove who they are, by source and minute.
     pub strangers: Arc<Strangers>,
+    /// Numbers for operators.
+    pub metrics: Arc<Metrics>,
 }
 
 /// No names at all: every absolute reference points elsewhere.

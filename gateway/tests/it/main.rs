@@ -18,6 +18,7 @@ mod identity;
 mod interaction;
 mod ledger;
 mod minimise;
+mod minimise;
 mod push;
 mod server;
 mod settings;

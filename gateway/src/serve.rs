@@ -1,0 +1,272 @@
+//! The gateway as a whole: made of a settings file, running, reloaded, drained.
+//!
+//! `portcullis serve` and the demonstration start it here, with the same code and the same kind of files.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::consent::ConsentFault;
+use crate::ledger::{OpenError, PUBLIC_KEY_FILE, SegmentLedger};
+use crate::ports::Ports;
+use crate::requestor::KeyProblem;
+use crate::seal::SealError;
+use crate::server::attend::App;
+use crate::server::listener::{DoorsHandle, Drained, Listener, Phase};
+use crate::server::ops::{Ops, Readiness};
+use crate::server::strangers::Strangers;
+use crate::server::tls::TlsProblem;
+use crate::settings::Settings;
+use crate::settings::check::{Unusable, load};
+use crate::settings::problem::Problem;
+use crate::telemetry::metrics::Metrics;
+use crate::upstream::UpstreamProblem;
+
+mod parts;
+mod route;
+mod upkeep;
+
+use parts::{Parts, State};
+
+/// A gateway that serves.
+pub struct Running {
+    config: PathBuf,
+    clock: Clock,
+    live: Arc<ArcSwap<Ports>>,
+    state: State,
+    doors: DoorsHandle,
+    metrics: Arc<Metrics>,
+    phase: watch::Sender<Phase>,
+    serving: JoinHandle<Drained>,
+    upkeep: JoinHandle<()>,
+    ops_serving: JoinHandle<std::convert::Infallible>,
+    addresses: Addresses,
+    warnings: Vec<Problem>,
+}
+
+/// Where a gateway listens.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// Requests.
+    pub requests: SocketAddr,
+    /// Health, readiness, numbers.
+    pub ops: SocketAddr,
+}
+
+/// Why a gateway does not start, or does not take other settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Unstartable {
+    /// Settings or agreements have faults; all of them, one a line.
+    #[error(transparent)]
+    Settings(#[from] Unusable),
+    /// Files that the settings name cannot be used.
+    #[error("{0}")]
+    Files(Faults),
+    /// Something changed that a reload cannot change.
+    #[error("{0} cannot change while the gateway runs: start it anew")]
+    Fixed(&'static str),
+    /// The ledger cannot be opened.
+    #[error("the ledger in {path} cannot be opened: {fault}", path = .0.display(), fault = .1)]
+    Ledger(PathBuf, #[source] OpenError),
+    /// The state folder cannot be used.
+    #[error("the state folder cannot be used: {0}")]
+    State(#[source] io::Error),
+    /// The sealing key cannot be used.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The registry of Consents cannot be opened.
+    #[error("the registry of consents cannot be opened")]
+    Consents(#[source] ConsentFault),
+    /// An address cannot be bound.
+    #[error("{0} cannot be listened on: {1}")]
+    Address(SocketAddr, #[source] io::Error),
+}
+
+/// Faults of files, one a line.
+#[derive(Debug)]
+pub struct Faults(Vec<String>);
+
+impl Running {
+    /// Starts the gateway that the settings file describes.
+    ///
+    /// # Errors
+    /// [`Unstartable`]; nothing is running then.
+    pub async fn start(config: &Path, clock: Clock) -> Result<Self, Unstartable> {
+        let checked = load(config, today(&clock))?;
+        let settings = Arc::new(checked.settings);
+        let parts = Parts::prepare(&settings)?;
+        let state = State::open(&settings, &clock)?;
+        let strangers = Arc::new(Strangers::new(clock.clone()));
+        let metrics = Arc::new(Metrics::new());
+        let ports = parts.ports(&settings, &state, &strangers, &metrics, &clock);
+        let live = Arc::new(ArcSwap::from_pointee(ports));
+        let app = App {
+            exchange: route::exchange(Arc::clone(&live)),
+            not_delivered: upkeep::not_delivered(Arc::clone(&live)),
+            strangers,
+            metrics: Arc::clone(&metrics),
+            clock: clock.clone(),
+        };
+        let address = settings.listen.address;
+        let listener = Listener::bind(address, parts.doors, app)
+            .await
+            .map_err(|fault| Unstartable::Address(address, fault))?;
+        let (phase, watched) = watch::channel(Phase::Serving);
+        let ops_address = settings.listen.ops;
+        let ready = readiness(Arc::clone(&state.ledger), watched.clone());
+        let ops = Ops::bind(ops_address, ready, Arc::clone(&metrics))
+            .await
+            .map_err(|fault| Unstartable::Address(ops_address, fault))?;
+        let addresses = Addresses {
+            requests: listener.address().map_err(|fault| Unstartable::Address(address, fault))?,
+            ops: ops.address().map_err(|fault| Unstartable::Address(ops_address, fault))?,
+        };
+        upkeep::operated(&live.load_full(), "started").await;
+        Ok(Self {
+            config: config.to_owned(),
+            clock,
+            doors: listener.doors(),
+            upkeep: tokio::spawn(upkeep::run(Arc::clone(&live))),
+            live,
+            state,
+            metrics,
+            phase,
+            serving: tokio::spawn(listener.serve(watched)),
+            ops_serving: tokio::spawn(ops.serve()),
+            addresses,
+            warnings: checked.warnings,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What somebody should look at in the settings all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The public key of the ledger, for those who verify it.
+    #[must_use]
+    pub fn public_key(&self) -> PathBuf {
+        self.state.ledger_folder.join(PUBLIC_KEY_FILE)
+    }
+
+    /// Reads the settings file, the agreements and every file they name again. All of it takes effect at once, for
+    /// exchanges that begin from now on, or nothing does.
+    ///
+    /// # Errors
+    /// [`Unstartable`]; the old settings go on serving.
+    pub async fn reload(&self) -> Result<Vec<Problem>, Unstartable> {
+        let checked = load(&self.config, today(&self.clock))?;
+        let settings = Arc::new(checked.settings);
+        let before = self.live.load_full();
+        check_fixed(&before.settings, &settings)?;
+        let parts = Parts::prepare(&settings)?;
+        let ports = parts.ports(&settings, &self.state, &before.strangers, &self.metrics, &self.clock);
+        self.live.store(Arc::new(ports));
+        self.doors.swap(parts.doors);
+        upkeep::operated(&self.live.load_full(), "reloaded").await;
+        Ok(checked.warnings)
+    }
+
+    /// Takes no new connection, lets what is under way come to its end, and closes the ledger.
+    pub async fn stop(self) -> Drained {
+        // Nobody listening is as good as told.
+        drop(self.phase.send(Phase::Draining));
+        let drained = self.serving.await.unwrap_or(Drained::Cut);
+        self.upkeep.abort();
+        let ports = self.live.load_full();
+        upkeep::flush(&ports, ports.strangers.take_all()).await;
+        upkeep::operated(&ports, "stopped").await;
+        self.state.ledger.close().await;
+        self.ops_serving.abort();
+        drained
+    }
+}
+
+impl Unstartable {
+    /// The exit status of a process that ends because of it (DESIGN section 3).
+    #[must_use]
+    pub fn exit(&self) -> crate::commands::Exit {
+        use crate::commands::Exit;
+        match self {
+            Self::Settings(_) | Self::Files(_) | Self::Fixed(_) => Exit::Settings,
+            Self::Ledger(_, fault) if fault.exit_status() == Exit::InUse.code() => Exit::InUse,
+            Self::Ledger(..) | Self::State(_) | Self::Seal(_) | Self::Consents(_) | Self::Address(..) => {
+                Exit::Io
+            }
+        }
+    }
+}
+
+impl Faults {
+    fn of(keys: Vec<KeyProblem>, systems: Vec<UpstreamProblem>, listener: Option<TlsProblem>) -> Self {
+        let mut faults: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        faults.extend(systems.iter().map(ToString::to_string));
+        faults.extend(listener.iter().map(ToString::to_string));
+        Self(faults)
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Running({:?})", self.addresses)
+    }
+}
+
+/// The folder of the ledger of a gateway with these settings.
+#[must_use]
+pub fn ledger_folder(settings: &Settings) -> PathBuf {
+    settings.gateway.state.join("ledger")
+}
+
+/// What sockets and files are bound to for the life of the process.
+fn check_fixed(before: &Settings, after: &Settings) -> Result<(), Unstartable> {
+    let same = [
+        ("gateway.state", before.gateway.state == after.gateway.state),
+        ("gateway.base", before.gateway.base == after.gateway.base),
+        ("listen.address", before.listen.address == after.listen.address),
+        ("listen.ops", before.listen.ops == after.listen.ops),
+    ];
+    match same.into_iter().find(|(_, same)| !same) {
+        None => Ok(()),
+        Some((what, _)) => Err(Unstartable::Fixed(what)),
+    }
+}
+
+fn readiness(ledger: Arc<SegmentLedger>, phase: watch::Receiver<Phase>) -> crate::server::ops::Ready {
+    Arc::new(move || {
+        let draining = *phase.borrow() == Phase::Draining;
+        let health = *ledger.health().borrow();
+        let readiness = match (draining, health.takes_entries()) {
+            (true, _) => Readiness::NotReady("draining"),
+            (false, false) => Readiness::NotReady("the ledger does not take entries"),
+            (false, true) => Readiness::Ready,
+        };
+        Box::pin(async move { readiness })
+    })
+}
+
+/// The day by the clock of the United Kingdom: agreements begin and end there.
+#[must_use]
+pub fn today(clock: &Clock) -> jiff::civil::Date {
+    crate::decision::calendar::day_of(clock.now())
+}
