@@ -10,10 +10,13 @@
 
 pub mod answer;
 pub mod counts;
+pub mod courier;
 pub mod delivery;
+pub mod desk;
 pub mod disclose;
 pub mod inbox;
 pub mod intake;
 pub mod mllp;
+pub mod open;
 pub mod outbox;
 pub mod store;

@@ -1,6 +1,6 @@
 //! What may be sent to a receiving system of a body that someone submitted: a disclosure like any other.
 
-use fhir::json::Document;
+use fhir::json::{Document, Kind, Limits, parse};
 
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
@@ -43,9 +43,17 @@ pub fn minimise_submitted(
             };
             let made =
                 provenance(&records.exchange.request_id, &records.exchange, &records.persons, frame.site);
-            let provenance = made.map(|made| made.to_json().into());
-            let minimised = Minimised { body: judged.bytes, head: Head::default(), records, provenance };
-            Ok((minimised, ruling.into_admitted()))
+            let made = made.map(|made| made.to_json());
+            let full_url = format!("{}/fhir/Provenance/{}", frame.site.base, records.exchange.request_id);
+            // A Bundle carries its origin inside; beside anything else it goes in a header.
+            let (body, provenance) = match made {
+                Some(made) => match with_origin(&judged.bytes, &full_url, &made) {
+                    Some(bundle) => (bundle, None),
+                    None => (judged.bytes, Some(made.into())),
+                },
+                None => (judged.bytes, None),
+            };
+            Ok((Minimised { body, head: Head::default(), records, provenance }, ruling.into_admitted()))
         }
         Err(kept) => {
             account.keeps(&kept, Named::ByContent);
@@ -58,4 +66,22 @@ pub fn minimise_submitted(
             })
         }
     }
+}
+
+/// A Bundle with one more entry; `None` when `bytes` is no Bundle with entries.
+fn with_origin(bytes: &[u8], full_url: &str, provenance: &[u8]) -> Option<Vec<u8>> {
+    let document = parse(bytes.to_vec().into(), &Limits::default()).ok()?;
+    let root = document.root();
+    let entries = root.member("entry").filter(|entries| entries.kind() == Kind::Array)?;
+    if !root.member("resourceType").is_some_and(|name| name.is_string("Bundle"))
+        || entries.items().next().is_none()
+    {
+        return None;
+    }
+    // The closing bracket of the list of entries is its last byte.
+    let end = entries.offset() + entries.raw().len() - 1;
+    let (before, after) = bytes.split_at_checked(end)?;
+    let entry =
+        [b",{\"fullUrl\":\"".as_slice(), full_url.as_bytes(), b"\",\"resource\":", provenance, b"}"].concat();
+    Some([before, &entry, after].concat())
 }

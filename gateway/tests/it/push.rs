@@ -4,3 +4,4 @@ mod delivering;
 mod storing;
 mod support;
 mod talking;
+mod whole;

@@ -1,0 +1,151 @@
+//! Everything of a push put together: opened at the start, run until the gateway drains.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::counts::Counts;
+use super::courier::Courier;
+use super::delivery::{Delivery, Patience};
+use super::desk::{Desk, Now};
+use super::intake::{Busy, Intake, Sender};
+use super::mllp::{Door, Listener};
+use super::store::{Store, StoreError};
+use crate::clock::Clock;
+use crate::ledger::AuditLedger;
+use crate::server::tls::{Demand, Secured, TlsProblem};
+use crate::settings::{Mllp, MllpTransport, Settings};
+
+/// The file of the store in the state folder.
+const STORE_FILE: &str = "push.sqlite";
+
+/// A push that is open and not yet running: its sockets are bound and its store can be written.
+#[derive(Debug)]
+pub struct Push {
+    intake: Arc<Intake>,
+    listeners: Vec<Listener>,
+    delivery: Delivery,
+    senders: Vec<Arc<Sender>>,
+}
+
+/// Why a push cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PushProblem {
+    /// The store cannot be opened.
+    #[error("the message store: {0}")]
+    Store(#[from] StoreError),
+    /// An address cannot be listened at.
+    #[error("[[mllp]] {address}: {source}")]
+    Bind {
+        /// As the settings name it.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The TLS files of a listener cannot be used.
+    #[error("[[mllp]] {address}: {source}")]
+    Tls {
+        /// As the settings name it.
+        address: SocketAddr,
+        /// What is wrong with them.
+        source: TlsProblem,
+    },
+}
+
+impl Push {
+    /// Opens the store in the folder `state` and binds every `[[mllp]]` of `settings`.
+    ///
+    /// `now` gives what an exchange may use at that moment; so a reload takes effect on messages too, though
+    /// not on which sockets are open.
+    ///
+    /// # Errors
+    /// The first [`PushProblem`].
+    pub async fn open(
+        settings: &Settings,
+        state: &Path,
+        ledger: Arc<dyn AuditLedger>,
+        clock: Clock,
+        now: Now,
+    ) -> Result<Self, PushProblem> {
+        let store = Store::open(&state.join(STORE_FILE))?;
+        let (counts, wake) = (Arc::new(Counts::default()), Arc::new(Notify::new()));
+        let intake = Arc::new(Intake {
+            store: store.clone(),
+            ledger: Arc::clone(&ledger),
+            exchange: Arc::new(Desk::new(Arc::clone(&now))),
+            clock: clock.clone(),
+            counts: Arc::clone(&counts),
+            wake: Arc::clone(&wake),
+            busy: Busy::default(),
+        });
+        let mut listeners = Vec::new();
+        for mllp in &settings.mllp {
+            let address = mllp.address;
+            let socket =
+                TcpListener::bind(address).await.map_err(|source| PushProblem::Bind { address, source })?;
+            listeners.push(Listener {
+                socket,
+                door: door(mllp)?,
+                sender: Arc::new(sender(mllp)),
+                intake: Arc::clone(&intake),
+                bytes_max: settings.limits.body_bytes_max,
+            });
+        }
+        let senders = listeners.iter().map(|listener| Arc::clone(&listener.sender)).collect();
+        let carrier = Arc::new(Courier::new(now));
+        let delivery =
+            Delivery { store, ledger, carrier, clock, counts, wake, patience: Patience::default() };
+        Ok(Self { intake, listeners, delivery, senders })
+    }
+
+    /// What takes messages that come another way than MLLP.
+    #[must_use]
+    pub fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    /// Where each `[[mllp]]` listens, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.socket.local_addr().ok()).collect()
+    }
+
+    /// Listens and delivers until `drain` turns true, and until every message that had begun is answered.
+    pub async fn run(self, drain: watch::Receiver<bool>) {
+        let mut running = JoinSet::new();
+        for listener in self.listeners {
+            running.spawn(listener.serve(drain.clone()));
+        }
+        running.spawn(self.delivery.run(self.intake, self.senders, drain));
+        while running.join_next().await.is_some() {}
+    }
+}
+
+/// Whom an `[[mllp]]` speaks for. Its name must stay the same over a restart: messages taken over wait under it.
+fn sender(mllp: &Mllp) -> Sender {
+    Sender {
+        listener: format!("mllp:{}", mllp.address),
+        organisation: mllp.from.clone(),
+        to: mllp.to.clone(),
+        purposes: vec![mllp.purpose],
+        time_zone: mllp.time_zone.clone(),
+    }
+}
+
+fn door(mllp: &Mllp) -> Result<Door, PushProblem> {
+    match &mllp.transport {
+        MllpTransport::AcceptedRisk(networks) => Ok(Door::AcceptedRisk(networks.clone())),
+        MllpTransport::Tls(files) => {
+            let address = mllp.address;
+            let secured = Secured::load(files, Demand::Required, &[])
+                .map_err(|source| PushProblem::Tls { address, source })?;
+            Ok(Door::Tls(TlsAcceptor::from(secured.config)))
+        }
+    }
+}
