@@ -48,7 +48,7 @@ struct Inner {
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
     epochs: Vec<AtomicU64>,
-    callers: Semaphore,
+    callers: Arc<Semaphore>,
 }
 
 /// One version of a Consent as it is stored.
@@ -85,7 +85,7 @@ impl ConsentRegistry {
                 readers,
                 next: AtomicUsize::new(0),
                 epochs: std::iter::repeat_with(AtomicU64::default).take(SHARDS).collect(),
-                callers: Semaphore::new(CALLERS_MAX),
+                callers: Arc::new(Semaphore::new(CALLERS_MAX)),
             }),
         })
     }
@@ -210,10 +210,12 @@ impl ConsentRegistry {
         &self,
         work: impl FnOnce(&Inner) -> Result<T, ConsentFault> + Send + 'static,
     ) -> Result<T, ConsentFault> {
+        let caller = Arc::clone(&self.inner.callers).try_acquire_owned().map_err(|_| ConsentFault::Busy)?;
         let inner = Arc::clone(&self.inner);
         spawn_blocking(move || {
-            let _caller = inner.callers.try_acquire().map_err(|_| ConsentFault::Busy)?;
-            work(&inner)
+            let done = work(&inner);
+            drop(caller);
+            done
         })
         .await
         .map_err(|_| ConsentFault::Interrupted)?

@@ -263,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_waits_for_the_disk() {
+        let (_folder, connection) = open();
+        let pragma = |name: &str| {
+            connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+        };
+        assert_eq!(pragma("synchronous").expect("a level"), rusqlite::types::Value::Integer(2));
+        assert_eq!(pragma("journal_mode").expect("a mode"), rusqlite::types::Value::Text("wal".to_owned()));
+    }
+
+    #[test]
     fn nothing_that_was_stored_can_be_deleted_or_changed() {
         let (_folder, mut connection) = open();
         let id = Id::parse("c1").expect("an id");

@@ -4,6 +4,7 @@ mod admitting;
 mod choices;
 mod deciding;
 mod gathering;
+mod own;
 mod properties;
 mod registry;
 mod searching;

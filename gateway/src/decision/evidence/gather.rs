@@ -168,6 +168,7 @@ impl<'a> Gathering<'a> {
                 0 => {}
                 1 => ids.into_iter().for_each(|id| holders.insert((name.clone(), number), id.clone())),
                 _ => {
+                    tracing::error!(system = name.as_str(), "two patients of one system hold one nhs number");
                     shared.insert(number);
                 }
             }

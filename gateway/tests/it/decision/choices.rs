@@ -108,6 +108,21 @@ fn inside_one_consent_an_exception_holds_and_across_consents_a_denial_wins() {
 }
 
 #[test]
+fn a_denying_exception_covers_the_purposes_beneath_within_its_parent() {
+    let but = |root: &[&str], nested: &[&str]| {
+        format!(
+            r#"{{"type":"permit","purpose":{},"provision":[{{"type":"deny","purpose":{}}}]}}"#,
+            purpose(root),
+            purpose(nested)
+        )
+    };
+    let coordinates = Asking { purpose: "COC", ..social_worker() };
+    check(&coordinates, &in_care().says(&[&but(&["TREAT", "COC"], &["TREAT"])]), DENIED);
+    check(&coordinates, &in_care().says(&[&but(&["TREAT"], &["TREAT"])]), DENIED);
+    check(&coordinates, &in_care().says(&[&but(&["HRESCH"], &["TREAT"])]), Ok(TIED));
+}
+
+#[test]
 fn an_exception_for_a_purpose_is_reached_through_its_parent() {
     // The root permits treatment with ordinary data; breaking the glass adds restricted data.
     let rule = format!(

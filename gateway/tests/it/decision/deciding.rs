@@ -1,10 +1,12 @@
 //! Rules and evidence: the social worker and Ann, each condition switched alone.
 
 use gateway::decision::facts::{Identity, Shield};
+use gateway::decision::ruling::LabelsOfAgreement;
 use gateway::enforce::subjects::StatedTie;
 
 use super::world::{
-    Ann, Asking, DISCHARGE, check, check_with, emergency_doctor, in_care, push, settings, social_worker, tie,
+    Ann, Asking, DISCHARGE, answer, check, check_with, emergency_doctor, in_care, push, settings,
+    social_worker, tie,
 };
 
 const TIED: &str = "hospital/CareTeam/1; implied";
@@ -168,6 +170,14 @@ fn an_opt_out_stands_against_purposes_beyond_her_care_and_no_override_jumps_it()
         [(DISCHARGE, "overrides = [\"ETREAT\", \"BTG\", \"THREAT\"]", "overrides = [\"ETREAT\", \"GOV\"]")];
     let overriding = Asking { override_reason: Some("because it must be".to_owned()), ..asks("GOV") };
     check_with(&overriding, &super::world::settings(&gov), &opted_out, Err("opted-out"));
+}
+
+#[test]
+fn labels_of_the_agreement_stay_out_but_for_an_override() {
+    let labels =
+        |asking: &Asking, ann: &Ann| answer(asking, &settings(&[]), ann).unwrap().obligations().labels;
+    assert_eq!(labels(&social_worker(), &in_care()), LabelsOfAgreement::Kept);
+    assert_eq!(labels(&emergency_doctor(), &in_care()), LabelsOfAgreement::Overridden);
 }
 
 #[test]

@@ -251,6 +251,13 @@ async fn kinds_of_tie_are_asked_for_in_the_order_of_the_agreement_until_everyone
 }
 
 #[tokio::test]
+async fn what_is_about_nobody_asks_for_nothing() {
+    let world = World::new(&[]);
+    let evidence = world.gather(&social_worker(), &page(&[])).await.unwrap();
+    assert_eq!((evidence.persons().count(), world.asked().len()), (0, 0));
+}
+
+#[tokio::test]
 async fn that_there_is_no_tie_is_never_remembered() {
     let world = World::new(&[patient("ann", ANN)]);
     assert!(world.permitted(&["ann"]).await.is_empty());
