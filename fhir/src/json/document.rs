@@ -188,28 +188,38 @@ impl<'a> Node<'a> {
     #[inline]
     #[must_use]
     pub fn raw(self) -> &'a [u8] {
-        let entry = self.entry();
-        let end = if entry.is_container() { self.close().start() + 1 } else { entry.end() };
-        self.document.slice(entry.start(), end)
+        self.document.slice(self.offset(), self.end())
     }
 
-    /// The bytes of a member's name, a colon and this scalar, when nothing else stands between them.
+    /// Where the name of this member starts in the text, when it holds no escape and nothing but a colon stands
+    /// between it and the value.
     #[inline]
     #[must_use]
-    pub fn raw_member(self) -> Option<&'a [u8]> {
+    pub fn name_offset(self) -> Option<usize> {
         let key = self.document.entry(self.index.wrapping_sub(1));
-        let entry = self.entry();
-        if key.is_key() && key.end() + 1 == entry.start() && !entry.is_container() {
-            Some(self.document.slice(key.start(), entry.end()))
-        } else {
-            None
-        }
+        let is_tight = key.tag() == Tag::Key && key.end() + 1 == self.entry().start();
+        is_tight.then(|| key.start())
     }
 
     /// Where the value starts in the text.
+    #[inline]
     #[must_use]
     pub fn offset(self) -> usize {
         self.entry().start()
+    }
+
+    /// Where the value ends in the text.
+    #[inline]
+    #[must_use]
+    pub fn end(self) -> usize {
+        let entry = self.entry();
+        if entry.is_container() { self.close().start() + 1 } else { entry.end() }
+    }
+
+    /// The whole text that the value is part of.
+    #[must_use]
+    pub fn source(self) -> &'a [u8] {
+        &self.document.bytes
     }
 
     /// The members of an object in their order; nothing for any other kind.

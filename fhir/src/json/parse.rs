@@ -141,7 +141,9 @@ impl<'a> Parser<'a> {
                         frame = self.close(frame, at)?;
                         at += 1;
                     }
-                    (_, Shape::Plain | Shape::Escaped | Shape::Array) => return Err(Invalid::Unexpected { at }),
+                    (_, Shape::Plain | Shape::Escaped | Shape::Array) => {
+                        return Err(Invalid::Unexpected { at });
+                    }
                 }
             }
         }

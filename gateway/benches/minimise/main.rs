@@ -26,14 +26,35 @@ use clock::best;
 const SHARED: [(&str, &[&str]); 5] = [
     (
         "Patient",
-        &["identifier", "name", "gender", "birthDate", "address.line", "address.postalCode", "generalPractitioner"],
+        &[
+            "identifier",
+            "name",
+            "gender",
+            "birthDate",
+            "address.line",
+            "address.postalCode",
+            "generalPractitioner",
+        ],
     ),
     ("Condition", &["code", "category", "onset[x]", "abatement[x]", "recordedDate", "subject"]),
     (
         "Observation",
-        &["category", "code", "effective[x]", "issued", "value[x]", "component", "referenceRange", "subject", "encounter"],
+        &[
+            "category",
+            "code",
+            "effective[x]",
+            "issued",
+            "value[x]",
+            "component",
+            "referenceRange",
+            "subject",
+            "encounter",
+        ],
     ),
-    ("MedicationRequest", &["intent", "medication[x]", "authoredOn", "dosageInstruction", "subject", "encounter"]),
+    (
+        "MedicationRequest",
+        &["intent", "medication[x]", "authoredOn", "dosageInstruction", "subject", "encounter"],
+    ),
     ("Encounter", &["class", "type", "period", "reasonCode", "subject"]),
 ];
 
@@ -49,7 +70,10 @@ const REMOVED: [(&str, &[&str]); 5] = [
 fn main() {
     let sizes = [("2 KB Patient", people::patient()), ("100 KB searchset", people::searchset(100_000))];
     let sizes = sizes.into_iter().chain([("5 MB searchset", people::searchset(5_000_000))]);
-    println!("{:<18} {:>9} {:>11} {:>11} {:>7} {:>11} {:>11}", "", "bytes", "minimise", "tree", "ratio", "scan", "memcpy");
+    println!(
+        "{:<18} {:>9} {:>11} {:>11} {:>7} {:>11} {:>11}",
+        "", "bytes", "minimise", "tree", "ratio", "scan", "memcpy"
+    );
     for (name, text) in sizes {
         let masks: Vec<_> = SHARED.iter().map(|(owner, paths)| mask(owner, paths)).collect();
         let body = Bytes::from(text.into_bytes());
@@ -78,7 +102,10 @@ fn main() {
             parse(black_box(body.clone()), &Limits::default()).map_or(0, |document| document.bytes_len())
         }));
         let len = body.len();
-        println!("{name:<18} {len:>9} {ours:>6.0} MB/s {tree:>6.0} MB/s {:>6.1}x {scan:>6.0} MB/s {copy:>6.0} MB/s  (index alone {parsed:.0} MB/s)", ours / tree);
+        println!(
+            "{name:<18} {len:>9} {ours:>6.0} MB/s {tree:>6.0} MB/s {:>6.1}x {scan:>6.0} MB/s {copy:>6.0} MB/s  (index alone {parsed:.0} MB/s)",
+            ours / tree
+        );
     }
 }
 
@@ -128,7 +155,8 @@ fn edit(body: &Bytes) -> Vec<u8> {
 }
 
 fn reduce(resource: &mut Value) {
-    let removed = REMOVED.iter().find(|(owner, _)| resource.get("resourceType").is_some_and(|found| found == owner));
+    let removed =
+        REMOVED.iter().find(|(owner, _)| resource.get("resourceType").is_some_and(|found| found == owner));
     let removed = removed.map_or(&[] as &[&str], |(_, removed)| removed);
     if let Some(object) = resource.as_object_mut() {
         for name in removed.iter().chain(&["text", "extension", "contained", "meta"]) {
@@ -144,7 +172,9 @@ fn strip(value: &mut Value) {
     match value {
         Value::Object(object) => {
             let is_reference = object.contains_key("reference");
-            object.retain(|name, _| name != "extension" && !name.starts_with('_') && !(is_reference && name == "display"));
+            object.retain(|name, _| {
+                name != "extension" && !name.starts_with('_') && !(is_reference && name == "display")
+            });
             object.values_mut().for_each(strip);
         }
         Value::Array(items) => items.iter_mut().for_each(strip),

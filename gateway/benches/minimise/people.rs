@@ -7,7 +7,9 @@ pub(crate) fn patient() -> String {
 
 /// A searchset of at least `bytes` bytes.
 pub(crate) fn searchset(bytes: usize) -> String {
-    let mut out = String::from(r#"{"resourceType":"Bundle","id":"b","type":"searchset","link":[{"relation":"self","url":"http://ehr.example/CANARY"}],"entry":["#);
+    let mut out = String::from(
+        r#"{"resourceType":"Bundle","id":"b","type":"searchset","link":[{"relation":"self","url":"http://ehr.example/CANARY"}],"entry":["#,
+    );
     let mut number = 0;
     while out.len() < bytes {
         if number > 0 {

@@ -22,6 +22,7 @@ mod access;
 pub mod mask;
 mod masked;
 mod meta;
+mod output;
 mod plan;
 mod reference;
 #[cfg(test)]

@@ -7,8 +7,21 @@ use super::walk::{Came, Inside, Walker};
 use super::{Marks, Unsafe};
 
 const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
-const SUBSETTED: &str = "SUBSETTED";
-const REDACTED: &str = "REDACTED";
+
+/// A mark: its code, and how it is written.
+struct Mark {
+    code: &'static str,
+    coding: &'static [u8],
+}
+
+const SUBSETTED: Mark = Mark {
+    code: "SUBSETTED",
+    coding: br#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}"#,
+};
+const REDACTED: Mark = Mark {
+    code: "REDACTED",
+    coding: br#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}"#,
+};
 
 /// Room for a version of sixteen bytes in hex.
 const NO_VERSION: &[u8; 32] = b"00000000000000000000000000000000";
@@ -20,12 +33,12 @@ impl<'d> Walker<'_, '_, 'd> {
         if meta.is_some_and(|meta| meta.kind() != Kind::Object) {
             return Err(Unsafe::WrongKind("Resource.meta".into()));
         }
-        self.out.extend_from_slice(b",\"meta\":{");
+        self.out.text(b",\"meta\":{");
         let version = self.view.version.map(|_| {
-            self.out.extend_from_slice(b"\"versionId\":\"");
-            let at = self.out.len();
-            self.out.extend_from_slice(NO_VERSION);
-            self.out.push(b'"');
+            self.out.text(b"\"versionId\":\"");
+            let at = self.out.buffer().len();
+            self.out.text(NO_VERSION);
+            self.out.text(b"\"");
             at
         });
         if let Some(meta) = meta
@@ -39,7 +52,7 @@ impl<'d> Walker<'_, '_, 'd> {
         };
         self.labels("security", security, meta, redacted)?;
         self.labels("tag", tag, meta, Some(SUBSETTED))?;
-        self.out.push(b'}');
+        self.out.text(b"}");
         Ok(version)
     }
 
@@ -49,48 +62,48 @@ impl<'d> Walker<'_, '_, 'd> {
         name: &str,
         plan: Option<PlanId>,
         meta: Option<Node<'d>>,
-        mark: Option<&str>,
+        mark: Option<Mark>,
     ) -> Result<(), Unsafe> {
-        let start = self.out.len();
-        self.separate();
-        quote(name, self.out);
-        self.out.extend_from_slice(b":[");
+        let start = self.out.mark();
+        self.out.separate_text();
+        quote(name, self.out.buffer());
+        self.out.text(b":[");
+        let first = self.out.mark();
         let labels = meta.and_then(|meta| meta.member(name));
         if labels.is_some_and(|labels| labels.kind() != Kind::Array) {
             return Err(Unsafe::WrongKind(format!("Meta.{name}").into()));
         }
         for label in labels.into_iter().flat_map(Node::items) {
-            let is_ours = mark.is_some_and(|mark| {
+            let is_ours = mark.as_ref().is_some_and(|mark| {
                 let system = label.member("system").is_some_and(|system| system.is_string(OBSERVATION_VALUE));
-                system && label.member("code").is_some_and(|code| code.is_string(mark))
+                system && label.member("code").is_some_and(|code| code.is_string(mark.code))
             });
             match plan {
                 Some(plan) if !is_ours => {
-                    let before = self.out.len();
-                    self.separate();
+                    let before = self.out.mark();
+                    self.out.separate_text();
                     if self.object(plan, label)? != Came::Written {
-                        self.out.truncate(before);
+                        self.out.back(before);
                     }
                 }
                 Some(_) | None => self.refuse_unknown_modifier(label)?,
             }
         }
         if let Some(mark) = mark {
-            self.separate();
-            let coding = format!("{{\"system\":\"{OBSERVATION_VALUE}\",\"code\":\"{mark}\"}}");
-            self.out.extend_from_slice(coding.as_bytes());
+            self.out.separate_text();
+            self.out.text(mark.coding);
         }
-        if self.out.last() == Some(&b'[') {
-            self.out.truncate(start);
+        if self.out.is_at(first) {
+            self.out.back(start);
         } else {
-            self.out.push(b']');
+            self.out.text(b"]");
         }
         Ok(())
     }
 
     /// Puts `digest` where [`Walker::meta`] left room for it.
     pub(super) fn write_version(&mut self, at: usize, digest: [u8; 16]) {
-        let place = self.out.get_mut(at..at + NO_VERSION.len()).unwrap_or_default();
+        let place = self.out.buffer().get_mut(at..at + NO_VERSION.len()).unwrap_or_default();
         for (digits, byte) in place.chunks_exact_mut(2).zip(digest) {
             digits.copy_from_slice(&hex(byte));
         }

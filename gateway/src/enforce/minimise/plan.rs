@@ -12,6 +12,8 @@ use super::masked;
 /// The plans of one mask; the first is that of the resource itself.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
+    /// How the resource begins.
+    pub(super) opening: Vec<u8>,
     nodes: Vec<Plan>,
     pub(super) meta: MetaPlan,
     pub(super) contained: Contained,
@@ -43,10 +45,18 @@ pub(super) struct PlanId(usize);
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     entries: Vec<Entry>,
-    /// Index of an entry plus one, by the hash of its name; 0 is none. No two names share a place.
-    places: Vec<u16>,
+    /// The entries by the hash of their name; no two share a place.
+    places: Vec<Place>,
     seed: u64,
     pub(super) required: Vec<Required>,
+}
+
+/// A name as words, and the number of its entry.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    words: (u64, u64),
+    length: u32,
+    entry: u32,
 }
 
 /// What to do with one member.
@@ -156,9 +166,14 @@ impl Plan {
 
     #[inline]
     fn find(&self, name: &[u8]) -> Option<&Entry> {
-        let place = *self.places.get(place(name, self.seed, self.places.len()))?;
-        let entry = self.entries.get(usize::from(place).wrapping_sub(1))?;
-        (entry.name() == name).then_some(entry)
+        let words = words(name);
+        let place =
+            self.places.get(hash(words, name.len(), self.seed) & self.places.len().wrapping_sub(1))?;
+        if (place.words, place.length as usize) != (words, name.len()) {
+            return None;
+        }
+        let entry = self.entries.get(place.entry as usize)?;
+        (name.len() <= WORDS || entry.name() == name).then_some(entry)
     }
 
     /// Gives every name a place of its own.
@@ -177,14 +192,16 @@ impl Plan {
         }
     }
 
-    fn places(&self, seed: u64, size: usize) -> Option<Vec<u16>> {
-        let mut places = vec![0; size];
-        for (number, entry) in (1..).zip(&self.entries) {
-            let slot = places.get_mut(place(entry.name(), seed, size))?;
-            if *slot != 0 {
+    fn places(&self, seed: u64, size: usize) -> Option<Vec<Place>> {
+        let mut places = vec![Place::default(); size];
+        for (number, entry) in (0..).zip(&self.entries) {
+            let name = entry.name();
+            let words = words(name);
+            let place = places.get_mut(hash(words, name.len(), seed) & (size - 1))?;
+            if place.length != 0 {
                 return None;
             }
-            *slot = number;
+            *place = Place { words, length: u32::try_from(name.len()).ok()?, entry: number };
         }
         Some(places)
     }
@@ -202,20 +219,25 @@ impl Entry {
     }
 }
 
-/// The place of `name` among `size`, a power of two.
+/// Names up to this length are told apart by their words and length.
+const WORDS: usize = 16;
+
+/// The first and the last bytes of a name.
 #[inline]
-fn place(name: &[u8], seed: u64, size: usize) -> usize {
-    let ends = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(27),
-        _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
-            }
-            _ => name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        },
-    };
-    let mixed = (ends ^ name.len() as u64).wrapping_mul(seed);
-    (mixed >> 40) as usize & size.wrapping_sub(1)
+fn words(name: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        return (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+    }
+    (name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0)
+}
+
+#[inline]
+fn hash((first, last): (u64, u64), length: usize, seed: u64) -> usize {
+    let mixed = (first ^ last.rotate_left(27) ^ length as u64).wrapping_mul(seed);
+    (mixed >> 40) as usize
 }
 
 /// Compiles the paths of a mask.
@@ -242,7 +264,8 @@ impl Compiler {
         };
         let shares_contained = named.children.get("contained").is_some_and(|said| said.whole);
         let contained = if shares_contained { Contained::Shared } else { Contained::Removed };
-        Plans { nodes: self.nodes, meta, contained }
+        let opening = format!("{{\"resourceType\":\"{}\"", self.owner).into_bytes();
+        Plans { opening, nodes: self.nodes, meta, contained }
     }
 
     /// The plan of `meta`: what the gateway writes itself is taken out of it.

@@ -68,11 +68,11 @@ impl<'d> Walker<'_, '_, 'd> {
         let Some(identifier) = node.member("identifier") else { return Came::Nothing };
         match (identifier.member("system"), identifier.member("value")) {
             (Some(system), Some(value)) if system.is_string(NHS_NUMBER) && value.kind() == Kind::String => {
-                self.out.extend_from_slice(b"{\"identifier\":{\"system\":");
-                self.out.extend_from_slice(system.raw());
-                self.out.extend_from_slice(b",\"value\":");
-                self.out.extend_from_slice(value.raw());
-                self.out.extend_from_slice(b"}}");
+                self.out.text(b"{\"identifier\":{\"system\":");
+                self.as_it_stands(system);
+                self.out.text(b",\"value\":");
+                self.as_it_stands(value);
+                self.out.text(b"}}");
                 Came::Written
             }
             _ => Came::Nothing,

@@ -3,11 +3,12 @@
 use std::sync::LazyLock;
 
 use fhir::identifier::NHS_NUMBER;
-use fhir::json::{Key, Kind, Members, Node};
+use fhir::json::{Key, Kind, Node};
 use fhir::tables::{ElementId, TypeId, resource_type};
 
 use super::access::Weight;
 use super::mask::{NEVER_SHARED, TypeMask};
+use super::output::Output;
 use super::plan::{Action, Contained, Entry, Nested, Plan, PlanId, Plans, Urls, Values};
 use super::{Unsafe, View, Withheld, Written, type_of};
 
@@ -41,7 +42,7 @@ pub(super) struct Walker<'v, 'w, 'd> {
     /// Where the first entry's resource of a document or message is, until it has been written.
     head: Option<usize>,
     pub(super) withheld: &'w mut Withheld,
-    pub(super) out: &'w mut Vec<u8>,
+    pub(super) out: &'w mut Output<'d>,
 }
 
 /// Writes a resource that stands by itself.
@@ -57,6 +58,7 @@ pub(super) fn outermost(
     let frame = FRAME.as_ref().filter(|frame| frame.owner == owner);
     let mask = (view.mask)(owner, node).or(frame).filter(|mask| mask.owner == owner);
     let mask = mask.ok_or(Unsafe::NotShared(owner))?;
+    let mut output = Output::new(std::mem::take(out), node.source());
     let mut walker = Walker {
         view,
         plans: &mask.plans,
@@ -66,10 +68,12 @@ pub(super) fn outermost(
         address: Written::AsItStands,
         head: head(owner, node),
         withheld,
-        out,
+        out: &mut output,
     };
-    walker.resource(node, Stands::Alone)?;
-    if walker.head.is_some() { Err(Unsafe::Headless) } else { Ok(()) }
+    let result = walker.resource(node, Stands::Alone);
+    let is_headless = walker.head.is_some();
+    *out = output.into_buffer();
+    if is_headless { result.and(Err(Unsafe::Headless)) } else { result }
 }
 
 /// Where the resource is without which a document or message is none.
@@ -84,16 +88,14 @@ fn head(owner: TypeId, node: Node<'_>) -> Option<usize> {
 
 impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     fn resource(&mut self, node: Node<'d>, stands: Stands) -> Result<(), Unsafe> {
-        let start = self.out.len();
-        self.out.extend_from_slice(b"{\"resourceType\":\"");
-        self.out.extend_from_slice(self.owner.name().as_bytes());
-        self.out.push(b'"');
+        let start = self.out.buffer().len();
+        self.out.text(&self.plans.opening);
         if let Some(id) = node.member("id") {
             if id.kind() != Kind::String {
                 return Err(Unsafe::WrongKind("Resource.id".into()));
             }
-            self.out.extend_from_slice(b",\"id\":");
-            self.out.extend_from_slice(id.raw());
+            self.out.text(b",\"id\":");
+            self.as_it_stands(id);
         }
         let meta = node.member("meta");
         let version = match stands {
@@ -108,9 +110,9 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             Inside::Strip(element) => return Err(Unsafe::Stranger(element.path().into())),
         };
         self.mask(self.plans.root(), seen);
-        self.out.push(b'}');
+        self.out.bracket(b'}', node.end() - 1);
         if let (Some(at), Some(digest)) = (version, self.view.version) {
-            let digest = digest(self.out.get(start..).unwrap_or_default());
+            let digest = digest(self.out.buffer().get(start..).unwrap_or_default());
             self.write_version(at, digest);
         }
         Ok(())
@@ -118,21 +120,21 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
 
     /// Writes the object `node`; nothing if it holds no content.
     pub(super) fn object(&mut self, plan: PlanId, node: Node<'d>) -> Result<Came, Unsafe> {
-        let start = self.out.len();
-        self.out.push(b'{');
+        let start = self.out.mark();
+        self.out.bracket(b'{', node.offset());
         let plan = self.plans.plan(plan);
         match self.members(plan, node)? {
             Inside::Strip(element) => {
-                self.out.truncate(start);
+                self.out.back(start);
                 Ok(Came::Strip(element))
             }
             Inside::Members(Weight::Companion, _) => {
-                self.out.truncate(start);
+                self.out.back(start);
                 Ok(Came::Nothing)
             }
             Inside::Members(Weight::Content, seen) => {
                 self.mask(plan, seen);
-                self.out.push(b'}');
+                self.out.bracket(b'}', node.end() - 1);
                 Ok(Came::Written)
             }
         }
@@ -150,7 +152,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 self.unknown(key, value)?;
                 continue;
             };
-            match self.member(entry, key, value, node.members())? {
+            match self.member(entry, value, node)? {
                 Came::Nothing => {}
                 Came::Written => {
                     seen |= entry.bit;
@@ -188,26 +190,14 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     #[inline]
-    fn member(
-        &mut self,
-        entry: &'w Entry,
-        key: Key<'d>,
-        value: Node<'d>,
-        beside: Members<'d>,
-    ) -> Result<Came, Unsafe> {
+    fn member(&mut self, entry: &'w Entry, value: Node<'d>, holder: Node<'d>) -> Result<Came, Unsafe> {
         match &entry.action {
             Action::Scalar(kind) if !entry.is_array => {
                 if value.kind() != *kind {
                     return Err(wrong_kind(entry));
                 }
-                self.separate();
-                match value.raw_member().filter(|_| !key.is_escaped()) {
-                    Some(member) => self.out.extend_from_slice(member),
-                    None => {
-                        self.name(entry);
-                        self.out.extend_from_slice(value.raw());
-                    }
-                }
+                self.name(entry, value);
+                self.as_it_stands(value);
                 Ok(Came::Written)
             }
             Action::Drop => {
@@ -219,11 +209,10 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             Action::Never => Err(Unsafe::UnknownModifier(self.owner)),
             Action::Withheld => Err(Unsafe::WithheldModifier(entry.element.path().into())),
             Action::Aligned(kind, plan, sibling) => {
-                let siblings = beside.clone().find(|(key, _)| key.is(sibling)).map(|(_, node)| node);
-                self.aligned(entry, (*kind, value), (*plan, siblings), sibling)
+                self.aligned(entry, (*kind, value), (*plan, holder.member(sibling)), sibling)
             }
             Action::SiblingArray(plan, values) => match values {
-                Values::Shared(name) if beside.clone().any(|(key, _)| key.is(name)) => Ok(Came::Nothing),
+                Values::Shared(name) if holder.member(name).is_some() => Ok(Came::Nothing),
                 Values::Shared(_) | Values::Dropped => self.siblings_alone(entry, *plan, value),
             },
             Action::Sibling(_) => self.single(entry, value),
@@ -245,12 +234,11 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     fn single(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
-        let start = self.out.len();
-        self.separate();
-        self.name(entry);
+        let start = self.out.mark();
+        self.name(entry, value);
         let came = self.one(entry, value)?;
         if came != Came::Written {
-            self.out.truncate(start);
+            self.out.back(start);
         }
         Ok(came)
     }
@@ -259,26 +247,23 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         if value.kind() != Kind::Array {
             return Err(wrong_kind(entry));
         }
-        let start = self.out.len();
-        self.separate();
-        self.name(entry);
-        self.out.push(b'[');
-        let first = self.out.len();
+        let start = self.out.mark();
+        self.name(entry, value);
+        self.out.bracket(b'[', value.offset());
+        let first = self.out.mark();
         for item in value.items() {
-            let before = self.out.len();
-            if before != first {
-                self.out.push(b',');
-            }
+            let before = self.out.mark();
+            self.out.separate(item.offset());
             match self.one(entry, item)? {
                 Came::Written => {}
-                Came::Nothing | Came::Strip(_) => self.out.truncate(before),
+                Came::Nothing | Came::Strip(_) => self.out.back(before),
             }
         }
-        if self.out.len() == first {
-            self.out.truncate(start);
+        if self.out.is_at(first) {
+            self.out.back(start);
             return Ok(Came::Nothing);
         }
-        self.out.push(b']');
+        self.out.bracket(b']', value.end() - 1);
         Ok(Came::Written)
     }
 
@@ -292,7 +277,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             if value.kind() != *kind {
                 return Err(wrong_kind(entry));
             }
-            self.out.extend_from_slice(value.raw());
+            self.as_it_stands(value);
             return Ok(Came::Written);
         }
         let is_address = matches!(entry.action, Action::Address | Action::FullUrl);
@@ -367,7 +352,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             self.withheld.resource();
             return Ok(without);
         };
-        let start = self.out.len();
+        let start = self.out.mark();
         let (stands, container, contained) = match nested {
             Nested::Contained => (Stands::Contained, self.container, self.contained),
             Nested::Entry => (Stands::Alone, node, mask.plans.contained),
@@ -389,7 +374,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 Ok(Came::Written)
             }
             Err(unsafe_) => {
-                self.out.truncate(start);
+                self.out.back(start);
                 self.withheld.resource();
                 match nested {
                     Nested::Contained => Err(Unsafe::Contained(Box::new(unsafe_))),

@@ -7,32 +7,41 @@ use super::walk::{Came, Walker, wrong_kind};
 use super::{Unsafe, Written};
 
 impl<'d> Walker<'_, '_, 'd> {
-    /// Writes a comma unless the object or array has just been opened.
+    /// Writes the name of a member, and the comma before it.
     #[inline]
-    pub(super) fn separate(&mut self) {
-        if !matches!(self.out.last(), Some(b'{' | b'[')) {
-            self.out.push(b',');
+    pub(super) fn name(&mut self, entry: &Entry, value: Node<'d>) {
+        match value.name_offset() {
+            Some(start) => {
+                self.out.separate(start);
+                self.out.run(start, value.offset());
+            }
+            None => {
+                self.out.separate_text();
+                self.out.text(entry.quoted());
+                self.out.text(b":");
+            }
         }
     }
 
+    /// Writes a value as it stands.
     #[inline]
-    pub(super) fn name(&mut self, entry: &Entry) {
-        self.out.extend_from_slice(entry.quoted());
-        self.out.push(b':');
+    pub(super) fn as_it_stands(&mut self, value: Node<'d>) {
+        self.out.run(value.offset(), value.end());
     }
 
     pub(super) fn write_address(&mut self, written: &Written, node: Node<'d>) {
         match written {
-            Written::AsItStands => self.out.extend_from_slice(node.raw()),
-            Written::Anew(text) => quote(text, self.out),
+            Written::AsItStands => self.as_it_stands(node),
+            Written::Anew(text) => quote(text, self.out.buffer()),
         }
     }
 
     /// Writes the required elements of `plan` whose bits are not in `seen`.
+    #[inline]
     pub(super) fn mask(&mut self, plan: &Plan, seen: u64) {
         for required in plan.required.iter().filter(|required| required.bit & seen == 0) {
-            self.separate();
-            self.out.extend_from_slice(&required.masked);
+            self.out.separate_text();
+            self.out.text(&required.masked);
         }
     }
 
@@ -49,39 +58,38 @@ impl<'d> Walker<'_, '_, 'd> {
         }
         let siblings = siblings.map_or(Ok(Vec::new()), |siblings| self.reduced(entry, plan, siblings))?;
         let has_siblings = siblings.iter().any(Option::is_some);
-        let start = self.out.len();
-        self.separate();
-        self.name(entry);
-        self.out.push(b'[');
-        let first = self.out.len();
+        let start = self.out.mark();
+        self.name(entry, values);
+        self.out.text(b"[");
+        let first = self.out.mark();
         for value in values.items() {
             let is_null = value.is_null();
             if !is_null && value.kind() != kind {
                 return Err(wrong_kind(entry));
             }
             if !is_null || has_siblings {
-                self.separate();
-                self.out.extend_from_slice(value.raw());
+                self.out.separate_text();
+                self.as_it_stands(value);
             }
         }
         for _ in values.len()..if has_siblings { siblings.len() } else { 0 } {
-            self.separate();
-            self.out.extend_from_slice(b"null");
+            self.out.separate_text();
+            self.out.text(b"null");
         }
-        if self.out.len() == first {
-            self.out.truncate(start);
+        if self.out.is_at(first) {
+            self.out.back(start);
             return Ok(Came::Nothing);
         }
-        self.out.push(b']');
+        self.out.text(b"]");
         if has_siblings {
-            self.separate();
-            quote(sibling_name, self.out);
-            self.out.extend_from_slice(b":[");
+            self.out.separate_text();
+            quote(sibling_name, self.out.buffer());
+            self.out.text(b":[");
             for sibling in siblings {
-                self.separate();
-                self.out.extend_from_slice(sibling.as_deref().unwrap_or(b"null"));
+                self.out.separate_text();
+                self.out.text(sibling.as_deref().unwrap_or(b"null"));
             }
-            self.out.push(b']');
+            self.out.text(b"]");
         }
         Ok(Came::Written)
     }
@@ -97,14 +105,14 @@ impl<'d> Walker<'_, '_, 'd> {
         if siblings.iter().all(Option::is_none) {
             return Ok(Came::Nothing);
         }
-        self.separate();
-        self.name(entry);
-        self.out.push(b'[');
+        self.out.separate_text();
+        self.out.text(entry.quoted());
+        self.out.text(b":[");
         for sibling in siblings.into_iter().flatten() {
-            self.separate();
-            self.out.extend_from_slice(&sibling);
+            self.out.separate_text();
+            self.out.text(&sibling);
         }
-        self.out.push(b']');
+        self.out.text(b"]");
         Ok(Came::Written)
     }
 
@@ -120,10 +128,11 @@ impl<'d> Walker<'_, '_, 'd> {
         }
         let mut reduced = Vec::with_capacity(siblings.len());
         for sibling in siblings.items() {
-            let start = self.out.len();
+            let start = self.out.buffer().len();
+            let before = self.out.mark();
             let came = if sibling.is_null() { Came::Nothing } else { self.object(plan, sibling)? };
-            let written = self.out.get(start..).unwrap_or_default().to_vec();
-            self.out.truncate(start);
+            let written = self.out.buffer().get(start..).unwrap_or_default().to_vec();
+            self.out.back(before);
             reduced.push((came == Came::Written).then_some(written));
         }
         Ok(reduced)
