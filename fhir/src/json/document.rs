@@ -105,14 +105,19 @@ impl Document {
 
     /// The outermost value.
     #[must_use]
-    pub const fn root(&self) -> Node<'_> {
-        Node { document: self, index: 0 }
+    pub fn root(&self) -> Node<'_> {
+        self.node(0)
     }
 
     /// Length of the text in bytes.
     #[must_use]
     pub const fn bytes_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    #[inline]
+    fn node(&self, index: usize) -> Node<'_> {
+        Node { document: self, index, entry: self.entry(index) }
     }
 
     #[inline]
@@ -128,14 +133,7 @@ impl Document {
     #[inline]
     fn key(&self, entry: Entry) -> Key<'_> {
         let escaped = if entry.is_escaped_key() { Escaped::Yes } else { Escaped::No };
-        Key { quoted: self.slice(entry.start(), entry.end()), escaped }
-    }
-
-    /// Where the entry after the value at `index` is.
-    #[inline]
-    fn after(&self, index: usize) -> usize {
-        let entry = self.entry(index);
-        if entry.is_container() { entry.end() } else { index + 1 }
+        Key { quoted: self.slice(entry.start(), entry.end()), offset: entry.start(), escaped }
     }
 }
 
@@ -162,11 +160,12 @@ pub enum Kind {
     Null,
 }
 
-/// A value of a [`Document`]. Copying it copies two words.
+/// A value of a [`Document`]. Copying it copies three words.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     document: &'a Document,
     index: usize,
+    entry: Entry,
 }
 
 impl<'a> Node<'a> {
@@ -189,16 +188,6 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn raw(self) -> &'a [u8] {
         self.document.slice(self.offset(), self.end())
-    }
-
-    /// Where the name of this member starts in the text, when it holds no escape and nothing but a colon stands
-    /// between it and the value.
-    #[inline]
-    #[must_use]
-    pub fn name_offset(self) -> Option<usize> {
-        let key = self.document.entry(self.index.wrapping_sub(1));
-        let is_tight = key.tag() == Tag::Key && key.end() + 1 == self.entry().start();
-        is_tight.then(|| key.start())
     }
 
     /// Where the value starts in the text.
@@ -227,7 +216,7 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn members(self) -> Members<'a> {
         let entry = self.entry();
-        let end = if entry.tag() == Tag::Object { entry.end().saturating_sub(1) } else { 0 };
+        let end = if entry.tag() == Tag::Object { entry.end() - 1 } else { 0 };
         Members { document: self.document, index: self.index + 1, end }
     }
 
@@ -236,7 +225,7 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn items(self) -> Items<'a> {
         let entry = self.entry();
-        let end = if entry.tag() == Tag::Array { entry.end().saturating_sub(1) } else { 0 };
+        let end = if entry.tag() == Tag::Array { entry.end() - 1 } else { 0 };
         Items { document: self.document, index: self.index + 1, end }
     }
 
@@ -344,14 +333,20 @@ impl<'a> Node<'a> {
     }
 
     #[inline]
-    fn entry(self) -> Entry {
-        self.document.entry(self.index)
+    const fn entry(self) -> Entry {
+        self.entry
     }
 
     /// The entry of the closing bracket.
     #[inline]
     fn close(self) -> Entry {
-        self.document.entry(self.entry().end().saturating_sub(1))
+        self.document.entry(self.entry.end() - 1)
+    }
+
+    /// Where the entry after this value is.
+    #[inline]
+    fn after(self) -> usize {
+        if self.entry.is_container() { self.entry.end() } else { self.index + 1 }
     }
 }
 
@@ -365,6 +360,7 @@ impl fmt::Debug for Node<'_> {
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
     quoted: &'a [u8],
+    offset: usize,
     escaped: Escaped,
 }
 
@@ -387,6 +383,20 @@ impl<'a> Key<'a> {
     #[must_use]
     pub const fn quoted(self) -> &'a [u8] {
         self.quoted
+    }
+
+    /// Where the name starts in the text, quote included.
+    #[inline]
+    #[must_use]
+    pub const fn offset(self) -> usize {
+        self.offset
+    }
+
+    /// Whether the name holds no escape, and nothing but a colon stands between it and `value`, its value.
+    #[inline]
+    #[must_use]
+    pub fn is_tight(self, value: Node<'_>) -> bool {
+        self.escaped == Escaped::No && self.offset + self.quoted.len() + 1 == value.offset()
     }
 
     /// Whether the name holds an escape.
@@ -449,8 +459,8 @@ impl<'a> Iterator for Members<'a> {
             return None;
         }
         let key = self.document.key(self.document.entry(self.index));
-        let value = Node { document: self.document, index: self.index + 1 };
-        self.index = self.document.after(self.index + 1);
+        let value = self.document.node(self.index + 1);
+        self.index = value.after();
         Some((key, value))
     }
 }
@@ -471,8 +481,8 @@ impl<'a> Iterator for Items<'a> {
         if self.index >= self.end {
             return None;
         }
-        let value = Node { document: self.document, index: self.index };
-        self.index = self.document.after(self.index);
+        let value = self.document.node(self.index);
+        self.index = value.after();
         Some(value)
     }
 }

@@ -55,6 +55,20 @@ impl<'d> Output<'d> {
         self.to = end;
     }
 
+    /// Adds a member: in the source its name starts at `start` and its value ends at `end`.
+    #[inline]
+    pub(super) fn member(&mut self, start: usize, end: usize) {
+        let is_first = self.to == start;
+        if self.from != self.to
+            && (is_first || self.to + 1 == start && self.source.get(self.to) == Some(&b','))
+        {
+            self.to = end;
+        } else {
+            self.separate(start);
+            self.run(start, end);
+        }
+    }
+
     /// Adds `byte`, which in the source stands at `at`.
     #[inline]
     pub(super) fn bracket(&mut self, byte: u8, at: usize) {

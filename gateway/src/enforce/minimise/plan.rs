@@ -39,7 +39,7 @@ pub(super) struct MetaPlan {
 
 /// The place of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct PlanId(usize);
+pub(super) struct PlanId(u32);
 
 /// What to do with the members of an object of one type.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Entry {
     /// The JSON name in quotes.
-    quoted: Vec<u8>,
+    quoted: Box<[u8]>,
     pub(super) action: Action,
     pub(super) is_array: bool,
     pub(super) weight: Weight,
@@ -96,7 +96,7 @@ pub(super) enum Action {
     /// `Bundle.entry.fullUrl`.
     FullUrl,
     /// An array of scalars whose siblings are shared too: their plan and name.
-    Aligned(Kind, PlanId, String),
+    Aligned(Kind, PlanId, Box<str>),
     /// The `_name` sibling of a scalar.
     Sibling(PlanId),
     /// The `_name` sibling of an array of scalars, and what becomes of the scalars.
@@ -108,24 +108,28 @@ pub(super) enum Action {
         /// How it is written when it ties the resource to a permitted person.
         tied: Option<PlanId>,
     },
-    Identifier {
-        /// How an NHS number is written.
-        nhs_number: Option<PlanId>,
-        /// How one of the named systems is written.
-        named: PlanId,
-        systems: Vec<String>,
-    },
+    Identifier(Box<IdentifierPlan>),
     /// Extensions, all or by url.
-    Extensions(PlanId, Urls),
+    Extensions(PlanId, Box<Urls>),
     /// A nested resource.
     Resource(Nested),
+}
+
+/// Which Identifiers are written, and how.
+#[derive(Debug)]
+pub(super) struct IdentifierPlan {
+    /// How an NHS number is written.
+    pub(super) nhs_number: Option<PlanId>,
+    /// How one of the named systems is written.
+    pub(super) named: PlanId,
+    pub(super) systems: Vec<String>,
 }
 
 /// The scalars beside a `_name` sibling.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Values {
     /// They have this name, are shared, and are written together with the siblings.
-    Shared(String),
+    Shared(Box<str>),
     /// They are left out.
     Dropped,
 }
@@ -153,7 +157,7 @@ impl Plans {
     pub(super) fn plan(&self, id: PlanId) -> &Plan {
         static NOTHING: Plan =
             Plan { entries: Vec::new(), places: Vec::new(), seed: 0, required: Vec::new() };
-        self.nodes.get(id.0).unwrap_or(&NOTHING)
+        self.nodes.get(id.0 as usize).unwrap_or(&NOTHING)
     }
 }
 
@@ -274,8 +278,11 @@ impl Compiler {
         let members = self.plan(owner, said, mode);
         self.plain.clear();
         let mut meta = MetaPlan { members, security: None, tag: None };
-        let entries =
-            self.nodes.get_mut(members.0).map(|plan| plan.entries.as_mut_slice()).unwrap_or_default();
+        let entries = self
+            .nodes
+            .get_mut(members.0 as usize)
+            .map(|plan| plan.entries.as_mut_slice())
+            .unwrap_or_default();
         for entry in entries {
             let list = match entry.name() {
                 b"security" => Some(&mut meta.security),
@@ -298,7 +305,7 @@ impl Compiler {
         if let (true, Some(id)) = (is_plain, self.plain.get(&(owner, mode))) {
             return *id;
         }
-        let id = PlanId(self.nodes.len());
+        let id = PlanId(self.nodes.len() as u32);
         self.nodes.push(Plan::default());
         if is_plain {
             self.plain.insert((owner, mode), id);
@@ -324,7 +331,7 @@ impl Compiler {
             };
             let bit = bits.get(&element.id()).copied().unwrap_or_default();
             let mut add = |key: String, action| {
-                let quoted = format!("\"{key}\"").into_bytes();
+                let quoted = format!("\"{key}\"").into_bytes().into_boxed_slice();
                 let is_array = element.is_array();
                 plan.entries.push(Entry { quoted, action, is_array, weight, bit, element: element.id() });
             };
@@ -338,7 +345,7 @@ impl Compiler {
             }
         }
         plan.settle();
-        if let Some(node) = self.nodes.get_mut(id.0) {
+        if let Some(node) = self.nodes.get_mut(id.0 as usize) {
             *node = plan;
         }
         id
@@ -373,7 +380,9 @@ impl Compiler {
             Access::Whole(_) => match (owner.name(), key, sibling) {
                 ("Reference", "reference", _) => Action::Address,
                 ("Bundle.entry", "fullUrl", _) => Action::FullUrl,
-                (_, _, Some(plan)) if element.is_array() => Action::Aligned(kind, plan, format!("_{key}")),
+                (_, _, Some(plan)) if element.is_array() => {
+                    Action::Aligned(kind, plan, format!("_{key}").into())
+                }
                 _ => Action::Scalar(kind),
             },
         };
@@ -381,7 +390,7 @@ impl Compiler {
             None => Action::Drop,
             Some(plan) if element.is_array() => {
                 let is_shared = matches!(value, Action::Aligned(..));
-                let values = if is_shared { Values::Shared(key.to_owned()) } else { Values::Dropped };
+                let values = if is_shared { Values::Shared(key.into()) } else { Values::Dropped };
                 Action::SiblingArray(plan, values)
             }
             Some(plan) => Action::Sibling(plan),
@@ -404,7 +413,7 @@ impl Compiler {
                 return Action::Drop;
             }
             let plan = self.plan(found, &Named::default(), Mode::Extension);
-            return Action::Extensions(plan, Urls::These(named.extensions.clone()));
+            return Action::Extensions(plan, Box::new(Urls::These(named.extensions.clone())));
         }
         let inside = match access {
             Access::Never => return Action::Never,
@@ -416,7 +425,9 @@ impl Compiler {
         let is_root_meta = element.owner() == self.owner && element.name() == "meta";
         match (found.name(), found.kind()) {
             ("Meta", _) if is_root_meta => Action::Skip,
-            ("Extension", _) => Action::Extensions(self.plan(found, said, Mode::Extension), Urls::All),
+            ("Extension", _) => {
+                Action::Extensions(self.plan(found, said, Mode::Extension), Box::new(Urls::All))
+            }
             ("Reference", _) => {
                 let is_named = inside == Mode::Whole || said.says_more();
                 let named = is_named.then(|| self.plan(found, said, inside));
@@ -450,7 +461,7 @@ impl Compiler {
         let says_children = !said.children.is_empty() || !said.extensions.is_empty();
         let nhs_number = (inside == Mode::Whole || says_children).then(|| self.plan(found, said, inside));
         let named = self.plan(found, said, Mode::Whole);
-        Action::Identifier { nhs_number, named, systems }
+        Action::Identifier(Box::new(IdentifierPlan { nhs_number, named, systems }))
     }
 }
 

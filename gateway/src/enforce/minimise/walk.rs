@@ -9,7 +9,7 @@ use fhir::tables::{ElementId, TypeId, resource_type};
 use super::access::Weight;
 use super::mask::{NEVER_SHARED, TypeMask};
 use super::output::Output;
-use super::plan::{Action, Contained, Entry, Nested, Plan, PlanId, Plans, Urls, Values};
+use super::plan::{Action, Contained, Entry, IdentifierPlan, Nested, Plan, PlanId, Plans, Urls, Values};
 use super::{Unsafe, View, Withheld, Written, type_of};
 
 /// What became of a value.
@@ -152,7 +152,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 self.unknown(key, value)?;
                 continue;
             };
-            match self.member(entry, value, node)? {
+            match self.member(entry, key, value, node)? {
                 Came::Nothing => {}
                 Came::Written => {
                     seen |= entry.bit;
@@ -185,19 +185,30 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// Refuses to leave out a value that may change the meaning of the resource.
+    #[inline]
     pub(super) fn refuse_unknown_modifier(&self, value: Node<'d>) -> Result<(), Unsafe> {
         if value.has_name_within(&NEVER_SHARED) { Err(Unsafe::UnknownModifier(self.owner)) } else { Ok(()) }
     }
 
     #[inline]
-    fn member(&mut self, entry: &'w Entry, value: Node<'d>, holder: Node<'d>) -> Result<Came, Unsafe> {
+    fn member(
+        &mut self,
+        entry: &'w Entry,
+        key: Key<'d>,
+        value: Node<'d>,
+        holder: Node<'d>,
+    ) -> Result<Came, Unsafe> {
         match &entry.action {
             Action::Scalar(kind) if !entry.is_array => {
                 if value.kind() != *kind {
                     return Err(wrong_kind(entry));
                 }
-                self.name(entry, value);
-                self.as_it_stands(value);
+                if key.is_tight(value) {
+                    self.out.member(key.offset(), value.end());
+                } else {
+                    self.name(entry, key, value);
+                    self.as_it_stands(value);
+                }
                 Ok(Came::Written)
             }
             Action::Drop => {
@@ -209,33 +220,33 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             Action::Never => Err(Unsafe::UnknownModifier(self.owner)),
             Action::Withheld => Err(Unsafe::WithheldModifier(entry.element.path().into())),
             Action::Aligned(kind, plan, sibling) => {
-                self.aligned(entry, (*kind, value), (*plan, holder.member(sibling)), sibling)
+                self.aligned((entry, key), (*kind, value), (*plan, holder.member(sibling)), sibling)
             }
             Action::SiblingArray(plan, values) => match values {
                 Values::Shared(name) if holder.member(name).is_some() => Ok(Came::Nothing),
                 Values::Shared(_) | Values::Dropped => self.siblings_alone(entry, *plan, value),
             },
-            Action::Sibling(_) => self.single(entry, value),
+            Action::Sibling(_) => self.single(entry, key, value),
             Action::Scalar(_)
             | Action::Address
             | Action::FullUrl
             | Action::Object(_)
             | Action::Reference { .. }
-            | Action::Identifier { .. }
+            | Action::Identifier(_)
             | Action::Extensions(..)
             | Action::Resource(_) => {
                 if entry.is_array {
-                    self.array(entry, value)
+                    self.array(entry, key, value)
                 } else {
-                    self.single(entry, value)
+                    self.single(entry, key, value)
                 }
             }
         }
     }
 
-    fn single(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
+    fn single(&mut self, entry: &'w Entry, key: Key<'d>, value: Node<'d>) -> Result<Came, Unsafe> {
         let start = self.out.mark();
-        self.name(entry, value);
+        self.name(entry, key, value);
         let came = self.one(entry, value)?;
         if came != Came::Written {
             self.out.back(start);
@@ -243,12 +254,12 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         Ok(came)
     }
 
-    fn array(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
+    fn array(&mut self, entry: &'w Entry, key: Key<'d>, value: Node<'d>) -> Result<Came, Unsafe> {
         if value.kind() != Kind::Array {
             return Err(wrong_kind(entry));
         }
         let start = self.out.mark();
-        self.name(entry, value);
+        self.name(entry, key, value);
         self.out.bracket(b'[', value.offset());
         let first = self.out.mark();
         for item in value.items() {
@@ -297,12 +308,9 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 Ok(Came::Written)
             }
             Action::Reference { named, tied } => self.reference(entry.element, *named, *tied, value),
-            Action::Identifier { nhs_number, named, systems } => {
-                let plan = identifier_plan(value, *nhs_number, *named, systems);
-                self.object_or_drop(entry, plan, value)
-            }
+            Action::Identifier(rule) => self.object_or_drop(entry, identifier_plan(value, rule), value),
             Action::Extensions(plan, urls) => {
-                let is_named = match urls {
+                let is_named = match &**urls {
                     Urls::All => true,
                     Urls::These(urls) => {
                         value.member("url").is_some_and(|url| urls.iter().any(|named| url.is_string(named)))
@@ -398,15 +406,10 @@ pub(super) fn wrong_kind(entry: &Entry) -> Unsafe {
 }
 
 /// The plan by which the Identifier `node` is shared, if it is.
-fn identifier_plan(
-    node: Node<'_>,
-    nhs_number: Option<PlanId>,
-    named: PlanId,
-    systems: &[String],
-) -> Option<PlanId> {
+fn identifier_plan(node: Node<'_>, rule: &IdentifierPlan) -> Option<PlanId> {
     let system = node.member("system")?;
-    if systems.iter().any(|named| system.is_string(named)) {
-        return Some(named);
+    if rule.systems.iter().any(|named| system.is_string(named)) {
+        return Some(rule.named);
     }
-    nhs_number.filter(|_| system.is_string(NHS_NUMBER))
+    rule.nhs_number.filter(|_| system.is_string(NHS_NUMBER))
 }

@@ -1,6 +1,6 @@
 //! Names, commas, addresses, masked elements, and arrays of scalars beside their siblings.
 
-use fhir::json::{Kind, Node, quote};
+use fhir::json::{Key, Kind, Node, quote};
 
 use super::plan::{Entry, Plan, PlanId};
 use super::walk::{Came, Walker, wrong_kind};
@@ -9,17 +9,13 @@ use super::{Unsafe, Written};
 impl<'d> Walker<'_, '_, 'd> {
     /// Writes the name of a member, and the comma before it.
     #[inline]
-    pub(super) fn name(&mut self, entry: &Entry, value: Node<'d>) {
-        match value.name_offset() {
-            Some(start) => {
-                self.out.separate(start);
-                self.out.run(start, value.offset());
-            }
-            None => {
-                self.out.separate_text();
-                self.out.text(entry.quoted());
-                self.out.text(b":");
-            }
+    pub(super) fn name(&mut self, entry: &Entry, key: Key<'d>, value: Node<'d>) {
+        if key.is_tight(value) {
+            self.out.member(key.offset(), value.offset());
+        } else {
+            self.out.separate_text();
+            self.out.text(entry.quoted());
+            self.out.text(b":");
         }
     }
 
@@ -48,7 +44,7 @@ impl<'d> Walker<'_, '_, 'd> {
     /// Writes an array of scalars and the array of its siblings, item beside item.
     pub(super) fn aligned(
         &mut self,
-        entry: &Entry,
+        (entry, key): (&Entry, Key<'d>),
         (kind, values): (Kind, Node<'d>),
         (plan, siblings): (PlanId, Option<Node<'d>>),
         sibling_name: &str,
@@ -59,7 +55,7 @@ impl<'d> Walker<'_, '_, 'd> {
         let siblings = siblings.map_or(Ok(Vec::new()), |siblings| self.reduced(entry, plan, siblings))?;
         let has_siblings = siblings.iter().any(Option::is_some);
         let start = self.out.mark();
-        self.name(entry, values);
+        self.name(entry, key, values);
         self.out.text(b"[");
         let first = self.out.mark();
         for value in values.items() {
