@@ -18,7 +18,6 @@ mod identity;
 mod interaction;
 mod ledger;
 mod minimise;
-mod minimise;
 mod push;
 mod server;
 mod settings;

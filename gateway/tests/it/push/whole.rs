@@ -100,6 +100,7 @@ impl Gateway {
             seal: Arc::new(Seal::open_or_create(folder).unwrap()),
             clock: clock.clone(),
             strangers: Arc::new(Strangers::new(clock.clone())),
+            metrics: Arc::new(gateway::telemetry::metrics::Metrics::new()),
             settings: Arc::clone(&settings),
         });
         let now = Arc::new(move || Arc::clone(&ports));
