@@ -183,8 +183,7 @@ impl Running {
 
     /// Takes no new connection, lets what is under way come to its end, and closes the ledger.
     pub async fn stop(self) -> Drained {
-        // Nobody listening is as good as told.
-        drop(self.phase.send(Phase::Draining));
+        self.phase.send_modify(|phase| *phase = Phase::Draining);
         let drained = self.serving.await.unwrap_or(Drained::Cut);
         self.upkeep.abort();
         let ports = self.live.load_full();

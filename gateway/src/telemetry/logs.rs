@@ -1,6 +1,6 @@
 //! Log lines: time, level, a fixed message, and fields that are allowed. What is not allowed is counted, not shown.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::Write as _;
 
 use fhir::json::Writer;
@@ -66,11 +66,10 @@ impl Line {
     fn text(&self, at: Timestamp, level: &str) -> Vec<u8> {
         let mut line = format!("{at:.3} {level:>5} {}", self.message);
         for (name, value) in &self.fields {
-            // Writing to a String does not fail.
-            drop(write!(line, " {name}={value:?}"));
+            line.push_str(&format!(" {name}={value:?}"));
         }
         if self.refused > 0 {
-            drop(write!(line, " fields_refused={}", self.refused));
+            line.push_str(&format!(" fields_refused={}", self.refused));
         }
         line.push('\n');
         line.into_bytes()

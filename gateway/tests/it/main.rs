@@ -19,6 +19,7 @@ mod interaction;
 mod ledger;
 mod minimise;
 mod push;
+mod serve;
 mod server;
 mod settings;
 mod site;

@@ -6,3 +6,4 @@ pub(crate) mod identity;
 pub(crate) mod site;
 pub(crate) mod tls;
 pub(crate) mod upstream;
+pub(crate) mod whole;

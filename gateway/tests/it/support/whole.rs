@@ -1,0 +1,208 @@
+//! A whole site on loopback: settings and agreements as files, an issuer, a hospital, and the gateway in front of it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use gateway::clock::Clock;
+use gateway::serve::{Running, Unstartable};
+use gateway::settings::Claims;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use super::front::ask;
+use super::identity::{SigningKey, issuer};
+use super::upstream::{Play, Seen, System, fhir};
+
+pub(crate) const STAFF: &str = "https://identity.hospital.example";
+pub(crate) const LOGIN: &str = "https://sign-in.example";
+
+/// The files of a site, its hospital and its keys.
+pub(crate) struct Whole {
+    pub(crate) folder: TempDir,
+    pub(crate) hospital: System,
+    pub(crate) requests: SocketAddr,
+    staff: SigningKey,
+    person: SigningKey,
+}
+
+pub(crate) const PATIENT: &str = r#"{"resourceType":"Patient","id":"p1","meta":{"versionId":"7","source":"secret-source"},"identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}],"name":[{"family":"Example","given":["Ann"]}],"telecom":[{"value":"secret-phone"}],"birthDate":"1950-01-01"}"#;
+
+/// Answers reads and searches of the one Patient, and nothing else.
+pub(crate) fn one_patient(seen: &Seen) -> Play {
+    let found = format!(
+        r#"{{"resourceType":"Bundle","type":"searchset","total":1,"entry":[{{"search":{{"mode":"match"}},"resource":{PATIENT}}}]}}"#
+    );
+    let none = r#"{"resourceType":"Bundle","type":"searchset","total":0}"#;
+    let asks_for_her = seen.body.contains("p1") || seen.body.contains("9990000018");
+    Play::Bytes(match seen.line.as_str() {
+        "GET /fhir/Patient/p1 HTTP/1.1" => fhir("200 OK", PATIENT),
+        "POST /fhir/Patient/_search HTTP/1.1" if asks_for_her => fhir("200 OK", &found),
+        line if line.starts_with("POST ") => fhir("200 OK", none),
+        _ => fhir("404 Not Found", r#"{"resourceType":"OperationOutcome"}"#),
+    })
+}
+
+impl Whole {
+    /// A site whose hospital answers as `script` says.
+    pub(crate) async fn with(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let hospital = System::start(None, move |seen, _| script(seen)).await;
+        let (staff, person) =
+            (SigningKey::new(Algorithm::ES256, "staff"), SigningKey::new(Algorithm::ES256, "person"));
+        issuer(folder.path(), STAFF, Claims::Iua, &[&staff]);
+        issuer(folder.path(), LOGIN, Claims::NhsLogin, &[&person]);
+        let whole = Self { folder, hospital, requests: free(), staff, person };
+        whole.write_settings("in-force");
+        whole
+    }
+
+    /// Writes settings and an agreement of this status.
+    pub(crate) fn write_settings(&self, status: &str) {
+        let (requests, ops, hospital) = (self.requests, free(), self.hospital.address);
+        let ops = std::fs::read_to_string(self.folder.path().join("ops")).unwrap_or_else(|_| ops.to_string());
+        std::fs::write(self.folder.path().join("ops"), &ops).unwrap();
+        let settings = format!(
+            r#"
+[gateway]
+organisation = "ods:RX1"
+base = "http://{requests}"
+state = "state"
+agreements = "agreements"
+contact = "the Caldicott Guardian"
+oversight = ["R5105"]
+consent_recorders = ["R5105"]
+[organisations]
+"ods:RX1" = "Northshire Hospitals"
+[listen]
+address = "{requests}"
+ops = "{ops}"
+[[issuer]]
+issuer = "{STAFF}"
+keys = "Iua.jwks.json"
+claims = "iua"
+[[issuer]]
+issuer = "{LOGIN}"
+keys = "NhsLogin.jwks.json"
+claims = "nhs-login"
+[[system]]
+name = "hospital"
+organisation = "ods:RX1"
+protocol = "fhir-r4"
+base = "http://{hospital}/fhir"
+trusted_identity = true
+"#
+        );
+        let agreement = format!(
+            r#"
+id = "on-the-wards"
+title = "Care on the wards"
+status = "{status}"
+in_force = {{ from = 2020-01-01, until = 2090-01-01 }}
+review_by = 2089-01-01
+approved_by = "Caldicott Guardian, Northshire Hospitals"
+discloser = ["ods:RX1"]
+recipient = ["ods:RX1"]
+purposes = ["TREAT"]
+legal_basis = {{ uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }}
+identifiability = "identifiable"
+relationship = []
+overrides = []
+existence = "open"
+[[recipient_role]]
+roles = ["R0050"]
+standing = "registered"
+share = ["person"]
+[share.person.Patient]
+identifier = "to be sure it is the right person"
+name = "to address the person"
+birthDate = "doses differ by age"
+"#
+        );
+        let agreements = self.folder.path().join("agreements");
+        std::fs::create_dir_all(&agreements).unwrap();
+        std::fs::write(agreements.join("wards.toml"), agreement).unwrap();
+        std::fs::write(self.config(), settings).unwrap();
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("portcullis.toml")
+    }
+
+    pub(crate) fn ops(&self) -> SocketAddr {
+        std::fs::read_to_string(self.folder.path().join("ops")).unwrap().parse().unwrap()
+    }
+
+    pub(crate) async fn start(&self) -> Result<Running, Unstartable> {
+        Running::start(&self.config(), Clock::machine()).await
+    }
+
+    /// A token of a consultant of the hospital, who asks for the purpose of treatment.
+    pub(crate) fn consultant(&self) -> String {
+        self.staff_token("R0050")
+    }
+
+    pub(crate) fn staff_token(&self, role: &str) -> String {
+        self.staff.token(&json!({
+            "iss": STAFF, "sub": "dr-1", "aud": format!("http://{}", self.requests), "exp": soon(), "jti": "t-1",
+            "subject_name": "Dr One", "subject_organization_id": "RX1", "subject_role": role, "purpose_of_use": "TREAT"
+        }))
+    }
+
+    /// A token of the person herself.
+    pub(crate) fn ann(&self) -> String {
+        self.person.token(&json!({
+            "iss": LOGIN, "sub": "ann", "aud": format!("http://{}", self.requests), "exp": soon(),
+            "nhs_number": "9990000018", "identity_proofing_level": "P9", "name": "Ann Example"
+        }))
+    }
+
+    /// Asks on a connection of its own; gives status, head and body.
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.requests).await.unwrap();
+        ask(&mut stream, &self.request("GET", path, token, "", "")).await.unwrap()
+    }
+
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        headers: &str,
+        body: &str,
+    ) -> String {
+        let token = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+        let length = match body {
+            "" => String::new(),
+            body => format!("content-length: {}\r\n", body.len()),
+        };
+        format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n{token}{headers}{length}\r\n{body}", self.requests)
+    }
+
+    /// What every entry of the ledger says, in order.
+    pub(crate) fn entries(&self) -> Vec<Value> {
+        let evidence = gateway::commands::ledger::Evidence {
+            folder: self.folder.path().join("state/ledger"),
+            public_key: None,
+        };
+        let (mut out, mut faults) = (Vec::new(), Vec::new());
+        let what = gateway::ledger::Exported::Entries;
+        let exit = gateway::commands::ledger::export(&evidence, what, &mut out, &mut faults);
+        assert_eq!(exit, gateway::commands::Exit::Held, "{}", String::from_utf8_lossy(&faults));
+        let lines = String::from_utf8(out).unwrap();
+        let parse = |line: &str| {
+            fhir::json::parse_value(line.to_owned().into(), &fhir::json::Limits::default()).unwrap()
+        };
+        lines.lines().map(parse).collect()
+    }
+}
+
+fn soon() -> i64 {
+    jiff::Timestamp::now().as_second() + 600
+}
+
+/// An address nobody listens on just now.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
