@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 pub mod check;
+pub mod explain;
 pub mod ledger;
 pub mod register;
 pub mod serve;

@@ -11,6 +11,7 @@ mod claims;
 pub mod identify;
 mod keys;
 pub mod session;
+pub mod stated;
 mod token;
 
 pub use identify::{Unauthenticated, identify};

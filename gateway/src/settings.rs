@@ -17,7 +17,7 @@ use crate::person::SystemName;
 
 pub mod check;
 mod file;
-mod material;
+pub(crate) mod material;
 pub mod problem;
 pub(crate) mod written;
 

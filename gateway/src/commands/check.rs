@@ -169,7 +169,8 @@ fn shared(out: &mut dyn Write, recipient: &Recipient) -> io::Result<()> {
     recipient.sees.iter().try_for_each(|kind| seen(out, kind))
 }
 
-fn seen(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
+/// One type, element by element.
+pub(super) fn seen(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
     writeln!(out, "\n    {} ({})", kind.display, kind.resource_type)?;
     let elements = kind.shares.iter().flat_map(|part| &part.items);
     let width = elements.map(|item| item.element.chars().count()).max().unwrap_or_default();

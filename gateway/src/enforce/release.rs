@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
 use crate::trail::record::Event;
+use crate::trail::record::AboutPerson;
 use crate::trail::records::{NotEncoded, Records};
 
 /// What is left after the minimum was applied, with the record of exactly that. Made in `enforce` only.
@@ -29,6 +30,14 @@ pub struct Minimised {
     pub(in crate::enforce) records: Records,
     /// The Provenance that goes with a write, as `X-Provenance` carries it.
     pub(in crate::enforce) provenance: Option<Bytes>,
+}
+
+impl Minimised {
+    /// What will be recorded about each person: ids and counts, no content.
+    #[must_use]
+    pub fn persons(&self) -> &[AboutPerson] {
+        &self.records.persons
+    }
 }
 
 /// The parts of an answer's head that depend on what is shared.

@@ -215,7 +215,8 @@ const fn safeguard(standing: Standing) -> &'static str {
     }
 }
 
-fn kinds(share: &Share) -> Vec<Kind> {
+/// What a share lets through, by type, the person first.
+pub(crate) fn kinds(share: &Share) -> Vec<Kind> {
     let mut types: Vec<TypeId> = share.types.keys().copied().collect();
     types.sort_by_key(|resource_type| (resource_type.name() != "Patient", resource_type.name()));
     let kinds = types.into_iter().map(|resource_type| Kind {

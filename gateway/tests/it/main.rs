@@ -13,6 +13,7 @@ mod balp;
 mod commands;
 mod decision;
 mod docs;
+mod explain;
 mod golden;
 mod identity;
 mod interaction;
