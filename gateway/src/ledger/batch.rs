@@ -113,7 +113,7 @@ impl Prepared {
             Self { bytes: Vec::with_capacity(stored), entries: Vec::with_capacity(batch.payloads.len()) };
         for (payload, position) in batch.payloads.iter().zip(0..) {
             let mut salt = [0; 32];
-            getrandom::fill(&mut salt).map_err(|_| LedgerError::Random)?;
+            aws_lc_rs::rand::fill(&mut salt).map_err(|_| LedgerError::Random)?;
             let start = prepared.bytes.len();
             let leaf = encode_entry(&Head { at, position, count, kind }, &salt, payload, &mut prepared.bytes);
             prepared.entries.push((start, leaf));

@@ -123,6 +123,15 @@ impl Shared {
     }
 }
 
+/// What an entry is held against before it is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Its leaf: for whoever relies on what it says.
+    Leaf,
+    /// Its checksum: for the index, which only points.
+    Checksum,
+}
+
 /// Reads entries of a lane.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
@@ -133,17 +142,17 @@ pub(super) struct Reader {
 impl Reader {
     /// Up to `count_max` entries from `from` on, fewer if they are large or a segment ends; none if there is no such
     /// entry.
-    pub(super) fn entries(&self, from: u64, count_max: u64) -> Result<Vec<Entry>, ReadError> {
-        match self.entries_now(from, count_max) {
+    pub(super) fn entries(&self, from: u64, count_max: u64, check: Check) -> Result<Vec<Entry>, ReadError> {
+        match self.entries_now(from, count_max, check) {
             // It may have been read while it was being overwritten; then it is erased the next time.
             Err(ReadError::Fault(Fault { kind: FaultKind::EntryDamaged, .. })) => {
-                self.entries_now(from, count_max)
+                self.entries_now(from, count_max, check)
             }
             read => read,
         }
     }
 
-    fn entries_now(&self, from: u64, count_max: u64) -> Result<Vec<Entry>, ReadError> {
+    fn entries_now(&self, from: u64, count_max: u64, check: Check) -> Result<Vec<Entry>, ReadError> {
         let Some((number, range)) = self.shared.segment_of(from) else { return Ok(Vec::new()) };
         let end = range.end.min(from.saturating_add(count_max));
         let leaves = self.leaves(number, range.start, from..end)?;
@@ -164,12 +173,10 @@ impl Reader {
                 break;
             };
             let content = match found.body {
-                Body::Whole { leaf: made, payload } if made == leaf.hash => {
-                    Content::Present(Bytes::copy_from_slice(payload))
-                }
-                Body::Whole { .. } => {
+                Body::Whole { .. } if check == Check::Leaf && found.leaf() != Some(leaf.hash) => {
                     return Err(Fault { kind: FaultKind::PayloadChanged, ..damaged(leaf.index) }.into());
                 }
+                Body::Whole { payload, .. } => Content::Present(Bytes::copy_from_slice(payload)),
                 Body::Erased => Content::Erased,
                 Body::Damaged => return Err(damaged(leaf.index).into()),
             };

@@ -145,14 +145,14 @@ fn with_leaf<'a>(
         }
         Slot::Empty | Slot::Damaged => None,
     };
-    let (leaf, payload, damaged) = match (entry.body, found) {
-        (Body::Whole { leaf, .. }, Some(found)) if leaf != found => {
-            return Err((FaultKind::PayloadChanged, Place::Payloads));
-        }
-        (Body::Whole { leaf, payload }, _) => (leaf, Some(payload), None),
-        (Body::Erased, Some(found)) => (found, None, None),
-        (Body::Damaged, Some(found)) => (found, None, Some(FaultKind::EntryDamaged)),
-        (Body::Erased | Body::Damaged, None) => return Err((FaultKind::EntryDamaged, Place::Payloads)),
+    let leaf = entry.leaf().or(found).ok_or((FaultKind::EntryDamaged, Place::Payloads))?;
+    if found.is_some_and(|found| found != leaf) {
+        return Err((FaultKind::PayloadChanged, Place::Payloads));
+    }
+    let (payload, damaged) = match entry.body {
+        Body::Whole { payload, .. } => (Some(payload), None),
+        Body::Erased => (None, None),
+        Body::Damaged => (None, Some(FaultKind::EntryDamaged)),
     };
     let leaf_missing = found.is_none();
     Ok(Scanned { index: entry.index, head: entry.head, leaf, offset, payload, damaged, leaf_missing })

@@ -22,7 +22,7 @@ use super::index::{Index, IndexError, IndexKey, KeyScheme, Page};
 use super::lane::LaneId;
 use super::lock::{FolderLock, LockError};
 use super::note::VerifierKey;
-use super::read::{Content, Entry, Reader, Shared};
+use super::read::{Check, Content, Entry, Reader, Shared};
 use super::record::{Kind, SegmentHeader};
 use super::repair::{Last, Recovery, overwrite, reopen};
 use super::survey::{ReadError, lane_of, survey};
@@ -297,7 +297,7 @@ impl SegmentLedger {
     /// [`ReadError`].
     pub async fn read_from(&self, index: u64, count_max: u64) -> Result<Vec<Entry>, ReadError> {
         let reader = self.reader.clone();
-        off_the_runtime(move || reader.entries(index, count_max)).await
+        off_the_runtime(move || reader.entries(index, count_max, Check::Leaf)).await
     }
 
     /// The hashes that prove entry `index` to be in the tree of `size` entries; `None` if it is not in it, or the tree

@@ -95,15 +95,18 @@ async fn a_full_disk_refuses_and_the_ledger_goes_on_once_there_is_room() {
 
 #[tokio::test]
 async fn a_disk_without_room_for_the_next_segment_is_told_before_anything_is_refused() {
-    let Some(disk) = SmallDisk::mount("1m") else { return };
+    let Some(disk) = SmallDisk::mount("2m") else { return };
     let folder = disk.0.path().join("ledger");
-    drop(open(&folder));
-    fill(disk.0.path());
     let ledger = open(&folder);
+    fill(disk.0.path());
     let mut health = ledger.health();
-    let strained = health.wait_for(|health| *health == Health::Strained(Strain::NoNextSegment));
-    tokio::time::timeout(Duration::from_secs(20), strained).await.unwrap().unwrap();
-    append(&ledger, &["entry 0 "]).await;
+    let strained = Health::Strained(Strain::NoNextSegment);
+    // The segment that was made ready before is used up first.
+    while files(&folder, "payloads").len() < 2 && *health.borrow() != strained {
+        append(&ledger, &[&"x".repeat(2_000)]).await;
+    }
+    tokio::time::timeout(Duration::from_secs(20), health.wait_for(|now| *now == strained)).await.unwrap().unwrap();
+    append(&ledger, &["there is still room for this"]).await;
 }
 
 #[tokio::test]
