@@ -14,6 +14,7 @@ pub mod courier;
 pub mod delivery;
 pub mod desk;
 pub mod disclose;
+pub mod http;
 pub mod inbox;
 pub mod intake;
 pub mod mllp;

@@ -30,6 +30,47 @@ pub struct Acknowledgement {
     pub problem: Option<Problem>,
 }
 
+/// What an acknowledgement means for the sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// There is nothing more to do.
+    Taken,
+    /// Sending the same again changes nothing.
+    NotTaken,
+    /// It should be sent again.
+    NotNow,
+}
+
+/// An acknowledgement as it goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// What it means.
+    pub meaning: Meaning,
+}
+
+/// What is told when something failed that may work later.
+const NOT_NOW: &str = "could not be dealt with now, send it again";
+
+/// The problem of [`Meaning::NotNow`].
+#[must_use]
+pub fn not_now() -> Problem {
+    Problem { code: "207", text: NOT_NOW.to_owned() }
+}
+
+impl Acknowledgement {
+    /// What it means for the sender.
+    #[must_use]
+    pub fn meaning(&self) -> Meaning {
+        match &self.problem {
+            None => Meaning::Taken,
+            Some(problem) if problem.text == NOT_NOW => Meaning::NotNow,
+            Some(_) => Meaning::NotTaken,
+        }
+    }
+}
+
 impl Mode {
     /// What the header of a message asks for. In enhanced mode what is not asked for is not wanted.
     #[must_use]

@@ -14,7 +14,7 @@ use fhir::purpose_of_use::PurposeOfUse;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, mpsc};
 
-use super::answer::{Acknowledgement, Mode};
+use super::answer::{Acknowledgement, Mode, Told, not_now};
 use super::counts::{Counted, Counts};
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
@@ -98,20 +98,14 @@ impl Intake {
         sender: Arc<Sender>,
         raw: Vec<u8>,
         peer: Option<String>,
-    ) -> mpsc::Receiver<Vec<u8>> {
+    ) -> mpsc::Receiver<Told> {
         let (tell, told) = mpsc::channel(2);
         let intake = Arc::clone(self);
         tokio::spawn(async move { intake.deal(sender, raw, peer, &tell).await });
         told
     }
 
-    async fn deal(
-        &self,
-        sender: Arc<Sender>,
-        raw: Vec<u8>,
-        peer: Option<String>,
-        tell: &mpsc::Sender<Vec<u8>>,
-    ) {
+    async fn deal(&self, sender: Arc<Sender>, raw: Vec<u8>, peer: Option<String>, tell: &mpsc::Sender<Told>) {
         self.counts.add(Counted::Received);
         let Some(begun) = self.begun(&sender, peer) else {
             return self.tell(&raw, Mode::Original.not_stored(not_now()), tell).await;
@@ -279,28 +273,29 @@ impl Intake {
     }
 
     /// The answer to input that has no outside one could store it under.
-    async fn unread(&self, raw: &[u8], refused: &Refused, begun: Exchange, tell: &mpsc::Sender<Vec<u8>>) {
+    async fn unread(&self, raw: &[u8], refused: &Refused, begun: Exchange, tell: &mpsc::Sender<Told>) {
         self.record(begun, Event::Refused, "not-a-message").await;
         self.counts.add(Counted::Refused);
         let (code, problem) = refused.ack();
         self.tell(raw, Acknowledgement { code, problem: Some(problem) }, tell).await;
     }
 
-    async fn answer(&self, raw: &[u8], mode: Mode, answer: &Answer, tell: &mpsc::Sender<Vec<u8>>) {
+    async fn answer(&self, raw: &[u8], mode: Mode, answer: &Answer, tell: &mpsc::Sender<Told>) {
         for acknowledgement in [mode.stored(), mode.dealt_with(answer)].into_iter().flatten() {
             self.tell(raw, acknowledgement, tell).await;
         }
     }
 
-    async fn tell(&self, raw: &[u8], acknowledgement: Acknowledgement, tell: &mpsc::Sender<Vec<u8>>) {
+    async fn tell(&self, raw: &[u8], acknowledgement: Acknowledgement, tell: &mpsc::Sender<Told>) {
         let control_id = RequestId::random().map_or_else(String::new, |id| id.as_str().replace('-', ""));
         let stamp = Stamp {
             control_id: control_id.get(..20).unwrap_or_default().to_owned(),
             at: self.clock.now().strftime("%Y%m%d%H%M%S+0000").to_string(),
         };
-        let written = hl7v2::acknowledge(raw, acknowledgement.code, acknowledgement.problem.as_ref(), &stamp);
+        let meaning = acknowledgement.meaning();
+        let bytes = hl7v2::acknowledge(raw, acknowledgement.code, acknowledgement.problem.as_ref(), &stamp);
         // Who hung up is not told; what was done stands.
-        drop(tell.send(written).await);
+        drop(tell.send(Told { bytes, meaning }).await);
     }
 
     fn begun(&self, sender: &Sender, peer: Option<String>) -> Option<Exchange> {
@@ -425,8 +420,4 @@ fn verdict(code: hl7v2::AckCode) -> Verdict {
         | hl7v2::AckCode::CommitAccept
         | hl7v2::AckCode::CommitError => Verdict::Error,
     }
-}
-
-fn not_now() -> Problem {
-    Problem { code: "207", text: "could not be dealt with now, send it again".to_owned() }
 }

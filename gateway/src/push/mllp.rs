@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::answer::Told;
 use super::intake::{Intake, Sender};
 use crate::settings::Network;
 
@@ -172,10 +173,10 @@ impl Listener {
 }
 
 /// Writes each acknowledgement as it comes; false when the peer does not take them.
-async fn write_all<S: AsyncWrite + Unpin>(stream: &mut S, mut answers: mpsc::Receiver<Vec<u8>>) -> bool {
+async fn write_all<S: AsyncWrite + Unpin>(stream: &mut S, mut answers: mpsc::Receiver<Told>) -> bool {
     while let Some(answer) = answers.recv().await {
         let written = async {
-            stream.write_all(&frame(&answer)).await?;
+            stream.write_all(&frame(&answer.bytes)).await?;
             stream.flush().await
         };
         if !matches!(timeout(STALL_MAX, written).await, Ok(Ok(()))) {

@@ -97,7 +97,8 @@ impl Push {
                 bytes_max: settings.limits.body_bytes_max,
             });
         }
-        let senders = listeners.iter().map(|listener| Arc::clone(&listener.sender)).collect();
+        let mut senders = super::http::senders(settings);
+        senders.extend(listeners.iter().map(|listener: &Listener| Arc::clone(&listener.sender)));
         let carrier = Arc::new(Courier::new(now));
         let delivery =
             Delivery { store, ledger, carrier, clock, counts, wake, patience: Patience::default() };

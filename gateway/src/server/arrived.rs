@@ -234,6 +234,12 @@ impl Body {
         }
     }
 
+    /// Opens into a message that is stored before anything is done with it.
+    #[must_use]
+    pub(crate) fn message(self) -> Vec<u8> {
+        self.0.into()
+    }
+
     /// Opens into sealed content of another format (HL7 v2, CDA, CSV).
     #[must_use]
     pub fn content(self) -> Unfiltered<Bytes> {

@@ -170,7 +170,7 @@ impl Site {
         let mut told = self.intake.take(Arc::clone(&self.sender), message.as_bytes().to_vec(), None);
         let mut codes = Vec::new();
         while let Some(answer) = told.recv().await {
-            codes.push(code(&answer));
+            codes.push(code(&answer.bytes));
         }
         codes
     }

@@ -13,9 +13,12 @@ use gateway::consent::ConsentRegistry;
 use gateway::decision::evidence::EvidenceCache;
 use gateway::ledger::{AuditLedger, Content, Options, SegmentLedger};
 use gateway::ports::Ports;
+use gateway::push::http;
+use gateway::push::intake::Intake;
 use gateway::push::open::Push;
 use gateway::requestor::Keys;
 use gateway::seal::Seal;
+use gateway::server::arrived::{ClientCertificate, Headers, Method};
 use gateway::server::strangers::Strangers;
 use gateway::settings::{Settings, check};
 use gateway::trail::record::{About, Event, Record};
@@ -25,6 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::support::Peer;
+use crate::support::site::arrived;
 use crate::support::upstream::{Play, Seen, System, fhir};
 
 const AGREEMENT: &str = r#"
@@ -76,6 +80,8 @@ const LETTER: &str = "MSH|^~\\&|LETTERS|RX1|GATE|E10000099|20260304164500+0000||
 struct Gateway {
     council: System,
     address: std::net::SocketAddr,
+    ports: Arc<Ports>,
+    intake: Arc<Intake>,
     ledger: Arc<SegmentLedger>,
     drain: watch::Sender<bool>,
     running: JoinHandle<()>,
@@ -103,17 +109,29 @@ impl Gateway {
             metrics: Arc::new(gateway::telemetry::metrics::Metrics::new()),
             settings: Arc::clone(&settings),
         });
-        let now = Arc::new(move || Arc::clone(&ports));
+        let current = Arc::clone(&ports);
+        let now = Arc::new(move || Arc::clone(&current));
         let push = Push::open(&settings, folder, recorded, clock, now).await.unwrap();
         let address = push.addresses()[0];
         let (drain, draining) = watch::channel(false);
-        Self { council, address, ledger, drain, running: tokio::spawn(push.run(draining)) }
+        let intake = Arc::clone(push.intake());
+        Self { council, address, ports, intake, ledger, drain, running: tokio::spawn(push.run(draining)) }
     }
 
     async fn stop(self) -> (System, Arc<SegmentLedger>) {
         self.drain.send(true).unwrap();
         self.running.await.unwrap();
         (self.council, self.ledger)
+    }
+
+    /// Posts a message as the system whose certificate has this name.
+    async fn post(&self, path: &str, san: &str, media_type: &str, message: &str) -> String {
+        let headers = Headers { content_type: Some(media_type.to_owned()), ..Headers::default() };
+        let mut arrived = arrived(Method::Post, path, headers, message);
+        arrived.at = jiff::Timestamp::now();
+        arrived.certificate = Some(ClientCertificate { sans: vec![san.to_owned()], thumbprint: [0; 32] });
+        assert!(http::is_meant(&arrived));
+        format!("{:?}", http::take(arrived, &self.ports, &self.intake).await)
     }
 
     /// Waits until the council has seen `count` requests.
@@ -158,6 +176,11 @@ contact = "the Caldicott Guardian"
 [listen]
 address = "127.0.0.1:0"
 ops = "127.0.0.1:0"
+[[client]]
+san = "dns:adt.hospital.example"
+organisation = "ods:RX1"
+role = "system"
+purposes = ["COC"]
 [[system]]
 name = "council"
 organisation = "ods:E10000099"
@@ -305,4 +328,25 @@ async fn what_was_acknowledged_arrives_after_a_restart_although_the_council_was_
     let again = gateway.council_saw(1).await[0].clone();
     assert_eq!((first.line, first.body), (again.line, again.body));
     gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_may_come_over_http_from_a_known_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(folder.path(), created).await;
+    let known = "dns:adt.hospital.example";
+    for (path, san, media_type, message, expected) in [
+        ("/hl7v2/council", known, "application/hl7-v2", LETTER, "status: 200"),
+        ("/hl7v2/council", known, "x-application/hl7-v2+er7; charset=utf-8", LETTER, "status: 200"),
+        ("/hl7v2/council", known, "text/plain", "not a message", "status: 422"),
+        ("/hl7v2/council", known, "application/json", LETTER, "status: 415"),
+        ("/hl7v2/nowhere", known, "text/plain", LETTER, "status: 404"),
+        ("/hl7v2/council", "dns:stranger.example", "text/plain", LETTER, "status: 401"),
+    ] {
+        let reply = gateway.post(path, san, media_type, message).await;
+        assert!(reply.contains(expected), "{path} {san} {media_type}: {reply}");
+    }
+    assert_eq!(gateway.council_saw(1).await.len(), 1);
+    let (council, _) = gateway.stop().await;
+    assert_eq!(council.seen().len(), 1);
 }
