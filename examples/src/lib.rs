@@ -3,8 +3,10 @@
 //! Nothing here is ever part of `portcullis`: the servers are stand-ins that hold invented people.
 
 pub mod canary;
+pub mod house;
 pub mod json;
 pub mod people;
 pub mod sign_in;
 pub mod standin;
+pub mod story;
 pub mod wire;

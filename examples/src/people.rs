@@ -4,6 +4,7 @@
 //! holds a canary ([`crate::canary`]); what the council may see holds none.
 
 mod ann;
+mod choice;
 mod letter;
 mod others;
 mod shared;
@@ -11,6 +12,7 @@ mod shared;
 use jiff::civil::Date;
 use serde_json::Value;
 
+pub use choice::dissent;
 pub use letter::{ANNS_LETTER, discharge_message};
 
 /// One invented person.

@@ -3,11 +3,10 @@
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::ANN;
 use super::shared::{
-    concept, days_before, hl7, narrative, nhs_number, profile, refer, refer_organisation, stay,
-    team_with_council,
+    concept, days_before, hl7, narrative, nhs_number, profile, refer, referral, stay, team_with_council,
 };
-use super::{ANN, COUNCIL};
 
 const SUBJECT: &str = "Patient/ann";
 
@@ -25,7 +24,12 @@ pub(super) fn records(today: Date) -> Vec<Value> {
             }),
         );
     }
-    let mut records = vec![patient(), visit, team_with_council("ann-team", ANN, &came), referral(&went)];
+    let mut records = vec![
+        patient(),
+        visit,
+        team_with_council("ann-team", ANN, &came),
+        referral("ann-referral", ANN, &went),
+    ];
     records.extend(problems(today));
     records.extend(findings(&went));
     records
@@ -159,20 +163,5 @@ fn observation(id: &str, category: &str, code: &str, display: &str, value: &str,
         "performer": [refer("Practitioner/okafor")],
         "valueString": value,
         "note": [{"text": "canary-observation-note"}],
-    })
-}
-
-fn referral(day: &str) -> Value {
-    json!({
-        "resourceType": "ServiceRequest", "id": "ann-referral", "meta": profile("ServiceRequest"),
-        "status": "active", "intent": "order", "priority": "urgent",
-        "code": concept("302440009", "Assessment for care at home"),
-        "subject": refer(SUBJECT),
-        "occurrenceDateTime": day,
-        "requester": refer("Practitioner/okafor"),
-        "performer": [refer_organisation("eastshire", COUNCIL)],
-        "reasonCode": [concept("5913000", "Fracture of neck of femur")],
-        "note": [{"text": "canary-referral-note"}],
-        "patientInstruction": "canary-instruction",
     })
 }

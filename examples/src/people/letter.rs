@@ -1,5 +1,6 @@
 //! Ann's discharge letter, as the hospital's integration engine sends it: HL7 v2 MDM^T02.
 
+use jiff::ToSpan;
 use jiff::civil::DateTime;
 
 use super::ANN;
@@ -14,10 +15,11 @@ pub const ANNS_LETTER: &str = "Mrs Archer walks with a frame and needs help to w
 #[must_use]
 pub fn discharge_message(control: &str, now: DateTime) -> String {
     let stamp = now.strftime("%Y%m%d%H%M%S").to_string();
+    let admitted = now.saturating_sub(12.days()).strftime("%Y%m%d%H%M%S").to_string();
     let number = ANN.nhs_number;
     let segments = [
         format!(
-            "MSH|^~\\&|EPR|RX1|PORTCULLIS|RX1|{stamp}||MDM^T02^MDM_T02|{control}|P|2.5.1|||AL|NE|GBR|UNICODE UTF-8"
+            "MSH|^~\\&|EPR|RX1|PORTCULLIS|RX1|{stamp}||MDM^T02^MDM_T02|{control}|P|2.5.1|||||GBR|UNICODE UTF-8"
         ),
         format!("EVN|T02|{stamp}"),
         format!(
@@ -27,7 +29,7 @@ pub fn discharge_message(control: &str, now: DateTime) -> String {
         "NK1|1|canary-next-of-kin^JO|DAU|canary-address|canary-phone".to_owned(),
         format!(
             "PV1|1|I|canary-ward^^^RX1||||C1234567^OKAFOR^NGOZI^^^DR|||||||||||canary-fund|V-{control}|||||||||||||||||||||||||\
-             {stamp}|{stamp}"
+             {admitted}|{stamp}"
         ),
         format!(
             "TXA|1|DS^Discharge summary|TX|{stamp}|C1234567^OKAFOR^NGOZI^^^DR|{stamp}||||||{control}-DOC|||||AU||AV"

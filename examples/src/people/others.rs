@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::shared::{concept, days_before, hl7, nhs_number, profile, refer, stay, team_with_council};
+use super::shared::{
+    concept, days_before, hl7, nhs_number, profile, refer, referral, stay, team_with_council,
+};
 use super::{BEN, CARA, DEV, Person};
 
 pub(super) fn records(today: Date) -> Vec<Value> {
@@ -12,6 +14,7 @@ pub(super) fn records(today: Date) -> Vec<Value> {
     vec![
         patient(BEN, "Baker canary-ben", "1956-11-30", "male"),
         team_with_council("ben-team", BEN, &came),
+        referral("ben-referral", BEN, &went),
         stay("ben-stay", BEN, &came, &went),
         condition("ben-stroke", BEN, "230690007", "Stroke canary-ben"),
         patient(CARA, "Clarke canary-cara", "1988-07-14", "female"),

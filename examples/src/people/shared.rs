@@ -114,3 +114,18 @@ pub(super) fn team_with_council(id: &str, person: Person, from: &str) -> Value {
         "note": [{"text": "canary-care-team-note"}],
     })
 }
+
+/// A referral to the council's adult social care.
+pub(super) fn referral(id: &str, person: Person, day: &str) -> Value {
+    json!({
+        "resourceType": "ServiceRequest", "id": id, "meta": profile("ServiceRequest"),
+        "status": "active", "intent": "order", "priority": "urgent",
+        "code": concept("302440009", "Assessment for care at home"),
+        "subject": refer(&format!("Patient/{}", person.id)),
+        "occurrenceDateTime": day,
+        "requester": refer("Practitioner/okafor"),
+        "performer": [refer_organisation("eastshire", COUNCIL)],
+        "note": [{"text": "canary-referral-note"}],
+        "patientInstruction": "canary-instruction",
+    })
+}

@@ -1,5 +1,11 @@
-//! The stand-ins as a client sees them, over real sockets.
+//! The demo, its people and its stand-ins, over real sockets.
 
+#[cfg(test)]
+mod claims;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
