@@ -98,7 +98,9 @@ impl House {
     pub async fn start(folder: &Path, upstream: Option<&str>) -> Result<Self, HouseError> {
         let folder = files::fresh(folder)?;
         let lock = files::lock(&folder)?;
-        let ports = Ports { requests: free_port()?, ops: free_port()?, mllp: free_port()? };
+        let reserved = [reserve()?, reserve()?, reserve()?];
+        let [requests, ops, mllp] = &reserved;
+        let ports = Ports { requests: address(requests)?, ops: address(ops)?, mllp: address(mllp)? };
         let records = people::records(Zoned::now().date());
         let council = standin::start("council", Vec::new()).await?;
         let mut standins = Vec::new();
@@ -128,6 +130,7 @@ impl House {
                 council: &council.base,
             },
         )?;
+        drop(reserved);
         let gateway = gateway::start(&config, ports).await?;
         let mut tokens = Vec::new();
         for actor in &ACTORS {
@@ -217,7 +220,11 @@ impl House {
     }
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> Result<SocketAddr, HouseError> {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).map_err(HouseError::Port)
+/// A free port, kept from others until the gateway takes it over.
+fn reserve() -> Result<TcpListener, HouseError> {
+    TcpListener::bind(("127.0.0.1", 0)).map_err(HouseError::Port)
+}
+
+fn address(reserved: &TcpListener) -> Result<SocketAddr, HouseError> {
+    reserved.local_addr().map_err(HouseError::Port)
 }
