@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod limits;
 pub mod outcome;
 pub mod own;
+pub mod pages;
 pub mod pem;
 pub mod person;
 pub mod ports;

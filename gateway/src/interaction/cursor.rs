@@ -79,7 +79,7 @@ pub(in crate::interaction) fn open(
 }
 
 /// Opens a cursor of a trail.
-pub(in crate::interaction) fn open_of_trail(
+pub(crate) fn open_of_trail(
     seal: &Seal,
     requestor: &Requestor,
     cursor: &str,

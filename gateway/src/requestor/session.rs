@@ -119,6 +119,15 @@ pub fn identify(
     })
 }
 
+/// Whether a session is shown at all, be it good or not.
+#[must_use]
+pub fn is_shown(arrived: &Arrived) -> bool {
+    let names = |cookies: &str| {
+        cookies.split(';').any(|pair| pair.trim().split_once('=').is_some_and(|(name, _)| name == COOKIE))
+    };
+    arrived.headers.cookie.as_ref().is_some_and(|cookies| names(cookies.expose()))
+}
+
 /// A browser says where a form comes from; other callers say nothing, and have no session that could be borrowed.
 fn check_site(headers: &Headers, sites: &[&str]) -> Result<(), Unauthenticated> {
     let known = match (&headers.origin, headers.fetch_site.as_deref()) {

@@ -45,6 +45,8 @@ pub enum Content {
     ReleasedPage(Bytes),
     /// A style sheet of ours.
     Style(&'static str),
+    /// A drawing of ours.
+    Drawing(&'static str),
     /// JSON that is not FHIR.
     Json(Bytes),
     /// Comma-separated values.
@@ -230,13 +232,16 @@ impl Reply {
         headers.insert(REQUEST_ID, HeaderValue::from_str(request_id.as_str())?);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         if let Some(media_type) = self.content.media_type() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
+        // A form of ours has to say that it comes from us: with `no-referrer` browsers send `Origin: null`.
+        let mut referrer = HeaderValue::from_static("no-referrer");
         if matches!(self.content, Content::Page(_) | Content::ReleasedPage(_)) {
             headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+            referrer = HeaderValue::from_static("same-origin");
         }
+        headers.insert(header::REFERRER_POLICY, referrer);
         if scheme == Scheme::Https {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY);
         }
@@ -273,6 +278,7 @@ impl Content {
             Self::Fhir(_) => "application/fhir+json; charset=utf-8",
             Self::Page(_) | Self::ReleasedPage(_) => "text/html; charset=utf-8",
             Self::Style(_) => "text/css; charset=utf-8",
+            Self::Drawing(_) => "image/svg+xml",
             Self::Json(_) => "application/json; charset=utf-8",
             Self::Csv(_) => "text/csv; charset=utf-8",
             Self::Hl7v2(_) => "x-application/hl7-v2+er7; charset=utf-8",
@@ -286,7 +292,7 @@ impl Content {
         match self {
             Self::Fhir(bytes) | Self::ReleasedPage(bytes) | Self::Json(bytes) | Self::Hl7v2(bytes) => bytes,
             Self::Page(text) | Self::Csv(text) | Self::Text(text) | Self::Metrics(text) => text.into(),
-            Self::Style(text) => Bytes::from_static(text.as_bytes()),
+            Self::Style(text) | Self::Drawing(text) => Bytes::from_static(text.as_bytes()),
             Self::Empty => Bytes::new(),
         }
     }

@@ -87,7 +87,16 @@ impl TrailStore {
         let mut found = self.find(person_key(person), before, count_max).await?;
         let PersonSelector::Nhs(number) = person else { return Ok(found) };
         for alias in self.aliases(person).await? {
-            for mut one in self.find(IndexKey { kind: "person", value: alias }, before, count_max).await? {
+            let named = self.find(IndexKey { kind: "person", value: alias }, before, count_max).await?;
+            let is_anothers = |one: &Found| {
+                let known = one.about_person().and_then(|about| about.nhs_number.as_deref());
+                known.is_some_and(|known| known != number.as_str())
+            };
+            // A Patient whose number was corrected: who was meant by the id alone is not certain, so nobody is told.
+            if named.iter().any(is_anothers) {
+                continue;
+            }
+            for mut one in named {
                 if let About::Person(about) = &mut one.record.about
                     && about.nhs_number.is_none()
                 {
@@ -154,7 +163,12 @@ impl TrailStore {
         before: Option<u64>,
         count_max: usize,
     ) -> Result<Vec<Found>, TrailFault> {
-        self.ledger.wait_until_indexed(self.ledger.head(), INDEX_TIMEOUT).await?;
+        let head = self.ledger.head();
+        if head == 0 {
+            // Nothing is recorded yet, and the index may not be there either.
+            return Ok(Vec::new());
+        }
+        self.ledger.wait_until_indexed(head, INDEX_TIMEOUT).await?;
         let indices = self.ledger.find(key, Page { before, ..Page::newest(count_max) }).await?;
         let mut found = Vec::with_capacity(indices.len());
         for index in indices {

@@ -19,6 +19,7 @@ mod identity;
 mod interaction;
 mod ledger;
 mod minimise;
+mod pages;
 mod push;
 mod serve;
 mod server;

@@ -84,6 +84,40 @@ async fn who_was_merely_filtered_out_does_not_find_it_in_her_trail() {
 }
 
 #[tokio::test]
+async fn who_is_named_by_the_id_of_a_patient_alone_finds_it_by_number_unless_the_patient_is_also_someone_elses()
+ {
+    let home = tempfile::tempdir().unwrap();
+    let options = Options::new(home.path(), "share.example/ledger", KEY_SCHEME);
+    let clock = Clock::standing_at(jiff::Timestamp::UNIX_EPOCH);
+    let ledger = Arc::new(SegmentLedger::open(&options, clock).unwrap());
+    let named = |request_id: &str, nhs_number, patient: &str| {
+        let persons = vec![person(nhs_number, patient, Visibility::Trail)];
+        Records { exchange: exchange(request_id), persons }.to_batch().unwrap()
+    };
+    for batch in [
+        named("by-rule-1", None, "Patient/ann"),
+        named("share", Some("9990000018"), "Patient/ann"),
+        named("share-of-a-merged-one", Some("9990000018"), "Patient/x"),
+        named("by-rule-2", None, "Patient/ann"),
+        named("by-rule-x", None, "Patient/x"),
+        named("of-someone-else", Some("9990000026"), "Patient/x"),
+    ] {
+        ledger.append(batch).await.unwrap();
+    }
+    let trail = TrailStore::new(ledger);
+    let found = trail.about(&nhs("9990000018"), None, 10).await.unwrap();
+    assert_eq!(requests(&found), ["by-rule-2", "share-of-a-merged-one", "share", "by-rule-1"]);
+    assert!(
+        found.iter().all(|leaf| leaf.about_person().unwrap().nhs_number.as_deref() == Some("9990000018"))
+    );
+    let newest = trail.about(&nhs("9990000018"), None, 2).await.unwrap();
+    assert_eq!(requests(&newest), ["by-rule-2", "share-of-a-merged-one"]);
+    let older = trail.about(&nhs("9990000018"), Some(newest[1].index), 2).await.unwrap();
+    assert_eq!(requests(&older), ["share", "by-rule-1"]);
+    assert_eq!(requests(&trail.about(&nhs("9990000026"), None, 10).await.unwrap()), ["of-someone-else"]);
+}
+
+#[tokio::test]
 async fn an_exchange_is_found_whole_by_receipt_and_by_request() {
     let home = tempfile::tempdir().unwrap();
     let (trail, receipt) = recorded(home.path()).await;

@@ -1,0 +1,71 @@
+//! What is recorded of an exchange after it was recorded first: whether a message arrived, whether an answer did.
+
+use crate::trail::record::{Event, Exchange};
+
+/// What became of an exchange after her part of it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing more is recorded.
+    Nothing,
+    /// What was sent was taken.
+    Received,
+    /// The system that it was sent to did not take it.
+    NotTaken,
+    /// It is not known whether what was sent arrived.
+    Unconfirmed,
+    /// The connection ended before all of it was through, or delivery was given up.
+    NotReceived,
+    /// It was not released after all.
+    NotReleased,
+}
+
+impl Since {
+    /// What later entries of the same exchange say, oldest first.
+    #[must_use]
+    pub fn of<'a>(later: impl IntoIterator<Item = &'a Exchange>) -> Self {
+        later.into_iter().fold(Self::Nothing, |since, exchange| match exchange.event {
+            _ if since == Self::NotReleased => since,
+            Event::Outcome => Self::Received,
+            Event::Failed if is_not_taken(exchange) => Self::NotTaken,
+            Event::Failed => Self::Unconfirmed,
+            Event::NotDelivered => Self::NotReceived,
+            Event::NotReleased => Self::NotReleased,
+            Event::Disclosed
+            | Event::Refused
+            | Event::Intent
+            | Event::ConsentRecorded
+            | Event::NotAuthenticated
+            | Event::Erased
+            | Event::Operated => since,
+        })
+    }
+}
+
+fn is_not_taken(exchange: &Exchange) -> bool {
+    exchange.reason.as_deref().is_some_and(|reason| reason.starts_with("not-taken"))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_last_word_about_an_exchange_counts() {
+        let entry =
+            |event, reason| Exchange::begun("r".into(), Timestamp::UNIX_EPOCH, None).ended(event, 0, reason);
+        for (later, since) in [
+            (vec![], Since::Nothing),
+            (vec![entry(Event::Outcome, None)], Since::Received),
+            (vec![entry(Event::Failed, Some("not-taken-invalid"))], Since::NotTaken),
+            (vec![entry(Event::Failed, Some("timeout"))], Since::Unconfirmed),
+            (vec![entry(Event::NotDelivered, None)], Since::NotReceived),
+            (vec![entry(Event::NotReleased, None)], Since::NotReleased),
+            (vec![entry(Event::NotReleased, None), entry(Event::Failed, None)], Since::NotReleased),
+            (vec![entry(Event::Outcome, None), entry(Event::NotDelivered, None)], Since::NotReceived),
+        ] {
+            assert_eq!(Since::of(&later), since, "{later:?}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The person's page and its neighbours: what they say, and that everyone can read it.
+
+mod house;
+mod html;
+mod said;
+mod served;
