@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::clock::Clock;
 use gateway::commands::check::CheckArgs;
+use gateway::commands::explain::ExplainArgs;
 use gateway::commands::ledger::Evidence;
 use gateway::commands::register::RegisterArgs;
 use gateway::commands::serve::Serve;
 use gateway::commands::translate::Translate;
-use gateway::commands::{Exit, check, ledger, register};
+use gateway::commands::{Exit, check, explain, ledger, register};
 use gateway::ledger::Exported;
 use gateway::settings::check::load;
 use jiff::civil::Date;
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Serve(Serve),
     Check(CheckArgs),
+    Explain(ExplainArgs),
     Register(RegisterArgs),
     Translate(Translate),
     /// Evidence: verify the ledger, export it, take its checkpoint away.
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Serve(serve) => serve_until_stopped(&serve, &mut err),
         Command::Check(args) => check::run(&args, today, &mut out, &mut err),
+        Command::Explain(args) => explain::run(&args, Clock::machine().now(), &mut out, &mut err),
         Command::Register(args) => register::run(&args, today, &mut out, &mut err),
         Command::Translate(translate) => translate.run(&mut io::stdin().lock(), &mut out, &mut err),
         Command::Ledger(command) => evidence(&command, today, &mut out, &mut err),

@@ -18,6 +18,7 @@ use crate::ports::Ports;
 use crate::requestor::identify::Unauthenticated;
 use crate::server::arrive::Told;
 use crate::server::reply::Reply;
+use crate::telemetry::metrics::Metrics;
 use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
 use crate::upstream::UpstreamFault;
@@ -228,6 +229,28 @@ impl Ending {
         }
     }
 
+    fn count(&self, metrics: &Metrics) {
+        match self {
+            Self::NotAuthenticated(why) => metrics.unauthenticated(why.reason()),
+            Self::Refused(refusal, _) => metrics.refused(refusal.reason()),
+            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => {
+                metrics.upstream_fault(fault.reason());
+            }
+            Self::WrongPersons => metrics.upstream_fault(self.reason()),
+            Self::ConsentInvalid(_)
+            | Self::Malformed(_)
+            | Self::NotFound
+            | Self::TooCostly
+            | Self::Evidence(_)
+            | Self::Irreducible
+            | Self::NotTaken(_)
+            | Self::Consent(_)
+            | Self::TrailBehind
+            | Self::Unrecorded(_)
+            | Self::NotWritten => {}
+        }
+    }
+
     fn spine_code(&self) -> Option<SpineCode> {
         match self {
             Self::Refused(refusal, Existence::Open) => Some(refusal.spine_code()),
@@ -306,6 +329,7 @@ impl Ended {
     ///
     /// When it cannot be recorded, that is what is told.
     pub async fn record(mut self, ports: &Ports) -> Reply {
+        self.ending.count(&ports.metrics);
         if let Ending::NotAuthenticated(_) = &self.ending {
             ports.strangers.count(self.records.exchange.peer.as_deref());
             return self.ending.to_reply();

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::consent::ConsentFault;
-use crate::ledger::{OpenError, PUBLIC_KEY_FILE, SegmentLedger};
+use crate::ledger::{AuditLedger, OpenError, PUBLIC_KEY_FILE, SegmentLedger};
 use crate::ports::Ports;
+use crate::push::open::{Push, PushProblem};
 use crate::requestor::KeyProblem;
 use crate::seal::SealError;
 use crate::server::attend::App;
@@ -45,6 +47,7 @@ pub struct Running {
     metrics: Arc<Metrics>,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<Drained>,
+    pushing: JoinHandle<()>,
     upkeep: JoinHandle<()>,
     ops_serving: JoinHandle<std::convert::Infallible>,
     addresses: Addresses,
@@ -58,6 +61,8 @@ pub struct Addresses {
     pub requests: SocketAddr,
     /// Health, readiness, numbers.
     pub ops: SocketAddr,
+    /// HL7 v2, in the order of the settings.
+    pub mllp: Vec<SocketAddr>,
 }
 
 /// Why a gateway does not start, or does not take other settings.
@@ -84,6 +89,9 @@ pub enum Unstartable {
     /// The registry of Consents cannot be opened.
     #[error("the registry of consents cannot be opened")]
     Consents(#[source] ConsentFault),
+    /// Messages cannot be taken: the store, an address or a certificate of `[[mllp]]`.
+    #[error(transparent)]
+    Push(#[from] PushProblem),
     /// An address cannot be bound.
     #[error("{0} cannot be listened on: {1}")]
     Address(SocketAddr, #[source] io::Error),
@@ -107,8 +115,10 @@ impl Running {
         let metrics = Arc::new(Metrics::new());
         let ports = parts.ports(&settings, &state, &strangers, &metrics, &clock);
         let live = Arc::new(ArcSwap::from_pointee(ports));
+        let push = open_push(&settings, &state, &live, &clock).await?;
+        metrics.also(push.counts());
         let app = App {
-            exchange: route::exchange(Arc::clone(&live)),
+            exchange: route::exchange(Arc::clone(&live), Arc::clone(push.intake())),
             not_delivered: upkeep::not_delivered(Arc::clone(&live)),
             strangers,
             metrics: Arc::clone(&metrics),
@@ -127,6 +137,7 @@ impl Running {
         let addresses = Addresses {
             requests: listener.address().map_err(|fault| Unstartable::Address(address, fault))?,
             ops: ops.address().map_err(|fault| Unstartable::Address(ops_address, fault))?,
+            mllp: push.addresses(),
         };
         upkeep::operated(&live.load_full(), "started").await;
         Ok(Self {
@@ -138,6 +149,7 @@ impl Running {
             state,
             metrics,
             phase,
+            pushing: tokio::spawn(push.run(drains(watched.clone()))),
             serving: tokio::spawn(listener.serve(watched)),
             ops_serving: tokio::spawn(ops.serve()),
             addresses,
@@ -184,9 +196,12 @@ impl Running {
     /// Takes no new connection, lets what is under way come to its end, and closes the ledger.
     pub async fn stop(self) -> Drained {
         self.phase.send_modify(|phase| *phase = Phase::Draining);
-        let drained = self.serving.await.unwrap_or(Drained::Cut);
-        self.upkeep.abort();
+        let mut drained = self.serving.await.unwrap_or(Drained::Cut);
         let ports = self.live.load_full();
+        if timeout(ports.settings.limits.drain, self.pushing).await.is_err() {
+            drained = Drained::Cut;
+        }
+        self.upkeep.abort();
         upkeep::flush(&ports, ports.strangers.take_all()).await;
         upkeep::operated(&ports, "stopped").await;
         self.state.ledger.close().await;
@@ -203,9 +218,13 @@ impl Unstartable {
         match self {
             Self::Settings(_) | Self::Files(_) | Self::Fixed(_) => Exit::Settings,
             Self::Ledger(_, fault) if fault.exit_status() == Exit::InUse.code() => Exit::InUse,
-            Self::Ledger(..) | Self::State(_) | Self::Seal(_) | Self::Consents(_) | Self::Address(..) => {
-                Exit::Io
-            }
+            Self::Push(PushProblem::Tls { .. }) => Exit::Settings,
+            Self::Push(PushProblem::Store(_) | PushProblem::Bind { .. })
+            | Self::Ledger(..)
+            | Self::State(_)
+            | Self::Seal(_)
+            | Self::Consents(_)
+            | Self::Address(..) => Exit::Io,
         }
     }
 }
@@ -244,11 +263,36 @@ fn check_fixed(before: &Settings, after: &Settings) -> Result<(), Unstartable> {
         ("gateway.base", before.gateway.base == after.gateway.base),
         ("listen.address", before.listen.address == after.listen.address),
         ("listen.ops", before.listen.ops == after.listen.ops),
+        ("[[mllp]]", format!("{:?}", before.mllp) == format!("{:?}", after.mllp)),
     ];
     match same.into_iter().find(|(_, same)| !same) {
         None => Ok(()),
         Some((what, _)) => Err(Unstartable::Fixed(what)),
     }
+}
+
+/// Messages take what is live at the moment they are dealt with.
+async fn open_push(
+    settings: &Settings,
+    state: &State,
+    live: &Arc<ArcSwap<Ports>>,
+    clock: &Clock,
+) -> Result<Push, Unstartable> {
+    let now = Arc::clone(live);
+    let ledger = Arc::clone(&state.ledger) as Arc<dyn AuditLedger>;
+    let now = Arc::new(move || now.load_full());
+    Ok(Push::open(settings, &settings.gateway.state, ledger, clock.clone(), now).await?)
+}
+
+/// The same phase for those who know of draining only.
+fn drains(mut phase: watch::Receiver<Phase>) -> watch::Receiver<bool> {
+    let (tell, told) = watch::channel(false);
+    tokio::spawn(async move {
+        // Nobody left who could say so is as good as said.
+        drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
+        tell.send_replace(true);
+    });
+    told
 }
 
 fn readiness(ledger: Arc<SegmentLedger>, phase: watch::Receiver<Phase>) -> crate::server::ops::Ready {

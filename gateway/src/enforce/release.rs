@@ -8,8 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
-use crate::trail::record::Event;
 use crate::trail::record::AboutPerson;
+use crate::trail::record::Event;
 use crate::trail::records::{NotEncoded, Records};
 
 /// What is left after the minimum was applied, with the record of exactly that. Made in `enforce` only.

@@ -111,6 +111,12 @@ impl Push {
         &self.intake
     }
 
+    /// What came of messages so far.
+    #[must_use]
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.delivery.counts)
+    }
+
     /// Where each `[[mllp]]` listens, in the order of the settings.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {

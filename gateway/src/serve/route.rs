@@ -9,21 +9,23 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use crate::ports::Ports;
+use crate::push;
+use crate::push::intake::Intake;
 use crate::server::arrived::Arrived;
 use crate::server::attend::Exchange;
 use crate::server::reply::Reply;
 use crate::{exchange, pages};
 
 /// Answers each request on the settings of the moment it came.
-pub(super) fn exchange(live: Arc<ArcSwap<Ports>>) -> Exchange {
+pub(super) fn exchange(live: Arc<ArcSwap<Ports>>, intake: Arc<Intake>) -> Exchange {
     Arc::new(move |arrived: Arrived| {
-        let ports = live.load_full();
+        let (ports, intake) = (live.load_full(), Arc::clone(&intake));
         let place = place(&arrived);
         let request_id = arrived.request_id.to_string();
         let span = tracing::info_span!("exchange", place, request_id, status = Empty);
         let answered = async move {
             let begun = Instant::now();
-            let reply = answer(arrived, &ports).await;
+            let reply = answer(arrived, &ports, &intake).await;
             let took = begun.elapsed();
             let status = reply.status().as_u16();
             tracing::Span::current().record("status", status);
@@ -41,6 +43,7 @@ fn place(arrived: &Arrived) -> &'static str {
     match arrived.target.segments().as_slice() {
         [] => "start",
         ["fhir", ..] => "own",
+        ["hl7v2", ..] => "hl7v2",
         ["me", ..] => "me",
         ["register"] => "register",
         ["assets", _] | ["favicon.ico"] => "assets",
@@ -50,7 +53,10 @@ fn place(arrived: &Arrived) -> &'static str {
 }
 
 /// What is nowhere is an exchange too: it is authenticated, told 404 and recorded like any other.
-async fn answer(arrived: Arrived, ports: &Ports) -> Reply {
+async fn answer(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Reply {
+    if push::http::is_meant(&arrived) {
+        return push::http::take(arrived, ports, intake).await;
+    }
     match pages::route(&arrived) {
         Some(page) => pages::answer(page, arrived, ports).await,
         None => exchange::run(arrived, ports).await,

@@ -1,6 +1,6 @@
 //! Numbers for operators, in the text format of OpenMetrics. Every label is one of a closed set of names.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -9,6 +9,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use crate::push::counts::Counts;
 
 /// Bounds of the histogram of durations, in seconds.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -29,8 +31,7 @@ pub struct Metrics {
     panics: Counter,
     connections: Gauge,
     in_flight: Gauge,
-    unsent: Gauge<i64>,
-    dead_letters: Counter<u64, AtomicU64>,
+    messages: OnceLock<Arc<Counts>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,8 +74,7 @@ impl Metrics {
             panics: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
-            unsent: Gauge::default(),
-            dead_letters: Counter::default(),
+            messages: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -106,8 +106,6 @@ impl Metrics {
         registry.register("panics", "Exchanges that ended in a fault of the program", self.panics.clone());
         registry.register("connections", "Open connections", self.connections.clone());
         registry.register("in_flight", "Exchanges under way", self.in_flight.clone());
-        registry.register("unsent", "Messages in the outbox", self.unsent.clone());
-        registry.register("dead_letters", "Messages that could not be delivered", self.dead_letters.clone());
     }
 
     /// An exchange ended: `interaction` and `ending` are names of ours.
@@ -176,21 +174,26 @@ impl Metrics {
         self.in_flight.dec();
     }
 
-    /// So many messages wait in the outbox.
-    pub fn waiting(&self, messages: usize) {
-        self.unsent.set(i64::try_from(messages).unwrap_or(i64::MAX));
-    }
-
-    /// A message could not be delivered: an alarm about the duty to share.
-    pub fn dead_letter(&self) {
-        self.dead_letters.inc();
+    /// Shows what came of messages too, from where they are counted.
+    pub fn also(&self, messages: Arc<Counts>) {
+        // Once per process: a second set of counts is never made.
+        drop(self.messages.set(messages));
     }
 
     /// All numbers as text; nothing when they cannot be written.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        match text::encode(&mut text, &self.registry) {
+        let written = text::encode_registry(&mut text, &self.registry).and_then(|()| {
+            if let Some(messages) = self.messages.get() {
+                text.push_str("# HELP portcullis_messages What came of pushed messages.\n# TYPE portcullis_messages counter\n");
+                for (what, count) in messages.all() {
+                    text.push_str(&format!("portcullis_messages_total{{what=\"{what}\"}} {count}\n"));
+                }
+            }
+            text::encode_eof(&mut text)
+        });
+        match written {
             Ok(()) => text,
             Err(_) => String::new(),
         }

@@ -105,7 +105,10 @@ async fn a_disk_without_room_for_the_next_segment_is_told_before_anything_is_ref
     while files(&folder, "payloads").len() < 2 && *health.borrow() != strained {
         append(&ledger, &[&"x".repeat(2_000)]).await;
     }
-    tokio::time::timeout(Duration::from_secs(20), health.wait_for(|now| *now == strained)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(20), health.wait_for(|now| *now == strained))
+        .await
+        .unwrap()
+        .unwrap();
     append(&ledger, &["there is still room for this"]).await;
 }
 
