@@ -17,7 +17,8 @@ use crate::settings::problem::{Gravity, Problem};
 ///
 /// Reads the settings file, every file it names and every agreement; nothing is started and nothing is sent. For each
 /// agreement it prints who sees which element of which resource type, why each is needed, which status elements come
-/// along, and when the next review is due, so that a Caldicott Guardian can sign what is really enforced.
+/// along, and when the next review is due, so that a Caldicott Guardian can sign what is really enforced. Agreements without
+/// a fault are printed even when the settings have some, so that they can be written away from the keys.
 ///
 /// Exit status: 0 when the gateway would start, warnings or not; 64 when it would not.
 #[derive(Debug, clap::Args)]
@@ -54,15 +55,14 @@ struct Told {
 
 /// Runs the command as on the day `today`.
 pub fn run(args: &CheckArgs, today: Date, out: &mut dyn Write, errors: &mut dyn Write) -> Exit {
-    let (settings, problems) = match load(&args.config, today) {
-        Ok(checked) => (Some(checked.settings), checked.warnings),
-        Err(unusable) => (None, unusable.problems),
+    let (exit, settings, problems) = match load(&args.config, today) {
+        Ok(checked) => (Exit::Held, Some(Box::new(checked.settings)), checked.warnings),
+        Err(unusable) => (Exit::Settings, unusable.as_far_as_read, unusable.problems),
     };
-    let exit = if settings.is_some() { Exit::Held } else { Exit::Settings };
-    let agreements = settings.as_ref().map(|settings| published(settings, today)).unwrap_or_default();
+    let agreements = settings.as_deref().map(|settings| published(settings, today)).unwrap_or_default();
     let result = match args.format {
         Format::Json => json(out, exit, &problems, agreements),
-        Format::Text => text(out, errors, settings.as_ref(), &problems, &agreements),
+        Format::Text => text(out, errors, settings.as_deref(), &problems, &agreements),
     };
     written(result, exit)
 }
@@ -97,14 +97,15 @@ fn text(
     for problem in problems {
         writeln!(errors, "{problem}")?;
     }
-    let Some(settings) = settings else {
-        let faults = problems.iter().filter(|problem| problem.gravity == Gravity::Error).count();
-        return writeln!(errors, "{}: the gateway would not start", counted(faults, "fault", "faults"));
-    };
-    let systems = counted(settings.systems.len(), "system", "systems");
-    let number = counted(agreements.len(), "agreement", "agreements");
-    let warnings = counted(problems.len(), "warning", "warnings");
-    writeln!(out, "The settings hold: {systems}, {number}, {warnings}.")?;
+    let faults = problems.iter().filter(|problem| problem.gravity == Gravity::Error).count();
+    if faults > 0 {
+        writeln!(errors, "{}: the gateway would not start", counted(faults, "fault", "faults"))?;
+    } else if let Some(settings) = settings {
+        let systems = counted(settings.systems.len(), "system", "systems");
+        let number = counted(agreements.len(), "agreement", "agreements");
+        let warnings = counted(problems.len(), "warning", "warnings");
+        writeln!(out, "The settings hold: {systems}, {number}, {warnings}.")?;
+    }
     for agreement in agreements {
         head(out, agreement)?;
         for recipient in &agreement.recipients {

@@ -42,6 +42,8 @@ pub struct Checked {
 pub struct Unusable {
     /// Every problem, warnings too, by file and line.
     pub problems: Vec<Problem>,
+    /// The settings as far as they can be read: to be shown, not to be served with.
+    pub as_far_as_read: Option<Box<Settings>>,
 }
 
 impl std::fmt::Display for Unusable {
@@ -70,7 +72,7 @@ pub fn load(file: &Path, today: Date) -> Result<Checked, Unusable> {
         Some(settings) if problems.iter().all(|problem| problem.gravity == Gravity::Warning) => {
             Ok(Checked { settings, warnings: problems })
         }
-        Some(_) | None => Err(Unusable { problems }),
+        settings => Err(Unusable { problems, as_far_as_read: settings.map(Box::new) }),
     }
 }
 

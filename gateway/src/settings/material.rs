@@ -43,7 +43,10 @@ impl Site<'_> {
 
     /// A PEM file with at least one certificate.
     pub(crate) fn certificates(&self, written: &Written<String>) -> Option<PathBuf> {
-        let bytes = self.bytes(written)?;
+        let bytes = match self.bytes(written) {
+            Ok(bytes) => bytes,
+            Err(text) => return self.fault(written, &text),
+        };
         let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).collect();
         if found.is_empty() {
             return self.fault(written, "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
@@ -68,7 +71,10 @@ impl Site<'_> {
 
     /// A PEM file with a private key.
     pub(crate) fn private_key(&self, written: &Written<String>) -> Option<PathBuf> {
-        let bytes = self.bytes(written)?;
+        let bytes = match self.bytes(written) {
+            Ok(bytes) => bytes,
+            Err(text) => return self.fault(written, &text),
+        };
         match PrivateKeyDer::from_pem_slice(&bytes) {
             Ok(_) => Some(self.path(written)),
             Err(_) => self.fault(written, "holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)"),
@@ -77,7 +83,10 @@ impl Site<'_> {
 
     /// A PEM file with revocation lists that are in date.
     pub(crate) fn revocations(&self, written: &Written<String>) -> Option<PathBuf> {
-        let bytes = self.bytes(written)?;
+        let bytes = match self.bytes(written) {
+            Ok(bytes) => bytes,
+            Err(text) => return self.fault(written, &text),
+        };
         let found: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
         if found.is_empty() {
             return self.fault(written, "holds no revocation list in PEM form (-----BEGIN X509 CRL-----)");
@@ -101,7 +110,10 @@ impl Site<'_> {
 
     /// A JSON file with public keys.
     pub(crate) fn key_set(&self, written: &Written<String>) -> Option<PathBuf> {
-        let bytes = self.bytes(written)?;
+        let bytes = match self.bytes(written) {
+            Ok(bytes) => bytes,
+            Err(text) => return self.fault(written, &text),
+        };
         let Ok(set) = parse_value(bytes.into(), &Limits::default()) else {
             return self.fault(written, "is not valid JSON");
         };
@@ -122,14 +134,17 @@ impl Site<'_> {
             Ok(_) => Some(path),
             Err(problems) => {
                 problems.iter().for_each(|problem| self.notes.error(&written.place, problem.to_string()));
-                None
+                Some(path)
             }
         }
     }
 
     /// A file with a bearer token on its only line.
     pub(crate) fn bearer(&self, written: &Written<String>) -> Option<PathBuf> {
-        let bytes = self.bytes(written)?;
+        let bytes = match self.bytes(written) {
+            Ok(bytes) => bytes,
+            Err(text) => return self.fault(written, &text),
+        };
         let token = bytes.trim_ascii();
         if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
             return self.fault(written, "must hold one token of printable characters and nothing else");
@@ -137,16 +152,14 @@ impl Site<'_> {
         Some(self.path(written))
     }
 
-    fn bytes(&self, written: &Written<String>) -> Option<Vec<u8>> {
-        match read_bounded(&self.path(written), BYTES_MAX) {
-            Ok(bytes) => Some(bytes),
-            Err(text) => self.fault(written, &text),
-        }
+    fn bytes(&self, written: &Written<String>) -> Result<Vec<u8>, String> {
+        read_bounded(&self.path(written), BYTES_MAX)
     }
 
-    fn fault<T>(&self, written: &Written<String>, text: &str) -> Option<T> {
+    /// Notes a fault. The path comes back all the same: what else the settings say can still be looked at.
+    fn fault(&self, written: &Written<String>, text: &str) -> Option<PathBuf> {
         self.notes.error(&written.place, format!("{}: {text}", self.path(written).display()));
-        None
+        Some(self.path(written))
     }
 
     fn is_past(&self, moment: ASN1Time) -> bool {

@@ -94,6 +94,16 @@ fn check_ends_with_64_and_every_fault_when_the_gateway_would_not_start() {
 }
 
 #[test]
+fn agreements_can_be_read_away_from_the_keys() {
+    let site = Site::example();
+    std::fs::remove_file(site.path("tls/gateway.key")).unwrap();
+    let (exit, out, errors) = run(&site, &["check"]);
+    assert_eq!(exit, Exit::Settings);
+    assert!(errors.ends_with("2 faults: the gateway would not start\n"), "{errors}");
+    assert!(out.contains("Hospital discharge to adult social care") && !out.contains("The settings hold"), "{out}");
+}
+
+#[test]
 fn the_register_reads_the_same_in_every_format() {
     let site = Site::example();
     for format in ["html", "json", "csv"] {
