@@ -11,7 +11,7 @@ use crate::agreement::RelationshipKind;
 use crate::consent::provision::{Effect, Provisioned, Who};
 use crate::decision::facts::{Identity, PersonEvidence, TieParty};
 use crate::decision::relationship;
-use crate::decision::ruling::Admitted;
+use crate::decision::ruling::{Admitted, Direction};
 use crate::enforce::facts::directory::Named;
 use crate::enforce::facts::{self, NotEvidence, PatientFacts, Validity, Verification};
 use crate::enforce::held::Held;
@@ -26,6 +26,10 @@ pub(super) struct Gathering<'a> {
     pub(super) wells: Wells<'a>,
     pub(super) people: Vec<Known>,
     stated: &'a [StatedTie],
+    /// Numbers that more than one Patient of the system at hand holds.
+    shared: BTreeSet<NhsNumber>,
+    /// Systems that were asked for the Patients of numbers.
+    located: BTreeSet<SystemName>,
 }
 
 /// A person and what is known about her so far.
@@ -49,7 +53,14 @@ pub(super) async fn gather(
     subjects: &Subjects,
     wells: Wells<'_>,
 ) -> Result<Evidence, EvidenceFault> {
-    let mut gathering = Gathering { admitted, wells, people: Vec::new(), stated: &subjects.stated_ties };
+    let mut gathering = Gathering {
+        admitted,
+        wells,
+        people: Vec::new(),
+        stated: &subjects.stated_ties,
+        shared: BTreeSet::new(),
+        located: BTreeSet::new(),
+    };
     let holder = match &subjects.system {
         Some(name) => Some(gathering.asked(name)?),
         None => None,
@@ -67,6 +78,10 @@ pub(super) async fn gather(
     }
     for number in &subjects.nhs_numbers {
         gathering.name(*number);
+    }
+    // Who is named by number alone may have a Patient, and with it a shield, where the content is.
+    if let (Some(holder), Direction::Read) = (&holder, admitted.parties().direction) {
+        gathering.locate(holder).await?;
     }
     for source in gathering.sources(holder.as_ref())? {
         gathering.locate(&source).await?;
@@ -124,11 +139,11 @@ impl<'a> Gathering<'a> {
         let found = facts::patients_by_id(&held, ids).map_err(|source| holder.fault(source))?;
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
-        let shared = self.shared_numbers(holder, &numbers, &found).await?;
+        self.shared = self.shared_numbers(holder, &numbers, &found).await?;
         let mut patients = BTreeMap::new();
         for id in ids {
             let facts = found.iter().find(|facts| facts.id == *id);
-            let known = Known::of(facts, id, holder.system, &shared);
+            let known = Known::of(facts, id, holder.system, &self.shared);
             patients.insert(id.clone(), known.key.clone());
             self.add(known);
         }
@@ -179,7 +194,8 @@ impl<'a> Gathering<'a> {
     /// A person named by a valid number is known by it, wherever her records are.
     fn name(&mut self, number: NhsNumber) {
         let mut known = Known::unknown(PersonKey::Nhs(number));
-        known.evidence.identity = Identity::Certain;
+        known.evidence.identity =
+            if self.shared.contains(&number) { Identity::Duplicated } else { Identity::Certain };
         self.add(known);
     }
 
@@ -213,6 +229,9 @@ impl<'a> Gathering<'a> {
     /// those who have no tie yet, or of whom no record was seen.
     async fn locate(&mut self, asked: &Asked<'_>) -> Result<(), EvidenceFault> {
         let name = &asked.system.name;
+        if self.located.contains(name) {
+            return Ok(());
+        }
         let wanted = |known: &&Known| {
             known.evidence.identity == Identity::Certain
                 && !known.ids.contains_key(name)
@@ -223,6 +242,7 @@ impl<'a> Gathering<'a> {
         if numbers.is_empty() {
             return Ok(());
         }
+        self.located.insert(name.clone());
         let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
         let found = facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
         for known in self

@@ -172,6 +172,34 @@ fn an_opt_out_stands_against_purposes_beyond_her_care_and_no_override_jumps_it()
     check_with(&overriding, &super::world::settings(&gov), &opted_out, Err("opted-out"));
 }
 
+/// Everything is wrong at once; then one thing after the other is put right.
+#[test]
+fn the_first_that_fails_names_the_refusal() {
+    let research =
+        [(DISCHARGE, "purposes = [\"TREAT\", \"COC\"]", "purposes = [\"TREAT\", \"COC\", \"HRESCH\"]")];
+    let settings = settings(&research);
+    let mut asking = Asking { purpose: "HRESCH", ..social_worker() }
+        .asks("search hospital Patient?_id=ann&address-postalcode=ZZ99");
+    let mut ann = Ann { identity: Identity::Unknown, shield: Shield::Shielded, ..in_care() };
+    ann = ann.tied(vec![]).says(&[r#"{"type":"deny"}"#, r#"{"type":"deny"}"#]);
+    ann.consents[1].kind = gateway::consent::provision::Kind::OptOut;
+    let told =
+        |asking: &Asking, ann: &Ann| answer(asking, &settings, ann).map_err(|refusal| refusal.reason()).err();
+    assert_eq!(told(&asking, &ann), Some("person-uncertain"));
+    ann.identity = Identity::Certain;
+    assert_eq!(told(&asking, &ann), Some("shielded"));
+    ann.shield = Shield::None;
+    assert_eq!(told(&asking, &ann), Some("no-legitimate-relationship"));
+    ann.ties = in_care().ties;
+    assert_eq!(told(&asking, &ann), Some("consent-denied"));
+    ann.consents.remove(0);
+    assert_eq!(told(&asking, &ann), Some("opted-out"));
+    ann.consents.clear();
+    assert_eq!(told(&asking, &ann), Some("implied-consent-does-not-cover"));
+    asking.purpose = "TREAT";
+    assert_eq!(told(&asking, &ann), None);
+}
+
 #[test]
 fn labels_of_the_agreement_stay_out_but_for_an_override() {
     let labels =

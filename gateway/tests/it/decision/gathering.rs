@@ -539,6 +539,28 @@ async fn a_push_names_its_person_by_number_and_reads_the_shield_from_the_sender(
 }
 
 #[tokio::test]
+async fn one_who_is_named_by_number_alone_is_looked_up_where_the_content_is() {
+    let edits = [("portcullis.toml", "relationship_source = true", "relationship_source = false")];
+    let named = Subjects {
+        system: Some(SystemName::new("hospital")),
+        nhs_numbers: [NhsNumber::parse(ANN).unwrap()].into(),
+        ..Subjects::default()
+    };
+    let mut shielded = patient("ann", ANN);
+    shielded["meta"] = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]});
+    let world = World::with(&[shielded], &edits);
+    let evidence = world.gather(&social_worker(), &named).await.unwrap();
+    assert_eq!(evidence.persons().next().unwrap().1.shield, Shield::Shielded);
+    assert_eq!(world.asked(), ["hospital/Patient?identifier=nhs|9990000018"]);
+    let world = World::with(&[patient("ann", ANN), patient("twin", ANN)], &edits);
+    let evidence = world.gather(&social_worker(), &named).await.unwrap();
+    assert_eq!(evidence.duplicated().count(), 1);
+    let both = Subjects { patients: page(&["ann"]).patients, ..named };
+    let evidence = world.gather(&social_worker(), &both).await.unwrap();
+    assert_eq!(evidence.duplicated().count(), 2, "the Patient, and whoever is named by her number");
+}
+
+#[tokio::test]
 async fn consents_of_a_source_count_and_an_opt_out_in_stu3_shape_is_one() {
     let source =
         ("portcullis.toml", "trusted_identity = true", "trusted_identity = true\nconsent_source = true");
