@@ -1,6 +1,6 @@
 //! The rules alone, in their order: each is broken by itself, and the earlier one names the refusal.
 
-use super::world::{Asking, DISCHARGE, Who, check_admit, emergency_doctor, push, settings, social_worker};
+use super::world::{Asking, DISCHARGE, EXAMPLE, Who, check_admit, emergency_doctor, push, social_worker};
 
 fn support_worker() -> Asking {
     Asking { role: "R1460", supervised_until: Some("2026-06-30"), ..social_worker() }
@@ -99,9 +99,9 @@ fn an_override_needs_a_reason_of_ten_to_five_hundred_characters() {
 #[test]
 fn a_reason_makes_no_override_of_a_purpose_that_is_none() {
     let asking = Asking { override_reason: Some("I would like to".to_owned()), ..social_worker() };
-    let admitted = asking.admitted(&settings(&[])).unwrap();
+    let admitted = asking.admitted(&EXAMPLE).unwrap();
     assert_eq!(admitted.override_(), None);
-    let admitted = emergency_doctor().admitted(&settings(&[])).unwrap();
+    let admitted = emergency_doctor().admitted(&EXAMPLE).unwrap();
     assert_eq!(admitted.override_().unwrap().reason, "collapsed on the ward");
 }
 
@@ -139,9 +139,9 @@ fn nobody_writes_what_would_prove_their_own_relationship() {
 
 #[test]
 fn the_share_goes_from_the_holder_to_the_reader_and_from_the_sender_to_the_target() {
-    let read = social_worker().admitted(&settings(&[])).unwrap();
+    let read = social_worker().admitted(&EXAMPLE).unwrap();
     assert_eq!((read.parties().discloser.as_str(), read.parties().recipient.as_str()), ("RX1", "E10000099"));
-    let sent = push().admitted(&settings(&[])).unwrap();
+    let sent = push().admitted(&EXAMPLE).unwrap();
     assert_eq!((sent.parties().discloser.as_str(), sent.parties().recipient.as_str()), ("RX1", "E10000099"));
     assert_eq!(sent.share().names, ["core", "visit", "letter"]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fhir::security_label::SecurityLabel;
 use gateway::decision::obligation::ResourceFacts;
 
-use super::world::{Asking, answer, at, check, in_care, push, settings, social_worker};
+use super::world::{Asking, EXAMPLE, answer, at, check, in_care, push, social_worker};
 
 const TIED: &str = "hospital/CareTeam/1; implied";
 const DENIED: Result<&str, &str> = Err("consent-denied");
@@ -133,10 +133,10 @@ fn an_exception_for_a_purpose_is_reached_through_its_parent() {
         labels(&["R"])
     );
     let restricted = facts("Condition/c", &["R"]);
-    let treats = answer(&social_worker(), &settings(&[]), &in_care().says(&[&rule])).unwrap();
+    let treats = answer(&social_worker(), &EXAMPLE, &in_care().says(&[&rule])).unwrap();
     assert!(treats.obligations().weigh(&restricted).is_err());
     let coordinates = Asking { purpose: "COC", ..social_worker() };
-    let coordinates = answer(&coordinates, &settings(&[]), &in_care().says(&[&rule])).unwrap();
+    let coordinates = answer(&coordinates, &EXAMPLE, &in_care().says(&[&rule])).unwrap();
     assert!(coordinates.obligations().weigh(&restricted).is_ok());
     assert!(coordinates.obligations().weigh(&facts("Condition/c", &[])).is_ok());
 }
@@ -174,7 +174,7 @@ fn facts(reference: &str, codes: &[&str]) -> ResourceFacts {
 /// Which of the resources Ann's choice lets through, by position.
 #[track_caller]
 fn check_data(provisions: &[&str], resources: &[ResourceFacts], expected: &[usize]) {
-    let permit = answer(&social_worker(), &settings(&[]), &in_care().says(provisions)).unwrap();
+    let permit = answer(&social_worker(), &EXAMPLE, &in_care().says(provisions)).unwrap();
     let through: Vec<usize> =
         (0..resources.len()).filter(|at| permit.obligations().weigh(&resources[*at]).is_ok()).collect();
     assert_eq!(through, expected, "{provisions:?}");

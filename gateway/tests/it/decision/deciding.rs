@@ -5,7 +5,7 @@ use gateway::decision::ruling::LabelsOfAgreement;
 use gateway::enforce::subjects::StatedTie;
 
 use super::world::{
-    Ann, Asking, DISCHARGE, answer, check, check_with, emergency_doctor, in_care, push, settings,
+    Ann, Asking, DISCHARGE, EXAMPLE, answer, check, check_with, emergency_doctor, in_care, push, settings,
     social_worker, tie,
 };
 
@@ -105,7 +105,7 @@ fn inside_one_organisation_an_agreement_may_ask_for_no_tie() {
     );
     let doctor = Asking { purpose: "TREAT", override_reason: None, ..emergency_doctor() };
     check_with(&doctor, &settings(&[edit]), &in_care().tied(vec![]), Ok("not required; implied"));
-    check_with(&doctor, &settings(&[]), &in_care().tied(vec![]), Err("no-legitimate-relationship"));
+    check_with(&doctor, &EXAMPLE, &in_care().tied(vec![]), Err("no-legitimate-relationship"));
 }
 
 #[test]
@@ -202,8 +202,7 @@ fn the_first_that_fails_names_the_refusal() {
 
 #[test]
 fn labels_of_the_agreement_stay_out_but_for_an_override() {
-    let labels =
-        |asking: &Asking, ann: &Ann| answer(asking, &settings(&[]), ann).unwrap().obligations().labels;
+    let labels = |asking: &Asking, ann: &Ann| answer(asking, &EXAMPLE, ann).unwrap().obligations().labels;
     assert_eq!(labels(&social_worker(), &in_care()), LabelsOfAgreement::Kept);
     assert_eq!(labels(&emergency_doctor(), &in_care()), LabelsOfAgreement::Overridden);
 }

@@ -16,7 +16,7 @@ use gateway::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, Pe
 use gateway::person::{PersonKey, SystemName};
 use serde_json::json;
 
-use super::world::{ANN, Asking, BASE, Who, settings, social_worker};
+use super::world::{ANN, Asking, BASE, EXAMPLE, Who, social_worker};
 
 const BOB: &str = "9990000026";
 
@@ -60,7 +60,7 @@ const ALL: [&str; 9] = [
 fn ask(who: &Asking, name: &str, person: &str) -> Result<AdmittedOwn, Refusal> {
     let mut question = who.question();
     question.interaction = Interaction::Own(action(name, person));
-    admit_own(question, &settings(&[]))
+    admit_own(question, &EXAMPLE)
 }
 
 fn ann() -> Asking {

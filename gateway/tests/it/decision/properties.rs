@@ -1,14 +1,9 @@
 //! What holds of every question and every evidence.
 
-use std::sync::LazyLock;
-
 use gateway::decision::facts::{Identity, Shield, Tie};
-use gateway::settings::Settings;
 use proptest::prelude::*;
 
-use super::world::{Ann, Asking, answer, consent, emergency_doctor, in_care, settings, social_worker, tie};
-
-static SETTINGS: LazyLock<Settings> = LazyLock::new(|| settings(&[]));
+use super::world::{Ann, Asking, EXAMPLE, answer, consent, emergency_doctor, in_care, social_worker, tie};
 
 const CODES: [&str; 6] = ["TREAT", "COC", "ETREAT", "HRESCH", "HOPERAT", "BTG"];
 
@@ -92,10 +87,10 @@ proptest! {
     #[test]
     fn one_more_denial_never_turns_a_refusal_into_a_permit(asking in asking(), ann in ann(), denial in provision()) {
         let denial = denial.replace("\"permit\"", "\"deny\"");
-        let before = answer(&asking, &SETTINGS, &ann);
+        let before = answer(&asking, &EXAMPLE, &ann);
         let mut more = ann;
         more.consents.extend(consent("Consent/z", &denial));
-        let after = answer(&asking, &SETTINGS, &more);
+        let after = answer(&asking, &EXAMPLE, &more);
         prop_assert!(before.is_ok() || after.is_err());
         if let (Ok(before), Ok(after)) = (before, after) {
             prop_assert!(before.obligations().exclude.is_subset(&after.obligations().exclude));
@@ -110,7 +105,7 @@ proptest! {
             (Just(ann), shuffled)
         }).prop_map(|(ann, (ties, consents))| (ann.clone(), Ann { ties, consents, ..ann })),
     ) {
-        let (one, other) = (answer(&asking, &SETTINGS, &one), answer(&asking, &SETTINGS, &other));
+        let (one, other) = (answer(&asking, &EXAMPLE, &one), answer(&asking, &EXAMPLE, &other));
         match (one, other) {
             (Ok(one), Ok(other)) => {
                 prop_assert_eq!(one.basis(), other.basis());
@@ -124,11 +119,11 @@ proptest! {
     fn an_override_never_beats_identity_the_shield_or_a_rule(ann in ann(), role in "R[0-9]{4}", code in 0..CODES.len()) {
         let asking = Asking { purpose: CODES[code], ..emergency_doctor() };
         let asking = Asking { role: Box::leak(role.into_boxed_str()), ..asking };
-        match asking.admitted(&SETTINGS) {
+        match asking.admitted(&EXAMPLE) {
             Err(refusal) => prop_assert!(refusal.is_by_rule()),
             Ok(admitted) => {
                 prop_assert!(admitted.agreement().roles.iter().any(|block| block.roles.iter().any(|role| role.code() == asking.role)));
-                let answer = answer(&asking, &SETTINGS, &ann);
+                let answer = answer(&asking, &EXAMPLE, &ann);
                 if ann.identity != Identity::Certain {
                     prop_assert!(answer.is_err());
                 } else if let Ok(permit) = answer {
@@ -140,7 +135,7 @@ proptest! {
 
     #[test]
     fn without_an_override_nothing_is_jumped(ann in ann()) {
-        if let Ok(permit) = answer(&social_worker(), &SETTINGS, &ann) {
+        if let Ok(permit) = answer(&social_worker(), &EXAMPLE, &ann) {
             prop_assert!(permit.basis().overrode.is_empty());
         }
     }

@@ -1,6 +1,6 @@
 //! A search is a read of what it compares.
 
-use super::world::{Asking, DISCHARGE, check_admit, settings, social_worker};
+use super::world::{Asking, DISCHARGE, EXAMPLE, check_admit, social_worker};
 
 fn support_worker(what: &'static str) -> Asking {
     Asking { role: "R1460", supervised_until: Some("2026-06-30"), what, ..social_worker() }
@@ -8,7 +8,7 @@ fn support_worker(what: &'static str) -> Asking {
 
 #[track_caller]
 fn check(what: &'static str, expected: Result<&[&str], &str>) {
-    let found = social_worker().asks(what).admitted(&settings(&[]));
+    let found = social_worker().asks(what).admitted(&EXAMPLE);
     let found = found.map(|admitted| admitted.rematch().iter().copied().collect::<Vec<_>>());
     let found = found.as_deref().map_err(|refusal| refusal.reason());
     assert_eq!(found, expected, "{what}");
