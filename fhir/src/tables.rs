@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{LazyLock, OnceLock};
 
 pub use search::{Condition, SearchKind, SearchParameter, SearchPath};
@@ -26,7 +27,27 @@ static TABLES: LazyLock<Tables> =
 struct Tables {
     types: Vec<TypeRow>,
     elements: Vec<ElementRow>,
-    by_name: HashMap<&'static str, TypeId>,
+    by_name: Names,
+}
+
+/// Types by their names. Only names of the tables are stored, so a hash that can be foreseen does no harm.
+type Names = HashMap<&'static str, TypeId, BuildHasherDefault<NameHasher>>;
+
+/// A hash of a short name, eight bytes at a time.
+#[derive(Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let word = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 struct TypeRow {

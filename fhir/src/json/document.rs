@@ -46,20 +46,22 @@ impl Entry {
     }
 
     #[inline]
-    pub(super) const fn tag(self) -> Tag {
-        match self.0 >> 60 {
-            0 => Tag::Object,
-            1 => Tag::Array,
-            2 => Tag::Text,
-            3 => Tag::EscapedText,
-            4 => Tag::Number,
-            5 => Tag::True,
-            6 => Tag::False,
-            7 => Tag::Null,
-            8 => Tag::Key,
-            9 => Tag::EscapedKey,
-            _ => Tag::Close,
-        }
+    pub(super) fn tag(self) -> Tag {
+        const TAGS: [Tag; 16] = {
+            let mut tags = [Tag::Close; 16];
+            tags[0] = Tag::Object;
+            tags[1] = Tag::Array;
+            tags[2] = Tag::Text;
+            tags[3] = Tag::EscapedText;
+            tags[4] = Tag::Number;
+            tags[5] = Tag::True;
+            tags[6] = Tag::False;
+            tags[7] = Tag::Null;
+            tags[8] = Tag::Key;
+            tags[9] = Tag::EscapedKey;
+            tags
+        };
+        TAGS.get((self.0 >> 60) as usize).copied().unwrap_or(Tag::Close)
     }
 
     #[inline]
@@ -69,8 +71,8 @@ impl Entry {
 
     /// Whether it is a name with an escape in it.
     #[inline]
-    pub(super) fn is_escaped_key(self) -> bool {
-        self.tag() == Tag::EscapedKey
+    pub(super) const fn is_escaped_key(self) -> bool {
+        self.0 >> 60 == Tag::EscapedKey as u64
     }
 
     /// Whether it is a name, with an escape in it or not.
@@ -133,7 +135,7 @@ impl Document {
     #[inline]
     fn key(&self, entry: Entry) -> Key<'_> {
         let escaped = if entry.is_escaped_key() { Escaped::Yes } else { Escaped::No };
-        Key { quoted: self.slice(entry.start(), entry.end()), offset: entry.start(), escaped }
+        Key { raw: self.slice(entry.start() + 1, entry.end() - 1), offset: entry.start(), escaped }
     }
 }
 
@@ -173,14 +175,18 @@ impl<'a> Node<'a> {
     #[inline]
     #[must_use]
     pub fn kind(self) -> Kind {
-        match self.entry().tag() {
-            Tag::Object => Kind::Object,
-            Tag::Array => Kind::Array,
-            Tag::Text | Tag::EscapedText => Kind::String,
-            Tag::Number => Kind::Number,
-            Tag::True | Tag::False => Kind::Boolean,
-            Tag::Null | Tag::Key | Tag::EscapedKey | Tag::Close => Kind::Null,
-        }
+        const KINDS: [Kind; 8] = [
+            Kind::Object,
+            Kind::Array,
+            Kind::String,
+            Kind::String,
+            Kind::Number,
+            Kind::Boolean,
+            Kind::Boolean,
+            Kind::Null,
+        ];
+        // A cursor is never on a name or a closing bracket, whose tags are above these.
+        KINDS.get(self.entry.tag() as usize & 7).copied().unwrap_or(Kind::Null)
     }
 
     /// The bytes of the value as they came, quotes and brackets included.
@@ -232,7 +238,17 @@ impl<'a> Node<'a> {
     /// The member called `name`, however the name is escaped.
     #[must_use]
     pub fn member(self, name: &str) -> Option<Self> {
-        self.members().find_map(|(key, value)| key.is(name).then_some(value))
+        let Members { document, mut index, end } = self.members();
+        while index < end {
+            let key = document.entry(index);
+            let value = document.node(index + 1);
+            let may_be = key.end() - key.start() == name.len() + 2 || key.is_escaped_key();
+            if may_be && document.key(key).is(name) {
+                return Some(value);
+            }
+            index = value.after();
+        }
+        None
     }
 
     /// The number of members or items; 0 for a scalar.
@@ -359,7 +375,8 @@ impl fmt::Debug for Node<'_> {
 /// The name of a member.
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
-    quoted: &'a [u8],
+    /// Between the quotes.
+    raw: &'a [u8],
     offset: usize,
     escaped: Escaped,
 }
@@ -374,15 +391,8 @@ impl<'a> Key<'a> {
     /// The bytes of the name as they came, between the quotes.
     #[inline]
     #[must_use]
-    pub fn raw(self) -> &'a [u8] {
-        self.quoted.get(1..self.quoted.len().saturating_sub(1)).unwrap_or_default()
-    }
-
-    /// The bytes of the name as they came, quotes included.
-    #[inline]
-    #[must_use]
-    pub const fn quoted(self) -> &'a [u8] {
-        self.quoted
+    pub const fn raw(self) -> &'a [u8] {
+        self.raw
     }
 
     /// Where the name starts in the text, quote included.
@@ -396,7 +406,7 @@ impl<'a> Key<'a> {
     #[inline]
     #[must_use]
     pub fn is_tight(self, value: Node<'_>) -> bool {
-        self.escaped == Escaped::No && self.offset + self.quoted.len() + 1 == value.offset()
+        self.escaped == Escaped::No && self.offset + self.raw.len() + 3 == value.offset()
     }
 
     /// Whether the name holds an escape.

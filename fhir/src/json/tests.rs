@@ -242,8 +242,8 @@ fn a_cursor_reaches_what_is_there_and_nothing_else() {
     let source = String::from_utf8_lossy(root.source());
     assert_eq!(tight, [source.find("\"name\"").expect("there"), source.find("\"gone\"").expect("there")]);
     assert_eq!(root.source().get(name.offset()..name.end()), Some(name.raw()));
-    let keys: Vec<_> = root.members().map(|(key, _)| (key.text().into_owned(), key.quoted().len())).collect();
-    assert_eq!(keys.get(1), Some(&("keep".to_owned(), 11)));
+    let keys: Vec<_> = root.members().map(|(key, _)| (key.text().into_owned(), key.raw().len())).collect();
+    assert_eq!(keys.get(1), Some(&("keep".to_owned(), 9)));
 }
 
 #[test]

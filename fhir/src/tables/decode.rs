@@ -1,11 +1,10 @@
 //! Reading the file of tables; its head explains the format.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::{
-    ElementRow, ElementType, KeyRow, SearchKind, SearchParameter, SearchPath, Tables, TypeId, TypeKind,
-    TypeRow,
+    ElementRow, ElementType, KeyRow, Names, SearchKind, SearchParameter, SearchPath, Tables, TypeId,
+    TypeKind, TypeRow,
 };
 
 /// Decodes the whole file, or nothing when a line of it is not understood.
@@ -39,8 +38,8 @@ fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.starts_with('#'))
 }
 
-fn names(text: &'static str) -> Option<HashMap<&'static str, TypeId>> {
-    let mut names = HashMap::new();
+fn names(text: &'static str) -> Option<Names> {
+    let mut names = Names::default();
     for line in lines(text).filter(|line| !line.starts_with([' ', '?', '='])) {
         let id = TypeId(u16::try_from(names.len()).ok()?);
         if names.insert(line.split(' ').next()?, id).is_some() {
