@@ -1,6 +1,6 @@
 //! `meta`: what is named of it, the marks, and a version of our own.
 
-use fhir::json::{Kind, Node, quote};
+use fhir::json::{Kind, Node};
 
 use super::plan::{MetaPlan, PlanId};
 use super::walk::{Came, Inside, Walker};
@@ -23,13 +23,21 @@ const REDACTED: Mark = Mark {
     coding: br#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}"#,
 };
 
+/// The marks when nothing of `meta` is named.
+const ONLY_SUBSETTED: &[u8] =
+    br#""tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]"#;
+const ONLY_MARKS: &[u8] = concat!(
+    r#""security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"REDACTED"}],"#,
+    r#""tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]"#,
+)
+.as_bytes();
+
 /// Room for a version of sixteen bytes in hex.
 const NO_VERSION: &[u8; 32] = b"00000000000000000000000000000000";
 
-impl<'d> Walker<'_, '_, 'd> {
+impl<'w, 'd> Walker<'_, 'w, 'd> {
     /// Writes `meta` with its marks; yields where the version goes.
     pub(super) fn meta(&mut self, meta: Option<Node<'d>>) -> Result<Option<usize>, Unsafe> {
-        let MetaPlan { members, security, tag } = self.plans.meta;
         if meta.is_some_and(|meta| meta.kind() != Kind::Object) {
             return Err(Unsafe::WrongKind("Resource.meta".into()));
         }
@@ -41,8 +49,28 @@ impl<'d> Walker<'_, '_, 'd> {
             self.out.text(b"\"");
             at
         });
+        match &self.plans.meta {
+            Some(plan) => self.named_meta(plan, meta)?,
+            None => {
+                if let (Some(meta), Some(element)) = (meta, self.plans.meta_element) {
+                    self.withheld.element(element);
+                    self.refuse_unknown_modifier(meta)?;
+                }
+                self.out.separate_text();
+                self.out.text(match self.view.marks {
+                    Marks::Subsetted => ONLY_SUBSETTED,
+                    Marks::SubsettedAndRedacted => ONLY_MARKS,
+                });
+            }
+        }
+        self.out.text(b"}");
+        Ok(version)
+    }
+
+    /// Writes what is named of `meta`, and the marks.
+    fn named_meta(&mut self, plan: &'w MetaPlan, meta: Option<Node<'d>>) -> Result<(), Unsafe> {
         if let Some(meta) = meta
-            && let Inside::Strip(element) = self.members(self.plans.plan(members), meta)?
+            && let Inside::Strip(element) = self.members(self.plans.plan(plan.members), meta)?
         {
             return Err(Unsafe::Stranger(element.path().into()));
         }
@@ -50,10 +78,8 @@ impl<'d> Walker<'_, '_, 'd> {
             Marks::Subsetted => None,
             Marks::SubsettedAndRedacted => Some(REDACTED),
         };
-        self.labels("security", security, meta, redacted)?;
-        self.labels("tag", tag, meta, Some(SUBSETTED))?;
-        self.out.text(b"}");
-        Ok(version)
+        self.labels("security", plan.security, meta, redacted)?;
+        self.labels("tag", plan.tag, meta, Some(SUBSETTED))
     }
 
     /// Writes the Codings called `name` of `meta` if they are named, and `mark`, once.
@@ -64,12 +90,13 @@ impl<'d> Walker<'_, '_, 'd> {
         meta: Option<Node<'d>>,
         mark: Option<Mark>,
     ) -> Result<(), Unsafe> {
+        let labels = meta.and_then(|meta| meta.member(name));
         let start = self.out.mark();
         self.out.separate_text();
-        quote(name, self.out.buffer());
-        self.out.text(b":[");
+        self.out.text(b"\"");
+        self.out.text(name.as_bytes());
+        self.out.text(b"\":[");
         let first = self.out.mark();
-        let labels = meta.and_then(|meta| meta.member(name));
         if labels.is_some_and(|labels| labels.kind() != Kind::Array) {
             return Err(Unsafe::WrongKind(format!("Meta.{name}").into()));
         }

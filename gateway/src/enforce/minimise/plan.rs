@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fhir::json::{Key, Kind};
-use fhir::tables::{Element, ElementId, TypeId, TypeKind, type_named};
+use fhir::tables::{Element, ElementId, TypeId, TypeKind, element_named, type_named};
 
 use super::access::{Access, Identifiers, Mode, Weight, access, identifiers};
 use super::mask::{Named, Systems};
@@ -15,7 +15,10 @@ pub(super) struct Plans {
     /// How the resource begins.
     pub(super) opening: Vec<u8>,
     nodes: Vec<Plan>,
-    pub(super) meta: MetaPlan,
+    /// What is shared of `meta`; nothing when nothing of it is named.
+    pub(super) meta: Option<MetaPlan>,
+    /// `meta` itself, for counting.
+    pub(super) meta_element: Option<ElementId>,
     pub(super) contained: Contained,
 }
 
@@ -30,7 +33,7 @@ pub(super) enum Contained {
 }
 
 /// What is shared of `meta`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct MetaPlan {
     pub(super) members: PlanId,
     pub(super) security: Option<PlanId>,
@@ -259,21 +262,20 @@ impl Compiler {
 
     pub(super) fn compile(mut self, named: &Named) -> Plans {
         self.plan(self.owner, named, Mode::Part);
-        let nothing = Named::default();
-        let said = named.children.get("meta").unwrap_or(&nothing);
-        let mode = if said.whole { Mode::Whole } else { Mode::Part };
-        let meta = match type_named("Meta") {
-            Some(owner) => self.meta(owner, said, mode),
-            None => MetaPlan::default(),
+        let meta = match (type_named("Meta"), named.children.get("meta")) {
+            (Some(owner), Some(said)) => Some(self.meta(owner, said)),
+            _ => None,
         };
+        let meta_element = element_named(self.owner, "meta").map(|element| element.id());
         let shares_contained = named.children.get("contained").is_some_and(|said| said.whole);
         let contained = if shares_contained { Contained::Shared } else { Contained::Removed };
         let opening = format!("{{\"resourceType\":\"{}\"", self.owner).into_bytes();
-        Plans { opening, nodes: self.nodes, meta, contained }
+        Plans { opening, nodes: self.nodes, meta, meta_element, contained }
     }
 
     /// The plan of `meta`: what the gateway writes itself is taken out of it.
-    fn meta(&mut self, owner: TypeId, said: &Named, mode: Mode) -> MetaPlan {
+    fn meta(&mut self, owner: TypeId, said: &Named) -> MetaPlan {
+        let mode = if said.whole { Mode::Whole } else { Mode::Part };
         self.plain.clear();
         let members = self.plan(owner, said, mode);
         self.plain.clear();

@@ -3,19 +3,28 @@
 use fhir::tables::{ElementId, elements_len};
 
 /// Counts of what was left out, by element; never a value. Several resources may be counted in one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Withheld {
-    elements: Vec<u32>,
+    /// By the place of the element in the tables; empty until there is much to count.
+    counts: Vec<u32>,
+    /// Elements left out since `counts` was brought up to date.
+    recent: Vec<ElementId>,
     unknown: u32,
     resources: u32,
 }
 
+/// So many recent elements are kept.
+const RECENT: usize = 4_096;
+
 impl Withheld {
     /// The path of each element that was left out and how often, in the order of the specification. A data type's
     /// element stands under that type: `Reference.display`.
-    pub fn elements(&self) -> impl Iterator<Item = (String, u32)> {
-        let counted = self.elements.iter().enumerate().filter(|(_, count)| **count > 0);
-        counted.filter_map(|(index, count)| Some((ElementId::at(index)?.path(), *count)))
+    #[must_use]
+    pub fn elements(&self) -> Vec<(String, u32)> {
+        let mut counts = self.counts.clone();
+        count(&mut counts, &self.recent);
+        let counted = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+        counted.filter_map(|(index, count)| Some((ElementId::at(index)?.path(), count))).collect()
     }
 
     /// How many members were left out that the specification does not know. Their names may be content.
@@ -30,13 +39,13 @@ impl Withheld {
         self.resources
     }
 
+    #[inline]
     pub(super) fn element(&mut self, id: ElementId) {
-        if self.elements.is_empty() {
-            self.elements.resize(elements_len(), 0);
+        if self.recent.len() == RECENT {
+            count(&mut self.counts, &self.recent);
+            self.recent.clear();
         }
-        if let Some(count) = self.elements.get_mut(id.index()) {
-            *count += 1;
-        }
+        self.recent.push(id);
     }
 
     pub(super) const fn unknown_member(&mut self) {
@@ -45,5 +54,14 @@ impl Withheld {
 
     pub(super) const fn resource(&mut self) {
         self.resources += 1;
+    }
+}
+
+fn count(counts: &mut Vec<u32>, elements: &[ElementId]) {
+    counts.resize(elements_len(), 0);
+    for element in elements {
+        if let Some(count) = counts.get_mut(element.index()) {
+            *count += 1;
+        }
     }
 }

@@ -30,7 +30,7 @@ fn check(case: &Path) -> Result<(), String> {
         Ok((out, withheld)) => {
             let value = parse_value(Bytes::from(out), &Limits::default()).expect("strict JSON came out");
             let left_out: Vec<_> =
-                withheld.elements().map(|(path, count)| format!("{path} {count}")).collect();
+                withheld.elements().into_iter().map(|(path, count)| format!("{path} {count}")).collect();
             let shown = serde_json::to_string_pretty(&value).unwrap();
             if shown.contains("secret") {
                 return Err(format!("{}: a canary came out\n{shown}", case.display()));

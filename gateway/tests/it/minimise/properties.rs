@@ -92,7 +92,7 @@ fn check(text: &[u8], rules: &Rules) -> bool {
     if let Err(wrong) = oracle::check(came.root(), rules) {
         panic!("{wrong}\n{}", shown());
     }
-    let left: u32 = withheld.elements().map(|(_, count)| count).sum();
+    let left: u32 = withheld.elements().into_iter().map(|(_, count)| count).sum();
     assert!(out.len() < text.len() + 100_000 && left < 1_000_000);
     true
 }
