@@ -1,13 +1,15 @@
-//! The stand-in hospital holds what it claims, and the invented people are R4: our own suites say so.
+//! What the suites say of the stand-in, of the invented people, and of the gateway in front of them.
 
 use conformance::check::Status;
 use conformance::run::{Verdict, run};
 use conformance::suite::Suite;
 use conformance::target::Target;
+use examples::house::House;
 use examples::json::text;
 use examples::people::records;
 use examples::standin;
 use jiff::civil::date;
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn the_stand_in_passes_every_check() {
@@ -21,6 +23,23 @@ async fn the_stand_in_passes_every_check() {
         .collect();
     assert_eq!(unmet, []);
     assert_eq!(run.verdict(), Verdict::Pass);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_fails_no_check_in_front_of_the_stand_in() {
+    let folder = TempDir::new().unwrap();
+    let house = House::start(folder.path(), None).await.unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, house.token("social_worker")).unwrap();
+    for (face, patient) in [("hospital/fhir", Some("ann")), ("fhir", None)] {
+        let base = format!("{}/{face}", house.base());
+        let target = Target::new(&base, Some(&token), patient, None).unwrap();
+        let suites: &[Suite] =
+            if patient.is_some() { &Suite::ALL } else { &[Suite::Metadata, Suite::ErrorBodies] };
+        let run = run(&target, suites).await;
+        assert_eq!(run.verdict(), Verdict::Pass, "{}", conformance::report::terminal(&run));
+    }
+    house.stop().await.unwrap();
 }
 
 #[test]
