@@ -1,6 +1,8 @@
 //! The demo, its people and its stand-ins, over real sockets.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod claims;
 #[cfg(test)]
 mod demo;
