@@ -4,7 +4,7 @@
 //! Values stand in it only as keyed hashes: who steals the index alone learns nothing from it.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -196,6 +196,15 @@ impl Names {
     }
 }
 
+/// How much is done before the index rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Someone waits, or it has just started: everything.
+    Haste,
+    /// One step: under a flood of appends the index falls behind rather than slow them down.
+    Ease,
+}
+
 /// Keeps the index up, in a thread of its own.
 struct Keeper {
     reader: Reader,
@@ -218,22 +227,28 @@ impl Keeper {
     fn run(self, woken: &Receiver<()>) {
         // On Linux this is the priority of this thread alone. Without it the index still works, only less politely.
         rustix::process::setpriority_process(None, POLITENESS).ok();
-        let mut open = None;
+        let (mut open, mut pace) = (None, Pace::Haste);
         loop {
-            let kept = self.keep(&mut open);
+            let kept = self.keep(&mut open, pace, woken);
             if kept.is_err() {
                 tracing::warn!("the index of the ledger could not be kept up; it is tried again");
                 open = None;
             }
-            match woken.recv_timeout(REST) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            pace = match woken.recv_timeout(REST) {
+                Ok(()) => Pace::Haste,
+                Err(RecvTimeoutError::Timeout) => Pace::Ease,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
+            };
         }
     }
 
-    /// Opens the index if need be and brings it up to the durable head.
-    fn keep(&self, open: &mut Option<(Connection, u64)>) -> Result<(), KeepError> {
+    /// Opens the index if need be and brings it up to the durable head, or nearer to it.
+    fn keep(
+        &self,
+        open: &mut Option<(Connection, u64)>,
+        mut pace: Pace,
+        woken: &Receiver<()>,
+    ) -> Result<(), KeepError> {
         if open.is_none() {
             *open = Some(self.open()?);
         }
@@ -241,6 +256,14 @@ impl Keeper {
             while *next < self.reader.shared.head() {
                 *next = self.step(connection, *next)?;
                 self.publish.send_replace(*next);
+                pace = match woken.try_recv() {
+                    Ok(()) => Pace::Haste,
+                    Err(TryRecvError::Empty) => pace,
+                    Err(TryRecvError::Disconnected) => break,
+                };
+                if pace == Pace::Ease {
+                    break;
+                }
             }
             self.publish.send_if_modified(|published| std::mem::replace(published, *next) != *next);
         }
