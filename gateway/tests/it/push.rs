@@ -1,6 +1,7 @@
 //! Push: what is acknowledged is on the disk, arrives once in effect, and in order for each person.
 
 mod delivering;
+mod killing;
 mod storing;
 mod support;
 mod talking;

@@ -22,7 +22,7 @@ use gateway::push::outbox::Parcel;
 use gateway::push::store::Store;
 use gateway::settings::Network;
 use gateway::trail::store::KEY_SCHEME;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -177,12 +177,16 @@ impl Site {
 
     /// Serves MLLP from loopback.
     pub(crate) async fn listen(&self, bytes_max: usize) -> Served {
+        let network = Network { address: "127.0.0.1".parse().unwrap(), prefix: 32 };
+        self.listen_behind(Door::AcceptedRisk(vec![network]), bytes_max).await
+    }
+
+    pub(crate) async fn listen_behind(&self, door: Door, bytes_max: usize) -> Served {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
-        let network = Network { address: "127.0.0.1".parse().unwrap(), prefix: 32 };
         let listener = Listener {
             socket,
-            door: Door::AcceptedRisk(vec![network]),
+            door,
             sender: Arc::clone(&self.sender),
             intake: Arc::clone(&self.intake),
             bytes_max,
@@ -200,14 +204,14 @@ pub(crate) struct Served {
 }
 
 /// A peer that speaks MLLP.
-pub(crate) struct Peer {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Peer<S = TcpStream> {
+    pub(crate) stream: S,
     decoder: Decoder,
     frames: std::collections::VecDeque<Vec<u8>>,
 }
 
-impl From<TcpStream> for Peer {
-    fn from(stream: TcpStream) -> Self {
+impl<S> From<S> for Peer<S> {
+    fn from(stream: S) -> Self {
         Self { stream, decoder: Decoder::new(1 << 20), frames: std::collections::VecDeque::new() }
     }
 }
@@ -216,7 +220,9 @@ impl Peer {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self::from(TcpStream::connect(address).await.unwrap())
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }

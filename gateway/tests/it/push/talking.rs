@@ -3,9 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use adapters::mllp::frame;
+use gateway::push::mllp::Door;
+use gateway::server::tls::{Demand, Secured};
+use gateway::settings::ServerTls;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::support::{Peer, Site, discharge, modes};
+use crate::support::tls::{Authority, client_config, dns, file};
 
 #[tokio::test]
 async fn messages_that_come_together_are_answered_one_by_one_in_order() {
@@ -117,4 +123,36 @@ async fn a_peer_from_elsewhere_is_not_listened_to() {
     drop(stranger.stream.write_all(&frame(discharge("M1", "0000018").as_bytes())).await);
     assert_eq!(stranger.answer().await, None);
     assert_eq!(site.decision.asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn over_tls_a_certificate_of_the_right_authority_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::open(folder.path());
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let server = ours.server("gateway.example");
+    let files = ServerTls {
+        certificate: file(folder.path(), "server.pem", &server.pem),
+        key: file(folder.path(), "server.key", &server.key),
+        client_ca: Some(file(folder.path(), "clients.pem", &ours.pem)),
+        crl: None,
+    };
+    let secured = Secured::load(&files, Demand::Required, &[]).unwrap();
+    let served = site.listen_behind(Door::Tls(secured.config.into()), 1 << 20).await;
+    let known = ours.client(dns("pas.hospital.example"), 7);
+    let stranger = theirs.client(dns("pas.hospital.example"), 8);
+    for (leaf, expected) in [(Some(&known), Some("AA")), (Some(&stranger), None), (None, None)] {
+        let connector = TlsConnector::from(client_config(&ours, leaf, &[]));
+        let stream = TcpStream::connect(served.address).await.unwrap();
+        // With TLS 1.3 a client learns only when it reads that its certificate was not taken.
+        let Ok(stream) = connector.connect("gateway.example".try_into().unwrap(), stream).await else {
+            assert_eq!(expected, None);
+            continue;
+        };
+        let mut peer = Peer::from(stream);
+        drop(peer.stream.write_all(&frame(discharge("M1", "0000018").as_bytes())).await);
+        drop(peer.stream.flush().await);
+        assert_eq!(peer.acknowledged().await.map(|(code, _)| code).as_deref(), expected);
+    }
+    assert_eq!(site.decision.asked.load(Ordering::SeqCst), 1);
 }

@@ -2,7 +2,7 @@
 //! decide, and a council's FHIR server receives what is left, with its origin.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +74,37 @@ contentType = "to open the letter"
 data = "the discharge letter"
 "#;
 
-const LETTER: &str = "MSH|^~\\&|LETTERS|RX1|GATE|E10000099|20260304164500+0000||MDM^T02^MDM_T02|NHT0002|P|2.5\rPID|1||9990000018^^^NHS^NH~H4471023^^^RX1^MR||Fenwick^Ann^^^Mrs^^L||19420617|F|||14 Harbour Row^^Tynemouth^^NE30 4AA||0191 496 0101|||||||||||||||||||01\rPV1|1|I||||||||||||||||||||||||||||||||||||||||||20260225093000|20260304153000\rTXA|1|DS^Discharge summary^HL70270|TX|20260304160000||||||||DOC-5531|||||AU||AV\rOBX|1|TX|DS^Discharge letter^L||Please assess her for support at home.||||||F\rNTE|1||not for the council\r";
+const SETTINGS: &str = r#"
+[gateway]
+organisation = "ods:RX1"
+base = "https://share.hospital.example"
+state = "."
+agreements = "agreements"
+contact = "the Caldicott Guardian"
+[listen]
+address = "127.0.0.1:0"
+ops = "127.0.0.1:0"
+[[client]]
+san = "dns:adt.hospital.example"
+organisation = "ods:RX1"
+role = "system"
+purposes = ["COC"]
+[[system]]
+name = "council"
+organisation = "ods:E10000099"
+protocol = "fhir-r4"
+base = "COUNCIL"
+[[mllp]]
+address = "MLLP"
+from = "ods:RX1"
+to = ["council"]
+purpose = "COC"
+peers = ["127.0.0.1/32"]
+plaintext = "accepted-risk"
+"#;
+
+/// A discharge letter about an invented person.
+pub(crate) const LETTER: &str = "MSH|^~\\&|LETTERS|RX1|GATE|E10000099|20260304164500+0000||MDM^T02^MDM_T02|NHT0002|P|2.5\rPID|1||9990000018^^^NHS^NH~H4471023^^^RX1^MR||Fenwick^Ann^^^Mrs^^L||19420617|F|||14 Harbour Row^^Tynemouth^^NE30 4AA||0191 496 0101|||||||||||||||||||01\rPV1|1|I||||||||||||||||||||||||||||||||||||||||||20260225093000|20260304153000\rTXA|1|DS^Discharge summary^HL70270|TX|20260304160000||||||||DOC-5531|||||AU||AV\rOBX|1|TX|DS^Discharge letter^L||Please assess her for support at home.||||||F\rNTE|1||not for the council\r";
 
 /// A gateway of its own, with a council behind it.
 struct Gateway {
@@ -160,42 +190,19 @@ impl Gateway {
     }
 }
 
-fn settings(folder: &Path, council: &str) -> Arc<Settings> {
+/// Writes the settings of a hospital that sends to the council at `council`, and says where they are.
+pub(crate) fn write_settings(folder: &Path, council: &str, mllp: std::net::SocketAddr) -> PathBuf {
     let agreements = folder.join("agreements");
     std::fs::create_dir_all(&agreements).unwrap();
     std::fs::write(agreements.join("discharge.toml"), AGREEMENT).unwrap();
     let file = folder.join("portcullis.toml");
-    let text = format!(
-        r#"
-[gateway]
-organisation = "ods:RX1"
-base = "https://share.hospital.example"
-state = "."
-agreements = "agreements"
-contact = "the Caldicott Guardian"
-[listen]
-address = "127.0.0.1:0"
-ops = "127.0.0.1:0"
-[[client]]
-san = "dns:adt.hospital.example"
-organisation = "ods:RX1"
-role = "system"
-purposes = ["COC"]
-[[system]]
-name = "council"
-organisation = "ods:E10000099"
-protocol = "fhir-r4"
-base = "{council}"
-[[mllp]]
-address = "127.0.0.1:0"
-from = "ods:RX1"
-to = ["council"]
-purpose = "COC"
-peers = ["127.0.0.1/32"]
-plaintext = "accepted-risk"
-"#
-    );
+    let text = SETTINGS.replace("COUNCIL", council).replace("MLLP", &mllp.to_string());
     std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn settings(folder: &Path, council: &str) -> Arc<Settings> {
+    let file = write_settings(folder, council, std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     match check::load(&file, "2026-03-04".parse().unwrap()) {
         Ok(checked) => Arc::new(checked.settings),
         Err(unusable) => panic!("{unusable}"),
@@ -210,7 +217,8 @@ fn bases(settings: &Settings) -> BTreeMap<gateway::person::SystemName, Bases> {
         .collect()
 }
 
-fn created(_: &Seen, _: usize) -> Play {
+/// Takes everything.
+pub(crate) fn created(_: &Seen, _: usize) -> Play {
     Play::Bytes(fhir("201 Created", ""))
 }
 
