@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::mllp;
-use super::stage::{Broken, Stage, broken, expect_status};
+use super::stage::{Asked, Broken, Stage, broken, expect_status};
 use crate::canary;
 use crate::json;
 use crate::people::{ANN, ANNS_LETTER, discharge_message};
@@ -29,7 +29,8 @@ pub(super) async fn hospital_sends_discharge(stage: &mut Stage<'_>) -> Result<St
     let [document] = documents.as_slice() else {
         return broken(format!("the council has {} documents instead of one", documents.len()));
     };
-    inspect(document)?;
+    let request_id = inspect(document)?;
+    stage.asked.push(Asked { what: "the discharge letter".into(), person: ANN, request_id });
     everything_is_clean(stage).await?;
     Ok("acknowledged AA; the council has the document with its Provenance, once, without what it does not need".into())
 }
@@ -71,7 +72,8 @@ async fn look(stage: &Stage<'_>, query: &str) -> Result<Value, Broken> {
     Ok(answer.json())
 }
 
-fn inspect(document: &Value) -> Result<(), Broken> {
+/// The document is whole and has what the council needs; returns the id of its Provenance, which is that of the exchange.
+fn inspect(document: &Value) -> Result<String, Broken> {
     let kinds: Vec<&str> = json::list(document, "/entry")
         .iter()
         .filter_map(|entry| json::text(entry, "/resource/resourceType"))
@@ -90,7 +92,12 @@ fn inspect(document: &Value) -> Result<(), Broken> {
             return broken(format!("the document lacks {needed:?}"));
         }
     }
-    Ok(())
+    let resources = json::list(document, "/entry").iter().filter_map(|entry| entry.get("resource"));
+    let mut provenances = resources.filter(|held| json::text(held, "/resourceType") == Some("Provenance"));
+    match provenances.next().and_then(|held| json::text(held, "/id")) {
+        Some(id) => Ok(id.to_owned()),
+        None => broken("the Provenance in the document has no id"),
+    }
 }
 
 /// Whatever else the council was given holds no canary either: `send` looks at every answer.
