@@ -1,7 +1,7 @@
 //! The `demo` program as a person or a script runs it.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use examples::json::{parse, text};
@@ -10,10 +10,28 @@ use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
+const STEPS: [&str; 11] = [
+    "hospital_sends_discharge",
+    "social_worker_reads",
+    "social_worker_searches",
+    "support_worker_reads",
+    "dissent_respected",
+    "no_relationship_refused",
+    "hidden_element_search_refused",
+    "withdrawal_takes_effect",
+    "break_glass",
+    "patient_sees_trail",
+    "ledger_verifies",
+];
+
 fn demo(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
     command.arg("--folder").arg(folder).args(arguments);
     command
+}
+
+fn told(output: &Output) -> Vec<Value> {
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| parse(line.as_bytes()).unwrap()).collect()
 }
 
 /// A demo that stays up, and what it says of itself once every listener answers.
@@ -40,6 +58,17 @@ fn up(folder: &Path) -> Up {
         assert!(Instant::now() < deadline, "the demo is not up in time");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn the_story_holds_and_the_program_says_so() {
+    let folder = TempDir::new().unwrap();
+    let output = demo(folder.path(), &["--once", "--json"]).output().unwrap();
+    let told = told(&output);
+    let broken: Vec<&Value> = told.iter().filter(|step| step["ok"] != true).collect();
+    assert!(broken.is_empty(), "{broken:#?}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(told.iter().filter_map(|step| text(step, "/step")).collect::<Vec<_>>(), STEPS);
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[tokio::test]
