@@ -109,6 +109,8 @@ pub struct Issuer {
     pub claims: Claims,
     /// What `aud` of its tokens must name.
     pub audience: String,
+    /// Where people begin to sign in; none: `/me` tells them in words.
+    pub sign_in: Option<Uri>,
 }
 
 /// Claim dialects.

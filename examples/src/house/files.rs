@@ -96,6 +96,9 @@ fn settings(state: &Path, facts: &Facts<'_>) -> Result<String, HouseError> {
         let name = if person { facts.desk.people_issuer() } else { facts.desk.staff_issuer() };
         set(issuer, "issuer", &name);
         set(issuer, "keys", "keys.json");
+        if person {
+            set(issuer, "sign_in", &facts.desk.base);
+        }
     }
     for system in list(&mut table, "system")? {
         let is_council = system.get("name").and_then(Value::as_str) == Some("council");

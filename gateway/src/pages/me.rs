@@ -20,6 +20,7 @@ use crate::server::reply::Reply;
 use crate::trail::page::{self, Part, Shown};
 use crate::trail::record::Exchange;
 
+const TIME_IS_UP: &str = "Your time is up, so we have signed you out. Sign in again to go on.";
 /// Entries of one page, as the question about them says it.
 const COUNT: usize = 20;
 
@@ -100,14 +101,14 @@ async fn content(
 fn sign_in(arrived: &Arrived, ports: &Ports) -> Reply {
     if session::is_shown(arrived) {
         ports.strangers.count(Some(&arrived.peer.ip().to_string()));
-        let ended = page::sign_in("Your time is up, so we have signed you out. Sign in again to go on.", "");
+        let ended = page::sign_in(TIME_IS_UP, "", &ports.settings);
         return public_page(StatusCode::UNAUTHORIZED, ended).with_cookie(session::ended());
     }
     let said = match parameter(arrived, "signed-out") {
         Some(_) => "You have signed out.",
         None => "",
     };
-    public_page(StatusCode::OK, page::sign_in(said, ""))
+    public_page(StatusCode::OK, page::sign_in(said, "", &ports.settings))
 }
 
 /// The page in place of hers when it could not be shown: with the receipt of what was recorded of that.

@@ -22,7 +22,7 @@ pub(super) fn begin(arrived: Arrived, ports: &Ports) -> Reply {
         Err(why) => {
             ports.strangers.count(Some(&peer));
             let (status, problem) = told(why, &ports.settings.gateway.contact);
-            public_page(status, page::sign_in("", &problem))
+            public_page(status, page::sign_in("", &problem, &ports.settings))
         }
     }
 }

@@ -96,6 +96,9 @@ pub(super) struct IssuerTable {
     pub(super) claims: Option<Written<String>>,
     /// What `aud` of its tokens must name. Default: `audience` of `[gateway]`.
     pub(super) audience: Option<Written<String>>,
+    /// Where people begin to sign in, with `claims = "nhs-login"`: a page that posts their token to `/me/session`. It is
+    /// linked from `/me`.
+    pub(super) sign_in: Option<Written<String>>,
 }
 
 /// A system that is known by its client certificate.
@@ -282,6 +285,7 @@ impl IssuerTable {
             keys: table.required_text("keys"),
             claims: table.required_text("claims"),
             audience: table.text("audience"),
+            sign_in: table.text("sign_in"),
         };
         table.refuse_unknown();
         read

@@ -129,6 +129,7 @@ impl Site<'_> {
             keys: path.clone(),
             claims: Claims::Iua,
             audience: String::new(),
+            sign_in: None,
         };
         match Keys::load(&[probe]) {
             Ok(_) => Some(path),

@@ -69,6 +69,7 @@ struct Me<'a> {
 struct SignIn<'a> {
     notice: &'a str,
     problem: &'a str,
+    starts: Vec<String>,
 }
 
 #[derive(Template)]
@@ -104,8 +105,10 @@ pub fn me(shown: &Shown<'_>, settings: &Settings) -> Result<String, askama::Erro
 ///
 /// # Errors
 /// [`askama::Error`] when the page cannot be written.
-pub fn sign_in(notice: &str, problem: &str) -> Result<String, askama::Error> {
-    SignIn { notice, problem }.render()
+pub fn sign_in(notice: &str, problem: &str, settings: &Settings) -> Result<String, askama::Error> {
+    let starts =
+        settings.issuers.iter().filter_map(|issuer| issuer.sign_in.as_ref()).map(ToString::to_string);
+    SignIn { notice, problem, starts: starts.collect() }.render()
 }
 
 /// The page that leads on to `/me` from within our own site: a browser that comes straight from another site keeps the

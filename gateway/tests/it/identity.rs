@@ -427,6 +427,7 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
             keys: path,
             claims: Claims::Iua,
             audience: BASE.into(),
+            sign_in: None,
         };
         let problems = Keys::load(&[listed.clone(), listed]).unwrap_err();
         assert_eq!(problems.len(), 2);

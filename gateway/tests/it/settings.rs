@@ -182,6 +182,17 @@ fn hl7_over_the_network_needs_protection_or_a_decision() {
 }
 
 #[test]
+fn people_begin_to_sign_in_at_a_protected_address_and_staff_elsewhere() {
+    let people = "sign_in = \"https://sign-in.example/start\"";
+    check("sign-in-plain", &[(people, "sign_in = \"http://sign-in.example/start\"")]);
+    check("sign-in-script", &[(people, "sign_in = \"javascript:alert(1)\"")]);
+    check(
+        "sign-in-staff",
+        &[("claims = \"iua\"", "claims = \"iua\"\nsign_in = \"https://sign-in.example/start\"")],
+    );
+}
+
+#[test]
 fn names_and_addresses_stand_once() {
     check_with(
         "taken",

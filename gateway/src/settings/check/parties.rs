@@ -10,7 +10,7 @@ use super::super::material::Site;
 use super::super::problem::Notebook;
 use super::super::written::Written;
 use super::super::{Claims, Client, ClientRole, Issuer};
-use super::{ods, purposes};
+use super::{ods, purposes, urls};
 
 /// `[organisations]`.
 pub(super) fn organisations(
@@ -50,11 +50,15 @@ pub(super) fn issuers(site: &Site<'_>, tables: &[IssuerTable], audience: Option<
         let claims = table.claims.as_ref().and_then(|written| written.parsed(notes, |text| claims(text)));
         let own = table.audience.as_ref().and_then(|written| not_empty(notes, written));
         let audience = own.or_else(|| audience.map(str::to_owned));
+        let sign_in = table.sign_in.as_ref().and_then(|written| urls::sign_in(notes, written));
+        if let (Some(written), Some(Claims::Iua)) = (&table.sign_in, claims) {
+            notes.error(&written.place, "staff do not sign in on a page of the gateway: `nhs-login` only");
+        }
         let (Some(issuer), Some(keys), Some(claims), Some(audience)) = (issuer, keys, claims, audience)
         else {
             continue;
         };
-        issuers.push(Issuer { issuer, keys, claims, audience });
+        issuers.push(Issuer { issuer, keys, claims, audience, sign_in });
     }
     issuers
 }

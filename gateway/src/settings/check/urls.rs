@@ -29,6 +29,11 @@ pub(super) fn alias(notes: &Notebook, written: &Written<String>) -> Option<Uri> 
     written.parsed(notes, |text| absolute(text).and_then(without_slash(text)))
 }
 
+/// A page where people begin to sign in.
+pub(super) fn sign_in(notes: &Notebook, written: &Written<String>) -> Option<Uri> {
+    written.parsed(notes, |text| protected(text))
+}
+
 /// `[telemetry]`.
 pub(super) fn telemetry(notes: &Notebook, table: Option<&TelemetryTable>) -> Telemetry {
     let written = table.and_then(|table| table.otlp.as_ref());

@@ -143,7 +143,7 @@ impl Told<'_> {
         match self.exchange.resource_type.as_deref() {
             Some("Consent") => "your choices about sharing",
             Some("Provenance") => "where information about you came from",
-            Some(_) | None => "the list of who has seen your record",
+            Some(_) | None => "this list",
         }
     }
 
@@ -233,7 +233,9 @@ impl Told<'_> {
         add("Link to your care", vec![relationship.to_owned()]);
         add("Allowed by", self.agreement());
         let kept_back = words::kept_back(&self.person.withheld);
-        add("Kept back", kept_back.into_iter().map(str::to_owned).collect());
+        if ending != Ending::Refused {
+            add("Kept back", kept_back.into_iter().map(str::to_owned).collect());
+        }
         let overrode = self.person.overrode.iter().map(|reason| words::overrode(reason).to_owned());
         add("What would stop this otherwise", overrode.collect());
         let reason =

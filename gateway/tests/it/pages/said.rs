@@ -316,10 +316,13 @@ fn what_others_wrote_stays_text() {
 
 #[test]
 fn the_pages_around_it_are_whole_and_say_what_to_do() {
+    let settings = settings();
+    let sign_in = page::sign_in("", "", &settings).unwrap();
+    assert!(sign_in.contains("<a class=\"start\" href=\"https://sign-in.example/start\">Sign in</a>"));
     for page in [
-        page::sign_in("", "").unwrap(),
-        page::sign_in("You have signed out.", "").unwrap(),
-        page::sign_in("", "Your session has ended.").unwrap(),
+        page::sign_in("", "", &settings).unwrap(),
+        page::sign_in("You have signed out.", "", &settings).unwrap(),
+        page::sign_in("", "Your session has ended.", &settings).unwrap(),
         page::signed_in().unwrap(),
         page::notice("Page not found", "There is no such page.").unwrap(),
     ] {

@@ -56,7 +56,7 @@ async fn a_person_signs_in_sees_who_saw_her_record_and_her_look_is_recorded_once
     assert_eq!(recorded.len(), 2, "one leaf for the exchange, one for her");
     assert_eq!(recorded[0].record.exchange.event, Event::Disclosed);
     let again = house.get("/me", &cookie).await;
-    assert_eq!(again.body.matches("You looked at the list").count(), 1);
+    assert_eq!(again.body.matches("You looked at this list").count(), 1);
     assert_eq!(references(&house, &cookie).await.values().max(), Some(&1));
 }
 

@@ -75,5 +75,5 @@ pub(crate) fn issuer(folder: &Path, name: &str, claims: Claims, keys: &[&Signing
     let path = folder.join(format!("{claims:?}.jwks.json"));
     let published: Vec<&Value> = keys.iter().map(|key| &key.published).collect();
     fs::write(&path, json!({"keys": published}).to_string()).unwrap();
-    Issuer { issuer: name.into(), keys: path, claims, audience: super::site::BASE.into() }
+    Issuer { issuer: name.into(), keys: path, claims, audience: super::site::BASE.into(), sign_in: None }
 }
