@@ -54,11 +54,14 @@ pub fn of_system(
     statement(&url, "What this system shares, and takes, under the sharing agreements in force", &served, at)
 }
 
+/// Type, interactions, and search parameters with their kinds.
+type OwnType = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
 /// The gateway's own resources.
 #[must_use]
 pub fn of_gateway(settings: &Settings, at: Timestamp) -> Resource {
     let mut served: BTreeMap<TypeId, Served> = BTreeMap::new();
-    let own: [(&str, &[&'static str], &[(&'static str, &'static str)]); 3] = [
+    let own: [OwnType; 3] = [
         ("Consent", &["create", "read", "search-type", "update"], &[("patient", "reference")]),
         ("AuditEvent", &["search-type"], &[("patient", "reference")]),
         ("Provenance", &["read"], &[]),

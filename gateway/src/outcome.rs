@@ -29,7 +29,7 @@ pub struct Ended {
     /// Why nothing was shared.
     pub ending: Ending,
     /// What is recorded of it.
-    pub records: Records,
+    pub records: Box<Records>,
 }
 
 /// Why nothing was shared.
@@ -141,21 +141,7 @@ impl Ending {
                 IssueType::Exception,
                 "the system holds this in a form that cannot be shared safely",
             ),
-            Self::NotTaken(NotTaken::Invalid) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                IssueType::Processing,
-                "the receiving system does not take this content",
-            ),
-            Self::NotTaken(NotTaken::Conflict) => (
-                StatusCode::CONFLICT,
-                IssueType::Conflict,
-                "the receiving system holds this already, or another version of it",
-            ),
-            Self::NotTaken(NotTaken::NotSupported) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                IssueType::NotSupported,
-                "the receiving system does not take such resources",
-            ),
+            Self::NotTaken(why) => not_taken(*why),
             Self::Consent(fault) => return fault.told(),
             Self::TrailBehind => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -255,7 +241,21 @@ impl Ending {
         match self {
             Self::Refused(refusal, Existence::Open) => Some(refusal.spine_code()),
             Self::Refused(refusal, Existence::Withheld) if refusal.is_by_rule() => Some(refusal.spine_code()),
-            _ => None,
+            Self::NotAuthenticated(_)
+            | Self::Malformed(_)
+            | Self::Refused(_, Existence::Withheld)
+            | Self::NotFound
+            | Self::TooCostly
+            | Self::WrongPersons
+            | Self::Upstream(_)
+            | Self::Evidence(_)
+            | Self::Irreducible
+            | Self::NotTaken(_)
+            | Self::ConsentInvalid(_)
+            | Self::Consent(_)
+            | Self::TrailBehind
+            | Self::Unrecorded(_)
+            | Self::NotWritten => None,
         }
     }
 
@@ -276,14 +276,12 @@ impl Ending {
             }
         }
         let reply = Reply::outcome(told.status, &outcome);
-        match self {
-            Self::Malformed(malformed) => match malformed.allow() {
-                Some(methods) => reply.with_allow(methods),
-                None => reply,
-            },
-            _ if told.status == StatusCode::SERVICE_UNAVAILABLE => reply.with_retry_after_s(1),
-            _ => reply,
+        if let Self::Malformed(malformed) = self
+            && let Some(methods) = malformed.allow()
+        {
+            return reply.with_allow(methods);
         }
+        if told.status == StatusCode::SERVICE_UNAVAILABLE { reply.with_retry_after_s(1) } else { reply }
     }
 }
 
@@ -301,6 +299,26 @@ const fn not_found() -> (StatusCode, IssueType, &'static str) {
     (StatusCode::NOT_FOUND, IssueType::NotFound, "not found")
 }
 
+const fn not_taken(why: NotTaken) -> (StatusCode, IssueType, &'static str) {
+    match why {
+        NotTaken::Invalid => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            IssueType::Processing,
+            "the receiving system does not take this content",
+        ),
+        NotTaken::Conflict => (
+            StatusCode::CONFLICT,
+            IssueType::Conflict,
+            "the receiving system holds this already, or another version of it",
+        ),
+        NotTaken::NotSupported => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            IssueType::NotSupported,
+            "the receiving system does not take such resources",
+        ),
+    }
+}
+
 fn upstream(fault: &UpstreamFault) -> (StatusCode, IssueType, &'static str) {
     if fault.is_timeout() {
         return (StatusCode::GATEWAY_TIMEOUT, IssueType::Timeout, "the system asked did not answer in time");
@@ -312,14 +330,14 @@ impl Exchange {
     /// Ends the exchange here.
     #[must_use]
     pub fn end(&self, ending: Ending) -> Ended {
-        let records = Records::from(self.clone());
+        let records = Box::new(Records::from(self.clone()));
         Ended { ending, records }
     }
 
     /// Ends the exchange by rule: it stands in the trail of those whom the request names.
     #[must_use]
     pub fn refuse(&self, refusal: Refusal, named: &[NamedPerson]) -> Ended {
-        let records = Records::refused_by_rule(self.clone(), named, &refusal);
+        let records = Box::new(Records::refused_by_rule(self.clone(), named, &refusal));
         Ended { ending: Ending::refused_by_rule(refusal), records }
     }
 }

@@ -132,7 +132,7 @@ fn read(
                 Why::Refused(refusal) => refused(refusal, existence, account, frame),
                 Why::Irreducible(_) => Ended {
                     ending: Ending::Irreducible,
-                    records: Records { exchange: frame.exchange.clone(), persons: account.close() },
+                    records: Box::new(Records { exchange: frame.exchange.clone(), persons: account.close() }),
                 },
             })
         }
@@ -149,10 +149,10 @@ fn search(
 ) -> Result<Minimised, Ended> {
     let admitted = ruling.admitted();
     let named = named(&request.query, ruling);
-    if let Some(refusal) = all_refused(&request.query, &named, ruling) {
-        if admitted.existence() == Existence::Open {
-            return Err(refused(refusal, Existence::Open, Account::new(ruling, subjects), frame));
-        }
+    if let Some(refusal) = all_refused(&request.query, &named, ruling)
+        && admitted.existence() == Existence::Open
+    {
+        return Err(refused(refusal, Existence::Open, Account::new(ruling, subjects), frame));
     }
     if complete == Complete::Bounded {
         return Err(frame.exchange.end(Ending::TooCostly));
@@ -278,7 +278,7 @@ pub(in crate::enforce) fn refused(
     let persons = account.close_refused(&refusal);
     Ended {
         ending: Ending::Refused(refusal, existence),
-        records: Records { exchange: frame.exchange.clone(), persons },
+        records: Box::new(Records { exchange: frame.exchange.clone(), persons }),
     }
 }
 
@@ -289,7 +289,7 @@ fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
         .iter()
         .filter_map(|person| match person {
             NamedPerson::Patient(id) => ruling.person_of(id).cloned(),
-            NamedPerson::Nhs(number) => Some(PersonKey::Nhs(number.clone())),
+            NamedPerson::Nhs(number) => Some(PersonKey::Nhs(*number)),
             NamedPerson::Identifier(_) => None,
         })
         .collect()

@@ -24,6 +24,9 @@ use crate::person::PersonKey;
 const NO_PERSON: [&str; 5] =
     ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
 
+/// Makes a version from the bytes of a view.
+pub(in crate::enforce) type Version<'a> = &'a dyn Fn(&[u8]) -> [u8; 16];
+
 /// Judges resources of one system under one ruling.
 pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) ruling: &'a Ruling,
@@ -33,7 +36,7 @@ pub(in crate::enforce) struct Judge<'a> {
     /// Where the system's face is: the base of `fullUrl`.
     pub(in crate::enforce) face: &'a str,
     /// Makes `meta.versionId` from the bytes of a view.
-    pub(in crate::enforce) version: Option<&'a dyn Fn(&[u8]) -> [u8; 16]>,
+    pub(in crate::enforce) version: Option<Version<'a>>,
 }
 
 /// One resource that may leave, minimised.

@@ -61,7 +61,7 @@ pub fn minimise_submitted(
                 Why::Refused(refusal) => refused(refusal, existence, account, frame),
                 Why::Irreducible(_) => Ended {
                     ending: Ending::Irreducible,
-                    records: Records { exchange: frame.exchange.clone(), persons: account.close() },
+                    records: Box::new(Records { exchange: frame.exchange.clone(), persons: account.close() }),
                 },
             })
         }

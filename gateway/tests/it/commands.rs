@@ -100,7 +100,10 @@ fn agreements_can_be_read_away_from_the_keys() {
     let (exit, out, errors) = run(&site, &["check"]);
     assert_eq!(exit, Exit::Settings);
     assert!(errors.ends_with("2 faults: the gateway would not start\n"), "{errors}");
-    assert!(out.contains("Hospital discharge to adult social care") && !out.contains("The settings hold"), "{out}");
+    assert!(
+        out.contains("Hospital discharge to adult social care") && !out.contains("The settings hold"),
+        "{out}"
+    );
 }
 
 #[test]

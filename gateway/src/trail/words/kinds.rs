@@ -5,6 +5,7 @@
 pub(in crate::trail) fn kind(resource_type: &str) -> &'static str {
     about_care(resource_type)
         .or_else(|| about_services(resource_type))
+        .or_else(|| about_machinery(resource_type))
         .unwrap_or("other parts of your record")
 }
 
