@@ -1,6 +1,8 @@
 //! The gateway's own resources: Consent, AuditEvent, Provenance, metadata. Asked, admitted, recorded and released like
 //! any other; what differs is where the content comes from.
 
+use std::collections::BTreeSet;
+
 use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
@@ -19,6 +21,7 @@ use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
 use crate::ports::Ports;
 use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor};
+use crate::trail::records::Records;
 use crate::trail::store::Found;
 
 /// Answers a question about the gateway's own resources, or about what a system's face can do.
@@ -166,6 +169,13 @@ async fn provenance(
     ports: &Ports,
 ) -> Result<Minimised, Ended> {
     let mut found = ports.trail.by_request(id.as_str()).await.map_err(|_| begun.end(Ending::TrailBehind))?;
+    // What was recorded as shared and then not released is no share.
+    let void: BTreeSet<String> = found
+        .iter()
+        .filter(|found| found.record.exchange.event == Event::NotReleased)
+        .filter_map(|found| found.record.exchange.follows.clone())
+        .collect();
+    found.retain(|found| !void.contains(&found.receipt) && found.record.exchange.event != Event::NotReleased);
     let party = matches!(admitted.ground(), Ground::Party(_));
     // A party to the share sees it whole; a person sees her own part of it.
     found.retain(|found| (party || found.about_person().is_some()) && may_read(admitted, found));
@@ -209,7 +219,8 @@ async fn search_consents(
     };
     let stored = ports.consents.search(&key).await.map_err(|why| begun.end(Ending::Consent(why)))?;
     let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, fhir::search::form([pair]));
-    Ok(own::consents(stored, &self_link, begun.clone(), ports.site()))
+    let whose = persons_of(&AuditSelector::Person(person.clone()), &[]);
+    Ok(own::consents(stored, &self_link, whose, begun.clone(), ports.site()))
 }
 
 /// Writes a Consent: valid, by someone who may, durable in the registry; then recorded and told.
@@ -217,24 +228,38 @@ async fn write_consent(admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) 
     let base = &ports.settings.gateway.base;
     let now = admitted.question().at;
     let stored: Result<Stored, ConsentFault>;
-    let status;
+    let (status, follows);
     match &admitted.question().interaction {
         Interaction::Own(OwnAction::CreateConsent(body)) => {
             let valid = own::valid_consent(body, validate::Writing::New, base)
                 .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
             admitted.may_write(&valid).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            follows = intent(begun, ports).await?;
             (stored, status) = (ports.consents.create(valid, now).await, 201);
         }
         Interaction::Own(OwnAction::UpdateConsent { id, if_match, body }) => {
             let valid = own::valid_consent(body, validate::Writing::Version(id), base)
                 .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
             admitted.may_write(&valid).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            follows = intent(begun, ports).await?;
             (stored, status) = (ports.consents.update(id, *if_match, valid, now).await, 200);
         }
         Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
             return Err(begun.end(Ending::NotFound));
         }
     }
+    let begun = Exchange { follows: Some(follows), ..begun.clone() };
     let stored = stored.map_err(|why| begun.end(Ending::Consent(why)))?;
     Ok(own::consent(stored, status, Event::ConsentRecorded, begun.clone(), ports.site()))
+}
+
+/// Records that a Consent is about to be written, before it can govern anything; returns the receipt. Whose it is
+/// stands in the record of what became of it.
+async fn intent(begun: &Exchange, ports: &Ports) -> Result<String, Ended> {
+    let intent = Records::from(begun.clone().ended(Event::Intent, 0, None));
+    let batch = intent.to_batch().map_err(|why| begun.end(Ending::Unrecorded(why.into())))?;
+    match ports.ledger.append(batch).await {
+        Ok(receipt) => Ok(receipt.to_header()),
+        Err(why) => Err(begun.end(Ending::Unrecorded(why.into()))),
+    }
 }

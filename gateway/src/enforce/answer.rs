@@ -7,7 +7,9 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::bundle::{Bundle, SearchMode};
+use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Document, Limits, Node, parse};
+use fhir::nhs_number::NhsNumber;
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use fhir::reference::Bases;
 use fhir::search::{Match, NamedPerson, SearchQuery, matches};
@@ -16,7 +18,7 @@ use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::held::{Complete, Held};
 use super::judge::{Judge, Judged, Why};
-use super::persons::persons_of;
+use super::persons::{Came, persons_of};
 use super::release::{Head, Media, Minimised};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -130,10 +132,11 @@ fn read(
             account.keeps(&kept, Named::ByContent);
             Err(match kept.why {
                 Why::Refused(refusal) => refused(refusal, existence, account, frame),
-                Why::Irreducible(_) => Ended {
-                    ending: Ending::Irreducible,
-                    records: Box::new(Records { exchange: frame.exchange.clone(), persons: account.close() }),
-                },
+                // Hidden is as absent, whatever keeps it back.
+                Why::Irreducible(_) if existence == Existence::Withheld => {
+                    ended(Ending::NotFound, account, frame)
+                }
+                Why::Irreducible(_) => ended(Ending::Irreducible, account, frame),
             })
         }
     }
@@ -154,21 +157,25 @@ fn search(
     {
         return Err(refused(refusal, Existence::Open, Account::new(ruling, subjects), frame));
     }
-    if complete == Complete::Bounded {
-        return Err(frame.exchange.end(Ending::TooCostly));
-    }
     let face = frame.face();
+    if all_refused(&request.query, &named, ruling).is_some() {
+        // As if there were nothing, however much there is.
+        return page(&[], Account::new(ruling, subjects), request, frame, &face, ruling);
+    }
+    if complete == Complete::Bounded {
+        return Err(ended(Ending::TooCostly, Account::new(ruling, subjects), frame));
+    }
     let version = |bytes: &[u8]| frame.version(ruling, bytes);
     let judge = judge(ruling, frame, &face, &version);
     let mut account = Account::new(ruling, subjects);
     let mut visible = Vec::new();
     for page in pages {
-        let bundle =
-            Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| frame.exchange.end(Ending::WrongPersons))?;
+        let bundle = Bundle::read(page.root(), ENTRIES_MAX)
+            .map_err(|_| ended(Ending::WrongPersons, Account::new(ruling, subjects), frame))?;
         for entry in bundle.entries() {
             let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
             if !is_asked_for(node, &request.query, &named, ruling, frame.bases) {
-                return Err(frame.exchange.end(Ending::WrongPersons));
+                return Err(ended(Ending::WrongPersons, Account::new(ruling, subjects), frame));
             }
             if request.query.matches(node, frame.bases) == Match::No {
                 continue;
@@ -180,7 +187,7 @@ fn search(
             }
         }
     }
-    page(&visible, account, request, &named, frame, &face, ruling)
+    page(&visible, account, request, frame, &face, ruling)
 }
 
 /// Cuts the page from the view, and records what is on it and nothing else.
@@ -188,7 +195,6 @@ fn page(
     visible: &[Judged],
     mut account: Account<'_>,
     request: &SearchRequest,
-    named: &BTreeSet<PersonKey>,
     frame: Frame<'_>,
     face: &str,
     ruling: &Ruling,
@@ -207,7 +213,7 @@ fn page(
     let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
     let provenance =
         provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json());
-    let outcome = outcome(admitted, &persons).to_json();
+    let outcome = outcome(admitted, reasons_may_be_told(&request.query), &persons).to_json();
     let mut entries: Vec<Entry<'_>> = on_page
         .iter()
         .map(|judged| Entry {
@@ -235,7 +241,7 @@ fn page(
     };
     let body = Searchset {
         id: &exchange.request_id,
-        total: (named.len() == 1).then_some(visible.len()),
+        total: (request.query.named_persons().len() == 1).then_some(visible.len()),
         self_link: &self_link,
         next_link: next_link.as_deref(),
         entries: &entries,
@@ -254,6 +260,7 @@ fn judge<'a>(
     Judge {
         ruling,
         masks: &ruling.admitted().share().masks,
+        came: Came::FromHolder,
         bases: frame.bases,
         face,
         version: Some(version),
@@ -280,6 +287,15 @@ pub(in crate::enforce) fn refused(
         ending: Ending::Refused(refusal, existence),
         records: Box::new(Records { exchange: frame.exchange.clone(), persons }),
     }
+}
+
+/// The end of an exchange that shares nothing, in the trail of those it concerned.
+fn ended(ending: Ending, account: Account<'_>, frame: Frame<'_>) -> Ended {
+    let mut persons = account.close();
+    for person in &mut persons {
+        person.refusal.get_or_insert_with(|| ending.reason().to_owned());
+    }
+    Ended { ending, records: Box::new(Records { exchange: frame.exchange.clone(), persons }) }
 }
 
 /// The keys of the persons the search names, as far as the system knows them.
@@ -324,14 +340,23 @@ fn is_asked_for(
     if names.is_empty() || !names.iter().all(by_key) {
         return true;
     }
-    let found = persons_of(node, bases);
+    let found = persons_of(node, Came::FromHolder, bases);
     let asked_by_id = |person: &NamedPerson| match person {
         NamedPerson::Patient(id) => found.patients.contains(id),
-        NamedPerson::Nhs(number) => found.nhs_numbers.contains(number),
+        NamedPerson::Nhs(number) => found.nhs_numbers.contains(number) || bears(node, number),
         NamedPerson::Identifier(_) => false,
     };
     names.iter().any(asked_by_id)
         || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|person| named.contains(person))
+}
+
+/// Whether a Patient bears this number, verified or not.
+fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
+    node.walk(&["identifier"]).any(|identifier| {
+        identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER))
+            && identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()).as_ref()
+                == Some(number)
+    })
 }
 
 /// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.
@@ -348,15 +373,32 @@ fn matches_again(judged: &Judged, request: &SearchRequest, admitted: &Admitted, 
         .all(|criterion| matches::matches(criterion, document.root(), bases) == Match::Yes)
 }
 
+/// Whether the reason classes of what was left out may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reasons {
+    Told,
+    Kept,
+}
+
+/// A search that asks for content learns by the reasons what the content of the hidden is: they are told only where
+/// the search names persons and nothing else.
+fn reasons_may_be_told(query: &SearchQuery) -> Reasons {
+    let names_persons = |code| matches!(code, "patient" | "subject");
+    match query.criteria().iter().all(|criterion| names_persons(criterion.code())) {
+        true => Reasons::Told,
+        false => Reasons::Kept,
+    }
+}
+
 /// Says that absence here is not evidence of absence; where existence is open also why something was left out.
-fn outcome(admitted: &Admitted, persons: &[AboutPerson]) -> OperationOutcome {
+fn outcome(admitted: &Admitted, reasons: Reasons, persons: &[AboutPerson]) -> OperationOutcome {
     let shows = format!(
         "this answer shows what the agreement \"{}\" shares; absence here is not evidence of absence",
         admitted.agreement().title
     );
     let mut outcome =
         OperationOutcome::new(Issue::from_settings(Severity::Information, IssueType::Informational, shows));
-    if admitted.existence() == Existence::Withheld {
+    if admitted.existence() == Existence::Withheld || reasons == Reasons::Kept {
         return outcome;
     }
     let mut classes: BTreeMap<&'static str, u32> = BTreeMap::new();

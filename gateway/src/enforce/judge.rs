@@ -12,7 +12,7 @@ use fhir::tables::TypeId;
 
 use super::masks::{Masks, Whereabouts};
 use super::minimise::{Marks, Reach, TypeMask, Unsafe, View, Withheld, Written, resource};
-use super::persons::{Certainty, PersonsOf, persons_of};
+use super::persons::{Came, Certainty, PersonsOf, persons_of};
 use super::resource_facts::resource_facts;
 use crate::agreement::{Existence, SharedType};
 use crate::decision::obligation::ResourceFacts;
@@ -31,6 +31,8 @@ pub(in crate::enforce) type Version<'a> = &'a dyn Fn(&[u8]) -> [u8; 16];
 pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) ruling: &'a Ruling,
     pub(in crate::enforce) masks: &'a Masks,
+    /// Where the resources come from.
+    pub(in crate::enforce) came: Came,
     /// The names of the system that holds the resources.
     pub(in crate::enforce) bases: &'a Bases,
     /// Where the system's face is: the base of `fullUrl`.
@@ -79,7 +81,7 @@ impl Why {
 impl<'a> Judge<'a> {
     /// Minimises `node`, a whole resource, or says why it is kept back.
     pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
-        let found = persons_of(node, self.bases);
+        let found = persons_of(node, self.came, self.bases);
         let persons = self.keys(&found);
         let kept = |why| KeptBack { why, persons: persons.clone() };
         self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal)))?;
@@ -90,8 +92,9 @@ impl<'a> Judge<'a> {
         let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &persons) {
             Ok(mask) => Some(mask),
             Err(refusal) => {
-                // A Bundle has a frame of its own; what it holds is judged entry by entry.
-                if inner.offset() == node.offset() && owner.name() != "Bundle" {
+                // A Bundle that no table names has a frame of its own; what it holds is judged entry by entry.
+                let framed = owner.name() == "Bundle" && refusal == Refusal::TypeNotShared;
+                if inner.offset() == node.offset() && !framed {
                     unmasked.replace(Some(refusal));
                 }
                 None
@@ -107,20 +110,18 @@ impl<'a> Judge<'a> {
             version: self.version,
         };
         let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len() / 2), Withheld::default());
-        match resource(node, &view, &mut withheld, &mut bytes) {
+        let written = resource(node, &view, &mut withheld, &mut bytes);
+        if let Some(refusal) = unmasked.into_inner() {
+            return Err(kept(Why::Refused(refusal)));
+        }
+        match written {
             Ok(()) => Ok(Judged {
                 bytes,
                 persons: persons.into_iter().filter(|person| self.permit(person).is_some()).collect(),
                 reference,
                 withheld,
             }),
-            Err(fault) => {
-                let why = match unmasked.into_inner() {
-                    Some(refusal) => Why::Refused(refusal),
-                    None => irreducible(&fault),
-                };
-                Err(kept(why))
-            }
+            Err(fault) => Err(kept(irreducible(&fault))),
         }
     }
 
@@ -177,14 +178,14 @@ impl<'a> Judge<'a> {
 
     /// The mask for a resource, the outermost or a nested one.
     fn mask(&self, owner: TypeId, node: Node<'_>, persons: &[PersonKey]) -> Result<&'a TypeMask, Refusal> {
-        let tables = self.ruling.admitted().share().tables(owner);
-        if tables.is_empty() {
-            return Err(Refusal::TypeNotShared);
-        }
         let facts = resource_facts(node, self.bases);
         let permits: Vec<&Permit> = persons.iter().filter_map(|person| self.permit(person)).collect();
         if permits.iter().any(|permit| permit.obligations().weigh(&facts).is_err()) {
             return Err(Refusal::ConsentDenied);
+        }
+        let tables = self.ruling.admitted().share().tables(owner);
+        if tables.is_empty() {
+            return Err(Refusal::TypeNotShared);
         }
         let labels =
             match permits.iter().all(|permit| permit.obligations().labels == LabelsOfAgreement::Overridden) {

@@ -106,10 +106,16 @@ pub fn consent(stored: Stored, status: u16, event: Event, exchange: Exchange, si
     Minimised { body: body.to_vec(), head, records, provenance: None }
 }
 
-/// The Consents of one person.
+/// The Consents of one person, `whose` choices were asked for even where there are none.
 #[must_use]
-pub fn consents(stored: Vec<Stored>, self_link: &str, exchange: Exchange, site: Site<'_>) -> Minimised {
-    let persons = about_consents(&stored).into_iter().collect();
+pub fn consents(
+    stored: Vec<Stored>,
+    self_link: &str,
+    whose: Vec<AboutPerson>,
+    exchange: Exchange,
+    site: Site<'_>,
+) -> Minimised {
+    let persons = about_consents(&stored).map_or(whose, |about| vec![about]);
     let found: Vec<(String, Bytes)> = stored
         .into_iter()
         .map(|stored| {

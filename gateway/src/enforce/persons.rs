@@ -61,13 +61,28 @@ impl PersonsOf {
     }
 }
 
+/// Where a resource comes from: only its holder's ids are ids there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Came {
+    /// From the system that holds it.
+    FromHolder,
+    /// From someone who wants it stored there: the `id` it bears names nobody there.
+    Submitted,
+}
+
+/// Elements that say whom a resource is about. One that names nobody who can be told makes the resource uncertain.
+const SUBJECTS: [&str; 5] = ["subject", "patient", "for", "beneficiary", "individual"];
+
 /// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
-pub(in crate::enforce) fn persons_of(resource: Node<'_>, bases: &Bases) -> PersonsOf {
+pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bases) -> PersonsOf {
     let mut found = PersonsOf::default();
+    if !subjects_can_be_told(resource, bases) {
+        found.certainty = Certainty::Uncertain;
+    }
     if resource.member("resourceType").is_some_and(|name| name.is_string("Patient")) {
         match resource.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()) {
-            Some(id) => found.patient(id, Part::About),
-            None => nested_patient(resource, Part::About, &mut found),
+            Some(id) if came == Came::FromHolder => found.patient(id, Part::About),
+            Some(_) | None => nested_patient(resource, Part::About, &mut found),
         }
     }
     let mut open = vec![(resource, Part::About)];
@@ -94,6 +109,40 @@ pub(in crate::enforce) fn persons_of(resource: Node<'_>, bases: &Bases) -> Perso
         }
     }
     found
+}
+
+/// Whether each element that says whom the resource is about, and each of those of the entries of a Bundle, points at
+/// something that can be told.
+fn subjects_can_be_told(resource: Node<'_>, bases: &Bases) -> bool {
+    let entries = resource.walk(&["entry", "resource"]).filter(|entry| entry.kind() == Kind::Object);
+    std::iter::once(resource).chain(entries).all(|part| {
+        SUBJECTS
+            .iter()
+            .flat_map(|name| part.walk(std::slice::from_ref(name)).collect::<Vec<_>>())
+            .filter(|subject| subject.kind() == Kind::Object)
+            .all(|subject| is_told(subject, part, resource, bases))
+    })
+}
+
+/// Whether one reference points at something that can be told: a resource of the system, an NHS number, or a resource
+/// that stands in the same text.
+fn is_told(reference: Node<'_>, part: Node<'_>, whole: Node<'_>, bases: &Bases) -> bool {
+    let Some(text) = reference.str_at(&["reference"]) else {
+        return reference
+            .member("identifier")
+            .and_then(|identifier| identifier.member("system"))
+            .is_some_and(|system| system.is_string(NHS_NUMBER));
+    };
+    match Reference::parse(&text, bases) {
+        Ok(Reference::Local(_)) => true,
+        Ok(Reference::Contained(id)) => part
+            .walk(&["contained", "id"])
+            .any(|found| found.string().is_some_and(|found| found == id.as_str())),
+        Ok(Reference::Urn(urn)) => whole
+            .walk(&["entry", "fullUrl"])
+            .any(|url| url.string().is_some_and(|url| url.eq_ignore_ascii_case(&urn))),
+        Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => false,
+    }
 }
 
 /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
@@ -154,7 +203,7 @@ mod tests {
     fn check(json: &'static str, patients: &[&str], nhs_numbers: &[&str], certainty: Certainty) {
         let document: Document = parse(json.into(), &Limits::default()).expect("test input");
         let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
-        let found = persons_of(document.root(), &bases);
+        let found = persons_of(document.root(), Came::FromHolder, &bases);
         assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), patients, "{json}");
         assert_eq!(
             found.nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(),
@@ -169,9 +218,38 @@ mod tests {
         let json = r#"{"resourceType":"Patient","id":"b","link":[{"other":{"reference":"Patient/a"}}],
             "contact":[{"extension":[{"valueReference":{"reference":"Patient/c"}}]}]}"#;
         let document = parse(json.into(), &Limits::default()).expect("test input");
-        let found = persons_of(document.root(), &Bases::none());
+        let found = persons_of(document.root(), Came::FromHolder, &Bases::none());
         assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["b", "c"]);
+    }
+
+    #[test]
+    fn the_id_of_a_submitted_patient_names_nobody() {
+        let json = r#"{"resourceType":"Patient","id":"ann","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}"#;
+        let document = parse(json.into(), &Limits::default()).expect("test input");
+        let found = persons_of(document.root(), Came::Submitted, &Bases::none());
+        assert!(found.patients.is_empty());
+        assert_eq!(found.about_nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(), ["9990000018"]);
+    }
+
+    #[test]
+    fn a_subject_that_cannot_be_told_makes_a_resource_uncertain() {
+        use Certainty::Uncertain;
+        let author = r#""author":{"reference":"Patient/a"}"#;
+        for subject in [
+            r#"{"type":"Patient","identifier":{"system":"https://hospital.example/mrn","value":"77"}}"#,
+            r#"{"reference":"urn:uuid:6f1e2a0c-1111-4222-8333-444455556666"}"#,
+            r##"{"reference":"#gone"}"##,
+            r#"{"display":"somebody"}"#,
+        ] {
+            let json = format!(r#"{{"resourceType":"QuestionnaireResponse","subject":{subject},{author}}}"#);
+            let document = parse(json.into(), &Limits::default()).expect("test input");
+            assert_eq!(
+                persons_of(document.root(), Came::FromHolder, &Bases::none()).certainty,
+                Uncertain,
+                "{subject}"
+            );
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fhir::instant::{DateTime, Range};
 use fhir::json::{Kind, Node};
 use fhir::reference::{Bases, Reference};
-use fhir::security_label::SecurityLabel;
+use fhir::security_label::{CONFIDENTIALITY, SecurityLabel};
 
 use crate::decision::obligation::ResourceFacts;
 
@@ -56,7 +56,10 @@ pub(in crate::enforce) fn resource_facts(resource: Node<'_>, bases: &Bases) -> R
             references(author, bases, &mut facts.authors);
         }
     }
-    labels(resource, &mut facts.labels);
+    match facts.resource_type.as_str() {
+        "Bundle" => facts.labels.extend(resource.walk(&["meta", "security"]).filter_map(label)),
+        _ => labels(resource, &mut facts.labels),
+    }
     facts
 }
 
@@ -76,8 +79,9 @@ fn references(root: Node<'_>, bases: &Bases, found: &mut BTreeSet<String>) {
     }
 }
 
-/// `meta.security` of the resource and of what it contains, and inline labels at any depth: the strictest wins, so
-/// all of them count for the whole.
+/// `meta.security` of the resource and of what it contains, `securityLabel` and `confidentiality` of documents, and
+/// inline labels at any depth: the strictest wins, so all of them count for the whole. Of a Bundle its own alone: what
+/// it holds is judged entry by entry.
 fn labels(root: Node<'_>, found: &mut Vec<SecurityLabel>) {
     let mut open = vec![root];
     while let Some(node) = open.pop() {
@@ -92,6 +96,10 @@ fn labels(root: Node<'_>, found: &mut Vec<SecurityLabel>) {
         for (key, value) in node.members() {
             if key.is("security") {
                 found.extend(value.items().filter_map(label));
+            } else if key.is("securityLabel") {
+                found.extend(value.walk(&["coding"]).filter_map(label));
+            } else if key.is("confidentiality") {
+                found.extend(value.string().map(|code| SecurityLabel::new(CONFIDENTIALITY, &code)));
             }
             if matches!(value.kind(), Kind::Object | Kind::Array) {
                 open.push(value);

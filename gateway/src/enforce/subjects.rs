@@ -9,7 +9,7 @@ use fhir::reference::{Bases, Id};
 use fhir::search::NamedPerson;
 
 use super::held::Held;
-use super::persons::persons_of;
+use super::persons::{Came, persons_of};
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Admitted;
 use crate::interaction::Interaction;
@@ -54,14 +54,14 @@ pub struct StatedTie {
 pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> Subjects {
     let mut found = named(admitted);
     match held.inner() {
-        Held::Resource(document) => found.take(document.root(), bases),
+        Held::Resource(document) => found.take(document.root(), Came::FromHolder, bases),
         Held::Absent => {}
         Held::Searchset { pages, .. } => {
             for page in pages {
                 let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
                 for entry in bundle.entries() {
                     if let Some(resource) = entry.resource {
-                        found.take(resource, bases);
+                        found.take(resource, Came::FromHolder, bases);
                     }
                 }
             }
@@ -75,7 +75,7 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
 pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases: &Bases) -> Subjects {
     let mut found = named(admitted);
     let root = body.inner().root();
-    found.take(root, bases);
+    found.take(root, Came::Submitted, bases);
     found.named.patients.clone_from(&found.patients);
     found.named.nhs_numbers.clone_from(&found.nhs_numbers);
     if let Interaction::Push { .. } = admitted.question().interaction {
@@ -111,8 +111,8 @@ fn named(admitted: &Admitted) -> Subjects {
 }
 
 impl Subjects {
-    fn take(&mut self, resource: Node<'_>, bases: &Bases) {
-        let persons = persons_of(resource, bases);
+    fn take(&mut self, resource: Node<'_>, came: Came, bases: &Bases) {
+        let persons = persons_of(resource, came, bases);
         self.patients.extend(persons.patients);
         self.nhs_numbers.extend(persons.nhs_numbers);
     }

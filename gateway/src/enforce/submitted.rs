@@ -5,6 +5,7 @@ use fhir::json::{Document, Kind, Limits, parse};
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
 use super::judge::{Judge, Why};
+use super::persons::Came;
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -29,6 +30,7 @@ pub fn minimise_submitted(
     let judge = Judge {
         ruling: &ruling,
         masks: &ruling.admitted().share().masks,
+        came: Came::Submitted,
         bases: frame.bases,
         face: &face,
         version: None,

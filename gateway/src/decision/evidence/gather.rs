@@ -39,6 +39,8 @@ pub(super) struct Known {
     claimed: BTreeSet<NhsNumber>,
     /// Her Patient on each system.
     pub(super) ids: BTreeMap<SystemName, Id>,
+    /// Systems whose Patient merely claims to be her.
+    doubted: BTreeSet<SystemName>,
     pub(super) evidence: PersonEvidence,
 }
 
@@ -294,7 +296,14 @@ impl<'a> Gathering<'a> {
                 .map_err(|source| asked.fault(source))?;
             for (id, provisioned) in found {
                 let hers = self.people.iter_mut().filter(|known| known.ids.get(&system.name) == Some(&id));
-                hers.for_each(|known| known.evidence.consents.push(provisioned.clone()));
+                hers.for_each(|known| {
+                    // Someone who merely claims her number denies for her, and permits nothing.
+                    let counts = match known.doubted.contains(&system.name) {
+                        true => without_permits(provisioned.clone()),
+                        false => provisioned.clone(),
+                    };
+                    known.evidence.consents.push(counts);
+                });
             }
         }
         Ok(())
@@ -312,14 +321,21 @@ impl<'a> Gathering<'a> {
         }
         let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
         let found = facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
-        for facts in found {
-            let hers = self
-                .people
-                .iter_mut()
-                .filter(|known| known.number().is_some_and(|number| facts.nhs_numbers.contains(&number)));
-            hers.for_each(|known| {
-                known.ids.insert(name.clone(), facts.id.clone());
-            });
+        for known in &mut self.people {
+            let Some(number) = known.number().filter(|number| numbers.contains(number)) else { continue };
+            let mut hers = found.iter().filter(|facts| facts.nhs_numbers.contains(&number));
+            match (hers.next(), hers.next()) {
+                // Whose choices these are cannot be told: she is as uncertain as on the holder itself.
+                (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
+                (Some(one), None) => {
+                    known.evidence.shield = known.evidence.shield.max(one.shield);
+                    known.ids.insert(name.clone(), one.id.clone());
+                    if one.validity != Validity::Valid || verified(one, asked.system).is_none() {
+                        known.doubted.insert(name.clone());
+                    }
+                }
+                (None, _) => {}
+            }
         }
         Ok(())
     }
@@ -352,7 +368,13 @@ impl Asked<'_> {
 
 impl Known {
     fn unknown(key: PersonKey) -> Self {
-        Self { key, claimed: BTreeSet::new(), ids: BTreeMap::new(), evidence: PersonEvidence::default() }
+        Self {
+            key,
+            claimed: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            doubted: BTreeSet::new(),
+            evidence: PersonEvidence::default(),
+        }
     }
 
     fn of(facts: Option<&PatientFacts>, id: &Id, holder: &System, shared: &BTreeSet<NhsNumber>) -> Self {
