@@ -36,7 +36,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArguments {
-    /// FHIR base of the endpoint, such as https://ehr.hospital.example/fhir
+    /// FHIR base of the endpoint, such as `https://ehr.hospital.example/fhir`
     #[arg(long)]
     base: String,
     /// Suites to run, with commas between them.
