@@ -2,9 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters since the start.
+use super::outbox::Backlog;
+
+/// Counters since the start, and how much there is to deliver.
 #[derive(Debug, Default)]
-pub struct Counts([AtomicU64; COUNTED.len()]);
+pub struct Counts {
+    counted: [AtomicU64; COUNTED.len()],
+    waiting: AtomicU64,
+    dead: AtomicU64,
+}
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +50,7 @@ const COUNTED: [Counted; 9] = [
 impl Counts {
     /// One more.
     pub(in crate::push) fn add(&self, counted: Counted) {
-        if let Some((_, counter)) = COUNTED.iter().zip(&self.0).find(|(held, _)| **held == counted) {
+        if let Some((_, counter)) = COUNTED.iter().zip(&self.counted).find(|(held, _)| **held == counted) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -52,15 +58,27 @@ impl Counts {
     /// How many so far.
     #[must_use]
     pub fn of(&self, counted: Counted) -> u64 {
-        let found = COUNTED.iter().zip(&self.0).find(|(held, _)| **held == counted);
+        let found = COUNTED.iter().zip(&self.counted).find(|(held, _)| **held == counted);
         found.map_or(0, |(_, counter)| counter.load(Ordering::Relaxed))
+    }
+
+    /// Notes how much there is to deliver.
+    pub(in crate::push) fn note(&self, backlog: Backlog) {
+        self.waiting.store(backlog.due, Ordering::Relaxed);
+        self.dead.store(backlog.dead, Ordering::Relaxed);
+    }
+
+    /// How much there was to deliver when it was last looked at. What is dead is there until somebody sees to it.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        Backlog { due: self.waiting.load(Ordering::Relaxed), dead: self.dead.load(Ordering::Relaxed) }
     }
 
     /// Each counter with its name in the metrics.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         COUNTED
             .iter()
-            .zip(&self.0)
+            .zip(&self.counted)
             .map(|(counted, counter)| (counted.name(), counter.load(Ordering::Relaxed)))
     }
 }

@@ -124,6 +124,9 @@ impl Delivery {
                 return STORE_PAUSE;
             }
         }
+        if let Ok(backlog) = self.store.backlog().await {
+            self.counts.note(backlog);
+        }
         match self.store.next_due_ms().await {
             Ok(Some(due_ms)) => {
                 let wait = u64::try_from(due_ms.saturating_sub(self.now_ms())).unwrap_or(0);

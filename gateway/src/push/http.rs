@@ -37,7 +37,7 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
     let peer = arrived.peer.ip().to_string();
     let sender = match sender(&arrived, ports) {
         Ok(sender) => sender,
-        Err(ended) => return ended.record(ports).await,
+        Err(ended) => return (*ended).record(ports).await,
     };
     let mut told = intake.take(Arc::new(sender), arrived.body.message(), Some(peer));
     let mut last = None;
@@ -59,26 +59,26 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
 }
 
 /// Who sends, and to which system; only a system with a certificate may.
-fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Ended> {
+fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> {
     let begun = Exchange::arrived(arrived);
     let requestor = identify(arrived, &ports.keys, &ports.settings, arrived.at)
-        .map_err(|why| begun.end(Ending::NotAuthenticated(why)))?;
+        .map_err(|why| Box::new(begun.end(Ending::NotAuthenticated(why))))?;
     let begun = Exchange { interaction: "push".to_owned(), ..begun.by(&requestor) };
-    let malformed = |why| begun.end(Ending::Malformed(why));
+    let malformed = |why| Box::new(begun.end(Ending::Malformed(why)));
     let segments = arrived.target.segments();
     let ["hl7v2", name] = segments.as_slice() else { return Err(malformed(Malformed::NoSuchPlace)) };
     let system = ports.settings.system(name).ok_or_else(|| malformed(Malformed::NoSuchPlace))?;
     let begun = Exchange { place: system.name.to_string(), ..begun.clone() };
     if arrived.method != Method::Post {
-        return Err(begun.end(Ending::Malformed(Malformed::Method { allow: "POST" })));
+        return Err(Box::new(begun.end(Ending::Malformed(Malformed::Method { allow: "POST" }))));
     }
     let media_type = arrived.headers.content_type.as_deref().unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !MEDIA_TYPES.contains(&media_type.as_str()) {
-        return Err(begun.end(Ending::Malformed(Malformed::MediaType)));
+        return Err(Box::new(begun.end(Ending::Malformed(Malformed::MediaType))));
     }
     let Party::System(client) = requestor.party else {
-        return Err(begun.end(Ending::refused_by_rule(Refusal::NotForThisRequestor)));
+        return Err(Box::new(begun.end(Ending::refused_by_rule(Refusal::NotForThisRequestor))));
     };
     Ok(sending(&client, &system.name))
 }

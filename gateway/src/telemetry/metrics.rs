@@ -190,6 +190,13 @@ impl Metrics {
                 for (what, count) in messages.all() {
                     text.push_str(&format!("portcullis_messages_total{{what=\"{what}\"}} {count}\n"));
                 }
+                let backlog = messages.backlog();
+                for (name, help, count) in [
+                    ("messages_waiting", "Messages on their way to a receiver.", backlog.due),
+                    ("messages_dead", "Messages given up and not yet seen to.", backlog.dead),
+                ] {
+                    text.push_str(&format!("# HELP portcullis_{name} {help}\n# TYPE portcullis_{name} gauge\nportcullis_{name} {count}\n"));
+                }
             }
             text::encode_eof(&mut text)
         });

@@ -71,6 +71,7 @@ async fn what_a_receiver_will_never_take_is_given_up_counted_and_recorded() {
     delivery.round().await;
     let backlog = site.store.backlog().await.unwrap();
     assert_eq!((backlog.due, backlog.dead, site.counts.of(Counted::Dead)), (0, 1, 1));
+    assert_eq!(site.counts.backlog(), backlog);
     assert_eq!(site.ledger.appended.load(Ordering::SeqCst), 1);
     site.receivers.unwilling.store(false, Ordering::SeqCst);
     site.send(&discharge("A1", "0000018")).await;
