@@ -28,7 +28,7 @@ pub enum Severity {
 }
 
 /// Why something was not carried as it stood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// The map has no place for it.
     NotMapped,

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::charset::Text;
 use super::escape::unescape;
@@ -30,6 +30,8 @@ pub(super) struct Message<'m> {
     pub(super) delimiters: Delimiters,
     pub(super) segments: Vec<Segment<'m>>,
     remarks: RefCell<Vec<Remark>>,
+    /// What was remarked already: a value may be read by more than one row.
+    remarked: RefCell<BTreeSet<(usize, Position, Why)>>,
 }
 
 /// Where in the message a loss stands, and the loss.
@@ -125,7 +127,12 @@ impl<'m> Message<'m> {
     /// Splits `text` into its parts.
     pub(super) fn parse(text: &'m Text<'_>) -> Result<Self, Refused> {
         let delimiters = Delimiters::of(&text.text)?;
-        let mut message = Self { delimiters, segments: Vec::new(), remarks: RefCell::new(Vec::new()) };
+        let mut message = Self {
+            delimiters,
+            segments: Vec::new(),
+            remarks: RefCell::default(),
+            remarked: RefCell::default(),
+        };
         if let Some(why) = text.remark {
             let at = Position { field: 18, repetition: 1, component: 1, subcomponent: 1 };
             let loss = Loss { place: "MSH-18".to_owned(), why, severity: Severity::Trivial };
@@ -162,10 +169,9 @@ impl<'m> Message<'m> {
     }
 
     fn remark(&self, segment: &Segment<'_>, at: Position, why: Why, severity: Severity) {
-        let remark = ((segment.index, at), Loss { place: segment.place(at), why, severity });
-        let mut remarks = self.remarks.borrow_mut();
-        if !remarks.contains(&remark) {
-            remarks.push(remark);
+        if self.remarked.borrow_mut().insert((segment.index, at, why)) {
+            let loss = Loss { place: segment.place(at), why, severity };
+            self.remarks.borrow_mut().push(((segment.index, at), loss));
         }
     }
 
@@ -175,6 +181,15 @@ impl<'m> Message<'m> {
 }
 
 impl Value<'_> {
+    /// Why it was not carried.
+    fn why(&self) -> Why {
+        match self.fate.get() {
+            _ if self.raw.trim() == "\"\"" => Why::Nulled,
+            Fate::TurnedAway => Why::PlaceTaken,
+            Fate::Untouched | Fate::Carried => Why::NotMapped,
+        }
+    }
+
     fn is_carried(&self) -> bool {
         self.fate.get() == Fate::Carried
     }
@@ -247,19 +262,17 @@ impl<'m> Segment<'m> {
     /// What was not carried. The parts of a repetition of which nothing was carried are one place.
     pub(super) fn uncarried(&self) -> Vec<((usize, Position), String, Why)> {
         let mut places: Vec<((usize, Position), String, Why)> = Vec::new();
-        for value in self.values.iter().filter(|value| !value.is_carried()) {
-            let siblings = slice(&self.values, |at| {
-                (at.field, at.repetition).cmp(&(value.at.field, value.at.repetition))
-            });
-            let whole = siblings.iter().all(|sibling| !sibling.is_carried());
-            let why = match value.fate.get() {
-                _ if value.raw.trim() == "\"\"" => Why::Nulled,
-                Fate::TurnedAway => Why::PlaceTaken,
-                Fate::Untouched | Fate::Carried => Why::NotMapped,
-            };
-            let place = if whole { self.place_of(value.at, 0, 1) } else { self.place(value.at) };
-            if places.last().is_none_or(|(_, held, _)| *held != place) {
-                places.push(((self.index, value.at), place, why));
+        for repetition in self
+            .values
+            .chunk_by(|one, other| (one.at.field, one.at.repetition) == (other.at.field, other.at.repetition))
+        {
+            let whole = !repetition.iter().any(Value::is_carried);
+            for value in repetition.iter().filter(|value| !value.is_carried()) {
+                let place = if whole { self.place_of(value.at, 0, 1) } else { self.place(value.at) };
+                places.push(((self.index, value.at), place, value.why()));
+                if whole {
+                    break;
+                }
             }
         }
         places

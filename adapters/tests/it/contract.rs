@@ -253,6 +253,36 @@ fn hostile_sizes_end_at_a_bound() {
 }
 
 #[test]
+fn as_much_as_the_bounds_allow_is_translated_without_a_standstill() {
+    let header = "MSH|^~\\&|A|B|C|D|20260304||ADT^A03|1|P|2.5\rPID|1||";
+    let letters = "MSH|^~\\&|A|B|C|D|202603041200||MDM^T02|1|P|2.5\rPID|1\rTXA|1\r";
+    for (name, input) in [
+        ("identifiers that are wrong", format!("{header}{}", "1^^^NHS^NH~".repeat(60_000))),
+        ("components", format!("{header}|{}", "x^".repeat(65_000))),
+        ("subcomponents", format!("{header}|{}", "x&".repeat(65_000))),
+        ("names", format!("{header}|{}", "A^B~".repeat(65_000))),
+        ("escapes", format!("{header}|{}", "\\Zx\\~".repeat(65_000))),
+        (
+            "practitioners",
+            format!("{header}\rPV1|||||||{}", (0..60_000).map(|id| format!("{id}^X~")).collect::<String>()),
+        ),
+        ("segments", format!("{header}\r{}", "ROL|1|AD|PP|7^X\r".repeat(9_000))),
+        ("contacts", format!("{header}\r{}", "NK1|1|A^B|CHD|C^D|1~2~3|4|N|x|y\r".repeat(9_000))),
+        ("unknown segments", format!("{header}\r{}", "ZZZ|a|b|c|d|e|f|g|h|i\r".repeat(9_000))),
+        ("lines of text", format!("{letters}{}", "OBX|1|TX|A^B||some text||||||F\r".repeat(9_000))),
+        (
+            "parts of a document",
+            format!(
+                "{letters}{}",
+                (0..9_000).map(|id| format!("OBX|1|TX|{id}^B||text||||||F\r")).collect::<String>()
+            ),
+        ),
+    ] {
+        assert!(hl7v2::translate(input.as_bytes(), &hospital()).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn an_unknown_organisation_is_left_out_and_not_invented() {
     let context = Context::new("file", None, "Europe/London").unwrap();
     for (_, input) in inputs() {
