@@ -322,16 +322,17 @@ impl<'a> Node<'a> {
 
     /// Whether any object in the value, at any depth, has a member called one of `names`, however it is escaped.
     #[must_use]
-    pub fn has_name_within(self, names: &[&str]) -> bool {
-        let entry = self.entry();
-        if !entry.is_container() {
-            return false;
-        }
-        let inside = self.document.tape.get(self.index..entry.end()).unwrap_or_default();
+    #[inline]
+    pub fn has_name_within<const N: usize>(self, names: &[&str; N]) -> bool {
+        self.entry.is_container() && self.holds_name(names)
+    }
+
+    fn holds_name<const N: usize>(self, names: &[&str; N]) -> bool {
+        let inside = self.document.tape.get(self.index..self.entry.end()).unwrap_or_default();
         inside.iter().filter(|entry| entry.is_key()).any(|entry| {
             let length = entry.end() - entry.start() - 2;
-            let is_candidate = names.iter().any(|name| name.len() == length) || entry.is_escaped_key();
-            is_candidate && names.iter().any(|name| self.document.key(*entry).is(name))
+            let may_be = names.iter().any(|name| name.len() == length) || entry.is_escaped_key();
+            may_be && names.iter().any(|name| self.document.key(*entry).is(name))
         })
     }
 

@@ -67,23 +67,47 @@ struct Parser<'a> {
     outer: Vec<Frame>,
     /// How many more values may come.
     values_left: usize,
+    /// Why a step gave nothing. Kept here because a small result is a fast one.
+    fault: Invalid,
 }
 
 impl<'a> Parser<'a> {
     fn new(bytes: &'a [u8], limits: &Limits) -> Self {
         let tape = Vec::with_capacity(bytes.len() / 10 + 4);
         let limits = Limits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..*limits };
-        Self { bytes, limits, tape, outer: Vec::with_capacity(32), values_left: limits.values_max }
+        Self {
+            bytes,
+            limits,
+            tape,
+            outer: Vec::with_capacity(16),
+            values_left: limits.values_max,
+            fault: Invalid::Shape,
+        }
     }
 
     fn run(mut self) -> Result<Vec<Entry>, Invalid> {
+        match self.document() {
+            Some(()) => Ok(self.tape),
+            None => Err(self.fault),
+        }
+    }
+
+    /// Notes why there is no result.
+    #[cold]
+    fn fail<T>(&mut self, fault: Invalid) -> Option<T> {
+        self.fault = fault;
+        None
+    }
+
+    /// Reads the whole text.
+    fn document(&mut self) -> Option<()> {
         let mut at = scan::space(self.bytes, 0);
         let mut frame = Frame { names: 0, open: 0, count: 0, shape: Shape::Outermost };
         'value: loop {
             // A value starts at `at`.
             match self.values_left.checked_sub(1) {
                 Some(left) => self.values_left = left,
-                None => return Err(Invalid::TooManyValues { at, values_max: self.limits.values_max }),
+                None => return self.fail(Invalid::TooManyValues { at, values_max: self.limits.values_max }),
             }
             at = match self.bytes.get(at) {
                 Some(b'"') => self.string(at)?,
@@ -108,25 +132,27 @@ impl<'a> Parser<'a> {
                     at + 1
                 }
                 Some(b'-' | b'0'..=b'9') => {
-                    let end = scan::number(self.bytes, at).ok_or(Invalid::Number { at })?;
+                    let Some(end) = scan::number(self.bytes, at) else {
+                        return self.fail(Invalid::Number { at });
+                    };
                     self.tape.push(Entry::new(Tag::Number, at, end));
                     end
                 }
                 Some(b't') => self.word(Tag::True, b"true", at)?,
                 Some(b'f') => self.word(Tag::False, b"false", at)?,
                 Some(b'n') => self.word(Tag::Null, b"null", at)?,
-                Some(_) => return Err(Invalid::Unexpected { at }),
-                None => return Err(Invalid::Ended { at }),
+                Some(_) => return self.fail(Invalid::Unexpected { at }),
+                None => return self.fail(Invalid::Ended { at }),
             };
             // A value ended before `at`.
             loop {
                 at = scan::space(self.bytes, at);
                 let Some(byte) = self.bytes.get(at) else {
                     let is_done = frame.shape == Shape::Outermost;
-                    return if is_done { Ok(self.tape) } else { Err(Invalid::Ended { at }) };
+                    return if is_done { Some(()) } else { self.fail(Invalid::Ended { at }) };
                 };
                 match (byte, frame.shape) {
-                    (_, Shape::Outermost) => return Err(Invalid::Trailing { at }),
+                    (_, Shape::Outermost) => return self.fail(Invalid::Trailing { at }),
                     (b',', Shape::Plain | Shape::Escaped) => {
                         at = scan::space(self.bytes, at + 1);
                         at = self.key(&mut frame, at)?;
@@ -142,73 +168,73 @@ impl<'a> Parser<'a> {
                         at += 1;
                     }
                     (_, Shape::Plain | Shape::Escaped | Shape::Array) => {
-                        return Err(Invalid::Unexpected { at });
+                        return self.fail(Invalid::Unexpected { at });
                     }
                 }
             }
         }
     }
 
-    fn word(&mut self, tag: Tag, word: &[u8], at: usize) -> Result<usize, Invalid> {
+    fn word(&mut self, tag: Tag, word: &[u8], at: usize) -> Option<usize> {
         let end = at + word.len();
         match self.bytes.get(at..end) {
             Some(found) if found == word => {
                 self.tape.push(Entry::new(tag, at, end));
-                Ok(end)
+                Some(end)
             }
-            Some(_) => Err(Invalid::Unexpected { at }),
-            None => Err(Invalid::Ended { at: self.bytes.len() }),
+            Some(_) => self.fail(Invalid::Unexpected { at }),
+            None => self.fail(Invalid::Ended { at: self.bytes.len() }),
         }
     }
 
     #[inline]
-    fn string(&mut self, at: usize) -> Result<usize, Invalid> {
+    fn string(&mut self, at: usize) -> Option<usize> {
         let end = scan::special(self.bytes, at + 1);
         if self.bytes.get(end) == Some(&b'"') {
             self.tape.push(Entry::new(Tag::Text, at, end + 1));
-            return Ok(end + 1);
+            return Some(end + 1);
         }
         let (end, tag) = self.rest_of_string(end, Tag::Text, Tag::EscapedText)?;
         self.tape.push(Entry::new(tag, at, end + 1));
-        Ok(end + 1)
+        Some(end + 1)
     }
 
     /// Goes on from `at`, where the plain start of a string stopped, to its closing quote.
     #[inline(never)]
-    fn rest_of_string(&self, mut at: usize, plain: Tag, escaped: Tag) -> Result<(usize, Tag), Invalid> {
+    fn rest_of_string(&mut self, mut at: usize, plain: Tag, escaped: Tag) -> Option<(usize, Tag)> {
         let mut tag = plain;
         loop {
             match self.bytes.get(at) {
-                Some(b'"') => return Ok((at, tag)),
+                Some(b'"') => return Some((at, tag)),
                 Some(b'\\') => {
                     tag = escaped;
                     at = match scan::escape(self.bytes, at) {
                         Escape::Char(_, end) => scan::special(self.bytes, end),
-                        Escape::Bad => return Err(Invalid::Escape { at }),
-                        Escape::Lone => return Err(Invalid::Surrogate { at }),
+                        Escape::Bad => return self.fail(Invalid::Escape { at }),
+                        Escape::Lone => return self.fail(Invalid::Surrogate { at }),
                     };
                 }
-                Some(_) => return Err(Invalid::Control { at }),
-                None => return Err(Invalid::Ended { at }),
+                Some(_) => return self.fail(Invalid::Control { at }),
+                None => return self.fail(Invalid::Ended { at }),
             }
         }
     }
 
     /// Reads a name and its colon; the value starts at the result.
     #[inline]
-    fn key(&mut self, frame: &mut Frame, at: usize) -> Result<usize, Invalid> {
+    fn key(&mut self, frame: &mut Frame, at: usize) -> Option<usize> {
         match self.bytes.get(at) {
             Some(b'"') => {}
-            Some(_) => return Err(Invalid::Unexpected { at }),
-            None => return Err(Invalid::Ended { at }),
+            Some(_) => return self.fail(Invalid::Unexpected { at }),
+            None => return self.fail(Invalid::Ended { at }),
         }
         frame.count += 1;
         if frame.count as usize > self.limits.members_max {
-            return Err(Invalid::TooManyMembers { at, members_max: self.limits.members_max });
+            return self.fail(Invalid::TooManyMembers { at, members_max: self.limits.members_max });
         }
-        let mut end = scan::special(self.bytes, at + 1);
+        let (mut end, word) = scan::name(self.bytes, at + 1);
         if self.bytes.get(end) == Some(&b'"') {
-            let bit = 1_u64 << name_hash(self.bytes, at + 1, end);
+            let bit = 1_u64 << (word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
             if frame.names & bit != 0 && frame.count <= SMALL_OBJECT {
                 self.compare(frame.open, at, end)?;
             }
@@ -225,28 +251,28 @@ impl<'a> Parser<'a> {
             at = scan::space(self.bytes, at);
             match self.bytes.get(at) {
                 Some(b':') => {}
-                Some(_) => return Err(Invalid::Unexpected { at }),
-                None => return Err(Invalid::Ended { at }),
+                Some(_) => return self.fail(Invalid::Unexpected { at }),
+                None => return self.fail(Invalid::Ended { at }),
             }
         }
-        Ok(scan::space(self.bytes, at + 1))
+        Some(scan::space(self.bytes, at + 1))
     }
 
     /// Opens an object or array: it becomes `frame`, and what was is kept.
     #[inline]
-    fn open(&mut self, frame: &mut Frame, tag: Tag, shape: Shape, at: usize) -> Result<(), Invalid> {
+    fn open(&mut self, frame: &mut Frame, tag: Tag, shape: Shape, at: usize) -> Option<()> {
         if self.outer.len() >= self.limits.depth_max {
-            return Err(Invalid::TooDeep { at, depth_max: self.limits.depth_max });
+            return self.fail(Invalid::TooDeep { at, depth_max: self.limits.depth_max });
         }
         self.outer.push(*frame);
         *frame = Frame { names: 0, open: self.tape.len() as u32, count: 0, shape };
         self.tape.push(Entry::new(tag, at, 0));
-        Ok(())
+        Some(())
     }
 
     /// Ends `frame` at its closing bracket and yields what is open around it.
     #[inline]
-    fn close(&mut self, frame: Frame, at: usize) -> Result<Frame, Invalid> {
+    fn close(&mut self, frame: Frame, at: usize) -> Option<Frame> {
         let is_large = frame.count > SMALL_OBJECT && frame.shape == Shape::Plain;
         if is_large || frame.shape == Shape::Escaped {
             self.sort_names(frame)?;
@@ -256,21 +282,21 @@ impl<'a> Parser<'a> {
         if let Some(entry) = self.tape.get_mut(frame.open as usize) {
             *entry = entry.with_end(next);
         }
-        self.outer.pop().ok_or(Invalid::Unexpected { at })
+        self.outer.pop()
     }
 
     /// Compares the name at `at` with those before it in the object whose entry is `open`.
     #[inline(never)]
-    fn compare(&self, open: u32, at: usize, end: usize) -> Result<(), Invalid> {
+    fn compare(&mut self, open: u32, at: usize, end: usize) -> Option<()> {
         let name = self.bytes.get(at..=end);
         let mut index = open as usize + 1;
         while let Some(key) = self.tape.get(index) {
             if key.end() - key.start() == end + 1 - at && self.bytes.get(key.start()..key.end()) == name {
-                return Err(Invalid::Duplicate { at });
+                return self.fail(Invalid::Duplicate { at });
             }
             index = self.after_value(index + 1);
         }
-        Ok(())
+        Some(())
     }
 
     /// Where the entry after the value at `index` is.
@@ -283,7 +309,7 @@ impl<'a> Parser<'a> {
 
     /// Compares all names of an object after decoding.
     #[inline(never)]
-    fn sort_names(&self, frame: Frame) -> Result<(), Invalid> {
+    fn sort_names(&mut self, frame: Frame) -> Option<()> {
         let mut names = Vec::with_capacity(frame.count as usize);
         let mut index = frame.open as usize + 1;
         while let Some(key) = self.tape.get(index) {
@@ -299,25 +325,11 @@ impl<'a> Parser<'a> {
         names.sort_unstable();
         let twice = names.iter().zip(names.iter().skip(1)).find(|(left, right)| left.0 == right.0);
         match twice {
-            Some((_, (_, at))) => Err(Invalid::Duplicate { at: *at }),
-            None => Ok(()),
+            Some((_, (_, at))) => {
+                let at = *at;
+                self.fail(Invalid::Duplicate { at })
+            }
+            None => Some(()),
         }
     }
-}
-
-/// A hash below 64 of the name between `start` and `end`.
-#[inline]
-fn name_hash(bytes: &[u8], start: usize, end: usize) -> u32 {
-    let length = end - start;
-    let word = match bytes.get(start..).and_then(|rest| rest.first_chunk::<8>()) {
-        Some(chunk) if length >= 8 => u64::from_le_bytes(*chunk),
-        Some(chunk) => u64::from_le_bytes(*chunk) & ((1 << (length * 8)) - 1),
-        None => {
-            let name = bytes.get(start..end).unwrap_or_default().iter().take(8);
-            name.rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
-        }
-    };
-    let last = bytes.get(end.wrapping_sub(1)).copied().unwrap_or_default();
-    let mixed = (word ^ (length as u64) << 48 ^ u64::from(last) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 58) as u32
 }

@@ -36,7 +36,7 @@ fn meta(number: usize) -> String {
 }
 
 fn narrative(number: usize) -> String {
-    if number % 3 != 0 {
+    if !number.is_multiple_of(3) {
         return String::new();
     }
     format!(

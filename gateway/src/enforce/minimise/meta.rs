@@ -3,7 +3,7 @@
 use fhir::json::{Kind, Node};
 
 use super::plan::{MetaPlan, PlanId};
-use super::walk::{Came, Inside, Walker};
+use super::walk::{Came, Inside, Stop, Walker};
 use super::{Marks, Unsafe};
 
 const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
@@ -37,9 +37,9 @@ const NO_VERSION: &[u8; 32] = b"00000000000000000000000000000000";
 
 impl<'w, 'd> Walker<'_, 'w, 'd> {
     /// Writes `meta` with its marks; yields where the version goes.
-    pub(super) fn meta(&mut self, meta: Option<Node<'d>>) -> Result<Option<usize>, Unsafe> {
+    pub(super) fn meta(&mut self, meta: Option<Node<'d>>) -> Result<Option<usize>, Stop> {
         if meta.is_some_and(|meta| meta.kind() != Kind::Object) {
-            return Err(Unsafe::WrongKind("Resource.meta".into()));
+            return Err(Unsafe::WrongKind("Resource.meta".into()).into());
         }
         self.out.text(b",\"meta\":{");
         let version = self.view.version.map(|_| {
@@ -68,11 +68,11 @@ impl<'w, 'd> Walker<'_, 'w, 'd> {
     }
 
     /// Writes what is named of `meta`, and the marks.
-    fn named_meta(&mut self, plan: &'w MetaPlan, meta: Option<Node<'d>>) -> Result<(), Unsafe> {
+    fn named_meta(&mut self, plan: &'w MetaPlan, meta: Option<Node<'d>>) -> Result<(), Stop> {
         if let Some(meta) = meta
             && let Inside::Strip(element) = self.members(self.plans.plan(plan.members), meta)?
         {
-            return Err(Unsafe::Stranger(element.path().into()));
+            return Err(Unsafe::Stranger(element.path().into()).into());
         }
         let redacted = match self.view.marks {
             Marks::Subsetted => None,
@@ -89,7 +89,7 @@ impl<'w, 'd> Walker<'_, 'w, 'd> {
         plan: Option<PlanId>,
         meta: Option<Node<'d>>,
         mark: Option<Mark>,
-    ) -> Result<(), Unsafe> {
+    ) -> Result<(), Stop> {
         let labels = meta.and_then(|meta| meta.member(name));
         let start = self.out.mark();
         self.out.separate_text();
@@ -98,7 +98,7 @@ impl<'w, 'd> Walker<'_, 'w, 'd> {
         self.out.text(b"\":[");
         let first = self.out.mark();
         if labels.is_some_and(|labels| labels.kind() != Kind::Array) {
-            return Err(Unsafe::WrongKind(format!("Meta.{name}").into()));
+            return Err(Unsafe::WrongKind(format!("Meta.{name}").into()).into());
         }
         for label in labels.into_iter().flat_map(Node::items) {
             let is_ours = mark.as_ref().is_some_and(|mark| {

@@ -5,7 +5,7 @@ use fhir::json::{Kind, Node};
 use fhir::tables::ElementId;
 
 use super::plan::{Contained, PlanId};
-use super::walk::{Came, Walker};
+use super::walk::{Came, Stop, Walker};
 use super::{Reach, Unsafe, Written, type_of};
 
 impl<'d> Walker<'_, '_, 'd> {
@@ -16,10 +16,10 @@ impl<'d> Walker<'_, '_, 'd> {
         named: Option<PlanId>,
         tied: Option<PlanId>,
         node: Node<'d>,
-    ) -> Result<Came, Unsafe> {
+    ) -> Result<Came, Stop> {
         let literal = node.member("reference");
         if literal.is_some_and(|literal| literal.kind() != Kind::String) {
-            return Err(Unsafe::WrongKind(element.path().into()));
+            return Err(Unsafe::WrongKind(element.path().into()).into());
         }
         let text = literal.and_then(Node::string);
         if let Some(fragment) = text.as_deref().and_then(|text| text.strip_prefix('#')) {
@@ -49,14 +49,14 @@ impl<'d> Walker<'_, '_, 'd> {
         }
     }
 
-    fn left_out(&mut self, element: ElementId, node: Node<'d>) -> Result<Came, Unsafe> {
+    fn left_out(&mut self, element: ElementId, node: Node<'d>) -> Result<Came, Stop> {
         self.refuse_unknown_modifier(node)?;
         self.withheld.element(element);
         Ok(Came::Nothing)
     }
 
     /// Writes what is named of the Reference, its address as `written`.
-    fn named(&mut self, plan: PlanId, written: Written, node: Node<'d>) -> Result<Came, Unsafe> {
+    fn named(&mut self, plan: PlanId, written: Written, node: Node<'d>) -> Result<Came, Stop> {
         let outer = std::mem::replace(&mut self.address, written);
         let came = self.object(plan, node);
         self.address = outer;

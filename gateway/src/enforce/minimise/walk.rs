@@ -12,6 +12,9 @@ use super::output::Output;
 use super::plan::{Action, Contained, Entry, IdentifierPlan, Nested, Plan, PlanId, Plans, Urls, Values};
 use super::{Unsafe, View, Withheld, Written, type_of};
 
+/// Why the walk stops; boxed, because a small result is a fast one.
+pub(super) type Stop = Box<Unsafe>;
+
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Came {
@@ -73,7 +76,8 @@ pub(super) fn outermost(
     let result = walker.resource(node, Stands::Alone);
     let is_headless = walker.head.is_some();
     *out = output.into_buffer();
-    if is_headless { result.and(Err(Unsafe::Headless)) } else { result }
+    result.map_err(|stop| *stop)?;
+    if is_headless { Err(Unsafe::Headless) } else { Ok(()) }
 }
 
 /// Where the resource is without which a document or message is none.
@@ -87,12 +91,12 @@ fn head(owner: TypeId, node: Node<'_>) -> Option<usize> {
 }
 
 impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
-    fn resource(&mut self, node: Node<'d>, stands: Stands) -> Result<(), Unsafe> {
+    fn resource(&mut self, node: Node<'d>, stands: Stands) -> Result<(), Stop> {
         let start = self.out.buffer().len();
         self.out.text(&self.plans.opening);
         if let Some(id) = node.member("id") {
             if id.kind() != Kind::String {
-                return Err(Unsafe::WrongKind("Resource.id".into()));
+                return Err(Unsafe::WrongKind("Resource.id".into()).into());
             }
             self.out.text(b",\"id\":");
             self.as_it_stands(id);
@@ -107,7 +111,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         };
         let seen = match self.members(self.plans.root(), node)? {
             Inside::Members(_, seen) => seen,
-            Inside::Strip(element) => return Err(Unsafe::Stranger(element.path().into())),
+            Inside::Strip(element) => return Err(Unsafe::Stranger(element.path().into()).into()),
         };
         self.mask(self.plans.root(), seen);
         self.out.bracket(b'}', node.end() - 1);
@@ -119,7 +123,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// Writes the object `node`; nothing if it holds no content.
-    pub(super) fn object(&mut self, plan: PlanId, node: Node<'d>) -> Result<Came, Unsafe> {
+    pub(super) fn object(&mut self, plan: PlanId, node: Node<'d>) -> Result<Came, Stop> {
         let start = self.out.mark();
         self.out.bracket(b'{', node.offset());
         let plan = self.plans.plan(plan);
@@ -141,9 +145,9 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// Writes the members of `node` that `plan` permits.
-    pub(super) fn members(&mut self, plan: &'w Plan, node: Node<'d>) -> Result<Inside, Unsafe> {
+    pub(super) fn members(&mut self, plan: &'w Plan, node: Node<'d>) -> Result<Inside, Stop> {
         if node.kind() != Kind::Object {
-            return Err(Unsafe::WrongKind(self.owner.name().into()));
+            return Err(Unsafe::WrongKind(self.owner.name().into()).into());
         }
         let mut weight = Weight::Companion;
         let mut seen = 0;
@@ -166,9 +170,9 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         Ok(Inside::Members(weight, seen))
     }
 
-    fn unknown(&mut self, key: Key<'d>, value: Node<'d>) -> Result<(), Unsafe> {
+    fn unknown(&mut self, key: Key<'d>, value: Node<'d>) -> Result<(), Stop> {
         if NEVER_SHARED.iter().any(|name| key.is(name)) {
-            return Err(Unsafe::UnknownModifier(self.owner));
+            return Err(Unsafe::UnknownModifier(self.owner).into());
         }
         if !key.is("resourceType") {
             self.withheld.unknown_member();
@@ -177,7 +181,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// As [`Walker::refuse_unknown_modifier`], for a contained resource; an entry is judged by itself.
-    fn refuse_unknown_modifier_of(&self, nested: Nested, node: Node<'d>) -> Result<(), Unsafe> {
+    fn refuse_unknown_modifier_of(&self, nested: Nested, node: Node<'d>) -> Result<(), Stop> {
         match nested {
             Nested::Contained => self.refuse_unknown_modifier(node),
             Nested::Entry => Ok(()),
@@ -186,8 +190,12 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
 
     /// Refuses to leave out a value that may change the meaning of the resource.
     #[inline]
-    pub(super) fn refuse_unknown_modifier(&self, value: Node<'d>) -> Result<(), Unsafe> {
-        if value.has_name_within(&NEVER_SHARED) { Err(Unsafe::UnknownModifier(self.owner)) } else { Ok(()) }
+    pub(super) fn refuse_unknown_modifier(&self, value: Node<'d>) -> Result<(), Stop> {
+        if value.has_name_within(&NEVER_SHARED) {
+            Err(Unsafe::UnknownModifier(self.owner).into())
+        } else {
+            Ok(())
+        }
     }
 
     #[inline]
@@ -197,7 +205,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         key: Key<'d>,
         value: Node<'d>,
         holder: Node<'d>,
-    ) -> Result<Came, Unsafe> {
+    ) -> Result<Came, Stop> {
         match &entry.action {
             Action::Scalar(kind) if !entry.is_array => {
                 if value.kind() != *kind {
@@ -217,8 +225,8 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 Ok(Came::Nothing)
             }
             Action::Skip => Ok(Came::Nothing),
-            Action::Never => Err(Unsafe::UnknownModifier(self.owner)),
-            Action::Withheld => Err(Unsafe::WithheldModifier(entry.element.path().into())),
+            Action::Never => Err(Unsafe::UnknownModifier(self.owner).into()),
+            Action::Withheld => Err(Unsafe::WithheldModifier(entry.element.path().into()).into()),
             Action::Aligned(kind, plan, sibling) => {
                 self.aligned((entry, key), (*kind, value), (*plan, holder.member(sibling)), sibling)
             }
@@ -244,7 +252,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         }
     }
 
-    fn single(&mut self, entry: &'w Entry, key: Key<'d>, value: Node<'d>) -> Result<Came, Unsafe> {
+    fn single(&mut self, entry: &'w Entry, key: Key<'d>, value: Node<'d>) -> Result<Came, Stop> {
         let start = self.out.mark();
         self.name(entry, key, value);
         let came = self.one(entry, value)?;
@@ -254,7 +262,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         Ok(came)
     }
 
-    fn array(&mut self, entry: &'w Entry, key: Key<'d>, value: Node<'d>) -> Result<Came, Unsafe> {
+    fn array(&mut self, entry: &'w Entry, key: Key<'d>, value: Node<'d>) -> Result<Came, Stop> {
         if value.kind() != Kind::Array {
             return Err(wrong_kind(entry));
         }
@@ -279,7 +287,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// Writes one value, without its name.
-    fn one(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Unsafe> {
+    fn one(&mut self, entry: &'w Entry, value: Node<'d>) -> Result<Came, Stop> {
         if let Action::Scalar(kind) = &entry.action {
             // A null holds the place of a value that only has extensions, and those are left out.
             if value.is_null() && entry.is_array {
@@ -329,12 +337,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         }
     }
 
-    fn object_or_drop(
-        &mut self,
-        entry: &Entry,
-        plan: Option<PlanId>,
-        node: Node<'d>,
-    ) -> Result<Came, Unsafe> {
+    fn object_or_drop(&mut self, entry: &Entry, plan: Option<PlanId>, node: Node<'d>) -> Result<Came, Stop> {
         match plan {
             Some(plan) => self.object(plan, node),
             None => {
@@ -346,7 +349,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// Writes a nested resource by the mask of its own type.
-    fn nested(&mut self, entry: &Entry, nested: Nested, node: Node<'d>) -> Result<Came, Unsafe> {
+    fn nested(&mut self, entry: &Entry, nested: Nested, node: Node<'d>) -> Result<Came, Stop> {
         // What holds a nested resource that is not shared goes with it, unless it can stand without.
         let without = match nested {
             Nested::Contained => Came::Nothing,
@@ -385,7 +388,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 self.out.back(start);
                 self.withheld.resource();
                 match nested {
-                    Nested::Contained => Err(Unsafe::Contained(Box::new(unsafe_))),
+                    Nested::Contained => Err(Unsafe::Contained(unsafe_).into()),
                     Nested::Entry => Ok(without),
                 }
             }
@@ -401,8 +404,9 @@ pub(super) enum Inside {
 }
 
 /// The refusal of a value that is not of the kind that the tables say.
-pub(super) fn wrong_kind(entry: &Entry) -> Unsafe {
-    Unsafe::WrongKind(entry.element.path().into())
+#[cold]
+pub(super) fn wrong_kind(entry: &Entry) -> Stop {
+    Unsafe::WrongKind(entry.element.path().into()).into()
 }
 
 /// The plan by which the Identifier `node` is shared, if it is.

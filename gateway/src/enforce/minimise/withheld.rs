@@ -41,6 +41,9 @@ impl Withheld {
 
     #[inline]
     pub(super) fn element(&mut self, id: ElementId) {
+        if self.recent.is_empty() {
+            self.recent.reserve(64);
+        }
         if self.recent.len() == RECENT {
             count(&mut self.counts, &self.recent);
             self.recent.clear();

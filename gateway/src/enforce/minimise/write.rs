@@ -2,9 +2,9 @@
 
 use fhir::json::{Key, Kind, Node, quote};
 
+use super::Written;
 use super::plan::{Entry, Plan, PlanId};
-use super::walk::{Came, Walker, wrong_kind};
-use super::{Unsafe, Written};
+use super::walk::{Came, Stop, Walker, wrong_kind};
 
 impl<'d> Walker<'_, '_, 'd> {
     /// Writes the name of a member, and the comma before it.
@@ -48,7 +48,7 @@ impl<'d> Walker<'_, '_, 'd> {
         (kind, values): (Kind, Node<'d>),
         (plan, siblings): (PlanId, Option<Node<'d>>),
         sibling_name: &str,
-    ) -> Result<Came, Unsafe> {
+    ) -> Result<Came, Stop> {
         if values.kind() != Kind::Array {
             return Err(wrong_kind(entry));
         }
@@ -96,7 +96,7 @@ impl<'d> Walker<'_, '_, 'd> {
         entry: &Entry,
         plan: PlanId,
         siblings: Node<'d>,
-    ) -> Result<Came, Unsafe> {
+    ) -> Result<Came, Stop> {
         let siblings = self.reduced(entry, plan, siblings)?;
         if siblings.iter().all(Option::is_none) {
             return Ok(Came::Nothing);
@@ -118,7 +118,7 @@ impl<'d> Walker<'_, '_, 'd> {
         entry: &Entry,
         plan: PlanId,
         siblings: Node<'d>,
-    ) -> Result<Vec<Option<Vec<u8>>>, Unsafe> {
+    ) -> Result<Vec<Option<Vec<u8>>>, Stop> {
         if siblings.kind() != Kind::Array {
             return Err(wrong_kind(entry));
         }

@@ -36,7 +36,7 @@ fn rules(types: impl IntoIterator<Item = TypeId>, seed: u64) -> Rules {
         persons: BTreeSet::from([REFERENCES[0].to_owned()]),
         visible: BTreeSet::from([REFERENCES[1].to_owned()]),
         strangers: BTreeSet::from([REFERENCES[2].to_owned()]),
-        marks: (seed % 2 == 0).then(|| "redacted".to_owned()),
+        marks: seed.is_multiple_of(2).then(|| "redacted".to_owned()),
         share: share.filter(|(_, shared)| !shared.elements.is_empty()).collect(),
     }
 }
