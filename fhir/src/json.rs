@@ -10,6 +10,7 @@
 mod document;
 mod parse;
 mod scan;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod value;

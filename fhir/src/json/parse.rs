@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::document::{Document, Entry, OFFSET_MAX, Tag};
+use super::document::Document;
 use super::scan::{self, Escape};
+use super::tape::{Entry, OFFSET_MAX, Tag};
 use super::{Invalid, Limits};
 
 /// Up to here an object is checked for duplicates name by name, above it by sorting.
