@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::consent::ConsentFault;
 use crate::ledger::{AuditLedger, OpenError, PUBLIC_KEY_FILE, SegmentLedger};
 use crate::ports::Ports;
-use crate::push::open::{Push, PushProblem};
+use crate::push::open::{Push, PushProblem, fault_of_files};
 use crate::requestor::KeyProblem;
 use crate::seal::SealError;
 use crate::server::attend::App;
@@ -233,7 +233,7 @@ impl Faults {
     fn of(keys: Vec<KeyProblem>, systems: Vec<UpstreamProblem>, listener: Option<TlsProblem>) -> Self {
         let mut faults: Vec<String> = keys.iter().map(ToString::to_string).collect();
         faults.extend(systems.iter().map(ToString::to_string));
-        faults.extend(listener.iter().map(ToString::to_string));
+        faults.extend(listener.iter().map(|problem| format!("[listen] tls: {problem}")));
         Self(faults)
     }
 }
@@ -248,6 +248,16 @@ impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Running({:?})", self.addresses)
     }
+}
+
+/// Every fault of the certificates and keys that the settings name, as starting or reloading would meet them.
+#[must_use]
+pub fn faults_of_files(settings: &Settings) -> Vec<String> {
+    let listener = Parts::prepare(settings).err().map(|unstartable| unstartable.to_string());
+    let mut faults: Vec<String> =
+        listener.iter().flat_map(|faults| faults.lines()).map(str::to_owned).collect();
+    faults.extend(settings.mllp.iter().filter_map(fault_of_files).map(|problem| problem.to_string()));
+    faults
 }
 
 /// The folder of the ledger of a gateway with these settings.

@@ -1,7 +1,7 @@
 //! `portcullis check`: every problem in settings and agreements, then what each agreement shares with whom.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use jiff::civil::Date;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Exit, written};
 use crate::register::published::{Coded, Kind, Organisation, Part, Published, Recipient};
+use crate::serve::faults_of_files;
 use crate::settings::Settings;
 use crate::settings::check::load;
 use crate::settings::problem::{Gravity, Problem};
@@ -55,16 +56,34 @@ struct Told {
 
 /// Runs the command as on the day `today`.
 pub fn run(args: &CheckArgs, today: Date, out: &mut dyn Write, errors: &mut dyn Write) -> Exit {
-    let (exit, settings, problems) = match load(&args.config, today) {
-        Ok(checked) => (Exit::Held, Some(Box::new(checked.settings)), checked.warnings),
-        Err(unusable) => (Exit::Settings, unusable.as_far_as_read, unusable.problems),
+    let (settings, problems) = match load(&args.config, today) {
+        Ok(checked) => {
+            let mut problems = checked.warnings;
+            problems.extend(of_files(&args.config, &checked.settings));
+            (Some(Box::new(checked.settings)), problems)
+        }
+        Err(unusable) => (unusable.as_far_as_read, unusable.problems),
     };
+    let holds = problems.iter().all(|problem| problem.gravity == Gravity::Warning);
+    let exit = if holds { Exit::Held } else { Exit::Settings };
     let agreements = settings.as_deref().map(|settings| published(settings, today)).unwrap_or_default();
     let result = match args.format {
         Format::Json => json(out, exit, &problems, agreements),
         Format::Text => text(out, errors, settings.as_deref(), &problems, &agreements),
     };
     written(result, exit)
+}
+
+/// Faults that only show when the files are put to use: a key of another certificate, say.
+fn of_files(config: &Path, settings: &Settings) -> Vec<Problem> {
+    let faults = faults_of_files(settings).into_iter().map(|text| Problem {
+        gravity: Gravity::Error,
+        file: config.to_owned(),
+        line: None,
+        path: String::new(),
+        text,
+    });
+    faults.collect()
 }
 
 fn published(settings: &Settings, today: Date) -> Vec<Published> {

@@ -145,6 +145,11 @@ fn sender(mllp: &Mllp) -> Sender {
     }
 }
 
+/// What is wrong with the files of a listener, if anything is.
+pub(crate) fn fault_of_files(mllp: &Mllp) -> Option<PushProblem> {
+    door(mllp).err()
+}
+
 fn door(mllp: &Mllp) -> Result<Door, PushProblem> {
     match &mllp.transport {
         MllpTransport::AcceptedRisk(networks) => Ok(Door::AcceptedRisk(networks.clone())),

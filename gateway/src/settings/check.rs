@@ -224,6 +224,14 @@ fn warn_of_gaps(site: &Site<'_>, settings: &Settings) {
     if !settings.clients.is_empty() && !listen::takes_certificates(&settings.listen) {
         missing("client", "without `client_ca` in [listen] tls no client certificate can be checked");
     }
+    warn_of_messages_nobody_may_send(site, settings);
+    for (number, client) in
+        settings.clients.iter().enumerate().filter(|(_, client)| client.purposes.is_empty())
+    {
+        let place = Place::whole().key("client", None).item(number, None).key("purposes", None);
+        notes
+            .warn(&place, format!("{} may act for no purpose, so everything it asks is refused", client.san));
+    }
     let mut codes: BTreeSet<&OdsCode> = settings.systems.iter().map(|system| &system.organisation).collect();
     codes.insert(&settings.gateway.organisation);
     for agreement in settings.agreements.all() {
@@ -233,6 +241,27 @@ fn warn_of_gaps(site: &Site<'_>, settings: &Settings) {
         if !settings.organisations.contains_key(code) {
             let place = Place::whole().key("organisations", None).key(&code.to_setting(), None);
             notes.warn(&place, "people will read the bare code: give the organisation its name here");
+        }
+    }
+}
+
+/// A listener whose every message would be refused is a mistake, and a failure of the duty to share.
+fn warn_of_messages_nobody_may_send(site: &Site<'_>, settings: &Settings) {
+    for (number, mllp) in settings.mllp.iter().enumerate() {
+        for name in &mllp.to {
+            let Some(system) = settings.system(name.as_str()) else { continue };
+            let (from, to) = (&mllp.from, &system.organisation);
+            let covered = settings.agreements.matching_system(from, to, mllp.purpose, name, site.today);
+            if let Err(refusal) = covered {
+                let place = Place::whole().key("mllp", None).item(number, None).key("to", None);
+                let text = format!(
+                    "every message from {} to `{name}` for {} would be refused: {}",
+                    from.to_setting(),
+                    mllp.purpose,
+                    refusal.told()
+                );
+                site.notes.warn(&place, text);
+            }
         }
     }
 }

@@ -94,6 +94,18 @@ fn check_ends_with_64_and_every_fault_when_the_gateway_would_not_start() {
 }
 
 #[test]
+fn a_key_of_another_certificate_is_found_before_the_gateway_starts() {
+    let site = Site::example();
+    let other = rcgen::KeyPair::generate().unwrap();
+    site.write("tls/gateway.key", &other.serialize_pem());
+    let (exit, _, errors) = run(&site, &["check"]);
+    assert_eq!(exit, Exit::Settings, "{errors}");
+    assert!(errors.contains("[listen] tls: certificate and key cannot be used together"), "{errors}");
+    assert!(errors.contains("[[mllp]] 0.0.0.0:2575: certificate and key cannot be used together"), "{errors}");
+    assert!(errors.ends_with("2 faults: the gateway would not start\n"), "{errors}");
+}
+
+#[test]
 fn agreements_can_be_read_away_from_the_keys() {
     let site = Site::example();
     std::fs::remove_file(site.path("tls/gateway.key")).unwrap();

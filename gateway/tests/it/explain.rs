@@ -273,7 +273,7 @@ fn bad_input_is_told_with_65_and_bad_settings_with_64() {
     site.edit("portcullis.toml", "role = \"system\"", "role = \"nobody\"");
     let (exit, out, errors) = run_in(&site, &social_worker(), read, None, &[]);
     assert_eq!((exit, out.as_str()), (Exit::Settings, ""));
-    assert!(errors.starts_with("portcullis.toml:42: client[0].role: "), "{errors}");
+    assert!(errors.starts_with("portcullis.toml:43: client[0].role: "), "{errors}");
 }
 
 #[test]

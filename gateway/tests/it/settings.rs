@@ -286,6 +286,14 @@ fn what_people_would_not_understand_is_a_warning() {
 }
 
 #[test]
+fn messages_that_nobody_may_send_are_a_warning() {
+    check(
+        "messages",
+        &[("purpose = \"COC\"\ntls", "purpose = \"HRESCH\"\ntls"), ("purposes = [\"COC\"]", "purposes = []")],
+    );
+}
+
+#[test]
 fn settings_and_agreements_are_told_together() {
     let site = Site::example();
     site.edit(SETTINGS, "role = \"system\"", "role = \"nobody\"");
