@@ -273,6 +273,9 @@ fn check_fixed(before: &Settings, after: &Settings) -> Result<(), Unstartable> {
         ("gateway.base", before.gateway.base == after.gateway.base),
         ("listen.address", before.listen.address == after.listen.address),
         ("listen.ops", before.listen.ops == after.listen.ops),
+        ("limits.connections_max", before.limits.connections_max == after.limits.connections_max),
+        ("limits.in_flight_max", before.limits.in_flight_max == after.limits.in_flight_max),
+        ("telemetry.otlp", before.telemetry.otlp == after.telemetry.otlp),
         ("[[mllp]]", format!("{:?}", before.mllp) == format!("{:?}", after.mllp)),
     ];
     match same.into_iter().find(|(_, same)| !same) {

@@ -93,3 +93,41 @@ fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
     let first = metadata.target().split("::").next().unwrap_or_default();
     matches!(first, "gateway" | "portcullis") && *metadata.level() <= tracing::Level::INFO
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn other_crates_and_finer_levels_are_not_shown() {
+        let sink = Sink::default();
+        let to = sink.clone();
+        let logs = Logs::new(Format::Text, move || to.clone()).with_filter(ours());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(logs), || {
+            tracing::info!("shown");
+            tracing::debug!("too fine");
+            tracing::error!(target: "hyper::proto", "GET /Patient/9990000018");
+            tracing::error!(target: "gatewayish", "another crate");
+        });
+        let told = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert!(told.contains("shown"));
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}

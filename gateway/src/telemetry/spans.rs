@@ -53,7 +53,10 @@ impl Export {
 }
 
 /// A layer that sends the spans of `S` to `endpoint` (`http`, as to a collector beside the gateway).
-pub(super) fn layer<S>(endpoint: &Uri) -> Result<(OpenTelemetryLayer<S, SdkTracer>, Export), EndpointFault>
+///
+/// # Errors
+/// [`EndpointFault`].
+pub fn layer<S>(endpoint: &Uri) -> Result<(OpenTelemetryLayer<S, SdkTracer>, Export), EndpointFault>
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {

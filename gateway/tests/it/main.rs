@@ -26,6 +26,7 @@ mod server;
 mod settings;
 mod site;
 mod support;
+mod telemetry;
 mod tidy;
 mod trail;
 mod upstream;

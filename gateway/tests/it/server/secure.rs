@@ -165,3 +165,33 @@ async fn a_peer_that_connects_and_does_not_shake_hands_is_let_go() {
     assert_eq!(front.raw(b"").await, "");
     assert_eq!(front.raw(b"\x16\x03\x01").await, "");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_are_reset_at_once_end_their_exchanges_and_no_other() {
+    let Secure { folder: _folder, ours, settings } = secure(&[], 2090);
+    let front = Front::echo(&settings).await;
+    let mut started = 0;
+    for _ in 0..5 {
+        let stream = front.connect_tls(client_config(&ours, None, &[b"h2"])).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        for _ in 0..200 {
+            let request =
+                http::Request::get(format!("https://{NAME}/a")).body(Empty::<bytes::Bytes>::new()).unwrap();
+            if sender.ready().await.is_err() {
+                break;
+            }
+            // Dropping the answer before it came resets its stream.
+            drop(sender.send_request(request));
+            started += 1;
+        }
+        drop(sender);
+        drop(connection.await);
+    }
+    assert!(started > 0);
+    while !front.metrics.text().contains("portcullis_in_flight 0") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(seen(&front, &ours, None).await.as_deref(), Some("None"), "others are served");
+}

@@ -142,7 +142,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
         let read = stream.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
         body.extend_from_slice(&chunk[..read]);
     }
-    Some(Seen { line, headers, body: String::from_utf8(body).unwrap() })
+    Some(Seen { line, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// A whole answer of FHIR JSON.
