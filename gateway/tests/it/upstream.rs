@@ -394,3 +394,36 @@ async fn a_bearer_token_is_shown_to_its_system() {
     assert_eq!(problems.len(), 2);
     assert!(problems[0].to_string().contains("hospital"));
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a system upstream answers here, not the gateway")]
+async fn a_system_that_speaks_http_2_is_asked_that_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new("ours");
+    let tls = server_config(&ours.server("ehr.example"), None, &[b"h2"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = tokio_rustls::TlsAcceptor::from(tls).accept(stream).await.unwrap();
+        let service =
+            hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                assert_eq!(request.version(), http::Version::HTTP_2);
+                let mut response =
+                    http::Response::new(http_body_util::Full::new(bytes::Bytes::from(PATIENT)));
+                let media_type = http::HeaderValue::from_static("application/fhir+json");
+                response.headers_mut().insert("content-type", media_type);
+                Ok::<_, std::convert::Infallible>(response)
+            });
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let builder = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+        drop(builder.serve_connection(io, service).await);
+    });
+    let mut settings = site(&format!("https://{address}/fhir"));
+    settings.systems[0].ca = Some(file(folder.path(), "ca.pem", &ours.pem));
+    let upstream = Upstream::new(&settings).unwrap();
+    for _ in 0..3 {
+        assert_eq!(upstream.read(&hospital(), &target()).await.map(|_| ()), Ok(()));
+    }
+    serving.abort();
+}
