@@ -202,10 +202,13 @@ impl Running {
             drained = Drained::Cut;
         }
         self.upkeep.abort();
+        // Waited for: it holds the ledger, and with it the state folder.
+        drop(self.upkeep.await);
         upkeep::flush(&ports, ports.strangers.take_all()).await;
         upkeep::operated(&ports, "stopped").await;
         self.state.ledger.close().await;
         self.ops_serving.abort();
+        drop(self.ops_serving.await);
         drained
     }
 }
