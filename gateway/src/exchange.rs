@@ -86,7 +86,7 @@ async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Rel
         let (minimised, again) = minimise(held, ruling, &subjects, frame)?; // one ruling, one disclosure
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, &epoch, &*ports.ledger).await {
-            Ok(released) => return Ok(released), // recorded first
+            Ok(released) => return Ok(ports.counted(released)), // recorded first
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
         }

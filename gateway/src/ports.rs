@@ -8,6 +8,7 @@ use fhir::reference::Bases;
 use crate::clock::Clock;
 use crate::consent::ConsentRegistry;
 use crate::decision::evidence::{EvidenceCache, Wells};
+use crate::enforce::release::Released;
 use crate::ledger::AuditLedger;
 use crate::person::SystemName;
 use crate::requestor::Keys;
@@ -52,6 +53,16 @@ pub struct Ports {
 static NO_BASES: std::sync::LazyLock<Bases> = std::sync::LazyLock::new(Bases::none);
 
 impl Ports {
+    /// Counts what is about to leave for someone else than the person herself.
+    #[must_use]
+    pub fn counted(&self, released: Released) -> Released {
+        self.metrics.shared(released.persons_shared());
+        if released.is_under_override() {
+            self.metrics.overridden();
+        }
+        released
+    }
+
     /// Where evidence is gathered from.
     #[must_use]
     pub fn wells(&self) -> Wells<'_> {

@@ -78,7 +78,7 @@ pub async fn release_body(
         let (minimised, again) = minimise_submitted(body, ruling, &subjects, frame)?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, &epoch, &*ports.ledger).await {
-            Ok(released) => return Ok(released),
+            Ok(released) => return Ok(ports.counted(released)),
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
         }

@@ -8,8 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
-use crate::trail::record::AboutPerson;
-use crate::trail::record::Event;
+use crate::trail::record::{AboutPerson, Event};
 use crate::trail::records::{NotEncoded, Records};
 
 /// What is left after the minimum was applied, with the record of exactly that. Made in `enforce` only.
@@ -81,6 +80,8 @@ pub struct Released {
     receipt: Receipt,
     request_id: String,
     provenance: Option<Bytes>,
+    persons_shared: u64,
+    under_override: bool,
 }
 
 /// Why nothing was released.
@@ -130,8 +131,16 @@ pub async fn release(
         ledger.append(correction.to_batch()?).await?;
         return Err(Unreleased::ConsentMoved);
     }
-    let request_id = records.exchange.request_id;
-    Ok(Released { body: Bytes::from(body), head, receipt, request_id, provenance })
+    let shared = |person: &&AboutPerson| person.refusal.is_none() && !person.resources.is_empty();
+    Ok(Released {
+        body: Bytes::from(body),
+        head,
+        receipt,
+        provenance,
+        persons_shared: records.persons.iter().filter(shared).count() as u64,
+        under_override: records.exchange.override_.is_some(),
+        request_id: records.exchange.request_id,
+    })
 }
 
 impl Released {
@@ -139,6 +148,18 @@ impl Released {
     #[must_use]
     pub const fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// About how many persons something is in it.
+    #[must_use]
+    pub const fn persons_shared(&self) -> u64 {
+        self.persons_shared
+    }
+
+    /// Whether an override was in play.
+    #[must_use]
+    pub const fn is_under_override(&self) -> bool {
+        self.under_override
     }
 
     /// The head that goes with them.

@@ -100,6 +100,20 @@ async fn an_answer_that_nobody_took_is_recorded_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_left_is_counted_by_persons_and_a_look_at_the_register_is_not() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    assert_eq!(site.get("/hospital/fhir/Patient/p1", Some(&site.consultant())).await.0, 200);
+    assert_eq!(site.get("/register", None).await.0, 200);
+    let mut numbers = TcpStream::connect(site.ops()).await.unwrap();
+    numbers.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let numbers = to_end(&mut numbers).await;
+    assert!(numbers.contains("\nportcullis_persons_shared_total 1\n"), "{numbers}");
+    assert!(numbers.contains("\nportcullis_overrides_total 0\n"), "{numbers}");
+    drop(running.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_upstream_ends_the_exchange_and_is_recorded() {
     let site = Whole::with(|_| Play::ThenClose(b"HTTP/1.1 200 OK\r\n".to_vec())).await;
     let running = site.start().await.unwrap();
