@@ -230,6 +230,43 @@ fn each_kind_of_record_is_told_in_plain_words() {
     golden::check("pages/cards.txt", &text);
 }
 
+/// How many syllables a word has, near enough: its groups of vowels, a silent e left out.
+fn syllables(word: &str) -> usize {
+    let letters: String = word.to_lowercase().chars().filter(char::is_ascii_lowercase).collect();
+    let vowel = |letter: char| "aeiouy".contains(letter);
+    let groups = letters.split(|letter| !vowel(letter)).filter(|group| !group.is_empty()).count();
+    let silent = letters.ends_with('e') && !letters.ends_with("le") && groups > 1;
+    (groups - usize::from(silent)).max(usize::from(!letters.is_empty()))
+}
+
+/// The grade of Flesch and Kincaid: about the reading age less five.
+fn grade(sentences: &[String]) -> f64 {
+    let count = |number: usize| f64::from(u32::try_from(number).unwrap());
+    let words: Vec<&str> = sentences.iter().flat_map(|sentence| sentence.split(' ')).collect();
+    let all = words.iter().map(|word| syllables(word)).sum();
+    0.39 * count(words.len()) / count(sentences.len()) + 11.8 * count(all) / count(words.len()) - 15.59
+}
+
+#[test]
+fn the_page_reads_easily_at_the_age_of_eleven() {
+    let all: Vec<Listed> = cases().into_iter().map(|(_, listed)| listed).collect();
+    let page = page_of(&all, &settings());
+    let mut sentences: Vec<String> = Vec::new();
+    for piece in html::pieces(&page) {
+        if let html::Piece::Text(text) = piece {
+            let whole =
+                text.split_inclusive(['.', '?']).map(str::trim).filter(|text| text.ends_with(['.', '?']));
+            sentences.extend(whole.map(str::to_owned));
+        }
+    }
+    sentences.sort();
+    sentences.dedup();
+    assert!(sentences.len() > 30, "{sentences:?}");
+    assert!(grade(&sentences) < 6.0, "grade {:.1}", grade(&sentences));
+    let hard: Vec<_> = sentences.iter().filter(|sentence| sentence.split(' ').count() > 22).collect();
+    assert!(hard.is_empty(), "{hard:?}");
+}
+
 #[test]
 fn every_reason_to_refuse_is_told_as_a_refusal() {
     let settings = settings();
