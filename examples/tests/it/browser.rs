@@ -83,10 +83,10 @@ async fn check(browser: &Browser, house: &House, what: &str) {
     assert_eq!(browser.complaints(&house.base()).await, [""; 0], "{what}");
 }
 
-async fn pictures(browser: &Browser, name: &str) {
+async fn pictures(browser: &Browser, name: &str, from: &str) {
     for (kind, width, height) in [("desktop", 1280, 900), ("phone", 320, 640)] {
         browser.resize(width, height).await;
-        browser.picture(&picture(&format!("{name}-{kind}.png"))).await;
+        browser.picture(&picture(&format!("{name}-{kind}.png")), from).await;
     }
     browser.resize(1280, 900).await;
 }
@@ -96,11 +96,12 @@ async fn a_person_signs_in_and_reads_who_asked_for_her_record_and_who_was_refuse
     let Some((house, browser, _folder)) = stage("reading the page of a person").await else { return };
     browser.open(&format!("{}/me", house.base())).await;
     check(&browser, &house, "signing in").await;
-    pictures(&browser, "sign-in").await;
+    pictures(&browser, "sign-in", "body").await;
 
     sign_in(&browser, &house).await;
     check(&browser, &house, "her page").await;
-    pictures(&browser, "me").await;
+    pictures(&browser, "me", "body").await;
+    pictures(&browser, "me-choices", "#choices").await;
     assert_eq!(browser.title().await, "Who has seen my record - Sharing of care records");
     let text = browser.text(&browser.find("main").await).await;
     for wanted in ["signed in as Ann Archer", "My choices about sharing", "If something looks wrong"] {
@@ -118,6 +119,7 @@ async fn a_person_signs_in_and_reads_who_asked_for_her_record_and_who_was_refuse
         }
     }
     check(&browser, &house, "her earlier entries").await;
+    pictures(&browser, "me-earlier", "body").await;
     for wanted in [
         "Sam Rivers was given information about you",
         "Pat Lowe was given information about you",
@@ -142,7 +144,7 @@ async fn the_page_of_a_person_is_used_by_keyboard_alone() {
     browser.open(&me).await;
     browser.press(Key::Tab).await;
     assert_eq!(browser.look(probes::FOCUS).await, json!(["a", true, FOCUS, "Skip to main content"]));
-    browser.picture(&picture("skip-link.png")).await;
+    browser.picture(&picture("skip-link.png"), "body").await;
     browser.press(Key::Enter).await;
     assert_eq!(browser.look("return document.activeElement.id").await, json!("main"));
     browser.press(Key::Tab).await;
@@ -182,7 +184,7 @@ async fn a_sign_in_from_a_site_that_is_not_known_is_told_what_to_do() {
     assert!(text.contains("There is a problem") && text.contains("a website that we do not know"), "{text}");
     let alert = browser.find(".problem").await;
     assert_eq!(browser.role(&alert).await, "alert");
-    browser.picture(&picture("problem.png")).await;
+    browser.picture(&picture("problem.png"), "body").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,7 +192,7 @@ async fn the_register_is_tables_that_a_screen_reader_can_read_out() {
     let Some((house, browser, _folder)) = stage("reading the register").await else { return };
     browser.open(&format!("{}/register", house.base())).await;
     check(&browser, &house, "the register").await;
-    pictures(&browser, "register").await;
+    pictures(&browser, "register", "body").await;
     let tables = browser.look(probes::TABLES).await;
     let tables = tables.as_array().unwrap();
     assert!(!tables.is_empty());

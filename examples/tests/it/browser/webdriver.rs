@@ -1,6 +1,7 @@
 //! The few words of WebDriver (and of the DevTools protocol behind it) that reading our pages takes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -44,7 +45,8 @@ pub(super) struct Element(String);
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver takes its browser along.
+        // A driver that is killed leaves its browser behind: the session is ended first, also when a test has failed.
+        drop(self.quit());
         drop(self.driver.kill());
         drop(self.driver.wait());
     }
@@ -92,6 +94,16 @@ impl Browser {
         let id = json::text(&answer, "/sessionId").expect("a session").to_owned();
         started.session = format!("{base}/session/{id}");
         started
+    }
+
+    /// Ends the session, and the browser with it, from where nothing can be awaited.
+    fn quit(&self) -> std::io::Result<()> {
+        let (host, path) = self.session.trim_start_matches("http://").split_once('/').unwrap_or_default();
+        let mut stream = TcpStream::connect(host)?;
+        stream.set_read_timeout(Some(HANGS))?;
+        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+        // The answer comes once the browser is gone.
+        stream.read(&mut [0; 64]).map(|_| ())
     }
 
     pub(super) async fn open(&self, url: &str) {
@@ -187,13 +199,16 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics).await;
     }
 
-    /// A picture of the page, also of what lies below the window, for people to look at.
-    pub(super) async fn picture(&self, file: &Path) {
-        let size = self.look("return [innerWidth, document.scrollingElement.scrollHeight]").await;
-        let clip = json!({
-            "x": 0, "y": 0, "scale": 1, "width": size[0],
-            "height": size[1].as_u64().unwrap().min(PICTURE_HEIGHT_MAX),
-        });
+    /// A picture of the page from the element that a CSS selector names first, also of what lies below the window, for
+    /// people to look at.
+    pub(super) async fn picture(&self, file: &Path, from: &str) {
+        let script = format!(
+            "const top = Math.floor(document.querySelector('{from}').getBoundingClientRect().top + scrollY);
+             return [innerWidth, top, document.scrollingElement.scrollHeight - top]"
+        );
+        let size = self.look(&script).await;
+        let height = size[2].as_u64().unwrap().min(PICTURE_HEIGHT_MAX);
+        let clip = json!({"x": 0, "y": size[1], "scale": 1, "width": size[0], "height": height});
         let wanted = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools("Page.captureScreenshot", &wanted).await;
         let bytes = STANDARD.decode(json::text(&shot, "/data").unwrap()).unwrap();
