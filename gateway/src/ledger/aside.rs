@@ -12,10 +12,60 @@ use super::checkpoint::{Checkpoint, SEPARATOR};
 use super::files::{Folder, Sizes, names};
 use super::note::NoteSigner;
 
+/// A thread that does one thing when asked. It has ended, and touches the folder no more, once this is dropped.
+struct Aside<Ask, Answer> {
+    asks: Option<Sender<Ask>>,
+    answers: Receiver<Answer>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+enum Asked {
+    Yes,
+    Ended,
+}
+
+impl<Ask: Send + 'static, Answer: Send + 'static> Aside<Ask, Answer> {
+    fn start(name: &str, mut work: impl FnMut(Ask) -> Answer + Send + 'static) -> io::Result<Self> {
+        let ((asks, to_do), (done, answers)) = (channel(), channel());
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while let Ok(ask) = to_do.recv() {
+                if done.send(work(ask)).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self { asks: Some(asks), answers, thread: Some(thread) })
+    }
+
+    fn ask(&self, ask: Ask) -> Asked {
+        match self.asks.as_ref().map(|asks| asks.send(ask)) {
+            Some(Ok(())) => Asked::Yes,
+            Some(Err(_)) | None => Asked::Ended,
+        }
+    }
+
+    fn look(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+
+    fn wait(&self) -> Option<Answer> {
+        self.answers.recv().ok()
+    }
+}
+
+impl<Ask, Answer> Drop for Aside<Ask, Answer> {
+    fn drop(&mut self) {
+        drop(self.asks.take());
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if it had one, was reported when it happened.
+            drop(thread.join());
+        }
+    }
+}
+
 /// Keeps one segment ready.
 pub(super) struct Preparer {
-    asks: Sender<()>,
-    answers: Receiver<io::Result<()>>,
+    thread: Aside<(), io::Result<()>>,
     state: Spare,
 }
 
@@ -28,23 +78,16 @@ enum Spare {
 
 impl Preparer {
     pub(super) fn start(folder: Folder, sizes: Sizes) -> io::Result<Self> {
-        let ((asks, to_do), (done, answers)) = (channel::<()>(), channel());
-        thread::Builder::new().name("ledger-prepare".to_owned()).spawn(move || {
-            while to_do.recv().is_ok() {
-                if done.send(folder.prepare(sizes)).is_err() {
-                    break;
-                }
-            }
-        })?;
-        Ok(Self { asks, answers, state: Spare::None })
+        let thread = Aside::start("ledger-prepare", move |()| folder.prepare(sizes))?;
+        Ok(Self { thread, state: Spare::None })
     }
 
     /// Asks for a segment, unless there is one or one is on its way.
     pub(super) fn ask(&mut self) {
         if matches!(self.state, Spare::None | Spare::Failed(_)) {
-            self.state = match self.asks.send(()) {
-                Ok(()) => Spare::Asked,
-                Err(_) => Spare::Failed(io::Error::other("the thread that prepares segments has ended")),
+            self.state = match self.thread.ask(()) {
+                Asked::Yes => Spare::Asked,
+                Asked::Ended => Spare::Failed(ended()),
             };
         }
     }
@@ -58,7 +101,7 @@ impl Preparer {
 
     /// Takes in an answer that may have come.
     pub(super) fn look(&mut self) {
-        if let (Spare::Asked, Ok(answer)) = (&self.state, self.answers.try_recv()) {
+        if let (Spare::Asked, Some(answer)) = (&self.state, self.thread.look()) {
             self.state = answer.map_or_else(Spare::Failed, |()| Spare::Ready);
         }
     }
@@ -68,8 +111,7 @@ impl Preparer {
         self.look();
         self.ask();
         if matches!(self.state, Spare::Asked) {
-            let ended = || io::Error::other("the thread that prepares segments has ended");
-            let answer = self.answers.recv().unwrap_or_else(|_| Err(ended()));
+            let answer = self.thread.wait().unwrap_or_else(|| Err(ended()));
             self.state = answer.map_or_else(Spare::Failed, |()| Spare::Ready);
         }
         match &self.state {
@@ -94,10 +136,13 @@ impl Preparer {
     }
 }
 
+fn ended() -> io::Error {
+    io::Error::other("the thread that prepares segments has ended")
+}
+
 /// Signs checkpoints and stores them.
 pub(super) struct Checkpointer {
-    jobs: Sender<Job>,
-    answers: Receiver<Made>,
+    thread: Aside<Job, Made>,
     busy: Busy,
 }
 
@@ -125,23 +170,17 @@ pub(super) enum Made {
 
 impl Checkpointer {
     pub(super) fn start_thread(folder: Folder, signer: NoteSigner) -> io::Result<Self> {
-        let ((jobs, to_do), (done, answers)) = (channel::<Job>(), channel());
-        thread::Builder::new().name("ledger-checkpoint".to_owned()).spawn(move || {
-            // Length of the notes of the present segment that are known to be whole.
-            let mut whole = None;
-            while let Ok(job) = to_do.recv() {
-                if done.send(make(&folder, &signer, &job, &mut whole)).is_err() {
-                    break;
-                }
-            }
-        })?;
-        Ok(Self { jobs, answers, busy: Busy::Idle })
+        // Length of the notes of the present segment that are known to be whole.
+        let mut whole = None;
+        let thread = Aside::start("ledger-checkpoint", move |job| make(&folder, &signer, &job, &mut whole))?;
+        Ok(Self { thread, busy: Busy::Idle })
     }
 
     pub(super) fn start(&mut self, checkpoint: Checkpoint, number: u64, leaves: Arc<File>) {
-        if self.jobs.send(Job { checkpoint, number, leaves }).is_ok() {
-            self.busy = Busy::Working;
-        }
+        self.busy = match self.thread.ask(Job { checkpoint, number, leaves }) {
+            Asked::Yes => Busy::Working,
+            Asked::Ended => Busy::Idle,
+        };
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -149,7 +188,7 @@ impl Checkpointer {
     }
 
     pub(super) fn look(&mut self) -> Option<Made> {
-        let made = self.answers.try_recv().ok()?;
+        let made = self.thread.look()?;
         self.busy = Busy::Idle;
         Some(made)
     }
@@ -160,7 +199,7 @@ impl Checkpointer {
             return None;
         }
         self.busy = Busy::Idle;
-        self.answers.recv().ok()
+        self.thread.wait()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is appended, what the caller gets for it, and why it may not be appended.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -86,6 +87,13 @@ pub enum LedgerError {
     Random,
 }
 
+/// How large a batch may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) bytes: usize,
+    pub(super) entries: usize,
+}
+
 /// A batch as it will stand on disk, but for what only the writer knows.
 pub(super) struct Prepared {
     pub(super) bytes: Vec<u8>,
@@ -97,27 +105,37 @@ impl Prepared {
     /// Salts and hashes `batch`, in the caller's thread: the writer has enough to do.
     ///
     /// # Errors
-    /// [`LedgerError::TooLarge`] beyond `bytes_max`, [`LedgerError::Random`].
-    pub(super) fn new(
-        batch: &Batch,
-        kind: Kind,
-        at: Timestamp,
-        bytes_max: usize,
-    ) -> Result<Self, LedgerError> {
+    /// [`LedgerError::TooLarge`] beyond `bounds`, [`LedgerError::Random`].
+    pub(super) fn new(batch: &Batch, kind: Kind, at: Timestamp, bounds: Bounds) -> Result<Self, LedgerError> {
         let stored = batch.stored_bytes();
         let count = u16::try_from(batch.payloads.len()).unwrap_or(u16::MAX);
-        if stored > bytes_max || usize::from(count) > BATCH_ENTRIES_MAX {
+        if stored > bounds.bytes || usize::from(count) > bounds.entries {
             return Err(LedgerError::TooLarge);
         }
         let mut prepared =
             Self { bytes: Vec::with_capacity(stored), entries: Vec::with_capacity(batch.payloads.len()) };
         for (payload, position) in batch.payloads.iter().zip(0..) {
-            let mut salt = [0; 32];
-            aws_lc_rs::rand::fill(&mut salt).map_err(|_| LedgerError::Random)?;
+            let salt = salt()?;
             let start = prepared.bytes.len();
             let leaf = encode_entry(&Head { at, position, count, kind }, &salt, payload, &mut prepared.bytes);
             prepared.entries.push((start, leaf));
         }
         Ok(prepared)
     }
+}
+
+/// A fresh salt. Random numbers are drawn for many at a time: one by one they cost as much as the hash.
+fn salt() -> Result<[u8; 32], LedgerError> {
+    const DRAWN: usize = 64;
+    thread_local! {
+        static SALTS: RefCell<Vec<[u8; 32]>> = const { RefCell::new(Vec::new()) };
+    }
+    SALTS.with_borrow_mut(|salts| {
+        if salts.is_empty() {
+            let mut drawn = [0; 32 * DRAWN];
+            aws_lc_rs::rand::fill(&mut drawn).map_err(|_| LedgerError::Random)?;
+            salts.extend(drawn.as_chunks().0);
+        }
+        salts.pop().ok_or(LedgerError::Random)
+    })
 }

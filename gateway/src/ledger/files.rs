@@ -146,6 +146,11 @@ impl Sizes {
         let leaves = (payload_bytes / 16 / LEAF_BYTES as u64).max(16) * LEAF_BYTES as u64;
         Self { payloads: payload_bytes, leaves: leaves + HEADER_BYTES as u64 }
     }
+
+    /// How many entries there is room for.
+    pub(super) fn entries(self) -> usize {
+        usize::try_from((self.leaves - HEADER_BYTES as u64) / LEAF_BYTES as u64).unwrap_or(usize::MAX)
+    }
 }
 
 /// The names of the files of segment `number`.

@@ -4,14 +4,15 @@
 //! Values stand in it only as keyed hashes: who steals the index alone learns nothing from it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use tokio::sync::watch;
 
 use super::erasure::Erasure;
@@ -82,7 +83,9 @@ const FILE: &str = "index.sqlite";
 /// The index, and the thread that keeps it up.
 #[derive(Debug)]
 pub(super) struct Index {
-    readings: Mutex<Option<Connection>>,
+    /// A connection that reads, and which making of the index it reads.
+    readings: Mutex<Option<(u64, Connection)>>,
+    making: Arc<AtomicU64>,
     names: Names,
     wake: SyncSender<()>,
     indexed: watch::Receiver<u64>,
@@ -99,10 +102,12 @@ impl Index {
         let (wake, woken) = sync_channel(1);
         let names = Names::new(reader.folder.path(), secret);
         let (publish, indexed) = watch::channel(0);
-        let keeper = Keeper { reader, lane, scheme, names: names.clone(), publish };
+        let making = Arc::new(AtomicU64::new(0));
+        let (kept, names_kept) = (Arc::clone(&making), names.clone());
+        let keeper = Keeper { reader, lane, scheme, names: names_kept, publish, making: kept };
         let thread =
             thread::Builder::new().name("ledger-index".to_owned()).spawn(move || keeper.run(&woken))?;
-        Ok(Self { readings: Mutex::new(None), names, wake, indexed, thread: Some(thread) })
+        Ok(Self { readings: Mutex::new(None), making, names, wake, indexed, thread: Some(thread) })
     }
 
     /// Waits until every entry below `head` is in the index.
@@ -124,16 +129,18 @@ impl Index {
     pub(super) fn find(&self, key: &IndexKey, page: &Page) -> Result<Vec<u64>, IndexError> {
         let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (|| {
-            let connection = match readings.take() {
-                Some(connection) => connection,
+            let making = self.making.load(Ordering::Acquire);
+            let connection = match readings.take().filter(|(of, _)| *of == making) {
+                Some((_, connection)) => connection,
                 None => {
-                    let connection = Connection::open(&self.names.path)?;
+                    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                    let connection = Connection::open_with_flags(&self.names.path, flags)?;
                     connection.busy_timeout(Duration::from_millis(500))?;
                     connection
                 }
             };
             let found = self.names.find(&connection, key, page)?;
-            *readings = Some(connection);
+            *readings = Some((making, connection));
             Ok(found)
         })();
         found.map_err(IndexError::Unreadable)
@@ -212,6 +219,8 @@ struct Keeper {
     scheme: KeyScheme,
     names: Names,
     publish: watch::Sender<u64>,
+    /// Counts how often the index was opened or made: files that readers have open may be of an earlier one.
+    making: Arc<AtomicU64>,
 }
 
 /// Why a step of the keeper did not succeed.
@@ -251,6 +260,7 @@ impl Keeper {
     ) -> Result<(), KeepError> {
         if open.is_none() {
             *open = Some(self.open()?);
+            self.making.fetch_add(1, Ordering::AcqRel);
         }
         if let Some((connection, next)) = open {
             while *next < self.reader.shared.head() {

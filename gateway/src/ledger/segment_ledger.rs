@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::AuditLedger;
 use super::active::Active;
 use super::aside::{Checkpointer, Preparer};
-use super::batch::{Batch, LedgerError, Prepared, Receipt};
+use super::batch::{BATCH_ENTRIES_MAX, Batch, Bounds, LedgerError, Prepared, Receipt};
 use super::erasure::Erasure;
 use super::files::{Folder, Sizes};
 use super::health::Health;
@@ -123,7 +123,7 @@ pub struct SegmentLedger {
     lane: LaneId,
     verifier: VerifierKey,
     clock: Clock,
-    batch_bytes_max: usize,
+    bounds: Bounds,
     queue_patience: Duration,
     room: Arc<Semaphore>,
     commands: Sender<Command>,
@@ -153,6 +153,8 @@ impl SegmentLedger {
         let torn_note_bytes = cut_notes(&folder, &found.segments, found.notes_bytes)?;
         let mut recovery = Recovery { torn_note_bytes, ..Recovery::default() };
         let sizes = Sizes::for_segment(options.segment_bytes.max(4 * options.batch_bytes_max as u64));
+        let entries = BATCH_ENTRIES_MAX.min(sizes.entries());
+        let bounds = Bounds { bytes: options.batch_bytes_max, entries };
         folder.remove_remains(found.segments.last().map_or(1, |(number, _)| number + 1))?;
         let checkpointed = found.last_checkpoint.map_or(0, |last| last.checkpoint.size);
         let mut segments = found.segments;
@@ -197,7 +199,7 @@ impl SegmentLedger {
             lane,
             verifier,
             clock,
-            batch_bytes_max: options.batch_bytes_max,
+            bounds,
             queue_patience: options.queue_patience,
             room: Arc::new(Semaphore::new(
                 options.queue_bytes_max.max(options.batch_bytes_max) / ROOM_BYTES + 1,
@@ -274,7 +276,7 @@ impl SegmentLedger {
         }
         let erasure = Erasure { index, authority: authority.to_owned() };
         let batch = Batch::new(erasure.to_payload());
-        let batch = Prepared::new(&batch, Kind::Erasure, self.clock.now(), self.batch_bytes_max)?;
+        let batch = Prepared::new(&batch, Kind::Erasure, self.clock.now(), self.bounds)?;
         let (done, answer) = oneshot::channel();
         self.commands.send(Command::Erase { index, batch, done }).map_err(|_| LedgerError::Closed)?;
         Ok(answer.await.map_err(|_| LedgerError::Closed)??)
@@ -378,7 +380,7 @@ impl SegmentLedger {
     }
 
     async fn append_batch(&self, batch: &Batch) -> Result<Receipt, LedgerError> {
-        let batch = Prepared::new(batch, Kind::Entry, self.clock.now(), self.batch_bytes_max)?;
+        let batch = Prepared::new(batch, Kind::Entry, self.clock.now(), self.bounds)?;
         let room = self.room_for(batch.bytes.len()).await?;
         let (done, answer) = oneshot::channel();
         self.commands.send(Command::Append { batch, room, done }).map_err(|_| LedgerError::Closed)?;

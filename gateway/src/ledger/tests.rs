@@ -8,16 +8,17 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::active::{Active, Group};
-use super::batch::{Batch, Prepared};
+use super::batch::{Batch, Bounds, Prepared};
 use super::files::{Folder, Sizes, names};
 use super::identity::Identity;
 use super::note::VerifierKey;
 use super::record::{HEADER_BYTES, Kind, SegmentHeader};
 use super::repair::{Last, Recovery, reopen};
-use super::survey::{lane_of, survey};
+use super::survey::{ReadError, lane_of, survey};
 use super::tree::Hash;
 
 const SECTOR: usize = 512;
+const BOUNDS: Bounds = Bounds { bytes: 1 << 20, entries: 100 };
 const LAST: Last = Last { number: 1, first: 0, leaves_durable: 0 };
 
 /// A lane of one segment, written without threads.
@@ -54,7 +55,7 @@ impl Lane {
             for payload in payloads.iter().skip(1) {
                 batch = batch.with(payload.clone());
             }
-            let prepared = Prepared::new(&batch, Kind::Entry, Timestamp::UNIX_EPOCH, 1 << 20).unwrap();
+            let prepared = Prepared::new(&batch, Kind::Entry, Timestamp::UNIX_EPOCH, BOUNDS).unwrap();
             self.active.add(&mut group, &prepared).unwrap();
             let end = self.written.last().map_or(0, |(_, end)| *end) + payloads.len() as u64;
             self.written.push((payloads, end));
@@ -96,7 +97,7 @@ impl Lane {
 
         let mut group = Group::default();
         let batch = Batch::new("written after the recovery");
-        let prepared = Prepared::new(&batch, Kind::Entry, Timestamp::UNIX_EPOCH, 1 << 20).unwrap();
+        let prepared = Prepared::new(&batch, Kind::Entry, Timestamp::UNIX_EPOCH, BOUNDS).unwrap();
         active.add(&mut group, &prepared).unwrap();
         active.write(&group).unwrap();
         let after = survey(&folder, &self.key, &mut |_, _| {}).unwrap();
@@ -174,5 +175,22 @@ fn a_ledger_cut_at_any_byte_of_its_last_write_keeps_every_acknowledged_batch() {
         let mut payloads = before.0.clone();
         payloads[..cut].copy_from_slice(&after.0[..cut]);
         lane.check(&(payloads, before.1.clone()), 2).unwrap();
+    }
+}
+
+#[test]
+fn damage_before_a_later_write_is_no_torn_end_even_if_no_leaf_reached_the_disk() {
+    let mut lane = Lane::new();
+    let (_, no_leaves) = lane.image();
+    lane.write(&[(2, 100), (1, 30)]);
+    let end_of_first = lane.active.offset;
+    lane.write(&[(1, 50)]);
+    let (payloads, _) = lane.image();
+    for byte in HEADER_BYTES..usize::try_from(end_of_first).unwrap() {
+        let mut bent = payloads.clone();
+        bent[byte] ^= 0x10;
+        let other = lane.with(&(bent, no_leaves.clone()));
+        let found = survey(&Folder::new(other.path()), &lane.key, &mut |_, _| {});
+        assert!(matches!(found, Err(ReadError::Fault(_))), "byte {byte}: {found:?}");
     }
 }

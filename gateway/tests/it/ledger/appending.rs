@@ -92,6 +92,10 @@ async fn batches_beyond_the_bounds_are_refused_and_do_no_harm() {
     assert!(matches!(large, Err(LedgerError::TooLarge)));
     let many = (0..9_000).fold(Batch::new(""), |batch, _| batch.with(""));
     assert!(matches!(ledger.append(many).await, Err(LedgerError::TooLarge)));
+    // More leaves than a segment of this size has room for.
+    let many = (0..100).fold(Batch::new(""), |batch, _| batch.with(""));
+    assert!(matches!(ledger.append(many).await, Err(LedgerError::TooLarge)));
+    assert_eq!(files(home.path(), "payloads").len(), 1);
     assert_eq!(append(&ledger, &[&"x".repeat(15 << 10)]).await.index, 0);
     let empty = append(&ledger, &["", "", ""]).await;
     assert_eq!((empty.index, text(&ledger, 3).await.as_deref()), (1, Some("")));

@@ -103,6 +103,20 @@ async fn the_index_of_another_past_is_not_believed() {
 }
 
 #[tokio::test]
+async fn who_asks_before_the_index_is_made_again_reads_the_new_one_later() {
+    let home = tempdir().unwrap();
+    let ledger = open(home.path());
+    append(&ledger, &["person=ann"]).await;
+    found(&ledger, person("ann"), Page::newest(10)).await;
+    drop(ledger);
+    std::fs::write(home.path().join("index.sqlite"), vec![7; 9_000]).unwrap();
+    let ledger = open(home.path());
+    // Whether this can be answered yet is chance; what matters is what is answered once it was waited for.
+    ledger.find(person("ann"), Page::newest(10)).await.ok();
+    assert_eq!(found(&ledger, person("ann"), Page::newest(10)).await, [0]);
+}
+
+#[tokio::test]
 async fn the_index_shows_no_value_it_is_searched_by() {
     let home = tempdir().unwrap();
     let ledger = open(home.path());
