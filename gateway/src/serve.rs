@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::consent::ConsentFault;
-use crate::ledger::{AuditLedger, OpenError, PUBLIC_KEY_FILE, SegmentLedger};
+use crate::ledger::{AuditLedger, Health, OpenError, PUBLIC_KEY_FILE};
 use crate::ports::Ports;
 use crate::push::open::{Push, PushProblem, fault_of_files};
 use crate::requestor::KeyProblem;
@@ -36,6 +36,7 @@ mod route;
 mod upkeep;
 
 use parts::{Parts, State};
+use upkeep::Undelivered;
 
 /// A gateway that serves.
 pub struct Running {
@@ -45,6 +46,7 @@ pub struct Running {
     state: State,
     doors: DoorsHandle,
     metrics: Arc<Metrics>,
+    undelivered: Undelivered,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<Drained>,
     pushing: JoinHandle<()>,
@@ -117,9 +119,10 @@ impl Running {
         let live = Arc::new(ArcSwap::from_pointee(ports));
         let push = open_push(&settings, &state, &live, &clock).await?;
         metrics.also(push.counts());
+        let undelivered = Undelivered::default();
         let app = App {
             exchange: route::exchange(Arc::clone(&live), Arc::clone(push.intake())),
-            not_delivered: upkeep::not_delivered(Arc::clone(&live)),
+            not_delivered: undelivered.told(Arc::clone(&live)),
             strangers,
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
@@ -130,7 +133,7 @@ impl Running {
             .map_err(|fault| Unstartable::Address(address, fault))?;
         let (phase, watched) = watch::channel(Phase::Serving);
         let ops_address = settings.listen.ops;
-        let ready = readiness(Arc::clone(&state.ledger), watched.clone());
+        let ready = readiness(state.ledger.health(), watched.clone());
         let ops = Ops::bind(ops_address, ready, Arc::clone(&metrics))
             .await
             .map_err(|fault| Unstartable::Address(ops_address, fault))?;
@@ -148,6 +151,7 @@ impl Running {
             live,
             state,
             metrics,
+            undelivered,
             phase,
             pushing: tokio::spawn(push.run(drains(watched.clone()))),
             serving: tokio::spawn(listener.serve(watched)),
@@ -204,6 +208,7 @@ impl Running {
         self.upkeep.abort();
         // Waited for: it holds the ledger, and with it the state folder.
         drop(self.upkeep.await);
+        self.undelivered.recorded().await;
         upkeep::flush(&ports, ports.strangers.take_all()).await;
         upkeep::operated(&ports, "stopped").await;
         self.state.ledger.close().await;
@@ -311,10 +316,10 @@ fn drains(mut phase: watch::Receiver<Phase>) -> watch::Receiver<bool> {
     told
 }
 
-fn readiness(ledger: Arc<SegmentLedger>, phase: watch::Receiver<Phase>) -> crate::server::ops::Ready {
+fn readiness(health: watch::Receiver<Health>, phase: watch::Receiver<Phase>) -> crate::server::ops::Ready {
     Arc::new(move || {
         let draining = *phase.borrow() == Phase::Draining;
-        let health = *ledger.health().borrow();
+        let health = *health.borrow();
         let readiness = match (draining, health.takes_entries()) {
             (true, _) => Readiness::NotReady("draining"),
             (false, false) => Readiness::NotReady("the ledger does not take entries"),

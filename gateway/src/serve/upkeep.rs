@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::RwLock;
 use tokio::time::interval;
 
 use crate::ports::Ports;
@@ -47,20 +48,37 @@ pub(super) async fn operated(ports: &Ports, what: &'static str) {
     append(ports, exchange).await;
 }
 
-/// Records that nobody took an answer, under the id of its request.
-pub(super) fn not_delivered(live: Arc<ArcSwap<Ports>>) -> NotDelivered {
-    Arc::new(move |request_id: &RequestId, receipt: Option<&str>| {
-        // Nothing was released without a receipt, so there is nothing to correct.
-        let Some(receipt) = receipt.map(str::to_owned) else { return };
-        let ports = live.load_full();
-        let mut exchange = Exchange::begun(request_id.to_string(), ports.clock.now(), None).ended(
-            Event::NotDelivered,
-            0,
-            Some("not-delivered"),
-        );
-        exchange.follows = Some(receipt);
-        tokio::spawn(async move { append(&ports, exchange).await });
-    })
+/// Answers that nobody took, on their way into the ledger.
+#[derive(Debug, Default)]
+pub(super) struct Undelivered(Arc<RwLock<()>>);
+
+impl Undelivered {
+    /// Records that nobody took an answer, under the id of its request.
+    pub(super) fn told(&self, live: Arc<ArcSwap<Ports>>) -> NotDelivered {
+        let under_way = Arc::clone(&self.0);
+        Arc::new(move |request_id: &RequestId, receipt: Option<&str>| {
+            // Nothing was released without a receipt, so there is nothing to correct.
+            let Some(receipt) = receipt.map(str::to_owned) else { return };
+            // Only the end of the gateway holds it alone: then the ledger is closed.
+            let Ok(recording) = Arc::clone(&under_way).try_read_owned() else { return };
+            let ports = live.load_full();
+            let mut exchange = Exchange::begun(request_id.to_string(), ports.clock.now(), None).ended(
+                Event::NotDelivered,
+                0,
+                Some("not-delivered"),
+            );
+            exchange.follows = Some(receipt);
+            tokio::spawn(async move {
+                append(&ports, exchange).await;
+                drop(recording);
+            });
+        })
+    }
+
+    /// Waits until all of them are recorded.
+    pub(super) async fn recorded(&self) {
+        drop(self.0.write().await);
+    }
 }
 
 /// The ledger says itself when it cannot write; readiness and exchanges show it.

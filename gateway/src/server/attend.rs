@@ -178,7 +178,8 @@ impl Attendant {
             true => None,
             false => match Arc::clone(&self.bodies).try_acquire_owned() {
                 Ok(permit) => Some(permit),
-                Err(_) => return overloaded(),
+                // The body stays unread, so nothing more can be read from this connection.
+                Err(_) => return overloaded().closing(),
             },
         };
         let at = self.app.clock.now();

@@ -257,6 +257,15 @@ async fn more_than_can_be_worked_on_is_told_to_come_again() {
     assert!(crate::support::front::answer(&mut first).await.unwrap().1.starts_with("HTTP/1.1 200"));
     go_on.notify_one();
     assert_eq!(ask(&mut second, &get("/c")).await.unwrap().0, 200, "the place is free again");
+    // A body that is still coming holds the one place for bodies.
+    let post = format!("POST /a HTTP/1.1\r\n{HOST}content-length: 2\r\n\r\na");
+    let mut slow = front.connect().await;
+    slow.write_all(post.as_bytes()).await.unwrap();
+    while !front.metrics.text().contains("portcullis_in_flight 1") {
+        tokio::task::yield_now().await;
+    }
+    let answered = front.raw(post.as_bytes()).await;
+    assert!(answered.starts_with("HTTP/1.1 503") && answered.contains("connection: close"), "{answered}");
 }
 
 #[tokio::test]
