@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::consent::ConsentFault;
 use crate::ledger::{AuditLedger, Health, OpenError, PUBLIC_KEY_FILE};
 use crate::ports::Ports;
-use crate::push::open::{Push, PushProblem, fault_of_files};
+use crate::push::open::{MllpCertificates, MllpDoors, Push, PushProblem, fault_of_files};
 use crate::requestor::KeyProblem;
 use crate::seal::SealError;
 use crate::server::attend::App;
@@ -45,6 +45,7 @@ pub struct Running {
     live: Arc<ArcSwap<Ports>>,
     state: State,
     doors: DoorsHandle,
+    mllp_doors: MllpDoors,
     metrics: Arc<Metrics>,
     undelivered: Undelivered,
     phase: watch::Sender<Phase>,
@@ -147,6 +148,7 @@ impl Running {
             config: config.to_owned(),
             clock,
             doors: listener.doors(),
+            mllp_doors: push.doors(),
             upkeep: tokio::spawn(upkeep::run(Arc::clone(&live))),
             live,
             state,
@@ -190,9 +192,11 @@ impl Running {
         let before = self.live.load_full();
         check_fixed(&before.settings, &settings)?;
         let parts = Parts::prepare(&settings)?;
+        let certificates = MllpCertificates::read(&settings)?;
         let ports = parts.ports(&settings, &self.state, &before.strangers, &self.metrics, &self.clock);
         self.live.store(Arc::new(ports));
         self.doors.swap(parts.doors);
+        self.mllp_doors.swap(certificates);
         upkeep::operated(&self.live.load_full(), "reloaded").await;
         Ok(checked.warnings)
     }

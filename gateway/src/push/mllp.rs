@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use adapters::hl7v2::{AckCode, Problem, Stamp, acknowledge};
 use adapters::mllp::{Decoder, Framing, frame};
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -35,8 +37,8 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// Who may connect, and how.
 #[derive(Clone)]
 pub enum Door {
-    /// TLS with client certificates.
-    Tls(TlsAcceptor),
+    /// TLS with client certificates; a reload swaps the files of the time in.
+    Tls(Arc<ArcSwap<ServerConfig>>),
     /// Plain, from these networks only.
     AcceptedRisk(Vec<Network>),
 }
@@ -105,8 +107,9 @@ impl Listener {
                     self.converse(stream, peer, drain).await;
                 }
             }
-            Door::Tls(acceptor) => {
-                if let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+            Door::Tls(config) => {
+                let handshake = TlsAcceptor::from(config.load_full()).accept(stream);
+                if let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, handshake).await {
                     self.converse(stream, peer, drain).await;
                 }
             }

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use super::counts::Counts;
 use super::courier::Courier;
@@ -117,6 +118,12 @@ impl Push {
         Arc::clone(&self.delivery.counts)
     }
 
+    /// A handle to change the certificates of the listeners while they run.
+    #[must_use]
+    pub fn doors(&self) -> MllpDoors {
+        MllpDoors(self.listeners.iter().map(|listener| listener.door.clone()).collect())
+    }
+
     /// Where each `[[mllp]]` listens, in the order of the settings.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -131,6 +138,38 @@ impl Push {
         }
         running.spawn(self.delivery.run(self.intake, self.senders, drain));
         while running.join_next().await.is_some() {}
+    }
+}
+
+/// The doors of listeners that run.
+#[derive(Debug, Clone)]
+pub struct MllpDoors(Vec<Door>);
+
+/// Certificates that were read again, to be swapped in.
+pub struct MllpCertificates(Vec<Option<Arc<ServerConfig>>>);
+
+impl MllpCertificates {
+    /// Reads the files of every `[[mllp]]`.
+    ///
+    /// # Errors
+    /// The first [`PushProblem`].
+    pub fn read(settings: &Settings) -> Result<Self, PushProblem> {
+        let read = settings.mllp.iter().map(|mllp| match door(mllp)? {
+            Door::Tls(config) => Ok(Some(config.load_full())),
+            Door::AcceptedRisk(_) => Ok(None),
+        });
+        read.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl MllpDoors {
+    /// Swaps certificates in, for connections from now on. The listeners are those the certificates were read for.
+    pub fn swap(&self, certificates: MllpCertificates) {
+        for (door, config) in self.0.iter().zip(certificates.0) {
+            if let (Door::Tls(held), Some(config)) = (door, config) {
+                held.store(config);
+            }
+        }
     }
 }
 
@@ -157,7 +196,7 @@ fn door(mllp: &Mllp) -> Result<Door, PushProblem> {
             let address = mllp.address;
             let secured = Secured::load(files, Demand::Required, &[])
                 .map_err(|source| PushProblem::Tls { address, source })?;
-            Ok(Door::Tls(TlsAcceptor::from(secured.config)))
+            Ok(Door::Tls(Arc::new(ArcSwap::from(secured.config))))
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::support::front::to_end;
+use crate::support::tls::{Authority, Leaf, client_config, dns, file};
 use crate::support::upstream::Play;
 use crate::support::whole::{PATIENT, Whole, one_patient};
 
@@ -207,4 +208,47 @@ fn the_binary_says_what_is_wrong_and_ends_with_its_status() {
         assert_eq!(ended, status, "{args:?}: {told}");
         assert!(told.contains(says), "{args:?}: {told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_takes_up_the_certificates_of_message_listeners_too() {
+    let site = Whole::with(one_patient).await;
+    let (before, after) = (Authority::new("before"), Authority::new("after"));
+    let server = before.server("share.example.nhs.uk");
+    let folder = site.folder.path();
+    file(folder, "server.pem", &server.pem);
+    file(folder, "server.key", &server.key);
+    file(folder, "clients.pem", &before.pem);
+    let settings = std::fs::read_to_string(site.config()).unwrap();
+    let mllp = r#"
+[[mllp]]
+address = "127.0.0.1:0"
+from = "ods:RX1"
+to = ["hospital"]
+purpose = "TREAT"
+tls = { certificate = "server.pem", key = "server.key", client_ca = "clients.pem" }
+"#;
+    std::fs::write(site.config(), settings + mllp).unwrap();
+    let running = site.start().await.unwrap();
+    let address = running.addresses().mllp[0];
+    // What breaks the framing is told so: whoever hears that was let in.
+    let heard = async |leaf: &Leaf| {
+        let connector = tokio_rustls::TlsConnector::from(client_config(&before, Some(leaf), &[]));
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = connector.connect("share.example.nhs.uk".try_into().unwrap(), stream).await.ok()?;
+        stream.write_all(b"no frame").await.ok()?;
+        Some(to_end(&mut stream).await).filter(|heard| !heard.is_empty())
+    };
+    let known_before = before.client(dns("pas.hospital.example"), 5);
+    let known_after = after.client(dns("pas.hospital.example"), 5);
+    assert!(heard(&known_before).await.is_some());
+    assert!(heard(&known_after).await.is_none());
+    file(folder, "clients.pem", "nothing");
+    assert_eq!(running.reload().await.unwrap_err().exit(), Exit::Settings);
+    assert!(heard(&known_before).await.is_some(), "a faulty file changes nothing");
+    file(folder, "clients.pem", &after.pem);
+    running.reload().await.unwrap();
+    assert!(heard(&known_before).await.is_none());
+    assert!(heard(&known_after).await.is_some());
+    drop(running.stop().await);
 }

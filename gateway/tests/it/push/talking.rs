@@ -1,8 +1,10 @@
 //! MLLP over real sockets.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use adapters::mllp::frame;
+use arc_swap::ArcSwap;
 use gateway::push::mllp::Door;
 use gateway::server::tls::{Demand, Secured};
 use gateway::settings::ServerTls;
@@ -138,7 +140,7 @@ async fn over_tls_a_certificate_of_the_right_authority_is_needed() {
         crl: None,
     };
     let secured = Secured::load(&files, Demand::Required, &[]).unwrap();
-    let served = site.listen_behind(Door::Tls(secured.config.into()), 1 << 20).await;
+    let served = site.listen_behind(Door::Tls(Arc::new(ArcSwap::from(secured.config))), 1 << 20).await;
     let known = ours.client(dns("pas.hospital.example"), 7);
     let stranger = theirs.client(dns("pas.hospital.example"), 8);
     for (leaf, expected) in [(Some(&known), Some("AA")), (Some(&stranger), None), (None, None)] {
