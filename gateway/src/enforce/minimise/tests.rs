@@ -44,14 +44,22 @@ fn scalars_and_names_are_copied_as_they_stand() {
     let mask = mask("Observation", &["code", "value[x]", "subject"]);
     let text = r#" { "id" : "\u006f1", "resourceType":"Observation" ,"status":"fin\u0061l",
         "subject":{"reference":"Patient\/1"},
-        "code" : {"text" : "caf\u00e9 \/ \"x\""}, "v\u0061lueQuantity":{ "value" : 1.10e2,"unit":"k\u0067" } } "#;
+        "code" : {"text" : "caf\u00e9 \/ \"x\""}, "v\u0061lueQuantity":{ "value" : 1.10e2,"unit":"k\u0067", "code":"kg" } } "#;
     let expected = concat!(
         r#"{"resourceType":"Observation","id":"\u006f1","#,
         r#""meta":{"tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]},"#,
         r#""status":"fin\u0061l","subject":{"reference":"Patient/\"1\""},"code":{"text":"caf\u00e9 \/ \"x\""},"#,
-        r#""valueQuantity":{"value":1.10e2,"unit":"k\u0067"}}"#,
+        r#""valueQuantity":{"value":1.10e2,"unit":"k\u0067","code":"kg"}}"#,
     );
     assert_eq!(minimise(text, &mask, None).as_deref(), Ok(expected));
+}
+
+#[test]
+fn white_space_between_neighbours_is_not_copied() {
+    let mask = mask("Patient", &["name"]);
+    let text = "{\"resourceType\":\"Patient\",\"name\":[{ \"family\":\"A\" ,\"given\":[ \"B\" ,\"C\"\t] },{\"text\":\"D\"}\n]}";
+    let out = minimise(text, &mask, None).expect("shared");
+    assert!(out.ends_with(r#","name":[{"family":"A","given":["B","C"]},{"text":"D"}]}"#), "{out}");
 }
 
 #[test]
