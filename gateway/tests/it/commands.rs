@@ -101,7 +101,10 @@ fn a_key_of_another_certificate_is_found_before_the_gateway_starts() {
     let (exit, _, errors) = run(&site, &["check"]);
     assert_eq!(exit, Exit::Settings, "{errors}");
     assert!(errors.contains("[listen] tls: certificate and key cannot be used together"), "{errors}");
-    assert!(errors.contains("[[mllp]] 0.0.0.0:2575: certificate and key cannot be used together"), "{errors}");
+    assert!(
+        errors.contains("[[mllp]] 0.0.0.0:2575: certificate and key cannot be used together"),
+        "{errors}"
+    );
     assert!(errors.ends_with("2 faults: the gateway would not start\n"), "{errors}");
 }
 

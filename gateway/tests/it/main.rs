@@ -4,7 +4,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests fail by panicking"
+    clippy::string_slice,
+    clippy::clone_on_ref_ptr,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and say what they skipped"
 )]
 
 mod agreements;

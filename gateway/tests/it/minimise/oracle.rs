@@ -145,6 +145,7 @@ fn object(node: Node<'_>, at: &At, said: &Said, rules: &Rules) -> Result<(), Str
 }
 
 /// Whether a rule lets the element at `path` be there, and how much of it.
+#[expect(clippy::fn_params_excessive_bools, reason = "the oracle mirrors `Element::is_modifier`")]
 fn opens(
     at: &At,
     said: &Said,
