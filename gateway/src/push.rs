@@ -20,4 +20,5 @@ pub mod intake;
 pub mod mllp;
 pub mod open;
 pub mod outbox;
+mod standing;
 pub mod store;

@@ -10,6 +10,7 @@ use fhir::json;
 use fhir::reference::Bases;
 use gateway::clock::Clock;
 use gateway::consent::ConsentRegistry;
+use gateway::consent::validate::{Writing, validate};
 use gateway::decision::evidence::EvidenceCache;
 use gateway::ledger::{AuditLedger, Content, Options, SegmentLedger};
 use gateway::ports::Ports;
@@ -357,4 +358,51 @@ async fn a_letter_may_come_over_http_from_a_known_system() {
     assert_eq!(gateway.council_saw(1).await.len(), 1);
     let (council, _) = gateway.stop().await;
     assert_eq!(council.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dissent_stops_what_still_waits_to_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let down = |_: &Seen, _: usize| Play::Bytes(fhir("503 Service Unavailable", ""));
+    let gateway = Gateway::start(folder.path(), down).await;
+    let mut hospital = Peer::connect(gateway.address).await;
+    hospital.send(LETTER).await;
+    assert_eq!(hospital.acknowledged().await.unwrap().0, "AA");
+    gateway.council_saw(1).await;
+    let person = r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}"#;
+    let consent = format!(
+        r#"{{"resourceType":"Consent","status":"active","patient":{person},"performer":[{person}],
+        "scope":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}}]}},
+        "category":[{{"coding":[{{"system":"http://loinc.org","code":"59284-0"}}]}}],"dateTime":"2026-03-01",
+        "organization":[{{"identifier":{{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"RX1"}}}}],
+        "sourceAttachment":{{"title":"written down"}},
+        "policyRule":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTOUT"}}]}},
+        "provision":{{"type":"deny"}}}}"#
+    );
+    let document = json::parse(consent.into(), &json::Limits::default()).unwrap();
+    let base = &gateway.ports.settings.gateway.base;
+    let valid = match validate(&document, Writing::New, base) {
+        Ok(valid) => valid,
+        Err(problems) => panic!("{problems:?}"),
+    };
+    gateway.ports.consents.create(valid, jiff::Timestamp::now()).await.unwrap();
+    drop(hospital);
+    let (_, ledger) = gateway.stop().await;
+    ledger.close().await;
+    drop(ledger);
+    let gateway = Gateway::start(folder.path(), created).await;
+    let stopped = async {
+        loop {
+            let records = gateway.records().await;
+            if records.iter().any(|(event, reason, _)| {
+                *event == Event::NotDelivered && reason.as_deref() == Some("consent-denied")
+            }) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), stopped).await.expect("it to be stopped in time");
+    let (council, _) = gateway.stop().await;
+    assert_eq!(council.seen().len(), 0);
 }
