@@ -11,6 +11,7 @@ use crate::agreement::RelationshipKind;
 use crate::decision::facts::{Identity, Tie, TieParty};
 use crate::enforce::facts::directory::{self, Named};
 use crate::enforce::facts::ties::{self, StatedByRecord};
+use crate::upstream::UpstreamFault;
 
 /// The types a tie may name by id, those that refer to others first.
 const DIRECTORY: [&str; 3] = ["PractitionerRole", "Organization", "Practitioner"];
@@ -25,7 +26,12 @@ impl Gathering<'_> {
                 return Ok(());
             }
             let parameters = vec![("patient", list(ids.iter().map(Id::as_str)))];
-            let held = self.search(asked, ties::type_of(*kind), parameters).await?;
+            let held = match self.search(asked, ties::type_of(*kind), parameters).await {
+                Ok(held) => held,
+                // A system that does not hold such resources proves no such tie; another kind may still count.
+                Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => continue,
+                Err(fault) => return Err(fault),
+            };
             let stated = ties::ties(&held, *kind, &asked.system.name, &asked.bases, &ids)
                 .map_err(|source| asked.fault(source))?;
             let unnamed =

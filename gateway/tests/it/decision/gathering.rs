@@ -36,6 +36,18 @@ async fn a_page_is_gathered_at_once_and_a_warm_one_asks_for_the_patients_alone()
 }
 
 #[tokio::test]
+async fn a_system_without_one_kind_of_tie_may_prove_another() {
+    let stay = on(
+        "hospital",
+        json!({"resourceType": "Encounter", "id": "e1", "status": "in-progress",
+            "subject": {"reference": "Patient/ann"}, "serviceProvider": council()}),
+    );
+    let world = World::new(&[patient("ann", ANN), stay]);
+    world.behaves(Manner::LacksCareTeams);
+    assert_eq!(world.permitted(&["ann"]).await, ["ann"]);
+}
+
+#[tokio::test]
 async fn what_is_about_nobody_asks_for_nothing() {
     let world = World::new(&[]);
     let evidence = world.gather(&social_worker(), &page(&[])).await.unwrap();

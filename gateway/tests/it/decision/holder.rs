@@ -36,6 +36,7 @@ pub(crate) struct Holder {
 pub(crate) enum Manner {
     #[default]
     Honest,
+    LacksCareTeams,
     IgnoresParameters,
     IgnoresPatient,
     CutsOff,
@@ -54,6 +55,9 @@ impl EvidenceSource for Holder {
         let manner = *self.manner.lock().unwrap();
         if manner == Manner::Fails {
             return Box::pin(async { Err(UpstreamFault::Unreachable) });
+        }
+        if manner == Manner::LacksCareTeams && resource_type == "CareTeam" {
+            return Box::pin(async { Err(UpstreamFault::Rejected) });
         }
         let (name, value) = parameters.first().unwrap();
         let wanted: Vec<&str> = value.split(',').collect();
