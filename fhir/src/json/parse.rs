@@ -74,7 +74,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(bytes: &'a [u8], limits: &Limits) -> Self {
-        let tape = Vec::with_capacity(bytes.len() / 10 + 4);
+        let tape = Vec::with_capacity(bytes.len() / 8 + 16);
         let limits = Limits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..*limits };
         Self {
             bytes,
@@ -105,7 +105,12 @@ impl<'a> Parser<'a> {
         let mut at = scan::space(self.bytes, 0);
         let mut frame = Frame { names: 0, open: 0, count: 0, shape: Shape::Outermost };
         'value: loop {
-            // A value starts at `at`.
+            // A member of an object, an item of an array or the outermost value starts at `at`.
+            match frame.shape {
+                Shape::Plain | Shape::Escaped => at = self.key(&mut frame, at)?,
+                Shape::Array => frame.count += 1,
+                Shape::Outermost => {}
+            }
             match self.values_left.checked_sub(1) {
                 Some(left) => self.values_left = left,
                 None => return self.fail(Invalid::TooManyValues { at, values_max: self.limits.values_max }),
@@ -116,7 +121,6 @@ impl<'a> Parser<'a> {
                     self.open(&mut frame, Tag::Object, Shape::Plain, at)?;
                     at = scan::space(self.bytes, at + 1);
                     if self.bytes.get(at) != Some(&b'}') {
-                        at = self.key(&mut frame, at)?;
                         continue 'value;
                     }
                     frame = self.close(frame, at)?;
@@ -126,7 +130,6 @@ impl<'a> Parser<'a> {
                     self.open(&mut frame, Tag::Array, Shape::Array, at)?;
                     at = scan::space(self.bytes, at + 1);
                     if self.bytes.get(at) != Some(&b']') {
-                        frame.count = 1;
                         continue 'value;
                     }
                     frame = self.close(frame, at)?;
@@ -154,13 +157,7 @@ impl<'a> Parser<'a> {
                 };
                 match (byte, frame.shape) {
                     (_, Shape::Outermost) => return self.fail(Invalid::Trailing { at }),
-                    (b',', Shape::Plain | Shape::Escaped) => {
-                        at = scan::space(self.bytes, at + 1);
-                        at = self.key(&mut frame, at)?;
-                        continue 'value;
-                    }
-                    (b',', Shape::Array) => {
-                        frame.count += 1;
+                    (b',', Shape::Plain | Shape::Escaped | Shape::Array) => {
                         at = scan::space(self.bytes, at + 1);
                         continue 'value;
                     }

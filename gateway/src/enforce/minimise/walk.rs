@@ -82,7 +82,10 @@ pub(super) fn outermost(
 
 /// Where the resource is without which a document or message is none.
 fn head(owner: TypeId, node: Node<'_>) -> Option<usize> {
-    let kind = node.member("type").filter(|_| owner.name() == "Bundle")?;
+    if owner.name() != "Bundle" {
+        return None;
+    }
+    let kind = node.member("type")?;
     if !kind.is_string("document") && !kind.is_string("message") {
         return None;
     }
