@@ -1,16 +1,17 @@
 //! The whole gateway, from files: a share, its record, a reload, a stop, and the binary itself.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use gateway::commands::Exit;
 use gateway::server::listener::Drained;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
-use crate::support::front::to_end;
+use crate::support::front::{ask, to_end};
 use crate::support::tls::{Authority, Leaf, client_config, dns, file};
-use crate::support::upstream::Play;
+use crate::support::upstream::{Play, fhir};
 use crate::support::whole::{PATIENT, Whole, one_patient};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,9 +29,6 @@ async fn a_read_goes_the_whole_way_and_is_recorded_before_it_is_told() {
         assert!(head.contains(header), "{header} in {head}");
     }
     assert!(!head.contains("\"7\""), "the version of the system stays there");
-    let trail = "/fhir/AuditEvent?patient.identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018";
-    let (status, _, events) = site.get(trail, Some(&site.ann())).await;
-    assert_eq!((status, events.matches("\"resourceType\":\"AuditEvent\"").count()), (200, 1), "{events}");
     let (status, head, body) = site.get("/hospital/fhir/Patient?_id=p1", Some(&token)).await;
     assert_eq!((status, body.contains("secret")), (200, false), "{head}{body}");
     assert_eq!(site.get("/hospital/fhir/Patient/p1", None).await.0, 401);
@@ -70,12 +68,12 @@ async fn a_reload_changes_what_is_shared_at_once_and_a_faulty_one_changes_nothin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_took_is_recorded_as_such() {
     let (asked, mut has_asked) = mpsc::unbounded_channel();
-    let (go_on, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
+    let go_on = Arc::new(Notify::new());
+    let wait = Arc::clone(&go_on);
     let site = Whole::with(move |seen| {
         if seen.line.starts_with("GET /fhir/Patient/p1 ") {
             asked.send(()).unwrap();
-            wait.lock().unwrap().recv().ok();
+            return Play::Once(Arc::clone(&wait), fhir("200 OK", PATIENT));
         }
         one_patient(seen)
     })
@@ -95,7 +93,7 @@ async fn an_answer_that_nobody_took_is_recorded_as_such() {
             break;
         }
     }
-    go_on.send(()).unwrap();
+    go_on.notify_one();
     assert_eq!(running.stop().await, Drained::Whole);
     let told: Vec<String> = site.entries().iter().map(ToString::to_string).collect();
     let disclosed = told.iter().position(|entry| entry.contains("disclosed")).expect("it was recorded");
@@ -114,6 +112,33 @@ async fn what_left_is_counted_by_persons_and_a_look_at_the_register_is_not() {
     let numbers = to_end(&mut numbers).await;
     assert!(numbers.contains("\nportcullis_persons_shared_total 1\n"), "{numbers}");
     assert!(numbers.contains("\nportcullis_overrides_total 0\n"), "{numbers}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_person_signs_in_and_sees_who_read_her_record() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    assert_eq!(site.get("/hospital/fhir/Patient/p1", Some(&site.consultant())).await.0, 200);
+    let form = format!("token={}", site.ann());
+    let headers = "content-type: application/x-www-form-urlencoded\r\n";
+    let mut stream = TcpStream::connect(site.requests).await.unwrap();
+    let (status, head, _) =
+        ask(&mut stream, &site.request("POST", "/me/session", None, headers, &form)).await.unwrap();
+    assert_eq!(status, 303, "{head}");
+    let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
+    let cookie = format!("cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let (status, head, page) =
+        ask(&mut stream, &site.request("GET", "/me", None, &cookie, "")).await.unwrap();
+    assert_eq!(status, 200);
+    assert!(page.contains("Dr One") && head.contains("portcullis-receipt: "), "{page}");
+    assert!(!page.contains("secret") && !page.contains("9990000018"));
+    let (_, _, page) = ask(&mut stream, &site.request("GET", "/me", None, "", "")).await.unwrap();
+    assert!(!page.contains("Dr One"), "without the session there is nothing to see");
+    let (status, ..) =
+        ask(&mut stream, &site.request("GET", "/hospital/fhir/Patient/p1", None, &cookie, "")).await.unwrap();
+    assert_eq!(status, 401, "a session opens no record");
     running.stop().await;
 }
 

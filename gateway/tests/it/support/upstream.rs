@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// A request as the system saw it.
@@ -26,6 +27,8 @@ pub(crate) enum Play {
     ThenClose(Vec<u8>),
     /// Sends these bytes and keeps the connection open without another.
     ThenHang(Vec<u8>),
+    /// Sends these bytes once it is told to go on.
+    Once(Arc<Notify>, Vec<u8>),
 }
 
 /// A system on loopback.
@@ -99,6 +102,10 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Mutex<
             Play::Bytes(bytes) => (bytes, false, false),
             Play::ThenClose(bytes) => (bytes, true, false),
             Play::ThenHang(bytes) => (bytes, false, true),
+            Play::Once(go_on, bytes) => {
+                go_on.notified().await;
+                (bytes, false, false)
+            }
         };
         if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
             return;
