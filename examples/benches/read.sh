@@ -10,6 +10,7 @@ for tool in nginx wrk python3 curl; do
 done
 seconds=${SECONDS_A_RUN:-4} rounds=${ROUNDS:-3} reads=${READS:-100000}
 work=$(mktemp -d)
+chmod 755 "$work" # nginx gives up its rights
 bin=$PWD/target/release
 started=()
 finish() { for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"; }
