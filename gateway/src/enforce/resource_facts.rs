@@ -131,3 +131,29 @@ fn when(resource: Node<'_>) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
     };
     Some((from, to))
 }
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::{Limits, parse};
+
+    use super::*;
+
+    fn labels_of(json: &'static str) -> Vec<String> {
+        let document = parse(json.into(), &Limits::default()).expect("test input");
+        let facts = resource_facts(document.root(), &Bases::none());
+        facts.labels.iter().map(|label| label.code().to_owned()).collect()
+    }
+
+    #[test]
+    fn documents_are_labelled_by_elements_of_their_own() {
+        let reference = r#"{"resourceType":"DocumentReference","securityLabel":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}]}"#;
+        assert_eq!(labels_of(reference), ["PSY"]);
+        assert_eq!(labels_of(r#"{"resourceType":"Composition","confidentiality":"R"}"#), ["R"]);
+    }
+
+    #[test]
+    fn a_bundle_bears_its_own_labels_and_not_those_of_one_entry() {
+        let bundle = r#"{"resourceType":"Bundle","meta":{"security":[{"code":"R"}]},"entry":[{"resource":{"resourceType":"Condition","meta":{"security":[{"code":"PSY"}]}}}]}"#;
+        assert_eq!(labels_of(bundle), ["R"]);
+    }
+}
