@@ -2,7 +2,8 @@
 //!
 //! A write is acknowledged once it would survive a power cut, and only after the person's epoch has moved: whoever reads
 //! the epoch after that acknowledgement sees that a decision made before is out of date. Reads and writes run on
-//! blocking threads, a bounded number at once.
+//! blocking threads, a bounded number at once. What stands for a person is kept in memory beside the epoch it was read
+//! under, and counts only while that epoch is hers: this process alone writes the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,6 +16,7 @@ use fhir::json::{self, Limits};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use jiff::Timestamp;
+use moka::sync::Cache;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -35,6 +37,8 @@ const READERS: usize = 4;
 const CALLERS_MAX: usize = 512;
 /// Epochs are shared by persons with one hash: a write to one makes a decision about another be made anew, no more.
 const SHARDS: usize = 4096;
+/// Persons whose choices are kept in memory.
+const KEPT_PERSONS: u64 = 100_000;
 
 /// Where the gateway's own Consents live.
 #[derive(Debug, Clone)]
@@ -48,7 +52,15 @@ struct Inner {
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
     epochs: Vec<AtomicU64>,
+    kept: Cache<NhsNumber, Kept>,
     callers: Arc<Semaphore>,
+}
+
+/// The active choices of a person, whenever they hold, as of an epoch.
+#[derive(Clone)]
+struct Kept {
+    epoch: u64,
+    active: Arc<[Provisioned]>,
 }
 
 /// One version of a Consent as it is stored.
@@ -85,6 +97,7 @@ impl ConsentRegistry {
                 readers,
                 next: AtomicUsize::new(0),
                 epochs: std::iter::repeat_with(AtomicU64::default).take(SHARDS).collect(),
+                kept: Cache::new(KEPT_PERSONS),
                 callers: Arc::new(Semaphore::new(CALLERS_MAX)),
             }),
         })
@@ -167,7 +180,7 @@ impl ConsentRegistry {
         Ok(found.remove(person).unwrap_or_default())
     }
 
-    /// What each of several persons has decided that stands at `now`, read as of one moment.
+    /// What each of several persons has decided that stands at `now`; who has decided nothing may be missing.
     ///
     /// # Errors
     /// [`ConsentFault`].
@@ -176,28 +189,31 @@ impl ConsentRegistry {
         persons: BTreeSet<PersonKey>,
         now: Timestamp,
     ) -> Result<BTreeMap<PersonKey, Vec<Provisioned>>, ConsentFault> {
-        let by_number = |person: PersonKey| match person {
-            PersonKey::Nhs(number) => Some((person, number)),
-            PersonKey::Local { .. } => None,
+        let mut found = BTreeMap::new();
+        let mut unread = Vec::new();
+        let standing = |active: &[Provisioned]| {
+            active
+                .iter()
+                .filter(|provisioned| provisioned.rule.period.holds(now))
+                .cloned()
+                .collect::<Vec<_>>()
         };
-        let numbers: Vec<(PersonKey, NhsNumber)> = persons.into_iter().filter_map(by_number).collect();
-        if numbers.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        self.run(move |inner| {
-            let mut reader = inner.reader();
-            let snapshot = reader.transaction()?;
-            let mut found = BTreeMap::new();
-            for (person, number) in numbers {
-                let mut active = Vec::new();
-                for (id, body) in store::active(&snapshot, number)? {
-                    active.extend(inner.compile(&id, body, now)?);
-                }
-                found.insert(person, active);
+        for person in persons {
+            let PersonKey::Nhs(number) = &person else { continue };
+            let number = *number;
+            // Before anything is read: a write that comes between moves it, and what was read is not used again.
+            let epoch = self.epoch(&person);
+            match self.inner.kept.get(&number).filter(|kept| kept.epoch == epoch) {
+                Some(kept) => drop(found.insert(person, standing(&kept.active))),
+                None => unread.push((person, number, epoch)),
             }
-            Ok(found)
-        })
-        .await
+        }
+        if unread.is_empty() {
+            return Ok(found);
+        }
+        let read = self.run(move |inner| inner.read_active(unread)).await?;
+        found.extend(read.into_iter().map(|(person, active)| (person, standing(&active))));
+        Ok(found)
     }
 
     /// How often the choices of a person, or of somebody with the same hash, have changed since the start. Cheap.
@@ -229,11 +245,8 @@ impl Inner {
         person: NhsNumber,
         work: impl FnOnce(&mut Connection) -> Result<Stored, ConsentFault>,
     ) -> Result<Stored, ConsentFault> {
-        let written = work(&mut lock(&self.writer));
-        if let Some(epoch) = self.epoch_of(&PersonKey::Nhs(person)) {
-            epoch.fetch_add(1, Ordering::SeqCst);
-        }
-        written
+        let _moved_at_last = self.epoch_of(&PersonKey::Nhs(person)).map(Moving);
+        work(&mut lock(&self.writer))
     }
 
     /// A connection that reads: a free one if there is one.
@@ -250,11 +263,30 @@ impl Inner {
         }
     }
 
-    fn compile(&self, id: &Id, body: Vec<u8>, now: Timestamp) -> Result<Option<Provisioned>, ConsentFault> {
+    /// Reads the active choices of persons as of one moment, and keeps each beside the epoch seen before.
+    fn read_active(
+        &self,
+        persons: Vec<(PersonKey, NhsNumber, u64)>,
+    ) -> Result<Vec<(PersonKey, Arc<[Provisioned]>)>, ConsentFault> {
+        let mut reader = self.reader();
+        let snapshot = reader.transaction()?;
+        let mut found = Vec::with_capacity(persons.len());
+        for (person, number, epoch) in persons {
+            let mut active = Vec::new();
+            for (id, body) in store::active(&snapshot, number)? {
+                active.extend(self.compile(&id, body)?);
+            }
+            let active: Arc<[Provisioned]> = active.into();
+            self.kept.insert(number, Kept { epoch, active: Arc::clone(&active) });
+            found.push((person, active));
+        }
+        Ok(found)
+    }
+
+    fn compile(&self, id: &Id, body: Vec<u8>) -> Result<Option<Provisioned>, ConsentFault> {
         let document = json::parse(body.into(), &Limits::default()).map_err(|_| ConsentFault::Corrupt)?;
         let name = format!("Consent/{}", id.as_str());
-        let provisioned = compile::compile(document.root(), name, &Reading::of_gateway(&self.base));
-        Ok(provisioned.filter(|provisioned| provisioned.rule.period.holds(now)))
+        Ok(compile::compile(document.root(), name, &Reading::of_gateway(&self.base)))
     }
 
     fn epoch_of(&self, person: &PersonKey) -> Option<&AtomicU64> {
@@ -262,6 +294,15 @@ impl Inner {
         person.hash(&mut hasher);
         let shard = hasher.finish() % (SHARDS as u64);
         self.epochs.get(usize::try_from(shard).unwrap_or_default())
+    }
+}
+
+/// Moves an epoch when the write about its person is over, also by a panic.
+struct Moving<'a>(&'a AtomicU64);
+
+impl Drop for Moving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

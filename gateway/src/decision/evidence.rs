@@ -2,8 +2,8 @@
 //!
 //! Who is who, the shield and the Consents are read anew for each exchange. Ties of care, and that a number is held by
 //! one Patient only, are remembered for a minute, and only when they help: what is not remembered is asked, so nobody
-//! waits for a minute to pass. For one page: one request for the Patients, one more for numbers seen for the first
-//! time, and at most one for each kind of tie the agreement names, in its order, until everyone has one.
+//! waits for a minute to pass. For one page: one request for the Patients (none for a Patient that was itself read a
+//! moment ago), one more for numbers seen for the first time, and at most one for each kind of tie the agreement names, in its order, until everyone has one.
 //!
 //! Deliberately absent: any judgement. A tie that does not count is evidence like one that does.
 

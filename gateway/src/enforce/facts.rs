@@ -150,6 +150,15 @@ pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTre
     Ok(found)
 }
 
+/// What a Patient that was read whole from its holder says about who she is; nothing, if it is another resource or says
+/// that parts of it were left out.
+pub(in crate::enforce) fn of_read(resource: Node<'_>) -> Option<PatientFacts> {
+    let is_patient = resource.member("resourceType").is_some_and(|name| name.is_string("Patient"));
+    let mut tags = resource.walk(&["meta", "tag", "code"]);
+    let is_whole = !tags.any(|code| code.is_string("SUBSETTED"));
+    if is_patient && is_whole { facts_of(resource) } else { None }
+}
+
 fn patients(held: &Unfiltered<Held>) -> Result<Vec<PatientFacts>, NotEvidence> {
     resources(held, "Patient")?
         .into_iter()

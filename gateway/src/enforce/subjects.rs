@@ -8,6 +8,7 @@ use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id};
 use fhir::search::NamedPerson;
 
+use super::facts::{self, PatientFacts};
 use super::held::Held;
 use super::persons::{Came, persons_of};
 use super::unfiltered::Unfiltered;
@@ -31,6 +32,8 @@ pub struct Subjects {
     pub named: Named,
     /// Ties of care stated by the content itself (a pushed Encounter or referral), by ODS code.
     pub stated_ties: Vec<StatedTie>,
+    /// What the Patient that was read says about who she is: as fresh as what would be asked for.
+    pub read: Option<PatientFacts>,
 }
 
 /// The persons the request itself names.
@@ -54,7 +57,10 @@ pub struct StatedTie {
 pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> Subjects {
     let mut found = named(admitted);
     match held.inner() {
-        Held::Resource(document) => found.take(document.root(), Came::FromHolder, bases),
+        Held::Resource(document) => {
+            found.take(document.root(), Came::FromHolder, bases);
+            found.read = facts::of_read(document.root());
+        }
         Held::Absent => {}
         Held::Searchset { pages, .. } => {
             for page in pages {

@@ -69,7 +69,7 @@ pub(super) async fn gather(
     };
     let mut patients = BTreeMap::new();
     if let Some(holder) = &holder {
-        patients = gathering.identify(holder, &subjects.patients).await?;
+        patients = gathering.identify(holder, subjects).await?;
     } else {
         // Patients of no system: nobody holds them, so nobody knows who they are.
         for id in &subjects.patients {
@@ -128,17 +128,21 @@ impl<'a> Gathering<'a> {
             .map_err(EvidenceFault::Upstream)
     }
 
-    /// Finds out who the Patients `ids` of `holder` are.
+    /// Finds out who the Patients of `holder` are. What was read a moment ago is not asked for again.
     async fn identify(
         &mut self,
         holder: &Asked<'_>,
-        ids: &BTreeSet<Id>,
+        subjects: &Subjects,
     ) -> Result<BTreeMap<Id, PersonKey>, EvidenceFault> {
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
+        let ids = &subjects.patients;
+        let mut found: Vec<PatientFacts> = subjects.read.clone().into_iter().collect();
+        let is_unread = |id: &&Id| found.iter().all(|facts| facts.id != **id);
+        let unread: BTreeSet<Id> = ids.iter().filter(is_unread).cloned().collect();
+        if !unread.is_empty() {
+            let parameters = vec![("_id", list(unread.iter().map(Id::as_str)))];
+            let held = self.search(holder, "Patient", parameters).await?;
+            found.extend(facts::patients_by_id(&held, &unread).map_err(|source| holder.fault(source))?);
         }
-        let held = self.search(holder, "Patient", vec![("_id", list(ids.iter().map(Id::as_str)))]).await?;
-        let found = facts::patients_by_id(&held, ids).map_err(|source| holder.fault(source))?;
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
         self.shared = self.shared_numbers(holder, &numbers, &found).await?;

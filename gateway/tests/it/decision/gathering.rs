@@ -2,11 +2,13 @@
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::Id;
+use fhir::reference::{Bases, Id};
 use gateway::decision::evidence::EvidenceFault;
 use gateway::decision::facts::{Identity, Shield};
 use gateway::enforce::facts::NotEvidence;
-use gateway::enforce::subjects::Subjects;
+use gateway::enforce::held::Held;
+use gateway::enforce::subjects::{Subjects, subjects};
+use gateway::enforce::unfiltered::Unfiltered;
 use gateway::person::{PersonKey, SystemName};
 use gateway::upstream::UpstreamFault;
 use serde_json::{Value, json};
@@ -251,5 +253,32 @@ async fn consents_of_a_source_count_and_an_opt_out_in_stu3_shape_is_one() {
         resources.extend([consent, organization]);
         let world = World::with(&resources, &edits);
         assert_eq!(!world.permitted(&["ann"]).await.is_empty(), permitted, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_patient_that_was_read_is_not_asked_for_again_and_is_taken_as_it_says() {
+    let restricted =
+        json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]);
+    let subsetted =
+        json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]);
+    let (by_id, by_number) = ("hospital/Patient?_id=x1", "hospital/Patient?identifier=nhs|9990000018");
+    for (case, meta, shield, asked) in [
+        ("whole", json!({}), Shield::None, [by_number].as_slice()),
+        ("shielded", json!({"security": restricted}), Shield::Shielded, &[by_number]),
+        ("in parts", json!({"tag": subsetted}), Shield::None, &[by_id, by_number]),
+    ] {
+        let mut ann = patient("x1", ANN);
+        ann["meta"] = meta;
+        // The holder's search says otherwise: what was read counts.
+        let world = World::new(&[patient("x1", ANN)]);
+        let asking = social_worker().asks("read hospital Patient");
+        let document = fhir::json::parse(ann.to_string().into(), &fhir::json::Limits::default()).unwrap();
+        let held = Unfiltered::new(Held::Resource(document));
+        let read = subjects(&held, &asking.admitted(&world.settings).unwrap(), &Bases::none());
+        let evidence = world.gather(&asking, &read).await.unwrap();
+        let (key, person) = evidence.persons().next().unwrap();
+        assert_eq!((key, person.identity, person.shield), (&nhs(ANN), Identity::Certain, shield), "{case}");
+        assert_eq!(&world.asked()[..asked.len()], asked, "{case}");
     }
 }
