@@ -17,6 +17,10 @@ use gateway::ledger::Exported;
 use gateway::settings::check::load;
 use jiff::civil::Date;
 
+/// An exchange makes some hundreds of small values and drops them on other threads; this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A FHIR gateway for health and social care: it shares what a person's care needs and no more, and leaves evidence of
 /// every share.
 ///
