@@ -80,6 +80,9 @@ pub enum Ending {
     /// A page or resource of our own could not be written.
     #[error("not written")]
     NotWritten,
+    /// A fault of the program: what was done of the exchange is not known, but for what is recorded of it.
+    #[error("panicked")]
+    Panicked,
 }
 
 /// Why a system did not take a write.
@@ -161,6 +164,11 @@ impl Ending {
             Self::NotWritten => {
                 (StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "the answer could not be written")
             }
+            Self::Panicked => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                IssueType::Exception,
+                "the gateway failed; nothing was shared with this answer",
+            ),
         };
         Told { status, issue, text }
     }
@@ -191,6 +199,7 @@ impl Ending {
             Self::Unrecorded(Unreleased::Ledger(_)) => "ledger",
             Self::Unrecorded(Unreleased::NotEncoded(_)) => "not-encoded",
             Self::NotWritten => "not-written",
+            Self::Panicked => "panicked",
         }
     }
 
@@ -211,7 +220,8 @@ impl Ending {
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(_)
-            | Self::NotWritten => Event::Failed,
+            | Self::NotWritten
+            | Self::Panicked => Event::Failed,
         }
     }
 
@@ -223,6 +233,7 @@ impl Ending {
                 metrics.upstream_fault(fault.reason());
             }
             Self::WrongPersons => metrics.upstream_fault(self.reason()),
+            Self::Panicked => metrics.panicked(),
             Self::ConsentInvalid(_)
             | Self::Malformed(_)
             | Self::NotFound
@@ -255,7 +266,8 @@ impl Ending {
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(_)
-            | Self::NotWritten => None,
+            | Self::NotWritten
+            | Self::Panicked => None,
         }
     }
 

@@ -6,7 +6,8 @@
 //! ```
 //! An acknowledgement means that it is on the disk. The same message again has the same answer and no second
 //! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens:
-//! the Bundle is put under an id that its message determines.
+//! the Bundle is put under an id that its message determines. Before each attempt the message is decided anew, as
+//! things are then: what waits goes out as it was cut, is cut anew, or is held back.
 
 pub mod answer;
 pub mod counts;
@@ -20,5 +21,6 @@ pub mod intake;
 pub mod mllp;
 pub mod open;
 pub mod outbox;
-mod standing;
 pub mod store;
+#[cfg(test)]
+mod tests;

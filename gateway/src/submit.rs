@@ -10,8 +10,8 @@ use crate::decision::ruling::{Admitted, Question};
 use crate::decision::{admit, decide};
 use crate::enforce::answer::Frame;
 use crate::enforce::own;
-use crate::enforce::release::{Epoch, Released, Unreleased, release};
-use crate::enforce::subjects::subjects_of_body;
+use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release};
+use crate::enforce::subjects::{named_in, subjects_of_body};
 use crate::enforce::submitted::minimise_submitted;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::{FhirAction, Interaction};
@@ -32,7 +32,8 @@ pub async fn submit(question: Question, begun: Exchange, ports: &Ports) -> Resul
         return Err(begun.end(Ending::NotFound));
     };
     let (system, resource_type, body) = (system.clone(), new.resource_type.name(), Arc::clone(&new.body));
-    let admitted = admit(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+    let admitted = admit(question, &ports.settings)
+        .map_err(|why| begun.refuse(why, &named_in(&body, ports.bases_of(&system))))?;
     let begun = begun.under(&admitted);
     let intent = release_body(admitted, &body, &begun, ports).await?;
     let write = Write::Create { resource_type, if_none_exist: None };
@@ -67,15 +68,8 @@ pub async fn release_body(
     ports: &Ports,
 ) -> Result<Released, Ended> {
     let mut admitted = admitted;
-    let system = admitted.system().clone();
     for _ in 0..RULINGS_MAX {
-        let frame = Frame::of(begun, &system, ports);
-        let subjects = subjects_of_body(body, &admitted, frame.bases);
-        let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
-            .await
-            .map_err(|why| begun.end(Ending::Evidence(why)))?;
-        let ruling = decide(admitted, &evidence);
-        let (minimised, again) = minimise_submitted(body, ruling, &subjects, frame)?;
+        let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok(ports.counted(released)),
@@ -84,4 +78,54 @@ pub async fn release_body(
         }
     }
     Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}
+
+/// Whether what was cut before is what would be cut now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The very bytes.
+    Same,
+    /// Others.
+    Other,
+}
+
+/// Decides about a submitted body as things are now, and holds the result against the bytes that were released of it
+/// before under the name of `begun`. Nothing is released by it.
+///
+/// # Errors
+/// [`Ended`] when nothing of it may be sent any more, or that cannot be told now.
+pub async fn cut_again(
+    admitted: Admitted,
+    body: &Unfiltered<Document>,
+    before: &[u8],
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Cut, Ended> {
+    let mut admitted = admitted;
+    for _ in 0..RULINGS_MAX {
+        let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
+        if evidence.is_current(&ports.consents) {
+            return Ok(if minimised.is(before) { Cut::Same } else { Cut::Other });
+        }
+        admitted = again;
+    }
+    Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}
+
+/// What may be sent of a submitted body, and the evidence that says so.
+async fn cut(
+    admitted: Admitted,
+    body: &Unfiltered<Document>,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<(Minimised, Admitted, Evidence), Ended> {
+    let system = admitted.system().clone();
+    let frame = Frame::of(begun, &system, ports);
+    let subjects = subjects_of_body(body, &admitted, frame.bases);
+    let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
+        .await
+        .map_err(|why| begun.end(Ending::Evidence(why)))?;
+    let ruling = decide(admitted, &evidence);
+    let (minimised, again) = minimise_submitted(body, ruling, &subjects, frame)?;
+    Ok((minimised, again, evidence))
 }

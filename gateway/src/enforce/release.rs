@@ -37,6 +37,12 @@ impl Minimised {
     pub fn persons(&self) -> &[AboutPerson] {
         &self.records.persons
     }
+
+    /// Whether this is what was released before: who asks holds those bytes already.
+    #[must_use]
+    pub fn is(&self, released: &[u8]) -> bool {
+        self.body == released
+    }
 }
 
 /// The parts of an answer's head that depend on what is shared.

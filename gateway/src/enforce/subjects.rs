@@ -90,6 +90,14 @@ pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases:
     found
 }
 
+/// Whom a body names that is refused before anything is decided about it: it stands in their trail.
+#[must_use]
+pub fn named_in(body: &Unfiltered<Document>, bases: &Bases) -> Vec<NamedPerson> {
+    let found = persons_of(body.inner().root(), Came::Submitted, bases);
+    let numbers = found.nhs_numbers.into_iter().map(NamedPerson::Nhs);
+    numbers.chain(found.patients.into_iter().map(NamedPerson::Patient)).collect()
+}
+
 /// What the request alone says.
 fn named(admitted: &Admitted) -> Subjects {
     let mut found = Subjects::default();

@@ -8,7 +8,6 @@ use futures_util::future::BoxFuture;
 use super::delivery::{Carrier, NotDelivered};
 use super::desk::Now;
 use super::outbox::Parcel;
-use super::standing::stands;
 use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
 
 /// Carries parcels with the clients of the systems as they are set up at that moment.
@@ -27,7 +26,6 @@ impl Carrier for Courier {
     fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotDelivered>> {
         Box::pin(async move {
             let ports = (self.0)();
-            stands(parcel, &ports).await?;
             let Ok(id) = Id::parse(&parcel.bundle) else { return Err(NotDelivered::Ever("not-writable")) };
             let write = Write::Update { resource_type: "Bundle", id, if_match: None };
             let outgoing = Outgoing::from_outbox(write, parcel.body.clone(), None);

@@ -1,24 +1,29 @@
 //! Delivery: what is in the outbox reaches the systems that receive, in order for each person.
 //!
 //! Each Bundle is put under an id that its message determines (`PUT [base]/Bundle/id`), so that doing it twice has the
-//! effect of doing it once; every FHIR server that stores Bundles and lets clients choose ids can take it. What may go
-//! through later is tried again, ever less often. What never will, or not within days, is given up, recorded and
+//! effect of doing it once; every FHIR server that stores Bundles and lets clients choose ids can take it. A parcel can
+//! wait for days: before each attempt its message is decided anew, so that what the person has said meanwhile, and the
+//! end of an agreement, reach it too. What may go through later is tried again, ever less often. What never will, or not within days, is given up, recorded and
 //! counted: someone will not hear what they need to know.
 
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fhir::json;
+use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::{Notify, watch};
 
 use super::counts::{Counted, Counts};
+use super::disclose::Standing;
 use super::intake::{Intake, Sender};
-use super::outbox::{Due, Parcel};
-use super::store::Store;
+use super::outbox::{Due, OutboxId, Parcel};
+use super::store::{Store, StoreError};
 use crate::clock::Clock;
 use crate::ledger::AuditLedger;
+use crate::outcome::Ending;
 use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
 
@@ -42,6 +47,9 @@ pub struct Patience {
     pub give_up: Duration,
 }
 
+/// Everyone who may send, as things are set up at that moment.
+pub type Senders = Arc<dyn Fn() -> Vec<Arc<Sender>> + Send + Sync>;
+
 /// Takes parcels to the systems that receive them.
 pub trait Carrier: Debug + Send + Sync {
     /// Puts the Bundle of `parcel` to its system.
@@ -63,10 +71,13 @@ pub enum NotDelivered {
 }
 
 /// Delivers until it is told to stop.
-#[derive(Debug)]
 pub struct Delivery {
     /// The outbox.
     pub store: Store,
+    /// What decides anew about messages.
+    pub intake: Arc<Intake>,
+    /// Who sent them.
+    pub senders: Senders,
     /// Where outcomes are recorded.
     pub ledger: Arc<dyn AuditLedger>,
     /// The way to the systems.
@@ -95,9 +106,9 @@ impl Delivery {
     /// Takes up what was left when the gateway last stopped, then delivers until `drain` turns true.
     ///
     /// Messages that were taken over and not dealt with are dealt with first, and whenever there is nothing else to do.
-    pub async fn run(self, intake: Arc<Intake>, senders: Vec<Arc<Sender>>, mut drain: watch::Receiver<bool>) {
+    pub async fn run(self, mut drain: watch::Receiver<bool>) {
         while !*drain.borrow() {
-            intake.resume(&senders).await;
+            self.intake.resume(&(self.senders)()).await;
             let pause = self.round().await;
             tokio::select! {
                 biased;
@@ -119,7 +130,8 @@ impl Delivery {
             if due.is_empty() {
                 break;
             }
-            let carried = join_all(due.into_iter().map(|due| self.deliver(due))).await;
+            let senders = (self.senders)();
+            let carried = join_all(due.into_iter().map(|due| self.deliver(due, &senders))).await;
             if carried.into_iter().any(|settled| settled.is_err()) {
                 return STORE_PAUSE;
             }
@@ -137,34 +149,57 @@ impl Delivery {
         }
     }
 
-    async fn deliver(&self, due: Due) -> Result<(), super::store::StoreError> {
-        let Due { id, parcel, attempts, first_ms } = due;
+    /// A fault of the program with one parcel must not end the delivery of all.
+    async fn deliver(&self, due: Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+        match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
+            Ok(settled) => settled,
+            Err(_) => {
+                let why = NotDelivered::Yet(Ending::Panicked.reason());
+                self.not_delivered(&due, &due.parcel, why).await
+            }
+        }
+    }
+
+    async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+        let parcel = match self.intake.decide_anew(senders, due).await {
+            Ok(Standing::Stands) => due.parcel.clone(),
+            Ok(Standing::CutAnew(cleared)) => {
+                let anew = Parcel { body: cleared.body, intent: cleared.intent, ..due.parcel.clone() };
+                self.record(&due.parcel, Event::NotDelivered, Some("cut-anew")).await;
+                self.store.replace(due.id, anew.clone()).await?;
+                anew
+            }
+            Err(why) => return self.not_delivered(due, &due.parcel, why).await,
+        };
         match self.carrier.carry(&parcel).await {
             Ok(()) => {
                 // The outcome first: a parcel that is noted as delivered is one whose delivery is recorded.
                 self.record(&parcel, Event::Outcome, None).await;
-                self.store.delivered(id).await?;
+                self.store.delivered(due.id).await?;
                 self.counts.add(Counted::Delivered);
+                Ok(())
             }
-            Err(NotDelivered::Yet(reason)) => {
-                let now_ms = self.now_ms();
-                if now_ms.saturating_sub(first_ms) > millis(self.patience.give_up) {
-                    return self.give_up(id, &parcel, reason).await;
-                }
-                self.store.retry(id, now_ms.saturating_add(millis(self.wait(attempts))), reason).await?;
-                self.counts.add(Counted::Retried);
-            }
-            Err(NotDelivered::Ever(reason)) => self.give_up(id, &parcel, reason).await?,
+            Err(why) => self.not_delivered(due, &parcel, why).await,
         }
-        Ok(())
     }
 
-    async fn give_up(
-        &self,
-        id: super::outbox::OutboxId,
-        parcel: &Parcel,
-        reason: &'static str,
-    ) -> Result<(), super::store::StoreError> {
+    async fn not_delivered(&self, due: &Due, parcel: &Parcel, why: NotDelivered) -> Result<(), StoreError> {
+        match why {
+            NotDelivered::Yet(reason) => {
+                let now_ms = self.now_ms();
+                if now_ms.saturating_sub(due.first_ms) > millis(self.patience.give_up) {
+                    return self.give_up(due.id, parcel, reason).await;
+                }
+                let next_ms = now_ms.saturating_add(millis(self.wait(due.attempts)));
+                self.store.retry(due.id, next_ms, reason).await?;
+                self.counts.add(Counted::Retried);
+                Ok(())
+            }
+            NotDelivered::Ever(reason) => self.give_up(due.id, parcel, reason).await,
+        }
+    }
+
+    async fn give_up(&self, id: OutboxId, parcel: &Parcel, reason: &'static str) -> Result<(), StoreError> {
         self.record(parcel, Event::NotDelivered, Some(reason)).await;
         self.store.give_up(id, reason).await?;
         self.counts.add(Counted::Dead);
@@ -188,6 +223,12 @@ impl Delivery {
 
     fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
+    }
+}
+
+impl Debug for Delivery {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Delivery({:?})", self.patience)
     }
 }
 

@@ -3,17 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use fhir::json;
 use futures_util::future::BoxFuture;
 
-use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
+use super::delivery::NotDelivered;
+use super::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
+use super::outbox::Parcel;
 use crate::decision::admit;
-use crate::decision::ruling::Question;
+use crate::decision::ruling::{Admitted, Question};
+use crate::enforce::subjects::named_in;
 use crate::interaction::Interaction;
 use crate::outcome::{Ended, Ending};
 use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::server::arrived::RequestId;
-use crate::submit::release_body;
+use crate::submit::{Cut, cut_again, release_body};
 use crate::trail::record::Exchange;
 
 /// Asks for what an exchange may use now: settings change while messages come.
@@ -50,22 +54,78 @@ impl Disclose for Desk {
             }
         })
     }
+
+    fn again<'a>(
+        &'a self,
+        pushed: &'a Pushed,
+        parcel: &'a Parcel,
+    ) -> BoxFuture<'a, Result<Standing, NotDelivered>> {
+        Box::pin(async move {
+            let ports = (self.0)();
+            match still_cleared(pushed, parcel, &ports).await {
+                Ok(Cut::Same) => Ok(Standing::Stands),
+                Ok(Cut::Other) => match cleared(pushed, &parcel.system, &ports).await {
+                    Ok(cleared) => Ok(Standing::CutAnew(cleared)),
+                    Err(ended) => Err(not_delivered(ended, &ports).await),
+                },
+                Err(ended) => Err(not_delivered(ended, &ports).await),
+            }
+        })
+    }
 }
 
-async fn cleared(pushed: &Pushed, system: &SystemName, ports: &Ports) -> Result<Cleared, Ended> {
+/// Whether the same message, taken the same road under the name it was recorded by, gives the same bytes now.
+async fn still_cleared(pushed: &Pushed, parcel: &Parcel, ports: &Ports) -> Result<Cut, Ended> {
+    let intent = json::parse_into::<Exchange>(parcel.intent.clone().into(), &json::Limits::default())
+        .map_err(|_| pushed.exchange.end(Ending::NotWritten))?;
+    let named = Exchange { request_id: intent.request_id, at: intent.at, ..pushed.exchange.clone() };
+    let (admitted, begun) = admitted(pushed, &parcel.system, named, ports)?;
+    let cut = cut_again(admitted, &pushed.bundle, &parcel.body, &begun, ports).await;
+    // A refusal now belongs to the intent recorded then.
+    cut.map_err(|mut ended| {
+        ended.records.exchange.follows = intent.follows;
+        ended
+    })
+}
+
+/// Records a refusal. What merely failed is tried again, and recorded if it comes to nothing.
+async fn not_delivered(ended: Ended, ports: &Ports) -> NotDelivered {
+    let reason = ended.ending.reason();
+    match not_cleared(&ended.ending) {
+        NotCleared::Failed => NotDelivered::Yet(reason),
+        NotCleared::Refused => match ended.record(ports).await.receipt() {
+            Some(_) => NotDelivered::Ever(reason),
+            None => NotDelivered::Yet("ledger"),
+        },
+    }
+}
+
+/// Asks the rules whether `pushed` may go to `system` at all.
+fn admitted(
+    pushed: &Pushed,
+    system: &SystemName,
+    begun: Exchange,
+    ports: &Ports,
+) -> Result<(Admitted, Exchange), Ended> {
     let interaction = Interaction::Push { system: system.clone() };
-    let begun = pushed.exchange.clone();
-    // One message may go to several systems: each is an exchange of its own.
-    let request_id = RequestId::random().map_or(begun.request_id.clone(), |id| id.as_str().to_owned());
-    let begun = Exchange { request_id, ..begun }.asking(&interaction, &ports.settings);
+    let begun = begun.asking(&interaction, &ports.settings);
     let question = Question {
         requestor: pushed.requestor.clone(),
         interaction,
         override_reason: None,
         at: pushed.exchange.at,
     };
-    let admitted = admit(question, &ports.settings).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+    let admitted = admit(question, &ports.settings)
+        .map_err(|why| begun.refuse(why, &named_in(&pushed.bundle, ports.bases_of(system))))?;
     let begun = begun.under(&admitted);
+    Ok((admitted, begun))
+}
+
+async fn cleared(pushed: &Pushed, system: &SystemName, ports: &Ports) -> Result<Cleared, Ended> {
+    let begun = pushed.exchange.clone();
+    // One message may go to several systems: each is an exchange of its own.
+    let request_id = RequestId::random().map_or(begun.request_id.clone(), |id| id.as_str().to_owned());
+    let (admitted, begun) = admitted(pushed, system, Exchange { request_id, ..begun }, ports)?;
     let released = release_body(admitted, &pushed.bundle, &begun, ports).await?;
     let outcome = Exchange { follows: Some(released.receipt().to_header()), ..begun };
     match serde_json::to_vec(&outcome) {
@@ -91,7 +151,8 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Consent(_)
         | Ending::TrailBehind
         | Ending::Unrecorded(_)
-        | Ending::NotWritten => NotCleared::Failed,
+        | Ending::NotWritten
+        | Ending::Panicked => NotCleared::Failed,
     }
 }
 

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use fhir::json::Document;
 use futures_util::future::BoxFuture;
 
+use super::delivery::NotDelivered;
+use super::outbox::Parcel;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 use crate::requestor::Requestor;
@@ -30,6 +32,15 @@ pub struct Cleared {
     pub intent: Vec<u8>,
 }
 
+/// What of a message that was cleared before may go now.
+#[derive(Debug)]
+pub enum Standing {
+    /// The very bytes that were cleared.
+    Stands,
+    /// Something else: the intent to send that is recorded, and what was cleared before may not go.
+    CutAnew(Cleared),
+}
+
 /// Why nothing goes to a system. It is recorded already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotCleared {
@@ -41,7 +52,7 @@ pub enum NotCleared {
     Failed,
 }
 
-/// Decides about a pushed message, minimises it, and records the intent to send it.
+/// Decides about a pushed message, minimises it, and records the intent to send it; and again before each delivery.
 pub trait Disclose: Debug + Send + Sync {
     /// What of `pushed` may go to `system`.
     ///
@@ -52,6 +63,17 @@ pub trait Disclose: Debug + Send + Sync {
         pushed: &'a Pushed,
         system: &'a SystemName,
     ) -> BoxFuture<'a, Result<Cleared, NotCleared>>;
+
+    /// What of `pushed` may go now to the system of `parcel`, which was cut from it before.
+    ///
+    /// # Errors
+    /// [`NotDelivered::Ever`] when nothing of it may go, and that is recorded; [`NotDelivered::Yet`] when it cannot be
+    /// decided or recorded now.
+    fn again<'a>(
+        &'a self,
+        pushed: &'a Pushed,
+        parcel: &'a Parcel,
+    ) -> BoxFuture<'a, Result<Standing, NotDelivered>>;
 }
 
 impl Debug for Cleared {

@@ -132,7 +132,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
     pub async fn refuse(&self, id: InboxId, answer: Answer) -> Result<(), StoreError> {
-        self.run(move |connection| settle(connection, id, &answer)).await
+        self.run(move |connection| {
+            settle(connection, id, &answer)?;
+            let_go(connection, id)
+        })
+        .await
     }
 
     /// Messages that were taken over and have no answer, in the order in which they came.
@@ -180,7 +184,7 @@ impl Store {
     }
 }
 
-/// Writes the answer down and lets go of the message.
+/// Writes the answer down.
 pub(in crate::push) fn settle(
     connection: &rusqlite::Connection,
     id: InboxId,
@@ -188,10 +192,20 @@ pub(in crate::push) fn settle(
 ) -> rusqlite::Result<()> {
     let (written, problem) = answer.written();
     connection
-        .prepare_cached(
-            "UPDATE inbox SET answer = ?2, problem = ?3, raw = NULL WHERE id = ?1 AND answer IS NULL",
-        )?
+        .prepare_cached("UPDATE inbox SET answer = ?2, problem = ?3 WHERE id = ?1 AND answer IS NULL")?
         .execute(params![id.0, written, problem])?;
+    Ok(())
+}
+
+/// Lets go of the text of a message that was answered, once none of its parcels waits: until then each attempt to
+/// deliver is decided by it.
+pub(in crate::push) fn let_go(connection: &rusqlite::Connection, id: InboxId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE inbox SET raw = NULL WHERE id = ?1 AND answer IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.inbox = ?1 AND outbox.state = 'due')",
+        )?
+        .execute([id.0])?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! it is on the disk.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use adapters::hl7v2::{self, Envelope, Problem, Stamp};
@@ -11,18 +12,21 @@ use adapters::{Context, Refused, Translated, Why};
 use fhir::json;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, mpsc};
 
 use super::answer::{Acknowledgement, Mode, Told, not_now};
 use super::counts::{Counted, Counts};
-use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
+use super::delivery::NotDelivered;
+use super::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
-use super::outbox::Parcel;
+use super::outbox::{Due, Original, Parcel};
 use super::store::Store;
 use crate::clock::Clock;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::ledger::AuditLedger;
+use crate::outcome::Ending;
 use crate::person::SystemName;
 use crate::requestor::{Party, Proof, Requestor, SystemClient};
 use crate::server::arrived::RequestId;
@@ -101,8 +105,28 @@ impl Intake {
     ) -> mpsc::Receiver<Told> {
         let (tell, told) = mpsc::channel(2);
         let intake = Arc::clone(self);
-        tokio::spawn(async move { intake.deal(sender, raw, peer, &tell).await });
+        tokio::spawn(async move {
+            let dealt = tokio::spawn({
+                let (intake, sender, raw, peer, tell) =
+                    (Arc::clone(&intake), Arc::clone(&sender), raw.clone(), peer.clone(), tell.clone());
+                async move { intake.deal(sender, raw, peer, &tell).await }
+            });
+            if dealt.await.is_err() {
+                intake.panicked(&sender, &raw, peer, &tell).await;
+            }
+        });
         told
+    }
+
+    /// Records a fault of the program, and lets the sender send again: silence would pass for success.
+    async fn panicked(&self, sender: &Sender, raw: &[u8], peer: Option<String>, tell: &mpsc::Sender<Told>) {
+        self.counts.add(Counted::Failed);
+        if let Some(begun) = self.begun(sender, peer) {
+            self.record(begun, Event::Failed, Ending::Panicked.reason()).await;
+        }
+        let mode = outside(sender, raw).map_or(Mode::Original, |(_, envelope)| Mode::of(&envelope));
+        let answer = mode.dealt_with(&refusal(Verdict::Error, not_now()));
+        self.tell(raw, answer.unwrap_or_else(|| mode.not_stored(not_now())), tell).await;
     }
 
     async fn deal(&self, sender: Arc<Sender>, raw: Vec<u8>, peer: Option<String>, tell: &mpsc::Sender<Told>) {
@@ -165,13 +189,45 @@ impl Intake {
                     continue;
                 };
                 let Some(begun) = self.begun(sender, None) else { return };
-                let Ok((context, envelope)) = outside(sender, &message.raw) else { continue };
-                let exchange = Exchange { follows: Some(envelope.control_id.clone()), ..begun };
-                let sender = Arc::clone(sender);
-                let taken = Taken { sender, context, envelope, raw: message.raw, exchange };
-                self.settle(message.id, &taken).await;
+                let Ok(taken) = self.taken(sender, &message.raw, begun) else { continue };
+                // A fault of the program with one message must not keep the others waiting.
+                if AssertUnwindSafe(self.settle(message.id, &taken)).catch_unwind().await.is_err() {
+                    self.counts.add(Counted::Failed);
+                    self.record(taken.exchange, Event::Failed, Ending::Panicked.reason()).await;
+                }
             }
         }
+    }
+
+    /// What of a message may go now to a system for which it was cleared before.
+    ///
+    /// # Errors
+    /// [`NotDelivered`]; a refusal is recorded already.
+    pub(in crate::push) async fn decide_anew(
+        &self,
+        senders: &[Arc<Sender>],
+        due: &Due,
+    ) -> Result<Standing, NotDelivered> {
+        let Original::Held { listener, raw } = &due.original else {
+            return Err(NotDelivered::Ever("original-not-held"));
+        };
+        // Who left the settings by mistake is put back: it is no reason to give the message up.
+        let sender = senders.iter().find(|sender| sender.listener == *listener);
+        let sender = sender.ok_or(NotDelivered::Yet("sender-not-known"))?;
+        let begun = self.begun(sender, None).ok_or(NotDelivered::Yet("no-randomness"))?;
+        let taken = self.taken(sender, raw, begun).map_err(|_| NotDelivered::Ever("not-translated"))?;
+        let translated = self.translated(&taken).map_err(|(reason, _)| NotDelivered::Ever(reason))?;
+        let document = json::parse(translated.bundle.into(), &json::Limits::default())
+            .map_err(|_| NotDelivered::Ever("not-written"))?;
+        let requestor = taken.sender.requestor();
+        let pushed = Pushed { requestor, exchange: taken.exchange, bundle: Unfiltered::new(document) };
+        self.exchange.again(&pushed, &due.parcel).await
+    }
+
+    fn taken(&self, sender: &Arc<Sender>, raw: &[u8], begun: Exchange) -> Result<Taken, Refused> {
+        let (context, envelope) = outside(sender, raw)?;
+        let exchange = Exchange { follows: Some(envelope.control_id.clone()), ..begun };
+        Ok(Taken { sender: Arc::clone(sender), context, envelope, raw: raw.to_vec(), exchange })
     }
 
     /// Settles a message that is in the inbox, once.

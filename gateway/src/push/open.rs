@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::counts::Counts;
 use super::courier::Courier;
-use super::delivery::{Delivery, Patience};
+use super::delivery::{Delivery, Patience, Senders};
 use super::desk::{Desk, Now};
 use super::intake::{Busy, Intake, Sender};
 use super::mllp::{Door, Listener};
@@ -32,7 +32,6 @@ pub struct Push {
     intake: Arc<Intake>,
     listeners: Vec<Listener>,
     delivery: Delivery,
-    senders: Vec<Arc<Sender>>,
 }
 
 /// Why a push cannot be opened.
@@ -98,12 +97,18 @@ impl Push {
                 bytes_max: settings.limits.body_bytes_max,
             });
         }
-        let mut senders = super::http::senders(settings);
-        senders.extend(listeners.iter().map(|listener: &Listener| Arc::clone(&listener.sender)));
-        let carrier = Arc::new(Courier::new(now));
-        let delivery =
-            Delivery { store, ledger, carrier, clock, counts, wake, patience: Patience::default() };
-        Ok(Self { intake, listeners, delivery, senders })
+        let delivery = Delivery {
+            store,
+            intake: Arc::clone(&intake),
+            senders: senders(&listeners, Arc::clone(&now)),
+            ledger,
+            carrier: Arc::new(Courier::new(now)),
+            clock,
+            counts,
+            wake,
+            patience: Patience::default(),
+        };
+        Ok(Self { intake, listeners, delivery })
     }
 
     /// What takes messages that come another way than MLLP.
@@ -136,7 +141,7 @@ impl Push {
         for listener in self.listeners {
             running.spawn(listener.serve(drain.clone()));
         }
-        running.spawn(self.delivery.run(self.intake, self.senders, drain));
+        running.spawn(self.delivery.run(drain));
         while running.join_next().await.is_some() {}
     }
 }
@@ -171,6 +176,16 @@ impl MllpDoors {
             }
         }
     }
+}
+
+/// Everyone who may send: those of the listeners, and by HTTP the clients of the settings of that moment.
+fn senders(listeners: &[Listener], now: Now) -> Senders {
+    let fixed: Vec<Arc<Sender>> = listeners.iter().map(|listener| Arc::clone(&listener.sender)).collect();
+    Arc::new(move || {
+        let mut senders = super::http::senders(&now().settings);
+        senders.extend(fixed.iter().cloned());
+        senders
+    })
 }
 
 /// Whom an `[[mllp]]` speaks for. Its name must stay the same over a restart: messages taken over wait under it.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, named_params, params};
 
-use super::inbox::{Answer, InboxId, settle};
+use super::inbox::{Answer, InboxId, let_go, settle};
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
 
@@ -29,10 +29,26 @@ pub struct Due {
     pub id: OutboxId,
     /// The parcel.
     pub parcel: Parcel,
+    /// The message it was cut from.
+    pub original: Original,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was put into the outbox, in milliseconds since 1970.
     pub first_ms: i64,
+}
+
+/// The message that a parcel was cut from.
+#[derive(Clone)]
+pub enum Original {
+    /// As it came.
+    Held {
+        /// The listener or route it came by.
+        listener: String,
+        /// The message.
+        raw: Vec<u8>,
+    },
+    /// It is not there any more: nobody can tell what of it may go.
+    Lost,
 }
 
 /// The place of a parcel in the outbox.
@@ -49,7 +65,7 @@ pub struct Backlog {
 }
 
 impl Store {
-    /// Puts parcels into the outbox and notes the message's answer, as one.
+    /// Puts parcels into the outbox and notes the message's answer, as one. The message stays until they are gone.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
@@ -77,7 +93,8 @@ impl Store {
                     ":now": now_ms,
                 })?;
             }
-            settle(connection, id, &answer)
+            settle(connection, id, &answer)?;
+            let_go(connection, id)
         })
         .await
     }
@@ -89,16 +106,18 @@ impl Store {
     pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<Due>, StoreError> {
         self.run(move |connection| {
             let mut due = connection.prepare_cached(
-                "SELECT id, system, person, bundle, body, intent, attempts, first_ms FROM outbox AS this
-                 WHERE state = 'due' AND due_ms <= ?1 AND body IS NOT NULL AND NOT EXISTS (
+                "SELECT this.id, system, person, bundle, body, intent, attempts, first_ms, listener, raw
+                 FROM outbox AS this JOIN inbox ON inbox.id = this.inbox WHERE state = 'due' AND due_ms <= ?1 AND body IS NOT NULL AND NOT EXISTS (
                      SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'due' AND earlier.system = this.system
                      AND earlier.person = this.person AND earlier.id < this.id)
-                 ORDER BY id LIMIT ?2",
+                 ORDER BY this.id LIMIT ?2",
             )?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
             let rows = due.query_map(params![now_ms, count_max], |row| {
                 let system: String = row.get("system")?;
                 let body: Vec<u8> = row.get("body")?;
+                let raw: Option<Vec<u8>> = row.get("raw")?;
+                let listener = row.get("listener")?;
                 Ok(Due {
                     id: OutboxId(row.get("id")?),
                     parcel: Parcel {
@@ -108,6 +127,7 @@ impl Store {
                         body: body.into(),
                         intent: row.get("intent")?,
                     },
+                    original: raw.map_or(Original::Lost, |raw| Original::Held { listener, raw }),
                     attempts: row.get("attempts")?,
                     first_ms: row.get("first_ms")?,
                 })
@@ -141,8 +161,8 @@ impl Store {
                 .prepare_cached(
                     "UPDATE outbox SET state = 'delivered', attempts = attempts + 1, body = NULL, reason = NULL WHERE id = ?1",
                 )?
-                .execute([id.0])
-                .map(drop)
+                .execute([id.0])?;
+            let_go(connection, message_of(connection, id)?)
         })
         .await
     }
@@ -173,7 +193,21 @@ impl Store {
                 .prepare_cached(
                     "UPDATE outbox SET state = 'dead', attempts = attempts + 1, reason = ?2 WHERE id = ?1",
                 )?
-                .execute(params![id.0, reason])
+                .execute(params![id.0, reason])?;
+            let_go(connection, message_of(connection, id)?)
+        })
+        .await
+    }
+
+    /// Puts what was cut anew of the same message in the place of a parcel that waits. The earlier bytes are gone then.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the earlier parcel is there then, and may not go as it is.
+    pub async fn replace(&self, id: OutboxId, parcel: Parcel) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection
+                .prepare_cached("UPDATE outbox SET bundle = ?2, body = ?3, intent = ?4 WHERE id = ?1")?
+                .execute(params![id.0, parcel.bundle, parcel.body.as_ref(), parcel.intent])
                 .map(drop)
         })
         .await
@@ -198,9 +232,25 @@ impl Store {
     }
 }
 
+/// The message that a parcel was cut from.
+fn message_of(connection: &rusqlite::Connection, id: OutboxId) -> rusqlite::Result<InboxId> {
+    connection
+        .prepare_cached("SELECT inbox FROM outbox WHERE id = ?1")?
+        .query_row([id.0], |row| row.get("inbox").map(InboxId))
+}
+
 impl std::fmt::Debug for Parcel {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Parcel(to {}, {} bytes)", self.system, self.body.len())
+    }
+}
+
+impl std::fmt::Debug for Original {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Held { raw, .. } => write!(out, "Held({} bytes)", raw.len()),
+            Self::Lost => out.write_str("Lost"),
+        }
     }
 }
 

@@ -5,4 +5,5 @@ mod killing;
 mod storing;
 mod support;
 mod talking;
+mod waiting;
 mod whole;

@@ -2,6 +2,7 @@
 //! upstream that can fail in every way.
 
 pub(crate) mod front;
+pub(crate) mod holding;
 pub(crate) mod identity;
 pub(crate) mod site;
 pub(crate) mod tls;

@@ -15,7 +15,7 @@ use gateway::ledger::{AuditLedger, Batch, LedgerError, Options, Receipt, Segment
 use gateway::person::SystemName;
 use gateway::push::counts::Counts;
 use gateway::push::delivery::{Carrier, Delivery, NotDelivered, Patience};
-use gateway::push::disclose::{Cleared, Disclose, NotCleared, Pushed};
+use gateway::push::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
 use gateway::push::intake::{Busy, Intake, Sender};
 use gateway::push::mllp::{Door, Listener};
 use gateway::push::outbox::Parcel;
@@ -35,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Decision {
     pub(crate) refuses: AtomicBool,
     pub(crate) fails: AtomicBool,
+    pub(crate) panics: AtomicBool,
     pub(crate) asked: AtomicUsize,
 }
 
@@ -46,6 +47,7 @@ impl Disclose for Decision {
     ) -> BoxFuture<'a, Result<Cleared, NotCleared>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
+            assert!(!self.panics.load(Ordering::SeqCst), "a fault of the decision");
             if self.refuses.load(Ordering::SeqCst) {
                 return Err(NotCleared::Refused);
             }
@@ -55,6 +57,13 @@ impl Disclose for Decision {
             let control_id = pushed.exchange.follows.clone().unwrap_or_default();
             let intent = serde_json::to_vec(&pushed.exchange).unwrap();
             Ok(Cleared { body: control_id.into_bytes().into(), intent })
+        })
+    }
+
+    fn again<'a>(&'a self, _: &'a Pushed, _: &'a Parcel) -> BoxFuture<'a, Result<Standing, NotDelivered>> {
+        Box::pin(async {
+            assert!(!self.panics.load(Ordering::SeqCst), "a fault of the decision");
+            Ok(Standing::Stands)
         })
     }
 }
@@ -144,8 +153,11 @@ impl Site {
     }
 
     pub(crate) fn delivery(&self) -> Delivery {
+        let sender = Arc::clone(&self.sender);
         Delivery {
             store: self.store.clone(),
+            intake: Arc::clone(&self.intake),
+            senders: Arc::new(move || vec![Arc::clone(&sender)]),
             ledger: self.ledger.clone(),
             carrier: self.receivers.clone(),
             clock: self.clock.clone(),

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::support::Peer;
+use crate::support::holding::{ANN, consent};
 use crate::support::site::arrived;
 use crate::support::upstream::{Play, Seen, System, fhir};
 
@@ -108,10 +109,10 @@ plaintext = "accepted-risk"
 pub(crate) const LETTER: &str = "MSH|^~\\&|LETTERS|RX1|GATE|E10000099|20260304164500+0000||MDM^T02^MDM_T02|NHT0002|P|2.5\rPID|1||9990000018^^^NHS^NH~H4471023^^^RX1^MR||Fenwick^Ann^^^Mrs^^L||19420617|F|||14 Harbour Row^^Tynemouth^^NE30 4AA||0191 496 0101|||||||||||||||||||01\rPV1|1|I||||||||||||||||||||||||||||||||||||||||||20260225093000|20260304153000\rTXA|1|DS^Discharge summary^HL70270|TX|20260304160000||||||||DOC-5531|||||AU||AV\rOBX|1|TX|DS^Discharge letter^L||Please assess her for support at home.||||||F\rNTE|1||not for the council\r";
 
 /// A gateway of its own, with a council behind it.
-struct Gateway {
-    council: System,
-    address: std::net::SocketAddr,
-    ports: Arc<Ports>,
+pub(crate) struct Gateway {
+    pub(crate) council: System,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) ports: Arc<Ports>,
     intake: Arc<Intake>,
     ledger: Arc<SegmentLedger>,
     drain: watch::Sender<bool>,
@@ -119,9 +120,21 @@ struct Gateway {
 }
 
 impl Gateway {
-    async fn start(folder: &Path, council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(
+        folder: &Path,
+        council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_under(folder, council, ("", "")).await
+    }
+
+    /// Starts one whose agreement reads otherwise at one place.
+    pub(crate) async fn start_under(
+        folder: &Path,
+        council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
+        (from, to): (&str, &str),
+    ) -> Self {
         let council = System::start(None, council).await;
-        let settings = settings(folder, &format!("http://{}/fhir", council.address));
+        let settings = settings(folder, &format!("http://{}/fhir", council.address), (from, to));
         let clock = Clock::machine();
         let options = Options::new(folder.join("ledger"), "test/ledger", KEY_SCHEME);
         let ledger = Arc::new(SegmentLedger::open(&options, clock.clone()).unwrap());
@@ -149,7 +162,7 @@ impl Gateway {
         Self { council, address, ports, intake, ledger, drain, running: tokio::spawn(push.run(draining)) }
     }
 
-    async fn stop(self) -> (System, Arc<SegmentLedger>) {
+    pub(crate) async fn stop(self) -> (System, Arc<SegmentLedger>) {
         self.drain.send(true).unwrap();
         self.running.await.unwrap();
         (self.council, self.ledger)
@@ -166,7 +179,7 @@ impl Gateway {
     }
 
     /// Waits until the council has seen `count` requests.
-    async fn council_saw(&self, count: usize) -> Vec<Seen> {
+    pub(crate) async fn council_saw(&self, count: usize) -> Vec<Seen> {
         let seen = async {
             while self.council.seen().len() < count {
                 tokio::task::yield_now().await;
@@ -177,17 +190,43 @@ impl Gateway {
     }
 
     async fn records(&self) -> Vec<(Event, Option<String>, About)> {
+        let recorded = self.recorded().await.into_iter();
+        recorded.map(|record| (record.exchange.event, record.exchange.reason, record.about)).collect()
+    }
+
+    /// Everything that is recorded, in order.
+    pub(crate) async fn recorded(&self) -> Vec<Record> {
         let entries = self.ledger.read_from(0, 1_000).await.unwrap();
-        entries
-            .iter()
-            .filter_map(|entry| match &entry.content {
-                Content::Present(payload) => {
-                    let record: Record = json::parse_into(payload.clone(), &json::Limits::default()).ok()?;
-                    Some((record.exchange.event, record.exchange.reason, record.about))
+        let payloads = entries.iter().filter_map(|entry| match &entry.content {
+            Content::Present(payload) => Some(payload.clone()),
+            Content::Erased => None,
+        });
+        payloads.filter_map(|payload| json::parse_into(payload, &json::Limits::default()).ok()).collect()
+    }
+
+    /// Waits until what is recorded is as `expected` says.
+    pub(crate) async fn recorded_when(&self, expected: impl Fn(&[Record]) -> bool) -> Vec<Record> {
+        let recorded = async {
+            loop {
+                let records = self.recorded().await;
+                if expected(&records) {
+                    return records;
                 }
-                Content::Erased => None,
-            })
-            .collect()
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), recorded).await.expect("it to be recorded in time")
+    }
+
+    /// The person of [`LETTER`] says this about sharing.
+    pub(crate) async fn ann_says(&self, provision: &serde_json::Value) {
+        let document = json::parse(consent(ANN, provision).into(), &json::Limits::default()).unwrap();
+        let base = &self.ports.settings.gateway.base;
+        let valid = match validate(&document, Writing::New, base) {
+            Ok(valid) => valid,
+            Err(problems) => panic!("{problems:?}"),
+        };
+        self.ports.consents.create(valid, jiff::Timestamp::now()).await.unwrap();
     }
 }
 
@@ -202,8 +241,11 @@ pub(crate) fn write_settings(folder: &Path, council: &str, mllp: std::net::Socke
     file
 }
 
-fn settings(folder: &Path, council: &str) -> Arc<Settings> {
+fn settings(folder: &Path, council: &str, (from, to): (&str, &str)) -> Arc<Settings> {
     let file = write_settings(folder, council, std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    if !from.is_empty() {
+        std::fs::write(folder.join("agreements/discharge.toml"), AGREEMENT.replace(from, to)).unwrap();
+    }
     match check::load(&file, "2026-03-04".parse().unwrap()) {
         Ok(checked) => Arc::new(checked.settings),
         Err(unusable) => panic!("{unusable}"),
@@ -358,51 +400,4 @@ async fn a_letter_may_come_over_http_from_a_known_system() {
     assert_eq!(gateway.council_saw(1).await.len(), 1);
     let (council, _) = gateway.stop().await;
     assert_eq!(council.seen().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dissent_stops_what_still_waits_to_be_sent() {
-    let folder = tempfile::tempdir().unwrap();
-    let down = |_: &Seen, _: usize| Play::Bytes(fhir("503 Service Unavailable", ""));
-    let gateway = Gateway::start(folder.path(), down).await;
-    let mut hospital = Peer::connect(gateway.address).await;
-    hospital.send(LETTER).await;
-    assert_eq!(hospital.acknowledged().await.unwrap().0, "AA");
-    gateway.council_saw(1).await;
-    let person = r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}"#;
-    let consent = format!(
-        r#"{{"resourceType":"Consent","status":"active","patient":{person},"performer":[{person}],
-        "scope":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}}]}},
-        "category":[{{"coding":[{{"system":"http://loinc.org","code":"59284-0"}}]}}],"dateTime":"2026-03-01",
-        "organization":[{{"identifier":{{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"RX1"}}}}],
-        "sourceAttachment":{{"title":"written down"}},
-        "policyRule":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTOUT"}}]}},
-        "provision":{{"type":"deny"}}}}"#
-    );
-    let document = json::parse(consent.into(), &json::Limits::default()).unwrap();
-    let base = &gateway.ports.settings.gateway.base;
-    let valid = match validate(&document, Writing::New, base) {
-        Ok(valid) => valid,
-        Err(problems) => panic!("{problems:?}"),
-    };
-    gateway.ports.consents.create(valid, jiff::Timestamp::now()).await.unwrap();
-    drop(hospital);
-    let (_, ledger) = gateway.stop().await;
-    ledger.close().await;
-    drop(ledger);
-    let gateway = Gateway::start(folder.path(), created).await;
-    let stopped = async {
-        loop {
-            let records = gateway.records().await;
-            if records.iter().any(|(event, reason, _)| {
-                *event == Event::NotDelivered && reason.as_deref() == Some("consent-denied")
-            }) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), stopped).await.expect("it to be stopped in time");
-    let (council, _) = gateway.stop().await;
-    assert_eq!(council.seen().len(), 0);
 }

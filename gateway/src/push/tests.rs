@@ -1,0 +1,119 @@
+//! The text of a message stays as long as a parcel of it waits, and no longer; without it nothing goes.
+
+use std::sync::Arc;
+
+use fhir::ods_code::OdsCode;
+use fhir::purpose_of_use::PurposeOfUse;
+use rusqlite::params;
+use tokio::sync::Notify;
+
+use super::counts::Counts;
+use super::delivery::NotDelivered;
+use super::desk::Desk;
+use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
+use super::intake::{Busy, Intake, Sender};
+use super::outbox::{Original, Parcel};
+use super::store::Store;
+use crate::clock::Clock;
+use crate::ledger::{Options, SegmentLedger};
+use crate::person::SystemName;
+use crate::trail::store::KEY_SCHEME;
+
+const TEXT: &[u8] = b"MSH|the message";
+
+async fn received(store: &Store) -> InboxId {
+    let arrival = Arrival {
+        source: "RX1".to_owned(),
+        control_id: "M1".to_owned(),
+        hash: [0; 32],
+        listener: "mllp:test".to_owned(),
+        received_ms: 0,
+        care: Care::WithSender,
+        raw: TEXT.to_vec(),
+    };
+    match store.receive(arrival).await {
+        Ok(Known::Open(id)) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn parcel(system: &str) -> Parcel {
+    Parcel {
+        system: SystemName::new(system),
+        person: "p".to_owned(),
+        bundle: "b".to_owned(),
+        body: "{}".into(),
+        intent: b"{}".to_vec(),
+    }
+}
+
+async fn text(store: &Store) -> Option<Vec<u8>> {
+    let read = store.run(|connection| connection.query_row("SELECT raw FROM inbox", [], |row| row.get(0)));
+    read.await.expect("one message")
+}
+
+#[tokio::test]
+async fn the_text_stays_until_the_last_parcel_has_gone_or_is_given_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let id = received(&store).await;
+    let parcels = vec![parcel("council"), parcel("hospice")];
+    store.accept(id, parcels, Answer::Accepted, 0).await.expect("accepted");
+    let due = store.due(0, 16).await.expect("due");
+    assert_eq!(due.len(), 2);
+    for due in &due {
+        assert!(
+            matches!(&due.original, Original::Held { listener, raw } if listener == "mllp:test" && raw == TEXT)
+        );
+    }
+    store.retry(due[0].id, 0, "upstream-unreachable").await.expect("noted");
+    assert_eq!(text(&store).await.as_deref(), Some(TEXT));
+    store.delivered(due[0].id).await.expect("noted");
+    assert_eq!(text(&store).await.as_deref(), Some(TEXT), "another one waits");
+    store.give_up(due[1].id, "not-taken-invalid").await.expect("noted");
+    assert_eq!(text(&store).await, None);
+}
+
+#[tokio::test]
+async fn the_text_of_what_is_refused_goes_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let id = received(&store).await;
+    let refused = Answer::Refused { verdict: Verdict::Error, code: "207".to_owned(), text: "no".to_owned() };
+    store.refuse(id, refused).await.expect("refused");
+    assert_eq!(text(&store).await, None);
+}
+
+#[tokio::test]
+async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Clock::machine();
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let options = Options::new(folder.path().join("ledger"), "test/ledger", KEY_SCHEME);
+    let intake = Intake {
+        store: store.clone(),
+        ledger: Arc::new(SegmentLedger::open(&options, clock.clone()).expect("a ledger")),
+        exchange: Arc::new(Desk::new(Arc::new(|| panic!("nothing is decided")))),
+        clock,
+        counts: Arc::new(Counts::default()),
+        wake: Arc::new(Notify::new()),
+        busy: Busy::default(),
+    };
+    let sender = Arc::new(Sender {
+        listener: "mllp:test".to_owned(),
+        organisation: OdsCode::parse("RX1").expect("a code"),
+        to: vec![SystemName::new("council")],
+        purposes: vec![PurposeOfUse::parse("COC").expect("a purpose")],
+        time_zone: "Europe/London".to_owned(),
+    });
+    let id = received(&store).await;
+    store.accept(id, vec![parcel("council")], Answer::Accepted, 0).await.expect("accepted");
+    let due = store.due(0, 1).await.expect("due").remove(0);
+    assert_eq!(intake.decide_anew(&[], &due).await.err(), Some(NotDelivered::Yet("sender-not-known")));
+    let lost =
+        store.run(|connection| connection.execute("UPDATE inbox SET raw = ?1", params![None::<Vec<u8>>]));
+    assert_eq!(lost.await.expect("changed"), 1);
+    let due = store.due(0, 1).await.expect("due").remove(0);
+    let why = intake.decide_anew(&[sender], &due).await.err();
+    assert_eq!(why, Some(NotDelivered::Ever("original-not-held")));
+}
