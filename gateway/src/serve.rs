@@ -32,7 +32,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::upstream::UpstreamProblem;
 
 mod parts;
-mod route;
+pub mod route;
 mod upkeep;
 
 use parts::{Parts, State};

@@ -8,16 +8,19 @@ use http::StatusCode;
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use crate::outcome::Ending;
 use crate::ports::Ports;
 use crate::push;
 use crate::push::intake::Intake;
 use crate::server::arrived::Arrived;
 use crate::server::attend::Exchange;
 use crate::server::reply::Reply;
+use crate::trail::record::Exchange as Record;
 use crate::{exchange, pages};
 
 /// Answers each request on the settings of the moment it came.
-pub(super) fn exchange(live: Arc<ArcSwap<Ports>>, intake: Arc<Intake>) -> Exchange {
+#[must_use]
+pub fn exchange(live: Arc<ArcSwap<Ports>>, intake: Arc<Intake>) -> Exchange {
     Arc::new(move |arrived: Arrived| {
         let (ports, intake) = (live.load_full(), Arc::clone(&intake));
         let place = place(&arrived);
@@ -25,7 +28,7 @@ pub(super) fn exchange(live: Arc<ArcSwap<Ports>>, intake: Arc<Intake>) -> Exchan
         let span = tracing::info_span!("exchange", place, request_id, status = Empty);
         let answered = async move {
             let begun = Instant::now();
-            let reply = answer(arrived, &ports, &intake).await;
+            let reply = apart(arrived, Arc::clone(&ports), intake).await;
             let took = begun.elapsed();
             let status = reply.status().as_u16();
             tracing::Span::current().record("status", status);
@@ -49,6 +52,24 @@ fn place(arrived: &Arrived) -> &'static str {
         ["assets", _] | ["favicon.ico"] => "assets",
         [_, "fhir", ..] => "fhir",
         [..] => "elsewhere",
+    }
+}
+
+/// Answers in a task of its own. One that panics is recorded as failed, with what was known on arrival, and told so.
+async fn apart(arrived: Arrived, ports: Arc<Ports>, intake: Arc<Intake>) -> Reply {
+    let begun = Record::arrived(&arrived);
+    let system = arrived.target.segments().first().and_then(|name| ports.settings.system(name));
+    let begun = match system {
+        Some(system) => Record { place: system.name.to_string(), ..begun },
+        None => begun,
+    };
+    let answered = tokio::spawn({
+        let ports = Arc::clone(&ports);
+        async move { answer(arrived, &ports, &intake).await }.in_current_span()
+    });
+    match answered.await {
+        Ok(reply) => reply,
+        Err(_) => begun.end(Ending::Panicked).record(&ports).await,
     }
 }
 

@@ -18,6 +18,7 @@ mod commands;
 mod decision;
 mod docs;
 mod explain;
+mod faults;
 mod golden;
 mod identity;
 mod interaction;
