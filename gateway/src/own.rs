@@ -8,9 +8,11 @@ use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
 
 use crate::capability;
+use crate::consent::validate::ValidConsent;
 use crate::consent::{ConsentFault, Stored, validate};
 use crate::decision::admit_own;
 use crate::decision::own::{AdmittedOwn, Concerns, Ground};
+use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Question;
 use crate::enforce::own;
 use crate::enforce::release::{Epoch, Minimised, Released, release};
@@ -39,14 +41,74 @@ pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Resul
             own::capability(&capability::of_gateway(&ports.settings, question.at), begun.clone())
         }
         Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
-            let admitted = admit_own(question, &ports.settings)
-                .map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            let admitted = match admit(question, ports).await {
+                Ok(admitted) => admitted,
+                Err((why, whose)) => return Err(refused(Ending::refused_by_rule(why), whose, &begun)),
+            };
             content(admitted, &begun, ports).await?
         }
     };
     release(minimised, &|| Epoch::Same, &*ports.ledger)
         .await
         .map_err(|why| begun.end(Ending::Unrecorded(why)))
+}
+
+/// Asks the rules; with a refusal, whom the question was about. It stands in their trail.
+async fn admit(question: Question, ports: &Ports) -> Result<AdmittedOwn, (Refusal, Vec<AboutPerson>)> {
+    let named = match &question.interaction {
+        Interaction::Own(OwnAction::SearchConsent(person)) => Whose::Named(person.clone()),
+        Interaction::Own(OwnAction::SearchAuditEvent(query)) => match &query.by {
+            AuditSelector::Person(person) => Whose::Named(person.clone()),
+            AuditSelector::Receipt(_) => Whose::Nobody,
+        },
+        Interaction::Own(OwnAction::ReadConsent(id) | OwnAction::UpdateConsent { id, .. }) => {
+            Whose::Stored(id.clone())
+        }
+        Interaction::Own(OwnAction::CreateConsent(body)) => Whose::Submitted(own::named_in_consent(body)),
+        Interaction::Own(OwnAction::Metadata | OwnAction::ReadProvenance(_))
+        | Interaction::Fhir { .. }
+        | Interaction::Push { .. } => Whose::Nobody,
+    };
+    match admit_own(question, &ports.settings) {
+        Ok(admitted) => Ok(admitted),
+        Err(why) => Err((why, named.persons(ports).await)),
+    }
+}
+
+/// Whom a question about the gateway's own resources is about.
+enum Whose {
+    /// The question says it.
+    Named(PersonSelector),
+    /// The Consent of this id does, if there is one.
+    Stored(Id),
+    /// What was sent does.
+    Submitted(Vec<NhsNumber>),
+    /// Nobody in particular.
+    Nobody,
+}
+
+impl Whose {
+    /// Their parts in a refusal. A Consent that cannot be looked up changes nothing about the refusal.
+    async fn persons(self, ports: &Ports) -> Vec<AboutPerson> {
+        match self {
+            Self::Named(person) => persons_of(&AuditSelector::Person(person), &[]),
+            Self::Stored(id) => {
+                let stored = ports.consents.read(&id).await.ok().flatten();
+                stored.iter().map(|stored| own::about(stored.person.as_str())).collect()
+            }
+            Self::Submitted(numbers) => numbers.iter().map(|number| own::about(number.as_str())).collect(),
+            Self::Nobody => Vec::new(),
+        }
+    }
+}
+
+/// A refusal that stands in the trail of those it concerns.
+fn refused(ending: Ending, whose: Vec<AboutPerson>, begun: &Exchange) -> Ended {
+    let mut persons = whose;
+    for person in &mut persons {
+        person.refusal = Some(ending.reason().to_owned());
+    }
+    Ended { ending, records: Box::new(Records { exchange: begun.clone(), persons }) }
 }
 
 async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
@@ -192,10 +254,10 @@ async fn read_consent(
     let stored = ports.consents.read(id).await.map_err(|why| begun.end(Ending::Consent(why)))?;
     let Some(stored) = stored else { return Err(begun.end(Ending::NotFound)) };
     let key = PersonKey::Nhs(stored.person);
-    // Who may not read it learns no more than that it is not there.
+    // Who may not read it learns no more than that it is not there; whose it is sees that someone tried.
     admitted
         .may_read(Concerns { person: Some(&key), ..Concerns::default() })
-        .map_err(|_| begun.end(Ending::NotFound))?;
+        .map_err(|_| refused(Ending::NotFound, vec![own::about(stored.person.as_str())], begun))?;
     Ok(own::consent(stored, 200, Event::Disclosed, begun.clone(), ports.site()))
 }
 
@@ -233,14 +295,14 @@ async fn write_consent(admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) 
         Interaction::Own(OwnAction::CreateConsent(body)) => {
             let valid = own::valid_consent(body, validate::Writing::New, base)
                 .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
-            admitted.may_write(&valid).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            may_write(admitted, &valid, begun)?;
             follows = intent(begun, ports).await?;
             (stored, status) = (ports.consents.create(valid, now).await, 201);
         }
         Interaction::Own(OwnAction::UpdateConsent { id, if_match, body }) => {
             let valid = own::valid_consent(body, validate::Writing::Version(id), base)
                 .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
-            admitted.may_write(&valid).map_err(|why| begun.end(Ending::refused_by_rule(why)))?;
+            may_write(admitted, &valid, begun)?;
             follows = intent(begun, ports).await?;
             (stored, status) = (ports.consents.update(id, *if_match, valid, now).await, 200);
         }
@@ -251,6 +313,12 @@ async fn write_consent(admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) 
     let begun = Exchange { follows: Some(follows), ..begun.clone() };
     let stored = stored.map_err(|why| begun.end(Ending::Consent(why)))?;
     Ok(own::consent(stored, status, Event::ConsentRecorded, begun.clone(), ports.site()))
+}
+
+/// Whether this Consent may be written; if not, it stands in the trail of the person whose it is.
+fn may_write(admitted: &AdmittedOwn, valid: &ValidConsent, begun: &Exchange) -> Result<(), Ended> {
+    let whose = || vec![own::about(valid.person().as_str())];
+    admitted.may_write(valid).map_err(|why| refused(Ending::refused_by_rule(why), whose(), begun))
 }
 
 /// Records that a Consent is about to be written, before it can govern anything; returns the receipt. Whose it is

@@ -3,7 +3,9 @@
 //! They are recorded and released like any share. Each function takes typed values, so that nothing else can come in.
 
 use bytes::Bytes;
+use fhir::identifier::NHS_NUMBER;
 use fhir::json::Document;
+use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 
 use super::bundle::{Entry, Mode, Searchset};
@@ -92,6 +94,19 @@ pub fn valid_consent(
     base: &str,
 ) -> Result<ValidConsent, Vec<Problem>> {
     validate(body.inner(), writing, base)
+}
+
+/// Whom a submitted Consent is about that is refused before it is looked at further: by the rules on how a Consent
+/// names its person, one at most.
+#[must_use]
+pub fn named_in_consent(body: &Unfiltered<Document>) -> Vec<NhsNumber> {
+    let patient = body.inner().root().member("patient");
+    let identifier = patient.and_then(|patient| patient.member("identifier"));
+    identifier
+        .filter(|identifier| identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)))
+        .and_then(|identifier| NhsNumber::parse(&identifier.str_at(&["value"])?).ok())
+        .into_iter()
+        .collect()
 }
 
 /// One Consent as stored.

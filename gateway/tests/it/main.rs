@@ -26,6 +26,7 @@ mod ledger;
 mod minimise;
 mod pages;
 mod push;
+mod refusals;
 mod serve;
 mod server;
 mod settings;

@@ -180,6 +180,14 @@ birthDate = "doses differ by age"
         format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n{token}{headers}{length}\r\n{body}", self.requests)
     }
 
+    /// The record in every entry of the ledger, in order.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let parse = |text: &str| {
+            fhir::json::parse_value(text.to_owned().into(), &fhir::json::Limits::default()).unwrap()
+        };
+        self.entries().iter().map(|entry| parse(entry["payload"].as_str().unwrap())).collect()
+    }
+
     /// What every entry of the ledger says, in order.
     pub(crate) fn entries(&self) -> Vec<Value> {
         let evidence = gateway::commands::ledger::Evidence {

@@ -1,0 +1,105 @@
+//! A refusal by rule stands in the trail of the person it concerns, also where it is about the gateway's own resources.
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::support::front::ask;
+use crate::support::holding::{ANN, NHS_NUMBER, consent};
+use crate::support::whole::{Whole, one_patient};
+
+const JSON: &str = "content-type: application/fhir+json\r\n";
+
+async fn send(
+    site: &Whole,
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, String) {
+    let request = site.request(method, path, Some(token), headers, body);
+    ask(&mut TcpStream::connect(site.requests).await.unwrap(), &request).await.unwrap()
+}
+
+/// How many entries of her trail tell Ann of something that was not shared.
+async fn refusals_on_her_trail(site: &Whole) -> usize {
+    let path = format!("/fhir/AuditEvent?patient.identifier={NHS_NUMBER}|{ANN}&_count=100");
+    let (status, _, body) = site.get(&path, Some(&site.ann())).await;
+    assert_eq!(status, 200, "{body}");
+    let bundle = fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap();
+    let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+    entries.iter().filter(|entry| entry["resource"]["outcome"] == "8").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_see_or_make_a_persons_choices_stands_in_her_trail() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    let (consultant, recorder) = (site.consultant(), site.staff_token("R5105"));
+    let choice = consent(ANN, &json!({"type": "deny"}));
+    let (status, head, body) = send(&site, "POST", "/fhir/Consent", &recorder, JSON, &choice).await;
+    assert_eq!(status, 201, "{body}");
+    let place = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+    let place = place.split_once("/fhir/").unwrap().1.split("/_history").next().unwrap();
+    let place = format!("/fhir/{place}");
+    let hers = format!("patient.identifier={NHS_NUMBER}|{ANN}");
+    let matched = format!("{JSON}if-match: W/\"1\"\r\n");
+    let mut changed: Value =
+        fhir::json::parse_value(choice.clone().into(), &fhir::json::Limits::default()).unwrap();
+    changed["id"] = json!(place.rsplit('/').next().unwrap());
+    let mut expected = 0;
+    for (method, path, headers, body) in [
+        ("GET", place.clone(), "", String::new()),
+        ("GET", format!("/fhir/Consent?{hers}"), "", String::new()),
+        ("GET", format!("/fhir/AuditEvent?{hers}"), "", String::new()),
+        ("POST", "/fhir/Consent".to_owned(), JSON, choice.clone()),
+        ("PUT", place.clone(), matched.as_str(), changed.to_string()),
+    ] {
+        let (status, _, told) = send(&site, method, &path, &consultant, headers, &body).await;
+        assert_eq!(status, 403, "{method} {path}: {told}");
+        expected += 1;
+        assert_eq!(refusals_on_her_trail(&site).await, expected, "{method} {path}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_person_who_reaches_for_her_choice_stands_in_her_trail_and_learns_nothing() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    let bob = "9990000026";
+    let choice = consent(bob, &json!({"type": "deny"}));
+    let (status, head, body) =
+        send(&site, "POST", "/fhir/Consent", &site.staff_token("R5105"), JSON, &choice).await;
+    assert_eq!(status, 201, "{body}");
+    let place = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+    let id = place.split("/Consent/").nth(1).unwrap().split('/').next().unwrap();
+    let (there, absent) = (
+        send(&site, "GET", &format!("/fhir/Consent/{id}"), &site.ann(), "", "").await,
+        send(&site, "GET", "/fhir/Consent/nothing", &site.ann(), "", "").await,
+    );
+    assert_eq!((there.0, there.2), (404, absent.2));
+    let (status, _, body) = send(&site, "POST", "/fhir/Consent", &site.ann(), JSON, &choice).await;
+    assert_eq!(status, 403, "{body}");
+    running.stop().await;
+    let records = site.records();
+    for reason in ["not-found", "not-for-this-requestor"] {
+        let is_leaf = |about: &Value| about["refusal"] == reason && about["nhs_number"] == bob;
+        assert!(records.iter().any(|record| is_leaf(&record["about"])), "{reason}: {records:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_no_rule_allows_stands_in_the_trail_of_whom_it_is_about() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    let body = json!({"resourceType": "Condition", "subject": {"identifier": {"system": NHS_NUMBER, "value": ANN}},
+                      "code": {"text": "secret-problem"}});
+    let (status, _, told) =
+        send(&site, "POST", "/hospital/fhir/Condition", &site.consultant(), JSON, &body.to_string()).await;
+    assert_eq!(status, 403, "{told}");
+    assert_eq!(refusals_on_her_trail(&site).await, 1);
+    running.stop().await;
+    let told: String = site.entries().iter().map(ToString::to_string).collect();
+    assert!(!told.contains("secret-problem"));
+}
