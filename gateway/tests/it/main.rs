@@ -20,6 +20,7 @@ mod docs;
 mod explain;
 mod faults;
 mod golden;
+mod hidden;
 mod identity;
 mod interaction;
 mod ledger;

@@ -3,6 +3,7 @@
 use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id};
+use gateway::consent::provision::Effect;
 use gateway::decision::evidence::EvidenceFault;
 use gateway::decision::facts::{Identity, Shield};
 use gateway::enforce::facts::NotEvidence;
@@ -281,4 +282,62 @@ async fn a_patient_that_was_read_is_not_asked_for_again_and_is_taken_as_it_says(
         assert_eq!((key, person.identity, person.shield), (&nhs(ANN), Identity::Certain, shield), "{case}");
         assert_eq!(&world.asked()[..asked.len()], asked, "{case}");
     }
+}
+
+/// A second system of the hospital, which keeps the choices of persons and vouches for nobody's number.
+const CHOICES: (&str, &str, &str) = (
+    "portcullis.toml",
+    "# Who receives discharge letters, at /council/fhir.",
+    r#"[[system]]
+name = "choices"
+organisation = "ods:RX1"
+protocol = "fhir-r4"
+base = "https://choices.northshire.example/fhir"
+ca = "tls/northshire-ca.pem"
+consent_source = true
+# Who receives discharge letters, at /council/fhir."#,
+);
+
+fn on_choices(mut resource: Value) -> Value {
+    resource["_system"] = json!("choices");
+    resource
+}
+
+fn choice(of: &str, effect: &str) -> Value {
+    on_choices(json!({"resourceType": "Consent", "id": "c", "status": "active",
+        "patient": {"reference": format!("Patient/{of}")}, "provision": {"type": effect}}))
+}
+
+#[tokio::test]
+async fn a_choice_of_somebody_who_may_be_her_denies_and_is_not_taken_as_absent() {
+    let redacted = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "REDACTED"}]});
+    let mut taken_back = on_choices(patient("a9", ANN));
+    taken_back["meta"] = redacted;
+    let known = on_choices(patient("a9", ANN));
+    let twin = on_choices(patient("a8", ANN));
+    for (case, extra, permitted) in [
+        ("nobody there", vec![], true),
+        ("says nothing", vec![known.clone()], true),
+        ("denies", vec![known.clone(), choice("a9", "deny")], false),
+        ("was taken back, and denies", vec![taken_back, choice("a9", "deny")], false),
+        ("one of two", vec![known.clone(), twin], false),
+    ] {
+        let mut resources = vec![patient("ann", ANN), team("t1", "ann", council())];
+        resources.extend(extra);
+        let world = World::with(&resources, &[CHOICES]);
+        assert_eq!(!world.permitted(&["ann"]).await.is_empty(), permitted, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_who_may_be_her_permits_is_not_hers_and_her_shield_is() {
+    let mut shielded = on_choices(patient("a9", ANN));
+    shielded["meta"] = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]});
+    let resources = [patient("ann", ANN), team("t1", "ann", council()), shielded, choice("a9", "permit")];
+    let world = World::with(&resources, &[CHOICES]);
+    let evidence = world.gather(&social_worker(), &page(&["ann"])).await.unwrap();
+    let (_, ann) = evidence.persons().next().unwrap();
+    assert_eq!((ann.identity, ann.shield), (Identity::Certain, Shield::Shielded));
+    let effects: Vec<Effect> = ann.consents.iter().map(|consent| consent.rule.effect).collect();
+    assert_eq!(effects, [Effect::Void]);
 }
