@@ -63,6 +63,9 @@ struct Kept {
     active: Arc<[Provisioned]>,
 }
 
+/// A person and her choices that are in force.
+type ActiveOf = (PersonKey, Arc<[Provisioned]>);
+
 /// One version of a Consent as it is stored.
 #[derive(Debug)]
 pub struct Stored {
@@ -264,10 +267,7 @@ impl Inner {
     }
 
     /// Reads the active choices of persons as of one moment, and keeps each beside the epoch seen before.
-    fn read_active(
-        &self,
-        persons: Vec<(PersonKey, NhsNumber, u64)>,
-    ) -> Result<Vec<(PersonKey, Arc<[Provisioned]>)>, ConsentFault> {
+    fn read_active(&self, persons: Vec<(PersonKey, NhsNumber, u64)>) -> Result<Vec<ActiveOf>, ConsentFault> {
         let mut reader = self.reader();
         let snapshot = reader.transaction()?;
         let mut found = Vec::with_capacity(persons.len());
