@@ -10,6 +10,7 @@ use http::StatusCode;
 use crate::server::arrive::Told;
 
 pub mod compile;
+mod kept;
 pub mod provision;
 pub mod registry;
 mod store;

@@ -6,9 +6,8 @@
 //! under, and counts only while that epoch is hers: this process alone writes the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -16,13 +15,13 @@ use fhir::json::{self, Limits};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use jiff::Timestamp;
-use moka::sync::Cache;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::ConsentFault;
 use super::compile::{self, Reading};
+use super::kept::Shards;
 use super::provision::Provisioned;
 use super::store;
 use super::validate::ValidConsent;
@@ -35,10 +34,6 @@ const FILE: &str = "consents.sqlite";
 const READERS: usize = 4;
 /// Callers that wait or work at once; more are told to try again.
 const CALLERS_MAX: usize = 512;
-/// Epochs are shared by persons with one hash: a write to one makes a decision about another be made anew, no more.
-const SHARDS: usize = 4096;
-/// Persons whose choices are kept in memory.
-const KEPT_PERSONS: u64 = 100_000;
 
 /// Where the gateway's own Consents live.
 #[derive(Debug, Clone)]
@@ -51,19 +46,11 @@ struct Inner {
     writer: Mutex<Connection>,
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
-    epochs: Vec<AtomicU64>,
-    kept: Cache<NhsNumber, Kept>,
+    shards: Shards,
     callers: Arc<Semaphore>,
 }
 
-/// The active choices of a person, whenever they hold, as of an epoch.
-#[derive(Clone)]
-struct Kept {
-    epoch: u64,
-    active: Arc<[Provisioned]>,
-}
-
-/// A person and her choices that are in force.
+/// A person and her active choices, whenever they hold.
 type ActiveOf = (PersonKey, Arc<[Provisioned]>);
 
 /// One version of a Consent as it is stored.
@@ -99,8 +86,7 @@ impl ConsentRegistry {
                 writer: Mutex::new(writer),
                 readers,
                 next: AtomicUsize::new(0),
-                epochs: std::iter::repeat_with(AtomicU64::default).take(SHARDS).collect(),
-                kept: Cache::new(KEPT_PERSONS),
+                shards: Shards::new(),
                 callers: Arc::new(Semaphore::new(CALLERS_MAX)),
             }),
         })
@@ -205,9 +191,9 @@ impl ConsentRegistry {
             let PersonKey::Nhs(number) = &person else { continue };
             let number = *number;
             // Before anything is read: a write that comes between moves it, and what was read is not used again.
-            let epoch = self.epoch(&person);
-            match self.inner.kept.get(&number).filter(|kept| kept.epoch == epoch) {
-                Some(kept) => drop(found.insert(person, standing(&kept.active))),
+            let epoch = self.inner.shards.epoch(number);
+            match self.inner.shards.active(number, epoch) {
+                Some(active) => drop(found.insert(person, standing(&active))),
                 None => unread.push((person, number, epoch)),
             }
         }
@@ -222,7 +208,11 @@ impl ConsentRegistry {
     /// How often the choices of a person, or of somebody with the same hash, have changed since the start. Cheap.
     #[must_use]
     pub fn epoch(&self, person: &PersonKey) -> u64 {
-        self.inner.epoch_of(person).map_or(0, |epoch| epoch.load(Ordering::SeqCst))
+        match person {
+            PersonKey::Nhs(number) => self.inner.shards.epoch(*number),
+            // The registry holds nothing about someone without a number.
+            PersonKey::Local { .. } => 0,
+        }
     }
 
     async fn run<T: Send + 'static>(
@@ -248,7 +238,7 @@ impl Inner {
         person: NhsNumber,
         work: impl FnOnce(&mut Connection) -> Result<Stored, ConsentFault>,
     ) -> Result<Stored, ConsentFault> {
-        let _moved_at_last = self.epoch_of(&PersonKey::Nhs(person)).map(Moving);
+        let _moved_at_last = self.shards.moving(person);
         work(&mut lock(&self.writer))
     }
 
@@ -277,7 +267,7 @@ impl Inner {
                 active.extend(self.compile(&id, body)?);
             }
             let active: Arc<[Provisioned]> = active.into();
-            self.kept.insert(number, Kept { epoch, active: Arc::clone(&active) });
+            self.shards.keep(number, epoch, Arc::clone(&active));
             found.push((person, active));
         }
         Ok(found)
@@ -287,22 +277,6 @@ impl Inner {
         let document = json::parse(body.into(), &Limits::default()).map_err(|_| ConsentFault::Corrupt)?;
         let name = format!("Consent/{}", id.as_str());
         Ok(compile::compile(document.root(), name, &Reading::of_gateway(&self.base)))
-    }
-
-    fn epoch_of(&self, person: &PersonKey) -> Option<&AtomicU64> {
-        let mut hasher = DefaultHasher::new();
-        person.hash(&mut hasher);
-        let shard = hasher.finish() % (SHARDS as u64);
-        self.epochs.get(usize::try_from(shard).unwrap_or_default())
-    }
-}
-
-/// Moves an epoch when the write about its person is over, also by a panic.
-struct Moving<'a>(&'a AtomicU64);
-
-impl Drop for Moving<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
