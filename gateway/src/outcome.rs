@@ -234,6 +234,7 @@ impl Ending {
             }
             Self::WrongPersons => metrics.upstream_fault(self.reason()),
             Self::Panicked => metrics.panicked(),
+            Self::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_)) => metrics.unrecorded(),
             Self::ConsentInvalid(_)
             | Self::Malformed(_)
             | Self::NotFound
@@ -243,7 +244,7 @@ impl Ending {
             | Self::NotTaken(_)
             | Self::Consent(_)
             | Self::TrailBehind
-            | Self::Unrecorded(_)
+            | Self::Unrecorded(Unreleased::ConsentMoved)
             | Self::NotWritten => {}
         }
     }
@@ -373,9 +374,18 @@ impl Ended {
         match self.records.to_batch() {
             Ok(batch) => match ports.ledger.append(batch).await {
                 Ok(receipt) => self.ending.to_reply().with_receipt(receipt.to_header()),
-                Err(fault) => Ending::Unrecorded(Unreleased::Ledger(fault)).to_reply(),
+                Err(fault) => self.unrecorded(Unreleased::Ledger(fault), ports),
             },
-            Err(fault) => Ending::Unrecorded(Unreleased::NotEncoded(fault)).to_reply(),
+            Err(fault) => self.unrecorded(Unreleased::NotEncoded(fault), ports),
         }
+    }
+
+    /// The ending could not be recorded either: that is what is told, and it counts once.
+    fn unrecorded(&self, why: Unreleased, ports: &Ports) -> Reply {
+        let ending = Ending::Unrecorded(why);
+        if !matches!(self.ending, Ending::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_))) {
+            ending.count(&ports.metrics);
+        }
+        ending.to_reply()
     }
 }

@@ -120,6 +120,7 @@ impl Running {
         let live = Arc::new(ArcSwap::from_pointee(ports));
         let push = open_push(&settings, &state, &live, &clock).await?;
         metrics.also(push.counts());
+        metrics.of_ledger(state.ledger.health());
         let undelivered = Undelivered::default();
         let app = App {
             exchange: route::exchange(Arc::clone(&live), Arc::clone(push.intake())),
@@ -323,11 +324,11 @@ fn drains(mut phase: watch::Receiver<Phase>) -> watch::Receiver<bool> {
 fn readiness(health: watch::Receiver<Health>, phase: watch::Receiver<Phase>) -> crate::server::ops::Ready {
     Arc::new(move || {
         let draining = *phase.borrow() == Phase::Draining;
-        let health = *health.borrow();
-        let readiness = match (draining, health.takes_entries()) {
+        let why_not = health.borrow().why_not();
+        let readiness = match (draining, why_not) {
             (true, _) => Readiness::NotReady("draining"),
-            (false, false) => Readiness::NotReady("the ledger does not take entries"),
-            (false, true) => Readiness::Ready,
+            (false, Some(why)) => Readiness::NotReady(why),
+            (false, None) => Readiness::Ready,
         };
         Box::pin(async move { readiness })
     })

@@ -25,6 +25,26 @@ impl Health {
             Self::Failing(_) | Self::Damaged | Self::Closed => false,
         }
     }
+
+    /// Why no append may succeed now, in fixed words for operators; nothing while one may.
+    pub fn why_not(self) -> Option<&'static str> {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Writing | Self::Strained(_) => None,
+            Self::Failing(Kind::StorageFull | Kind::QuotaExceeded) => {
+                Some("the ledger does not take entries: there is no room on the disk")
+            }
+            Self::Failing(Kind::FileTooLarge) => {
+                Some("the ledger does not take entries: its files may not become so large")
+            }
+            Self::Failing(Kind::ReadOnlyFilesystem) => {
+                Some("the ledger does not take entries: the disk is read-only")
+            }
+            Self::Failing(_) => Some("the ledger does not take entries: the disk refuses"),
+            Self::Damaged => Some("the ledger does not take entries: it is damaged"),
+            Self::Closed => Some("the ledger does not take entries: it is closed"),
+        }
+    }
 }
 
 /// What needs an operator.

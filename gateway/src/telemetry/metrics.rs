@@ -9,7 +9,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
+use crate::ledger::Health;
 use crate::push::counts::Counts;
 
 /// Bounds of the histogram of durations, in seconds.
@@ -28,10 +30,12 @@ pub struct Metrics {
     overrides: Counter,
     persons_shared: Counter,
     undelivered: Counter,
+    unrecorded: Counter,
     panics: Counter,
     connections: Gauge,
     in_flight: Gauge,
     messages: OnceLock<Arc<Counts>>,
+    ledger: OnceLock<watch::Receiver<Health>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,10 +75,12 @@ impl Metrics {
             overrides: Counter::default(),
             persons_shared: Counter::default(),
             undelivered: Counter::default(),
+            unrecorded: Counter::default(),
             panics: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
             messages: OnceLock::new(),
+            ledger: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -103,6 +109,11 @@ impl Metrics {
             self.persons_shared.clone(),
         );
         registry.register("undelivered", "Answers that nobody took", self.undelivered.clone());
+        registry.register(
+            "unrecorded",
+            "Exchanges that ended without an answer because they could not be recorded",
+            self.unrecorded.clone(),
+        );
         registry.register("panics", "Exchanges that ended in a fault of the program", self.panics.clone());
         registry.register("connections", "Open connections", self.connections.clone());
         registry.register("in_flight", "Exchanges under way", self.in_flight.clone());
@@ -149,6 +160,11 @@ impl Metrics {
         self.undelivered.inc();
     }
 
+    /// An exchange could not be recorded.
+    pub fn unrecorded(&self) {
+        self.unrecorded.inc();
+    }
+
     /// A fault of the program.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -180,6 +196,12 @@ impl Metrics {
         drop(self.messages.set(messages));
     }
 
+    /// Shows how the ledger is too, from where it says so.
+    pub fn of_ledger(&self, health: watch::Receiver<Health>) {
+        // Once per process: a second ledger is never opened.
+        drop(self.ledger.set(health));
+    }
+
     /// All numbers as text; nothing when they cannot be written.
     #[must_use]
     pub fn text(&self) -> String {
@@ -196,6 +218,17 @@ impl Metrics {
                     ("messages_dead", "Messages given up and not yet seen to.", backlog.dead),
                 ] {
                     text.push_str(&format!("# HELP portcullis_{name} {help}\n# TYPE portcullis_{name} gauge\nportcullis_{name} {count}\n"));
+                }
+            }
+            if let Some(health) = self.ledger.get() {
+                let health = *health.borrow();
+                let strained = matches!(health, Health::Strained(_));
+                for (name, help, holds) in [
+                    ("takes_entries", "Whether the ledger can be written.", health.takes_entries()),
+                    ("strained", "Whether the ledger will not be written for long.", strained),
+                ] {
+                    let value = u8::from(holds);
+                    text.push_str(&format!("# HELP portcullis_ledger_{name} {help}\n# TYPE portcullis_ledger_{name} gauge\nportcullis_ledger_{name} {value}\n"));
                 }
             }
             text::encode_eof(&mut text)

@@ -1,8 +1,11 @@
 //! What telemetry says, and that it says no more.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use gateway::ledger::{Health, Strain};
+use gateway::telemetry::metrics::Metrics;
 use gateway::telemetry::{ALLOWED, spans};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -79,4 +82,30 @@ fn sources(folder: PathBuf) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[test]
+fn how_the_ledger_is_shows_in_numbers_and_in_the_words_of_readiness() {
+    let (tell, health) = tokio::sync::watch::channel(Health::Writing);
+    let metrics = Metrics::new();
+    assert!(!metrics.text().contains("portcullis_ledger"), "there is no ledger yet");
+    metrics.of_ledger(health);
+    for (health, takes_entries, strained, says) in [
+        (Health::Writing, 1, 0, None),
+        (Health::Strained(Strain::NoNextSegment), 1, 1, None),
+        (Health::Failing(ErrorKind::StorageFull), 0, 0, Some("no room")),
+        (Health::Failing(ErrorKind::ReadOnlyFilesystem), 0, 0, Some("read-only")),
+        (Health::Failing(ErrorKind::Other), 0, 0, Some("the disk refuses")),
+        (Health::Damaged, 0, 0, Some("damaged")),
+        (Health::Closed, 0, 0, Some("closed")),
+    ] {
+        tell.send_replace(health);
+        let text = metrics.text();
+        assert!(text.contains(&format!("\nportcullis_ledger_takes_entries {takes_entries}\n")), "{text}");
+        assert!(text.contains(&format!("\nportcullis_ledger_strained {strained}\n")), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        let why_not = health.why_not();
+        assert_eq!(why_not.is_none(), health.takes_entries(), "{health:?}");
+        assert!(says.is_none_or(|says| why_not.unwrap().contains(says)), "{health:?}: {why_not:?}");
+    }
 }
