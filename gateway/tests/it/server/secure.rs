@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use gateway::server::listener::Doors;
 use gateway::settings::{ServerTls, Settings, Transport};
@@ -10,9 +12,11 @@ use http_body_util::Empty;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::ExtendedKeyUsagePurpose;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::site;
-use crate::support::front::{Front, ask, get};
+use crate::support::front::{Front, HANGS, ask, get};
 use crate::support::tls::{Authority, Leaf, Says, client_config, dns, file, uri};
 
 const NAME: &str = "share.example.nhs.uk";
@@ -160,10 +164,101 @@ async fn http_2_is_served_over_tls_and_its_requests_are_the_same() {
 #[tokio::test]
 async fn a_peer_that_connects_and_does_not_shake_hands_is_let_go() {
     let Secure { ours: _ours, mut settings, folder: _folder } = secure(&[], 2090);
-    settings.limits.header_timeout = std::time::Duration::from_millis(100);
+    settings.limits.header_timeout = Duration::from_millis(100);
     let front = Front::echo(&settings).await;
     assert_eq!(front.raw(b"").await, "");
     assert_eq!(front.raw(b"\x16\x03\x01").await, "");
+}
+
+#[tokio::test]
+async fn a_peer_that_is_slow_or_silent_after_the_handshake_is_let_go_too() {
+    let Secure { ours, mut settings, folder: _folder } = secure(&[], 2090);
+    settings.limits.header_timeout = Duration::from_millis(100);
+    settings.limits.body_timeout = Duration::from_millis(100);
+    let front = Front::echo(&settings).await;
+    let post = format!("POST /a HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: 9\r\n\r\nab");
+    for (protocol, start, told) in [
+        (&b"http/1.1"[..], "", ""),
+        (b"http/1.1", "GET /a HTTP/1.1\r\nhost: sha", ""),
+        (b"http/1.1", &post, "HTTP/1.1 408 "),
+        (b"h2", "", ""),
+        (b"h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""),
+    ] {
+        let mut stream = front.connect_tls(client_config(&ours, None, &[protocol])).await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut heard = Vec::new();
+        // A connection that is let go without a word of TLS has ended too.
+        drop(timeout(HANGS, stream.read_to_end(&mut heard)).await.expect("the connection is closed"));
+        let heard = String::from_utf8_lossy(&heard);
+        assert!(heard.starts_with(told), "{start}: {heard}");
+        assert!(protocol == b"h2" || !told.is_empty() || heard.is_empty(), "{start}: {heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_byte_by_byte_gains_no_time() {
+    let Secure { ours, mut settings, folder: _folder } = secure(&[], 2090);
+    settings.limits.header_timeout = Duration::from_millis(300);
+    settings.limits.body_timeout = Duration::from_millis(300);
+    let front = Front::echo(&settings).await;
+    let post = format!("POST /a HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: 9000\r\n\r\n");
+    for (start, told) in [("GET /a HTTP/1.1\r\nx: ", ""), (&post, "HTTP/1.1 408 ")] {
+        let stream = front.connect_tls(client_config(&ours, None, &[b"http/1.1"])).await.unwrap();
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        writing.write_all(start.as_bytes()).await.unwrap();
+        let trickling = tokio::spawn(async move {
+            let mut pace = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                pace.tick().await;
+                if writing.write_all(b"x").await.is_err() || writing.flush().await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut heard = Vec::new();
+        drop(timeout(HANGS, reading.read_to_end(&mut heard)).await.expect("the connection is closed"));
+        let heard = String::from_utf8_lossy(&heard);
+        assert!(heard.starts_with(told) && heard.is_empty() == told.is_empty(), "{start}: {heard}");
+        trickling.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_http_2_that_does_not_come_is_answered_for_and_other_streams_go_on() {
+    let Secure { ours, mut settings, folder: _folder } = secure(&[], 2090);
+    settings.limits.body_timeout = Duration::from_millis(100);
+    let front = Front::echo(&settings).await;
+    let stream = front.connect_tls(client_config(&ours, None, &[b"h2"])).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = |body: StuckBody| http::Request::post(format!("https://{NAME}/a")).body(body).unwrap();
+    let slow = sender.send_request(request(StuckBody::Never)).await.unwrap();
+    assert_eq!(slow.status().as_u16(), 408);
+    let whole = sender.send_request(request(StuckBody::Whole)).await.unwrap();
+    assert_eq!(whole.status().as_u16(), 200);
+}
+
+/// The body of a request that never comes, or that there is none of.
+enum StuckBody {
+    Never,
+    Whole,
+}
+
+impl http_body::Body for StuckBody {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        match *self {
+            Self::Never => Poll::Pending,
+            Self::Whole => Poll::Ready(None),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
