@@ -26,6 +26,7 @@ mod interaction;
 mod ledger;
 mod minimise;
 mod pages;
+mod process;
 mod push;
 mod refusals;
 mod serve;

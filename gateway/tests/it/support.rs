@@ -5,6 +5,7 @@ pub(crate) mod assembled;
 pub(crate) mod front;
 pub(crate) mod holding;
 pub(crate) mod identity;
+pub(crate) mod process;
 pub(crate) mod site;
 pub(crate) mod tls;
 pub(crate) mod upstream;

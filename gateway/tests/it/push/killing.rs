@@ -3,68 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use fhir::json;
 use gateway::clock::Clock;
 use gateway::ledger::{Content, Options, SegmentLedger};
 use gateway::trail::record::{Event, Record};
 use gateway::trail::store::KEY_SCHEME;
-use tokio::net::TcpStream;
 
 use super::support::Peer;
 use super::whole::{LETTER, created, write_settings};
+use crate::support::process::{PATIENCE, Process};
 use crate::support::upstream::System;
 
 /// How often the gateway is killed.
 const KILLS: usize = 8;
 /// Messages under way at each kill.
 const UNDER_WAY: usize = 6;
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A gateway in a process of its own.
-struct Process(Child);
-
-impl Process {
-    fn start(config: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-            .args(["serve", "--config"])
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// As the system kills: without a word.
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    async fn connect(&mut self, address: SocketAddr) -> Peer {
-        let started = Instant::now();
-        loop {
-            if let Ok(stream) = TcpStream::connect(address).await {
-                return Peer::from(stream);
-            }
-            assert_eq!(self.0.try_wait().unwrap(), None, "the gateway ended by itself");
-            assert!(started.elapsed() < PATIENCE, "the gateway did not listen in time");
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
 
 fn letter(number: usize) -> String {
     // Three persons, so that order per person matters.
@@ -88,7 +42,7 @@ async fn what_was_acknowledged_before_a_kill_arrives_once_in_effect_and_was_reco
     let mut next = 0;
     for round in 0..KILLS {
         let mut process = Process::start(&config);
-        let mut peer = process.connect(address).await;
+        let mut peer = Peer::from(process.connect(address).await);
         // A sender sends again what was not answered, and then what is new.
         let mut sending = std::mem::take(&mut unanswered);
         sending.extend(next..next + UNDER_WAY);
@@ -105,7 +59,7 @@ async fn what_was_acknowledged_before_a_kill_arrives_once_in_effect_and_was_reco
         unanswered = sending.into_iter().filter(|number| !acknowledged.contains(number)).collect();
     }
     let mut process = Process::start(&config);
-    let mut peer = process.connect(address).await;
+    let mut peer = Peer::from(process.connect(address).await);
     for number in &unanswered {
         peer.send(&letter(*number)).await;
         assert_eq!(peer.acknowledged().await, Some(("AA".to_owned(), format!("K{number}"))));

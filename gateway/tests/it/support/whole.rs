@@ -1,7 +1,7 @@
 //! A whole site on loopback: settings and agreements as files, an issuer, a hospital, and the gateway in front of it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gateway::clock::Clock;
 use gateway::serve::{Running, Unstartable};
@@ -126,6 +126,19 @@ birthDate = "doses differ by age"
         std::fs::write(self.config(), settings).unwrap();
     }
 
+    /// Adds to the agreement.
+    pub(crate) fn also_agree(&self, text: &str) {
+        let file = self.folder.path().join("agreements/wards.toml");
+        let agreement = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, agreement + text).unwrap();
+    }
+
+    /// Adds to the settings, in the table of the hospital.
+    pub(crate) fn also_set(&self, text: &str) {
+        let settings = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), settings + text).unwrap();
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("portcullis.toml")
     }
@@ -188,22 +201,28 @@ birthDate = "doses differ by age"
         self.entries().iter().map(|entry| parse(entry["payload"].as_str().unwrap())).collect()
     }
 
+    /// Where its ledger is.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.folder.path().join("state/ledger")
+    }
+
     /// What every entry of the ledger says, in order.
     pub(crate) fn entries(&self) -> Vec<Value> {
-        let evidence = gateway::commands::ledger::Evidence {
-            folder: self.folder.path().join("state/ledger"),
-            public_key: None,
-        };
-        let (mut out, mut faults) = (Vec::new(), Vec::new());
-        let what = gateway::ledger::Exported::Entries;
-        let exit = gateway::commands::ledger::export(&evidence, what, &mut out, &mut faults);
-        assert_eq!(exit, gateway::commands::Exit::Held, "{}", String::from_utf8_lossy(&faults));
-        let lines = String::from_utf8(out).unwrap();
-        let parse = |line: &str| {
-            fhir::json::parse_value(line.to_owned().into(), &fhir::json::Limits::default()).unwrap()
-        };
-        lines.lines().map(parse).collect()
+        entries(&self.ledger())
     }
+}
+
+/// What every entry of the ledger in `folder` says, in order.
+pub(crate) fn entries(folder: &Path) -> Vec<Value> {
+    let evidence = gateway::commands::ledger::Evidence { folder: folder.to_owned(), public_key: None };
+    let (mut out, mut faults) = (Vec::new(), Vec::new());
+    let what = gateway::ledger::Exported::Entries;
+    let exit = gateway::commands::ledger::export(&evidence, what, &mut out, &mut faults);
+    assert_eq!(exit, gateway::commands::Exit::Held, "{}", String::from_utf8_lossy(&faults));
+    let lines = String::from_utf8(out).unwrap();
+    let parse =
+        |line: &str| fhir::json::parse_value(line.to_owned().into(), &fhir::json::Limits::default()).unwrap();
+    lines.lines().map(parse).collect()
 }
 
 fn soon() -> i64 {
@@ -211,6 +230,6 @@ fn soon() -> i64 {
 }
 
 /// An address nobody listens on just now.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
