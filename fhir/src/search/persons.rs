@@ -1,9 +1,11 @@
 //! The persons that a search names.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::SearchQuery;
 use super::criterion::{Criterion, Test, TokenModifier, TokenTest};
+use super::write::form;
 use crate::identifier::Identifier;
 use crate::nhs_number::NhsNumber;
 use crate::reference::{Id, Reference};
@@ -33,6 +35,48 @@ impl SearchQuery {
             .flatten()
             .collect()
     }
+}
+
+impl SearchQuery {
+    /// The criteria as [`SearchQuery::to_form`] writes them, with nobody named in them but those whom `is_her` picks.
+    #[must_use]
+    pub fn to_form_about(&self, is_her: &dyn Fn(&NamedPerson) -> bool) -> String {
+        let of = (self.resource_type.name() == "Patient").then_some(Patient);
+        form(
+            self.criteria
+                .iter()
+                .filter_map(|criterion| about(criterion, of, is_her))
+                .map(|one| one.to_pair()),
+        )
+    }
+}
+
+/// The criterion with only those of its persons whom `is_her` picks; nothing, if none of them is picked.
+fn about<'a>(
+    criterion: &'a Criterion,
+    of: Option<Patient>,
+    is_her: &dyn Fn(&NamedPerson) -> bool,
+) -> Option<Cow<'a, Criterion>> {
+    let Some(named) = persons(criterion, of) else { return Some(Cow::Borrowed(criterion)) };
+    let mut hers = named.iter().map(is_her).collect::<Vec<_>>().into_iter();
+    let mut criterion = criterion.clone();
+    let left = match &mut criterion.test {
+        Test::Reference(any) => {
+            any.retain(|_| hers.next().unwrap_or_default());
+            any.len()
+        }
+        Test::Token { any, .. } => {
+            any.retain(|_| hers.next().unwrap_or_default());
+            any.len()
+        }
+        Test::Missing(_)
+        | Test::String { .. }
+        | Test::Date(_)
+        | Test::Number(_)
+        | Test::Quantity(_)
+        | Test::Uri(_) => 0,
+    };
+    (left > 0).then_some(Cow::Owned(criterion))
 }
 
 /// Stands for "the search is of Patients".

@@ -2,7 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fhir::search::NamedPerson;
+use fhir::reference::Bases;
+use fhir::search::{NamedPerson, SearchQuery, grammar};
+use fhir::tables;
 use jiff::Timestamp;
 
 use super::record::{
@@ -45,15 +47,35 @@ impl Records {
             refused: count(|person| person.refusal.is_some() && person.visibility == Visibility::Trail),
             filtered: count(|person| person.refusal.is_some() && person.visibility == Visibility::Oversight),
         };
-        let mut batch = Batch::new(self.leaf(about)?);
+        let leaf = |exchange, about| serde_json::to_vec(&Record { v: 1, exchange, about });
+        let mut batch = Batch::new(leaf(self.exchange.clone(), about)?);
+        // The whole search stands in the leaf of the exchange; in the trail of one person nobody else is named.
+        let search = self.search();
         for person in &self.persons {
-            batch = batch.with(self.leaf(About::Person(Box::new(person.clone())))?);
+            let mut exchange = self.exchange.clone();
+            let about = search.as_ref().map(|search| self.search_about(search, person));
+            exchange.query = about.filter(|form| !form.is_empty()).map(|form| STANDARD.encode(form));
+            batch = batch.with(leaf(exchange, About::Person(Box::new(person.clone())))?);
         }
         Ok(batch)
     }
 
-    fn leaf(&self, about: About) -> Result<Vec<u8>, NotEncoded> {
-        Ok(serde_json::to_vec(&Record { v: 1, exchange: self.exchange.clone(), about })?)
+    /// The search that was recorded, as it was parsed.
+    fn search(&self) -> Option<SearchQuery> {
+        let form = String::from_utf8(STANDARD.decode(self.exchange.query.as_ref()?).ok()?).ok()?;
+        let owner = tables::resource_type(self.exchange.resource_type.as_ref()?)?;
+        SearchQuery::compile(owner, &grammar::parse(&form).ok()?, &Bases::none()).ok()
+    }
+
+    /// The search with nobody named in it but this person.
+    fn search_about(&self, search: &SearchQuery, person: &AboutPerson) -> String {
+        let patient = person.patient.as_deref().and_then(|patient| patient.rsplit('/').next());
+        search.to_form_about(&|named| match named {
+            NamedPerson::Patient(id) => patient == Some(id.as_str()),
+            NamedPerson::Nhs(number) => person.nhs_number.as_deref() == Some(number.as_str()),
+            // Whose it is can be told only where there is one of each.
+            NamedPerson::Identifier(_) => self.persons.len() == 1 && search.named_persons().len() == 1,
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
@@ -147,4 +149,60 @@ async fn found_records_become_events_with_ids_that_fhir_allows_and_that_differ()
         .collect();
     ids.dedup();
     assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn in_the_trail_of_one_person_a_search_names_nobody_else() {
+    let mrn = "https://hospital.example/mrn";
+    let nhs_number = "https://fhir.nhs.uk/Id/nhs-number";
+    let (ann, bob) = (format!("{nhs_number}|9990000018"), format!("{nhs_number}|9990000026"));
+    let two = [
+        person(Some("9990000018"), "Patient/ann", Visibility::Trail),
+        person(Some("9990000026"), "Patient/bob", Visibility::Trail),
+    ];
+    for (owner, query, persons, expected) in [
+        (
+            "Condition",
+            "patient=Patient/ann,Patient/bob&code=a,b",
+            2,
+            &["code=a,b", "patient=Patient/ann"][..],
+        ),
+        ("Condition", "patient=Patient/bob&code=a", 1, &["code=a"]),
+        ("Patient", &format!("identifier={bob},{ann}&gender=female"), 2, &[&ann, "gender=female"]),
+        ("Patient", &format!("identifier={mrn}|7"), 1, &[mrn]),
+        ("Patient", &format!("identifier={mrn}|7,{mrn}|8"), 2, &[]),
+        ("Patient", "family=Example", 2, &["family=Example"]),
+    ] {
+        let mut exchange = exchange("r-1");
+        exchange.resource_type = Some(owner.to_owned());
+        exchange.query = Some(STANDARD.encode(form(query)));
+        let home = tempfile::tempdir().unwrap();
+        let options = Options::new(home.path(), "share.example/ledger", KEY_SCHEME);
+        let ledger =
+            Arc::new(SegmentLedger::open(&options, Clock::standing_at(jiff::Timestamp::UNIX_EPOCH)).unwrap());
+        let records = Records { exchange, persons: two[..persons].to_vec() };
+        let receipt = ledger.append(records.to_batch().unwrap()).await.unwrap().to_header();
+        let found = TrailStore::new(ledger).by_receipt(&receipt).await.unwrap();
+        let told: Vec<String> = found
+            .iter()
+            .map(|found| plain(found.record.exchange.query.as_deref().unwrap_or_default()))
+            .collect();
+        assert_eq!(told[0], plain(&STANDARD.encode(form(query))), "the exchange itself holds it whole");
+        assert!(expected.iter().all(|part| told[1].contains(part)), "{query}: {}", told[1]);
+        assert!(!told[1].contains("bob") && !told[1].contains("9990000026"), "{query}: {}", told[1]);
+        assert!(!expected.is_empty() || told[1].is_empty(), "{query}: {}", told[1]);
+    }
+}
+
+/// A query as the gateway writes it.
+fn form(query: &str) -> String {
+    fhir::search::form(query.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap();
+        (name.to_owned(), value.to_owned())
+    }))
+}
+
+fn plain(query: &str) -> String {
+    let form = String::from_utf8(STANDARD.decode(query).unwrap()).unwrap();
+    form.replace("%2C", ",").replace("%2F", "/").replace("%3A", ":").replace("%7C", "|")
 }
