@@ -36,7 +36,7 @@ pub mod route;
 mod upkeep;
 
 use parts::{Parts, State};
-use upkeep::Undelivered;
+use upkeep::{Entries, Undelivered};
 
 /// A gateway that serves.
 pub struct Running {
@@ -47,6 +47,7 @@ pub struct Running {
     doors: DoorsHandle,
     mllp_doors: MllpDoors,
     metrics: Arc<Metrics>,
+    entries: Arc<Entries>,
     undelivered: Undelivered,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<Drained>,
@@ -121,7 +122,8 @@ impl Running {
         let push = open_push(&settings, &state, &live, &clock).await?;
         metrics.also(push.counts());
         metrics.of_ledger(state.ledger.health());
-        let undelivered = Undelivered::default();
+        let entries = Arc::new(Entries::default());
+        let undelivered = Undelivered::new(Arc::clone(&entries));
         let app = App {
             exchange: route::exchange(Arc::clone(&live), Arc::clone(push.intake())),
             not_delivered: undelivered.told(Arc::clone(&live)),
@@ -144,16 +146,17 @@ impl Running {
             ops: ops.address().map_err(|fault| Unstartable::Address(ops_address, fault))?,
             mllp: push.addresses(),
         };
-        upkeep::operated(&live.load_full(), "started").await;
+        entries.operated(&live.load_full(), "started").await;
         Ok(Self {
             config: config.to_owned(),
             clock,
             doors: listener.doors(),
             mllp_doors: push.doors(),
-            upkeep: tokio::spawn(upkeep::run(Arc::clone(&live))),
+            upkeep: tokio::spawn(upkeep::run(Arc::clone(&live), Arc::clone(&entries))),
             live,
             state,
             metrics,
+            entries,
             undelivered,
             phase,
             pushing: tokio::spawn(push.run(drains(watched.clone()))),
@@ -198,7 +201,7 @@ impl Running {
         self.live.store(Arc::new(ports));
         self.doors.swap(parts.doors);
         self.mllp_doors.swap(certificates);
-        upkeep::operated(&self.live.load_full(), "reloaded").await;
+        self.entries.operated(&self.live.load_full(), "reloaded").await;
         Ok(checked.warnings)
     }
 
@@ -214,8 +217,8 @@ impl Running {
         // Waited for: it holds the ledger, and with it the state folder.
         drop(self.upkeep.await);
         self.undelivered.recorded().await;
-        upkeep::flush(&ports, ports.strangers.take_all()).await;
-        upkeep::operated(&ports, "stopped").await;
+        self.entries.flush(&*ports.ledger, ports.strangers.take_all()).await;
+        self.entries.operated(&ports, "stopped").await;
         self.state.ledger.close().await;
         self.ops_serving.abort();
         drop(self.ops_serving.await);
