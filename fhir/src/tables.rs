@@ -79,7 +79,15 @@ struct ElementRow {
     array: bool,
     modifier: bool,
     summary: bool,
+    xml: XmlForm,
     types: Vec<ElementType>,
+}
+
+/// How an element is written in XML.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum XmlForm {
+    Element,
+    Attribute,
 }
 
 /// A type an element may have.
@@ -260,6 +268,12 @@ impl TypeId {
         })
     }
 
+    /// Whether a value is the source text of an XHTML element (`Narrative.div`), a string in JSON.
+    #[must_use]
+    pub fn is_xhtml(self) -> bool {
+        self.name() == "xhtml"
+    }
+
     /// Its place in the tables, for look-ups by index.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -385,6 +399,12 @@ impl Element {
     #[must_use]
     pub const fn is_summary(&self) -> bool {
         self.row.summary
+    }
+
+    /// Whether it is an attribute in XML: `Element.id` and `Extension.url`.
+    #[must_use]
+    pub const fn is_attribute(&self) -> bool {
+        matches!(self.row.xml, XmlForm::Attribute)
     }
 
     /// Whether its JSON name tells its type.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::{
     ElementRow, ElementType, KeyRow, Names, SearchKind, SearchParameter, SearchPath, Tables, TypeId,
-    TypeKind, TypeRow,
+    TypeKind, TypeRow, XmlForm,
 };
 
 /// Decodes the whole file, or nothing when a line of it is not understood.
@@ -90,6 +90,7 @@ fn element_row(line: &'static str, tables: &Tables) -> Option<ElementRow> {
         array: matches!(card, "*" | "+"),
         modifier: flags.contains('M'),
         summary: flags.contains('S'),
+        xml: if flags.contains('A') { XmlForm::Attribute } else { XmlForm::Element },
         types,
     })
 }

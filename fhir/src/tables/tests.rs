@@ -152,6 +152,26 @@ fn kinds_tell_how_a_value_is_written() {
 }
 
 #[test]
+fn attributes_in_xml_are_the_ids_of_parts_and_the_url_of_an_extension() {
+    for (owner, key, is_attribute) in [
+        ("HumanName", "id", true),
+        ("date", "id", true),
+        ("Patient.contact", "id", true),
+        ("Extension", "id", true),
+        ("Extension", "url", true),
+        ("Patient", "id", false),
+        ("ValueSet", "url", false),
+        ("Attachment", "url", false),
+        ("date", "extension", false),
+    ] {
+        let found = element(known(owner), key).unwrap_or_else(|| panic!("{owner}.{key}"));
+        assert_eq!(found.is_attribute(), is_attribute, "{owner}.{key}");
+    }
+    assert!(known("xhtml").is_xhtml());
+    assert!(!known("string").is_xhtml());
+}
+
+#[test]
 fn search_parameters_tell_what_they_read() {
     let rows = [
         ("Patient", "family", SearchKind::String, "name.family"),

@@ -1,6 +1,6 @@
 //! The element tables against the official definitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use fhir::json::{Document, Limits, Node, parse};
@@ -36,6 +36,8 @@ fn every_element_of_the_definitions_stands_in_the_tables_as_defined() {
             let min = element.member("min").and_then(Node::number_text);
             assert_eq!(Some(found.min().to_string().as_str()), min, "{path}");
             assert_eq!(found.is_array(), text(element, &["max"]) == "*", "{path}");
+            let is_attribute = element.walk(&["representation"]).any(|node| node.is_string("xmlAttr"));
+            assert_eq!(found.is_attribute(), is_attribute, "{path}");
             assert_eq!(found.is_modifier(), flag("isModifier"), "{path}");
             assert_eq!(found.is_summary(), flag("isSummary"), "{path}");
             check_types(element, &path, found.types());
@@ -48,6 +50,31 @@ fn every_element_of_the_definitions_stands_in_the_tables_as_defined() {
         text(root, &["kind"]) == "resource" && root.member("abstract").and_then(Node::boolean) == Some(false)
     });
     assert_eq!(defined.count(), resource_types().count());
+}
+
+#[test]
+fn elements_stand_in_the_order_of_the_definitions_and_so_do_their_ids() {
+    let Some(structures) = documents("structure_definitions.ndjson") else { return };
+    let mut seen = 0;
+    for structure in &structures {
+        let mut defined: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for element in structure.root().walk(&["snapshot", "element"]) {
+            if let Some((owner, name)) = text(element, &["path"]).rsplit_once('.') {
+                defined.entry(owner.to_owned()).or_default().push(name.to_owned());
+            }
+        }
+        for (owner, names) in defined {
+            let owner = type_named(&owner).expect("known");
+            let found: Vec<_> = owner.elements().collect();
+            // Of a primitive's `value`, and of what may not be there, the tables say nothing.
+            let told = |name: &&String| found.iter().any(|element| element.name() == name.as_str());
+            let wanted: Vec<_> = names.iter().filter(told).map(String::as_str).collect();
+            assert_eq!(found.iter().map(|element| element.name()).collect::<Vec<_>>(), wanted, "{owner}");
+            assert!(found.is_sorted_by_key(|element| element.id()), "{owner}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 682);
 }
 
 fn check_types(element: Node<'_>, path: &str, types: &[fhir::tables::ElementType]) {
