@@ -4,6 +4,7 @@
 //! no policy: nothing in this crate knows who asks or whether they may.
 //!
 //! - What a network sent is read by [`json`], over the bytes as they came.
+//! - The same in XML is turned into JSON, and back, by [`xml`].
 //! - What FHIR R4 says about its types is in [`tables`]; [`path`] names their elements.
 //! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`mod@reference`].
 //! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
@@ -18,6 +19,7 @@
 pub mod json;
 pub mod path;
 pub mod tables;
+pub mod xml;
 
 pub mod identifier;
 pub mod instant;

@@ -22,3 +22,5 @@ mod search_matches;
 mod search_queries;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod xml;

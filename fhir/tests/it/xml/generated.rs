@@ -1,0 +1,320 @@
+//! Properties of resources made from the tables, and of XML that was damaged.
+
+use fhir::json::quote;
+use fhir::tables::{Element, TypeId, TypeKind, element, resource_type, resource_types};
+use fhir::xml::{Limits, from_json, to_json};
+use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
+use proptest::{collection, sample};
+
+use super::{difference, document};
+
+/// Makes a resource of any type out of numbers; the same numbers make the same resource.
+struct Maker<'a> {
+    choices: std::slice::Iter<'a, u16>,
+    out: Vec<u8>,
+    depth: usize,
+}
+
+const TEXTS: [&str; 12] = [
+    "x",
+    " ",
+    "a b",
+    "<&>\"'",
+    "&amp;",
+    "]]>",
+    "<!--",
+    "\t\r\n\r",
+    "\u{7F}\u{85}\u{A0}\u{2028}",
+    "\u{FFFD}\u{FEFF}",
+    "\u{1F600}e\u{301}",
+    "\\\"/\\u0041",
+];
+
+const DIVS: [&str; 4] = [
+    "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>",
+    "<div xmlns='http://www.w3.org/1999/xhtml'/>",
+    "<div  lang='en'\nxmlns='http://www.w3.org/1999/xhtml' ><p>a\r\n<b >&lt;&#160;</b ><!-- c --><br/></p></div\n>",
+    "<div xmlns=\"http://www.w3.org/1999/xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\" title=\"'&quot;>\"/>\u{1F600}</div>",
+];
+
+impl Maker<'_> {
+    /// A number below `below`; 0 once the choices are used up.
+    fn below(&mut self, below: usize) -> usize {
+        self.choices.next().map_or(0, |choice| usize::from(*choice) % below)
+    }
+
+    fn push(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn text(&mut self) -> &'static str {
+        let at = self.below(TEXTS.len());
+        TEXTS[at]
+    }
+
+    fn resource(&mut self) {
+        let types: Vec<_> = resource_types().collect();
+        let at = self.below(types.len());
+        // `resourceType` may stand anywhere.
+        self.push("{");
+        if !self.members(types[at]).is_empty() {
+            self.push(",");
+        }
+        self.push(&format!("\"resourceType\":\"{}\"}}", types[at]));
+    }
+
+    /// Some members of `owner`, in any order.
+    fn members(&mut self, owner: TypeId) -> Vec<Element> {
+        let keys: Vec<_> = owner.keys().map(|(_, element)| element).collect();
+        let wanted = if self.depth > 6 { self.below(2) } else { self.below(6) };
+        let mut made: Vec<Element> = Vec::new();
+        for _ in 0..wanted {
+            let at = self.below(keys.len());
+            let found = keys[at];
+            if !made.iter().any(|made| made.id() == found.id()) {
+                if !made.is_empty() {
+                    self.push(",");
+                }
+                self.member(found);
+                made.push(found);
+            }
+        }
+        made
+    }
+
+    fn member(&mut self, found: Element) {
+        let kind = found.only_type().expect("a key has one type");
+        let key = found.key();
+        if found.is_attribute() {
+            self.push(&format!("\"{key}\":"));
+            let text = self.text();
+            quote(text, &mut self.out);
+        } else if kind.is_xhtml() {
+            self.push(&format!("\"{key}\":"));
+            let at = self.below(DIVS.len());
+            quote(DIVS[at], &mut self.out);
+        } else if kind.kind().is_primitive() {
+            self.primitives(found, kind);
+        } else {
+            self.push(&format!("\"{key}\":"));
+            let count = if found.is_array() { 1 + self.below(3) } else { 1 };
+            self.push(if found.is_array() { "[" } else { "" });
+            for at in 0..count {
+                self.push(if at > 0 { "," } else { "" });
+                self.value(kind);
+            }
+            self.push(if found.is_array() { "]" } else { "" });
+        }
+    }
+
+    fn value(&mut self, kind: TypeId) {
+        self.depth += 1;
+        if kind.kind() == TypeKind::Abstract {
+            self.resource();
+        } else {
+            self.push("{");
+            let from = self.out.len();
+            if self.members(kind).iter().all(|made| made.key() == "id") {
+                // Nothing may be empty: an extension always can be there.
+                self.out.truncate(from);
+                self.push(r#""extension":[{"url":"urn:x"}]"#);
+            }
+            self.push("}");
+        }
+        self.depth -= 1;
+    }
+
+    /// Values and siblings of a primitive; at each place one of them at least.
+    fn primitives(&mut self, found: Element, kind: TypeId) {
+        let count = if found.is_array() { 1 + self.below(3) } else { 1 };
+        let parts: Vec<_> = (0..count).map(|_| self.below(4)).collect();
+        let key = found.key();
+        let lists = [("", [true, true, true, false]), ("_", [false, true, false, true])];
+        let mut written = 0;
+        for (prefix, holds) in lists {
+            if !parts.iter().any(|part| holds[*part]) {
+                continue;
+            }
+            self.push(if written > 0 { "," } else { "" });
+            written += 1;
+            self.push(&format!("\"{prefix}{key}\":"));
+            self.push(if found.is_array() { "[" } else { "" });
+            for (at, part) in parts.iter().enumerate() {
+                self.push(if at > 0 { "," } else { "" });
+                match (holds[*part], prefix) {
+                    (false, _) => self.push("null"),
+                    (true, "") => self.literal(kind),
+                    (true, _) => self.sibling(),
+                }
+            }
+            self.push(if found.is_array() { "]" } else { "" });
+        }
+    }
+
+    fn sibling(&mut self) {
+        let id = self.below(2);
+        self.push(if id == 1 { r#"{"id":"i","extension":["# } else { r#"{"extension":["# });
+        let extension = fhir::tables::type_named("Extension").expect("known");
+        self.value(extension);
+        self.push("]}");
+    }
+
+    fn literal(&mut self, kind: TypeId) {
+        let numbers = ["0", "-1", "2147483647", "1.0", "-0.00", "1E-22", "1.10e+5", "123456789.0123456789"];
+        match kind.kind() {
+            TypeKind::Boolean => {
+                let at = self.below(2);
+                self.push(["true", "false"][at]);
+            }
+            TypeKind::Number => {
+                let at = self.below(if kind.name() == "decimal" { numbers.len() } else { 3 });
+                self.push(numbers[at]);
+            }
+            TypeKind::Text
+            | TypeKind::Resource
+            | TypeKind::Abstract
+            | TypeKind::Complex
+            | TypeKind::Backbone => {
+                let text = self.text();
+                quote(text, &mut self.out);
+            }
+        }
+    }
+}
+
+fn made(choices: &[u16]) -> Vec<u8> {
+    let mut maker = Maker { choices: choices.iter(), out: Vec::new(), depth: 0 };
+    maker.resource();
+    maker.out
+}
+
+fn resources() -> impl Strategy<Value = Vec<u8>> {
+    collection::vec(any::<u16>(), 0..400).prop_map(|choices| made(&choices))
+}
+
+/// A piece that is put in, or nothing.
+fn pieces() -> impl Strategy<Value = &'static str> {
+    sample::select(vec![
+        "",
+        "<",
+        ">",
+        "/>",
+        "</",
+        "&",
+        "&#0;",
+        "&lt;",
+        "&nbsp;",
+        "\"",
+        "'",
+        "=",
+        " ",
+        "\r",
+        "]]>",
+        "<!--",
+        "-->",
+        "--",
+        "<![CDATA[",
+        "<?x ?>",
+        "<!DOCTYPE x>",
+        "xmlns=\"\"",
+        "xmlns:a=\"urn:x\" ",
+        "a:",
+        " id=\"x\"",
+        " value=\"1\"",
+        "\u{0}",
+        "\u{FFFF}",
+        "\u{FEFF}",
+        "\u{E9}",
+        "<id value=\"1\"/>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"/>",
+    ])
+}
+
+proptest! {
+    #[test]
+    fn what_the_tables_allow_comes_back_from_xml_as_it_was(json in resources()) {
+        let json = document(&json);
+        let xml = from_json(json.root(), &Limits::default());
+        prop_assert!(xml.is_ok(), "{xml:?}");
+        let xml = xml.expect("checked");
+        let parsed = roxmltree::Document::parse(std::str::from_utf8(&xml).expect("UTF-8"));
+        prop_assert!(parsed.is_ok(), "{:?}", parsed.err());
+        let again = to_json(&xml, &Limits::default());
+        prop_assert!(again.is_ok(), "{again:?}");
+        let again = document(&again.expect("checked"));
+        prop_assert_eq!(difference(json.root(), again.root(), ""), None);
+        // Written once more it is the same to the byte: there is one way to say it.
+        prop_assert_eq!(from_json(again.root(), &Limits::default()), Ok(xml));
+    }
+
+    #[test]
+    fn damaged_xml_never_panics_and_what_is_read_is_well_formed_and_stable(
+        json in resources(),
+        damage in collection::vec((any::<sample::Index>(), 0_usize..8, pieces()), 1..4),
+    ) {
+        let mut xml = from_json(document(&json).root(), &Limits::default()).expect("writable");
+        for (at, length, piece) in damage {
+            let at = at.index(xml.len() + 1);
+            let end = (at + length).min(xml.len());
+            xml.splice(at..end, piece.bytes());
+        }
+        if let Ok(read) = to_json(&xml, &Limits::default()) {
+            let text = std::str::from_utf8(&xml).expect("UTF-8").trim_start_matches('\u{FEFF}');
+            let parsed = roxmltree::Document::parse(text);
+            prop_assert!(parsed.is_ok(), "{:?} {text}", parsed.err());
+            let read = document(&read);
+            let written = from_json(read.root(), &Limits::default());
+            prop_assert!(written.is_ok(), "{written:?}");
+            let again = document(&to_json(&written.expect("checked"), &Limits::default()).expect("readable"));
+            prop_assert_eq!(difference(read.root(), again.root(), ""), None);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_xml_never_panic(bytes in collection::vec(any::<u8>(), 0..200), text in "\\PC{0,200}") {
+        let read = to_json(&bytes, &Limits::default());
+        prop_assert!(read.is_err());
+        let read = to_json(text.as_bytes(), &Limits::default());
+        prop_assert!(read.is_err());
+    }
+
+    #[test]
+    fn damaged_json_never_panics_and_what_is_written_is_well_formed(
+        json in resources(),
+        damage in collection::vec((any::<sample::Index>(), 0_usize..8, "[\\[\\]{}\":,a-z0-9_<>&]{0,3}"), 1..4),
+    ) {
+        let mut json = json;
+        for (at, length, piece) in damage {
+            let at = at.index(json.len() + 1);
+            let end = (at + length).min(json.len());
+            json.splice(at..end, piece.bytes());
+        }
+        let Ok(json) = fhir::json::parse(json.into(), &fhir::json::Limits::default()) else { return Ok(()) };
+        if let Ok(xml) = from_json(json.root(), &Limits::default()) {
+            let parsed = roxmltree::Document::parse(std::str::from_utf8(&xml).expect("UTF-8"));
+            prop_assert!(parsed.is_ok(), "{:?}", parsed.err());
+            prop_assert!(to_json(&xml, &Limits::default()).is_ok());
+        }
+    }
+}
+
+#[test]
+fn every_element_of_every_resource_comes_back() {
+    // Whatever the numbers happen to make: each element once, by itself.
+    for owner in resource_types() {
+        for (key, found) in owner.keys() {
+            for choices in [[1_u16; 60], [2; 60], [3; 60]] {
+                let mut maker = Maker { choices: choices.iter(), out: Vec::new(), depth: 5 };
+                maker.push(&format!("{{\"resourceType\":\"{owner}\","));
+                maker.member(found);
+                maker.push("}");
+                let json = document(&maker.out);
+                let xml = from_json(json.root(), &Limits::default());
+                let xml = xml.unwrap_or_else(|unwritable| panic!("{owner}.{key}: {unwritable}"));
+                let again = document(&to_json(&xml, &Limits::default()).expect("readable"));
+                assert_eq!(difference(json.root(), again.root(), ""), None, "{owner}.{key}");
+            }
+        }
+    }
+    assert!(element(resource_type("Patient").expect("known"), "name").is_some());
+}
