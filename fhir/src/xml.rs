@@ -45,7 +45,7 @@ pub struct Limits {
     pub depth_max: usize,
     /// Elements of the whole text.
     pub elements_max: usize,
-    /// Attributes of one element, namespace declarations included.
+    /// Attributes of one element, namespace declarations included. FHIR itself needs three.
     pub attributes_max: usize,
 }
 

@@ -19,6 +19,10 @@ pub(super) struct Before {
 /// Its elements have no prefix and are all in the namespace of XHTML, which it declares itself. Positions count from
 /// its start.
 pub(super) fn check(div: &str, limits: &Limits, before: Before) -> Result<usize, InvalidXml> {
+    // The tokeniser drops a byte order mark without counting it.
+    if !div.starts_with('<') {
+        return Err(Fault::Text.at(0));
+    }
     let mut reader = Reader::from_str(div);
     let config = reader.config_mut();
     config.enable_all_checks(true);
@@ -42,7 +46,6 @@ pub(super) fn check(div: &str, limits: &Limits, before: Before) -> Result<usize,
                     return if end == div.len() { Ok(elements) } else { Err(Fault::Trailing.at(end)) };
                 }
             }
-            // Text before the element is refused with the element itself, which does not start at 0 then.
             Event::Text(text) => {
                 if let Some(within) = memchr::memmem::find(text.as_bytes(), b"]]>") {
                     return Err(Fault::Malformed.at(at + within));

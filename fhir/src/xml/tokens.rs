@@ -54,8 +54,12 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// Checks what concerns the text as a whole. `source` has no byte order mark.
+    /// Checks what concerns the text as a whole. A byte order mark is gone already; another one is text.
     pub(super) fn new(source: &'a str, limits: &Limits) -> Result<Self, InvalidXml> {
+        // The tokeniser drops it without counting it, and every position would be wrong.
+        if source.starts_with('\u{FEFF}') {
+            return Err(Fault::Text.at(0));
+        }
         if let Some(at) = forbidden(source) {
             return Err(Fault::Character.at(at));
         }
@@ -152,6 +156,7 @@ impl<'a> Tokens<'a> {
 
     /// Takes one attribute of an element of FHIR.
     fn attribute(&self, attribute: Attribute<'a>, tag: &mut Tag<'a>) -> Result<(), InvalidXml> {
+        let value = attribute.value()?;
         let place = match attribute.name {
             "id" => &mut tag.id,
             "url" => &mut tag.url,
@@ -168,7 +173,6 @@ impl<'a> Tokens<'a> {
                 return if known { Ok(()) } else { Err(Fault::UnknownAttribute.at(attribute.at)) };
             }
         };
-        let value = attribute.value()?;
         if value.is_empty() {
             return Err(Fault::EmptyValue.at(attribute.at));
         }

@@ -50,6 +50,7 @@ fn entities_are_neither_declared_nor_fetched_nor_expanded() {
         ("<!DOCTYPE x>", Fault::DocumentType),
         (r#"<id value="&x;"/>"#, Fault::Entity),
         (r#"<id value="&nbsp;"/>"#, Fault::Entity),
+        (r#"<id xmlns:x="&x;" value="1"/>"#, Fault::Entity),
         (r#"<id value="a&b"/>"#, Fault::Malformed),
         (r#"<id value="a&"/>"#, Fault::Malformed),
         (r#"<id value="&;"/>"#, Fault::Malformed),
@@ -113,6 +114,8 @@ fn other_encodings_and_forbidden_characters_are_refused() {
         }
     }
     assert_eq!(fault(patient("\u{FEFF}").as_bytes()), Some(Fault::Text));
+    let twice = format!("\u{FEFF}\u{FEFF}{}", patient(""));
+    assert_eq!(to_json(twice.as_bytes(), &Limits::default()), Err(InvalidXml { fault: Fault::Text, at: 3 }));
 }
 
 #[test]

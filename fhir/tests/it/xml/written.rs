@@ -217,8 +217,9 @@ fn what_fhir_cannot_say_is_not_written() {
 #[test]
 fn a_narrative_that_is_not_well_formed_is_not_written() {
     for (div, fault, at) in [
-        ("", Fault::Ended, 0),
-        ("x", Fault::Ended, 1),
+        ("", Fault::Text, 0),
+        ("x", Fault::Text, 0),
+        ("\u{FEFF}<div xmlns='http://www.w3.org/1999/xhtml'/>", Fault::Text, 0),
         ("<div>x</div>", Fault::Namespace, 0),
         ("<div xmlns='http://www.w3.org/1999/xhtml'>", Fault::Ended, 42),
         (
