@@ -1,10 +1,10 @@
-//! How fast JSON is checked and indexed, and how long the tables take to load.
+//! How fast JSON is checked and indexed, and turned into XML and back, and how long the tables take to load.
 //!
 //! ```text
 //! cargo bench -p fhir --bench json
 //! ```
 //! Best of many rounds by the time of day, in MB/s of input (10^6 bytes), beside `serde_json`'s scan that keeps nothing
-//! (`IgnoredAny`) and sees no duplicate names.
+//! (`IgnoredAny`) and sees no duplicate names; XML in MB/s of what goes in.
 
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
@@ -35,6 +35,19 @@ fn main() {
         }));
         println!("{name:<18} {:>9} {index:>6.0} MB/s {scan:>6.0} MB/s", body.len());
     }
+    xml();
+}
+
+/// A Bundle of some 100 KB as XML, both ways.
+fn xml() {
+    let Ok(json) = parse(Bytes::from(searchset(190).into_bytes()), &Limits::default()) else { return };
+    let limits = fhir::xml::Limits::default();
+    let Ok(xml) = fhir::xml::from_json(json.root(), &limits) else { return };
+    let rate = |bytes: usize, time: Duration| bytes as f64 / 1e6 / time.as_secs_f64();
+    let write = best(|| fhir::xml::from_json(black_box(json.root()), &limits).is_ok());
+    let read = best(|| fhir::xml::to_json(black_box(&xml), &limits).is_ok());
+    println!("{:<18} {:>9} {:>6.0} MB/s", "json to xml", json.bytes_len(), rate(json.bytes_len(), write));
+    println!("{:<18} {:>9} {:>6.0} MB/s", "xml to json", xml.len(), rate(xml.len(), read));
 }
 
 /// The shortest of many runs, each of which must succeed.
