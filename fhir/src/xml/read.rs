@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
             let found = child(owner, &tag)?;
             let run = match last.take() {
                 Some(run) if run.element.id() == found.id() => {
-                    if !found.is_array() {
+                    if !found.is_array() || run.element.key() != found.key() {
                         return Err(Fault::Repeated.at(tag.at));
                     }
                     last.insert(run)

@@ -314,6 +314,9 @@ impl Writer {
 
     /// The path that is being written, in the words of the tables.
     fn told_path(&self) -> String {
+        if self.path.is_empty() {
+            return "the outermost value".to_owned();
+        }
         let mut told = String::new();
         for Step { key, index } in &self.path {
             if !told.is_empty() {
