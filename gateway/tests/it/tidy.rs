@@ -83,6 +83,7 @@ fn outside_crates_stay_behind_their_walls() {
         ),
         ("moka", &["gateway/src/decision/evidence", "gateway/src/requestor/"]),
         ("opentelemetry", &["gateway/src/telemetry"]),
+        ("quick_xml", &["fhir/src/xml"]),
         ("rusqlite", &["gateway/src/ledger/", "gateway/src/consent", "gateway/src/push/"]),
         ("jsonwebtoken", &["gateway/src/requestor/", "examples/", "gateway/tests/", "gateway/benches/"]),
     ];
