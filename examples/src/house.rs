@@ -1,7 +1,7 @@
 //! Everything the demo starts on loopback: a hospital, a council, a sign-in page and the gateway.
 
-mod files;
-mod gateway;
+pub(crate) mod files;
+pub(crate) mod gateway;
 mod notice;
 mod upstream;
 
@@ -57,10 +57,10 @@ pub enum HouseError {
 
 /// The addresses of the gateway, chosen before it starts because its settings name them.
 #[derive(Debug, Clone, Copy)]
-struct Ports {
-    requests: SocketAddr,
-    ops: SocketAddr,
-    mllp: SocketAddr,
+pub(crate) struct Ports {
+    pub(crate) requests: SocketAddr,
+    pub(crate) ops: SocketAddr,
+    pub(crate) mllp: SocketAddr,
 }
 
 /// Everything, running; stops when dropped.
@@ -98,9 +98,7 @@ impl House {
     pub async fn start(folder: &Path, upstream: Option<&str>) -> Result<Self, HouseError> {
         let folder = files::fresh(folder)?;
         let lock = files::lock(&folder)?;
-        let reserved = [reserve()?, reserve()?, reserve()?];
-        let [requests, ops, mllp] = &reserved;
-        let ports = Ports { requests: address(requests)?, ops: address(ops)?, mllp: address(mllp)? };
+        let (ports, reserved) = Ports::reserve()?;
         let records = people::records(Zoned::now().date());
         let council = standin::start("council", Vec::new()).await?;
         let mut standins = Vec::new();
@@ -118,7 +116,7 @@ impl House {
                 base
             }
         };
-        let desk = SignIn::start(&format!("http://{}", ports.requests)).await?;
+        let desk = SignIn::start(&format!("http://{}", ports.requests), &ACTORS).await?;
         let config = files::write(
             &folder,
             &files::Facts {
@@ -220,11 +218,14 @@ impl House {
     }
 }
 
-/// A free port, kept from others until the gateway takes it over.
-fn reserve() -> Result<TcpListener, HouseError> {
-    TcpListener::bind(("127.0.0.1", 0)).map_err(HouseError::Port)
-}
-
-fn address(reserved: &TcpListener) -> Result<SocketAddr, HouseError> {
-    reserved.local_addr().map_err(HouseError::Port)
+impl Ports {
+    /// Free ports, kept from others until the listeners are dropped and the gateway takes them over.
+    pub(crate) fn reserve() -> Result<(Self, [TcpListener; 3]), HouseError> {
+        let free = || TcpListener::bind(("127.0.0.1", 0)).map_err(HouseError::Port);
+        let address = |reserved: &TcpListener| reserved.local_addr().map_err(HouseError::Port);
+        let reserved = [free()?, free()?, free()?];
+        let [requests, ops, mllp] = &reserved;
+        let ports = Self { requests: address(requests)?, ops: address(ops)?, mllp: address(mllp)? };
+        Ok((ports, reserved))
+    }
 }

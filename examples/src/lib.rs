@@ -5,6 +5,7 @@
 pub mod canary;
 pub mod house;
 pub mod json;
+pub mod leaks;
 pub mod people;
 pub mod sign_in;
 pub mod standin;

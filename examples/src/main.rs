@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use examples::house::{House, HouseError};
+use examples::house::{GatewayError, House, HouseError};
+use examples::leaks::{self, Leaks};
 use examples::story::{Stage, Told, play};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +22,8 @@ struct Arguments {
     /// What to play before staying up.
     #[arg(long, value_enum, default_value_t = Scenario::Discharge)]
     scenario: Scenario,
-    /// FHIR base of a server to use as the hospital; the invented people are put there first.
+    /// FHIR base of a server to use as the hospital; the invented people are put there first. For `leaks`: a server that
+    /// holds the records already; nothing is put there.
     #[arg(long)]
     upstream: Option<String>,
     /// End after the story instead of staying up.
@@ -39,6 +41,8 @@ struct Arguments {
 enum Scenario {
     /// The whole story.
     Discharge,
+    /// Six people with a canary in all that must not leave: reads what an adult social worker may see, and all else.
+    Leaks,
     /// Nothing: only start everything.
     None,
 }
@@ -54,13 +58,22 @@ async fn main() -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    let house = match House::start(&arguments.folder, arguments.upstream.as_deref()).await {
-        Ok(house) => house,
+    let played = match arguments.scenario {
+        Scenario::Leaks => leaks(&arguments).await,
+        Scenario::Discharge | Scenario::None => discharge(&arguments).await,
+    };
+    match played {
+        Ok(held) => ExitCode::from(u8::from(!held)),
         Err(error) => {
             warn(&format!("demo: {}", with_causes(&error)));
-            return ExitCode::from(status_of(&error));
+            ExitCode::from(status_of(&error))
         }
-    };
+    }
+}
+
+/// The story, or only its house; whether it held.
+async fn discharge(arguments: &Arguments) -> Result<bool, HouseError> {
+    let house = House::start(&arguments.folder, arguments.upstream.as_deref()).await?;
     for untaken in &house.untaken {
         warn(&format!("the upstream did not take {} (status {})", untaken.record, untaken.status));
     }
@@ -70,21 +83,40 @@ async fn main() -> ExitCode {
     let mut held = true;
     if arguments.scenario == Scenario::Discharge {
         let mut stage = Stage::new(&house);
-        let shape = if arguments.json { json_line } else { plain_line };
-        let told = play(&mut stage, |told| say(&shape(told))).await;
+        let told = play(&mut stage, |told| say(&line(arguments, told))).await;
         held = told.iter().all(|told| told.outcome.is_ok());
     }
     if !arguments.once {
         if !arguments.json {
             say(&invitation(&house));
         }
-        until_told_to_stop(&house).await;
+        until_told_to_stop(async || house.reload().await).await;
     }
-    if let Err(error) = house.stop().await {
-        warn(&format!("demo: {}", with_causes(&error)));
-        return ExitCode::from(1);
+    house.stop().await?;
+    Ok(held)
+}
+
+/// The scenario of batteries; whether what it reads is the view. It reads with `--once` only, so that whoever attacks
+/// it finds it untouched.
+async fn leaks(arguments: &Arguments) -> Result<bool, HouseError> {
+    let leaks = Leaks::start(&arguments.folder, arguments.upstream.as_deref()).await?;
+    let mut held = true;
+    if arguments.once {
+        let told = leaks::play(&leaks, |told| say(&line(arguments, told))).await?;
+        held = told.iter().all(|told| told.outcome.is_ok());
+    } else {
+        if !arguments.json {
+            let notice = leaks.folder.join("demo.json");
+            say(&format!(
+                "{}/upstream/fhir stays up until Ctrl-C; tokens are in {}",
+                leaks.base(),
+                notice.display()
+            ));
+        }
+        until_told_to_stop(async || leaks.reload().await).await;
     }
-    ExitCode::from(u8::from(!held))
+    leaks.stop().await?;
+    Ok(held)
 }
 
 fn status_of(error: &HouseError) -> u8 {
@@ -98,6 +130,10 @@ fn status_of(error: &HouseError) -> u8 {
         | HouseError::Gateway(_)
         | HouseError::Choice(_) => 1,
     }
+}
+
+fn line(arguments: &Arguments, told: &Told) -> String {
+    if arguments.json { json_line(told) } else { plain_line(told) }
 }
 
 fn json_line(told: &Told) -> String {
@@ -135,13 +171,13 @@ fn invitation(house: &House) -> String {
 }
 
 /// SIGHUP reads settings and agreements again; SIGTERM and Ctrl-C end.
-async fn until_told_to_stop(house: &House) {
+async fn until_told_to_stop(reloaded: impl AsyncFn() -> Result<(), GatewayError>) {
     let signals =
         (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut reload), Ok(mut terminate), Ok(mut interrupt)) = signals else { return };
     loop {
         tokio::select! {
-            _ = reload.recv() => match house.reload().await {
+            _ = reload.recv() => match reloaded().await {
                 Ok(()) => warn("settings and agreements were read again"),
                 Err(error) => warn(&format!("the old settings go on serving: {}", with_causes(&error))),
             },

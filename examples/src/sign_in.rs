@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use actors::{ACTORS, Actor};
+pub use actors::{ACTORS, Actor, LEAKS_ACTORS};
 pub use signer::{Signer, SignerError};
 
 use crate::standin::query;
@@ -54,6 +54,7 @@ struct Desk {
     signer: Signer,
     base: String,
     gateway: String,
+    actors: &'static [Actor],
 }
 
 impl Drop for SignIn {
@@ -63,15 +64,16 @@ impl Drop for SignIn {
 }
 
 impl SignIn {
-    /// Starts the page on a free port of loopback, signing for the gateway known as `gateway`.
+    /// Starts the page on a free port of loopback, signing tokens of `actors` for the gateway known as `gateway`.
     ///
     /// # Errors
     /// When no port or no key can be had.
-    pub async fn start(gateway: &str) -> Result<Self, SignInError> {
+    pub async fn start(gateway: &str, actors: &'static [Actor]) -> Result<Self, SignInError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address: SocketAddr = listener.local_addr()?;
         let base = format!("http://{address}");
-        let desk = Arc::new(Desk { signer: Signer::new()?, base: base.clone(), gateway: gateway.to_owned() });
+        let signer = Signer::new()?;
+        let desk = Arc::new(Desk { signer, base: base.clone(), gateway: gateway.to_owned(), actors });
         let task = tokio::spawn(serve(listener, Arc::clone(&desk)));
         Ok(Self { base, desk, task })
     }
@@ -127,7 +129,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
 async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
     let page = match (parts.method, parts.uri.path()) {
-        (Method::GET, "/") => page::choice(),
+        (Method::GET, "/") => page::choice(desk.actors),
         (Method::POST, "/sign-in") => match wire::read(body, FORM_BYTES_MAX).await {
             Ok(form) => signed_in(&desk, &String::from_utf8_lossy(&form)),
             Err(_) => None,
@@ -149,7 +151,7 @@ async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response
 
 fn signed_in(desk: &Desk, form: &str) -> Option<page::Page> {
     let (_, name) = query::pairs(form).into_iter().find(|(field, _)| field == "actor")?;
-    let actor = ACTORS.iter().find(|actor| actor.name == name)?;
+    let actor = desk.actors.iter().find(|actor| actor.name == name)?;
     let token = desk.token(actor).ok()?;
     Some(page::token(actor, &token, &desk.gateway))
 }

@@ -53,7 +53,7 @@ const STEPS: [Step; 11] = [
 #[derive(Debug)]
 pub struct Told {
     /// Its name.
-    pub step: &'static str,
+    pub step: String,
     /// What held, or what did not.
     pub outcome: Result<String, Broken>,
 }
@@ -63,7 +63,7 @@ pub async fn play(stage: &mut Stage<'_>, mut tell: impl FnMut(&Told)) -> Vec<Tol
     let mut told = Vec::new();
     for step in &STEPS {
         let outcome = (step.play)(stage).await;
-        let ended = Told { step: step.name, outcome };
+        let ended = Told { step: step.name.to_owned(), outcome };
         tell(&ended);
         told.push(ended);
     }

@@ -29,14 +29,14 @@ pub(super) struct Facts<'a> {
 }
 
 /// The folder of the demo, made if need be.
-pub(super) fn fresh(folder: &Path) -> Result<PathBuf, HouseError> {
+pub(crate) fn fresh(folder: &Path) -> Result<PathBuf, HouseError> {
     let failed = |error| HouseError::File(folder.to_owned(), error);
     fs::create_dir_all(folder).map_err(failed)?;
     folder.canonicalize().map_err(failed)
 }
 
 /// Claims the folder for this process and clears what an earlier one left. The claim ends with the process.
-pub(super) fn lock(folder: &Path) -> Result<File, HouseError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, HouseError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(|error| HouseError::File(path, error))?;
     if file.try_lock().is_err() {
@@ -73,7 +73,7 @@ pub(super) fn write(folder: &Path, facts: &Facts<'_>) -> Result<PathBuf, HouseEr
 }
 
 /// Writes a file as a whole: under another name first, then renamed.
-pub(super) fn put(path: &Path, text: &str) -> Result<(), HouseError> {
+pub(crate) fn put(path: &Path, text: &str) -> Result<(), HouseError> {
     let unfinished = path.with_extension("part");
     let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
     written.map_err(|error| HouseError::File(path.to_owned(), error))
@@ -134,11 +134,11 @@ fn agreement(text: &str, ties_missing: &[&str]) -> Result<String, HouseError> {
     toml::to_string(&table).map_err(|_| HouseError::Example("an agreement"))
 }
 
-fn inner<'a>(table: &'a mut Table, key: &'static str) -> Result<&'a mut Table, HouseError> {
+pub(crate) fn inner<'a>(table: &'a mut Table, key: &'static str) -> Result<&'a mut Table, HouseError> {
     table.get_mut(key).and_then(Value::as_table_mut).ok_or(HouseError::Example(key))
 }
 
-fn list<'a>(
+pub(crate) fn list<'a>(
     table: &'a mut Table,
     key: &'static str,
 ) -> Result<impl Iterator<Item = &'a mut Table>, HouseError> {
@@ -146,6 +146,6 @@ fn list<'a>(
     Ok(items.iter_mut().filter_map(Value::as_table_mut))
 }
 
-fn set(table: &mut Table, key: &str, value: &str) {
+pub(crate) fn set(table: &mut Table, key: &str, value: &str) {
     table.insert(key.to_owned(), Value::from(value));
 }

@@ -30,9 +30,9 @@ pub enum GatewayError {
 }
 
 /// The gateway, running.
-pub(super) struct Running {
+pub(crate) struct Running {
     /// The file with the public key of its ledger.
-    pub(super) public_key: PathBuf,
+    pub(crate) public_key: PathBuf,
     gateway: Gateway,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Running {
 }
 
 /// Starts the gateway and waits until it says that it is ready.
-pub(super) async fn start(config: &Path, ports: Ports) -> Result<Running, GatewayError> {
+pub(crate) async fn start(config: &Path, ports: Ports) -> Result<Running, GatewayError> {
     let gateway = Gateway::start(config, Clock::machine()).await?;
     let ready = format!("http://{}/health/ready", ports.ops);
     let (caller, deadline) = (Caller::default(), Instant::now() + READY_MAX);
@@ -59,13 +59,13 @@ pub(super) async fn start(config: &Path, ports: Ports) -> Result<Running, Gatewa
 
 impl Running {
     /// Reads settings and agreements again; the old ones go on serving when the new have a fault.
-    pub(super) async fn reload(&self) -> Result<(), GatewayError> {
+    pub(crate) async fn reload(&self) -> Result<(), GatewayError> {
         self.gateway.reload().await?;
         Ok(())
     }
 
     /// Lets what is under way come to its end.
-    pub(super) async fn stop(self) -> Result<(), GatewayError> {
+    pub(crate) async fn stop(self) -> Result<(), GatewayError> {
         match self.gateway.stop().await {
             Drained::Whole => Ok(()),
             Drained::Cut => Err(GatewayError::Cut),

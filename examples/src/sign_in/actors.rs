@@ -23,6 +23,8 @@ pub struct Actor {
 #[derive(Debug)]
 enum Kind {
     Staff {
+        /// Their SDS user id; a name of the demo's when they have none.
+        user_id: Option<&'static str>,
         organisation: &'static str,
         organisation_name: &'static str,
         role: &'static str,
@@ -43,7 +45,7 @@ const fn staff(
     role: &'static str,
     purpose: &'static str,
 ) -> Kind {
-    Kind::Staff { organisation, organisation_name, role, purpose }
+    Kind::Staff { user_id: None, organisation, organisation_name, role, purpose }
 }
 
 /// Everyone who can sign in.
@@ -92,6 +94,48 @@ pub const ACTORS: [Actor; 7] = [
     },
 ];
 
+const NORTHSHIRE_COUNCIL: &str = "Northshire Council";
+
+/// Everyone of the scenario `leaks`, as its fixture and battery name them.
+pub const LEAKS_ACTORS: [Actor; 5] = [
+    Actor {
+        name: "LA",
+        person: "Alex Reed",
+        about: "adult social worker at the council, coordinating care",
+        kind: staff(COUNCIL, NORTHSHIRE_COUNCIL, "R1330", "COC"),
+    },
+    Actor {
+        name: "LAC",
+        person: "Cleo Marsh",
+        about: "social worker at the same council's children's services",
+        kind: Kind::Staff {
+            user_id: Some("555080106012"),
+            organisation: COUNCIL,
+            organisation_name: NORTHSHIRE_COUNCIL,
+            role: "R8014",
+            purpose: "COC",
+        },
+    },
+    Actor {
+        name: "LA2",
+        person: "Robin Vale",
+        about: "social worker at the neighbouring council",
+        kind: staff("E10000002", "Westshire Council", "R1330", "COC"),
+    },
+    Actor {
+        name: "HOSP",
+        person: "Dr Joan Pike",
+        about: "consultant at the hospital, treating",
+        kind: staff(HOSPITAL, "Northshire General Hospital", "R0050", "TREAT"),
+    },
+    Actor {
+        name: "PRIV",
+        person: "Morgan Hale",
+        about: "privacy officer of the hospital",
+        kind: staff(HOSPITAL, "Northshire General Hospital", "R0001", "TREAT"),
+    },
+];
+
 impl Actor {
     /// Whether this is a person who sees her own trail, not a member of staff.
     #[must_use]
@@ -113,7 +157,10 @@ impl Actor {
         say("exp", json!(second + 7200));
         say("jti", json!(format!("{}-{}", self.name, now.as_nanosecond())));
         match &self.kind {
-            Kind::Staff { organisation, organisation_name, role, purpose } => {
+            Kind::Staff { user_id, organisation, organisation_name, role, purpose } => {
+                if let Some(user_id) = user_id {
+                    say("sub", json!(user_id));
+                }
                 say(
                     "extensions",
                     json!({"ihe_iua": self.iua(organisation, organisation_name, role, purpose)}),

@@ -1,6 +1,6 @@
 //! The pages: plain HTML that works without scripts, at any width, with a keyboard and a screen reader.
 
-use super::actors::{ACTORS, Actor};
+use super::actors::Actor;
 
 /// A page and its status.
 pub(super) struct Page {
@@ -16,8 +16,8 @@ textarea,pre{width:100%;box-sizing:border-box;font:14px/1.4 ui-monospace,monospa
 overflow-wrap:anywhere}.note{border-left:8px solid #005eb8;padding:.5em 1em;background:#fff}";
 
 /// Everyone who can sign in, a button each.
-pub(super) fn choice() -> Page {
-    let choices: String = ACTORS
+pub(super) fn choice(actors: &[Actor]) -> Page {
+    let choices: String = actors
         .iter()
         .map(|actor| {
             format!(

@@ -63,11 +63,14 @@ const CLINICAL_STATUS: Parameter = token("clinical-status", &["clinicalStatus"])
 
 /// Every type a stand-in holds.
 pub(super) const TYPES: &[Served] = &[
+    Served { name: "Account", parameters: &[IDENTIFIER, reference("subject", &["subject"], "")] },
     Served {
         name: "AllergyIntolerance",
         parameters: &[IDENTIFIER, PATIENT, CODE, CATEGORY, CLINICAL_STATUS],
     },
     Served { name: "Appointment", parameters: &[IDENTIFIER, STATUS] },
+    Served { name: "AuditEvent", parameters: &[] },
+    Served { name: "Basic", parameters: &[IDENTIFIER, SUBJECT] },
     Served { name: "Binary", parameters: &[] },
     Served { name: "Bundle", parameters: &[IDENTIFIER, token("type", &["type"])] },
     Served { name: "CarePlan", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS, CATEGORY] },
@@ -83,6 +86,7 @@ pub(super) const TYPES: &[Served] = &[
             reference("participant", &["participant.member"], ""),
         ],
     },
+    Served { name: "ClinicalImpression", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS] },
     Served { name: "Communication", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS] },
     Served {
         name: "Composition",
@@ -129,6 +133,7 @@ pub(super) const TYPES: &[Served] = &[
             reference("service-provider", &["serviceProvider"], "Organization"),
         ],
     },
+    Served { name: "Endpoint", parameters: &[IDENTIFIER] },
     Served {
         name: "EpisodeOfCare",
         parameters: &[
@@ -138,9 +143,33 @@ pub(super) const TYPES: &[Served] = &[
             reference("organization", &["managingOrganization"], "Organization"),
         ],
     },
+    Served { name: "FamilyMemberHistory", parameters: &[IDENTIFIER, PATIENT] },
     Served { name: "Flag", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
+    Served {
+        name: "Group",
+        parameters: &[
+            IDENTIFIER,
+            CODE,
+            token("type", &["type"]),
+            reference("member", &["member.entity"], ""),
+        ],
+    },
+    Served { name: "ImagingStudy", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
     Served { name: "Immunization", parameters: &[IDENTIFIER, PATIENT, STATUS] },
+    Served {
+        name: "List",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            STATUS,
+            CODE,
+            reference("item", &["entry.item"], ""),
+        ],
+    },
     Served { name: "Location", parameters: &[IDENTIFIER, text("name", &["name"])] },
+    Served { name: "MeasureReport", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
+    Served { name: "Media", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
     Served {
         name: "MedicationRequest",
         parameters: &[
@@ -203,6 +232,10 @@ pub(super) const TYPES: &[Served] = &[
         ],
     },
     Served {
+        name: "Person",
+        parameters: &[IDENTIFIER, text("name", &["name.family", "name.given", "name.text"])],
+    },
+    Served {
         name: "Practitioner",
         parameters: &[IDENTIFIER, text("name", &["name.family", "name.given", "name.text"])],
     },
@@ -220,6 +253,7 @@ pub(super) const TYPES: &[Served] = &[
         name: "Provenance",
         parameters: &[reference("target", &["target"], ""), date("recorded", &["recorded"])],
     },
+    Served { name: "QuestionnaireResponse", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS] },
     Served { name: "RelatedPerson", parameters: &[IDENTIFIER, PATIENT] },
     Served {
         name: "ServiceRequest",
@@ -233,6 +267,7 @@ pub(super) const TYPES: &[Served] = &[
             reference("performer", &["performer"], ""),
         ],
     },
+    Served { name: "Subscription", parameters: &[STATUS] },
     Served { name: "Task", parameters: &[IDENTIFIER, reference("patient", &["for"], "Patient"), STATUS] },
 ];
 

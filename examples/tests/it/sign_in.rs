@@ -27,7 +27,7 @@ fn verified(token: &str, jwks: &Value) -> Value {
 
 #[tokio::test]
 async fn every_actor_has_a_token_that_the_published_key_verifies() {
-    let sign_in = SignIn::start("http://127.0.0.1:1").await.unwrap();
+    let sign_in = SignIn::start("http://127.0.0.1:1", &ACTORS).await.unwrap();
     let jwks = sign_in.jwks();
     for actor in &ACTORS {
         let claims = verified(&sign_in.token(actor).unwrap(), &jwks);
@@ -39,7 +39,7 @@ async fn every_actor_has_a_token_that_the_published_key_verifies() {
 
 #[tokio::test]
 async fn the_page_offers_everyone_and_signs_in_whom_it_is_asked_for() {
-    let sign_in = SignIn::start("http://127.0.0.1:1").await.unwrap();
+    let sign_in = SignIn::start("http://127.0.0.1:1", &ACTORS).await.unwrap();
     let caller = Caller::default();
     let page = caller.call(Method::GET, &sign_in.base, &[], Vec::new()).await.unwrap();
     let page = String::from_utf8(page.body.to_vec()).unwrap();
