@@ -7,6 +7,8 @@ mod claims;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod sign_in;
