@@ -2,6 +2,9 @@
 //!
 //! Conservative on purpose: a Patient that is referred to anywhere in a resource counts, at any depth, contained
 //! resources and extensions included. Who cannot be told makes the resource uncertain, and it is withheld.
+//!
+//! Of whom a Patient's extensions speak is another matter: it is about that Patient, and what refers to others is stripped
+//! when it is written, if it is shared at all.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +15,8 @@ use fhir::reference::{Bases, Id, Reference};
 
 /// Lists whose items are persons beside each other: an item can go without changing what is said of the others.
 const MEMBERSHIPS: [&str; 3] = ["participant", "member", "link"];
+/// The same of a Patient: whomever her extensions speak of, she is whom it is about.
+const MEMBERSHIPS_OF_PATIENT: [&str; 2] = ["link", "extension"];
 
 /// The persons of one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,7 +84,9 @@ pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bas
     if !subjects_can_be_told(resource, bases) {
         found.certainty = Certainty::Uncertain;
     }
+    let mut memberships: &[&str] = &MEMBERSHIPS;
     if resource.member("resourceType").is_some_and(|name| name.is_string("Patient")) {
+        memberships = &MEMBERSHIPS_OF_PATIENT;
         match resource.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()) {
             Some(id) if came == Came::FromHolder => found.patient(id, Part::About),
             Some(_) | None => nested_patient(resource, Part::About, &mut found),
@@ -99,7 +106,7 @@ pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bas
                     } else if key.is("resourceType") && !is_root && value.is_string("Patient") {
                         nested_patient(node, part, &mut found);
                     }
-                    let membership = is_root && MEMBERSHIPS.iter().any(|name| key.is(name));
+                    let membership = is_root && memberships.iter().any(|name| key.is(name));
                     if matches!(value.kind(), Kind::Object | Kind::Array) {
                         open.push((value, if membership { Part::Membership } else { part }));
                     }
@@ -216,10 +223,11 @@ mod tests {
     #[test]
     fn members_of_a_list_are_told_apart_from_whom_a_resource_is_about() {
         let json = r#"{"resourceType":"Patient","id":"b","link":[{"other":{"reference":"Patient/a"}}],
+            "extension":[{"url":"x","extension":[{"url":"y","valueReference":{"reference":"Patient/d"}}]}],
             "contact":[{"extension":[{"valueReference":{"reference":"Patient/c"}}]}]}"#;
         let document = parse(json.into(), &Limits::default()).expect("test input");
         let found = persons_of(document.root(), Came::FromHolder, &Bases::none());
-        assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
         assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["b", "c"]);
     }
 
