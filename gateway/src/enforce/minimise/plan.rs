@@ -110,6 +110,8 @@ pub(super) enum Action {
         named: Option<PlanId>,
         /// How it is written when it ties the resource to a permitted person.
         tied: Option<PlanId>,
+        /// What becomes of its holder when what it points at is hidden.
+        hidden: WhenHidden,
     },
     Identifier(Box<IdentifierPlan>),
     /// Extensions, all or by url.
@@ -141,6 +143,15 @@ pub(super) enum Values {
 pub(super) enum Urls {
     All,
     These(Vec<String>),
+}
+
+/// What becomes of the holder of a reference to something hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenHidden {
+    /// The reference alone goes.
+    LeftOut,
+    /// The item that is nothing without it goes: what stayed would tell that there is something.
+    ItemGoes,
 }
 
 /// What becomes of the holder when a nested resource is not shared.
@@ -434,7 +445,12 @@ impl Compiler {
                 let is_named = inside == Mode::Whole || said.says_more();
                 let named = is_named.then(|| self.plan(found, said, inside));
                 let tied = said.tie.then(|| named.unwrap_or_else(|| self.plan(found, said, Mode::Part)));
-                Action::Reference { named, tied }
+                let is_all_of_an_item = element.min() > 0 && element.owner() != self.owner;
+                let hidden = match named.is_some() && is_all_of_an_item {
+                    true => WhenHidden::ItemGoes,
+                    false => WhenHidden::LeftOut,
+                };
+                Action::Reference { named, tied, hidden }
             }
             ("Identifier", _) => self.identifier(element, found, said, (inside, mode)),
             (_, TypeKind::Abstract | TypeKind::Resource) => match (inside, element.name()) {

@@ -4,7 +4,7 @@ use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
 use fhir::tables::ElementId;
 
-use super::plan::{Contained, PlanId};
+use super::plan::{Contained, PlanId, WhenHidden};
 use super::walk::{Came, Stop, Walker};
 use super::{Reach, Unsafe, Written, type_of};
 
@@ -13,8 +13,8 @@ impl<'d> Walker<'_, '_, 'd> {
     pub(super) fn reference(
         &mut self,
         element: ElementId,
-        named: Option<PlanId>,
-        tied: Option<PlanId>,
+        (named, tied): (Option<PlanId>, Option<PlanId>),
+        hidden: WhenHidden,
         node: Node<'d>,
     ) -> Result<Came, Stop> {
         let literal = node.member("reference");
@@ -31,9 +31,9 @@ impl<'d> Walker<'_, '_, 'd> {
             };
         }
         let (plan, written) = match (self.view.reach)(node) {
-            Reach::Stranger => {
-                self.left_out(element, node)?;
-                return Ok(Came::Strip(element));
+            Reach::Stranger => return self.strip(element, node),
+            Reach::Hidden if hidden == WhenHidden::ItemGoes && points(node) => {
+                return self.strip(element, node);
             }
             Reach::Hidden => (None, Written::AsItStands),
             Reach::Visible(written) => (named, written),
@@ -47,6 +47,11 @@ impl<'d> Walker<'_, '_, 'd> {
                 Ok(if is_bare_tie { self.nhs_number(node) } else { came })
             }
         }
+    }
+
+    fn strip(&mut self, element: ElementId, node: Node<'d>) -> Result<Came, Stop> {
+        self.left_out(element, node)?;
+        Ok(Came::Strip(element))
     }
 
     fn left_out(&mut self, element: ElementId, node: Node<'d>) -> Result<Came, Stop> {
@@ -92,4 +97,9 @@ impl<'d> Walker<'_, '_, 'd> {
                 .find(is_it)
                 .is_some_and(|node| type_of(node).is_ok_and(|owner| (self.view.mask)(owner, node).is_some()))
     }
+}
+
+/// Whether the Reference points at anything; one that was masked before does not.
+fn points(node: Node<'_>) -> bool {
+    node.member("reference").is_some() || node.member("identifier").is_some()
 }

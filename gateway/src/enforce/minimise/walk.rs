@@ -318,7 +318,9 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 self.write_address(&address, value);
                 Ok(Came::Written)
             }
-            Action::Reference { named, tied } => self.reference(entry.element, *named, *tied, value),
+            Action::Reference { named, tied, hidden } => {
+                self.reference(entry.element, (*named, *tied), *hidden, value)
+            }
             Action::Identifier(rule) => self.object_or_drop(entry, identifier_plan(value, rule), value),
             Action::Extensions(plan, urls) => {
                 let is_named = match &**urls {
