@@ -89,19 +89,28 @@ impl SecurityLabel {
         &self.code
     }
 
-    /// The degree of confidentiality, when the label states one.
+    /// The degree of confidentiality, when the label states one. A label without a system is read as one that does.
     pub fn confidentiality(&self) -> Option<Confidentiality> {
-        (*self.system == *CONFIDENTIALITY).then(|| Confidentiality::of_code(&self.code)).flatten()
+        (self.has_no_system() || *self.system == *CONFIDENTIALITY)
+            .then(|| Confidentiality::of_code(&self.code))
+            .flatten()
     }
 
     /// The sensitivity category, when the label states one.
     ///
-    /// Four categories (`ETH`, `HIV`, `PSY`, `SDV`) are codes of the confidentiality system too.
+    /// Four categories (`ETH`, `HIV`, `PSY`, `SDV`) are codes of the confidentiality system too. A label without a system
+    /// is read as stating one: who forgot the system meant to protect.
     pub fn sensitivity(&self) -> Option<Sensitivity> {
         let sensitivity = Sensitivity::parse(&self.code).ok()?;
         let shared =
             matches!(sensitivity, Sensitivity::Eth | Sensitivity::Hiv | Sensitivity::Psy | Sensitivity::Sdv);
-        (*self.system == *ACT_CODE || (shared && *self.system == *CONFIDENTIALITY)).then_some(sensitivity)
+        let is_category =
+            self.has_no_system() || *self.system == *ACT_CODE || (shared && *self.system == *CONFIDENTIALITY);
+        is_category.then_some(sensitivity)
+    }
+
+    fn has_no_system(&self) -> bool {
+        self.system.is_empty()
     }
 
     /// Whether a rule about `rule` speaks of content with this label: the same label, or a narrower category of it,

@@ -93,6 +93,17 @@ fn a_label_rule_speaks_of_the_same_and_of_narrower_labels() {
         ("urn:site|PSY", "PSY", false),
         ("http://terminology.hl7.org/CodeSystem/v3-ActCode|NOREUSE", "PSY", false),
     ];
+    // Nobody writes a label without a system to say nothing.
+    for (code, rule, covered) in [
+        ("PSY", "PSY", true),
+        ("ETHUD", "SUD", true),
+        ("V", "R", true),
+        ("N", "R", false),
+        ("X", "PSY", false),
+    ] {
+        let rule = SecurityLabel::parse(rule).expect("rule");
+        assert_eq!(SecurityLabel::new("", code).is_covered_by(&rule), covered, "{code} by {rule:?}");
+    }
     for (label, rule, covered) in cases {
         let label = SecurityLabel::parse(label).expect("label");
         let rule = SecurityLabel::parse(rule).expect("rule");
