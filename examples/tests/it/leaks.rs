@@ -62,18 +62,22 @@ fn an_adult_social_worker_sees_the_golden_view_and_nothing_else_but_for_the_gaps
 
 #[tokio::test]
 async fn each_requester_reads_the_people_that_the_policy_gives_them_and_nobody_else() {
-    const PEOPLE: [(&str, &str); 4] =
-        [("B", "9992040602"), ("C", "pc-3x9q"), ("D", "pd-5v1t"), ("E", "pe-8n4r")];
+    const PEOPLE: [(&str, &str); 6] = [
+        ("A", "pa-7k2m"),
+        ("B", "9992040602"),
+        ("C", "pc-3x9q"),
+        ("D", "pd-5v1t"),
+        ("E", "pe-8n4r"),
+        ("F", "pf-2w6y"),
+    ];
     let folder = TempDir::new().unwrap();
     let leaks = Leaks::start(folder.path(), None).await.unwrap();
-    for (requester, may) in [("LA", "CD"), ("LAC", "CDE"), ("LA2", ""), ("HOSP", "CD"), ("PRIV", "")] {
+    for (requester, may) in [("LA", "ACD"), ("LAC", "ACDE"), ("LA2", "F"), ("HOSP", "ACD"), ("PRIV", "")] {
         for (letter, id) in PEOPLE {
             let shared = read(&leaks, requester, &format!("Patient/{id}")).await.status == 200;
             assert_eq!(shared, may.contains(letter), "{requester} {letter}");
         }
     }
-    assert_eq!(read(&leaks, "LA2", "Patient/pf-2w6y").await.status, 200);
-    assert_eq!(read(&leaks, "LA", "Patient/pf-2w6y").await.status, 404);
     leaks.stop().await.unwrap();
 }
 
