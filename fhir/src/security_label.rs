@@ -89,11 +89,13 @@ impl SecurityLabel {
         &self.code
     }
 
-    /// The degree of confidentiality, when the label states one. A label without a system is read as one that does.
+    /// The degree of confidentiality, when the label states one. Without a system only a degree above the ordinary is
+    /// read: who forgot the system meant to protect, and an `L` of another list lowers nothing.
     pub fn confidentiality(&self) -> Option<Confidentiality> {
-        (self.has_no_system() || *self.system == *CONFIDENTIALITY)
-            .then(|| Confidentiality::of_code(&self.code))
-            .flatten()
+        let degree = Confidentiality::of_code(&self.code)?;
+        let stated =
+            *self.system == *CONFIDENTIALITY || (self.has_no_system() && degree > Confidentiality::Normal);
+        stated.then_some(degree)
     }
 
     /// The sensitivity category, when the label states one.

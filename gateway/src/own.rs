@@ -23,7 +23,7 @@ use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
 use crate::ports::Ports;
 use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor};
-use crate::trail::records::Records;
+use crate::trail::records::{REFUSED_MAX, Records};
 use crate::trail::store::Found;
 
 /// Answers a question about the gateway's own resources, or about what a system's face can do.
@@ -96,7 +96,9 @@ impl Whose {
                 let stored = ports.consents.read(&id).await.ok().flatten();
                 stored.iter().map(|stored| own::about(stored.person.as_str())).collect()
             }
-            Self::Submitted(numbers) => numbers.iter().map(|number| own::about(number.as_str())).collect(),
+            Self::Submitted(numbers) => {
+                numbers.iter().take(REFUSED_MAX).map(|number| own::about(number.as_str())).collect()
+            }
             Self::Nobody => Vec::new(),
         }
     }

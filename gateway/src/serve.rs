@@ -2,6 +2,7 @@
 //!
 //! `portcullis serve` and the demonstration start it here, with the same code and the same kind of files.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -53,7 +54,8 @@ pub struct Running {
     serving: JoinHandle<Drained>,
     pushing: JoinHandle<()>,
     upkeep: JoinHandle<()>,
-    ops_serving: JoinHandle<std::convert::Infallible>,
+    stop_upkeep: oneshot::Sender<Infallible>,
+    ops_serving: JoinHandle<Infallible>,
     addresses: Addresses,
     warnings: Vec<Problem>,
 }
@@ -123,6 +125,7 @@ impl Running {
         metrics.also(push.counts());
         metrics.of_ledger(state.ledger.health());
         let entries = Arc::new(Entries::default());
+        let (stop_upkeep, stopping) = oneshot::channel();
         let undelivered = Undelivered::new(Arc::clone(&entries));
         let app = App {
             exchange: route::exchange(Arc::clone(&live), Arc::clone(push.intake())),
@@ -152,7 +155,8 @@ impl Running {
             clock,
             doors: listener.doors(),
             mllp_doors: push.doors(),
-            upkeep: tokio::spawn(upkeep::run(Arc::clone(&live), Arc::clone(&entries))),
+            upkeep: tokio::spawn(upkeep::run(Arc::clone(&live), Arc::clone(&entries), stopping)),
+            stop_upkeep,
             live,
             state,
             metrics,
@@ -213,7 +217,7 @@ impl Running {
         if timeout(ports.settings.limits.drain, self.pushing).await.is_err() {
             drained = Drained::Cut;
         }
-        self.upkeep.abort();
+        drop(self.stop_upkeep);
         // Waited for: it holds the ledger, and with it the state folder.
         drop(self.upkeep.await);
         self.undelivered.recorded().await;

@@ -1,6 +1,5 @@
 //! The persons that a search names.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::SearchQuery;
@@ -38,7 +37,8 @@ impl SearchQuery {
 }
 
 impl SearchQuery {
-    /// The criteria as [`SearchQuery::to_form`] writes them, with nobody named in them but those whom `is_her` picks.
+    /// The criteria as [`SearchQuery::to_form`] writes them, with nobody named in them but those whom `is_her` picks: no
+    /// other Patient by id, and no other NHS number, whatever is asked of them.
     #[must_use]
     pub fn to_form_about(&self, is_her: &dyn Fn(&NamedPerson) -> bool) -> String {
         let of = (self.resource_type.name() == "Patient").then_some(Patient);
@@ -51,32 +51,59 @@ impl SearchQuery {
     }
 }
 
-/// The criterion with only those of its persons whom `is_her` picks; nothing, if none of them is picked.
-fn about<'a>(
-    criterion: &'a Criterion,
+/// The criterion without those whom `is_her` does not pick; nothing, if nothing is left of it.
+fn about(
+    criterion: &Criterion,
     of: Option<Patient>,
     is_her: &dyn Fn(&NamedPerson) -> bool,
-) -> Option<Cow<'a, Criterion>> {
-    let Some(named) = persons(criterion, of) else { return Some(Cow::Borrowed(criterion)) };
-    let mut hers = named.iter().map(is_her).collect::<Vec<_>>().into_iter();
-    let mut criterion = criterion.clone();
-    let left = match &mut criterion.test {
-        Test::Reference(any) => {
-            any.retain(|_| hers.next().unwrap_or_default());
-            any.len()
-        }
-        Test::Token { any, .. } => {
-            any.retain(|_| hers.next().unwrap_or_default());
-            any.len()
-        }
+) -> Option<Criterion> {
+    let code = criterion.code();
+    let mut hers = criterion.clone();
+    let left = match &mut hers.test {
+        Test::Reference(any) => retained(any, |test| spoken_of(&test.0), is_her),
+        Test::Token { any, .. } => retained(any, |token| spoken_of_by_token(token, code, of), is_her),
         Test::Missing(_)
         | Test::String { .. }
         | Test::Date(_)
         | Test::Number(_)
         | Test::Quantity(_)
-        | Test::Uri(_) => 0,
+        | Test::Uri(_) => return Some(hers),
     };
-    (left > 0).then_some(Cow::Owned(criterion))
+    (left > 0).then_some(hers)
+}
+
+fn retained<T>(
+    any: &mut Vec<T>,
+    who: impl Fn(&T) -> Option<NamedPerson>,
+    is_her: &dyn Fn(&NamedPerson) -> bool,
+) -> usize {
+    any.retain(|value| who(value).is_none_or(|person| is_her(&person)));
+    any.len()
+}
+
+/// The person a reference speaks of, whatever the parameter; one elsewhere is somebody who cannot be told.
+fn spoken_of(reference: &Reference) -> Option<NamedPerson> {
+    match reference {
+        Reference::Local(_) => referred(reference),
+        Reference::Elsewhere(url) | Reference::Urn(url) => {
+            Some(NamedPerson::Identifier(Identifier { system: None, value: url.to_string() }))
+        }
+        Reference::Contained(_) | Reference::Container => None,
+    }
+}
+
+fn spoken_of_by_token(token: &TokenTest, code: &str, of: Option<Patient>) -> Option<NamedPerson> {
+    if code == "_id" {
+        return of.and_then(|_| by_id(token));
+    }
+    match by_identifier(token)? {
+        NamedPerson::Identifier(identifier) => {
+            let number = NhsNumber::parse(&identifier.value).ok().map(NamedPerson::Nhs);
+            let is_patients = code == "identifier" && of.is_some();
+            number.or_else(|| is_patients.then_some(NamedPerson::Identifier(identifier)))
+        }
+        known @ (NamedPerson::Patient(_) | NamedPerson::Nhs(_)) => Some(known),
+    }
 }
 
 /// Stands for "the search is of Patients".

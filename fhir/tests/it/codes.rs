@@ -104,6 +104,10 @@ fn a_label_rule_speaks_of_the_same_and_of_narrower_labels() {
         let rule = SecurityLabel::parse(rule).expect("rule");
         assert_eq!(SecurityLabel::new("", code).is_covered_by(&rule), covered, "{code} by {rule:?}");
     }
+    // Nobody's forgotten system lowers what is protected.
+    for (code, degree) in [("V", true), ("R", true), ("N", false), ("M", false), ("L", false), ("U", false)] {
+        assert_eq!(SecurityLabel::new("", code).confidentiality().is_some(), degree, "{code}");
+    }
     for (label, rule, covered) in cases {
         let label = SecurityLabel::parse(label).expect("label");
         let rule = SecurityLabel::parse(rule).expect("rule");

@@ -178,6 +178,7 @@ fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
     }
     let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).filter_map(label).collect();
     let most = labels.iter().filter_map(SecurityLabel::confidentiality).max();
+    // `REDACTED` of another system marks a view: only that of confidentiality takes a record back.
     let invalidated =
         labels.iter().any(|label| label.system() == CONFIDENTIALITY && label.code() == "REDACTED");
     Some(PatientFacts {
@@ -217,9 +218,10 @@ fn verification_codes(identifier: Node<'_>) -> Vec<String> {
         .collect()
 }
 
-fn label(coding: Node<'_>) -> Option<SecurityLabel> {
-    let system = coding.member("system")?.string()?;
-    Some(SecurityLabel::new(&system, &coding.member("code")?.string()?))
+/// The label that a Coding states; a system that is missing is the empty one.
+pub(in crate::enforce) fn label(coding: Node<'_>) -> Option<SecurityLabel> {
+    let code = coding.str_at(&["code"])?;
+    Some(SecurityLabel::new(&coding.str_at(&["system"]).unwrap_or_default(), &code))
 }
 
 fn id_of(resource: Node<'_>) -> Option<Id> {

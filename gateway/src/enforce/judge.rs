@@ -78,6 +78,16 @@ impl Why {
     }
 }
 
+/// The persons of one resource, by what their word means for it.
+struct Concerned {
+    /// Whom it is about; of a list that is about nobody, its members.
+    about: Vec<PersonKey>,
+    /// All of them.
+    all: Vec<PersonKey>,
+    /// Members who permit, but not such a resource: what refers to them goes as if they were refused.
+    gone: BTreeSet<PersonKey>,
+}
+
 impl<'a> Judge<'a> {
     /// Minimises `node`, a whole resource, or says why it is kept back.
     pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
@@ -87,9 +97,10 @@ impl<'a> Judge<'a> {
         self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal)))?;
         let facts = resource_facts(node, self.bases);
         let reference = facts.reference.clone();
+        let concerned = self.concerned(&found, persons.clone(), &facts);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
-        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &persons) {
+        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &concerned) {
             Ok(mask) => Some(mask),
             Err(refusal) => {
                 // A Bundle that no table names has a frame of its own; what it holds is judged entry by entry.
@@ -100,7 +111,7 @@ impl<'a> Judge<'a> {
                 None
             }
         };
-        let reach = |reference: Node<'_>| self.reach(reference);
+        let reach = |reference: Node<'_>| self.reach(reference, &concerned);
         let full_url = |url: &str| self.full_url(url);
         let view = View {
             mask: &mask,
@@ -117,7 +128,7 @@ impl<'a> Judge<'a> {
         match written {
             Ok(()) => Ok(Judged {
                 bytes,
-                persons: persons.into_iter().filter(|person| self.permit(person).is_some()).collect(),
+                persons: persons.into_iter().filter(|person| self.stays(person, &concerned)).collect(),
                 reference,
                 withheld,
             }),
@@ -130,6 +141,27 @@ impl<'a> Judge<'a> {
         let by_id = found.patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
         let by_number = found.nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
         by_id.chain(by_number).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
+    fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, facts: &ResourceFacts) -> Concerned {
+        let by_id = found.about_patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
+        let by_number = found.about_nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
+        let about: BTreeSet<PersonKey> = by_id.chain(by_number).collect();
+        if about.is_empty() {
+            return Concerned { about: persons.clone(), all: persons, gone: BTreeSet::new() };
+        }
+        let forbids = |person: &&PersonKey| {
+            !about.contains(*person)
+                && self.permit(person).is_some_and(|permit| permit.obligations().weigh(facts).is_err())
+        };
+        let gone = persons.iter().filter(forbids).cloned().collect();
+        Concerned { about: about.into_iter().collect(), all: persons, gone }
+    }
+
+    /// Whether what is said of this person may stay.
+    fn stays(&self, person: &PersonKey, concerned: &Concerned) -> bool {
+        self.permit(person).is_some() && !concerned.gone.contains(person)
     }
 
     fn permit(&self, person: &PersonKey) -> Option<&'a Permit> {
@@ -177,9 +209,9 @@ impl<'a> Judge<'a> {
     }
 
     /// The mask for a resource, the outermost or a nested one.
-    fn mask(&self, owner: TypeId, node: Node<'_>, persons: &[PersonKey]) -> Result<&'a TypeMask, Refusal> {
+    fn mask(&self, owner: TypeId, node: Node<'_>, concerned: &Concerned) -> Result<&'a TypeMask, Refusal> {
         let facts = resource_facts(node, self.bases);
-        let permits: Vec<&Permit> = persons.iter().filter_map(|person| self.permit(person)).collect();
+        let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
         if permits.iter().any(|permit| permit.obligations().weigh(&facts).is_err()) {
             return Err(Refusal::ConsentDenied);
         }
@@ -192,7 +224,10 @@ impl<'a> Judge<'a> {
                 true if !permits.is_empty() => LabelsOfAgreement::Overridden,
                 _ => LabelsOfAgreement::Kept,
             };
-        let whereabouts = match permits.iter().any(|permit| permit.obligations().shielded) {
+        // A member's whereabouts may be those of whom it is about.
+        let is_shielded =
+            |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
+        let whereabouts = match concerned.all.iter().any(is_shielded) {
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
         };
@@ -208,9 +243,9 @@ impl<'a> Judge<'a> {
     }
 
     /// What may be shown of a Reference. Rules on types only: nothing is looked up for it.
-    fn reach(&self, reference: Node<'_>) -> Reach {
+    fn reach(&self, reference: Node<'_>, concerned: &Concerned) -> Reach {
         let Some(text) = reference.str_at(&["reference"]) else {
-            return self.logical(reference);
+            return self.logical(reference, concerned);
         };
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
@@ -218,7 +253,7 @@ impl<'a> Judge<'a> {
                 let written = if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
                 if local.resource_type.as_str() == "Patient" {
                     let permitted =
-                        self.ruling.person_of(&local.id).is_some_and(|person| self.permit(person).is_some());
+                        self.ruling.person_of(&local.id).is_some_and(|person| self.stays(person, concerned));
                     return if permitted { Reach::Tie(written) } else { Reach::Stranger };
                 }
                 match fhir::tables::resource_type(local.resource_type.as_str()) {
@@ -235,7 +270,7 @@ impl<'a> Judge<'a> {
     }
 
     /// A reference by identifier alone: by NHS number it ties to a person.
-    fn logical(&self, reference: Node<'_>) -> Reach {
+    fn logical(&self, reference: Node<'_>, concerned: &Concerned) -> Reach {
         let Some(identifier) = reference.member("identifier") else { return Reach::Hidden };
         if !identifier.member("system").is_some_and(|system| system.is_string(fhir::identifier::NHS_NUMBER)) {
             return Reach::Visible(Written::AsItStands);
@@ -243,7 +278,7 @@ impl<'a> Judge<'a> {
         let number =
             identifier.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
         match number.map(PersonKey::Nhs) {
-            Some(person) if self.permit(&person).is_some() => Reach::Tie(Written::AsItStands),
+            Some(person) if self.stays(&person, concerned) => Reach::Tie(Written::AsItStands),
             Some(_) | None => Reach::Stranger,
         }
     }

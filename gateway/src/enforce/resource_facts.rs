@@ -7,6 +7,7 @@ use fhir::json::{Kind, Node};
 use fhir::reference::{Bases, Reference};
 use fhir::security_label::{CONFIDENTIALITY, SecurityLabel};
 
+use super::facts::label;
 use crate::decision::obligation::ResourceFacts;
 
 /// Elements under which somebody stands who said, did or asked for what the resource tells.
@@ -106,11 +107,6 @@ fn labels(root: Node<'_>, found: &mut Vec<SecurityLabel>) {
             }
         }
     }
-}
-
-fn label(coding: Node<'_>) -> Option<SecurityLabel> {
-    let code = coding.str_at(&["code"])?;
-    Some(SecurityLabel::new(&coding.str_at(&["system"]).unwrap_or_default(), &code))
 }
 
 fn when(resource: Node<'_>) -> Option<(jiff::Timestamp, jiff::Timestamp)> {

@@ -2,11 +2,12 @@
 //! answers nobody took. What the ledger cannot take waits, and is written when it can.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, oneshot};
 use tokio::time::interval;
 
 use crate::ledger::AuditLedger;
@@ -29,11 +30,19 @@ pub(super) struct Entries {
     writing: tokio::sync::Mutex<()>,
 }
 
-/// Writes what waits and the counts of minutes that are over, again and again.
-pub(super) async fn run(live: Arc<ArcSwap<Ports>>, entries: Arc<Entries>) {
+/// Writes what waits and the counts of minutes that are over, again and again,
+/// until told to stop: never in the middle of an entry.
+pub(super) async fn run(
+    live: Arc<ArcSwap<Ports>>,
+    entries: Arc<Entries>,
+    mut stopping: oneshot::Receiver<Infallible>,
+) {
     let mut tick = interval(FLUSH_EVERY);
     loop {
-        tick.tick().await;
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = &mut stopping => return,
+        }
         let ports = live.load_full();
         entries.flush(&*ports.ledger, ports.strangers.take()).await;
     }

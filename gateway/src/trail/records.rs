@@ -55,6 +55,7 @@ impl Records {
             let mut exchange = self.exchange.clone();
             let about = search.as_ref().map(|search| self.search_about(search, person));
             exchange.query = about.filter(|form| !form.is_empty()).map(|form| STANDARD.encode(form));
+            hide_another(&mut exchange, person);
             batch = batch.with(leaf(exchange, About::Person(Box::new(person.clone())))?);
         }
         Ok(batch)
@@ -79,12 +80,27 @@ impl Records {
     }
 }
 
+/// In the trail of one person, another who reached for her record is "another person": who it was stands in the leaf of the
+/// exchange, for oversight.
+fn hide_another(exchange: &mut Exchange, person: &AboutPerson) {
+    if let Some(RecordedRequestor::Person { nhs_number, .. }) = &mut exchange.requestor
+        && person.nhs_number.as_deref() != Some(nhs_number.as_str())
+    {
+        nhs_number.clear();
+        exchange.peer = None;
+    }
+}
+
+/// The most persons in whose trail one refusal by rule stands: a request may name any number of them.
+pub const REFUSED_MAX: usize = 256;
+
 impl Records {
     /// An exchange that the rules refuse before anyone is asked: it stands in the trail of those whom it names.
     #[must_use]
     pub fn refused_by_rule(exchange: Exchange, named: &[NamedPerson], refusal: &Refusal) -> Self {
         let persons = named
             .iter()
+            .take(REFUSED_MAX)
             .filter_map(|person| {
                 let (nhs_number, patient) = match person {
                     NamedPerson::Patient(id) => (None, Some(format!("Patient/{}", id.as_str()))),

@@ -77,6 +77,8 @@ impl Holder {
             .header(header::ACCEPT_ENCODING, "identity")
             .header(header::USER_AGENT, "portcullis")
             .header(PREFER, "handling=strict")
+            // What stands between may keep no record from before a shield or a correction.
+            .header(header::CACHE_CONTROL, "no-cache")
             .body(Full::new(ask.body.clone()))
             .map_err(|_| UpstreamFault::NotWritable)?;
         if let Some(content_type) = ask.content_type {

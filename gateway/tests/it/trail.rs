@@ -12,7 +12,7 @@ use gateway::interaction::PersonSelector;
 use gateway::ledger::{AuditLedger, Options, SegmentLedger};
 use gateway::person::SystemName;
 use gateway::trail::audit_event::{Site, searchset};
-use gateway::trail::record::{AboutPerson, Event, Exchange, Visibility};
+use gateway::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
 use gateway::trail::records::Records;
 use gateway::trail::store::{Found, KEY_SCHEME, TrailStore};
 
@@ -172,6 +172,13 @@ async fn in_the_trail_of_one_person_a_search_names_nobody_else() {
         ("Patient", &format!("identifier={mrn}|7"), 1, &[mrn]),
         ("Patient", &format!("identifier={mrn}|7,{mrn}|8"), 2, &[]),
         ("Patient", "family=Example", 2, &["family=Example"]),
+        ("Observation", "patient=Patient/ann&performer=Patient/bob", 1, &["patient=Patient/ann"]),
+        ("RelatedPerson", &format!("patient=Patient/ann&identifier={bob}"), 1, &["patient=Patient/ann"]),
+        ("RelatedPerson", "patient=Patient/ann&identifier=9990000026", 1, &["patient=Patient/ann"]),
+        ("Patient", &format!("identifier={ann}&identifier:not={bob}"), 1, &[&ann]),
+        ("Patient", "_id=ann&link=Patient/bob", 1, &["_id=ann"]),
+        ("Observation", "subject=Patient/ann,Patient/bob,Group/g", 1, &["subject=Patient/ann,Group/g"]),
+        ("Condition", "patient=https://other.example/Patient/bob&code=a", 1, &["code=a"]),
     ] {
         let mut exchange = exchange("r-1");
         exchange.resource_type = Some(owner.to_owned());
@@ -205,4 +212,37 @@ fn form(query: &str) -> String {
 fn plain(query: &str) -> String {
     let form = String::from_utf8(STANDARD.decode(query).unwrap()).unwrap();
     form.replace("%2C", ",").replace("%2F", "/").replace("%3A", ":").replace("%7C", "|")
+}
+
+#[tokio::test]
+async fn who_else_reached_for_a_record_stands_in_the_leaf_of_the_exchange_alone() {
+    let bob =
+        RecordedRequestor::Person { nhs_number: "9990000026".into(), issuer: "https://id.example".into() };
+    let mut exchange = exchange("r-1");
+    (exchange.requestor, exchange.peer) = (Some(bob), Some("203.0.113.7".into()));
+    let home = tempfile::tempdir().unwrap();
+    let options = Options::new(home.path(), "share.example/ledger", KEY_SCHEME);
+    let ledger =
+        Arc::new(SegmentLedger::open(&options, Clock::standing_at(jiff::Timestamp::UNIX_EPOCH)).unwrap());
+    let persons = vec![
+        person(Some("9990000018"), "Patient/ann", Visibility::Trail),
+        person(Some("9990000026"), "Patient/bob", Visibility::Trail),
+    ];
+    let receipt = ledger.append(Records { exchange, persons }.to_batch().unwrap()).await.unwrap().to_header();
+    let found = TrailStore::new(ledger).by_receipt(&receipt).await.unwrap();
+    let organisation = OdsCode::parse("RX1").unwrap();
+    let site = Site { base: "https://share.example", organisation: &organisation };
+    let told: Vec<String> = found
+        .iter()
+        .map(|one| {
+            let text =
+                searchset(&[one.placed()], "https://share.example/fhir/AuditEvent", None, site).to_json();
+            String::from_utf8(text).unwrap()
+        })
+        .collect();
+    let (whole, anns, bobs) = (&told[0], &told[1], &told[2]);
+    assert!(whole.contains("9990000026") && whole.contains("203.0.113.7"), "{whole}");
+    assert!(!anns.contains("9990000026") && !anns.contains("203.0.113.7"), "{anns}");
+    assert!(anns.contains("another person"), "{anns}");
+    assert!(bobs.contains("203.0.113.7"), "{bobs}");
 }

@@ -8,6 +8,7 @@ use fhir::tables::{Element, ElementId, TypeId, TypeKind, element_named, type_nam
 use super::access::{Access, Identifiers, Mode, Weight, access, identifiers};
 use super::mask::{Named, Systems};
 use super::masked;
+use super::reference::WhenHidden;
 
 /// The plans of one mask; the first is that of the resource itself.
 #[derive(Debug, Default)]
@@ -143,15 +144,6 @@ pub(super) enum Values {
 pub(super) enum Urls {
     All,
     These(Vec<String>),
-}
-
-/// What becomes of the holder of a reference to something hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhenHidden {
-    /// The reference alone goes.
-    LeftOut,
-    /// The item that is nothing without it goes: what stayed would tell that there is something.
-    ItemGoes,
 }
 
 /// What becomes of the holder when a nested resource is not shared.
@@ -445,12 +437,7 @@ impl Compiler {
                 let is_named = inside == Mode::Whole || said.says_more();
                 let named = is_named.then(|| self.plan(found, said, inside));
                 let tied = said.tie.then(|| named.unwrap_or_else(|| self.plan(found, said, Mode::Part)));
-                let is_all_of_an_item = element.min() > 0 && element.owner() != self.owner;
-                let hidden = match named.is_some() && is_all_of_an_item {
-                    true => WhenHidden::ItemGoes,
-                    false => WhenHidden::LeftOut,
-                };
-                Action::Reference { named, tied, hidden }
+                Action::Reference { named, tied, hidden: WhenHidden::of(element) }
             }
             ("Identifier", _) => self.identifier(element, found, said, (inside, mode)),
             (_, TypeKind::Abstract | TypeKind::Resource) => match (inside, element.name()) {

@@ -2,11 +2,33 @@
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
-use fhir::tables::ElementId;
+use fhir::tables::{Element, ElementId};
 
-use super::plan::{Contained, PlanId, WhenHidden};
+use super::plan::{Contained, PlanId};
 use super::walk::{Came, Stop, Walker};
 use super::{Reach, Unsafe, Written, type_of};
+
+/// Items that say no more than what they point at, in lists that nobody reads for what is not on them. Of all others the
+/// required reference is masked: without it a rule, a dose or a list would say something else.
+const ITEMS_THAT_GO: [(&str, &str); 2] = [("Patient.link", "other"), ("Group.member", "entity")];
+
+/// What becomes of the holder of a reference to something hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenHidden {
+    /// The reference alone goes.
+    LeftOut,
+    /// The item that is nothing without it goes: what stayed would tell that there is something.
+    ItemGoes,
+}
+
+impl WhenHidden {
+    pub(super) fn of(element: &Element) -> Self {
+        match ITEMS_THAT_GO.contains(&(element.owner().name(), element.name())) {
+            true => Self::ItemGoes,
+            false => Self::LeftOut,
+        }
+    }
+}
 
 impl<'d> Walker<'_, '_, 'd> {
     /// Writes the Reference `node` as far as it is named or a tie, and the view lets it be seen.
@@ -32,7 +54,7 @@ impl<'d> Walker<'_, '_, 'd> {
         }
         let (plan, written) = match (self.view.reach)(node) {
             Reach::Stranger => return self.strip(element, node),
-            Reach::Hidden if hidden == WhenHidden::ItemGoes && points(node) => {
+            Reach::Hidden if named.is_some() && hidden == WhenHidden::ItemGoes && points(node) => {
                 return self.strip(element, node);
             }
             Reach::Hidden => (None, Written::AsItStands),

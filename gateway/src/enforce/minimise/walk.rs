@@ -42,6 +42,8 @@ pub(super) struct Walker<'v, 'w, 'd> {
     pub(super) contained: Contained,
     /// How the address of the Reference being written is written.
     pub(super) address: Written,
+    /// Whether what is written stands inside an extension.
+    in_extension: bool,
     /// Where the first entry's resource of a document or message is, until it has been written.
     head: Option<usize>,
     pub(super) withheld: &'w mut Withheld,
@@ -69,6 +71,7 @@ pub(super) fn outermost(
         container: node,
         contained: mask.plans.contained,
         address: Written::AsItStands,
+        in_extension: false,
         head: head(owner, node),
         withheld,
         out: &mut output,
@@ -278,6 +281,11 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             self.out.separate(item.offset());
             match self.one(entry, item)? {
                 Came::Written => {}
+                // An extension inside another one is a part of it: what goes is the whole.
+                Came::Strip(element) if self.in_extension => {
+                    self.out.back(start);
+                    return Ok(Came::Strip(element));
+                }
                 Came::Nothing | Came::Strip(_) => self.out.back(before),
             }
         }
@@ -329,7 +337,10 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                         value.member("url").is_some_and(|url| urls.iter().any(|named| url.is_string(named)))
                     }
                 };
-                self.object_or_drop(entry, is_named.then_some(*plan), value)
+                let around = std::mem::replace(&mut self.in_extension, true);
+                let came = self.object_or_drop(entry, is_named.then_some(*plan), value);
+                self.in_extension = around;
+                came
             }
             Action::Resource(nested) => self.nested(entry, *nested, value),
             Action::Scalar(_)
@@ -380,6 +391,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             container,
             contained,
             address: Written::AsItStands,
+            in_extension: false,
             head: None,
             withheld: &mut *self.withheld,
             out: &mut *self.out,

@@ -119,6 +119,14 @@ fn authorizer(told: &Told<'_>) -> Element {
         .with("requestor", false)
 }
 
+/// Somebody by her number; in another's trail without.
+fn person(nhs_number: &str) -> Element {
+    match nhs_number {
+        "" => Element::new().with("display", "another person"),
+        number => Element::logical_reference(NHS_NUMBER, number),
+    }
+}
+
 /// The human being; where a system asks, the refusal pattern wants one all the same.
 fn user(requestor: &RecordedRequestor, part: &str, pattern: Pattern, told: &Told<'_>) -> Option<Element> {
     let participation = Element::coding(PARTICIPATION, part, None);
@@ -139,7 +147,7 @@ fn user(requestor: &RecordedRequestor, part: &str, pattern: Pattern, told: &Told
         }
         RecordedRequestor::Person { nhs_number, .. } => Element::new()
             .with("type", Element::new().with("coding", vec![participation]))
-            .with("who", Element::logical_reference(NHS_NUMBER, nhs_number))
+            .with("who", person(nhs_number))
             .with("requestor", true),
         RecordedRequestor::System { name, .. } if pattern == Pattern::Refusal => Element::new()
             .with("type", Element::new().with("coding", vec![participation]))

@@ -267,6 +267,7 @@ async fn a_patient_that_was_read_is_not_asked_for_again_and_is_taken_as_it_says(
     for (case, meta, shield, asked) in [
         ("whole", json!({}), Shield::None, [by_number].as_slice()),
         ("shielded", json!({"security": restricted}), Shield::Shielded, &[by_number]),
+        ("without a system", json!({"security": [{"code": "R"}]}), Shield::Shielded, &[by_number]),
         ("in parts", json!({"tag": subsetted}), Shield::None, &[by_id, by_number]),
     ] {
         let mut ann = patient("x1", ANN);
