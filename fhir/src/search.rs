@@ -24,7 +24,7 @@ pub use criterion::{
 };
 pub use matches::Match;
 pub use number::Number;
-pub use persons::NamedPerson;
+pub use persons::{NamedPerson, names_person_by};
 pub use served::{InvalidValue, NotServed, SearchError};
 pub use write::form;
 

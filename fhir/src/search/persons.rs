@@ -8,6 +8,7 @@ use super::write::form;
 use crate::identifier::Identifier;
 use crate::nhs_number::NhsNumber;
 use crate::reference::{Id, Reference};
+use crate::tables::{self, TypeId};
 
 /// A person as a search names her.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +21,21 @@ pub enum NamedPerson {
     Identifier(Identifier),
 }
 
+/// The parameter by which a search of `owner` names the person whom its resources belong to: `patient`, else `subject`,
+/// else the only one that ties the type to the compartment of a Patient. Patients themselves are named by `_id`.
+#[must_use]
+pub fn names_person_by(owner: TypeId) -> Option<&'static str> {
+    let ties = tables::patient_compartment(owner);
+    if ties.is_empty() || owner.name() == "Patient" {
+        return None;
+    }
+    let has = |code: &&str| tables::search_parameter(owner, code).is_some();
+    ["patient", "subject"].into_iter().find(has).or(match ties {
+        [only] => Some(*only),
+        _ => None,
+    })
+}
+
 impl SearchQuery {
     /// Every person that the query names; empty when it names none.
     ///
@@ -27,10 +43,9 @@ impl SearchQuery {
     /// answer may be about others.
     #[must_use]
     pub fn named_persons(&self) -> BTreeSet<NamedPerson> {
-        let is_patient = self.resource_type.name() == "Patient";
         self.criteria
             .iter()
-            .filter_map(|criterion| persons(criterion, is_patient.then_some(Patient)))
+            .filter_map(|criterion| persons(criterion, self.resource_type))
             .flatten()
             .collect()
     }
@@ -41,11 +56,10 @@ impl SearchQuery {
     /// other Patient by id, and no other NHS number, whatever is asked of them.
     #[must_use]
     pub fn to_form_about(&self, is_her: &dyn Fn(&NamedPerson) -> bool) -> String {
-        let of = (self.resource_type.name() == "Patient").then_some(Patient);
         form(
             self.criteria
                 .iter()
-                .filter_map(|criterion| about(criterion, of, is_her))
+                .filter_map(|criterion| about(criterion, self.resource_type, is_her))
                 .map(|one| one.to_pair()),
         )
     }
@@ -54,7 +68,7 @@ impl SearchQuery {
 /// The criterion without those whom `is_her` does not pick; nothing, if nothing is left of it.
 fn about(
     criterion: &Criterion,
-    of: Option<Patient>,
+    of: TypeId,
     is_her: &dyn Fn(&NamedPerson) -> bool,
 ) -> Option<Criterion> {
     let code = criterion.code();
@@ -92,33 +106,33 @@ fn spoken_of(reference: &Reference) -> Option<NamedPerson> {
     }
 }
 
-fn spoken_of_by_token(token: &TokenTest, code: &str, of: Option<Patient>) -> Option<NamedPerson> {
+fn spoken_of_by_token(token: &TokenTest, code: &str, of: TypeId) -> Option<NamedPerson> {
+    let is_patient = of.name() == "Patient";
     if code == "_id" {
-        return of.and_then(|_| by_id(token));
+        return is_patient.then(|| by_id(token)).flatten();
     }
     match by_identifier(token)? {
         NamedPerson::Identifier(identifier) => {
             let number = NhsNumber::parse(&identifier.value).ok().map(NamedPerson::Nhs);
-            let is_patients = code == "identifier" && of.is_some();
+            let is_patients = code == "identifier" && is_patient;
             number.or_else(|| is_patients.then_some(NamedPerson::Identifier(identifier)))
         }
         known @ (NamedPerson::Patient(_) | NamedPerson::Nhs(_)) => Some(known),
     }
 }
 
-/// Stands for "the search is of Patients".
-#[derive(Clone, Copy)]
-struct Patient;
-
-fn persons(criterion: &Criterion, of: Option<Patient>) -> Option<Vec<NamedPerson>> {
-    match (&criterion.test, criterion.code(), of) {
-        (Test::Reference(any), "patient" | "subject", _) => {
+fn persons(criterion: &Criterion, of: TypeId) -> Option<Vec<NamedPerson>> {
+    let is_patient = of.name() == "Patient";
+    match (&criterion.test, criterion.code()) {
+        (Test::Reference(any), code)
+            if matches!(code, "patient" | "subject") || names_person_by(of) == Some(code) =>
+        {
             any.iter().map(|test| referred(&test.0)).collect()
         }
-        (Test::Token { modifier: TokenModifier::Is, any }, "_id", Some(Patient)) => {
+        (Test::Token { modifier: TokenModifier::Is, any }, "_id") if is_patient => {
             any.iter().map(by_id).collect()
         }
-        (Test::Token { modifier: TokenModifier::Is, any }, "identifier", Some(Patient)) => {
+        (Test::Token { modifier: TokenModifier::Is, any }, "identifier") if is_patient => {
             any.iter().map(by_identifier).collect()
         }
         _ => None,
