@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::element::{Element, Resource};
 use fhir::path::ElementPath;
+use fhir::search::names_person_by;
 use fhir::tables::{self, SearchKind, TypeId};
 use jiff::Timestamp;
 
 use crate::agreement::{Share, SharingAgreement};
 use crate::decision::search_guard::{Visibility, visibility};
+use crate::interaction::surface::{self, Flow};
 use crate::person::SystemName;
 use crate::requestor::{Party, Requestor};
 use crate::settings::Settings;
@@ -20,7 +22,8 @@ const NAME_PERSONS: [&str; 4] = ["_id", "identifier", "patient", "subject"];
 /// What one type can be asked for.
 #[derive(Default)]
 struct Served {
-    interactions: BTreeSet<&'static str>,
+    /// Interactions, and operations with their `$`.
+    names: BTreeSet<&'static str>,
     parameters: BTreeMap<&'static str, &'static str>,
 }
 
@@ -45,7 +48,7 @@ pub fn of_system(
         for block in &agreement.systems {
             if block.systems.contains(system) && writes(requestor, agreement) {
                 for owner in block.share.types.keys() {
-                    served.entry(*owner).or_default().interactions.insert("create");
+                    served.entry(*owner).or_default().names.extend(surface::served_of_type(Flow::Takes));
                 }
             }
         }
@@ -54,22 +57,22 @@ pub fn of_system(
     statement(&url, "What this system shares, and takes, under the sharing agreements in force", &served, at)
 }
 
-/// Type, interactions, and search parameters with their kinds.
-type OwnType = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+/// Type, and search parameters with their kinds.
+type OwnType = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The gateway's own resources.
 #[must_use]
 pub fn of_gateway(settings: &Settings, at: Timestamp) -> Resource {
     let mut served: BTreeMap<TypeId, Served> = BTreeMap::new();
     let own: [OwnType; 3] = [
-        ("Consent", &["create", "read", "search-type", "update"], &[("patient", "reference")]),
-        ("AuditEvent", &["search-type"], &[("patient", "reference")]),
-        ("Provenance", &["read"], &[]),
+        ("Consent", &[("patient", "reference")]),
+        ("AuditEvent", &[("patient", "reference")]),
+        ("Provenance", &[]),
     ];
-    for (name, interactions, parameters) in own {
+    for (name, parameters) in own {
         let Some(owner) = tables::resource_type(name) else { continue };
         let entry = served.entry(owner).or_default();
-        entry.interactions.extend(interactions);
+        entry.names.extend(surface::served_of_own(name));
         entry.parameters.extend(parameters.iter().copied());
     }
     let url = format!("{}/fhir", settings.gateway.base);
@@ -93,18 +96,20 @@ fn writes(requestor: Option<&Requestor>, agreement: &SharingAgreement) -> bool {
     }
 }
 
-/// Reads and searches of what a block shares, with the parameters that the search guard lets through.
+/// Reads, histories and searches of what a block shares, with the parameters that the search guard lets through.
 fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
     for owner in share.types.keys() {
         let entry = served.entry(*owner).or_default();
-        entry.interactions.extend(["read", "search-type"]);
+        entry.names.extend(surface::served_of_type(Flow::Gives));
         for parameter in tables::search_parameters(*owner) {
             let Some(read) = parameter.reads() else { continue };
             let shown = |path: &String| {
                 ElementPath::parse(*owner, path)
                     .is_ok_and(|path| visibility(&path, share.tables(*owner)) != Visibility::Hidden)
             };
-            if NAME_PERSONS.contains(&parameter.code()) || (!read.is_empty() && read.iter().all(shown)) {
+            let names =
+                NAME_PERSONS.contains(&parameter.code()) || names_person_by(*owner) == Some(parameter.code());
+            if names || (!read.is_empty() && read.iter().all(shown)) {
                 entry.parameters.insert(parameter.code(), kind(parameter.kind()));
             }
         }
@@ -126,23 +131,43 @@ const fn kind(kind: SearchKind) -> &'static str {
     }
 }
 
-fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Timestamp) -> Resource {
-    let coded = |code: &&str| Element::new().with("code", *code);
-    let resources: Vec<Element> = served
+/// One type: its interactions, search parameters and operations.
+fn resource(owner: TypeId, served: &Served) -> Element {
+    let (operations, interactions): (Vec<_>, Vec<_>) =
+        served.names.iter().copied().partition(|name| name.starts_with('$'));
+    let coded = |code: &'static str| Element::new().with("code", code);
+    let definition = |name: &str| {
+        let name = name.trim_start_matches('$');
+        let url = format!("http://hl7.org/fhir/OperationDefinition/{}-{name}", owner.name());
+        Element::new().with("name", name).with("definition", url)
+    };
+    let parameters: Vec<Element> = served
+        .parameters
         .iter()
-        .map(|(owner, served)| {
-            let parameters: Vec<Element> = served
-                .parameters
-                .iter()
-                .map(|(name, kind)| Element::new().with("name", *name).with("type", *kind))
-                .collect();
-            let resource = Element::new()
-                .with("type", owner.name())
-                .with("interaction", served.interactions.iter().map(coded).collect::<Vec<_>>())
-                .with("versioning", "versioned");
-            if parameters.is_empty() { resource } else { resource.with("searchParam", parameters) }
-        })
+        .map(|(name, kind)| Element::new().with("name", *name).with("type", *kind))
         .collect();
+    let reads_history = interactions.contains(&"history-instance");
+    let mut resource = Element::new()
+        .with("type", owner.name())
+        .with("interaction", interactions.into_iter().map(coded).collect::<Vec<_>>())
+        .with("versioning", "versioned");
+    if reads_history {
+        resource.put("readHistory", true);
+    }
+    if !parameters.is_empty() {
+        resource.put("searchParam", parameters);
+    }
+    if !operations.is_empty() {
+        resource.put("operation", operations.into_iter().map(definition).collect::<Vec<_>>());
+    }
+    resource
+}
+
+fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Timestamp) -> Resource {
+    let resources: Vec<Element> = served.iter().map(|(owner, served)| resource(*owner, served)).collect();
+    let is_searched_by_person = |(owner, served): (&TypeId, &Served)| {
+        served.names.contains("search-type") && names_person_by(*owner).is_some()
+    };
     let security = Element::new()
         .with(
             "description",
@@ -151,6 +176,9 @@ fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Time
     let mut rest = Element::new().with("mode", "server").with("security", security);
     if !resources.is_empty() {
         rest.put("resource", resources);
+    }
+    if served.iter().any(is_searched_by_person) {
+        rest.put("compartment", vec!["http://hl7.org/fhir/CompartmentDefinition/patient"]);
     }
     Resource::new("CapabilityStatement")
         .with("url", format!("{url}/metadata"))

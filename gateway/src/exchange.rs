@@ -46,9 +46,11 @@ async fn disclose(arrived: Arrived, ports: &Ports) -> Result<Released, Ended> {
         Interaction::Fhir { action: FhirAction::Create(_), .. } | Interaction::Push { .. } => {
             submit::submit(question, begun, ports).await
         }
-        Interaction::Fhir { action: FhirAction::Read(_) | FhirAction::Search(_), .. } => {
-            share(question, begun, ports).await
-        }
+        Interaction::Fhir {
+            action:
+                FhirAction::Read(_) | FhirAction::Vread(_) | FhirAction::History(_) | FhirAction::Search(_),
+            ..
+        } => share(question, begun, ports).await,
     }
 }
 
@@ -69,7 +71,7 @@ fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Question, Ex
     Ok((Question { requestor, interaction, override_reason, at }, begun))
 }
 
-/// Reads and searches: the whole path.
+/// Reads, histories and searches: the whole path.
 async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
     let named = question.interaction.named_persons();
     let mut admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone

@@ -11,11 +11,14 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
 pub mod cursor;
+mod history;
 mod malformed;
 mod media;
 mod own;
 mod parse;
+pub mod surface;
 
+pub use history::HistoryRequest;
 pub use malformed::Malformed;
 pub use parse::{metadata, parse};
 
@@ -43,9 +46,13 @@ impl Interaction {
     #[must_use]
     pub fn named_persons(&self) -> Vec<NamedPerson> {
         match self {
-            Self::Fhir { action: FhirAction::Read(target), .. }
-                if target.resource_type.name() == "Patient" =>
-            {
+            Self::Fhir {
+                action:
+                    FhirAction::Read(target)
+                    | FhirAction::Vread(VersionTarget { resource: target, .. })
+                    | FhirAction::History(HistoryRequest { resource: target, .. }),
+                ..
+            } if target.resource_type.name() == "Patient" => {
                 vec![NamedPerson::Patient(target.id.clone())]
             }
             Self::Fhir { action: FhirAction::Search(request), .. } => {
@@ -63,7 +70,11 @@ pub enum FhirAction {
     Metadata,
     /// `GET /Type/id`.
     Read(ReadTarget),
-    /// `GET /Type?...` or `POST /Type/_search`.
+    /// `GET /Type/id/_history/version`.
+    Vread(VersionTarget),
+    /// `GET /Type/id/_history`.
+    History(HistoryRequest),
+    /// `GET /Type?...`, `POST /Type/_search` or `GET /Patient/id/Type?...`.
     Search(SearchRequest),
     /// `POST /Type`.
     Create(NewResource),
@@ -76,6 +87,15 @@ pub struct ReadTarget {
     pub resource_type: TypeId,
     /// Its logical id.
     pub id: Id,
+}
+
+/// One version of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionTarget {
+    /// Of what.
+    pub resource: ReadTarget,
+    /// The version, as this gateway gave it.
+    pub version: Id,
 }
 
 /// A parsed search and the page of its answer that is asked for.

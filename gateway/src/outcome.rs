@@ -336,6 +336,10 @@ fn upstream(fault: &UpstreamFault) -> (StatusCode, IssueType, &'static str) {
     if fault.is_timeout() {
         return (StatusCode::GATEWAY_TIMEOUT, IssueType::Timeout, "the system asked did not answer in time");
     }
+    if *fault == UpstreamFault::NoHistory {
+        let text = "the system asked keeps no history of this that can be read";
+        return (StatusCode::NOT_IMPLEMENTED, IssueType::NotSupported, text);
+    }
     (StatusCode::BAD_GATEWAY, IssueType::Exception, "the system asked did not answer as a FHIR server should")
 }
 

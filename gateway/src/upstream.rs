@@ -11,6 +11,7 @@ use crate::settings::Settings;
 
 mod ask;
 mod fetch;
+mod history;
 mod holder;
 mod pages;
 mod send;
@@ -81,6 +82,12 @@ pub enum UpstreamFault {
     /// Not a Bundle of type `searchset`.
     #[error("the answer is not a searchset")]
     NotASearchset,
+    /// Not a Bundle of type `history`.
+    #[error("the answer is not a history")]
+    NotAHistory,
+    /// It has no history of what it holds.
+    #[error("the system keeps no history that can be read")]
+    NoHistory,
     /// An entry without a resource, or of a type nobody asked for.
     #[error("the searchset holds an entry that nobody asked for")]
     UnexpectedEntry,
@@ -138,6 +145,8 @@ impl UpstreamFault {
             Self::Malformed(_) => "upstream-malformed",
             Self::WrongResource => "upstream-wrong-resource",
             Self::NotASearchset => "upstream-not-a-searchset",
+            Self::NotAHistory => "upstream-not-a-history",
+            Self::NoHistory => "upstream-no-history",
             Self::UnexpectedEntry => "upstream-unexpected-entry",
             Self::BadLink => "upstream-bad-link",
         }
@@ -166,6 +175,8 @@ impl UpstreamFault {
             | Self::Malformed(_)
             | Self::WrongResource
             | Self::NotASearchset
+            | Self::NotAHistory
+            | Self::NoHistory
             | Self::UnexpectedEntry
             | Self::BadLink => false,
         }

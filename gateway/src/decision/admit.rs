@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::ruling::{Admitted, Direction, Override, Parties, Question};
 use super::search_guard;
 use crate::agreement::{Agreements, Cover, Share, SharingAgreement, Standing};
-use crate::interaction::{FhirAction, Interaction};
+use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::requestor::{Party, Supervision, SystemClient};
 use crate::settings::{ClientRole, Settings};
@@ -73,7 +73,14 @@ fn parties(question: &Question, settings: &Settings) -> Result<(SystemName, Part
 fn direction(action: &FhirAction, party: &Party) -> Direction {
     match (action, party) {
         (FhirAction::Create(_), _) | (FhirAction::Metadata, Party::System(_)) => Direction::Write,
-        (FhirAction::Read(_) | FhirAction::Search(_) | FhirAction::Metadata, _) => Direction::Read,
+        (
+            FhirAction::Read(_)
+            | FhirAction::Vread(_)
+            | FhirAction::History(_)
+            | FhirAction::Search(_)
+            | FhirAction::Metadata,
+            _,
+        ) => Direction::Read,
     }
 }
 
@@ -232,7 +239,11 @@ fn covered(
     let Interaction::Fhir { system, action } = interaction else { return Ok(BTreeSet::new()) };
     match action {
         FhirAction::Metadata => Ok(BTreeSet::new()),
-        FhirAction::Read(target) => shared(target.resource_type, share).map(|()| BTreeSet::new()),
+        FhirAction::Read(target)
+        | FhirAction::Vread(VersionTarget { resource: target, .. })
+        | FhirAction::History(HistoryRequest { resource: target, .. }) => {
+            shared(target.resource_type, share).map(|()| BTreeSet::new())
+        }
         FhirAction::Search(search) => {
             shared(search.query.resource_type(), share)?;
             search_guard::guard(&search.query, share).map_err(Refusal::SearchNotPermitted)

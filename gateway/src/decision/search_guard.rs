@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 
 use fhir::instant::Precision;
 use fhir::path::{ElementPath, Step};
-use fhir::search::{Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier};
+use fhir::search::{
+    Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, names_person_by,
+};
 use fhir::tables::{self, TypeId};
 
 use super::refusal::SearchGuard;
@@ -125,7 +127,8 @@ fn is_one_day_of_birth(criterion: &Criterion) -> bool {
 
 /// The least that is shown of what the criterion reads. The ties to persons and the id are always kept.
 fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Visibility {
-    if matches!(criterion.code(), "patient" | "subject" | "_id") {
+    let code = criterion.code();
+    if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }
     let shown = criterion.reads().iter().map(|read| match ElementPath::parse(searched, read) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::judge::{Judged, KeptBack};
 use super::subjects::Subjects;
-use crate::agreement::RelationshipKind;
+use crate::agreement::{Existence, RelationshipKind};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, Basis, ConsentBasis, RelationshipBasis, Ruling};
 use crate::person::PersonKey;
@@ -37,11 +37,21 @@ impl<'a> Account<'a> {
         Self { ruling, subjects, shared: BTreeMap::new() }
     }
 
+    /// Whether a refusal may be told from absence.
+    pub(in crate::enforce) fn existence(&self) -> Existence {
+        self.ruling.admitted().existence()
+    }
+
     /// This resource is shared.
     pub(in crate::enforce) fn shares(&mut self, judged: &Judged) {
+        self.shares_as(judged, &judged.reference);
+    }
+
+    /// This resource is shared, and is to be recorded by this reference.
+    pub(in crate::enforce) fn shares_as(&mut self, judged: &Judged, reference: &str) {
         for person in &judged.persons {
             let part = self.shared.entry(person.clone()).or_default();
-            part.resources.push(judged.reference.clone());
+            part.resources.push(reference.to_owned());
             for (path, count) in judged.withheld.elements() {
                 *part.withheld.entry(path).or_default() += count;
             }

@@ -17,7 +17,8 @@ use fhir::search::{Match, NamedPerson, SearchQuery, matches};
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::held::{Complete, Held};
-use super::judge::{Judge, Judged, Why};
+use super::history;
+use super::judge::{Judge, Judged, KeptBack, Why};
 use super::persons::{Came, persons_of};
 use super::release::{Head, Media, Minimised};
 use super::subjects::Subjects;
@@ -38,9 +39,9 @@ use crate::trail::records::Records;
 /// The most entries of one upstream page that are read.
 const ENTRIES_MAX: usize = 5_000;
 /// Matches on a page when the search does not say.
-const COUNT: usize = 50;
+pub(in crate::enforce) const COUNT: usize = 50;
 /// The most matches on a page.
-const COUNT_MAX: usize = 200;
+pub(in crate::enforce) const COUNT_MAX: usize = 200;
 
 /// What an answer needs besides content and ruling.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +92,17 @@ pub fn minimise(
             Held::Searchset { pages, complete },
             Interaction::Fhir { action: FhirAction::Search(request), .. },
         ) => search(&pages, complete, request, &ruling, subjects, frame)?,
-        (Held::Absent | Held::Searchset { .. }, _) => return Err(frame.exchange.end(Ending::NotFound)),
+        (
+            Held::History { current, versions },
+            Interaction::Fhir { action: FhirAction::Vread(target), .. },
+        ) => history::vread(&current, &versions, target, &ruling, subjects, frame)?,
+        (
+            Held::History { current, versions },
+            Interaction::Fhir { action: FhirAction::History(request), .. },
+        ) => history::history(&current, &versions, request, &ruling, subjects, frame)?,
+        (Held::Absent | Held::Searchset { .. } | Held::History { .. }, _) => {
+            return Err(frame.exchange.end(Ending::NotFound));
+        }
     };
     Ok((minimised, ruling.into_admitted()))
 }
@@ -102,7 +113,6 @@ fn read(
     subjects: &Subjects,
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
-    let existence = ruling.admitted().existence();
     let face = frame.face();
     let digest = Cell::new([0; 16]);
     let version = |bytes: &[u8]| {
@@ -128,17 +138,19 @@ fn read(
             };
             Ok(Minimised { body: judged.bytes, head, records, provenance: None })
         }
-        Err(kept) => {
-            account.keeps(&kept, Named::ByContent);
-            Err(match kept.why {
-                Why::Refused(refusal) => refused(refusal, existence, account, frame),
-                // Hidden is as absent, whatever keeps it back.
-                Why::Irreducible(_) if existence == Existence::Withheld => {
-                    ended(Ending::NotFound, account, frame)
-                }
-                Why::Irreducible(_) => ended(Ending::Irreducible, account, frame),
-            })
-        }
+        Err(kept) => Err(kept_back(kept, account, frame)),
+    }
+}
+
+/// The end of an exchange that asked for one resource, which is kept back.
+pub(in crate::enforce) fn kept_back(kept: KeptBack, mut account: Account<'_>, frame: Frame<'_>) -> Ended {
+    let existence = account.existence();
+    account.keeps(&kept, Named::ByContent);
+    match kept.why {
+        Why::Refused(refusal) => refused(refusal, existence, account, frame),
+        // Hidden is as absent, whatever keeps it back.
+        Why::Irreducible(_) if existence == Existence::Withheld => ended(Ending::NotFound, account, frame),
+        Why::Irreducible(_) => ended(Ending::Irreducible, account, frame),
     }
 }
 
@@ -251,7 +263,7 @@ fn page(
     Ok(Minimised { body, head, records: Records { exchange, persons }, provenance: None })
 }
 
-fn judge<'a>(
+pub(in crate::enforce) fn judge<'a>(
     ruling: &'a Ruling,
     frame: Frame<'a>,
     face: &'a str,
@@ -264,12 +276,13 @@ fn judge<'a>(
         bases: frame.bases,
         face,
         version: Some(version),
+        under: &[],
     }
 }
 
 impl Frame<'_> {
     /// The same view has the same version for the same requestor, and another for everyone else.
-    fn version(&self, ruling: &Ruling, bytes: &[u8]) -> [u8; 16] {
+    pub(in crate::enforce) fn version(&self, ruling: &Ruling, bytes: &[u8]) -> [u8; 16] {
         let requestor = &ruling.admitted().question().requestor;
         self.seal.digest_bytes(Digest::Version, &[cursor::holder_of(requestor).as_bytes(), bytes])
     }
@@ -290,7 +303,7 @@ pub(in crate::enforce) fn refused(
 }
 
 /// The end of an exchange that shares nothing, in the trail of those it concerned.
-fn ended(ending: Ending, account: Account<'_>, frame: Frame<'_>) -> Ended {
+pub(in crate::enforce) fn ended(ending: Ending, account: Account<'_>, frame: Frame<'_>) -> Ended {
     let mut persons = account.close();
     for person in &mut persons {
         person.refusal.get_or_insert_with(|| ending.reason().to_owned());

@@ -159,6 +159,21 @@ pub(in crate::enforce) fn of_read(resource: Node<'_>) -> Option<PatientFacts> {
     if is_patient && is_whole { facts_of(resource) } else { None }
 }
 
+/// Whether a Patient, as this version of her has it, is to be shielded.
+pub(in crate::enforce) fn shield_of(version: Node<'_>) -> Shield {
+    let is_patient = version.member("resourceType").is_some_and(|name| name.is_string("Patient"));
+    match facts_of(version) {
+        Some(facts) if is_patient => facts.shield,
+        Some(_) | None => Shield::None,
+    }
+}
+
+/// The NHS numbers that a Patient bears, in use or not; none for another resource.
+pub(in crate::enforce) fn numbers_borne(resource: Node<'_>) -> BTreeSet<NhsNumber> {
+    let is_patient = resource.member("resourceType").is_some_and(|name| name.is_string("Patient"));
+    if is_patient { all_nhs_numbers(resource).collect() } else { BTreeSet::new() }
+}
+
 fn patients(held: &Unfiltered<Held>) -> Result<Vec<PatientFacts>, NotEvidence> {
     resources(held, "Patient")?
         .into_iter()
@@ -246,7 +261,7 @@ fn resources<'a>(held: &'a Unfiltered<Held>, name: &str) -> Result<Vec<Node<'a>>
     let pages = match held.inner() {
         Held::Searchset { pages, complete: Complete::All } => pages,
         Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),
-        Held::Resource(_) | Held::Absent => return Err(NotEvidence::Shape),
+        Held::Resource(_) | Held::Absent | Held::History { .. } => return Err(NotEvidence::Shape),
     };
     let mut found = Vec::new();
     for entry in pages.iter().flat_map(|page| page.root().walk(&["entry"])) {

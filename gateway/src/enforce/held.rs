@@ -2,6 +2,8 @@
 
 use fhir::json::Document;
 
+use crate::upstream::UpstreamFault;
+
 /// What an upstream answered, in its own shape. Only `enforce` reads it.
 #[derive(Debug)]
 pub enum Held {
@@ -16,6 +18,30 @@ pub enum Held {
         /// Whether the last page had no next link: the gateway saw every match.
         complete: Complete,
     },
+    /// One resource as it is now, and what it was before.
+    History {
+        /// As it is now.
+        current: Document,
+        /// As it was.
+        versions: Versions,
+    },
+}
+
+/// What an upstream tells of the versions of a resource.
+///
+/// A fault stands here and ends nothing by itself: that there is a history that cannot be read would tell that there is
+/// a resource. Whoever may not see the resource as it is now does not hear of it.
+#[derive(Debug)]
+pub enum Versions {
+    /// Pages of a history, in order; each entry is of the resource that was asked for.
+    Known {
+        /// Whole pages as received.
+        pages: Vec<Document>,
+        /// Whether the last page had no next link.
+        complete: Complete,
+    },
+    /// None that can be used.
+    Unknown(UpstreamFault),
 }
 
 /// Whether the gateway saw every match.

@@ -10,11 +10,13 @@ use fhir::reference::{Bases, Reference};
 use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
+use super::facts::shield_of;
 use super::masks::{Masks, Whereabouts};
 use super::minimise::{Marks, Reach, TypeMask, Unsafe, View, Withheld, Written, resource};
 use super::persons::{Came, Certainty, PersonsOf, persons_of};
 use super::resource_facts::resource_facts;
 use crate::agreement::{Existence, SharedType};
+use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
@@ -39,6 +41,9 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) face: &'a str,
     /// Makes `meta.versionId` from the bytes of a view.
     pub(in crate::enforce) version: Option<Version<'a>>,
+    /// The same resource as it is now, when an earlier version of it is judged: its labels, its persons and what the
+    /// tables say of it count too. The strictest wins.
+    pub(in crate::enforce) under: &'a [Node<'a>],
 }
 
 /// One resource that may leave, minimised.
@@ -145,9 +150,14 @@ impl<'a> Judge<'a> {
 
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
     fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, facts: &ResourceFacts) -> Concerned {
-        let by_id = found.about_patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
-        let by_number = found.about_nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
-        let about: BTreeSet<PersonKey> = by_id.chain(by_number).collect();
+        // Whom it is about as it is now binds a former version too.
+        let now: Vec<PersonsOf> =
+            self.under.iter().map(|now| persons_of(*now, self.came, self.bases)).collect();
+        let persons: BTreeSet<PersonKey> =
+            persons.into_iter().chain(now.iter().flat_map(|now| self.keys(now))).collect();
+        let persons: Vec<PersonKey> = persons.into_iter().collect();
+        let about: BTreeSet<PersonKey> =
+            std::iter::once(found).chain(&now).flat_map(|found| self.about(found)).collect();
         if about.is_empty() {
             return Concerned { about: persons.clone(), all: persons, gone: BTreeSet::new() };
         }
@@ -157,6 +167,12 @@ impl<'a> Judge<'a> {
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
         Concerned { about: about.into_iter().collect(), all: persons, gone }
+    }
+
+    fn about(&self, found: &PersonsOf) -> BTreeSet<PersonKey> {
+        let by_id = found.about_patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
+        let by_number = found.about_nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
+        by_id.chain(by_number).collect()
     }
 
     /// Whether what is said of this person may stay.
@@ -210,7 +226,10 @@ impl<'a> Judge<'a> {
 
     /// The mask for a resource, the outermost or a nested one.
     fn mask(&self, owner: TypeId, node: Node<'_>, concerned: &Concerned) -> Result<&'a TypeMask, Refusal> {
-        let facts = resource_facts(node, self.bases);
+        let mut facts = resource_facts(node, self.bases);
+        let now: Vec<(Node<'_>, ResourceFacts)> =
+            self.under.iter().map(|now| (*now, resource_facts(*now, self.bases))).collect();
+        facts.labels.extend(now.iter().flat_map(|(_, facts)| facts.labels.iter().cloned()));
         let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
         if permits.iter().any(|permit| permit.obligations().weigh(&facts).is_err()) {
             return Err(Refusal::ConsentDenied);
@@ -227,14 +246,20 @@ impl<'a> Judge<'a> {
         // A member's whereabouts may be those of whom it is about.
         let is_shielded =
             |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
+        let told_of_itself = self.under.is_empty() || shield_of(node) == Shield::None;
         let whereabouts = match concerned.all.iter().any(is_shielded) {
+            false if !told_of_itself => Whereabouts::Shielded,
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
         };
         let mut refusal = Refusal::NothingNecessary;
         let mut subset = 0;
         for (at, table) in tables.iter().enumerate() {
-            match holds(table, node, &facts, labels) {
+            let holds_now = now
+                .iter()
+                .filter(|(_, now)| now.resource_type == facts.resource_type)
+                .try_for_each(|(node, now)| holds(table, *node, now, labels));
+            match holds(table, node, &facts, labels).and(holds_now) {
                 Ok(()) => subset |= 1 << at,
                 Err(why) => refusal = why,
             }

@@ -9,7 +9,8 @@ use fhir::reference::{Bases, Id};
 use fhir::search::NamedPerson;
 
 use super::facts::{self, PatientFacts};
-use super::held::Held;
+use super::held::{Held, Versions};
+use super::history;
 use super::persons::{Came, persons_of};
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Admitted;
@@ -62,6 +63,7 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
             found.read = facts::of_read(document.root());
         }
         Held::Absent => {}
+        Held::History { current, versions } => found.take_history(current, versions, bases),
         Held::Searchset { pages, .. } => {
             for page in pages {
                 let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
@@ -129,6 +131,18 @@ impl Subjects {
         let persons = persons_of(resource, came, bases);
         self.patients.extend(persons.patients);
         self.nhs_numbers.extend(persons.nhs_numbers);
+    }
+
+    /// Everyone whom the resource is or was about. Who she is, and how she is shielded, a Patient says as she is now.
+    fn take_history(&mut self, current: &Document, versions: &Versions, bases: &Bases) {
+        self.take(current.root(), Came::FromHolder, bases);
+        self.read = facts::of_read(current.root());
+        let Versions::Known { pages, .. } = versions else { return };
+        for version in pages.iter().flat_map(|page| page.root().walk(&["entry", "resource"])) {
+            self.take(version, Came::FromHolder, bases);
+            // A record that was once another person's is hers too, as it was then.
+            self.nhs_numbers.extend(history::others_of(version, current.root()));
+        }
     }
 }
 

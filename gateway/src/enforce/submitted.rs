@@ -34,6 +34,7 @@ pub fn minimise_submitted(
         bases: frame.bases,
         face: &face,
         version: None,
+        under: &[],
     };
     let mut account = Account::new(&ruling, subjects);
     match judge.judge(body.inner().root()) {

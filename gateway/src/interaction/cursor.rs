@@ -3,11 +3,12 @@
 //! The cursor holds the whole search, so that the link of a page shows nothing that was asked for. Enforcement is
 //! per exchange: a cursor carries no decision.
 
+use fhir::search::grammar::Escaped;
 use fhir::search::{SearchQuery, grammar};
 use jiff::{SignedDuration, Timestamp};
 
-use super::SearchRequest;
 use super::malformed::Malformed;
+use super::{HistoryRequest, ReadTarget, SearchRequest, history};
 use crate::person::SystemName;
 use crate::requestor::{Party, Proof, Requestor};
 use crate::seal::{Seal, SealError, Use};
@@ -34,6 +35,25 @@ pub fn next(
     let holder = holder(requestor);
     let associated = associated(&holder, system.as_str(), search.resource_type().name());
     seal.seal(Use::Cursor, content.as_bytes(), &associated, now + LIFE)
+}
+
+/// The value of `_cursor` for the page of a history that starts at `offset`.
+///
+/// # Errors
+/// [`SealError`] when the system gives no random bytes.
+pub fn next_of_history(
+    seal: &Seal,
+    requestor: &Requestor,
+    system: &SystemName,
+    request: &HistoryRequest,
+    offset: usize,
+    now: Timestamp,
+) -> Result<String, SealError> {
+    let count = request.count.map_or_else(String::new, |count| count.to_string());
+    let since = request.since.as_ref().map_or("", |since| since.as_str());
+    let content = format!("{offset}\n{count}\n{since}");
+    let (holder, what) = (holder(requestor), versions_of(&request.resource));
+    seal.seal(Use::Cursor, content.as_bytes(), &associated(&holder, system.as_str(), &what), now + LIFE)
 }
 
 /// The value of `_cursor` for the page of a trail before position `before`.
@@ -76,6 +96,34 @@ pub(in crate::interaction) fn open(
     // References in it are written as on the system itself: no other name of it is needed.
     let query = SearchQuery::compile(search.resource_type(), &parameters, &fhir::reference::Bases::none())?;
     Ok(SearchRequest { query, offset })
+}
+
+/// Opens a cursor of a history.
+pub(in crate::interaction) fn open_of_history(
+    place: &history::Place<'_>,
+    cursor: &str,
+) -> Result<HistoryRequest, Malformed> {
+    let (holder, what) = (holder(place.requestor), versions_of(&place.resource));
+    let associated = associated(&holder, place.system.as_str(), &what);
+    let content =
+        place.seal.open(Use::Cursor, cursor, &associated, place.at).map_err(|_| Malformed::Cursor)?;
+    let content = String::from_utf8(content).map_err(|_| Malformed::Cursor)?;
+    let mut parts = content.splitn(3, '\n').map(Escaped::of);
+    let (Some(offset), Some(count), Some(since)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Malformed::Cursor);
+    };
+    let given = |part: &Escaped| !part.is_empty();
+    Ok(HistoryRequest {
+        resource: place.resource.clone(),
+        since: Some(since).filter(given).map(|since| history::moment(&since)).transpose()?,
+        count: Some(count).filter(given).map(|count| history::number(&count)).transpose()?,
+        offset: offset.plain().parse().map_err(|_| Malformed::Cursor)?,
+    })
+}
+
+/// A search is of a type, a history of one resource: neither cursor opens as the other.
+fn versions_of(resource: &ReadTarget) -> String {
+    format!("{}/{}/_history", resource.resource_type.name(), resource.id.as_str())
 }
 
 /// Opens a cursor of a trail.

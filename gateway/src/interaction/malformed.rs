@@ -1,9 +1,10 @@
 //! Why a request means nothing here. Depends on the request and the settings alone, never on a record.
 
 use fhir::outcome::IssueType;
-use fhir::search::{NotServed, SearchError};
+use fhir::search::{NotServed as SearchNotServed, SearchError};
 use http::StatusCode;
 
+use super::surface::NotServed;
 use crate::server::arrive::Told;
 use crate::server::arrived::BodyFault;
 
@@ -13,9 +14,17 @@ pub enum Malformed {
     /// No such place: path, system or resource type.
     #[error("there is no such place")]
     NoSuchPlace,
-    /// An operation, a history, a version, a compartment or a batch.
+    /// No row of the surface names it.
     #[error("the interaction is not served")]
     InteractionNotServed,
+    /// A row of the surface refuses it.
+    #[error("the interaction is not served: {}", .why.text())]
+    NotServed {
+        /// Why.
+        why: NotServed,
+        /// The methods that are served at the place, if any.
+        allow: Option<&'static str>,
+    },
     /// The place has other methods.
     #[error("the place has other methods: {allow}")]
     Method {
@@ -66,7 +75,7 @@ impl Malformed {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::NoSuchPlace => "no-such-place",
-            Self::InteractionNotServed => "interaction-not-served",
+            Self::InteractionNotServed | Self::NotServed { .. } => "interaction-not-served",
             Self::Method { .. } => "method-not-allowed",
             Self::Id => "bad-id",
             Self::NotAcceptable => "not-acceptable",
@@ -88,6 +97,7 @@ impl Malformed {
     pub const fn allow(&self) -> Option<&'static str> {
         match self {
             Self::Method { allow } => Some(allow),
+            Self::NotServed { allow, .. } => *allow,
             Self::NoSuchPlace
             | Self::InteractionNotServed
             | Self::Id
@@ -117,6 +127,10 @@ impl Malformed {
             Self::InteractionNotServed => {
                 (StatusCode::NOT_FOUND, Issue::NotSupported, "this interaction is not served")
             }
+            Self::NotServed { why, allow: None } => (StatusCode::NOT_FOUND, Issue::NotSupported, why.text()),
+            Self::NotServed { why, allow: Some(_) } => {
+                (StatusCode::METHOD_NOT_ALLOWED, Issue::NotSupported, why.text())
+            }
             Self::Method { .. } => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 Issue::NotSupported,
@@ -125,7 +139,7 @@ impl Malformed {
             Self::Id => {
                 (bad, Issue::Value, "an id has one to sixty-four letters, digits, hyphens and full stops")
             }
-            Self::NotAcceptable | Self::Search(SearchError::NotServed(NotServed::Format)) => (
+            Self::NotAcceptable | Self::Search(SearchError::NotServed(SearchNotServed::Format)) => (
                 StatusCode::NOT_ACCEPTABLE,
                 Issue::NotSupported,
                 "only FHIR R4 as application/fhir+json is served",

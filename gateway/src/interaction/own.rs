@@ -6,13 +6,12 @@ use fhir::reference::Id;
 use fhir::search::grammar::{Name, Parameter};
 
 use super::malformed::Malformed;
-use super::parse::{
-    BODY, check_format, check_plain_read, form_parameters, is_named, method, query_parameters,
-};
+use super::parse::{BODY, check_format, check_plain_read, form_parameters, id, is_named, query_parameters};
+use super::surface::{self, OwnServed};
 use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media};
 use crate::requestor::Requestor;
 use crate::seal::Seal;
-use crate::server::arrived::{Arrived, Method};
+use crate::server::arrived::Arrived;
 use crate::settings::Settings;
 
 /// Entries of one page of a trail, when the query does not say.
@@ -29,73 +28,50 @@ pub(in crate::interaction) fn parse(
     settings: &Settings,
     seal: &Seal,
 ) -> Result<OwnAction, Malformed> {
-    match rest {
-        ["Consent"] => match arrived.method {
-            Method::Get => {
-                let parameters = query_parameters(&arrived)?;
-                consents(&arrived, &parameters, settings)
-            }
-            Method::Post if arrived.headers.if_none_exist.is_some() => Err(Malformed::Conditional),
-            Method::Post => {
-                media::check_resource(arrived.headers.content_type.as_deref())?;
-                check_plain_read(&arrived)?;
-                Ok(OwnAction::CreateConsent(arrived.body.resource("Consent", &BODY)?))
-            }
-            Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
-                Err(Malformed::Method { allow: "GET, POST" })
-            }
-        },
-        ["Consent", "_search"] => {
-            method(&arrived, Method::Post, "POST")?;
-            let (arrived, parameters) = form_parameters(arrived)?;
-            consents(&arrived, &parameters, settings)
-        }
-        ["Consent", id] => consent(arrived, id),
-        ["AuditEvent"] => {
-            method(&arrived, Method::Get, "GET")?;
-            let parameters = query_parameters(&arrived)?;
-            audit(&arrived, &parameters, requestor, settings, seal)
-        }
-        ["AuditEvent", "_search"] => {
-            method(&arrived, Method::Post, "POST")?;
-            let (arrived, parameters) = form_parameters(arrived)?;
-            audit(&arrived, &parameters, requestor, settings, seal)
-        }
-        ["Provenance", id] => {
-            let id = instance(id)?;
-            method(&arrived, Method::Get, "GET")?;
-            check_plain_read(&arrived)?;
-            Ok(OwnAction::ReadProvenance(id))
-        }
-        [] | ["AuditEvent" | "Provenance" | "Consent", ..] => Err(Malformed::InteractionNotServed),
-        [..] => Err(Malformed::NoSuchPlace),
-    }
-}
-
-fn consent(arrived: Arrived, id: &str) -> Result<OwnAction, Malformed> {
-    let id = instance(id)?;
-    match arrived.method {
-        Method::Get => {
+    let served = surface::decide(surface::OF_GATEWAY, rest, arrived.method)?;
+    let at = |position: usize| rest.get(position).copied().unwrap_or_default();
+    match served {
+        OwnServed::Capabilities => Ok(OwnAction::Metadata),
+        OwnServed::ReadConsent => {
+            let id = id(at(1))?;
             check_plain_read(&arrived)?;
             Ok(OwnAction::ReadConsent(id))
         }
-        Method::Put => {
+        OwnServed::SearchConsent => {
+            let parameters = query_parameters(&arrived)?;
+            consents(&arrived, &parameters, settings)
+        }
+        OwnServed::SearchConsentForm => {
+            let (arrived, parameters) = form_parameters(arrived)?;
+            consents(&arrived, &parameters, settings)
+        }
+        OwnServed::CreateConsent if arrived.headers.if_none_exist.is_some() => Err(Malformed::Conditional),
+        OwnServed::CreateConsent => {
+            media::check_resource(arrived.headers.content_type.as_deref())?;
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::CreateConsent(arrived.body.resource("Consent", &BODY)?))
+        }
+        OwnServed::UpdateConsent => {
+            let id = id(at(1))?;
             let if_match = version(arrived.headers.if_match.as_deref())?;
             media::check_resource(arrived.headers.content_type.as_deref())?;
             check_plain_read(&arrived)?;
             let body = arrived.body.resource("Consent", &BODY)?;
             Ok(OwnAction::UpdateConsent { id, if_match, body })
         }
-        Method::Head | Method::Post | Method::Patch | Method::Delete | Method::Options => {
-            Err(Malformed::Method { allow: "GET, PUT" })
+        OwnServed::SearchAuditEvent => {
+            let parameters = query_parameters(&arrived)?;
+            audit(&arrived, &parameters, requestor, settings, seal)
         }
-    }
-}
-
-fn instance(id: &str) -> Result<Id, Malformed> {
-    match id.starts_with(['$', '_']) {
-        true => Err(Malformed::InteractionNotServed),
-        false => Id::parse(id).map_err(|_| Malformed::Id),
+        OwnServed::SearchAuditEventForm => {
+            let (arrived, parameters) = form_parameters(arrived)?;
+            audit(&arrived, &parameters, requestor, settings, seal)
+        }
+        OwnServed::ReadProvenance => {
+            let id = id(at(1))?;
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::ReadProvenance(id))
+        }
     }
 }
 

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use fhir::json;
 use fhir::reference::{Bases, Id};
-use fhir::search::grammar::{self, Name, Parameter};
+use fhir::search::grammar::{self, Escaped, Name, Parameter};
 use fhir::search::{SearchError, SearchQuery};
 use fhir::tables::{self, TypeId};
 
 use super::malformed::Malformed;
-use super::{FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest, cursor, media, own};
+use super::surface::{self, Served};
+use super::{
+    FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest, VersionTarget, cursor,
+    history, media, own,
+};
 use crate::requestor::Requestor;
 use crate::seal::Seal;
-use crate::server::arrived::{Arrived, Method};
+use crate::server::arrived::Arrived;
 use crate::settings::{Settings, System};
 
 /// Bounds on a body that a client sends.
@@ -32,7 +36,8 @@ pub fn metadata(arrived: &Arrived, settings: &Settings) -> Result<Option<Interac
         },
         _ => return Ok(None),
     };
-    method(arrived, Method::Get, "GET")?;
+    // Both faces have the same row for it.
+    surface::decide(surface::OF_SYSTEM, &["metadata"], arrived.method)?;
     let parameters = query_parameters(arrived)?;
     // `mode` has one meaning that matters here, and it is the default.
     let parameters: Vec<Parameter> = parameters.into_iter().filter(|one| !is_named(one, "mode")).collect();
@@ -59,70 +64,82 @@ pub fn parse(
         ["fhir", rest @ ..] => Ok(Interaction::Own(own::parse(arrived, rest, requestor, settings, seal)?)),
         [name, "fhir", rest @ ..] => {
             let system = system_named(name, settings).ok_or(Malformed::NoSuchPlace)?;
-            let action = fhir_action(arrived, rest, system, requestor, settings, seal)?;
+            let action = fhir_action(arrived, rest, &Asked { system, requestor, settings, seal })?;
             Ok(Interaction::Fhir { system: system.name.clone(), action })
         }
         _ => Err(Malformed::NoSuchPlace),
     }
 }
 
-fn fhir_action(
-    arrived: Arrived,
-    rest: &[&str],
-    system: &System,
-    requestor: &Requestor,
-    settings: &Settings,
-    seal: &Seal,
-) -> Result<FhirAction, Malformed> {
-    match rest {
-        // A batch or a transaction.
-        [] => Err(Malformed::InteractionNotServed),
-        [name] => {
-            let resource_type = resource_type(name)?;
-            match arrived.method {
-                Method::Get => {
-                    let parameters = query_parameters(&arrived)?;
-                    search(&arrived, &parameters, resource_type, system, requestor, settings, seal)
-                }
-                Method::Post => create(arrived, resource_type),
-                Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
-                    Err(Malformed::Method { allow: "GET, POST" })
-                }
-            }
-        }
-        [name, "_search"] => {
-            let resource_type = resource_type(name)?;
-            method(&arrived, Method::Post, "POST")?;
-            let (arrived, parameters) = form_parameters(arrived)?;
-            search(&arrived, &parameters, resource_type, system, requestor, settings, seal)
-        }
-        [name, id] => {
-            let resource_type = resource_type(name)?;
-            if id.starts_with(['$', '_']) {
-                return Err(Malformed::InteractionNotServed);
-            }
-            method(&arrived, Method::Get, "GET")?;
-            let id = Id::parse(id).map_err(|_| Malformed::Id)?;
+/// Where something is asked, and by whom.
+struct Asked<'a> {
+    system: &'a System,
+    requestor: &'a Requestor,
+    settings: &'a Settings,
+    seal: &'a Seal,
+}
+
+fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<FhirAction, Malformed> {
+    let served = surface::decide(surface::OF_SYSTEM, rest, arrived.method)?;
+    let at = |position: usize| rest.get(position).copied().unwrap_or_default();
+    let target = || -> Result<ReadTarget, Malformed> {
+        Ok(ReadTarget { resource_type: resource_type(at(0))?, id: id(at(1))? })
+    };
+    match served {
+        Served::Capabilities => Ok(FhirAction::Metadata),
+        Served::Read => {
+            let target = target()?;
             check_plain_read(&arrived)?;
-            Ok(FhirAction::Read(ReadTarget { resource_type, id }))
+            Ok(FhirAction::Read(target))
         }
-        // Histories, versions, compartments, operations on an instance.
-        [name, ..] => {
-            resource_type(name)?;
-            Err(Malformed::InteractionNotServed)
+        Served::Vread => {
+            let (resource, version) = (target()?, id(at(3))?);
+            check_plain_read(&arrived)?;
+            Ok(FhirAction::Vread(VersionTarget { resource, version }))
         }
+        Served::HistoryInstance => {
+            let resource = target()?;
+            let parameters = query_parameters(&arrived)?;
+            check_format(&arrived, &parameters)?;
+            let (requestor, system) = (asked.requestor, &asked.system.name);
+            let asked = history::Place { resource, requestor, system, seal: asked.seal, at: arrived.at };
+            Ok(FhirAction::History(history::parse(asked, &parameters)?))
+        }
+        Served::Search => {
+            let resource_type = resource_type(at(0))?;
+            let parameters = query_parameters(&arrived)?;
+            search(&arrived, &parameters, resource_type, asked)
+        }
+        Served::SearchForm => {
+            let resource_type = resource_type(at(0))?;
+            let (arrived, parameters) = form_parameters(arrived)?;
+            search(&arrived, &parameters, resource_type, asked)
+        }
+        Served::SearchCompartment => {
+            let (person, resource_type) = (id(at(1))?, resource_type(at(2))?);
+            let mut parameters = vec![of_person(&person, resource_type)?];
+            parameters.extend(query_parameters(&arrived)?);
+            search(&arrived, &parameters, resource_type, asked)
+        }
+        Served::Create => create(arrived, resource_type(at(0))?),
     }
+}
+
+/// The parameter that ties a type to the Patient whose compartment is searched.
+fn of_person(person: &Id, searched: TypeId) -> Result<Parameter, Malformed> {
+    let outside = Malformed::NotServed { why: surface::NotServed::OutsideCompartment, allow: None };
+    let code = fhir::search::names_person_by(searched).ok_or(outside)?.to_owned();
+    let values = vec![Escaped::of(&format!("Patient/{}", person.as_str()))];
+    Ok(Parameter { name: Name::Plain { code, modifier: None }, values })
 }
 
 fn search(
     arrived: &Arrived,
     parameters: &[Parameter],
     resource_type: TypeId,
-    system: &System,
-    requestor: &Requestor,
-    settings: &Settings,
-    seal: &Seal,
+    asked: &Asked<'_>,
 ) -> Result<FhirAction, Malformed> {
+    let Asked { system, requestor, settings, seal } = *asked;
     check_format(arrived, parameters)?;
     let query = SearchQuery::compile(resource_type, parameters, &names(system, settings))?;
     if query.to_form().len() > cursor::FORM_LEN_MAX {
@@ -160,21 +177,11 @@ fn system_named<'a>(name: &str, settings: &'a Settings) -> Option<&'a System> {
 }
 
 fn resource_type(name: &str) -> Result<TypeId, Malformed> {
-    match name.starts_with(['$', '_']) {
-        true => Err(Malformed::InteractionNotServed),
-        false => tables::resource_type(name).ok_or(Malformed::NoSuchPlace),
-    }
+    tables::resource_type(name).ok_or(Malformed::NoSuchPlace)
 }
 
-pub(in crate::interaction) fn method(
-    arrived: &Arrived,
-    wanted: Method,
-    allow: &'static str,
-) -> Result<(), Malformed> {
-    match arrived.method == wanted {
-        true => Ok(()),
-        false => Err(Malformed::Method { allow }),
-    }
+pub(in crate::interaction) fn id(text: &str) -> Result<Id, Malformed> {
+    Id::parse(text).map_err(|_| Malformed::Id)
 }
 
 /// An interaction without criteria: only `_format` and `_pretty` may stand in its query.

@@ -169,9 +169,15 @@ impl Exchange {
                 self.place = system.to_string();
                 self.discloser =
                     settings.system(system.as_str()).map(|system| system.organisation.as_str().to_owned());
-                if let FhirAction::Search(request) = action {
-                    self.query = Some(STANDARD.encode(request.query.to_form()));
-                }
+                let form = match action {
+                    FhirAction::Search(request) => Some(request.query.to_form()),
+                    FhirAction::History(request) => Some(request.to_form()).filter(|form| !form.is_empty()),
+                    FhirAction::Metadata
+                    | FhirAction::Read(_)
+                    | FhirAction::Vread(_)
+                    | FhirAction::Create(_) => None,
+                };
+                self.query = form.map(|form| STANDARD.encode(form));
                 asked(action)
             }
             Interaction::Push { system } => {
@@ -222,6 +228,8 @@ fn asked(action: &FhirAction) -> (&'static str, Option<&'static str>) {
     match action {
         FhirAction::Metadata => ("capabilities", None),
         FhirAction::Read(target) => ("read", Some(target.resource_type.name())),
+        FhirAction::Vread(target) => ("vread", Some(target.resource.resource_type.name())),
+        FhirAction::History(request) => ("history-instance", Some(request.resource.resource_type.name())),
         FhirAction::Search(request) => ("search-type", Some(request.query.resource_type().name())),
         FhirAction::Create(new) => ("create", Some(new.resource_type.name())),
     }

@@ -54,6 +54,16 @@ pub(super) fn overrode(reason: &str) -> &'static str {
     }
 }
 
+/// What was asked about how a part of the record was before; nothing for other interactions.
+#[must_use]
+pub(super) fn of_versions(interaction: &str) -> Option<&'static str> {
+    match interaction {
+        "vread" => Some("They asked how a part of your record was at one point in time."),
+        "history-instance" => Some("They asked how a part of your record has changed over time."),
+        _ => None,
+    }
+}
+
 /// A tie of care as it is recorded.
 #[must_use]
 pub(super) fn relationship(recorded: &str) -> &'static str {

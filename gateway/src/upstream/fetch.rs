@@ -3,28 +3,29 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use fhir::json::Node;
+use fhir::json::{Document, Node};
 use fhir::search;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::ask::{Again, Ask};
+use super::holder::Holder;
 use super::pages::{check_page, next_page};
 use super::{Upstream, UpstreamFault};
 use crate::decision::ruling::Admitted;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::unfiltered::Unfiltered;
-use crate::interaction::{FhirAction, Interaction, ReadTarget};
+use crate::interaction::{FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
 use crate::person::SystemName;
 
 /// Entries asked for on one page.
-const COUNT: &str = "200";
+pub(in crate::upstream) const COUNT: &str = "200";
 /// Pages read for one search.
-const PAGES_MAX: usize = 10;
+pub(in crate::upstream) const PAGES_MAX: usize = 10;
 /// Entries read for one search.
-const ENTRIES_MAX: usize = 5_000;
+pub(in crate::upstream) const ENTRIES_MAX: usize = 5_000;
 /// Bytes read for one search.
-const BYTES_MAX: usize = 20 << 20;
+pub(in crate::upstream) const BYTES_MAX: usize = 20 << 20;
 
 impl Upstream {
     /// Fetches what an admitted question asks of its system.
@@ -34,6 +35,10 @@ impl Upstream {
     pub async fn fetch(&self, admitted: &Admitted) -> Result<Unfiltered<Held>, UpstreamFault> {
         match &admitted.question().interaction {
             Interaction::Fhir { system, action: FhirAction::Read(target) } => self.read(system, target).await,
+            Interaction::Fhir { system, action: FhirAction::Vread(VersionTarget { resource, .. }) }
+            | Interaction::Fhir { system, action: FhirAction::History(HistoryRequest { resource, .. }) } => {
+                self.history(system, resource).await
+            }
             Interaction::Fhir { system, action: FhirAction::Search(search) } => {
                 let resource_type = search.query.resource_type().name();
                 self.search(system, resource_type, search.query.to_form()).await
@@ -53,7 +58,16 @@ impl Upstream {
         system: &SystemName,
         target: &ReadTarget,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
-        let holder = self.holder(system)?;
+        let found = self.current(self.holder(system)?, target).await?;
+        Ok(Unfiltered::new(found.map_or(Held::Absent, Held::Resource)))
+    }
+
+    /// The resource as it is now, if there is one.
+    pub(in crate::upstream) async fn current(
+        &self,
+        holder: &Holder,
+        target: &ReadTarget,
+    ) -> Result<Option<Document>, UpstreamFault> {
         let deadline = Instant::now() + holder.timeout;
         let resource_type = target.resource_type.name();
         let ask = safe(Method::GET, format!("/{resource_type}/{}", target.id.as_str()), None, Bytes::new());
@@ -62,7 +76,7 @@ impl Upstream {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => {
                 answer.discard(holder, deadline).await;
-                return Ok(Unfiltered::new(Held::Absent));
+                return Ok(None);
             }
             _ => {
                 let fault = answer.fault();
@@ -75,7 +89,7 @@ impl Upstream {
             resource.root().member(name).is_some_and(|member: Node<'_>| member.is_string(text))
         };
         match is("resourceType", resource_type) && is("id", target.id.as_str()) {
-            true => Ok(Unfiltered::new(Held::Resource(resource))),
+            true => Ok(Some(resource)),
             false => Err(UpstreamFault::WrongResource),
         }
     }
@@ -142,6 +156,11 @@ impl Upstream {
     }
 }
 
-fn safe(method: Method, path: String, content_type: Option<&'static str>, body: Bytes) -> Ask {
+pub(in crate::upstream) fn safe(
+    method: Method,
+    path: String,
+    content_type: Option<&'static str>,
+    body: Bytes,
+) -> Ask {
     Ask { method, path, content_type, body, headers: HeaderMap::new(), again: Again::Safe }
 }

@@ -54,6 +54,19 @@ fn said(interaction: Interaction) -> String {
             FhirAction::Read(target) => {
                 format!("{system} read {}/{}", target.resource_type.name(), target.id.as_str())
             }
+            FhirAction::Vread(target) => format!(
+                "{system} vread {}/{} {}",
+                target.resource.resource_type.name(),
+                target.resource.id.as_str(),
+                target.version.as_str()
+            ),
+            FhirAction::History(request) => format!(
+                "{system} history {}/{}?{} from {}",
+                request.resource.resource_type.name(),
+                request.resource.id.as_str(),
+                request.to_form(),
+                request.offset
+            ),
             FhirAction::Search(search) => format!(
                 "{system} search {}?{} from {}",
                 search.query.resource_type().name(),
@@ -90,6 +103,7 @@ fn who(person: &PersonSelector) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_served_is_understood() {
     let patient = r#"{"resourceType":"Observation"}"#;
     let consent = r#"{"resourceType":"Consent"}"#;
@@ -124,6 +138,34 @@ fn what_is_served_is_understood() {
             form(),
             "patient=p1",
             "hospital search Condition?patient=Patient%2Fp1 from 0",
+        ),
+        (
+            Method::Get,
+            "/hospital/fhir/Patient/p1/Condition?code=a%7Cb",
+            none(),
+            "",
+            "hospital search Condition?patient=Patient%2Fp1&code=a%7Cb from 0",
+        ),
+        (
+            Method::Get,
+            "/hospital/fhir/Patient/p1/Group",
+            none(),
+            "",
+            "hospital search Group?member=Patient%2Fp1 from 0",
+        ),
+        (
+            Method::Get,
+            "/hospital/fhir/Patient/p1/_history/ab12?_format=json",
+            none(),
+            "",
+            "hospital vread Patient/p1 ab12",
+        ),
+        (
+            Method::Get,
+            "/hospital/fhir/Patient/p1/_history?_since=2026-01-01T00:00:00Z&_count=5",
+            none(),
+            "",
+            "hospital history Patient/p1?_since=2026-01-01T00%3A00%3A00Z&_count=5 from 0",
         ),
         (Method::Post, "/hospital/fhir/Observation", fhir_json(), patient, "hospital create Observation"),
         (Method::Get, "/fhir/metadata", none(), "", "own metadata"),
@@ -194,11 +236,25 @@ fn what_is_not_served_is_told_with_the_right_status() {
         (Method::Get, "/hospital/fhir", none(), "", 404),
         (Method::Post, "/hospital/fhir", fhir_json(), bundle, 404),
         (Method::Get, "/hospital/fhir/_history", none(), "", 404),
-        (Method::Get, "/hospital/fhir/Patient/1/_history", none(), "", 404),
-        (Method::Get, "/hospital/fhir/Patient/1/_history/2", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/_history", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_at=2026", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_list=1", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_sort=_lastUpdated", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_since=2026", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_count=0", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_count=1&_count=2", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history?_cursor=AAAA", none(), "", 400),
+        (Method::Delete, "/hospital/fhir/Patient/1/_history", none(), "", 405),
+        (Method::Get, "/hospital/fhir/Patient/1/_history/a_b", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history/2?_since=2026-01-01T00:00:00Z", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1/_history/2/x", none(), "", 404),
         (Method::Get, "/hospital/fhir/Patient/1/$everything", none(), "", 404),
         (Method::Get, "/hospital/fhir/Patient/$match", none(), "", 404),
-        (Method::Get, "/hospital/fhir/Patient/1/Observation", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Encounter/1/Observation", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/Organization", none(), "", 404),
+        (Method::Get, "/hospital/fhir/Patient/1/Patient", none(), "", 404),
+        (Method::Post, "/hospital/fhir/Patient/1/Observation", form(), "", 405),
+        (Method::Get, "/hospital/fhir/Patient/1/Observation?nonsense=1", none(), "", 400),
         (Method::Get, "/hospital/fhir/Patient/1/x.css", none(), "", 404),
         (Method::Get, "/hospital/fhir/Patient/a_b", none(), "", 400),
         (Method::Head, read, none(), "", 405),
@@ -298,6 +354,36 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
     let Ok(Interaction::Own(OwnAction::SearchAuditEvent(query))) = get(&url) else { panic!("a trail") };
     assert_eq!(query.before, Some(41));
     assert_eq!(ask(format!("/hospital/fhir/Condition?_cursor={trail}"), "dns:a", 0), Err(Malformed::Cursor));
+}
+
+#[test]
+fn a_cursor_of_a_history_goes_on_with_the_same_history_for_the_same_requestor_only() {
+    let seal = seal();
+    let start = Timestamp::UNIX_EPOCH;
+    let place = "/hospital/fhir/Patient/p1/_history";
+    let asked = get(&format!("{place}?_since=2026-01-01T00:00:00%2B01:00&_count=2")).unwrap();
+    let Interaction::Fhir { system, action: FhirAction::History(asked) } = asked else { panic!("a history") };
+    let cursor = cursor::next_of_history(&seal, &requestor("dns:a"), &system, &asked, 2, start).unwrap();
+    let ask = |url: String, who: &str, after: i64| {
+        let mut next = arrived(Method::Get, &url, Headers::default(), "");
+        next.at = start + SignedDuration::from_secs(after);
+        parse(next, &requestor(who), &site(), &seal).map(said)
+    };
+    let url = format!("{place}?_cursor={cursor}");
+    let expected = "hospital history Patient/p1?_since=2026-01-01T00%3A00%3A00%2B01%3A00&_count=2 from 2";
+    assert_eq!(ask(url.clone(), "dns:a", 899).as_deref(), Ok(expected));
+    for (case, url, who, after) in [
+        ("another requestor", url.clone(), "dns:b", 0),
+        ("another system", url.replace("hospital", "council"), "dns:a", 0),
+        ("another resource", url.replace("p1", "p2"), "dns:a", 0),
+        ("another type", url.replace("Patient", "Condition"), "dns:a", 0),
+        ("a search", url.replace("/p1/_history", ""), "dns:a", 0),
+        ("too late", url.clone(), "dns:a", 900),
+        ("with a count beside it", format!("{url}&_count=1"), "dns:a", 0),
+        ("with a moment beside it", format!("{url}&_since=2026-01-01T00:00:00Z"), "dns:a", 0),
+    ] {
+        assert_eq!(ask(url, who, after), Err(Malformed::Cursor), "{case}");
+    }
 }
 
 #[test]

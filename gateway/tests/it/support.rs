@@ -3,6 +3,7 @@
 
 pub(crate) mod assembled;
 pub(crate) mod front;
+pub(crate) mod historic;
 pub(crate) mod holding;
 pub(crate) mod identity;
 pub(crate) mod process;

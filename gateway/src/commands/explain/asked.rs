@@ -5,7 +5,7 @@ use fhir::tables::TypeId;
 
 use crate::decision::calendar::day_of;
 use crate::decision::ruling::Question;
-use crate::interaction::{FhirAction, Interaction};
+use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::requestor::{Party, Supervision};
 use crate::settings::Settings;
 
@@ -42,6 +42,10 @@ impl Asked {
             Interaction::Fhir { system, action } => match action {
                 FhirAction::Metadata => (Some(system), Kind::Metadata, None),
                 FhirAction::Read(target) => (Some(system), Kind::Read, Some(target.resource_type)),
+                FhirAction::Vread(VersionTarget { resource, .. })
+                | FhirAction::History(HistoryRequest { resource, .. }) => {
+                    (Some(system), Kind::Read, Some(resource.resource_type))
+                }
                 FhirAction::Search(search) => {
                     (Some(system), Kind::Search, Some(search.query.resource_type()))
                 }

@@ -20,7 +20,7 @@ use crate::decision::ruling::Admitted;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
 use crate::enforce::unfiltered::Unfiltered;
-use crate::interaction::{FhirAction, Interaction};
+use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::server::arrived::RequestId;
 use crate::settings::Settings;
@@ -146,7 +146,10 @@ impl Record {
         let held = match action {
             FhirAction::Metadata => return Ok((None, Subjects::default())),
             FhirAction::Create(new) => return Ok((None, subjects_of_body(&new.body, admitted, &bases))),
-            FhirAction::Read(target) => {
+            // A file holds resources as they are now: what is decided about a version is decided about these.
+            FhirAction::Read(target)
+            | FhirAction::Vread(VersionTarget { resource: target, .. })
+            | FhirAction::History(HistoryRequest { resource: target, .. }) => {
                 let place = Place::System(system.clone());
                 let asked_for = |resource: &&Resource| {
                     resource.resource_type == target.resource_type && resource.has_id(target.id.as_str())

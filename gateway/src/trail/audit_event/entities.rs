@@ -26,6 +26,9 @@ const QUERY: &str = "24";
 pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>) -> Vec<Element> {
     let mut entities = Vec::new();
     match pattern {
+        Pattern::Read if told.exchange.interaction == "history-instance" => {
+            entities.extend(told.resources().iter().map(|resource| data(resource, told)));
+        }
         Pattern::Read | Pattern::Create | Pattern::Update => {
             entities.extend(told.resources().first().map(|resource| data(resource, told)));
         }

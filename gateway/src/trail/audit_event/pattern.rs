@@ -15,7 +15,7 @@ const AUTHORISATION: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/AuthZs
 /// The patterns of BALP that the gateway meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pattern {
-    /// Somebody read one resource.
+    /// Somebody read one resource, or how it was before.
     Read,
     /// Somebody searched.
     Query,
@@ -43,7 +43,7 @@ impl Pattern {
             return Self::Other;
         }
         match exchange.interaction.as_str() {
-            "read" | "vread" | "consent-read" | "provenance-read" => Self::Read,
+            "read" | "vread" | "history-instance" | "consent-read" | "provenance-read" => Self::Read,
             "search" | "search-type" | "audit-search" | "consent-search" => Self::Query,
             "create" | "consent-create" => Self::Create,
             "update" | "consent-update" => Self::Update,
@@ -57,7 +57,13 @@ impl Pattern {
         let succeeded = super::outcome(told).0 == "0";
         let known = told.exchange.requestor.is_some();
         match (self, told.person) {
-            (Self::Read, Some(_)) if succeeded && known && told.resources().len() == 1 => {
+            // BALP has read and vread alone; a history is told in the same way and claims nothing.
+            (Self::Read, Some(_))
+                if succeeded
+                    && known
+                    && told.resources().len() == 1
+                    && told.exchange.interaction != "history-instance" =>
+            {
                 Some("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientRead")
             }
             (Self::Query, Some(_)) if succeeded && known && told.exchange.query.is_some() => {
@@ -98,7 +104,7 @@ impl Pattern {
     pub(super) fn subtypes(self, told: &Told<'_>) -> Vec<Element> {
         let code = told.exchange.interaction.as_str();
         match self {
-            Self::Read => vec![interaction(if code == "vread" { "vread" } else { "read" })],
+            Self::Read => vec![interaction(if is_of_versions(code) { code } else { "read" })],
             Self::Query => vec![interaction(if code == "search" { "search" } else { "search-type" })],
             Self::Create => vec![interaction("create")],
             Self::Update => vec![interaction("update")],
@@ -121,6 +127,10 @@ impl Pattern {
             Self::Other => "E",
         }
     }
+}
+
+fn is_of_versions(code: &str) -> bool {
+    matches!(code, "vread" | "history-instance")
 }
 
 fn interaction(code: &str) -> Element {

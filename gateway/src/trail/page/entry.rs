@@ -176,6 +176,9 @@ impl Told<'_> {
             | Ending::ChoiceRecorded
             | Ending::Sent => {}
         }
+        if matches!(ending, Ending::Shared | Ending::Override) {
+            sentences.extend(words::of_versions(&self.exchange.interaction));
+        }
         if ending != Ending::Failed {
             sentences.extend(self.aftermath(ending));
         }

@@ -1,0 +1,86 @@
+//! The history of one resource: since when, how much of it at once, and where it goes on.
+
+use fhir::instant::DateTime;
+use fhir::search::grammar::{Escaped, Name, Parameter};
+use fhir::search::{InvalidValue, SearchError, form};
+use jiff::Timestamp;
+
+use super::malformed::Malformed;
+use super::{ReadTarget, cursor};
+use crate::person::SystemName;
+use crate::requestor::Requestor;
+use crate::seal::Seal;
+
+/// Versions of one resource, and the page of them that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRequest {
+    /// Of what.
+    pub resource: ReadTarget,
+    /// Only what came about at this moment or later.
+    pub since: Option<DateTime>,
+    /// How many a page should have, when the request says.
+    pub count: Option<usize>,
+    /// Versions to skip: 0 for the first page; else from a sealed cursor.
+    pub offset: usize,
+}
+
+impl HistoryRequest {
+    /// The parameters as they were understood.
+    #[must_use]
+    pub fn to_form(&self) -> String {
+        let since = self.since.as_ref().map(|since| ("_since".to_owned(), since.as_str().to_owned()));
+        let count = self.count.map(|count| ("_count".to_owned(), count.to_string()));
+        form(since.into_iter().chain(count))
+    }
+}
+
+/// What is asked for, by whom, where and when.
+pub(in crate::interaction) struct Place<'a> {
+    pub(in crate::interaction) resource: ReadTarget,
+    pub(in crate::interaction) requestor: &'a Requestor,
+    pub(in crate::interaction) system: &'a SystemName,
+    pub(in crate::interaction) seal: &'a Seal,
+    pub(in crate::interaction) at: Timestamp,
+}
+
+/// Reads `_since`, `_count` and `_cursor`; each may stand once, a cursor alone. `_at` and `_list` are not served.
+pub(in crate::interaction) fn parse(
+    place: Place<'_>,
+    parameters: &[Parameter],
+) -> Result<HistoryRequest, Malformed> {
+    let (mut since, mut count, mut sealed) = (None, None, None);
+    for parameter in parameters {
+        let Name::Plain { code, modifier: None } = &parameter.name else { return Err(Malformed::Parameter) };
+        let [value] = parameter.values.as_slice() else { return Err(Malformed::Parameter) };
+        let stood = match code.as_str() {
+            "_format" | "_pretty" => false,
+            "_since" => since.replace(moment(value)?).is_some(),
+            "_count" => count.replace(number(value)?).is_some(),
+            "_cursor" => sealed.replace(value.plain()).is_some(),
+            _ => return Err(Malformed::Parameter),
+        };
+        if stood {
+            return Err(Malformed::Parameter);
+        }
+    }
+    let Some(sealed) = sealed else {
+        return Ok(HistoryRequest { resource: place.resource, since, count, offset: 0 });
+    };
+    if since.is_some() || count.is_some() {
+        return Err(Malformed::Cursor);
+    }
+    cursor::open_of_history(&place, &sealed)
+}
+
+/// A plus sign that nobody encoded has become a space.
+pub(in crate::interaction) fn moment(value: &Escaped) -> Result<DateTime, Malformed> {
+    DateTime::parse_instant(&value.plain().replacen(' ', "+", 1))
+        .map_err(|_| SearchError::Value { parameter: "_since", reason: InvalidValue::Date }.into())
+}
+
+pub(in crate::interaction) fn number(value: &Escaped) -> Result<usize, Malformed> {
+    let text = value.plain();
+    let right = (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = text.parse().ok().filter(|count| right && *count > 0);
+    count.ok_or_else(|| SearchError::Value { parameter: "_count", reason: InvalidValue::Count }.into())
+}
