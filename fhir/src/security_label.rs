@@ -1,5 +1,6 @@
 //! Security labels: how sensitive content is (`meta.security`, HL7 v3 codes as published with FHIR R4).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -109,6 +110,34 @@ impl SecurityLabel {
         let is_category =
             self.has_no_system() || *self.system == *ACT_CODE || (shared && *self.system == *CONFIDENTIALITY);
         is_category.then_some(sensitivity)
+    }
+
+    /// What a label may have been meant as that states nothing as it is written: a category of sensitivity or a high degree of
+    /// confidentiality, in small letters, or under a name that HL7 does not use for a code system of its own.
+    ///
+    /// Who labels content means to protect it; what would lower protection is not read into a label.
+    pub fn meant_to_protect(&self) -> Option<Self> {
+        if self.sensitivity().is_some() || self.confidentiality().is_some() {
+            return None;
+        }
+        let code = self.code.trim().to_ascii_uppercase();
+        let system = self.system.trim();
+        let system = system.split_once('|').map_or(system, |(name, _)| name).trim_end_matches('/');
+        let system = system.strip_prefix("https://").map_or(Cow::Borrowed(system), |rest| {
+            Cow::Owned(format!("http://{rest}"))
+        });
+        let named = Self::new(&system, &code);
+        let of_hl7 = ["http://terminology.hl7.org/", "http://hl7.org/fhir/"];
+        let meant = if [ACT_CODE, CONFIDENTIALITY].contains(&&*named.system) {
+            named
+        } else if of_hl7.iter().any(|base| named.system.starts_with(base)) {
+            return None;
+        } else {
+            Self::new("", &code)
+        };
+        let protects = meant.sensitivity().is_some()
+            || meant.confidentiality().is_some_and(|degree| degree >= Confidentiality::Restricted);
+        protects.then_some(meant)
     }
 
     fn has_no_system(&self) -> bool {

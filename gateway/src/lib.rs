@@ -28,6 +28,7 @@ pub mod push;
 pub mod register;
 pub mod requestor;
 pub mod seal;
+pub mod sensitive_codes;
 pub mod serve;
 pub mod server;
 pub mod settings;

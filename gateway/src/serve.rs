@@ -150,6 +150,7 @@ impl Running {
             mllp: push.addresses(),
         };
         entries.operated(&live.load_full(), "started").await;
+        entries.taken_out(&live.load_full()).await;
         Ok(Self {
             config: config.to_owned(),
             clock,
@@ -206,6 +207,7 @@ impl Running {
         self.doors.swap(parts.doors);
         self.mllp_doors.swap(certificates);
         self.entries.operated(&self.live.load_full(), "reloaded").await;
+        self.entries.taken_out(&self.live.load_full()).await;
         Ok(checked.warnings)
     }
 

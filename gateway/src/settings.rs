@@ -14,6 +14,7 @@ use http::Uri;
 
 use crate::agreement::Agreements;
 use crate::person::SystemName;
+use crate::sensitive_codes::SensitiveCodes;
 
 pub mod check;
 mod file;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `[telemetry]`.
     pub telemetry: Telemetry,
+    /// The shipped list, `[[sensitive_codes]]` and `[[not_sensitive]]`.
+    pub sensitive_codes: SensitiveCodes,
     /// The files in the `agreements` folder.
     pub agreements: Agreements,
 }

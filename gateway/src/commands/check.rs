@@ -14,11 +14,14 @@ use crate::settings::Settings;
 use crate::settings::check::load;
 use crate::settings::problem::{Gravity, Problem};
 
+mod lists;
+
 /// Tell every problem in settings and agreements, then what each agreement shares with whom.
 ///
 /// Reads the settings file, every file it names and every agreement; nothing is started and nothing is sent. For each
 /// agreement it prints who sees which element of which resource type, why each is needed, which status elements come
-/// along, and when the next review is due, so that a Caldicott Guardian can sign what is really enforced. Agreements without
+/// along, and when the next review is due, so that a Caldicott Guardian can sign what is really enforced. Before them it
+/// prints the lists of sensitive codes, and which codes the site has taken out of them and why. Agreements without
 /// a fault are printed even when the settings have some, so that they can be written away from the keys.
 ///
 /// Exit status: 0 when the gateway would start, warnings or not; 64 when it would not.
@@ -39,9 +42,11 @@ enum Format {
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
+struct Report<'a> {
     holds: bool,
     problems: Vec<Told>,
+    sensitive_codes: Vec<lists::ListTold<'a>>,
+    not_sensitive: Vec<lists::OffTold<'a>>,
     agreements: Vec<Published>,
 }
 
@@ -68,7 +73,7 @@ pub fn run(args: &CheckArgs, today: Date, out: &mut dyn Write, errors: &mut dyn 
     let exit = if holds { Exit::Held } else { Exit::Settings };
     let agreements = settings.as_deref().map(|settings| published(settings, today)).unwrap_or_default();
     let result = match args.format {
-        Format::Json => json(out, exit, &problems, agreements),
+        Format::Json => json(out, exit, settings.as_deref(), &problems, agreements),
         Format::Text => text(out, errors, settings.as_deref(), &problems, &agreements),
     };
     written(result, exit)
@@ -90,7 +95,13 @@ fn published(settings: &Settings, today: Date) -> Vec<Published> {
     settings.agreements.all().iter().map(|agreement| Published::of(agreement, settings, today)).collect()
 }
 
-fn json(out: &mut dyn Write, exit: Exit, problems: &[Problem], agreements: Vec<Published>) -> io::Result<()> {
+fn json(
+    out: &mut dyn Write,
+    exit: Exit,
+    settings: Option<&Settings>,
+    problems: &[Problem],
+    agreements: Vec<Published>,
+) -> io::Result<()> {
     let told = problems.iter().map(|problem| Told {
         gravity: match problem.gravity {
             Gravity::Error => "error",
@@ -101,7 +112,14 @@ fn json(out: &mut dyn Write, exit: Exit, problems: &[Problem], agreements: Vec<P
         path: problem.path.clone(),
         text: problem.text.clone(),
     });
-    let report = Report { holds: exit == Exit::Held, problems: told.collect(), agreements };
+    let codes = settings.map(|settings| &settings.sensitive_codes);
+    let report = Report {
+        holds: exit == Exit::Held,
+        problems: told.collect(),
+        sensitive_codes: codes.map(lists::told).unwrap_or_default(),
+        not_sensitive: codes.map(lists::told_off).unwrap_or_default(),
+        agreements,
+    };
     serde_json::to_writer_pretty(&mut *out, &report)?;
     writeln!(out)
 }
@@ -124,6 +142,9 @@ fn text(
         let number = counted(agreements.len(), "agreement", "agreements");
         let warnings = counted(problems.len(), "warning", "warnings");
         writeln!(out, "The settings hold: {systems}, {number}, {warnings}.")?;
+    }
+    if let Some(settings) = settings {
+        lists::text(out, &settings.sensitive_codes)?;
     }
     for agreement in agreements {
         head(out, agreement)?;

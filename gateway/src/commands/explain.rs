@@ -140,7 +140,8 @@ fn explain(
     let Some(held) = held else { return Ok(report.end(refused.as_ref())) };
     let site = Site { base: &settings.gateway.base, organisation: &settings.gateway.organisation };
     let bases = record.bases_of(&system);
-    let frame = Frame { exchange: &exchange, site, system: &system, bases: &bases, seal: &seal };
+    let codes = &settings.sensitive_codes;
+    let frame = Frame { exchange: &exchange, site, system: &system, bases: &bases, codes, seal: &seal };
     let minimised = minimise(held, ruling, &subjects, frame).map(|(minimised, _)| minimised);
     Ok(report.resources(&minimised, refused.as_ref()))
 }

@@ -5,12 +5,14 @@
 //! permitted one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fhir::security_label::{Confidentiality, SecurityLabel};
 use jiff::Timestamp;
 
 use super::ruling::{DataReference, DataRule, Exclusion, Obligations};
 use crate::person::SystemName;
+use crate::sensitive_codes::SensitiveEntry;
 
 /// What an obligation looks at in a resource.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +21,10 @@ pub struct ResourceFacts {
     pub resource_type: String,
     /// `Type/id` of the resource on the system at hand.
     pub reference: String,
-    /// Every label in it: of the resource, of what it contains and of its parts.
+    /// Every label stated in it: of the resource, of what it contains and of its parts.
     pub labels: Vec<SecurityLabel>,
+    /// What its codes earn beside, stated or not: the entries of the lists that know them.
+    pub earned: Vec<Arc<SensitiveEntry>>,
     /// `Type/id` of every resource it refers to.
     pub refers_to: BTreeSet<String>,
     /// Those of `refers_to` that stand as its author, asserter, performer, recorder or requester.
@@ -36,6 +40,28 @@ pub enum KeptBack {
     Denied,
     /// The person has permitted other data only.
     NotPermitted,
+}
+
+impl ResourceFacts {
+    /// Whether a rule about this label reaches the resource, by a label that it states or by one that its codes earn.
+    #[must_use]
+    pub fn is_labelled(&self, rule: &SecurityLabel) -> bool {
+        self.all_labels().any(|label| label.is_covered_by(rule))
+    }
+
+    /// The first entry of a list that makes the difference: what is `kept_back` now would not be without earned labels.
+    #[must_use]
+    pub fn kept_back_by(&self, kept_back: impl Fn(&Self) -> bool) -> Option<&Arc<SensitiveEntry>> {
+        let with = |earned: Vec<Arc<SensitiveEntry>>| Self { earned, ..self.clone() };
+        if self.earned.is_empty() || kept_back(&with(Vec::new())) {
+            return None;
+        }
+        self.earned.iter().find(|entry| kept_back(&with(vec![Arc::clone(entry)])))
+    }
+
+    fn all_labels(&self) -> impl Iterator<Item = &SecurityLabel> {
+        self.labels.iter().chain(self.earned.iter().flat_map(|entry| &entry.labels))
+    }
 }
 
 impl Obligations {
@@ -94,7 +120,7 @@ impl DataRule {
             }
             None => true,
         };
-        in_period && denies_labels(&self.labels, &facts.labels) && self.names(facts)
+        in_period && denies_labels(&self.labels, facts) && self.names(facts)
     }
 
     /// Whether a permit of this rule reaches the resource: in doubt it does not.
@@ -106,7 +132,7 @@ impl DataRule {
             }
             None => self.from.is_none() && self.until.is_none(),
         };
-        in_period && permits_labels(&self.labels, &facts.labels) && self.names(facts)
+        in_period && permits_labels(&self.labels, facts) && self.names(facts)
     }
 
     fn localised(&self, system: &SystemName) -> Self {
@@ -137,33 +163,41 @@ impl DataRule {
 
 /// A denied label reaches content with that label, a narrower category of it, or a higher degree. Content that states
 /// no degree is ordinary (`N`).
-fn denies_labels(rule: &BTreeSet<SecurityLabel>, labels: &[SecurityLabel]) -> bool {
+fn denies_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool {
     let ordinary = SecurityLabel::from(Confidentiality::Normal);
-    let stated = labels.iter().any(|label| label.confidentiality().is_some());
+    let stated = facts.all_labels().any(|label| label.confidentiality().is_some());
     let reached = |denied: &SecurityLabel| {
-        labels.iter().any(|label| label.is_covered_by(denied)) || (!stated && ordinary.is_covered_by(denied))
+        facts.is_labelled(denied) || (!stated && ordinary.is_covered_by(denied))
     };
     rule.is_empty() || rule.iter().any(reached)
 }
 
 /// A permitted degree reaches content up to that degree; a permitted category reaches content all of whose categories
-/// are permitted. Content of a sensitive category counts as restricted, whatever degree it states.
-fn permits_labels(rule: &BTreeSet<SecurityLabel>, labels: &[SecurityLabel]) -> bool {
+/// are permitted. Content of a sensitive category counts as restricted, whatever degree it states. The categories that
+/// one entry of a list gives are names of one thing: it is enough that one of them is permitted.
+fn permits_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool {
     if rule.is_empty() {
         return true;
     }
-    let sensitive: Vec<_> = labels.iter().filter(|label| label.sensitivity().is_some()).collect();
+    let is_category = |label: &&SecurityLabel| label.sensitivity().is_some();
+    let is_sensitive = facts.all_labels().any(|label| is_category(&label));
     let stated =
-        labels.iter().filter_map(SecurityLabel::confidentiality).max().unwrap_or(Confidentiality::Normal);
-    let degree = if sensitive.is_empty() { stated } else { stated.max(Confidentiality::Restricted) };
+        facts.all_labels().filter_map(SecurityLabel::confidentiality).max().unwrap_or(Confidentiality::Normal);
+    let degree = if is_sensitive { stated.max(Confidentiality::Restricted) } else { stated };
     let by_degree =
         rule.iter().filter_map(SecurityLabel::confidentiality).max().is_some_and(|most| degree <= most);
-    let by_category = !sensitive.is_empty()
+    let permitted = |label: &SecurityLabel| {
+        rule.iter().any(|permitted| permitted.sensitivity().is_some() && label.is_covered_by(permitted))
+    };
+    let earned_permitted = |entry: &Arc<SensitiveEntry>| {
+        !entry.labels.iter().any(|label| is_category(&label))
+            || entry.labels.iter().filter(is_category).any(permitted)
+    };
+    let by_category = is_sensitive
         && degree <= Confidentiality::Restricted
-        && sensitive.iter().all(|label| {
-            rule.iter().any(|permitted| permitted.sensitivity().is_some() && label.is_covered_by(permitted))
-        });
+        && facts.labels.iter().filter(is_category).all(permitted)
+        && facts.earned.iter().all(earned_permitted);
     let neither = |label: &SecurityLabel| label.sensitivity().is_none() && label.confidentiality().is_none();
-    let by_name = rule.iter().any(|permitted| neither(permitted) && labels.contains(permitted));
+    let by_name = rule.iter().any(|permitted| neither(permitted) && facts.labels.contains(permitted));
     by_degree || by_category || by_name
 }

@@ -62,7 +62,7 @@ impl<'a> Account<'a> {
     pub(in crate::enforce) fn keeps(&mut self, kept: &KeptBack, named: Named) {
         for person in &kept.persons {
             let part = self.shared.entry(person.clone()).or_default();
-            *part.withheld.entry(kept.why.reason().to_owned()).or_default() += 1;
+            *part.withheld.entry(kept.recorded()).or_default() += 1;
             if named == Named::ByContent {
                 part.refused = named;
             }

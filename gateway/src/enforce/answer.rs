@@ -31,6 +31,7 @@ use crate::outcome::{Ended, Ending};
 use crate::person::{PersonKey, SystemName};
 use crate::ports::Ports;
 use crate::seal::{Digest, Seal};
+use crate::sensitive_codes::SensitiveCodes;
 use crate::trail::audit_event::Site;
 use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange};
@@ -54,6 +55,8 @@ pub struct Frame<'a> {
     pub system: &'a SystemName,
     /// The names of that system.
     pub bases: &'a Bases,
+    /// Which codes earn a label by themselves.
+    pub codes: &'a SensitiveCodes,
     /// Makes versions and cursors.
     pub seal: &'a Seal,
 }
@@ -62,7 +65,8 @@ impl<'a> Frame<'a> {
     /// The frame of an exchange with `system`.
     #[must_use]
     pub fn of(exchange: &'a Exchange, system: &'a SystemName, ports: &'a Ports) -> Self {
-        Self { exchange, site: ports.site(), system, bases: ports.bases_of(system), seal: &ports.seal }
+        let codes = &ports.settings.sensitive_codes;
+        Self { exchange, site: ports.site(), system, bases: ports.bases_of(system), codes, seal: &ports.seal }
     }
 }
 
@@ -274,6 +278,7 @@ pub(in crate::enforce) fn judge<'a>(
         masks: &ruling.admitted().share().masks,
         came: Came::FromHolder,
         bases: frame.bases,
+        codes: frame.codes,
         face,
         version: Some(version),
         under: &[],
@@ -428,6 +433,8 @@ fn outcome(admitted: &Admitted, reasons: Reasons, persons: &[AboutPerson]) -> Op
 
 /// What a clinician is told about entries that were left out whole; element paths are told by `REDACTED`.
 fn class_of(reason: &str) -> Option<&'static str> {
+    // After the reason may stand which list has labelled it.
+    let reason = reason.split_once(": ").map_or(reason, |(reason, _)| reason);
     Some(match reason {
         "labelled" => "entries marked as sensitive were left out",
         "consent-denied" => "entries were left out because the person has said so",

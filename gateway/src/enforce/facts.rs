@@ -12,6 +12,7 @@ use fhir::reference::{Bases, Id, Local, Reference};
 use fhir::security_label::{CONFIDENTIALITY, Confidentiality, SecurityLabel};
 
 use super::held::{Complete, Held};
+use super::resource_facts::label;
 use super::unfiltered::Unfiltered;
 use crate::consent::compile::{self, Origin, Reading};
 use crate::consent::provision::{Provisioned, Who};
@@ -191,7 +192,7 @@ fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
             (_, _) => Verification::NotVerified,
         };
     }
-    let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).filter_map(label).collect();
+    let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).flat_map(label).collect();
     let most = labels.iter().filter_map(SecurityLabel::confidentiality).max();
     // `REDACTED` of another system marks a view: only that of confidentiality takes a record back.
     let invalidated =
@@ -231,12 +232,6 @@ fn verification_codes(identifier: Node<'_>) -> Vec<String> {
             codes.filter_map(Node::string).map(String::from).collect::<Vec<_>>()
         })
         .collect()
-}
-
-/// The label that a Coding states; a system that is missing is the empty one.
-pub(in crate::enforce) fn label(coding: Node<'_>) -> Option<SecurityLabel> {
-    let code = coding.str_at(&["code"])?;
-    Some(SecurityLabel::new(&coding.str_at(&["system"]).unwrap_or_default(), &code))
 }
 
 fn id_of(resource: Node<'_>) -> Option<Id> {

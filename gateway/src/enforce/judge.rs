@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fhir::json::Node;
 use fhir::path::{ElementPath, Step};
@@ -14,13 +15,14 @@ use super::facts::shield_of;
 use super::masks::{Masks, Whereabouts};
 use super::minimise::{Marks, Reach, TypeMask, Unsafe, View, Withheld, Written, resource};
 use super::persons::{Came, Certainty, PersonsOf, persons_of};
-use super::resource_facts::resource_facts;
+use super::resource_facts::{reference_of, resource_facts};
 use crate::agreement::{Existence, SharedType};
 use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
 use crate::person::PersonKey;
+use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
 const NO_PERSON: [&str; 5] =
@@ -37,6 +39,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) came: Came,
     /// The names of the system that holds the resources.
     pub(in crate::enforce) bases: &'a Bases,
+    /// Which codes earn a label by themselves.
+    pub(in crate::enforce) codes: &'a SensitiveCodes,
     /// Where the system's face is: the base of `fullUrl`.
     pub(in crate::enforce) face: &'a str,
     /// Makes `meta.versionId` from the bytes of a view.
@@ -60,6 +64,8 @@ pub(in crate::enforce) struct Judged {
 #[derive(Debug)]
 pub(in crate::enforce) struct KeptBack {
     pub(in crate::enforce) why: Why,
+    /// The label and the entry of a list that kept it back, when its own labels would not have: `PSY by list/entry`.
+    pub(in crate::enforce) earned: Option<String>,
     /// Whom it is about, as far as is known.
     pub(in crate::enforce) persons: Vec<PersonKey>,
 }
@@ -93,25 +99,58 @@ struct Concerned {
     gone: BTreeSet<PersonKey>,
 }
 
+/// Why a resource gets no mask.
+struct Unmasked {
+    refusal: Refusal,
+    earned: Option<String>,
+}
+
+impl Unmasked {
+    /// The refusal of a resource; names the entry of a list without which it would not be kept back.
+    fn of(refusal: Refusal, facts: &ResourceFacts, kept_back: impl Fn(&ResourceFacts) -> bool) -> Self {
+        let told = |entry: &Arc<SensitiveEntry>| {
+            let label = entry.labels.first().map(SecurityLabel::code).unwrap_or_default();
+            format!("{label} by {}", entry.name)
+        };
+        Self { refusal, earned: facts.kept_back_by(kept_back).map(told) }
+    }
+}
+
+impl From<Refusal> for Unmasked {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, earned: None }
+    }
+}
+
+impl KeptBack {
+    /// What is counted in records: the reason, and what a list had to do with it.
+    pub(in crate::enforce) fn recorded(&self) -> String {
+        match &self.earned {
+            Some(earned) => format!("{}: {earned}", self.why.reason()),
+            None => self.why.reason().to_owned(),
+        }
+    }
+}
+
 impl<'a> Judge<'a> {
     /// Minimises `node`, a whole resource, or says why it is kept back.
     pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
         let found = persons_of(node, self.came, self.bases);
         let persons = self.keys(&found);
-        let kept = |why| KeptBack { why, persons: persons.clone() };
-        self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal)))?;
-        let facts = resource_facts(node, self.bases);
-        let reference = facts.reference.clone();
+        let kept = |why, earned| KeptBack { why, earned, persons: persons.clone() };
+        self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal), None))?;
+        let facts = resource_facts(node, self.bases, self.codes);
+        let reference = reference_of(node);
         let concerned = self.concerned(&found, persons.clone(), &facts);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
         let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &concerned) {
             Ok(mask) => Some(mask),
-            Err(refusal) => {
+            Err(why) => {
                 // A Bundle that no table names has a frame of its own; what it holds is judged entry by entry.
-                let framed = owner.name() == "Bundle" && refusal == Refusal::TypeNotShared;
+                let framed = owner.name() == "Bundle" && why.refusal == Refusal::TypeNotShared;
                 if inner.offset() == node.offset() && !framed {
-                    unmasked.replace(Some(refusal));
+                    unmasked.replace(Some(why));
                 }
                 None
             }
@@ -127,8 +166,8 @@ impl<'a> Judge<'a> {
         };
         let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len() / 2), Withheld::default());
         let written = resource(node, &view, &mut withheld, &mut bytes);
-        if let Some(refusal) = unmasked.into_inner() {
-            return Err(kept(Why::Refused(refusal)));
+        if let Some(Unmasked { refusal, earned }) = unmasked.into_inner() {
+            return Err(kept(Why::Refused(refusal), earned));
         }
         match written {
             Ok(()) => Ok(Judged {
@@ -137,7 +176,7 @@ impl<'a> Judge<'a> {
                 reference,
                 withheld,
             }),
-            Err(fault) => Err(kept(irreducible(&fault))),
+            Err(fault) => Err(kept(irreducible(&fault), None)),
         }
     }
 
@@ -225,18 +264,23 @@ impl<'a> Judge<'a> {
     }
 
     /// The mask for a resource, the outermost or a nested one.
-    fn mask(&self, owner: TypeId, node: Node<'_>, concerned: &Concerned) -> Result<&'a TypeMask, Refusal> {
-        let mut facts = resource_facts(node, self.bases);
+    fn mask(&self, owner: TypeId, node: Node<'_>, concerned: &Concerned) -> Result<&'a TypeMask, Unmasked> {
+        let mut facts = resource_facts(node, self.bases, self.codes);
         let now: Vec<(Node<'_>, ResourceFacts)> =
-            self.under.iter().map(|now| (*now, resource_facts(*now, self.bases))).collect();
-        facts.labels.extend(now.iter().flat_map(|(_, facts)| facts.labels.iter().cloned()));
+            self.under.iter().map(|now| (*now, resource_facts(*now, self.bases, self.codes))).collect();
+        for (_, now) in &now {
+            facts.labels.extend(now.labels.iter().cloned());
+            facts.earned.extend(now.earned.iter().cloned());
+        }
         let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
-        if permits.iter().any(|permit| permit.obligations().weigh(&facts).is_err()) {
-            return Err(Refusal::ConsentDenied);
+        let denied =
+            |facts: &ResourceFacts| permits.iter().any(|permit| permit.obligations().weigh(facts).is_err());
+        if denied(&facts) {
+            return Err(Unmasked::of(Refusal::ConsentDenied, &facts, denied));
         }
         let tables = self.ruling.admitted().share().tables(owner);
         if tables.is_empty() {
-            return Err(Refusal::TypeNotShared);
+            return Err(Refusal::TypeNotShared.into());
         }
         let labels =
             match permits.iter().all(|permit| permit.obligations().labels == LabelsOfAgreement::Overridden) {
@@ -264,7 +308,12 @@ impl<'a> Judge<'a> {
                 Err(why) => refusal = why,
             }
         }
-        self.masks.of(owner, subset, whereabouts).ok_or(refusal)
+        self.masks.of(owner, subset, whereabouts).ok_or_else(|| {
+            let labelled = |facts: &ResourceFacts| {
+                !tables.iter().any(|table| holds(table, node, facts, labels).is_ok())
+            };
+            Unmasked::of(refusal, &facts, labelled)
+        })
     }
 
     /// What may be shown of a Reference. Rules on types only: nothing is looked up for it.
@@ -356,7 +405,7 @@ fn holds(
     if !table.criteria.iter().all(|criterion| has_code(node, &criterion.element, &criterion.codes)) {
         return Err(Refusal::NothingNecessary);
     }
-    let labelled = |rule: &SecurityLabel| facts.labels.iter().any(|label| label.is_covered_by(rule));
+    let labelled = |rule: &SecurityLabel| facts.is_labelled(rule);
     match labels {
         LabelsOfAgreement::Kept if table.not_labelled.iter().any(labelled) => Err(Refusal::Labelled),
         LabelsOfAgreement::Kept | LabelsOfAgreement::Overridden => Ok(()),

@@ -32,6 +32,7 @@ pub fn minimise_submitted(
         masks: &ruling.admitted().share().masks,
         came: Came::Submitted,
         bases: frame.bases,
+        codes: frame.codes,
         face: &face,
         version: None,
         under: &[],

@@ -63,6 +63,17 @@ impl Entries {
         self.append(&*ports.ledger, exchange).await;
     }
 
+    /// One entry for each code that the settings in force take out of the lists of sensitive codes, with the reason.
+    pub(super) async fn taken_out(&self, ports: &Ports) {
+        for off in ports.settings.sensitive_codes.switched_off() {
+            let what = format!("not sensitive here: {}|{}: {}", off.system, off.code, off.reason);
+            let mut exchange =
+                Exchange::begun(random(), ports.clock.now(), None).ended(Event::Operated, 0, Some(&what));
+            exchange.interaction = "operate".into();
+            self.append(&*ports.ledger, exchange).await;
+        }
+    }
+
     async fn append(&self, ledger: &dyn AuditLedger, exchange: Exchange) {
         self.waiting().push_back(exchange);
         self.write(ledger).await;

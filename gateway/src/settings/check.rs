@@ -17,6 +17,8 @@ use super::written::{Written, parse};
 use super::{Gateway, Settings};
 use crate::agreement;
 use crate::person::SystemName;
+use crate::sensitive_codes::check::Off;
+use crate::sensitive_codes::{self, SensitiveCodes};
 
 mod bounds;
 mod listen;
@@ -94,8 +96,10 @@ fn read_site(file: &Path, today: Date, problems: &mut Vec<Problem>) -> Option<Se
         let agreements = agreements_folder(&site, &read);
         let (agreements, found) = agreement::check::load(&agreements, &known_systems(&read), today);
         problems.extend(found);
+        let (sensitive_codes, found) = lists(&site, &read);
+        problems.extend(found);
         let settings = settings(&site, read)?;
-        Some(Settings { agreements: agreements?, ..settings })
+        Some(Settings { agreements: agreements?, sensitive_codes, ..settings })
     });
     if let Some(settings) = &settings {
         warn_of_gaps(&site, settings);
@@ -123,6 +127,16 @@ fn known_systems(read: &SettingsFile) -> Vec<(SystemName, Option<OdsCode>)> {
         Some((SystemName::new(&system.name.as_ref()?.value), organisation))
     });
     named.collect()
+}
+
+/// The lists of sensitive codes: the shipped one, those of the site, and what the site takes out.
+fn lists(site: &Site<'_>, read: &SettingsFile) -> (SensitiveCodes, Vec<Problem>) {
+    let files: Vec<_> = read.sensitive_codes.iter().filter_map(|table| table.file.as_ref()).collect();
+    let off = read.not_sensitive.iter().filter_map(|table| {
+        let (system, code, reason) = (table.system.as_ref()?, table.code.as_ref()?, table.reason.as_ref()?);
+        Some(Off { system, code, reason })
+    });
+    sensitive_codes::check::load(site, &files, &off.collect::<Vec<_>>())
 }
 
 fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
@@ -159,6 +173,7 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
         mllp,
         limits,
         telemetry,
+        sensitive_codes: SensitiveCodes::default(),
         agreements: agreement::Agreements::default(),
     })
 }

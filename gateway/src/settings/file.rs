@@ -25,6 +25,10 @@ pub(super) struct SettingsFile {
     pub(super) system: Vec<SystemTable>,
     /// A listener for HL7 v2 messages over MLLP.
     pub(super) mllp: Vec<MllpTable>,
+    /// A list of codes that tell something sensitive, of the site's own.
+    pub(super) sensitive_codes: Vec<SensitiveCodesTable>,
+    /// A single code that a list knows and that tells nothing sensitive here.
+    pub(super) not_sensitive: Vec<NotSensitiveTable>,
     /// Bounds. Every one has a default; most sites change none.
     pub(super) limits: Option<LimitsTable>,
     /// Where spans go.
@@ -185,6 +189,30 @@ pub(super) struct MllpTable {
     pub(super) place: super::problem::Place,
 }
 
+/// A list of codes that tell something sensitive, of the site's own.
+///
+/// The short list that ships with the gateway is always loaded. What bears a code of a list counts as labelled, whether it
+/// states a label or not. A list of your own is a file as [below](#a-list-of-sensitive-codes).
+#[derive(Debug)]
+pub(super) struct SensitiveCodesTable {
+    /// The file with the list.
+    pub(super) file: Option<Written<String>>,
+}
+
+/// A single code that a list knows and that tells nothing sensitive at this site.
+///
+/// Who takes a code out answers for it: the code and the reason are recorded when the gateway starts and are shown by
+/// `portcullis check`.
+#[derive(Debug)]
+pub(super) struct NotSensitiveTable {
+    /// The code system, such as `"http://snomed.info/sct"`.
+    pub(super) system: Option<Written<String>>,
+    /// The code.
+    pub(super) code: Option<Written<String>>,
+    /// Why, in ten characters or more.
+    pub(super) reason: Option<Written<String>>,
+}
+
 /// Bounds. Every one has a default; most sites change none.
 #[derive(Debug)]
 pub(super) struct LimitsTable {
@@ -223,6 +251,12 @@ impl SettingsFile {
             client: table.tables("client").into_iter().map(ClientTable::read).collect(),
             system: table.tables("system").into_iter().map(SystemTable::read).collect(),
             mllp: table.tables("mllp").into_iter().map(MllpTable::read).collect(),
+            sensitive_codes: table
+                .tables("sensitive_codes")
+                .into_iter()
+                .map(SensitiveCodesTable::read)
+                .collect(),
+            not_sensitive: table.tables("not_sensitive").into_iter().map(NotSensitiveTable::read).collect(),
             limits: table.table("limits").map(LimitsTable::read),
             telemetry: table.table("telemetry").map(TelemetryTable::read),
         };
@@ -351,6 +385,26 @@ impl MllpTable {
             plaintext: table.text("plaintext"),
             time_zone: table.text("time_zone"),
             place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl SensitiveCodesTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self { file: table.required_text("file") };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl NotSensitiveTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            system: table.required_text("system"),
+            code: table.required_text("code"),
+            reason: table.required_text("reason"),
         };
         table.refuse_unknown();
         read

@@ -84,7 +84,9 @@ pub(super) fn relationship(recorded: &str) -> &'static str {
 pub(super) fn kept_back(withheld: &[(String, u32)]) -> Vec<&'static str> {
     let mut sentences = Vec::new();
     for (what, _) in withheld {
-        let sentence = match what.as_str() {
+        // After the reason may stand which list has labelled it.
+        let reason = what.split_once(": ").map_or(what.as_str(), |(reason, _)| reason);
+        let sentence = match reason {
             "labelled" => "Information marked as sensitive.",
             "consent-denied" => "Information that you have said no to sharing.",
             "opted-out" | "implied-consent-does-not-cover" => {

@@ -100,6 +100,7 @@ fn value(kind: &str) -> &'static str {
         "Option<Written<i64>>" => "whole number",
         "Option<Written<bool>>" => "true or false",
         "Option<Written<Date>>" => "day",
+        kind if kind.starts_with("Vec<(") && kind.contains("Vec<Written") => "lists by name",
         kind if kind.starts_with("Vec<(") => "names and texts",
         kind => match inner(kind) {
             Some((_, "once")) => "table",
@@ -187,6 +188,11 @@ fn page() -> String {
         }
     }
     section(&mut page, &agreement, "`[share.NAME.TYPE]`", "SharedTypeTable", &mut done);
+    let list = described(&read("sensitive_codes/file.rs"));
+    let file = &list["ListFile"];
+    writeln!(page, "## A list of sensitive codes\n\n{}\n", file.comment).unwrap();
+    keys(&mut page, file);
+    section(&mut page, &list, "`[[entry]]`", "EntryTable", &mut Vec::new());
     page.trim_end().to_owned() + "\n"
 }
 
@@ -211,7 +217,7 @@ fn the_configuration_page_names_every_bound_as_it_is_enforced() {
 #[test]
 fn every_key_that_is_read_is_on_the_page() {
     let page = page();
-    for file in ["settings/file.rs", "agreement/file.rs"] {
+    for file in ["settings/file.rs", "agreement/file.rs", "sensitive_codes/file.rs"] {
         let source = std::fs::read_to_string(workspace().join("gateway/src").join(file)).unwrap();
         for part in source.split("table").skip(1).filter(|part| part.trim_start().starts_with('.')) {
             let Some(key) = part.split_once("(\"").and_then(|(_, rest)| rest.split_once('"')) else {

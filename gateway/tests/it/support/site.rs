@@ -8,6 +8,7 @@ use bytes::Bytes;
 use fhir::ods_code::OdsCode;
 use gateway::agreement::Agreements;
 use gateway::person::SystemName;
+use gateway::sensitive_codes::SensitiveCodes;
 use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
 use gateway::server::target::Target;
 use gateway::settings::{
@@ -57,6 +58,7 @@ pub(crate) fn settings(state: &Path, issuers: Vec<Issuer>, clients: Vec<Client>)
         mllp: Vec::new(),
         limits: limits(),
         telemetry: Telemetry::default(),
+        sensitive_codes: SensitiveCodes::shipped(),
         agreements: Agreements::default(),
     }
 }
