@@ -123,9 +123,9 @@ impl SecurityLabel {
         let code = self.code.trim().to_ascii_uppercase();
         let system = self.system.trim();
         let system = system.split_once('|').map_or(system, |(name, _)| name).trim_end_matches('/');
-        let system = system.strip_prefix("https://").map_or(Cow::Borrowed(system), |rest| {
-            Cow::Owned(format!("http://{rest}"))
-        });
+        let system = system
+            .strip_prefix("https://")
+            .map_or(Cow::Borrowed(system), |rest| Cow::Owned(format!("http://{rest}")));
         let named = Self::new(&system, &code);
         let of_hl7 = ["http://terminology.hl7.org/", "http://hl7.org/fhir/"];
         let meant = if [ACT_CODE, CONFIDENTIALITY].contains(&&*named.system) {

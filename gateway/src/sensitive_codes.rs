@@ -127,12 +127,7 @@ impl SensitiveCodes {
         }
     }
 
-    fn one<'a>(
-        &'a self,
-        system: Option<&str>,
-        code: &str,
-        found: &mut dyn FnMut(&'a Arc<SensitiveEntry>),
-    ) {
+    fn one<'a>(&'a self, system: Option<&str>, code: &str, found: &mut dyn FnMut(&'a Arc<SensitiveEntry>)) {
         let code = plain(code);
         if let Some(known) = self.exact.get(&*code) {
             self.those_of(system, &code, known, found);
@@ -184,7 +179,9 @@ impl SensitiveCodes {
             None => self.exact.entry(plain(written).into()).or_default().push(known),
             Some(beginning) => {
                 let beginning = plain(beginning);
-                if let Some(first) = beginning.bytes().next().filter(|first| !self.first_bytes.contains(first)) {
+                if let Some(first) =
+                    beginning.bytes().next().filter(|first| !self.first_bytes.contains(first))
+                {
                     self.first_bytes.push(first);
                 }
                 let of_length = self.beginnings.entry(beginning.len()).or_default();

@@ -166,9 +166,8 @@ impl DataRule {
 fn denies_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool {
     let ordinary = SecurityLabel::from(Confidentiality::Normal);
     let stated = facts.all_labels().any(|label| label.confidentiality().is_some());
-    let reached = |denied: &SecurityLabel| {
-        facts.is_labelled(denied) || (!stated && ordinary.is_covered_by(denied))
-    };
+    let reached =
+        |denied: &SecurityLabel| facts.is_labelled(denied) || (!stated && ordinary.is_covered_by(denied));
     rule.is_empty() || rule.iter().any(reached)
 }
 
@@ -181,8 +180,11 @@ fn permits_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool
     }
     let is_category = |label: &&SecurityLabel| label.sensitivity().is_some();
     let is_sensitive = facts.all_labels().any(|label| is_category(&label));
-    let stated =
-        facts.all_labels().filter_map(SecurityLabel::confidentiality).max().unwrap_or(Confidentiality::Normal);
+    let stated = facts
+        .all_labels()
+        .filter_map(SecurityLabel::confidentiality)
+        .max()
+        .unwrap_or(Confidentiality::Normal);
     let degree = if is_sensitive { stated.max(Confidentiality::Restricted) } else { stated };
     let by_degree =
         rule.iter().filter_map(SecurityLabel::confidentiality).max().is_some_and(|most| degree <= most);

@@ -201,7 +201,7 @@ fn owners_permit(version: Node<'_>, current: Node<'_>, ruling: &Ruling) -> Resul
             Some(Answer::Refusal(why)) => why.clone(),
             None => Refusal::PersonUncertain,
         };
-        return Err(KeptBack { why: Why::Refused(why), persons: vec![person] });
+        return Err(KeptBack { why: Why::Refused(why), earned: None, persons: vec![person] });
     }
     Ok(())
 }

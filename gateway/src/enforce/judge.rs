@@ -309,9 +309,8 @@ impl<'a> Judge<'a> {
             }
         }
         self.masks.of(owner, subset, whereabouts).ok_or_else(|| {
-            let labelled = |facts: &ResourceFacts| {
-                !tables.iter().any(|table| holds(table, node, facts, labels).is_ok())
-            };
+            let labelled =
+                |facts: &ResourceFacts| !tables.iter().any(|table| holds(table, node, facts, labels).is_ok());
             Unmasked::of(refusal, &facts, labelled)
         })
     }

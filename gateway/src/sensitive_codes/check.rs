@@ -173,9 +173,11 @@ fn switch_off(codes: &mut SensitiveCodes, notes: &Notebook, off: &Off<'_>) {
     }
     if code.contains('*') {
         notes.error(&off.code.place, "single codes only: no beginning of codes can be taken out");
-    } else if codes.switched_off.iter().any(|other| {
-        canonical(&other.system) == canonical(system) && plain(&other.code) == plain(code)
-    }) {
+    } else if codes
+        .switched_off
+        .iter()
+        .any(|other| canonical(&other.system) == canonical(system) && plain(&other.code) == plain(code))
+    {
         notes.error(&off.code.place, "this code is taken out twice: remove one");
     } else if !codes.knows(system, code) {
         notes.error(&off.code.place, "no list knows this code of this system: there is nothing to take out");

@@ -49,11 +49,9 @@ fn site(list: Option<&str>, off: &[(&str, &str, &str)]) -> (SensitiveCodes, Vec<
     let today = Date::constant(2026, 6, 1);
     let off: Vec<[Written<String>; 3]> =
         off.iter().map(|(system, code, reason)| [written(system), written(code), written(reason)]).collect();
-    let off: Vec<Off<'_>> =
-        off.iter().map(|[system, code, reason]| Off { system, code, reason }).collect();
+    let off: Vec<Off<'_>> = off.iter().map(|[system, code, reason]| Off { system, code, reason }).collect();
     let files: Vec<&Written<String>> = list.iter().map(|_| &file).collect();
-    let (codes, problems) =
-        load(&Site { notes: &notes, folder: folder.path(), today }, &files, &off);
+    let (codes, problems) = load(&Site { notes: &notes, folder: folder.path(), today }, &files, &off);
     let problems = problems.into_iter().chain(notes.into_problems());
     (codes, problems.map(|problem| problem.to_string()).collect())
 }
@@ -217,6 +215,18 @@ fn lists_that_records_could_not_tell_apart_are_refused() {
     assert!(problems.iter().any(|problem| problem.contains("another list has this name")), "{problems:?}");
     let (_, problems) = site(Some("not toml ["), &[]);
     assert!(problems.iter().any(|problem| problem.contains("this is not TOML")), "{problems:?}");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_is_named_twice_is_a_fault_of_the_settings() {
+    let notes = Notebook::new(Path::new("portcullis.toml"), "");
+    let (missing, again) = (written("missing.toml"), written("missing.toml"));
+    let here = Site { notes: &notes, folder: Path::new("/nowhere"), today: Date::constant(2026, 6, 1) };
+    let (codes, _) = load(&here, &[&missing, &again], &[]);
+    let problems: Vec<String> = notes.into_problems().iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.starts_with("portcullis.toml:3: x: ")), "{problems:?}");
+    assert_eq!(codes.lists().len(), 1, "the shipped list is loaded whatever happens");
 }
 
 #[test]

@@ -94,6 +94,32 @@ fn check_ends_with_64_and_every_fault_when_the_gateway_would_not_start() {
 }
 
 #[test]
+fn check_tells_the_lists_of_the_site_and_what_it_takes_out_of_them() {
+    let site = Site::example();
+    let list = "name = \"local\"\ntitle = \"Codes of our own\"\n[[entry]]\nname = \"crisis-house\"\nwhy = \"a stay there\"\nlabels = [\"PSY\"]\n[entry.codes]\n\"https://hospital.example/wards\" = [\"W7\"]\n";
+    site.write("codes.toml", list);
+    site.append("portcullis.toml", "[[sensitive_codes]]\nfile = \"codes.toml\"\n[[not_sensitive]]\nsystem = \"http://loinc.org\"\ncode = \"44261-6\"\nreason = \"asked of everybody\"\n");
+    let (exit, out, errors) = run(&site, &["check"]);
+    assert_eq!((exit, errors.as_str()), (Exit::Held, ""));
+    assert!(out.contains("Codes of our own (1 codes, codes.toml)"), "{out}");
+    assert!(out.contains("local/crisis-house  PSY, R: a stay there"), "{out}");
+    assert!(out.contains("taken out: http://loinc.org|44261-6: asked of everybody"), "{out}");
+    let (_, out, _) = run(&site, &["check", "--format", "json"]);
+    let report = fhir::json::parse_value(out.into(), &fhir::json::Limits::default()).unwrap();
+    assert_eq!(report["sensitive_codes"][1]["entries"][0]["name"], "local/crisis-house");
+    assert_eq!(report["not_sensitive"][0]["reason"], "asked of everybody");
+    site.write("codes.toml", &list.replace("PSY", "PSI"));
+    site.edit("portcullis.toml", "asked of everybody", "no");
+    let (exit, _, errors) = run(&site, &["check"]);
+    assert_eq!(exit.code(), 64);
+    assert!(
+        errors.contains("codes.toml:6: entry[0].labels[0]: ") && errors.contains("reason: say why"),
+        "{errors}"
+    );
+    assert!(errors.ends_with("2 faults: the gateway would not start\n"), "{errors}");
+}
+
+#[test]
 fn a_key_of_another_certificate_is_found_before_the_gateway_starts() {
     let site = Site::example();
     let other = rcgen::KeyPair::generate().unwrap();

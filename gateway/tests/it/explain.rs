@@ -156,6 +156,15 @@ fn a_label_keeps_back_one_resource_and_not_the_rest() {
 }
 
 #[test]
+fn a_label_that_codes_have_earned_is_named_with_the_entry_that_gave_it() {
+    let mut telling = condition("c2", &[]);
+    telling["code"]["coding"][0]["code"] = json!("35489007");
+    let evidence = bundle(&[ann(), care_team(None), condition("c1", &[]), telling]);
+    let search = "GET /hospital/fhir/Condition?patient=ann";
+    check("earned-label", Exit::Held, &social_worker(), search, Some(&evidence), &[]);
+}
+
+#[test]
 fn a_search_by_a_hidden_element_is_refused_before_any_system_is_asked() {
     let evidence = bundle(&[ann(), care_team(None)]);
     let hidden = "GET /hospital/fhir/Condition?patient=ann&asserter=Practitioner/p1";

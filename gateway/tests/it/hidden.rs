@@ -51,7 +51,10 @@ entry = "what it holds"
 }
 
 /// A site whose hospital answers as `script` says, under an agreement of this existence.
-async fn site(existence: &str, script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
+pub(crate) async fn site(
+    existence: &str,
+    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+) -> (Whole, Running) {
     let site = Whole::with(script).await;
     std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement(existence)).unwrap();
     let running = site.start().await.unwrap();
@@ -59,7 +62,7 @@ async fn site(existence: &str, script: impl Fn(&Seen) -> Play + Send + Sync + 's
 }
 
 /// An answer without what is random in it: status, head, body.
-async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
+pub(crate) async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
     let (status, head, body) = site.get(path, Some(&site.consultant())).await;
     let header =
         |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
@@ -74,13 +77,13 @@ fn entries(body: &str) -> Vec<Value> {
     bundle["entry"].as_array().cloned().unwrap_or_default()
 }
 
-fn references(body: &str) -> Vec<String> {
+pub(crate) fn references(body: &str) -> Vec<String> {
     let found = entries(body);
     let matches = found.iter().filter(|entry| entry["search"]["mode"] == "match");
     matches.map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn says(site: &Whole, number: &str, provision: &Value) {
+pub(crate) async fn says(site: &Whole, number: &str, provision: &Value) {
     let headers = "content-type: application/fhir+json\r\n";
     let recorder = site.staff_token("R5105");
     let body = consent(number, provision);

@@ -39,4 +39,5 @@ mod surface;
 mod telemetry;
 mod tidy;
 mod trail;
+mod unlabelled;
 mod upstream;

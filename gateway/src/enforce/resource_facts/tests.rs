@@ -66,10 +66,14 @@ fn a_telling_code_is_found_wherever_it_hides() {
 fn what_is_no_code_earns_nothing() {
     earns_nothing(r#"{"resourceType":"Condition","id":"13746004","code":{"text":"13746004"}}"#);
     earns_nothing(r#"{"resourceType":"Patient","telecom":[{"system":"phone","value":"13746004"}]}"#);
-    earns_nothing(r#"{"resourceType":"Patient","identifier":[{"system":"https://hospital.example/mrn","value":"13746004"}]}"#);
+    earns_nothing(
+        r#"{"resourceType":"Patient","identifier":[{"system":"https://hospital.example/mrn","value":"13746004"}]}"#,
+    );
     earns_nothing(r#"{"resourceType":"Patient","identifier":[{"value":"13746004"}]}"#);
     earns_nothing(r#"{"resourceType":"Observation","status":"F20","valueString":"F20"}"#);
-    earns_nothing(r#"{"resourceType":"Condition","code":{"coding":[{"system":"http://snomed.info/sct","code":"195967001"}]}}"#);
+    earns_nothing(
+        r#"{"resourceType":"Condition","code":{"coding":[{"system":"http://snomed.info/sct","code":"195967001"}]}}"#,
+    );
 }
 
 #[test]
@@ -86,6 +90,10 @@ fn what_a_label_may_have_been_meant_as_counts_beside_what_it_is() {
     assert_eq!(labelled("https://terminology.hl7.org/CodeSystem/v3-ActCode/", "PSY"), ["PSY", "PSY"]);
     assert_eq!(labelled("https://hospital.example/labels", "PSY"), ["PSY", "PSY"]);
     assert_eq!(labelled("https://hospital.example/labels", "R"), ["R", "R"]);
-    assert_eq!(labelled("https://hospital.example/labels", "N"), ["N"], "nothing that would lower protection");
+    assert_eq!(
+        labelled("https://hospital.example/labels", "N"),
+        ["N"],
+        "nothing that would lower protection"
+    );
     assert_eq!(labelled("http://terminology.hl7.org/CodeSystem/v3-ActReason", "PSY"), ["PSY"]);
 }

@@ -1,9 +1,11 @@
 //! What Consents mean (IHE PCF): actors, purposes, exceptions, data.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fhir::security_label::SecurityLabel;
 use gateway::decision::obligation::ResourceFacts;
+use gateway::sensitive_codes::SensitiveEntry;
 
 use super::world::{Asking, EXAMPLE, answer, at, check, in_care, push, social_worker};
 
@@ -203,6 +205,35 @@ fn labels_are_denied_with_what_is_narrower_or_stricter_and_permitted_up_to_a_deg
     check_data(&[&permit(&["N"]), r#"{"type":"permit"}"#], &all, &[0, 1, 2, 3, 4, 5, 6]);
     check_data(&[&permit(&["N"]), &permit(&["PSY"])], &all, &[0, 1, 4]);
     check_data(&[&permit(&["N", "R"]), &deny(&["HIV"])], &all, &[0, 1, 2, 4, 6]);
+}
+
+#[test]
+fn what_codes_earn_is_denied_by_each_of_its_names_and_permitted_by_any() {
+    let earned = |labels: &[&str]| ResourceFacts {
+        earned: vec![Arc::new(SensitiveEntry {
+            name: "list/entry".into(),
+            why: "a test".into(),
+            labels: labels.iter().map(|code| SecurityLabel::parse(code).unwrap()).collect(),
+        })],
+        ..facts("Condition/1", &[])
+    };
+    let all = [
+        facts("Condition/0", &[]),
+        earned(&["PSY", "MH", "R"]),
+        ResourceFacts { earned: earned(&["PSY", "MH", "R"]).earned, ..facts("Condition/2", &["HIV"]) },
+        ResourceFacts { earned: earned(&["PSY", "MH", "R"]).earned, ..facts("Condition/3", &["V"]) },
+    ];
+    let deny = |codes: &[&str]| format!(r#"{{"type":"deny","securityLabel":{}}}"#, labels(codes));
+    let permit = |codes: &[&str]| format!(r#"{{"type":"permit","securityLabel":{}}}"#, labels(codes));
+    check_data(&[&deny(&["PSY"])], &all, &[0]);
+    check_data(&[&deny(&["MH"])], &all, &[0]);
+    check_data(&[&deny(&["R"])], &all, &[0]);
+    check_data(&[&deny(&["HIV"])], &all, &[0, 1, 3]);
+    check_data(&[&permit(&["N"])], &all, &[0]);
+    check_data(&[&permit(&["PSY"])], &all, &[1]);
+    check_data(&[&permit(&["MH", "HIV"])], &all, &[1, 2]);
+    check_data(&[&permit(&["HIV"])], &all, &[]);
+    check_data(&[&permit(&["R"])], &all, &[0, 1, 2]);
 }
 
 #[test]
