@@ -78,13 +78,13 @@ fn what_is_no_code_earns_nothing() {
 
 #[test]
 fn what_a_label_may_have_been_meant_as_counts_beside_what_it_is() {
+    const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     let labelled = |system: &str, code: &str| {
         let resource = format!(
             r#"{{"resourceType":"Condition","meta":{{"security":[{{"system":"{system}","code":"{code}"}}]}}}}"#
         );
         labels_of(&resource)
     };
-    const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     assert_eq!(labelled(ACT, "PSY"), ["PSY"]);
     assert_eq!(labelled(ACT, "psy"), ["psy", "PSY"]);
     assert_eq!(labelled("https://terminology.hl7.org/CodeSystem/v3-ActCode/", "PSY"), ["PSY", "PSY"]);
