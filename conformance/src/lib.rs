@@ -5,12 +5,15 @@
 //! specification it holds the endpoint to and how binding that clause is; what an endpoint does not claim to offer
 //! is skipped, never failed, and a skipped check is never a pass.
 //!
+//! The [`privacy`] suite is of another kind: it attacks a server that stands in front of a fixture, and changes records there.
+//!
 //! Nothing of a body, a token or a patient's id goes into a report: findings are made of statuses, codes of the
 //! specification and our own words.
 
 pub mod check;
 pub mod elements;
 pub mod observe;
+pub mod privacy;
 pub mod report;
 pub mod run;
 pub mod suite;

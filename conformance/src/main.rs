@@ -1,10 +1,13 @@
 //! `portcullis-conformance`: suites against any FHIR R4 endpoint.
 
+mod attack;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use conformance::privacy;
 use conformance::report;
 use conformance::run::{Run, Verdict, run};
 use conformance::suite::{self, Suite};
@@ -12,8 +15,10 @@ use conformance::target::Target;
 
 /// Checks any FHIR R4 endpoint against the specification.
 ///
-/// Exit status: 0 pass, 1 a SHALL is unmet, 2 something could not be found out, 3 the target cannot be tested.
-/// Nothing is created, changed or deleted on the target, and reports hold nothing of its records.
+/// Exit status: 0 pass, 1 a SHALL is unmet or something hidden came out, 2 something could not be found out, 3 the target
+/// cannot be tested. Nothing is created, changed or deleted on the target, and reports hold nothing of its records. The suite
+/// `privacy` is another matter: it attacks a server in front of a fixture, creates and changes records there, and names the
+/// canaries that it finds. It runs by itself, and on loopback only unless --allow-remote is given.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis-conformance", version)]
 struct Arguments {
@@ -24,7 +29,16 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run suites against an endpoint.
-    Run(RunArguments),
+    ///
+    /// `run --base URL --suite metadata,read,error-bodies` asks a FHIR endpoint harmless questions.
+    /// `run --base URL --suite privacy --battery F --canaries F --tokens F` attacks a server in front of a fixture.
+    /// `run --suite privacy --canaries F --tokens F --world URL --world URL` compares servers over worlds that differ only
+    /// in what is hidden.
+    Run(Box<RunArguments>),
+    /// Write what a server asks of its upstream to a file, for `--upstream-log`.
+    ///
+    /// Stands between the two as a pipe: start it before the server, and give the server its address as the upstream.
+    Tap(attack::TapArguments),
     /// List every suite and its checks.
     List,
     /// Say what a check asks for, why, and which clause it holds to.
@@ -36,12 +50,13 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArguments {
-    /// FHIR base of the endpoint, such as `https://ehr.hospital.example/fhir`
+    /// FHIR base of the endpoint, such as `https://ehr.hospital.example/fhir`; for the suite `privacy`, what comes before
+    /// `/fhir`, in plain http.
     #[arg(long)]
-    base: String,
-    /// Suites to run, with commas between them.
+    base: Option<String>,
+    /// Suites to run, with commas between them; `privacy` by itself.
     #[arg(long = "suite", value_delimiter = ',', required = true, value_parser = suite_named)]
-    suites: Vec<Suite>,
+    suites: Vec<Chosen>,
     /// File with a bearer token; it is sent with every request and stands in no report.
     #[arg(long)]
     token_file: Option<PathBuf>,
@@ -54,6 +69,17 @@ struct RunArguments {
     /// Reports to write: junit=FILE, json=FILE, with commas between them.
     #[arg(long, value_delimiter = ',', value_parser = report_wanted)]
     report: Vec<(Format, PathBuf)>,
+    #[command(flatten)]
+    privacy: attack::Privacy,
+}
+
+/// What was chosen with `--suite`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    /// Harmless questions.
+    Endpoint(Suite),
+    /// Attacks.
+    Privacy,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +88,13 @@ enum Format {
     Json,
 }
 
-fn suite_named(name: &str) -> Result<Suite, String> {
+fn suite_named(name: &str) -> Result<Chosen, String> {
+    if name == "privacy" {
+        return Ok(Chosen::Privacy);
+    }
     let names: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name()).collect();
-    Suite::named(name).ok_or_else(|| format!("no such suite; there are {}", names.join(", ")))
+    let found = Suite::named(name).map(Chosen::Endpoint);
+    found.ok_or_else(|| format!("no such suite; there are {} and privacy", names.join(", ")))
 }
 
 fn report_wanted(text: &str) -> Result<(Format, PathBuf), String> {
@@ -78,7 +108,11 @@ fn report_wanted(text: &str) -> Result<(Format, PathBuf), String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(arguments) => run_suites(arguments).await,
+        Command::Run(arguments) => chosen(&arguments).await,
+        Command::Tap(arguments) => match attack::tap(&arguments).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(bad) => complain(&bad),
+        },
         Command::List => say(&report::list()),
         Command::Explain { check } => match suite::find(&check) {
             Some((suite, check)) => say(&report::explain(suite, check)),
@@ -87,9 +121,55 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run_suites(arguments: RunArguments) -> ExitCode {
+async fn chosen(arguments: &RunArguments) -> ExitCode {
+    let suites: Vec<Suite> = arguments
+        .suites
+        .iter()
+        .filter_map(|chosen| match chosen {
+            Chosen::Endpoint(suite) => Some(*suite),
+            Chosen::Privacy => None,
+        })
+        .collect();
+    match (suites.len(), &arguments.base) {
+        (0, base) => attacked(base.as_deref(), arguments).await,
+        (count, _) if count < arguments.suites.len() => {
+            complain("the suite privacy changes records, and is run by itself")
+        }
+        (_, None) => complain("an endpoint is needed: give --base"),
+        (_, Some(base)) => run_suites(base, &suites, arguments).await,
+    }
+}
+
+async fn attacked(base: Option<&str>, arguments: &RunArguments) -> ExitCode {
+    let run = match attack::attack(base, &arguments.privacy).await {
+        Ok(run) => run,
+        Err(bad) => return complain(&bad),
+    };
+    let rendered = |format: Format| match format {
+        Format::Junit => privacy::report::junit(&run),
+        Format::Json => privacy::report::json(&run),
+    };
+    told(arguments, rendered, &privacy::report::terminal(&run), run.verdict())
+}
+
+fn told(
+    arguments: &RunArguments,
+    rendered: impl Fn(Format) -> String,
+    terminal: &str,
+    verdict: Verdict,
+) -> ExitCode {
+    for (format, file) in &arguments.report {
+        if std::fs::write(file, rendered(*format)).is_err() {
+            return complain("a report cannot be written");
+        }
+    }
+    say(terminal);
+    ExitCode::from(verdict.code())
+}
+
+async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> ExitCode {
     let target = Target::new(
-        &arguments.base,
+        base,
         arguments.token_file.as_deref(),
         arguments.patient.as_deref(),
         arguments.ca.as_deref(),
@@ -98,14 +178,8 @@ async fn run_suites(arguments: RunArguments) -> ExitCode {
         Ok(target) => target,
         Err(bad) => return complain(&bad.to_string()),
     };
-    let run = run(&target, &arguments.suites).await;
-    for (format, file) in &arguments.report {
-        if std::fs::write(file, rendered(&run, *format)).is_err() {
-            return complain("a report cannot be written");
-        }
-    }
-    say(&report::terminal(&run));
-    ExitCode::from(run.verdict().code())
+    let run = run(&target, suites).await;
+    told(arguments, |format| rendered(&run, format), &report::terminal(&run), run.verdict())
 }
 
 fn rendered(run: &Run, format: Format) -> String {

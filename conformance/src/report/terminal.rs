@@ -67,6 +67,7 @@ pub fn list() -> String {
             line(&mut out, format_args!("  {:<32} {:<6} {}", check.id, check.grade.word(), check.title));
         }
     }
+    line(&mut out, format_args!("privacy: attacks from a battery, which has its own list; see `run --help`"));
     out
 }
 

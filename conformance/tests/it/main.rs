@@ -1,8 +1,16 @@
-//! The suites against a small reference server with faults that can be switched on.
+//! The suites against small servers of our own, with faults that can be switched on.
 
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod holder;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod scan;
+#[cfg(test)]
+mod worlds;
