@@ -60,7 +60,7 @@ impl Scanner {
         for kind in kinds {
             let made = digest::digest(kind, content);
             let hex: String = made.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-            for shown in [hex, STANDARD_NO_PAD.encode(&made), URL_SAFE_NO_PAD.encode(&made)] {
+            for shown in [hex, STANDARD_NO_PAD.encode(made), URL_SAFE_NO_PAD.encode(made)] {
                 let folded = fold(shown.as_bytes());
                 self.needles.push(Needle { name: format!("digest of {name}"), folded });
             }

@@ -184,7 +184,7 @@ fn short_canaries_are_found_too() {
 #[test]
 fn what_unpacks_to_too_much_is_said_to_be_cut() {
     let encoder = ANY_BYTES.iter().find(|(name, _)| *name == "gzip").unwrap().1;
-    let found = Scanner::new([CANARY]).scan(&encoder(&vec![b'a'; 20 << 20])).extent;
+    let found = Scanner::new([CANARY]).scan(&encoder(&vec![b'.'; 5 << 20])).extent;
     assert_eq!(found, Extent::Cut);
     assert_eq!(Scanner::new([CANARY]).scan(b"little").extent, Extent::Whole);
 }

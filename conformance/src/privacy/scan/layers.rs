@@ -14,9 +14,9 @@ use super::text;
 /// Encodings one over the other.
 const DEPTH_MAX: usize = 3;
 /// One layer; what is longer is looked at as far as this.
-const LAYER_BYTES_MAX: usize = 16 * 1024 * 1024;
+const LAYER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// All layers of one scan.
-const TOTAL_BYTES_MAX: usize = 192 * 1024 * 1024;
+const TOTAL_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// The shortest run that is taken for base64 or hexadecimal.
 const RUN_MIN: usize = 16;
 /// The shortest run of bytes that is taken for wide text.
