@@ -97,8 +97,16 @@ pub(crate) struct TapArguments {
     allow_remote: bool,
 }
 
-fn reach(remote: bool) -> Reach {
-    if remote { Reach::Remote } else { Reach::Loopback }
+impl Privacy {
+    const fn reach(&self) -> Reach {
+        if self.allow_remote { Reach::Remote } else { Reach::Loopback }
+    }
+}
+
+impl TapArguments {
+    const fn reach(&self) -> Reach {
+        if self.allow_remote { Reach::Remote } else { Reach::Loopback }
+    }
 }
 
 async fn endpoint(address: &str, reach: Reach) -> Result<Endpoint, String> {
@@ -107,7 +115,7 @@ async fn endpoint(address: &str, reach: Reach) -> Result<Endpoint, String> {
 
 /// Runs the suite.
 pub(crate) async fn attack(base: Option<&str>, options: &Privacy) -> Result<Run, String> {
-    let reach = reach(options.allow_remote);
+    let reach = options.reach();
     let needed = options.canaries.as_deref().ok_or("the suite privacy needs --canaries")?;
     let canaries = battery::canaries(needed).map_err(|bad| bad.to_string())?;
     let read = |file: &PathBuf| battery::attacks(file).map_err(|bad| bad.to_string());
@@ -166,7 +174,7 @@ async fn worlds(options: &Privacy, bench: &Bench, plan: &Plan, done: &mut Run) -
     }
     let mut worlds = Vec::new();
     for address in &options.worlds {
-        worlds.push(endpoint(address, reach(options.allow_remote)).await?);
+        worlds.push(endpoint(address, options.reach()).await?);
     }
     let requester = &options.requester;
     let missing = || format!("there is no token for {requester}");
@@ -207,7 +215,7 @@ fn any_seed() -> u64 {
 
 /// Serves as a tap until the process ends.
 pub(crate) async fn tap(arguments: &TapArguments) -> Result<(), String> {
-    let upstream = endpoint(&arguments.to, reach(arguments.allow_remote)).await?;
+    let upstream = endpoint(&arguments.to, arguments.reach()).await?;
     if !arguments.allow_remote && !arguments.listen.ip().is_loopback() {
         return Err("a tap listens on loopback only, unless --allow-remote is given".to_owned());
     }
