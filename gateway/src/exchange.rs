@@ -38,7 +38,7 @@ pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
 
 async fn disclose(arrived: Arrived, ports: &Ports) -> Result<Released, Ended> {
     let begun = Exchange::arrived(&arrived);
-    let (question, begun) = ask(arrived, begun, ports)?;
+    let (question, begun) = ask(arrived, begun, ports).await?;
     match &question.interaction {
         Interaction::Own(_) | Interaction::Fhir { action: FhirAction::Metadata, .. } => {
             own::answer(question, begun, ports).await
@@ -55,9 +55,9 @@ async fn disclose(arrived: Arrived, ports: &Ports) -> Result<Released, Ended> {
 }
 
 /// Who asks, and what.
-fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Question, Exchange), Ended> {
+async fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Question, Exchange), Ended> {
     let at = arrived.at;
-    let requestor = match identify(&arrived, &ports.keys, &ports.settings, at) {
+    let requestor = match identify(&arrived, &ports.keys, &ports.settings, at).await {
         Ok(requestor) => requestor,
         Err(why) => return Err(begun.end(Ending::NotAuthenticated(why))),
     };

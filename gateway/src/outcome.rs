@@ -107,6 +107,11 @@ impl Ending {
     #[must_use]
     pub fn told(&self) -> Told {
         let (status, issue, text) = match self {
+            Self::NotAuthenticated(Unauthenticated::KeysUnavailable) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Transient,
+                "the keys of the token's issuer cannot be read at the moment: try again",
+            ),
             Self::NotAuthenticated(_) => (
                 StatusCode::UNAUTHORIZED,
                 IssueType::Login,

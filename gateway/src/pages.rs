@@ -78,7 +78,7 @@ pub fn route(arrived: &Arrived) -> Option<Page> {
 pub async fn answer(page: Page, arrived: Arrived, ports: &Ports) -> Reply {
     match page {
         Page::Me => me::answer(&arrived, ports).await,
-        Page::SignIn => session::begin(arrived, ports),
+        Page::SignIn => session::begin(arrived, ports).await,
         Page::SignOut => session::end(&arrived, ports),
         Page::Register => public::register(&arrived, ports),
         Page::Asset(asset) => public::asset(asset),

@@ -1,4 +1,4 @@
-//! Certificates, keys and revocation lists from PEM files, read whole and within bounds.
+//! Certificates, keys and revocation lists from PEM files (lists from DER too), read whole and within bounds.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,6 +9,8 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 
 /// The most that one file may weigh: revocation lists can be long.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// The first byte of everything that X.509 writes in DER.
+const DER_SEQUENCE: u8 = 0x30;
 
 /// A file that cannot be used, and why. Nothing of its content is in it.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +44,21 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemProb
     all(path, "certificate")
 }
 
-/// Every revocation list in the file; at least one.
+/// Every revocation list in the file, PEM or DER; at least one.
 ///
 /// # Errors
 /// [`PemProblem`].
 pub fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, PemProblem> {
-    all(path, "revocation list")
+    let problem = |fault| PemProblem { path: path.to_owned(), fault };
+    lists_of(&bytes(path).map_err(problem)?).map_err(problem)
+}
+
+/// Every revocation list in the bytes of a file. DER begins with the tag of a sequence, which no text does.
+pub(crate) fn lists_of(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, PemFault> {
+    if bytes.first() == Some(&DER_SEQUENCE) {
+        return Ok(vec![CertificateRevocationListDer::from(bytes.to_vec())]);
+    }
+    items(bytes, "revocation list")
 }
 
 /// The private key in the file.
@@ -67,13 +78,13 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemProblem> {
 
 fn all<T: PemObject>(path: &Path, kind: &'static str) -> Result<Vec<T>, PemProblem> {
     let problem = |fault| PemProblem { path: path.to_owned(), fault };
-    let bytes = bytes(path).map_err(problem)?;
+    items(&bytes(path).map_err(problem)?, kind).map_err(problem)
+}
+
+fn items<T: PemObject>(bytes: &[u8], kind: &'static str) -> Result<Vec<T>, PemFault> {
     let found: Vec<T> =
-        T::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|_| problem(PemFault::Invalid))?;
-    match found.is_empty() {
-        true => Err(problem(PemFault::Holds(kind))),
-        false => Ok(found),
-    }
+        T::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|_| PemFault::Invalid)?;
+    if found.is_empty() { Err(PemFault::Holds(kind)) } else { Ok(found) }
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, PemFault> {

@@ -8,18 +8,23 @@ use jiff::civil::Date;
 
 mod certificate;
 mod claims;
+mod fetch;
 pub mod identify;
+mod jwks;
 mod keys;
+mod remote;
 pub mod session;
 pub mod stated;
 mod token;
 
 pub use identify::{Unauthenticated, identify};
-pub use keys::{KeyFault, KeyProblem, Keys};
+pub use fetch::FetchProblem;
+pub use jwks::{KeyFault, Unusable};
+pub use keys::{KeyProblem, Keys, KeysStand};
 
 /// Who asks, proven by a signed token or a client certificate.
 ///
-/// IHE IUA claims for professionals; `[[client]]` for systems; NHS login for the person.
+/// IHE IUA or CIS2 claims for professionals; `[[client]]` for systems; NHS login for the person.
 #[derive(Debug, Clone)]
 pub struct Requestor {
     /// Who they are and in which capacity they ask.
@@ -42,15 +47,15 @@ pub enum Party {
 /// A member of staff.
 #[derive(Debug, Clone)]
 pub struct Professional {
-    /// `sub`, unique within the issuer.
+    /// `sub`, unique within the issuer; for CIS2 `nhsid_useruid`.
     pub subject: String,
     /// The name shown to the person in their trail.
     pub name: String,
-    /// `subject_organization_id`.
+    /// `subject_organization_id`; `org_code` of the selected role for CIS2.
     pub organisation: OdsCode,
-    /// `subject_role`: exactly one.
+    /// `subject_role`: exactly one; `role_code` of the selected role for CIS2.
     pub role: SdsRole,
-    /// `purpose_of_use`: exactly one.
+    /// `purpose_of_use`: exactly one; that of the settings for CIS2.
     pub purpose: PurposeOfUse,
     /// The registered colleague who answers for a supervised one, and until when.
     pub supervision: Supervision,

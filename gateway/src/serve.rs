@@ -16,23 +16,25 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::consent::ConsentFault;
-use crate::ledger::{AuditLedger, Health, OpenError, PUBLIC_KEY_FILE};
+use crate::ledger::{AuditLedger, OpenError, PUBLIC_KEY_FILE};
 use crate::ports::Ports;
 use crate::push::open::{MllpCertificates, MllpDoors, Push, PushProblem, fault_of_files};
 use crate::requestor::KeyProblem;
 use crate::seal::SealError;
 use crate::server::attend::App;
 use crate::server::listener::{DoorsHandle, Drained, Listener, Phase};
-use crate::server::ops::{Ops, Readiness};
+use crate::server::ops::Ops;
+use crate::server::revocation::Revocations;
 use crate::server::strangers::Strangers;
 use crate::server::tls::TlsProblem;
 use crate::settings::Settings;
 use crate::settings::check::{Unusable, load};
 use crate::settings::problem::Problem;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Looked, Metrics};
 use crate::upstream::UpstreamProblem;
 
 mod parts;
+mod ready;
 pub mod route;
 mod upkeep;
 
@@ -44,6 +46,7 @@ pub struct Running {
     config: PathBuf,
     clock: Clock,
     live: Arc<ArcSwap<Ports>>,
+    revocations: Arc<ArcSwap<Revocations>>,
     state: State,
     doors: DoorsHandle,
     mllp_doors: MllpDoors,
@@ -55,6 +58,7 @@ pub struct Running {
     pushing: JoinHandle<()>,
     upkeep: JoinHandle<()>,
     stop_upkeep: oneshot::Sender<Infallible>,
+    key_upkeep: JoinHandle<()>,
     ops_serving: JoinHandle<Infallible>,
     addresses: Addresses,
     warnings: Vec<Problem>,
@@ -115,7 +119,7 @@ impl Running {
     pub async fn start(config: &Path, clock: Clock) -> Result<Self, Unstartable> {
         let checked = load(config, today(&clock))?;
         let settings = Arc::new(checked.settings);
-        let parts = Parts::prepare(&settings)?;
+        let parts = Parts::prepare(&settings, &clock, None)?;
         let state = State::open(&settings, &clock)?;
         let strangers = Arc::new(Strangers::new(clock.clone()));
         let metrics = Arc::new(Metrics::new());
@@ -134,13 +138,16 @@ impl Running {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
         };
+        let revocations = Arc::new(ArcSwap::from_pointee(Revocations::of(&settings)));
+        metrics.also_shown(shown(&live, &revocations));
+        live.load_full().keys.fetch_missing().await;
         let address = settings.listen.address;
         let listener = Listener::bind(address, parts.doors, app)
             .await
             .map_err(|fault| Unstartable::Address(address, fault))?;
         let (phase, watched) = watch::channel(Phase::Serving);
         let ops_address = settings.listen.ops;
-        let ready = readiness(state.ledger.health(), watched.clone());
+        let ready = ready::readiness(state.ledger.health(), watched.clone(), &live, &revocations);
         let ops = Ops::bind(ops_address, ready, Arc::clone(&metrics))
             .await
             .map_err(|fault| Unstartable::Address(ops_address, fault))?;
@@ -158,7 +165,9 @@ impl Running {
             mllp_doors: push.doors(),
             upkeep: tokio::spawn(upkeep::run(Arc::clone(&live), Arc::clone(&entries), stopping)),
             stop_upkeep,
+            key_upkeep: tokio::spawn(upkeep::keep_keys(Arc::clone(&live))),
             live,
+            revocations,
             state,
             metrics,
             entries,
@@ -200,12 +209,14 @@ impl Running {
         let settings = Arc::new(checked.settings);
         let before = self.live.load_full();
         check_fixed(&before.settings, &settings)?;
-        let parts = Parts::prepare(&settings)?;
+        let parts = Parts::prepare(&settings, &self.clock, Some(&before.keys))?;
         let certificates = MllpCertificates::read(&settings)?;
+        parts.keys.fetch_missing().await;
         let ports = parts.ports(&settings, &self.state, &before.strangers, &self.metrics, &self.clock);
         self.live.store(Arc::new(ports));
         self.doors.swap(parts.doors);
         self.mllp_doors.swap(certificates);
+        self.revocations.store(Arc::new(Revocations::of(&settings)));
         self.entries.operated(&self.live.load_full(), "reloaded").await;
         self.entries.taken_out(&self.live.load_full()).await;
         Ok(checked.warnings)
@@ -222,6 +233,8 @@ impl Running {
         drop(self.stop_upkeep);
         // Waited for: it holds the ledger, and with it the state folder.
         drop(self.upkeep.await);
+        self.key_upkeep.abort();
+        drop(self.key_upkeep.await);
         self.undelivered.recorded().await;
         self.entries.flush(&*ports.ledger, ports.strangers.take_all()).await;
         self.entries.operated(&ports, "stopped").await;
@@ -275,7 +288,7 @@ impl fmt::Debug for Running {
 /// Every fault of the certificates and keys that the settings name, as starting or reloading would meet them.
 #[must_use]
 pub fn faults_of_files(settings: &Settings) -> Vec<String> {
-    let listener = Parts::prepare(settings).err().map(|unstartable| unstartable.to_string());
+    let listener = Parts::prepare(settings, &Clock::machine(), None).err().map(|unstartable| unstartable.to_string());
     let mut faults: Vec<String> =
         listener.iter().flat_map(|faults| faults.lines()).map(str::to_owned).collect();
     faults.extend(settings.mllp.iter().filter_map(fault_of_files).map(|problem| problem.to_string()));
@@ -330,16 +343,12 @@ fn drains(mut phase: watch::Receiver<Phase>) -> watch::Receiver<bool> {
     told
 }
 
-fn readiness(health: watch::Receiver<Health>, phase: watch::Receiver<Phase>) -> crate::server::ops::Ready {
-    Arc::new(move || {
-        let draining = *phase.borrow() == Phase::Draining;
-        let why_not = health.borrow().why_not();
-        let readiness = match (draining, why_not) {
-            (true, _) => Readiness::NotReady("draining"),
-            (false, Some(why)) => Readiness::NotReady(why),
-            (false, None) => Readiness::Ready,
-        };
-        Box::pin(async move { readiness })
+/// Numbers that are looked at when somebody asks for them.
+fn shown(live: &Arc<ArcSwap<Ports>>, revocations: &Arc<ArcSwap<Revocations>>) -> Looked {
+    let (live, revocations) = (Arc::clone(live), Arc::clone(revocations));
+    Looked::new(move |text| {
+        live.load().keys.write_metrics(text);
+        revocations.load().write_metrics(text);
     })
 }
 

@@ -11,6 +11,7 @@ pub mod head;
 pub mod listener;
 pub mod ops;
 pub mod reply;
+pub mod revocation;
 pub mod strangers;
 pub mod target;
 pub mod tls;

@@ -106,8 +106,8 @@ pub struct ServerTls {
 pub struct Issuer {
     /// `iss`.
     pub issuer: String,
-    /// JWKS file.
-    pub keys: PathBuf,
+    /// Where its keys are.
+    pub keys: KeySource,
     /// How its claims read.
     pub claims: Claims,
     /// What `aud` of its tokens must name.
@@ -116,11 +116,40 @@ pub struct Issuer {
     pub sign_in: Option<Uri>,
 }
 
+/// Where the keys of an issuer are.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// In a JWKS file.
+    File(PathBuf),
+    /// Where the issuer publishes them.
+    Url(JwksUrl),
+}
+
+/// Where an issuer publishes its keys, and for how long they count.
+#[derive(Debug, Clone)]
+pub struct JwksUrl {
+    /// `https`; `http` on loopback only.
+    pub url: Uri,
+    /// Certificate authorities it is checked against; none only when it is `http`.
+    pub ca: Option<PathBuf>,
+    /// The whole answer must be there by then.
+    pub timeout: Duration,
+    /// Keys of this age are fetched again.
+    pub refresh: Duration,
+    /// Keys above this age are not used any more.
+    pub keep: Duration,
+}
+
 /// Claim dialects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claims {
     /// IHE IUA.
     Iua,
+    /// NHS Care Identity Service 2: staff, who act for one purpose.
+    Cis2 {
+        /// Its tokens name none.
+        purpose: PurposeOfUse,
+    },
     /// NHS login: the person herself.
     NhsLogin,
 }

@@ -10,10 +10,10 @@ use crate::server::reply::Reply;
 use crate::trail::page;
 
 /// Begins a session from the form field `token`. A token that does not hold is counted as a stranger's.
-pub(super) fn begin(arrived: Arrived, ports: &Ports) -> Reply {
+pub(super) async fn begin(arrived: Arrived, ports: &Ports) -> Reply {
     let (at, peer) = (arrived.at, arrived.peer.ip().to_string());
     let way = Way::of(&arrived, &ports.settings.gateway.base);
-    match session::begin(arrived, &ports.keys, &ports.settings, &ports.seal, at) {
+    match session::begin(arrived, &ports.keys, &ports.settings, &ports.seal, at).await {
         Ok(begun) => match way {
             Way::SameSite => Reply::see_other("/me"),
             Way::OtherSite => public_page(StatusCode::OK, page::signed_in()),
@@ -64,6 +64,10 @@ fn told(why: Unauthenticated, contact: &str) -> (StatusCode, String) {
         Unauthenticated::Malformed => {
             (StatusCode::BAD_REQUEST, format!("The sign-in was not complete. {again}"))
         }
+        Unauthenticated::KeysUnavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("We cannot check sign-ins at the moment. Wait a minute. {again}"),
+        ),
         Unauthenticated::NoProof
         | Unauthenticated::Algorithm
         | Unauthenticated::Critical
@@ -74,6 +78,7 @@ fn told(why: Unauthenticated, contact: &str) -> (StatusCode, String) {
         | Unauthenticated::Audience
         | Unauthenticated::Claim(_)
         | Unauthenticated::Binding
+        | Unauthenticated::Assurance
         | Unauthenticated::UnknownClient
         | Unauthenticated::NoSession => (
             StatusCode::UNAUTHORIZED,

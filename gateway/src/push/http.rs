@@ -35,7 +35,7 @@ pub fn is_meant(arrived: &Arrived) -> bool {
 /// Takes a message and answers with its acknowledgement.
 pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Reply {
     let peer = arrived.peer.ip().to_string();
-    let sender = match sender(&arrived, ports) {
+    let sender = match sender(&arrived, ports).await {
         Ok(sender) => sender,
         Err(ended) => return (*ended).record(ports).await,
     };
@@ -59,9 +59,10 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
 }
 
 /// Who sends, and to which system; only a system with a certificate may.
-fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> {
+async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> {
     let begun = Exchange::arrived(arrived);
     let requestor = identify(arrived, &ports.keys, &ports.settings, arrived.at)
+        .await
         .map_err(|why| Box::new(begun.end(Ending::NotAuthenticated(why))))?;
     let begun = Exchange { interaction: "push".to_owned(), ..begun.by(&requestor) };
     let malformed = |why| Box::new(begun.end(Ending::Malformed(why)));

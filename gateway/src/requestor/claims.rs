@@ -1,11 +1,10 @@
-//! From verified claims to a requestor. Two dialects: IHE IUA for staff, NHS login for the person herself.
+//! From verified claims to a requestor. Three dialects: IHE IUA and CIS2 for staff, NHS login for the person herself.
 //!
 //! IUA claims stand at the top of the token or in `extensions.ihe_iua`; in both places only when they agree. Codes
 //! are texts (`TREAT`, `system|code`) or codings (`{"system": .., "code": ..}`), alone or as the one item of an array.
 //! A supervised member of staff has `supervisor` (a text) and `supervised_until` (a date), both or neither.
 
 use fhir::identifier::ODS_ORGANIZATION_CODE;
-use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
@@ -14,8 +13,11 @@ use serde_json::{Map, Value};
 
 use super::identify::Unauthenticated;
 use super::token::text;
-use super::{Party, PersonHerself, Professional, Proof, Requestor, Supervision};
+use super::{Party, Professional, Proof, Requestor, Supervision};
 use crate::settings::Claims;
+
+mod cis2;
+mod nhs_login;
 
 /// The longest name or identifier that is taken from a token.
 const TEXT_LEN_MAX: usize = 200;
@@ -35,7 +37,8 @@ pub(in crate::requestor) fn read(
     };
     let party = match dialect {
         Claims::Iua => Party::Professional(professional(claims, &subject)?),
-        Claims::NhsLogin => Party::Person(person(claims)?),
+        Claims::Cis2 { purpose } => Party::Professional(cis2::professional(claims, purpose)?),
+        Claims::NhsLogin => Party::Person(nhs_login::person(claims)?),
     };
     Ok(Requestor { party, proof: Proof::Token { issuer: issuer.to_owned(), subject, token_id } })
 }
@@ -50,7 +53,7 @@ fn professional(claims: &Map<String, Value>, subject: &str) -> Result<Profession
     Ok(Professional {
         subject: subject.to_owned(),
         name: name.to_owned(),
-        organisation: ods_code(organisation)?,
+        organisation: ods_code(organisation, "subject_organization_id")?,
         role: SdsRole::parse(&code(claims, "subject_role")?)
             .map_err(|_| Unauthenticated::Claim("subject_role"))?,
         purpose: PurposeOfUse::parse(&code(claims, "purpose_of_use")?)
@@ -70,34 +73,14 @@ fn supervision(claims: &Map<String, Value>) -> Result<Supervision, Unauthenticat
     }
 }
 
-fn person(claims: &Map<String, Value>) -> Result<PersonHerself, Unauthenticated> {
-    if text(claims, "identity_proofing_level")? != Some("P9") {
-        return Err(Unauthenticated::NotProvenEnough);
-    }
-    let nhs_number = required(claims, "nhs_number")?;
-    let nhs_number = NhsNumber::parse(nhs_number).map_err(|_| Unauthenticated::Claim("nhs_number"))?;
-    let name = match text(claims, "name")? {
-        Some(name) => name.to_owned(),
-        None => [text(claims, "given_name")?, text(claims, "family_name")?]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" "),
-    };
-    match name.len() <= TEXT_LEN_MAX {
-        true => Ok(PersonHerself { nhs_number, name }),
-        false => Err(Unauthenticated::Claim("name")),
-    }
-}
-
 /// `RX1`, `ods:RX1` or `https://fhir.nhs.uk/Id/ods-organization-code|RX1`.
-fn ods_code(text: &str) -> Result<OdsCode, Unauthenticated> {
+fn ods_code(text: &str, name: &'static str) -> Result<OdsCode, Unauthenticated> {
     let bare = match text.rsplit_once('|') {
         Some((system, code)) if system == ODS_ORGANIZATION_CODE => code,
-        Some(_) => return Err(Unauthenticated::Claim("subject_organization_id")),
+        Some(_) => return Err(Unauthenticated::Claim(name)),
         None => text.strip_prefix("ods:").unwrap_or(text),
     };
-    OdsCode::parse(bare).map_err(|_| Unauthenticated::Claim("subject_organization_id"))
+    OdsCode::parse(bare).map_err(|_| Unauthenticated::Claim(name))
 }
 
 /// An IUA claim: at the top or in the extension, in both only when they say the same.

@@ -31,6 +31,9 @@ pub enum Unauthenticated {
     /// A key that the issuer does not publish.
     #[error("the key is not the issuer's")]
     UnknownKey,
+    /// The keys of the issuer cannot be read now, so nothing can be said about the token.
+    #[error("the keys of the issuer cannot be read at the moment")]
+    KeysUnavailable,
     /// The signature is wrong.
     #[error("the signature is wrong")]
     Signature,
@@ -49,9 +52,12 @@ pub enum Unauthenticated {
     /// The token is bound to a certificate that was not shown.
     #[error("the token is bound to another certificate")]
     Binding,
-    /// NHS login below level P9.
+    /// NHS login below level P9, or with one factor only.
     #[error("the identity is not proven to level P9")]
     NotProvenEnough,
+    /// A sign-in of staff with too little assurance.
+    #[error("the identity or the sign-in is not assured enough")]
+    Assurance,
     /// A certificate that holds, but of no known client, or of several.
     #[error("the certificate is not that of one known client")]
     UnknownClient,
@@ -75,6 +81,7 @@ impl Unauthenticated {
             Self::Kind => "token-kind",
             Self::UnknownIssuer => "token-issuer",
             Self::UnknownKey => "token-key",
+            Self::KeysUnavailable => "issuer-keys-unavailable",
             Self::Signature => "token-signature",
             Self::Audience => "token-audience",
             Self::Expired => "token-expired",
@@ -82,6 +89,7 @@ impl Unauthenticated {
             Self::Claim(_) => "token-claim",
             Self::Binding => "token-binding",
             Self::NotProvenEnough => "token-proofing-level",
+            Self::Assurance => "token-assurance-level",
             Self::UnknownClient => "certificate-unknown",
             Self::NoSession => "session",
             Self::CrossSite => "cross-site",
@@ -91,9 +99,11 @@ impl Unauthenticated {
 
 /// Finds out who asks. A token is decisive where there is one: a wrong one is not made good by a certificate.
 ///
+/// Waits only for the keys of an issuer, within bounds, when a token names one that is not held.
+///
 /// # Errors
 /// [`Unauthenticated`].
-pub fn identify(
+pub async fn identify(
     arrived: &Arrived,
     keys: &Keys,
     settings: &Settings,
@@ -102,7 +112,7 @@ pub fn identify(
     match (&arrived.headers.authorization, &arrived.certificate) {
         (Some(authorization), shown) => {
             let token = bearer(authorization.expose())?;
-            let verified = token::verify(token, keys, shown.as_ref(), now)?;
+            let verified = token::verify(token, keys, shown.as_ref(), now).await?;
             Ok(verified.requestor().clone())
         }
         (None, Some(shown)) => certificate::identify(shown, &settings.clients),

@@ -1,26 +1,27 @@
-//! The keys of issuers, read from their JWKS files, and the tokens already verified with them.
+//! The keys of issuers, from files or from where the issuers publish them, and the tokens already verified with them.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fhir::json;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey};
 use moka::sync::Cache;
-use serde_json::Value;
 
+use super::fetch::FetchProblem;
+use super::jwks::{KeyFault, KeySet};
+use super::remote::Remote;
 use super::token::Verified;
-use crate::settings::{Claims, Issuer};
+use crate::clock::Clock;
+use crate::settings::{Claims, Issuer, KeySource};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const VERIFIED_MAX: u64 = 10_000;
-/// How long a verified token is remembered; its own `exp` is looked at on every use besides.
+/// How long a verified token is remembered; its own `exp` is looked at on every use besides, and so is its key.
 const VERIFIED_FOR: Duration = Duration::from_secs(600);
 
-/// The keys of every issuer. Loaded whole at start and at each reload; an old set goes with its memory of tokens.
+/// The keys of every issuer. Made whole at start and at each reload; an old set goes with its memory of tokens.
 #[derive(Debug)]
 pub struct Keys {
     pub(in crate::requestor) issuers: Vec<IssuerKeys>,
@@ -33,70 +34,69 @@ pub(in crate::requestor) struct IssuerKeys {
     pub(in crate::requestor) issuer: String,
     pub(in crate::requestor) claims: Claims,
     pub(in crate::requestor) audience: String,
-    keys: Vec<Key>,
+    pub(in crate::requestor) held: Held,
 }
 
-struct Key {
-    id: Option<String>,
-    algorithms: &'static [Algorithm],
-    decoding: DecodingKey,
+/// Where the keys of an issuer are.
+#[derive(Debug)]
+pub(in crate::requestor) enum Held {
+    /// Read once from a file.
+    File(Arc<KeySet>),
+    /// Fetched, again and again.
+    Remote(Arc<Remote>),
 }
 
-/// A JWKS file that cannot be used, and why.
+/// How it stands with the keys that are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysStand {
+    /// Each issuer has keys that may be used.
+    Usable,
+    /// Some issuers have none, or only keys that are too old.
+    SomeMissing,
+    /// No issuer has any.
+    AllMissing,
+}
+
+/// Keys that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {fault}", path = path.display())]
-pub struct KeyProblem {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub fault: KeyFault,
-}
-
-/// What is wrong with a JWKS file.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFault {
-    /// It cannot be read.
-    #[error("cannot be read: {0}")]
-    Unreadable(#[source] std::io::Error),
-    /// It is not JSON, or over a megabyte.
-    #[error("is not json: {0}")]
-    Json(#[source] json::Invalid),
-    /// It has no array `keys`.
-    #[error("has no array of keys")]
-    NoKeys,
-    /// A key in it is no JWK.
-    #[error("key {0} is not a json web key")]
-    NotAKey(usize),
-    /// A key in it is a shared secret.
-    #[error("key {0} is a shared secret; only public keys are taken")]
-    Secret(usize),
-    /// Two keys have one id, or several have none.
-    #[error("key {0} has the key id of another, or none beside others")]
-    SameId(usize),
-    /// None of its keys can verify a signature by an algorithm that is taken.
-    #[error("has no key for an algorithm that is taken (RS256, RS384, RS512, ES256, ES384, EdDSA)")]
-    NoneUsable,
+pub enum KeyProblem {
+    /// A JWKS file.
+    #[error("{path}: {fault}", path = .0.display(), fault = .1)]
+    File(std::path::PathBuf, #[source] KeyFault),
+    /// What is needed to fetch keys.
+    #[error("issuer {0}: {1}")]
+    Remote(String, #[source] FetchProblem),
 }
 
 impl Keys {
-    /// Reads the keys of all issuers.
+    /// Reads the keys of all issuers, by the clock of the machine. Nothing is fetched yet.
     ///
     /// # Errors
     /// Every problem of every file.
     pub fn load(issuers: &[Issuer]) -> Result<Self, Vec<KeyProblem>> {
+        Self::load_after(issuers, &Clock::machine(), None)
+    }
+
+    /// Reads the keys of all issuers. What `before` has fetched from the same place stays.
+    ///
+    /// # Errors
+    /// Every problem of every file.
+    pub fn load_after(
+        issuers: &[Issuer],
+        clock: &Clock,
+        before: Option<&Self>,
+    ) -> Result<Self, Vec<KeyProblem>> {
         let mut loaded = Vec::new();
         let mut problems = Vec::new();
         for issuer in issuers {
-            match read_keys(&issuer.keys) {
-                Ok(keys) => {
-                    loaded.push(IssuerKeys {
-                        issuer: issuer.issuer.clone(),
-                        claims: issuer.claims,
-                        audience: issuer.audience.clone(),
-                        keys,
-                    });
-                }
-                Err(fault) => problems.push(KeyProblem { path: issuer.keys.clone(), fault }),
+            match held(issuer, clock, before) {
+                Ok(held) => loaded.push(IssuerKeys {
+                    issuer: issuer.issuer.clone(),
+                    claims: issuer.claims,
+                    audience: issuer.audience.clone(),
+                    held,
+                }),
+                Err(problem) => problems.push(problem),
             }
         }
         if !problems.is_empty() {
@@ -105,87 +105,104 @@ impl Keys {
         let verified = Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(VERIFIED_FOR).build();
         Ok(Self { issuers: loaded, verified })
     }
+
+    /// Fetches the keys of issuers that have none yet, all at once, and waits for how that ends: each attempt is
+    /// bounded by the settings. An issuer that is down keeps nobody from starting.
+    pub async fn fetch_missing(&self) {
+        let missing: Vec<_> = self.remotes().filter(|(_, remote)| remote.is_empty()).collect();
+        for (_, remote) in &missing {
+            remote.refresh_if_due();
+        }
+        for (_, remote) in missing {
+            remote.first_attempt().await;
+        }
+    }
+
+    /// Begins to fetch where it is time to. Called again and again; waits for nothing.
+    pub fn refresh_due(&self) {
+        self.remotes().for_each(|(_, remote)| remote.refresh_if_due());
+    }
+
+    /// How it stands with the keys now.
+    #[must_use]
+    pub fn stand(&self) -> KeysStand {
+        let usable = self.issuers.iter().filter(|issuer| issuer.current().is_some()).count();
+        match usable {
+            usable if usable == self.issuers.len() => KeysStand::Usable,
+            0 => KeysStand::AllMissing,
+            _ => KeysStand::SomeMissing,
+        }
+    }
+
+    /// Numbers about fetched keys for operators, in the text format of metrics. Issuers are those of the settings.
+    pub fn write_metrics(&self, text: &mut String) {
+        type Of = fn(&Remote) -> Option<u64>;
+        let numbers: [(&str, &str, &str, Of); 4] = [
+            ("issuer_keys_usable", "gauge", "Whether fetched keys may be used", |remote| {
+                Some(u64::from(remote.current().is_some()))
+            }),
+            ("issuer_keys_age_seconds", "gauge", "How long ago keys were fetched", |remote| {
+                remote.age().map(|age| age.as_secs())
+            }),
+            ("issuer_keys_fetches", "counter", "Attempts to fetch keys", |remote| Some(remote.counted().ended)),
+            ("issuer_keys_fetches_failed", "counter", "Attempts to fetch keys that failed", |remote| {
+                Some(remote.counted().failed)
+            }),
+        ];
+        if self.remotes().next().is_none() {
+            return;
+        }
+        for (name, kind, help, of) in numbers {
+            let end = if kind == "counter" { "_total" } else { "" };
+            text.push_str(&format!("# HELP portcullis_{name} {help}.\n# TYPE portcullis_{name} {kind}\n"));
+            for (issuer, remote) in self.remotes() {
+                let issuer = issuer.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                if let Some(number) = of(remote) {
+                    text.push_str(&format!("portcullis_{name}{end}{{issuer=\"{issuer}\"}} {number}\n"));
+                }
+            }
+        }
+    }
+
+    fn remotes(&self) -> impl Iterator<Item = (&str, &Arc<Remote>)> {
+        self.issuers.iter().filter_map(|issuer| match &issuer.held {
+            Held::File(_) => None,
+            Held::Remote(remote) => Some((issuer.issuer.as_str(), remote)),
+        })
+    }
 }
 
 impl IssuerKeys {
-    /// The key a token means: by its id, or the only one there is.
-    pub(in crate::requestor) fn named(&self, id: Option<&str>) -> Option<(&DecodingKey, &[Algorithm])> {
-        let key = match (id, self.keys.as_slice()) {
-            (Some(id), keys) => keys.iter().find(|key| key.id.as_deref() == Some(id))?,
-            (None, [only]) => only,
-            (None, _) => return None,
-        };
-        Some((&key.decoding, key.algorithms))
+    /// The keys that may be used now; nothing when there are none, or only such as are too old.
+    pub(in crate::requestor) fn current(&self) -> Option<Arc<KeySet>> {
+        match &self.held {
+            Held::File(keys) => Some(Arc::clone(keys)),
+            Held::Remote(remote) => remote.current(),
+        }
     }
 }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Key({:?})", self.algorithms)
+fn held(issuer: &Issuer, clock: &Clock, before: Option<&Keys>) -> Result<Held, KeyProblem> {
+    match &issuer.keys {
+        KeySource::File(path) => match read_keys(path) {
+            Ok(keys) => Ok(Held::File(Arc::new(keys))),
+            Err(fault) => Err(KeyProblem::File(path.clone(), fault)),
+        },
+        KeySource::Url(place) => {
+            let before = before.and_then(|keys| {
+                keys.remotes().find(|(name, _)| *name == issuer.issuer).map(|(_, remote)| remote)
+            });
+            let remote = Remote::new(place, clock, before)
+                .map_err(|problem| KeyProblem::Remote(issuer.issuer.clone(), problem))?;
+            Ok(Held::Remote(Arc::new(remote)))
+        }
     }
 }
 
-fn read_keys(path: &Path) -> Result<Vec<Key>, KeyFault> {
+fn read_keys(path: &Path) -> Result<KeySet, KeyFault> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(KeyFault::Unreadable)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(KeyFault::Unreadable)?;
     let limits = json::Limits { bytes_max: 1 << 20, ..json::Limits::default() };
-    parse_keys(json::parse_value(bytes.into(), &limits).map_err(KeyFault::Json)?)
-}
-
-fn parse_keys(set: Value) -> Result<Vec<Key>, KeyFault> {
-    let Value::Object(mut set) = set else { return Err(KeyFault::NoKeys) };
-    let Some(Value::Array(listed)) = set.remove("keys") else { return Err(KeyFault::NoKeys) };
-    let mut keys: Vec<Key> = Vec::new();
-    for (number, listed) in listed.into_iter().enumerate() {
-        let key: Jwk = serde_json::from_value(listed).map_err(|_| KeyFault::NotAKey(number))?;
-        if matches!(key.algorithm, AlgorithmParameters::OctetKey(_)) {
-            return Err(KeyFault::Secret(number));
-        }
-        let Some(algorithms) = algorithms(&key) else { continue };
-        let decoding = DecodingKey::from_jwk(&key).map_err(|_| KeyFault::NotAKey(number))?;
-        let id = key.common.key_id;
-        if keys.iter().any(|other| other.id == id || other.id.is_none() || id.is_none()) {
-            return Err(KeyFault::SameId(number));
-        }
-        keys.push(Key { id, algorithms, decoding });
-    }
-    match keys.is_empty() {
-        true => Err(KeyFault::NoneUsable),
-        false => Ok(keys),
-    }
-}
-
-/// The algorithms a key may verify: those of its kind, narrowed to its own `alg`. None for a key of another use.
-#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named is not taken, whatever the crate adds")]
-fn algorithms(key: &Jwk) -> Option<&'static [Algorithm]> {
-    let common = &key.common;
-    let verifies = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
-    let signs = common.public_key_use.as_ref().is_none_or(|use_| *use_ == PublicKeyUse::Signature);
-    if !verifies || !signs {
-        return None;
-    }
-    let of_kind: &'static [Algorithm] = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512],
-        AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
-            EllipticCurve::P256 => &[Algorithm::ES256],
-            EllipticCurve::P384 => &[Algorithm::ES384],
-            _ => return None,
-        },
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
-            &[Algorithm::EdDSA]
-        }
-        _ => return None,
-    };
-    let Some(stated) = common.key_algorithm else { return Some(of_kind) };
-    let stated = match stated {
-        KeyAlgorithm::RS256 => Algorithm::RS256,
-        KeyAlgorithm::RS384 => Algorithm::RS384,
-        KeyAlgorithm::RS512 => Algorithm::RS512,
-        KeyAlgorithm::ES256 => Algorithm::ES256,
-        KeyAlgorithm::ES384 => Algorithm::ES384,
-        KeyAlgorithm::EdDSA => Algorithm::EdDSA,
-        _ => return None,
-    };
-    of_kind.iter().position(|algorithm| *algorithm == stated).and_then(|at| of_kind.get(at..=at))
+    KeySet::of_file(json::parse_value(bytes.into(), &limits).map_err(KeyFault::Json)?)
 }

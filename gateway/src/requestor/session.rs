@@ -45,7 +45,7 @@ pub struct Begun {
 ///
 /// # Errors
 /// [`Unauthenticated`].
-pub fn begin(
+pub async fn begin(
     arrived: Arrived,
     keys: &Keys,
     settings: &Settings,
@@ -58,7 +58,7 @@ pub fn begin(
     }
     let form = arrived.body.form().map_err(|_| Unauthenticated::Malformed)?;
     let token = field(form.expose(), "token").ok_or(Unauthenticated::Malformed)?;
-    let verified = token::verify(&token, keys, arrived.certificate.as_ref(), now)?;
+    let verified = token::verify(&token, keys, arrived.certificate.as_ref(), now).await?;
     let requestor = verified.requestor();
     let (Party::Person(person), Proof::Token { issuer, .. }) = (&requestor.party, &requestor.proof) else {
         return Err(Unauthenticated::NotProvenEnough);

@@ -3,6 +3,8 @@
 //! Who the bearer is, `requestor::claims` reads from what is verified here. An unsigned token ends here: it is not
 //! one of the algorithms. Header parameters that name keys (`jku`, `jwk`, `x5u`, `x5c`) are never followed.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -15,9 +17,10 @@ use sha2::{Digest, Sha256};
 use super::Requestor;
 use super::claims;
 use super::identify::Unauthenticated;
-use super::keys::{IssuerKeys, Keys};
+use super::jwks::KeySet;
+use super::keys::{Held, IssuerKeys, Keys};
+use super::remote::{Remote, Round};
 use crate::server::arrived::ClientCertificate;
-use std::sync::Arc;
 
 /// The longest token that is looked at.
 const TOKEN_LEN_MAX: usize = 8 * 1024;
@@ -35,9 +38,18 @@ pub(in crate::requestor) struct Verified {
     until: f64,
     /// `cnf`: the certificate that must be shown along with the token.
     certificate: Option<[u8; 32]>,
+    /// Which issuer's, and the keys it was verified with.
+    issuer: usize,
+    by: Arc<KeySet>,
 }
 
 impl Verified {
+    /// Whether its issuer still stands for the keys it was verified with.
+    fn is_by_current_keys(&self, keys: &Keys) -> bool {
+        let current = keys.issuers.get(self.issuer).and_then(IssuerKeys::current);
+        current.is_some_and(|current| Arc::ptr_eq(&current, &self.by))
+    }
+
     /// The end of its life, for sessions made from it.
     pub(in crate::requestor) fn until_s(&self) -> f64 {
         self.until
@@ -48,21 +60,63 @@ impl Verified {
     }
 }
 
+/// Why a token is not verified yet.
+enum Unverified {
+    /// It never will be.
+    Never(Unauthenticated),
+    /// Its issuer may have published its key meanwhile.
+    KeyNotHeld(Arc<Remote>),
+}
+
+impl From<Unauthenticated> for Unverified {
+    fn from(why: Unauthenticated) -> Self {
+        Self::Never(why)
+    }
+}
+
 /// Verifies a bearer token. It must be meant for the audience that the settings give its issuer.
+///
+/// A token that names a key which its issuer may have published meanwhile waits for the keys to be fetched, together
+/// with all others, within the bounds of [`super::remote`]. Nothing else is waited for.
 ///
 /// # Errors
 /// [`Unauthenticated`].
-pub(in crate::requestor) fn verify(
+pub(in crate::requestor) async fn verify(
     token: &str,
     keys: &Keys,
     certificate: Option<&ClientCertificate>,
     now: Timestamp,
 ) -> Result<Arc<Verified>, Unauthenticated> {
+    let remote = match verify_with_held(token, keys, certificate, now) {
+        Ok(verified) => return Ok(verified),
+        Err(Unverified::Never(why)) => return Err(why),
+        Err(Unverified::KeyNotHeld(remote)) => remote,
+    };
+    let mut waiting = remote.wait().ok_or(Unauthenticated::KeysUnavailable)?;
+    loop {
+        let round = waiting.round().await;
+        match (verify_with_held(token, keys, certificate, now), round) {
+            (Ok(verified), _) => return Ok(verified),
+            (Err(Unverified::Never(why)), _) => return Err(why),
+            (Err(Unverified::KeyNotHeld(_)), Round::Earlier) => {}
+            (Err(Unverified::KeyNotHeld(_)), Round::Fresh) => return Err(Unauthenticated::UnknownKey),
+            (Err(Unverified::KeyNotHeld(_)), Round::Failed) => return Err(Unauthenticated::KeysUnavailable),
+        }
+    }
+}
+
+/// Verifies with the keys that are held now.
+fn verify_with_held(
+    token: &str,
+    keys: &Keys,
+    certificate: Option<&ClientCertificate>,
+    now: Timestamp,
+) -> Result<Arc<Verified>, Unverified> {
     if token.len() > TOKEN_LEN_MAX {
-        return Err(Unauthenticated::Malformed);
+        return Err(Unauthenticated::Malformed.into());
     }
     let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    let verified = match keys.verified.get(&digest) {
+    let verified = match keys.verified.get(&digest).filter(|verified| verified.is_by_current_keys(keys)) {
         Some(verified) => verified,
         None => {
             let verified = Arc::new(verify_anew(token, keys)?);
@@ -75,21 +129,21 @@ pub(in crate::requestor) fn verify(
     match (verified.certificate, certificate) {
         (None, _) => Ok(verified),
         (Some(bound), Some(shown)) if bound == shown.thumbprint => Ok(verified),
-        (Some(_), _) => Err(Unauthenticated::Binding),
+        (Some(_), _) => Err(Unauthenticated::Binding.into()),
     }
 }
 
-fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
+fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unverified> {
     let (message, signature) = token.rsplit_once('.').ok_or(Unauthenticated::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(Unauthenticated::Malformed)?;
     let header = object(header)?;
     let claims = object(payload)?;
     let algorithm = algorithm(&header)?;
     check_header(&header)?;
-    let issuer = text(&claims, "iss")?.ok_or(Unauthenticated::Claim("iss"))?;
-    let issuer =
-        keys.issuers.iter().find(|known| known.issuer == issuer).ok_or(Unauthenticated::UnknownIssuer)?;
-    check_signature(message, signature, algorithm, text(&header, "kid")?, issuer)?;
+    let named = text(&claims, "iss")?.ok_or(Unauthenticated::Claim("iss"))?;
+    let known = keys.issuers.iter().enumerate().find(|(_, known)| known.issuer == named);
+    let (number, issuer) = known.ok_or(Unauthenticated::UnknownIssuer)?;
+    let by = check_signature(message, signature, algorithm, text(&header, "kid")?, issuer)?;
     check_audience(&claims, issuer.audience.trim_end_matches('/'))?;
     let until = seconds(&claims, "exp")?.ok_or(Unauthenticated::Claim("exp"))?;
     let not_before = seconds(&claims, "nbf")?;
@@ -98,7 +152,7 @@ fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unauthenticated> {
     let certificate = claims.get("cnf").map(thumbprint).transpose()?;
     let opaque = token.get(token.len().saturating_sub(32)..).unwrap_or(token);
     let requestor = claims::read(&claims, &issuer.issuer, issuer.claims, opaque)?;
-    Ok(Verified { requestor, from, until, certificate })
+    Ok(Verified { requestor, from, until, certificate, issuer: number, by })
 }
 
 fn object(part: &str) -> Result<Map<String, Value>, Unauthenticated> {
@@ -132,22 +186,28 @@ fn check_header(header: &Map<String, Value>) -> Result<(), Unauthenticated> {
     }
 }
 
+/// Checks the signature, and gives the keys it holds under.
 fn check_signature(
     message: &str,
     signature: &str,
     algorithm: Algorithm,
     key_id: Option<&str>,
     issuer: &IssuerKeys,
-) -> Result<(), Unauthenticated> {
-    let (key, algorithms) = issuer.named(key_id).ok_or(Unauthenticated::UnknownKey)?;
+) -> Result<Arc<KeySet>, Unverified> {
+    let not_held = || match (&issuer.held, key_id) {
+        (Held::Remote(remote), Some(_)) => Unverified::KeyNotHeld(Arc::clone(remote)),
+        (Held::Remote(_), None) | (Held::File(_), _) => Unverified::Never(Unauthenticated::UnknownKey),
+    };
+    let keys = issuer.current().ok_or_else(not_held)?;
+    let (key, algorithms) = keys.named(key_id).ok_or_else(not_held)?;
     if !algorithms.contains(&algorithm) {
-        return Err(Unauthenticated::Algorithm);
+        return Err(Unauthenticated::Algorithm.into());
     }
     // One spelling of a signature only: bits that do not count must be zero, no padding.
     URL_SAFE_NO_PAD.decode(signature).map_err(|_| Unauthenticated::Malformed)?;
     match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Unauthenticated::Signature),
+        Ok(true) => Ok(keys),
+        Ok(false) | Err(_) => Err(Unauthenticated::Signature.into()),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::upstream::Upstream;
 /// What comes of the files that settings name: made whole, or not at all.
 pub(super) struct Parts {
     pub(super) doors: Doors,
-    keys: Arc<Keys>,
+    pub(super) keys: Arc<Keys>,
     upstream: Arc<Upstream>,
 }
 
@@ -41,8 +41,14 @@ pub(super) struct State {
 
 impl Parts {
     /// Reads every file; every fault of every file is told.
-    pub(super) fn prepare(settings: &Settings) -> Result<Self, Unstartable> {
-        match (Keys::load(&settings.issuers), Upstream::new(settings), Doors::new(settings)) {
+    ///
+    /// Keys that were fetched `before` stay, when they come from the same place.
+    pub(super) fn prepare(
+        settings: &Settings,
+        clock: &Clock,
+        before: Option<&Keys>,
+    ) -> Result<Self, Unstartable> {
+        match (Keys::load_after(&settings.issuers, clock, before), Upstream::new(settings), Doors::new(settings)) {
             (Ok(keys), Ok(upstream), Ok(doors)) => {
                 Ok(Self { doors, keys: Arc::new(keys), upstream: Arc::new(upstream) })
             }

@@ -19,6 +19,7 @@ use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
 
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Entries that wait for the ledger at most; of more, the oldest are lost, and the log says so.
 const WAITING_MAX: usize = 10_000;
 
@@ -28,6 +29,15 @@ pub(super) struct Entries {
     waiting: Mutex<VecDeque<Exchange>>,
     /// Held by whoever writes: an entry leaves the queue when the ledger has it, and not before.
     writing: tokio::sync::Mutex<()>,
+}
+
+/// Has the keys of issuers fetched when it is time to, again and again.
+pub(super) async fn keep_keys(live: Arc<ArcSwap<Ports>>) {
+    let mut tick = interval(LOOK_EVERY);
+    loop {
+        tick.tick().await;
+        live.load_full().keys.refresh_due();
+    }
 }
 
 /// Writes what waits and the counts of minutes that are over, again and again,

@@ -29,6 +29,8 @@ const WITHIN: Duration = Duration::from_secs(10);
 pub enum Readiness {
     /// It can.
     Ready,
+    /// It can, but not for everybody, and why: a fixed text.
+    ReadyBut(&'static str),
     /// It cannot, and why: a fixed word.
     NotReady(&'static str),
 }
@@ -95,6 +97,7 @@ async fn answer(
         (true, "/health/live") => text(StatusCode::OK, "live"),
         (true, "/health/ready") => match ready().await {
             Readiness::Ready => text(StatusCode::OK, "ready"),
+            Readiness::ReadyBut(what) => text(StatusCode::OK, &format!("ready, but {what}")),
             Readiness::NotReady(why) => text(StatusCode::SERVICE_UNAVAILABLE, why),
         },
         (true, "/metrics") => Reply::new(StatusCode::OK, Content::Metrics(metrics.text())),

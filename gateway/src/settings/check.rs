@@ -21,6 +21,7 @@ use crate::sensitive_codes::check::Off;
 use crate::sensitive_codes::{self, SensitiveCodes};
 
 mod bounds;
+mod keys;
 mod listen;
 mod parties;
 mod systems;

@@ -83,7 +83,9 @@ pub(super) struct TlsTable {
     /// PEM file: the authorities that client certificates are checked against. A client certificate is optional in
     /// the handshake and demanded by route. Required for `[[mllp]]`; without it no `[[client]]` can prove itself.
     pub(super) client_ca: Option<Written<String>>,
-    /// PEM file: a list of revoked client certificates. Needs `client_ca`.
+    /// A file with the lists of revoked client certificates: PEM, one or more, or DER, one. Needs `client_ca`. With it a
+    /// certificate is let in only when a list of its own authority, in date, does not name it: one of an authority that
+    /// has no list there is refused, and all are when the list is out of date.
     pub(super) crl: Option<Written<String>>,
     /// Where the table stands.
     pub(super) place: super::problem::Place,
@@ -94,15 +96,35 @@ pub(super) struct TlsTable {
 pub(super) struct IssuerTable {
     /// The `iss` claim, exactly.
     pub(super) issuer: Option<Written<String>>,
-    /// JSON file: the issuer's public keys (a JWK Set).
+    /// JSON file: the issuer's public keys (a JWK Set). Either this or `jwks_url`.
     pub(super) keys: Option<Written<String>>,
-    /// How its claims read: `"iua"` (IHE IUA, for staff) or `"nhs-login"` (for the person herself).
+    /// Where the issuer publishes its public keys: `"https://identity.example.nhs.uk/jwks"`. `http` only on loopback. They
+    /// are fetched at start and again and again; each needs a `kid`. Redirects are not followed.
+    pub(super) jwks_url: Option<Written<String>>,
+    /// PEM file: the authorities the certificate at `jwks_url` is checked against. Required when that is `https`; for a
+    /// public authority name the bundle of the machine, such as `"/etc/ssl/certs/ca-certificates.crt"`.
+    pub(super) ca: Option<Written<String>>,
+    /// How long fetching the keys may take. Default: 5000, from 100 to 15000.
+    pub(super) timeout_ms: Option<Written<i64>>,
+    /// The age at which fetched keys are fetched again. A token that names an unknown key has them fetched at once.
+    /// Default: 600000, from 10000 to 86400000.
+    pub(super) refresh_ms: Option<Written<i64>>,
+    /// The age up to which keys are used while they cannot be fetched again. After that tokens of this issuer are
+    /// answered 503, and `/health/ready` says so. Default: 86400000, from 600000 to 604800000.
+    pub(super) keep_ms: Option<Written<i64>>,
+    /// How its claims read: `"iua"` (IHE IUA, for staff), `"cis2"` (NHS Care Identity Service 2, for staff) or
+    /// `"nhs-login"` (for the person herself).
     pub(super) claims: Option<Written<String>>,
+    /// The purpose of use that its users act for, such as `"TREAT"`. Required with `claims = "cis2"`, whose tokens name
+    /// none, and for no other: IUA tokens name their own.
+    pub(super) purpose: Option<Written<String>>,
     /// What `aud` of its tokens must name. Default: `audience` of `[gateway]`.
     pub(super) audience: Option<Written<String>>,
     /// Where people begin to sign in, with `claims = "nhs-login"`: a page that posts their token to `/me/session`. It is
     /// linked from `/me`.
     pub(super) sign_in: Option<Written<String>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
 }
 
 /// A system that is known by its client certificate.
@@ -316,10 +338,17 @@ impl IssuerTable {
     fn read(mut table: Table<'_, '_>) -> Self {
         let read = Self {
             issuer: table.required_text("issuer"),
-            keys: table.required_text("keys"),
+            keys: table.text("keys"),
+            jwks_url: table.text("jwks_url"),
+            ca: table.text("ca"),
+            timeout_ms: table.number("timeout_ms"),
+            refresh_ms: table.number("refresh_ms"),
+            keep_ms: table.number("keep_ms"),
             claims: table.required_text("claims"),
+            purpose: table.text("purpose"),
             audience: table.text("audience"),
             sign_in: table.text("sign_in"),
+            place: table.place().clone(),
         };
         table.refuse_unknown();
         read

@@ -11,15 +11,15 @@ use fhir::json::{Limits, parse_value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use serde_json::Value;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::time::ASN1Time;
 
 use super::problem::Notebook;
 use super::written::Written;
-use super::{Claims, Issuer};
+use super::{Claims, Issuer, KeySource};
+use crate::pem::{PemFault, lists_of};
 use crate::requestor::Keys;
 
 const BYTES_MAX: u64 = 4 << 20;
@@ -81,28 +81,30 @@ impl Site<'_> {
         }
     }
 
-    /// A PEM file with revocation lists that are in date.
+    /// A file with revocation lists, PEM or DER. One that is out of date lets nobody in who shows a certificate; all
+    /// others are still served, so it is a warning.
     pub(crate) fn revocations(&self, written: &Written<String>) -> Option<PathBuf> {
         let bytes = match self.bytes(written) {
             Ok(bytes) => bytes,
             Err(text) => return self.fault(written, &text),
         };
-        let found: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
-        if found.is_empty() {
-            return self.fault(written, "holds no revocation list in PEM form (-----BEGIN X509 CRL-----)");
-        }
-        for list in found {
-            let Ok(list) = list else {
+        let found = match lists_of(&bytes) {
+            Ok(found) => found,
+            Err(PemFault::Holds(_)) => {
+                return self
+                    .fault(written, "holds no revocation list, neither PEM (-----BEGIN X509 CRL-----) nor DER");
+            }
+            Err(PemFault::Invalid | PemFault::Unreadable(_)) => {
                 return self.fault(written, "holds a revocation list that is not valid PEM");
-            };
+            }
+        };
+        for list in found {
             let Ok((_, list)) = CertificateRevocationList::from_der(list.as_ref()) else {
                 return self.fault(written, "holds a revocation list that is not valid X.509");
             };
             if list.next_update().is_some_and(|next| self.is_past(next)) {
-                return self.fault(
-                    written,
-                    "is out of date: fetch a new list, or nobody can be sure who is revoked",
-                );
+                let text = "is out of date: until there is a new list, no client certificate is let in";
+                self.notes.warn(&written.place, format!("{}: {text}", self.path(written).display()));
             }
         }
         Some(self.path(written))
@@ -114,19 +116,13 @@ impl Site<'_> {
             Ok(bytes) => bytes,
             Err(text) => return self.fault(written, &text),
         };
-        let Ok(set) = parse_value(bytes.into(), &Limits::default()) else {
+        if parse_value(bytes.into(), &Limits::default()).is_err() {
             return self.fault(written, "is not valid JSON");
-        };
-        let listed = set.get("keys").and_then(Value::as_array).into_iter().flatten();
-        for (number, key) in listed.enumerate() {
-            if key.get("d").is_some() {
-                return self.fault(written, &format!("key {number} is private: keep only the public parts"));
-            }
         }
         let path = self.path(written);
         let probe = Issuer {
             issuer: String::new(),
-            keys: path.clone(),
+            keys: KeySource::File(path.clone()),
             claims: Claims::Iua,
             audience: String::new(),
             sign_in: None,

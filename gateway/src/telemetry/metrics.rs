@@ -36,6 +36,24 @@ pub struct Metrics {
     in_flight: Gauge,
     messages: OnceLock<Arc<Counts>>,
     ledger: OnceLock<watch::Receiver<Health>>,
+    looked: OnceLock<Looked>,
+}
+
+/// Numbers that are looked at when somebody asks for them: lines in the text format.
+#[derive(Clone)]
+pub struct Looked(Arc<dyn Fn(&mut String) + Send + Sync>);
+
+impl Looked {
+    /// Numbers that `write` appends.
+    pub fn new(write: impl Fn(&mut String) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+}
+
+impl std::fmt::Debug for Looked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Looked(..)")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,6 +99,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             messages: OnceLock::new(),
             ledger: OnceLock::new(),
+            looked: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -202,6 +221,12 @@ impl Metrics {
         drop(self.ledger.set(health));
     }
 
+    /// Shows numbers that are looked at when somebody asks.
+    pub fn also_shown(&self, looked: Looked) {
+        // Once per process.
+        drop(self.looked.set(looked));
+    }
+
     /// All numbers as text; nothing when they cannot be written.
     #[must_use]
     pub fn text(&self) -> String {
@@ -230,6 +255,9 @@ impl Metrics {
                     let value = u8::from(holds);
                     text.push_str(&format!("# HELP portcullis_ledger_{name} {help}\n# TYPE portcullis_ledger_{name} gauge\nportcullis_ledger_{name} {value}\n"));
                 }
+            }
+            if let Some(looked) = self.looked.get() {
+                (looked.0)(&mut text);
             }
             text::encode_eof(&mut text)
         });

@@ -31,10 +31,28 @@ const DRAIN: Bound = bound("limits.drain_ms", 20_000, 0, 600_000);
 pub(super) const SYSTEM_TIMEOUT: Bound = bound("system.timeout_ms", 10_000, 100, 300_000);
 /// How much a system may answer.
 pub(super) const SYSTEM_BODY_BYTES: Bound = bound("system.body_bytes_max", 20 << 20, 1_024, 100 << 20);
+/// How long fetching the keys of an issuer may take.
+pub(super) const KEYS_TIMEOUT: Bound = bound("issuer.timeout_ms", 5_000, 100, 15_000);
+/// The age at which keys of an issuer are fetched again.
+pub(super) const KEYS_REFRESH: Bound = bound("issuer.refresh_ms", 600_000, 10_000, 86_400_000);
+/// The age up to which keys of an issuer are used.
+pub(super) const KEYS_KEEP: Bound = bound("issuer.keep_ms", 86_400_000, 600_000, 604_800_000);
 
 /// Every bound, for the reference page.
-pub const BOUNDS: [Bound; 9] =
-    [CONNECTIONS, IN_FLIGHT, HEADER, BODY, EXCHANGE, BODY_BYTES, DRAIN, SYSTEM_TIMEOUT, SYSTEM_BODY_BYTES];
+pub const BOUNDS: [Bound; 12] = [
+    CONNECTIONS,
+    IN_FLIGHT,
+    HEADER,
+    BODY,
+    EXCHANGE,
+    BODY_BYTES,
+    DRAIN,
+    SYSTEM_TIMEOUT,
+    SYSTEM_BODY_BYTES,
+    KEYS_TIMEOUT,
+    KEYS_REFRESH,
+    KEYS_KEEP,
+];
 
 const fn bound(key: &'static str, default: u64, least: u64, most: u64) -> Bound {
     Bound { key, default, least, most }

@@ -10,7 +10,7 @@ use super::super::material::Site;
 use super::super::problem::Notebook;
 use super::super::written::Written;
 use super::super::{Claims, Client, ClientRole, Issuer};
-use super::{ods, purposes, urls};
+use super::{keys, ods, purposes, urls};
 
 /// `[organisations]`.
 pub(super) fn organisations(
@@ -40,18 +40,12 @@ pub(super) fn issuers(site: &Site<'_>, tables: &[IssuerTable], audience: Option<
     let mut issuers = Vec::new();
     for table in tables {
         let issuer = table.issuer.as_ref().and_then(|written| not_empty(notes, written));
-        let keys = table.keys.as_ref().and_then(|written| {
-            if written.value.starts_with("http://") || written.value.starts_with("https://") {
-                notes.error(&written.place, "name a file: fetching keys is not part of this version");
-                return None;
-            }
-            site.key_set(written)
-        });
-        let claims = table.claims.as_ref().and_then(|written| written.parsed(notes, |text| claims(text)));
+        let keys = keys::source(site, table);
+        let claims = claims(notes, table);
         let own = table.audience.as_ref().and_then(|written| not_empty(notes, written));
         let audience = own.or_else(|| audience.map(str::to_owned));
         let sign_in = table.sign_in.as_ref().and_then(|written| urls::sign_in(notes, written));
-        if let (Some(written), Some(Claims::Iua)) = (&table.sign_in, claims) {
+        if let (Some(written), Some(Claims::Iua | Claims::Cis2 { .. })) = (&table.sign_in, claims) {
             notes.error(&written.place, "staff do not sign in on a page of the gateway: `nhs-login` only");
         }
         let (Some(issuer), Some(keys), Some(claims), Some(audience)) = (issuer, keys, claims, audience)
@@ -63,13 +57,32 @@ pub(super) fn issuers(site: &Site<'_>, tables: &[IssuerTable], audience: Option<
     issuers
 }
 
-fn claims(text: &str) -> Result<Claims, &'static str> {
-    match text {
-        "iua" => Ok(Claims::Iua),
-        "nhs-login" => Ok(Claims::NhsLogin),
-        "cis2" => Err("claims of CIS2 are not read by this version: use `iua` or `nhs-login`"),
-        _ => Err("`iua` or `nhs-login` is wanted here"),
+fn claims(notes: &Notebook, table: &IssuerTable) -> Option<Claims> {
+    let written = table.claims.as_ref()?;
+    let purpose = table.purpose.as_ref();
+    let meant = match written.value.as_str() {
+        "iua" => Claims::Iua,
+        "nhs-login" => Claims::NhsLogin,
+        "cis2" => {
+            let Some(purpose) = purpose else {
+                let text = "tokens of CIS2 name no purpose of use: say with `purpose` what its users act for";
+                notes.error(&written.place, text);
+                return None;
+            };
+            return purposes(notes, std::slice::from_ref(purpose))
+                .into_iter()
+                .next()
+                .map(|purpose| Claims::Cis2 { purpose });
+        }
+        _ => {
+            notes.error(&written.place, "`iua`, `cis2` or `nhs-login` is wanted here");
+            return None;
+        }
+    };
+    if let Some(purpose) = purpose {
+        notes.error(&purpose.place, "this goes with `claims = \"cis2\"` only");
     }
+    Some(meant)
 }
 
 /// `[[client]]`.

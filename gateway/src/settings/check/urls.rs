@@ -34,6 +34,11 @@ pub(super) fn sign_in(notes: &Notebook, written: &Written<String>) -> Option<Uri
     written.parsed(notes, |text| protected(text))
 }
 
+/// Where an issuer publishes its keys.
+pub(super) fn jwks(notes: &Notebook, written: &Written<String>) -> Option<Uri> {
+    written.parsed(notes, |text| protected(text))
+}
+
 /// `[telemetry]`.
 pub(super) fn telemetry(notes: &Notebook, table: Option<&TelemetryTable>) -> Telemetry {
     let written = table.and_then(|table| table.otlp.as_ref());
