@@ -82,8 +82,7 @@ fn all<T: PemObject>(path: &Path, kind: &'static str) -> Result<Vec<T>, PemProbl
 }
 
 fn items<T: PemObject>(bytes: &[u8], kind: &'static str) -> Result<Vec<T>, PemFault> {
-    let found: Vec<T> =
-        T::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|_| PemFault::Invalid)?;
+    let found: Vec<T> = T::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|_| PemFault::Invalid)?;
     if found.is_empty() { Err(PemFault::Holds(kind)) } else { Ok(found) }
 }
 

@@ -17,8 +17,8 @@ pub mod session;
 pub mod stated;
 mod token;
 
-pub use identify::{Unauthenticated, identify};
 pub use fetch::FetchProblem;
+pub use identify::{Unauthenticated, identify};
 pub use jwks::{KeyFault, Unusable};
 pub use keys::{KeyProblem, Keys, KeysStand};
 

@@ -288,7 +288,8 @@ impl fmt::Debug for Running {
 /// Every fault of the certificates and keys that the settings name, as starting or reloading would meet them.
 #[must_use]
 pub fn faults_of_files(settings: &Settings) -> Vec<String> {
-    let listener = Parts::prepare(settings, &Clock::machine(), None).err().map(|unstartable| unstartable.to_string());
+    let listener =
+        Parts::prepare(settings, &Clock::machine(), None).err().map(|unstartable| unstartable.to_string());
     let mut faults: Vec<String> =
         listener.iter().flat_map(|faults| faults.lines()).map(str::to_owned).collect();
     faults.extend(settings.mllp.iter().filter_map(fault_of_files).map(|problem| problem.to_string()));

@@ -116,7 +116,12 @@ impl Place {
             .pool_max_idle_per_host(0)
             .http1_max_buf_size(HEAD_BYTES_MAX)
             .build(connector);
-        Ok(Self { client, url: place.url.clone(), timeout: place.timeout, trusted: trusted.finalize().into() })
+        Ok(Self {
+            client,
+            url: place.url.clone(),
+            timeout: place.timeout,
+            trusted: trusted.finalize().into(),
+        })
     }
 
     /// Where it is.
@@ -165,7 +170,8 @@ impl Place {
             Unread::Broken => FetchFault::BrokenOff,
         })?;
         let digest = Sha256::digest(&body).into();
-        let set = json::parse_value(body, &LIMITS).map_err(|invalid| FetchFault::Keys(KeyFault::Json(invalid)))?;
+        let set =
+            json::parse_value(body, &LIMITS).map_err(|invalid| FetchFault::Keys(KeyFault::Json(invalid)))?;
         let (keys, left_out) = KeySet::fetched(set).map_err(FetchFault::Keys)?;
         Ok(Published { keys, left_out, digest })
     }

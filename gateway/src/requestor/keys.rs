@@ -144,7 +144,9 @@ impl Keys {
             ("issuer_keys_age_seconds", "gauge", "How long ago keys were fetched", |remote| {
                 remote.age().map(|age| age.as_secs())
             }),
-            ("issuer_keys_fetches", "counter", "Attempts to fetch keys", |remote| Some(remote.counted().ended)),
+            ("issuer_keys_fetches", "counter", "Attempts to fetch keys", |remote| {
+                Some(remote.counted().ended)
+            }),
             ("issuer_keys_fetches_failed", "counter", "Attempts to fetch keys that failed", |remote| {
                 Some(remote.counted().failed)
             }),

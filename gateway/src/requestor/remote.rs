@@ -41,8 +41,8 @@ pub(in crate::requestor) struct Remote {
 struct Held {
     fetched: ArcSwapOption<Fetched>,
     attempts: Mutex<Attempts>,
-    /// How many attempts have ended.
-    ended: watch::Sender<u64>,
+    /// Told whenever an attempt has ended; how, is in `attempts`, which is never locked while it is told.
+    ended: watch::Sender<()>,
     waiting: Arc<Semaphore>,
 }
 
@@ -57,6 +57,7 @@ struct Fetched {
 #[derive(Debug, Default)]
 struct Attempts {
     begun: u64,
+    ended: u64,
     last_begun: Option<Moment>,
     last: Option<Outcome>,
     is_under_way: bool,
@@ -93,7 +94,7 @@ pub(in crate::requestor) struct Waiting {
     begun_before: u64,
     /// Attempts whose end it knows of.
     seen: u64,
-    ended: watch::Receiver<u64>,
+    ended: watch::Receiver<()>,
     until: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -120,12 +121,13 @@ impl Remote {
         before: Option<&Arc<Self>>,
     ) -> Result<Self, FetchProblem> {
         let place = Place::new(terms)?;
-        let held = before.filter(|before| before.place.is_same(&place)).map(|before| Arc::clone(&before.held));
+        let held =
+            before.filter(|before| before.place.is_same(&place)).map(|before| Arc::clone(&before.held));
         let held = held.unwrap_or_else(|| {
             Arc::new(Held {
                 fetched: ArcSwapOption::empty(),
                 attempts: Mutex::default(),
-                ended: watch::Sender::new(0),
+                ended: watch::Sender::new(()),
                 waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             })
         });
@@ -151,7 +153,8 @@ impl Remote {
 
     /// Attempts so far.
     pub(in crate::requestor) fn counted(&self) -> Counted {
-        Counted { ended: *self.held.ended.borrow(), failed: self.held.attempts().failed }
+        let attempts = self.held.attempts();
+        Counted { ended: attempts.ended, failed: attempts.failed }
     }
 
     /// Begins an attempt when it is time to.
@@ -166,7 +169,7 @@ impl Remote {
         let mut ended = self.held.ended.subscribe();
         // Whoever does not answer in time has failed already; this is for a task that was never run.
         let within = self.place.timeout() + ATTEMPT_EVERY;
-        drop(timeout(within, ended.wait_for(|ended| *ended > 0)).await);
+        drop(timeout(within, ended.wait_for(|()| self.counted().ended > 0)).await);
     }
 
     /// A place among those who wait for keys; nothing when too many do.
@@ -174,7 +177,7 @@ impl Remote {
         let place = Arc::clone(&self.held.waiting).try_acquire_owned().ok()?;
         let (begun_before, seen) = {
             let attempts = self.held.attempts();
-            (attempts.begun, *self.held.ended.borrow())
+            (attempts.begun, attempts.ended)
         };
         let until = Instant::now() + self.place.timeout() * 2 + ATTEMPT_EVERY + LOOK_EVERY;
         let (remote, ended) = (Arc::clone(self), self.held.ended.subscribe());
@@ -198,8 +201,10 @@ impl Remote {
             attempts.last_begun = Some(now);
         }
         let remote = Arc::clone(self);
+        let ends = Ends { held: Arc::clone(&self.held), outcome: Outcome::Failed };
         tokio::spawn(async move {
-            let mut ends = Ends { held: Arc::clone(&remote.held), outcome: Outcome::Failed };
+            // As a whole, so that the attempt ends when the task does, and not before.
+            let mut ends = ends;
             ends.outcome = remote.attempt(now).await;
         });
     }
@@ -251,10 +256,14 @@ impl Waiting {
     /// Waits until one more attempt has ended; begins one as soon as that may be.
     pub(in crate::requestor) async fn round(&mut self) -> Round {
         loop {
-            let ended = *self.ended.borrow_and_update();
+            self.ended.mark_unchanged();
+            let (ended, last) = {
+                let attempts = self.remote.held.attempts();
+                (attempts.ended, attempts.last)
+            };
             if ended > self.seen {
                 self.seen = ended;
-                return match self.remote.held.attempts().last {
+                return match last {
                     Some(Outcome::Fetched) if ended > self.begun_before => Round::Fresh,
                     Some(Outcome::Fetched) => Round::Earlier,
                     Some(Outcome::Failed) | None => Round::Failed,
@@ -304,6 +313,8 @@ impl Drop for Ends {
         if self.outcome == Outcome::Failed {
             attempts.failed += 1;
         }
-        self.held.ended.send_modify(|ended| *ended += 1);
+        attempts.ended += 1;
+        drop(attempts);
+        self.held.ended.send_replace(());
     }
 }

@@ -194,12 +194,16 @@ fn check_signature(
     key_id: Option<&str>,
     issuer: &IssuerKeys,
 ) -> Result<Arc<KeySet>, Unverified> {
-    let not_held = || match (&issuer.held, key_id) {
-        (Held::Remote(remote), Some(_)) => Unverified::KeyNotHeld(Arc::clone(remote)),
-        (Held::Remote(_), None) | (Held::File(_), _) => Unverified::Never(Unauthenticated::UnknownKey),
+    let not_held = || match &issuer.held {
+        Held::Remote(remote) => Unverified::KeyNotHeld(Arc::clone(remote)),
+        Held::File(_) => Unverified::Never(Unauthenticated::UnknownKey),
     };
     let keys = issuer.current().ok_or_else(not_held)?;
-    let (key, algorithms) = keys.named(key_id).ok_or_else(not_held)?;
+    let (key, algorithms) = match (keys.named(key_id), key_id) {
+        (Some(key), _) => key,
+        (None, Some(_)) => return Err(not_held()),
+        (None, None) => return Err(Unauthenticated::UnknownKey.into()),
+    };
     if !algorithms.contains(&algorithm) {
         return Err(Unauthenticated::Algorithm.into());
     }

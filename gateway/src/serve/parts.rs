@@ -48,7 +48,11 @@ impl Parts {
         clock: &Clock,
         before: Option<&Keys>,
     ) -> Result<Self, Unstartable> {
-        match (Keys::load_after(&settings.issuers, clock, before), Upstream::new(settings), Doors::new(settings)) {
+        match (
+            Keys::load_after(&settings.issuers, clock, before),
+            Upstream::new(settings),
+            Doors::new(settings),
+        ) {
             (Ok(keys), Ok(upstream), Ok(doors)) => {
                 Ok(Self { doors, keys: Arc::new(keys), upstream: Arc::new(upstream) })
             }

@@ -91,8 +91,10 @@ impl Site<'_> {
         let found = match lists_of(&bytes) {
             Ok(found) => found,
             Err(PemFault::Holds(_)) => {
-                return self
-                    .fault(written, "holds no revocation list, neither PEM (-----BEGIN X509 CRL-----) nor DER");
+                return self.fault(
+                    written,
+                    "holds no revocation list, neither PEM (-----BEGIN X509 CRL-----) nor DER",
+                );
             }
             Err(PemFault::Invalid | PemFault::Unreadable(_)) => {
                 return self.fault(written, "holds a revocation list that is not valid PEM");

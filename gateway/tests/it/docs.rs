@@ -207,7 +207,11 @@ fn the_configuration_page_names_every_bound_as_it_is_enforced() {
     let tables = described(&source);
     for bound in BOUNDS {
         let (table, key) = bound.key.split_once('.').unwrap();
-        let table = if table == "limits" { "LimitsTable" } else { "SystemTable" };
+        let table = match table {
+            "limits" => "LimitsTable",
+            "issuer" => "IssuerTable",
+            _ => "SystemTable",
+        };
         let key = tables[table].keys.iter().find(|found| found.name == key).expect(bound.key);
         let says = format!("Default: {}, from {} to {}.", bound.default, bound.least, bound.most);
         assert!(key.comment.contains(&says), "{} says {:?}, not {says:?}", bound.key, key.comment);

@@ -1,14 +1,18 @@
 //! Who asks: each wrong token and certificate is one row.
 
 use fhir::purpose_of_use::PurposeOfUse;
+use futures_util::FutureExt;
 use gateway::requestor::{Keys, Party, Proof, Requestor, Supervision, Unauthenticated, identify};
 use gateway::server::arrived::{ClientCertificate, Headers, Method, Secret};
-use gateway::settings::{Claims, Client, Settings};
+use gateway::settings::{Claims, Client, KeySource, Settings};
 use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod care_identity;
+mod fetching;
+mod rotating;
 mod session;
 
 use crate::support::identity::{SigningKey, issuer};
@@ -84,7 +88,7 @@ impl Site {
     ) -> Result<Requestor, Unauthenticated> {
         let mut request = arrived(Method::Get, "/hospital/fhir/Patient/1", headers, "");
         request.certificate = shown;
-        identify(&request, &self.keys, &self.settings, now)
+        identify(&request, &self.keys, &self.settings, now).now_or_never().expect("keys of a file are there")
     }
 
     #[track_caller]
@@ -138,7 +142,8 @@ fn every_algorithm_that_is_taken_verifies() {
         let keys = Keys::load(&issuers).unwrap();
         let settings = settings(folder.path(), issuers, Vec::new());
         let request = arrived(Method::Get, "/a", bearer(&key.token(&social_worker())), "");
-        assert!(identify(&request, &keys, &settings, at(NOW)).is_ok(), "{algorithm:?}");
+        let known = identify(&request, &keys, &settings, at(NOW)).now_or_never().unwrap();
+        assert!(known.is_ok(), "{algorithm:?}");
     }
 }
 
@@ -387,6 +392,28 @@ fn the_person_is_known_by_nhs_login_at_the_highest_level_only() {
         ("as it should be", ann(), Ok(())),
         ("medium level", with(ann(), "identity_proofing_level", "P5".into()), Err(No::NotProvenEnough)),
         ("no level", without(ann(), "identity_proofing_level"), Err(No::NotProvenEnough)),
+        (
+            "level of another type",
+            with(ann(), "identity_proofing_level", 9.into()),
+            Err(No::Claim("identity_proofing_level")),
+        ),
+        ("two factors", with(ann(), "vot", "P9.Cp.Cd".into()), Ok(())),
+        ("two factors, one of them a key", with(ann(), "vot", "P9.Cp.Ck".into()), Ok(())),
+        ("a passkey", with(ann(), "vot", "P9.Cm".into()), Ok(())),
+        ("a password alone", with(ann(), "vot", "P9.Cp".into()), Err(No::NotProvenEnough)),
+        ("a vector below the level", with(ann(), "vot", "P5.Cp.Cd".into()), Err(No::NotProvenEnough)),
+        ("a vector of another type", with(ann(), "vot", json!(["P9.Cp.Cd"])), Err(No::Claim("vot"))),
+        (
+            "number as a number",
+            with(ann(), "nhs_number", 9_990_000_018_i64.into()),
+            Err(No::Claim("nhs_number")),
+        ),
+        ("several numbers", with(ann(), "nhs_number", json!(["9990000018"])), Err(No::Claim("nhs_number"))),
+        (
+            "a name with a line break",
+            with(ann(), "family_name", "Ex\nample".into()),
+            Err(No::Claim("family_name")),
+        ),
         ("no number", without(ann(), "nhs_number"), Err(No::Claim("nhs_number"))),
         (
             "a number that cannot be",
@@ -408,6 +435,8 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
     let key = key.published;
     let twice = json!({"keys": [key, key]});
     let secret = json!({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "s"}]});
+    let private = json!({"keys": [with(key.clone(), "d", "AAAA".into())]});
+    let weak = json!({"keys": [fetching::rsa(1024, "weak")]});
     let encryption = json!({"keys": [with(key.clone(), "use", "enc".into())]});
     let other_algorithm = json!({"keys": [with(key.clone(), "alg", "RS256".into())]});
     for (text, says) in [
@@ -417,6 +446,8 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
         (r#"{"keys":[]}"#, "has no key for an algorithm"),
         (&twice.to_string(), "key 1 has the key id of another"),
         (&secret.to_string(), "key 0 is a shared secret"),
+        (&private.to_string(), "key 0 is private"),
+        (&weak.to_string(), "key 0 is an RSA key of less than 2048"),
         (&encryption.to_string(), "has no key for an algorithm"),
         (&other_algorithm.to_string(), "has no key for an algorithm"),
     ] {
@@ -424,7 +455,7 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
         std::fs::write(&path, text).unwrap();
         let listed = gateway::settings::Issuer {
             issuer: COUNCIL.into(),
-            keys: path,
+            keys: KeySource::File(path),
             claims: Claims::Iua,
             audience: BASE.into(),
             sign_in: None,

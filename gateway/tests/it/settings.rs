@@ -130,7 +130,77 @@ fn a_key_set_may_hold_public_keys_only() {
 }
 
 #[test]
-fn a_revocation_list_must_be_in_date() {
+fn keys_of_an_issuer_are_in_a_file_or_at_an_address() {
+    let file = "keys = \"keys/staff.jwks.json\"";
+    let at = |url: &str, more: &str| format!("jwks_url = \"{url}\"\n{more}");
+    let (https, http) = ("https://identity.example/jwks", "http://127.0.0.1:8099/jwks");
+    let ca = "ca = \"tls/northshire-ca.pem\"";
+    for (written, expected) in [
+        (at(https, ca), None),
+        (at(http, ""), None),
+        (at(http, "timeout_ms = 100\nrefresh_ms = 10000\nkeep_ms = 600000"), None),
+        (
+            String::new(),
+            Some("[0].keys: this key is missing: name a file with `keys` or an address with `jwks_url`"),
+        ),
+        (format!("{file}\n{}", at(https, ca)), Some("[0].jwks_url: the issuer has `keys` already")),
+        (format!("{file}\n{ca}"), Some("[0].ca: this is about keys that are fetched")),
+        (format!("{file}\nkeep_ms = 600000"), Some("[0].keep_ms: this is about keys that are fetched")),
+        (format!("keys = \"{https}\""), Some("[0].keys: name a file here; an address goes into `jwks_url`")),
+        (at(https, ""), Some("[0].jwks_url: over https the key `ca` must name the authorities")),
+        (at(http, ca), Some("[0].ca: over plain http there is no certificate to check")),
+        (at("http://identity.example/jwks", ""), Some("[0].jwks_url: plain http is for loopback only")),
+        (
+            at("https://me:secret@identity.example/", ca),
+            Some("[0].jwks_url: an address must not carry a user"),
+        ),
+        (at("https://identity.example/?a=b", ca), Some("[0].jwks_url: an address must not carry a query")),
+        (at("ftp://identity.example/", ca), Some("[0].jwks_url: an address such as")),
+        (at(https, "ca = \"tls/gone.pem\""), Some("[0].ca: tls/gone.pem: there is no such file")),
+        (at(http, "timeout_ms = 99"), Some("[0].timeout_ms: a number from 100 to 15000")),
+        (at(http, "refresh_ms = 1200000\nkeep_ms = 600000"), Some("[0].keep_ms: keys must be kept")),
+    ] {
+        let site = Site::example();
+        site.edit(SETTINGS, file, &written);
+        let problems = site.problems();
+        match expected {
+            None => assert_eq!(problems, [] as [&str; 0], "{written}"),
+            Some(text) => {
+                assert_eq!(problems.len(), 1, "{written}: {problems:?}");
+                assert!(problems[0].contains(&format!("issuer{text}")), "{written}: {problems:?}");
+                assert!(!problems[0].contains("secret"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_issuer_of_cis2_names_the_purpose_of_its_users_and_no_other_does() {
+    let iua = "claims = \"iua\"";
+    for (written, expected) in [
+        ("claims = \"cis2\"\npurpose = \"TREAT\"", None),
+        ("claims = \"cis2\"", Some("tokens of CIS2 name no purpose of use")),
+        ("claims = \"cis2\"\npurpose = \"SNOOP\"", Some("issuer[0].purpose: not a purpose of use")),
+        (
+            "claims = \"iua\"\npurpose = \"TREAT\"",
+            Some("issuer[0].purpose: this goes with `claims = \"cis2\"` only"),
+        ),
+        ("claims = \"saml\"", Some("`iua`, `cis2` or `nhs-login` is wanted here")),
+    ] {
+        let site = Site::example();
+        site.edit(SETTINGS, iua, written);
+        let problems = site.problems();
+        match expected {
+            None => assert_eq!(problems, [] as [&str; 0], "{written}"),
+            Some(text) => {
+                assert!(problems.len() == 1 && problems[0].contains(text), "{written}: {problems:?}")
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revocation_list_out_of_date_is_told_and_one_that_is_none_is_refused() {
     let site = Site::example();
     site.edit(
         SETTINGS,
@@ -145,8 +215,22 @@ fn a_revocation_list_must_be_in_date() {
     assert_eq!(
         site.problems(),
         [
-            "portcullis.toml:25: listen.tls.crl: tls/clients.crl: is out of date: fetch a new list, or nobody can be \
-             sure who is revoked"
+            "portcullis.toml:25: warning: listen.tls.crl: tls/clients.crl: is out of date: until there is a new list, \
+             no client certificate is let in"
+        ]
+    );
+    assert!(site.load().is_ok(), "others are still served");
+    site.write("tls/clients.crl", "nonsense");
+    assert_eq!(
+        site.problems(),
+        ["portcullis.toml:25: listen.tls.crl: tls/clients.crl: holds no revocation list, neither PEM \
+             (-----BEGIN X509 CRL-----) nor DER"]
+    );
+    site.write("tls/clients.crl", "0nonsense");
+    assert_eq!(
+        site.problems(),
+        [
+            "portcullis.toml:25: listen.tls.crl: tls/clients.crl: holds a revocation list that is not valid X.509"
         ]
     );
 }

@@ -25,7 +25,9 @@ pub(super) fn person(claims: &Map<String, Value>) -> Result<PersonHerself, Unaut
     let part = |name| bounded(text(claims, name)?, name);
     let name = match part("name")? {
         Some(name) => name.to_owned(),
-        None => [part("given_name")?, part("family_name")?].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        None => {
+            [part("given_name")?, part("family_name")?].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
     };
     Ok(PersonHerself { nhs_number, name })
 }

@@ -56,7 +56,8 @@ fn address(site: &Site<'_>, table: &IssuerTable, written: &Written<String>) -> O
     let refresh = KEYS_REFRESH.duration(notes, table.refresh_ms.as_ref());
     let keep = KEYS_KEEP.duration(notes, table.keep_ms.as_ref());
     if keep < refresh {
-        let place = table.keep_ms.as_ref().or(table.refresh_ms.as_ref()).map_or(&table.place, |one| &one.place);
+        let place =
+            table.keep_ms.as_ref().or(table.refresh_ms.as_ref()).map_or(&table.place, |one| &one.place);
         notes.error(place, "keys must be kept for at least as long as it takes until they are fetched again");
     }
     Some(KeySource::Url(JwksUrl { url: url?, ca, timeout, refresh, keep }))

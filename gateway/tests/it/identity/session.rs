@@ -1,5 +1,6 @@
 //! Sessions of `/me`: from a token to a cookie and no further.
 
+use futures_util::FutureExt;
 use gateway::requestor::{Unauthenticated, session};
 use gateway::seal::Seal;
 use gateway::server::arrived::{Headers, Method, Secret};
@@ -19,7 +20,7 @@ fn a_session_of_the_person_begins_with_her_token_and_ends_after_a_quarter_of_an_
             ..Headers::default()
         };
         let request = arrived(Method::Post, "/me/session", headers, &format!("a=b&token={token}"));
-        session::begin(request, &site.keys, &site.settings, &seal, at(now))
+        session::begin(request, &site.keys, &site.settings, &seal, at(now)).now_or_never().unwrap()
     };
     let token = site.person.token(&with(ann(), "exp", (NOW + 3600).into()));
     let begun = begin(&token, Some(LOGIN), NOW).unwrap();

@@ -89,6 +89,36 @@ async fn a_revocation_list_out_of_date_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_revocation_list_may_be_in_der_and_several_may_stand_in_one_file() {
+    let Secure { folder, ours, mut settings } = secure(&[], 2090);
+    let theirs = Authority::new("theirs");
+    let path = folder.path().join("lists");
+    let Transport::Tls(files) = &mut settings.listen.transport else { panic!("tls") };
+    files.crl = Some(path.clone());
+    let adt = || dns("adt.hospital.example");
+    let known = Some(r#"Some("dns:adt.hospital.example")"#);
+    let both = ours.revokes(&[66], 2090) + &theirs.revokes(&[5], 2090);
+    for (case, list, serial, expected) in [
+        ("in der, not on it", ours.revokes_der(&[66], 2090), 5, known),
+        ("in der, on it", ours.revokes_der(&[66], 2090), 66, None),
+        ("two lists, not on that of its authority", both.clone().into_bytes(), 5, known),
+        ("two lists, on that of its authority", both.into_bytes(), 66, None),
+        ("a list of another authority only", theirs.revokes(&[], 2090).into_bytes(), 5, None),
+        ("in der, out of date", ours.revokes_der(&[], 2001), 5, None),
+    ] {
+        std::fs::write(&path, list).unwrap();
+        let front = Front::echo(&settings).await;
+        let leaf = ours.client(adt(), serial);
+        assert_eq!(seen(&front, &ours, Some(&leaf)).await.as_deref(), expected, "{case}");
+        assert_eq!(
+            seen(&front, &ours, None).await.as_deref(),
+            Some("None"),
+            "{case}: others are not concerned"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_revoked_by_a_reload_counts_no_more_on_connections_that_are_open() {
     let Secure { folder, ours, mut settings } = secure(&[], 2090);
     let front = Front::echo(&settings).await;

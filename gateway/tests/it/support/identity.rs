@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gateway::settings::{Claims, Issuer};
+use gateway::settings::{Claims, Issuer, KeySource};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{KeyPair, RsaKeySize};
@@ -72,8 +72,15 @@ impl SigningKey {
 
 /// Publishes `keys` in a JWKS file of `folder`.
 pub(crate) fn issuer(folder: &Path, name: &str, claims: Claims, keys: &[&SigningKey]) -> Issuer {
-    let path = folder.join(format!("{claims:?}.jwks.json"));
+    let kind = format!("{claims:?}");
+    let path = folder.join(format!("{}.jwks.json", kind.split(' ').next().unwrap()));
     let published: Vec<&Value> = keys.iter().map(|key| &key.published).collect();
     fs::write(&path, json!({"keys": published}).to_string()).unwrap();
-    Issuer { issuer: name.into(), keys: path, claims, audience: super::site::BASE.into(), sign_in: None }
+    Issuer {
+        issuer: name.into(),
+        keys: KeySource::File(path),
+        claims,
+        audience: super::site::BASE.into(),
+        sign_in: None,
+    }
 }

@@ -83,6 +83,15 @@ impl Authority {
 
     /// A revocation list of these serial numbers, in date until the first day of a year.
     pub(crate) fn revokes(&self, serials: &[u64], until_year: i32) -> String {
+        self.revocations(serials, until_year).pem().unwrap()
+    }
+
+    /// The same in DER.
+    pub(crate) fn revokes_der(&self, serials: &[u64], until_year: i32) -> Vec<u8> {
+        self.revocations(serials, until_year).der().to_vec()
+    }
+
+    fn revocations(&self, serials: &[u64], until_year: i32) -> rcgen::CertificateRevocationList {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2001, 1, 1),
@@ -97,7 +106,7 @@ impl Authority {
             revoked_certs: serials.iter().map(revoked).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+        params.signed_by(&self.issuer).unwrap()
     }
 }
 
