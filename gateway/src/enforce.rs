@@ -17,5 +17,6 @@ pub mod release;
 mod resource_facts;
 pub mod subjects;
 pub mod submitted;
+pub mod targets;
 pub mod unfiltered;
 mod versions_bundle;

@@ -15,6 +15,7 @@ use crate::decision::{admit, decide};
 use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::enforce::subjects::subjects;
+use crate::follow::{Ruled, follow};
 use crate::interaction::{self, FhirAction, Interaction};
 use crate::outcome::{Ended, Ending};
 use crate::own;
@@ -81,12 +82,12 @@ async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Rel
     for _ in 0..RULINGS_MAX {
         let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
         let subjects = subjects(&held, &admitted, frame.bases); // keys, no content
-        let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
-            .await
-            .map_err(|why| begun.end(Ending::Evidence(why)))?;
-        let ruling = decide(admitted, &evidence); // pure; one answer a person
-        let (minimised, again) = minimise(held, ruling, &subjects, frame)?; // one ruling, one disclosure
-        let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
+        let unproven = |why| begun.end(Ending::Evidence(why));
+        let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
+        let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence }; // pure; one answer a person
+        let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
+        let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
+        let epoch = || if ruled.evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok(ports.counted(released)), // recorded first
             Err(Unreleased::ConsentMoved) => admitted = again,

@@ -15,6 +15,7 @@ pub mod consent;
 pub mod decision;
 pub mod enforce;
 pub mod exchange;
+pub mod follow;
 pub mod interaction;
 pub mod ledger;
 pub mod limits;

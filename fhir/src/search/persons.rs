@@ -66,11 +66,7 @@ impl SearchQuery {
 }
 
 /// The criterion without those whom `is_her` does not pick; nothing, if nothing is left of it.
-fn about(
-    criterion: &Criterion,
-    of: TypeId,
-    is_her: &dyn Fn(&NamedPerson) -> bool,
-) -> Option<Criterion> {
+fn about(criterion: &Criterion, of: TypeId, is_her: &dyn Fn(&NamedPerson) -> bool) -> Option<Criterion> {
     let code = criterion.code();
     let mut hers = criterion.clone();
     let left = match &mut hers.test {

@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::Exit;
 use crate::decision::calendar::day_of;
-use crate::decision::ruling::{Admitted, Question};
+use crate::decision::ruling::Question;
 use crate::decision::{admit, admit_own, decide};
 use crate::enforce::answer::{Frame, minimise};
+use crate::follow::Ruled;
 use crate::interaction::{Interaction, parse};
 use crate::requestor::Requestor;
 use crate::requestor::stated::stated;
@@ -129,7 +130,7 @@ fn explain(
         Err(refusal) => return Ok(report.refused(&asked, &refusal)),
     };
     let Some(record) = record else { return Ok(report.without_evidence(&asked, &admitted)) };
-    let Found { held, subjects, evidence } = gather(&admitted, &record, settings)?;
+    let Found { held, subjects, evidence } = aside(|| record.gather(&admitted, settings))?;
     let exchange = exchange.under(&admitted);
     let system = admitted.system().clone();
     let ruling = decide(admitted, &evidence);
@@ -142,7 +143,10 @@ fn explain(
     let bases = record.bases_of(&system);
     let codes = &settings.sensitive_codes;
     let frame = Frame { exchange: &exchange, site, system: &system, bases: &bases, codes, seal: &seal };
-    let minimised = minimise(held, ruling, &subjects, frame).map(|(minimised, _)| minimised);
+    let ruled = Ruled { ruling, subjects, evidence };
+    let (led_to, ruled) = aside(|| record.follow(&held, ruled, frame, settings))?;
+    let minimised =
+        minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame).map(|(minimised, _)| minimised);
     Ok(report.resources(&minimised, refused.as_ref()))
 }
 
@@ -195,17 +199,19 @@ fn interaction(
     Ok((interaction, exchange))
 }
 
-/// Gathers evidence from the file as it would be gathered from the systems.
-fn gather(admitted: &Admitted, record: &Record, settings: &Settings) -> Result<Found, Unexplained> {
+/// Asks the file what the systems would be asked.
+fn aside<T: Send, F: Future<Output = Result<T, String>>>(
+    work: impl FnOnce() -> F + Send,
+) -> Result<T, Unexplained> {
     // A runtime may be around us already, and it must not be blocked: this one has a thread of its own.
     std::thread::scope(|scope| {
-        let gathering = scope.spawn(|| {
+        let working = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .map_err(|_| Unexplained::Machine("no runtime could be started"))?;
-            runtime.block_on(record.gather(admitted, settings)).map_err(Unexplained::Evidence)
+            runtime.block_on(work()).map_err(Unexplained::Evidence)
         });
-        gathering.join().unwrap_or(Err(Unexplained::Machine("gathering evidence failed")))
+        working.join().unwrap_or(Err(Unexplained::Machine("gathering evidence failed")))
     })
 }

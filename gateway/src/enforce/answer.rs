@@ -18,10 +18,11 @@ use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::held::{Complete, Held};
 use super::history;
-use super::judge::{Judge, Judged, KeptBack, Why};
+use super::judge::{Judge, Judged, KeptBack, Targets, Why};
 use super::persons::{Came, persons_of};
 use super::release::{Head, Media, Minimised};
 use super::subjects::Subjects;
+use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
@@ -38,7 +39,7 @@ use crate::trail::record::{AboutPerson, Event, Exchange};
 use crate::trail::records::Records;
 
 /// The most entries of one upstream page that are read.
-const ENTRIES_MAX: usize = 5_000;
+pub(in crate::enforce) const ENTRIES_MAX: usize = 5_000;
 /// Matches on a page when the search does not say.
 pub(in crate::enforce) const COUNT: usize = 50;
 /// The most matches on a page.
@@ -77,7 +78,8 @@ impl Frame<'_> {
     }
 }
 
-/// Reduces `held` to what `ruling` permits, and builds the record of exactly that.
+/// Reduces `held` to what `ruling` permits, and builds the record of exactly that. References to what may be about a
+/// person are shown only if `looked_up` or `held` has what they lead to, and that is visible.
 ///
 /// The ruling is used up: one ruling, one disclosure. The admitted question comes back, to rule again if a consent
 /// moves.
@@ -86,24 +88,27 @@ impl Frame<'_> {
 /// [`Ended`] when nothing is to be shared, with the record that says why.
 pub fn minimise(
     held: Unfiltered<Held>,
+    looked_up: &LookedUp,
     ruling: Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
 ) -> Result<(Minimised, Admitted), Ended> {
+    let visible = looked_up.visible(&held, &ruling, frame);
+    let targets = Targets::Known(&visible);
     let minimised = match (held.into_inner(), &ruling.admitted().question().interaction) {
-        (Held::Resource(document), _) => read(&document, &ruling, subjects, frame)?,
+        (Held::Resource(document), _) => read(&document, targets, &ruling, subjects, frame)?,
         (
             Held::Searchset { pages, complete },
             Interaction::Fhir { action: FhirAction::Search(request), .. },
-        ) => search(&pages, complete, request, &ruling, subjects, frame)?,
+        ) => search((&pages, complete), targets, request, &ruling, subjects, frame)?,
         (
             Held::History { current, versions },
             Interaction::Fhir { action: FhirAction::Vread(target), .. },
-        ) => history::vread(&current, &versions, target, &ruling, subjects, frame)?,
+        ) => history::vread((&current, &versions), target, targets, &ruling, subjects, frame)?,
         (
             Held::History { current, versions },
             Interaction::Fhir { action: FhirAction::History(request), .. },
-        ) => history::history(&current, &versions, request, &ruling, subjects, frame)?,
+        ) => history::history((&current, &versions), request, targets, &ruling, subjects, frame)?,
         (Held::Absent | Held::Searchset { .. } | Held::History { .. }, _) => {
             return Err(frame.exchange.end(Ending::NotFound));
         }
@@ -113,6 +118,7 @@ pub fn minimise(
 
 fn read(
     document: &Document,
+    targets: Targets<'_>,
     ruling: &Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
@@ -123,7 +129,7 @@ fn read(
         digest.set(frame.version(ruling, bytes));
         digest.get()
     };
-    let judge = judge(ruling, frame, &face, &version);
+    let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     let mut account = Account::new(ruling, subjects);
     match judge.judge(document.root()) {
         Ok(judged) => {
@@ -159,8 +165,8 @@ pub(in crate::enforce) fn kept_back(kept: KeptBack, mut account: Account<'_>, fr
 }
 
 fn search(
-    pages: &[Document],
-    complete: Complete,
+    (pages, complete): (&[Document], Complete),
+    targets: Targets<'_>,
     request: &SearchRequest,
     ruling: &Ruling,
     subjects: &Subjects,
@@ -182,7 +188,7 @@ fn search(
         return Err(ended(Ending::TooCostly, Account::new(ruling, subjects), frame));
     }
     let version = |bytes: &[u8]| frame.version(ruling, bytes);
-    let judge = judge(ruling, frame, &face, &version);
+    let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     let mut account = Account::new(ruling, subjects);
     let mut visible = Vec::new();
     for page in pages {
@@ -216,11 +222,7 @@ fn page(
     ruling: &Ruling,
 ) -> Result<Minimised, Ended> {
     let admitted = ruling.admitted();
-    let count = request
-        .query
-        .count()
-        .map_or(COUNT, |count| usize::try_from(count).unwrap_or(COUNT_MAX))
-        .min(COUNT_MAX);
+    let count = count(request);
     let on_page: Vec<&Judged> = visible.iter().skip(request.offset).take(count).collect();
     for judged in &on_page {
         account.shares(judged);
@@ -267,22 +269,10 @@ fn page(
     Ok(Minimised { body, head, records: Records { exchange, persons }, provenance: None })
 }
 
-pub(in crate::enforce) fn judge<'a>(
-    ruling: &'a Ruling,
-    frame: Frame<'a>,
-    face: &'a str,
-    version: &'a dyn Fn(&[u8]) -> [u8; 16],
-) -> Judge<'a> {
-    Judge {
-        ruling,
-        masks: &ruling.admitted().share().masks,
-        came: Came::FromHolder,
-        bases: frame.bases,
-        codes: frame.codes,
-        face,
-        version: Some(version),
-        under: &[],
-    }
+/// How many matches there are on a page.
+pub(in crate::enforce) fn count(request: &SearchRequest) -> usize {
+    let asked = request.query.count().map(|count| usize::try_from(count).unwrap_or(COUNT_MAX));
+    asked.unwrap_or(COUNT).min(COUNT_MAX)
 }
 
 impl Frame<'_> {
@@ -317,7 +307,7 @@ pub(in crate::enforce) fn ended(ending: Ending, account: Account<'_>, frame: Fra
 }
 
 /// The keys of the persons the search names, as far as the system knows them.
-fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
+pub(in crate::enforce) fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
     query
         .named_persons()
         .iter()
@@ -330,7 +320,11 @@ fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
 }
 
 /// The refusal when everyone the search names is refused.
-fn all_refused(query: &SearchQuery, named: &BTreeSet<PersonKey>, ruling: &Ruling) -> Option<Refusal> {
+pub(in crate::enforce) fn all_refused(
+    query: &SearchQuery,
+    named: &BTreeSet<PersonKey>,
+    ruling: &Ruling,
+) -> Option<Refusal> {
     if query.named_persons().is_empty() {
         return None;
     }
@@ -346,7 +340,7 @@ fn all_refused(query: &SearchQuery, named: &BTreeSet<PersonKey>, ruling: &Ruling
 }
 
 /// Whether a match is about someone the search named; a search that names nobody by id or number asks for all.
-fn is_asked_for(
+pub(in crate::enforce) fn is_asked_for(
     node: Node<'_>,
     query: &SearchQuery,
     named: &BTreeSet<PersonKey>,
@@ -378,7 +372,12 @@ fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
 }
 
 /// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.
-fn matches_again(judged: &Judged, request: &SearchRequest, admitted: &Admitted, bases: &Bases) -> bool {
+pub(in crate::enforce) fn matches_again(
+    judged: &Judged,
+    request: &SearchRequest,
+    admitted: &Admitted,
+    bases: &Bases,
+) -> bool {
     if admitted.rematch().is_empty() {
         return true;
     }

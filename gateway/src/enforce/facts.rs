@@ -252,7 +252,10 @@ fn local_patient(reference: Option<Node<'_>>, bases: &Bases) -> Option<Id> {
 }
 
 /// Every resource of type `name` that is the answer to a search, over all its pages.
-fn resources<'a>(held: &'a Unfiltered<Held>, name: &str) -> Result<Vec<Node<'a>>, NotEvidence> {
+pub(in crate::enforce) fn resources<'a>(
+    held: &'a Unfiltered<Held>,
+    name: &str,
+) -> Result<Vec<Node<'a>>, NotEvidence> {
     let pages = match held.inner() {
         Held::Searchset { pages, complete: Complete::All } => pages,
         Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),

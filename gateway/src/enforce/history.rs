@@ -18,7 +18,7 @@ use super::account::{Account, Named};
 use super::answer::{self, COUNT, COUNT_MAX, Frame};
 use super::facts;
 use super::held::{Complete, Versions};
-use super::judge::{Judge, Judged, KeptBack, Why};
+use super::judge::{Judge, Judged, KeptBack, Targets, Why};
 use super::release::{Head, Media, Minimised};
 use super::subjects::Subjects;
 use super::versions_bundle::{Change, Entry, VersionsBundle};
@@ -55,14 +55,14 @@ struct Seen {
 
 /// The version that has this name in the view.
 pub(in crate::enforce) fn vread(
-    current: &Document,
-    versions: &Versions,
+    (current, versions): (&Document, &Versions),
     target: &VersionTarget,
+    targets: Targets<'_>,
     ruling: &Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
-    let seen = look(current, versions, ruling, subjects, frame)?;
+    let seen = look((current, versions), targets, ruling, subjects, frame)?;
     let mut account = Account::new(ruling, subjects);
     let wanted = seen.shown.into_iter().find_map(|shown| match shown {
         Shown::Version { judged, version, .. } if version == target.version.as_str() => {
@@ -81,14 +81,14 @@ pub(in crate::enforce) fn vread(
 
 /// The history of the view.
 pub(in crate::enforce) fn history(
-    current: &Document,
-    versions: &Versions,
+    (current, versions): (&Document, &Versions),
     request: &HistoryRequest,
+    targets: Targets<'_>,
     ruling: &Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
-    let Seen { mut shown, kept } = look(current, versions, ruling, subjects, frame)?;
+    let Seen { mut shown, kept } = look((current, versions), targets, ruling, subjects, frame)?;
     let mut account = Account::new(ruling, subjects);
     if let Some(ending) = incomplete(versions) {
         return Err(answer::ended(ending, account, frame));
@@ -138,8 +138,8 @@ pub(in crate::enforce) fn others_of(version: Node<'_>, current: Node<'_>) -> BTr
 
 /// Judges the resource as it is now, and then each version under it.
 fn look(
-    current: &Document,
-    versions: &Versions,
+    (current, versions): (&Document, &Versions),
+    targets: Targets<'_>,
     ruling: &Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
@@ -159,7 +159,7 @@ fn look(
         digest.get()
     };
     let under = [current.root(), newest];
-    let judge = Judge { under: &under, ..answer::judge(ruling, frame, &face, &version) };
+    let judge = Judge { under: &under, version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     for now in under {
         if let Err(kept) = judge.judge(now) {
             return Err(answer::kept_back(kept, Account::new(ruling, subjects), frame));

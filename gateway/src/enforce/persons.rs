@@ -17,6 +17,8 @@ use fhir::reference::{Bases, Id, Reference};
 const MEMBERSHIPS: [&str; 3] = ["participant", "member", "link"];
 /// The same of a Patient: whomever her extensions speak of, she is whom it is about.
 const MEMBERSHIPS_OF_PATIENT: [&str; 2] = ["link", "extension"];
+/// The same of a List: whom its entries are about. An entry of a Bundle is no such item.
+const MEMBERSHIPS_OF_LIST: [&str; 1] = ["entry"];
 
 /// The persons of one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,6 +93,9 @@ pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bas
             Some(id) if came == Came::FromHolder => found.patient(id, Part::About),
             Some(_) | None => nested_patient(resource, Part::About, &mut found),
         }
+    }
+    if resource.member("resourceType").is_some_and(|name| name.is_string("List")) {
+        memberships = &MEMBERSHIPS_OF_LIST;
     }
     let mut open = vec![(resource, Part::About)];
     while let Some((node, part)) = open.pop() {
@@ -229,6 +234,19 @@ mod tests {
         let found = persons_of(document.root(), Came::FromHolder, &Bases::none());
         assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
         assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["b", "c"]);
+    }
+
+    #[test]
+    fn whom_the_entries_of_a_list_are_about_are_members_and_those_of_a_bundle_are_not() {
+        let entries = r#""entry":[{"item":{"reference":"Patient/a"}},{"item":{"reference":"Patient/b"}}]}"#;
+        let list = format!(r#"{{"resourceType":"List","subject":{{"reference":"Patient/c"}},{entries}"#);
+        let bundle = format!(r#"{{"resourceType":"Bundle",{entries}"#);
+        for (json, about) in [(list, vec!["c"]), (bundle, vec!["a", "b"])] {
+            let document = parse(json.into(), &Limits::default()).expect("test input");
+            let found = persons_of(document.root(), Came::FromHolder, &Bases::none());
+            assert!(found.patients.len() >= 2);
+            assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), about);
+        }
     }
 
     #[test]

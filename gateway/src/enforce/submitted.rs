@@ -4,7 +4,7 @@ use fhir::json::{Document, Kind, Limits, parse};
 
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
-use super::judge::{Judge, Why};
+use super::judge::{Judge, Targets, Why};
 use super::persons::Came;
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
@@ -36,6 +36,7 @@ pub fn minimise_submitted(
         face: &face,
         version: None,
         under: &[],
+        targets: Targets::OfOpenTypes,
     };
     let mut account = Account::new(&ruling, subjects);
     match judge.judge(body.inner().root()) {

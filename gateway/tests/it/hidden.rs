@@ -12,7 +12,7 @@ use crate::support::holding::{ANN, Held, NHS_NUMBER, PROBLEMS, condition, consen
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
-const BOB: &str = "9990000026";
+pub(crate) const BOB: &str = "9990000026";
 const MODIFIED: &str = r#"[{"url":"https://hospital.example/not","valueBoolean":true}]"#;
 
 /// An agreement of this existence: a Patient by her name, her problems but for those about her mind, and Bundles.

@@ -36,6 +36,7 @@ mod settings;
 mod site;
 mod support;
 mod surface;
+mod targets;
 mod telemetry;
 mod tidy;
 mod trail;

@@ -17,9 +17,12 @@ use crate::consent::ConsentRegistry;
 use crate::consent::validate::{Writing, validate};
 use crate::decision::evidence::{Evidence, EvidenceCache, EvidenceSource, Wells};
 use crate::decision::ruling::Admitted;
+use crate::enforce::answer::Frame;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
+use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::follow::{Ruled, follow};
 use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::server::arrived::RequestId;
@@ -119,6 +122,36 @@ impl Record {
     /// # Errors
     /// A text for who wrote the file.
     pub(super) async fn gather(&self, admitted: &Admitted, settings: &Settings) -> Result<Found, String> {
+        let (_folder, consents) = self.consents(admitted, settings).await?;
+        let wells = Wells { settings, upstream: self, consents: &consents, cache: &EvidenceCache::default() };
+        let (held, subjects) = self.fetch(admitted)?;
+        let evidence =
+            Evidence::gather(admitted, &subjects, wells).await.map_err(|error| error.to_string())?;
+        Ok(Found { held, subjects, evidence })
+    }
+
+    /// Looks up what the references of `held` lead to, as far as the file holds it.
+    ///
+    /// # Errors
+    /// A text for who wrote the file.
+    pub(super) async fn follow(
+        &self,
+        held: &Unfiltered<Held>,
+        ruled: Ruled,
+        frame: Frame<'_>,
+        settings: &Settings,
+    ) -> Result<(LookedUp, Ruled), String> {
+        let (_folder, consents) = self.consents(ruled.ruling.admitted(), settings).await?;
+        let wells = Wells { settings, upstream: self, consents: &consents, cache: &EvidenceCache::default() };
+        follow(held, ruled, frame, wells).await.map_err(|error| error.to_string())
+    }
+
+    /// The Consents that lie on the gateway, in a registry of their own.
+    async fn consents(
+        &self,
+        admitted: &Admitted,
+        settings: &Settings,
+    ) -> Result<(Folder, ConsentRegistry), String> {
         let folder = Folder::make()?;
         let consents =
             ConsentRegistry::open(&folder.0, &settings.gateway.base).map_err(|error| error.to_string())?;
@@ -130,11 +163,7 @@ impl Record {
             })?;
             consents.create(valid, admitted.question().at).await.map_err(|error| error.to_string())?;
         }
-        let wells = Wells { settings, upstream: self, consents: &consents, cache: &EvidenceCache::default() };
-        let (held, subjects) = self.fetch(admitted)?;
-        let evidence =
-            Evidence::gather(admitted, &subjects, wells).await.map_err(|error| error.to_string())?;
-        Ok(Found { held, subjects, evidence })
+        Ok((folder, consents))
     }
 
     /// What a read or search would fetch, and whom it and the request concern.

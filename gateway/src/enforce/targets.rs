@@ -1,0 +1,250 @@
+//! What the references of an answer lead to: which of it has to be looked up, and which of it may be seen.
+//!
+//! An id tells that what bears it is there, so a reference to something that may be about a person is shown only if
+//! what it leads to is visible to this very requestor, judged as if it were read alone. What was not looked up, was
+//! not found or cannot be told is hidden. Nothing that is looked up leaves, and nothing of it is remembered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fhir::bundle::{Bundle, SearchMode};
+use fhir::json::{Document, Limits, Node, parse};
+use fhir::reference::{Id, Local, Reference};
+use fhir::search::Match;
+use fhir::tables::TypeId;
+
+use super::answer::{ENTRIES_MAX, Frame, all_refused, count, is_asked_for, matches_again, named};
+use super::facts::{NotEvidence, resources};
+use super::held::{Held, Versions};
+use super::judge::{Judge, Judged, Targets};
+use super::persons::{Came, persons_of};
+use super::resource_facts::reference_of;
+use super::subjects::Subjects;
+use super::unfiltered::Unfiltered;
+use crate::decision::ruling::Ruling;
+use crate::interaction::{FhirAction, Interaction};
+
+/// The most resources that are looked up for one answer, in the order in which it refers to them. References to
+/// further ones are left out.
+const TARGETS_MAX: usize = 200;
+
+/// What has to be looked up: ids, no content.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    asks: BTreeMap<TypeId, BTreeSet<Id>>,
+    /// What stands in the answer itself, by `Type/id`.
+    here: BTreeSet<String>,
+}
+
+/// What was looked up.
+#[derive(Debug)]
+pub struct LookedUp {
+    pages: Unfiltered<Vec<Document>>,
+    /// What stands in the answer itself, by `Type/id`.
+    here: BTreeSet<String>,
+}
+
+impl Wanted {
+    /// What has to be asked for, by type; empty for most answers.
+    #[must_use]
+    pub const fn asks(&self) -> &BTreeMap<TypeId, BTreeSet<Id>> {
+        &self.asks
+    }
+
+    /// What was looked up before anything is.
+    #[must_use]
+    pub fn begin(self) -> LookedUp {
+        LookedUp { here: self.here, ..LookedUp::nothing() }
+    }
+
+    fn add(&mut self, target: TypeId, local: &Local, held: &BTreeSet<String>) {
+        let relative = local.to_relative();
+        if self.asks.values().map(BTreeSet::len).sum::<usize>() + self.here.len() >= TARGETS_MAX {
+            return;
+        }
+        if held.contains(&relative) {
+            self.here.insert(relative);
+        } else {
+            self.asks.entry(target).or_default().insert(local.id.clone());
+        }
+    }
+}
+
+/// What has to be looked up before `held` can be shown as `ruling` says: what the resources that would be on the page
+/// refer to, by elements that are shared, of types that are shared.
+///
+/// Resources that would not be shown ask for nothing: neither what is asked nor the bound depends on them.
+#[must_use]
+pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wanted {
+    let mut wanted = Wanted::default();
+    let face = frame.face();
+    let judge = Judge::of(ruling, Targets::OfSharedTypes, frame, &face);
+    let nodes = nodes(held.inner());
+    let mut ahead = Vec::new();
+    if !nodes.iter().any(|node| {
+        ahead.clear();
+        leads(*node, &judge, &mut ahead);
+        !ahead.is_empty()
+    }) {
+        return wanted;
+    }
+    let names = |node: &Node<'_>| reference_of(*node);
+    let held: BTreeSet<String> = nodes.iter().map(names).collect();
+    for (node, judged) in on_page(&nodes, &judge) {
+        let Ok(view) = parse(judged.bytes.into(), &Limits::default()) else { continue };
+        // Entries of one Bundle are judged where they stand.
+        let entries: BTreeSet<String> =
+            node.walk(&["entry", "resource"]).map(|entry| names(&entry)).collect();
+        let mut leads_on = Vec::new();
+        leads(view.root(), &judge, &mut leads_on);
+        for (target, local) in leads_on {
+            if !entries.contains(&local.to_relative()) {
+                wanted.add(target, &local, &held);
+            }
+        }
+    }
+    wanted
+}
+
+impl LookedUp {
+    /// Nothing: references to what may be about a person are hidden.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { pages: Unfiltered::new(Vec::new()), here: BTreeSet::new() }
+    }
+
+    /// Adds the answer to a search for `ids` of one type.
+    ///
+    /// # Errors
+    /// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
+    pub fn add(
+        &mut self,
+        held: Unfiltered<Held>,
+        target: TypeId,
+        ids: &BTreeSet<Id>,
+    ) -> Result<(), NotEvidence> {
+        for found in resources(&held, target.name())? {
+            let id = found.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()).ok_or(NotEvidence::Shape)?;
+            if !ids.contains(&id) {
+                return Err(NotEvidence::Strangers);
+            }
+        }
+        if let Held::Searchset { pages, .. } = held.into_inner() {
+            let so_far = std::mem::replace(&mut self.pages, Unfiltered::new(Vec::new()));
+            self.pages = Unfiltered::new(so_far.into_inner().into_iter().chain(pages).collect());
+        }
+        Ok(())
+    }
+
+    /// `subjects` with whom the looked-up resources are about; nothing when these are known already.
+    #[must_use]
+    pub fn adds_to(&self, subjects: &Subjects, frame: Frame<'_>) -> Option<Subjects> {
+        let mut all = subjects.clone();
+        for node in in_pages(self.pages.inner()) {
+            let found = persons_of(node, Came::FromHolder, frame.bases);
+            all.patients.extend(found.patients);
+            all.nhs_numbers.extend(found.nhs_numbers);
+        }
+        let is_more = all.patients.len() > subjects.patients.len()
+            || all.nhs_numbers.len() > subjects.nhs_numbers.len();
+        is_more.then_some(all)
+    }
+
+    /// What may be seen of what was looked up, and of `held` itself, by `Type/id`: each judged as if it were read alone.
+    pub(in crate::enforce) fn visible(
+        &self,
+        held: &Unfiltered<Held>,
+        ruling: &Ruling,
+        frame: Frame<'_>,
+    ) -> BTreeSet<String> {
+        let face = frame.face();
+        // That it comes out without its own references is enough: with them it comes out too.
+        let judge = Judge::of(ruling, Targets::NONE, frame, &face);
+        let mut visible = BTreeSet::new();
+        let beside = in_pages(self.pages.inner());
+        let mut see = |node: Node<'_>| {
+            if let Ok(judged) = judge.judge(node) {
+                visible.insert(judged.reference);
+            }
+        };
+        beside.into_iter().for_each(&mut see);
+        if !self.here.is_empty() {
+            let is_meant = |node: &Node<'_>| self.here.contains(&reference_of(*node));
+            nodes(held.inner()).into_iter().filter(is_meant).for_each(see);
+        }
+        visible
+    }
+}
+
+/// The resources that were asked for.
+fn nodes(held: &Held) -> Vec<Node<'_>> {
+    match held {
+        Held::Resource(document) => vec![document.root()],
+        Held::Searchset { pages, .. } => in_pages(pages),
+        Held::History { current, versions } => {
+            let before = match versions {
+                Versions::Known { pages, .. } => in_pages(pages),
+                Versions::Unknown(_) => Vec::new(),
+            };
+            std::iter::once(current.root()).chain(before).collect()
+        }
+        Held::Absent => Vec::new(),
+    }
+}
+
+fn in_pages(pages: &[Document]) -> Vec<Node<'_>> {
+    let bundles = pages.iter().filter_map(|page| Bundle::read(page.root(), ENTRIES_MAX).ok());
+    let is_match = |mode: Option<SearchMode>| matches!(mode, None | Some(SearchMode::Match));
+    let matches = bundles.flat_map(|bundle| {
+        let found: Vec<Node<'_>> = bundle
+            .entries()
+            .iter()
+            .filter_map(|entry| entry.resource.filter(|_| is_match(entry.mode)))
+            .collect();
+        found
+    });
+    matches.collect()
+}
+
+/// What would be shown, with all references; what ends the exchange ends it where it is answered.
+fn on_page<'d>(nodes: &[Node<'d>], judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
+    let admitted = judge.ruling.admitted();
+    let Interaction::Fhir { action: FhirAction::Search(request), .. } = &admitted.question().interaction
+    else {
+        return nodes.iter().filter_map(|node| Some((*node, judge.judge(*node).ok()?))).collect();
+    };
+    let named = named(&request.query, judge.ruling);
+    if all_refused(&request.query, &named, judge.ruling).is_some() {
+        return Vec::new();
+    }
+    let is_match = |node: &Node<'d>| {
+        is_asked_for(*node, &request.query, &named, judge.ruling, judge.bases)
+            && request.query.matches(*node, judge.bases) != Match::No
+    };
+    let visible = nodes
+        .iter()
+        .filter(|node| is_match(node))
+        .filter_map(|node| Some((*node, judge.judge(*node).ok()?)))
+        .filter(|(_, judged)| matches_again(judged, request, admitted, judge.bases));
+    // Where a criterion reads references, what is on the page is known only when all of them are.
+    match admitted.rematch().is_empty() {
+        true => visible.skip(request.offset).take(count(request)).collect(),
+        false => visible.collect(),
+    }
+}
+
+/// Adds what the references in `root` lead to, in order.
+fn leads(root: Node<'_>, judge: &Judge<'_>, found: &mut Vec<(TypeId, Local)>) {
+    for item in root.items() {
+        leads(item, judge, found);
+    }
+    for (key, value) in root.members() {
+        if !key.is("reference") {
+            leads(value, judge, found);
+            continue;
+        }
+        let reference = value.string().and_then(|text| Reference::parse(&text, judge.bases).ok());
+        if let Some(local) = reference.as_ref().and_then(Reference::local) {
+            found.extend(judge.leads_to(local).map(|target| (target, local.clone())));
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! A reference tells that what it leads to is there: through the whole gateway, one to what is hidden is as none.
+
+use std::sync::{Arc, Mutex};
+
+use gateway::serve::Running;
+use serde_json::{Value, json};
+
+use crate::hidden::{self, BOB, references, says};
+use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, holding, patient};
+use crate::support::upstream::{Play, Seen, fhir};
+use crate::support::whole::Whole;
+
+const AGREEMENT: &str = r#"
+id = "on-the-wards"
+title = "Care on the wards"
+status = "in-force"
+in_force = { from = 2020-01-01, until = 2090-01-01 }
+review_by = 2089-01-01
+approved_by = "Caldicott Guardian, Northshire Hospitals"
+discloser = ["ods:RX1"]
+recipient = ["ods:RX1"]
+purposes = ["TREAT"]
+legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
+identifiability = "identifiable"
+relationship = []
+overrides = []
+existence = "withheld"
+[[recipient_role]]
+roles = ["R0050"]
+standing = "registered"
+share = ["person"]
+[share.person.Patient]
+name = "to address the person"
+[share.person.Condition]
+code = "what care is needed for"
+encounter = "in which stay it was found"
+"encounter.display" = "in which stay it was found"
+"encounter.identifier:https://hospital.example/visits" = "in which stay it was found"
+"encounter.identifier:https://fhir.nhs.uk/Id/ods-organization-code" = "where it was found"
+"encounter.identifier:https://fhir.nhs.uk/Id/nhs-number" = "with whom it was found"
+"evidence.detail" = "on what it rests"
+where = { not_labelled = ["PSY"] }
+[share.person.Encounter]
+status = "whether it is over"
+where = { not_labelled = ["PSY"] }
+[share.person.Task]
+status = "whether it is done"
+for = "whom it is about"
+focus = "which request it fulfils"
+[share.person.ServiceRequest]
+status = "whether it is still asked"
+[share.person.Observation]
+status = "whether it is final"
+[share.person.Organization]
+name = "whom to ask"
+[share.person.Bundle]
+type = "to read it"
+entry = "what it holds"
+"#;
+
+async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
+    let site = Whole::with(script).await;
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), AGREEMENT).unwrap();
+    let running = site.start().await.unwrap();
+    (site, running)
+}
+
+/// An answer without what is random in it and the moment it was recorded.
+async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
+    let (status, head, body) = hidden::answer(site, path).await;
+    let moment = |part: &str| part.find('"').map_or(part.to_owned(), |end| part[end..].to_owned());
+    let mut parts = body.split("\"recorded\":\"");
+    let first = parts.next().unwrap().to_owned();
+    (status, head, parts.fold(first, |all, part| all + &moment(part)))
+}
+
+fn of(kind: &str, id: &str, person: &str, labels: &[&str]) -> Value {
+    let mut made = condition(id, person, "1", labels);
+    made["resourceType"] = json!(kind);
+    made["status"] = json!("active");
+    made
+}
+
+/// A problem of Ann that refers to what it was found at.
+fn found_at(encounter: &Value) -> Value {
+    let mut made = condition("c1", "p1", "1", &[]);
+    made["encounter"] = encounter.clone();
+    made
+}
+
+fn task(focus: &Value) -> Value {
+    json!({"resourceType": "Task", "id": "t1", "status": "requested", "intent": "order",
+           "for": {"reference": "Patient/p1"}, "focus": focus})
+}
+
+fn people() -> Vec<Value> {
+    vec![patient("p1", ANN), patient("p2", BOB)]
+}
+
+fn world(resources: &[Value]) -> Vec<Value> {
+    people().into_iter().chain(resources.iter().cloned()).collect()
+}
+
+fn lookups(site: &Whole, kind: &str) -> Vec<String> {
+    let line = format!("POST /fhir/{kind}/_search HTTP/1.1");
+    site.hospital.seen().into_iter().filter(|seen| seen.line == line).map(|seen| seen.body).collect()
+}
+
+const CONDITION: &str = "/hospital/fhir/Condition/c1";
+const CONDITIONS: &str = "/hospital/fhir/Condition?patient=p1";
+const TASK: &str = "/hospital/fhir/Task/t1";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_to_what_is_hidden_is_as_one_that_was_never_there() {
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let none = Value::Null;
+    let base = format!("http://{}/fhir", site.hospital.address);
+    let to = |place: &str| json!({"reference": place, "display": "secret-display"});
+    let labelled = of("Encounter", "e1", "p1", &["PSY"]);
+    let of_bob = of("Encounter", "e1", "p2", &[]);
+    let by_identifier = |kind: &str| json!({"type": kind, "identifier": {"system": "https://hospital.example/visits", "value": "77"}});
+    for (case, hidden, reference) in [
+        ("her own, labelled", Some(&labelled), to("Encounter/e1")),
+        ("her own, labelled, one version of it", Some(&labelled), to("Encounter/e1/_history/1")),
+        ("her own, labelled, by its whole address", Some(&labelled), to(&format!("{base}/Encounter/e1"))),
+        ("of somebody who is refused", Some(&of_bob), to("Encounter/e1")),
+        ("not there", None, to("Encounter/e1")),
+        ("of a type that is not shared", None, to("EpisodeOfCare/e1")),
+        ("by an identifier alone", Some(&labelled), by_identifier("Encounter")),
+        (
+            "by an identifier of nobody knows what",
+            None,
+            json!({"identifier": {"system": "https://hospital.example/visits", "value": "77"}}),
+        ),
+        ("in a Bundle that is not there", None, to("urn:uuid:6f1e2a0c-1111-4222-8333-444455556666")),
+    ] {
+        let set = |resources: Vec<Value>| *store.lock().unwrap() = resources;
+        let others: Vec<Value> = hidden.into_iter().cloned().collect();
+        for path in [CONDITION, CONDITIONS] {
+            let mut plain = found_at(&none);
+            plain.as_object_mut().unwrap().remove("encounter");
+            set(world(&[others.clone(), vec![found_at(&reference)]].concat()));
+            let with = answer(&site, path).await;
+            set(world(&[plain]));
+            let without = answer(&site, path).await;
+            assert_eq!(with.0, 200, "{case}: {}", with.2);
+            assert!(!with.2.contains("secret") && !with.2.contains("encounter"), "{case}: {}", with.2);
+            assert_eq!(with, without, "{case}: {path}");
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_to_what_may_be_seen_is_shown_and_asked_for_once_a_type() {
+    let resources = [
+        found_at(&json!({"reference": "Encounter/e1", "display": "a stay"})),
+        of("Encounter", "e1", "p1", &[]),
+    ];
+    let (site, running) = site(holding(&held(&world(&resources)))).await;
+    for path in [CONDITION, CONDITIONS] {
+        let (status, _, body) = answer(&site, path).await;
+        assert_eq!(status, 200, "{body}");
+        assert!(body.contains(r#""encounter":{"reference":"Encounter/e1","display":"a stay"}"#), "{body}");
+    }
+    let asked = lookups(&site, "Encounter");
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked.iter().all(|body| body.starts_with("_id=e1&")), "{asked:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_refers_to_nothing_that_is_shown_asks_for_nothing() {
+    let mut about_staff = condition("c1", "p1", "1", &[]);
+    about_staff["recorder"] = json!({"reference": "Practitioner/d1"});
+    about_staff["asserter"] = json!({"reference": "Encounter/e9"});
+    let (site, running) = site(holding(&held(&world(&[about_staff])))).await;
+    assert_eq!(answer(&site, CONDITION).await.0, 200);
+    assert!(lookups(&site, "Encounter").is_empty(), "asserter is not shared");
+    let people = lookups(&site, "Patient").len();
+    running.stop().await;
+    assert_eq!(people, 2, "who she is, and whether she alone has her number: as ever");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_leads_to_another_person_is_shown_if_she_permits_and_is_no_reading_of_hers() {
+    let resources = [task(&json!({"reference": "ServiceRequest/s2"})), of("ServiceRequest", "s2", "p2", &[])];
+    let (site, running) = site(holding(&held(&world(&resources)))).await;
+    let (status, _, permitted) = answer(&site, TASK).await;
+    assert_eq!(status, 200, "{permitted}");
+    assert!(permitted.contains("ServiceRequest/s2"), "{permitted}");
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let (status, _, denied) = answer(&site, TASK).await;
+    assert_eq!(status, 200, "{denied}");
+    assert!(!denied.contains("s2") && !denied.contains("focus"), "{denied}");
+    running.stop().await;
+    let records = site.records();
+    let reads = records.iter().filter(|record| record["exchange"]["place"] == "hospital");
+    let of_bob: Vec<&Value> =
+        reads.map(|record| &record["about"]).filter(|about| about["nhs_number"] == BOB).collect();
+    assert!(of_bob.iter().all(|about| about["visibility"] == "oversight"), "{of_bob:?}");
+    assert!(!format!("{of_bob:?}").contains("ServiceRequest"), "{of_bob:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_about_the_request_of_someone_refused_is_as_one_about_nothing() {
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let mut without = task(&Value::Null);
+    without.as_object_mut().unwrap().remove("focus");
+    *store.lock().unwrap() =
+        world(&[task(&json!({"reference": "ServiceRequest/s2"})), of("ServiceRequest", "s2", "p2", &[])]);
+    let there = answer(&site, TASK).await;
+    *store.lock().unwrap() = world(&[without]);
+    assert_eq!(there.0, 200, "{}", there.2);
+    assert_eq!(there, answer(&site, TASK).await);
+    running.stop().await;
+}
+
+/// A problem that rests on so many observations, all to be seen.
+fn resting_on(id: &str, labels: &[&str], observations: usize) -> Vec<Value> {
+    let mut made = condition(id, "p1", "1", labels);
+    let detail: Vec<Value> =
+        (0..observations).map(|number| json!({"reference": format!("Observation/{id}-{number}")})).collect();
+    made["evidence"] = json!([{"detail": detail}]);
+    let of_her = (0..observations).map(|number| of("Observation", &format!("{id}-{number}"), "p1", &[]));
+    std::iter::once(made).chain(of_her).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_bound_references_are_left_out_and_what_is_hidden_does_not_count() {
+    let many = resting_on("c1", &[], 203);
+    let (site, running) = site(holding(&held(&world(&many)))).await;
+    let (status, _, body) = answer(&site, CONDITION).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body.matches("Observation/").count(), 200, "{body}");
+    assert!(body.contains("c1-199\"") && !body.contains("c1-200\""), "those that come first");
+    assert_eq!(lookups(&site, "Observation").len(), 1);
+    running.stop().await;
+    let hidden = [resting_on("c0", &["PSY"], 203), resting_on("c1", &[], 2)].concat();
+    let (site, running) = self::site(holding(&held(&world(&hidden)))).await;
+    let (status, _, body) = answer(&site, CONDITIONS).await;
+    assert_eq!((status, references(&body)), (200, vec!["c1".to_owned()]), "{body}");
+    assert_eq!(body.matches("Observation/c1-").count(), 2, "{body}");
+    assert!(
+        !lookups(&site, "Observation").concat().contains("c0-"),
+        "nothing is asked for what is not shown"
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_looked_up_is_hidden_and_a_system_that_fails_shares_nothing() {
+    let resources = [found_at(&json!({"reference": "Encounter/e1"})), of("Encounter", "e1", "p1", &[])];
+    let honest = holding(&held(&world(&resources)));
+    let says_now: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let said = Arc::clone(&says_now);
+    let (site, running) = site(move |seen| match seen.line.starts_with("POST /fhir/Encounter/") {
+        true => Play::Bytes(said.lock().unwrap().clone()),
+        false => honest(seen),
+    })
+    .await;
+    let searchset = |resource: Value| {
+        let entry = json!({"search": {"mode": "match"}, "resource": resource});
+        let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": [entry]});
+        fhir("200 OK", &page.to_string())
+    };
+    let outcome = r#"{"resourceType":"OperationOutcome"}"#;
+    for (case, answered, status, shown) in [
+        ("not searchable", fhir("400 Bad Request", outcome), 200, false),
+        ("not known", fhir("404 Not Found", outcome), 200, false),
+        ("not for the gateway", fhir("403 Forbidden", outcome), 200, false),
+        ("busy", fhir("503 Service Unavailable", outcome), 502, false),
+        ("failed", fhir("500 Internal Server Error", outcome), 502, false),
+        ("another stay", searchset(of("Encounter", "e2", "p1", &[])), 502, false),
+        ("another type", searchset(of("Observation", "e1", "p1", &[])), 502, false),
+        ("without an id", searchset(json!({"resourceType": "Encounter"})), 502, false),
+        ("of nobody", searchset(json!({"resourceType": "Encounter", "id": "e1"})), 200, false),
+        ("right", searchset(of("Encounter", "e1", "p1", &[])), 200, true),
+    ] {
+        *says_now.lock().unwrap() = answered;
+        let (told, _, body) = answer(&site, CONDITION).await;
+        assert_eq!((told, body.contains("Encounter/e1")), (status, shown), "{case}: {body}");
+        assert_eq!(body.contains(r#""code""#) && body.contains("Condition"), status == 200, "{case}: {body}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inside_a_bundle_a_reference_to_an_entry_that_is_left_out_is_left_out() {
+    let bundle = |labels: &[&str]| {
+        let mut stay = of("Encounter", "e1", "p1", labels);
+        stay["id"] = json!("in-the-bundle");
+        let urn = "urn:uuid:6f1e2a0c-1111-4222-8333-444455556666";
+        let mut by_id = found_at(&json!({"reference": "Encounter/in-the-bundle"}));
+        by_id["id"] = json!("c2");
+        json!({"resourceType": "Bundle", "id": "b1", "type": "collection", "entry": [
+            {"fullUrl": urn, "resource": stay},
+            {"resource": found_at(&json!({"reference": urn}))},
+            {"resource": by_id}]})
+    };
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    *store.lock().unwrap() = world(&[bundle(&[])]);
+    let (status, _, body) = answer(&site, "/hospital/fhir/Bundle/b1").await;
+    assert_eq!((status, body.matches(r#""encounter":{"reference""#).count()), (200, 2), "{body}");
+    assert!(lookups(&site, "Encounter").is_empty(), "what is in the Bundle is judged there");
+    *store.lock().unwrap() = world(&[bundle(&["PSY"])]);
+    let (status, _, body) = answer(&site, "/hospital/fhir/Bundle/b1").await;
+    assert_eq!((status, body.matches("encounter").count()), (200, 0), "{body}");
+    assert!(!body.contains("6f1e2a0c") && !body.contains("in-the-bundle"), "{body}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_by_a_reference_finds_only_by_references_that_are_shown() {
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    let ask = async |labels: &[&str]| {
+        *store.lock().unwrap() =
+            world(&[found_at(&json!({"reference": "Encounter/e1"})), of("Encounter", "e1", "p1", labels)]);
+        let path = format!("{CONDITIONS}&encounter=Encounter/e1");
+        let (status, _, body) = answer(&site, &path).await;
+        (status, references(&body).len())
+    };
+    assert_eq!(ask(&[]).await, (200, 1));
+    assert_eq!(ask(&["PSY"]).await, (200, 0));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_named_by_a_register_of_staff_or_organisations_is_no_patient() {
+    let ods =
+        json!({"identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RX1"}});
+    let number = json!({"identifier": {"system": NHS_NUMBER, "value": ANN}});
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    for (reference, shown) in [(ods, "RX1"), (number, ANN)] {
+        *store.lock().unwrap() = world(&[found_at(&reference)]);
+        let (status, _, body) = answer(&site, CONDITION).await;
+        assert_eq!((status, body.contains(shown)), (200, true), "{body}");
+    }
+    running.stop().await;
+}
