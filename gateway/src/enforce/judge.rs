@@ -422,7 +422,11 @@ impl<'a> Judge<'a> {
                         self.ruling.person_of(&local.id).is_some_and(|person| self.stays(person, concerned));
                     return if permitted { Reach::Tie(written) } else { Reach::Stranger };
                 }
-                if may_be_seen { Reach::Visible(written) } else { Reach::Hidden }
+                match (may_be_seen, self.leads_to(&local)) {
+                    (true, _) => Reach::Visible(written),
+                    (false, Some(_)) if self.came == Came::FromHolder => Reach::Unseen,
+                    (false, _) => Reach::Hidden,
+                }
             }
             // Within one Bundle. Persons are judged by whom they are, and everybody in it permits.
             Ok(Reference::Urn(urn)) => match (inside.get(&*urn), self.came) {

@@ -79,6 +79,8 @@ pub enum Reach {
     Stranger,
     /// It refers to something else that the requestor may not see: removed.
     Hidden,
+    /// The same, where others of its type may be seen: a participant that it names goes whole.
+    Unseen,
 }
 
 /// How an address is written.

@@ -17,7 +17,6 @@ use super::facts::{NotEvidence, resources};
 use super::held::{Held, Versions};
 use super::judge::{Judge, Judged, Targets};
 use super::persons::{Came, persons_of};
-use super::resource_facts::reference_of;
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Ruling;
@@ -87,13 +86,12 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
     }) {
         return wanted;
     }
-    let names = |node: &Node<'_>| reference_of(*node);
-    let held: BTreeSet<String> = nodes.iter().map(names).collect();
+    let held: BTreeSet<String> = nodes.iter().map(name_of).collect();
     for (node, judged) in on_page(&nodes, &judge) {
         let Ok(view) = parse(judged.bytes.into(), &Limits::default()) else { continue };
         // Entries of one Bundle are judged where they stand.
         let entries: BTreeSet<String> =
-            node.walk(&["entry", "resource"]).map(|entry| names(&entry)).collect();
+            node.walk(&["entry", "resource"]).map(|entry| name_of(&entry)).collect();
         let mut leads_on = Vec::new();
         leads(view.root(), &judge, &mut leads_on);
         for (target, local) in leads_on {
@@ -168,7 +166,7 @@ impl LookedUp {
         };
         beside.into_iter().for_each(&mut see);
         if !self.here.is_empty() {
-            let is_meant = |node: &Node<'_>| self.here.contains(&reference_of(*node));
+            let is_meant = |node: &Node<'_>| self.here.contains(&name_of(node));
             nodes(held.inner()).into_iter().filter(is_meant).for_each(see);
         }
         visible
@@ -230,6 +228,12 @@ fn on_page<'d>(nodes: &[Node<'d>], judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)>
         true => visible.skip(request.offset).take(count(request)).collect(),
         false => visible.collect(),
     }
+}
+
+/// `Type/id`.
+fn name_of(node: &Node<'_>) -> String {
+    let part = |name| node.str_at(&[name]).unwrap_or_default();
+    format!("{}/{}", part("resourceType"), part("id"))
 }
 
 /// Adds what the references in `root` lead to, in order.

@@ -51,6 +51,17 @@ focus = "which request it fulfils"
 status = "whether it is still asked"
 [share.person.Observation]
 status = "whether it is final"
+[share.person.RelatedPerson]
+relationship = "who helps"
+where = { not_labelled = ["PSY"] }
+[share.person.CareTeam]
+name = "which team it is"
+"participant.member" = "who helps"
+"participant.period" = "since when"
+[share.person.List]
+title = "which list it is"
+"entry.item" = "what is on it"
+"entry.date" = "since when"
 [share.person.Organization]
 name = "whom to ask"
 [share.person.Bundle]
@@ -71,7 +82,7 @@ async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
     let moment = |part: &str| part.find('"').map_or(part.to_owned(), |end| part[end..].to_owned());
     let mut parts = body.split("\"recorded\":\"");
     let first = parts.next().unwrap().to_owned();
-    (status, head, parts.fold(first, |all, part| all + &moment(part)))
+    (status, head, parts.fold(first, |all, part| all + "\"recorded\":\"" + &moment(part)))
 }
 
 fn of(kind: &str, id: &str, person: &str, labels: &[&str]) -> Value {
@@ -344,4 +355,64 @@ async fn who_is_named_by_a_register_of_staff_or_organisations_is_no_patient() {
         assert_eq!((status, body.contains(shown)), (200, true), "{body}");
     }
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_or_participant_that_may_not_be_seen_goes_whole() {
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let list = |about: &[&str]| {
+        let entry: Vec<Value> =
+            about.iter().map(|to| json!({"item": {"reference": to}, "date": "2026-01-01"})).collect();
+        json!({"resourceType": "List", "id": "x", "status": "current", "title": "a list", "entry": entry})
+    };
+    let team = |members: &[&str]| {
+        let participant: Vec<Value> = members
+            .iter()
+            .map(|to| json!({"member": {"reference": to}, "period": {"start": "2026-01-01"}}))
+            .collect();
+        json!({"resourceType": "CareTeam", "id": "x", "subject": {"reference": "Patient/p1"}, "name": "a team",
+               "participant": participant})
+    };
+    let related = |id: &str, of: &str, labels: &[&str]| {
+        let mut made = of_kind_patient(id, labels);
+        made["patient"] = json!({"reference": format!("Patient/{of}")});
+        made
+    };
+    let others = [
+        related("r1", "p1", &[]),
+        related("r2", "p1", &["PSY"]),
+        related("r3", "p2", &[]),
+        of("Encounter", "e1", "p2", &[]),
+    ];
+    for (path, with, without, stays) in [
+        ("List/x", list(&["Patient/p2", "Patient/p1"]), list(&["Patient/p1"]), "Patient/p1"),
+        ("List/x", list(&["Patient/p1", "Encounter/e1"]), list(&["Patient/p1"]), "Patient/p1"),
+        (
+            "CareTeam/x",
+            team(&["RelatedPerson/r2", "RelatedPerson/r1", "RelatedPerson/r3", "RelatedPerson/gone"]),
+            team(&["RelatedPerson/r1"]),
+            "RelatedPerson/r1",
+        ),
+    ] {
+        let path = format!("/hospital/fhir/{path}");
+        *store.lock().unwrap() = world(&[others.to_vec(), vec![with]].concat());
+        let there = answer(&site, &path).await;
+        *store.lock().unwrap() = world(&[others.to_vec(), vec![without]].concat());
+        assert!(there.0 == 200 && there.2.contains(stays) && there.2.contains("2026-01-01"), "{}", there.2);
+        assert_eq!(there, answer(&site, &path).await);
+    }
+    *store.lock().unwrap() = world(&[list(&["Patient/p2"])]);
+    let hidden = answer(&site, "/hospital/fhir/List/x").await;
+    assert_eq!(hidden.0, 404, "{}", hidden.2);
+    assert_eq!(hidden, answer(&site, "/hospital/fhir/List/y").await, "who is alone on it is not told by it");
+    running.stop().await;
+}
+
+fn of_kind_patient(id: &str, labels: &[&str]) -> Value {
+    let mut made = of("RelatedPerson", id, "p1", labels);
+    made.as_object_mut().unwrap().remove("subject");
+    made["relationship"] = json!([{"text": "helps"}]);
+    made
 }

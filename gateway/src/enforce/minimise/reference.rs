@@ -12,6 +12,15 @@ use super::{Reach, Unsafe, Written, type_of};
 /// required reference is masked: without it a rule, a dose or a list would say something else.
 const ITEMS_THAT_GO: [(&str, &str); 2] = [("Patient.link", "other"), ("Group.member", "entity")];
 
+/// Items of lists of whom or what there is: one that may not be seen goes whole, with role and period, for what stayed
+/// would tell of it. One of a type that nobody may see stays, nameless.
+const MEMBERS: [(&str, &str); 4] = [
+    ("List.entry", "item"),
+    ("CareTeam.participant", "member"),
+    ("Appointment.participant", "actor"),
+    ("Encounter.participant", "individual"),
+];
+
 /// What becomes of the holder of a reference to something hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WhenHidden {
@@ -19,13 +28,17 @@ pub(super) enum WhenHidden {
     LeftOut,
     /// The item that is nothing without it goes: what stayed would tell that there is something.
     ItemGoes,
+    /// The same, where others of the type that it points at may be seen.
+    MemberGoes,
 }
 
 impl WhenHidden {
     pub(super) fn of(element: &Element) -> Self {
-        match ITEMS_THAT_GO.contains(&(element.owner().name(), element.name())) {
-            true => Self::ItemGoes,
-            false => Self::LeftOut,
+        let place = (element.owner().name(), element.name());
+        match (ITEMS_THAT_GO.contains(&place), MEMBERS.contains(&place)) {
+            (true, _) => Self::ItemGoes,
+            (false, true) => Self::MemberGoes,
+            (false, false) => Self::LeftOut,
         }
     }
 }
@@ -54,10 +67,15 @@ impl<'d> Walker<'_, '_, 'd> {
         }
         let (plan, written) = match (self.view.reach)(node) {
             Reach::Stranger => return self.strip(element, node),
-            Reach::Hidden if named.is_some() && hidden == WhenHidden::ItemGoes && points(node) => {
+            Reach::Hidden | Reach::Unseen
+                if named.is_some() && hidden == WhenHidden::ItemGoes && points(node) =>
+            {
                 return self.strip(element, node);
             }
-            Reach::Hidden => (None, Written::AsItStands),
+            Reach::Unseen if named.is_some() && hidden == WhenHidden::MemberGoes => {
+                return self.strip(element, node);
+            }
+            Reach::Hidden | Reach::Unseen => (None, Written::AsItStands),
             Reach::Visible(written) => (named, written),
             Reach::Tie(written) => (tied.or(named), written),
         };
