@@ -7,8 +7,10 @@
 //! An acknowledgement means that it is on the disk. The same message again has the same answer and no second
 //! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens:
 //! the Bundle is put under an id that its message determines. Before each attempt the message is decided anew, as
-//! things are then: what waits goes out as it was cut, is cut anew, or is held back.
+//! things are then: what waits goes out as it was cut, is cut anew, or is held back until it may go. Only the person's
+//! own word and what cannot pass end it at once.
 
+pub mod anew;
 pub mod answer;
 pub mod counts;
 pub mod courier;
@@ -18,6 +20,8 @@ pub mod disclose;
 pub mod http;
 pub mod inbox;
 pub mod intake;
+pub mod intent;
+pub mod marks;
 pub mod mllp;
 pub mod open;
 pub mod outbox;

@@ -31,11 +31,13 @@ pub enum Counted {
     Delivered,
     /// A parcel has to be tried again.
     Retried,
+    /// A parcel is held back by a rule, or by a fault of the program, that may pass.
+    Held,
     /// A parcel was given up: someone will not hear what they need to know.
     Dead,
 }
 
-const COUNTED: [Counted; 9] = [
+const COUNTED: [Counted; 10] = [
     Counted::Received,
     Counted::Accepted,
     Counted::Refused,
@@ -44,6 +46,7 @@ const COUNTED: [Counted; 9] = [
     Counted::Unrecorded,
     Counted::Delivered,
     Counted::Retried,
+    Counted::Held,
     Counted::Dead,
 ];
 
@@ -96,6 +99,7 @@ impl Counted {
             Self::Unrecorded => "unrecorded",
             Self::Delivered => "delivered",
             Self::Retried => "retried",
+            Self::Held => "held",
             Self::Dead => "dead",
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use fhir::reference::Id;
 use futures_util::future::BoxFuture;
 
-use super::delivery::{Carrier, NotDelivered};
+use super::delivery::{Carrier, NotCarried, NotDelivered};
 use super::desk::Now;
 use super::outbox::Parcel;
 use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
@@ -23,29 +23,50 @@ impl Courier {
 }
 
 impl Carrier for Courier {
-    fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotDelivered>> {
+    fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotCarried>> {
         Box::pin(async move {
             let ports = (self.0)();
-            let Ok(id) = Id::parse(&parcel.bundle) else { return Err(NotDelivered::Ever("not-writable")) };
+            let not_taken = |reason| Err(NotCarried::Nothing(NotDelivered::Ever(reason)));
+            let Ok(id) = Id::parse(&parcel.bundle) else { return not_taken("not-writable") };
             let write = Write::Update { resource_type: "Bundle", id, if_match: None };
             let outgoing = Outgoing::from_outbox(write, parcel.body.clone(), None);
             match ports.upstream.send(&parcel.system, outgoing).await {
                 Ok(Sent { taken: Taken::Created | Taken::Done | Taken::Accepted, .. }) => Ok(()),
-                Ok(Sent { taken: Taken::Invalid, .. }) => Err(NotDelivered::Ever("not-taken-invalid")),
-                Ok(Sent { taken: Taken::Conflict, .. }) => Err(NotDelivered::Ever("not-taken-conflict")),
-                Ok(Sent { taken: Taken::NotSupported, .. }) => {
-                    Err(NotDelivered::Ever("not-taken-not-supported"))
-                }
-                Err(fault) => Err(not_delivered(&fault)),
+                Ok(Sent { taken: Taken::Invalid, .. }) => not_taken("not-taken-invalid"),
+                Ok(Sent { taken: Taken::Conflict, .. }) => not_taken("not-taken-conflict"),
+                Ok(Sent { taken: Taken::NotSupported, .. }) => not_taken("not-taken-not-supported"),
+                Err(fault) => Err(not_carried(&fault)),
             }
         })
     }
 }
 
+/// Nothing has arrived when there was no connection, or when the system said so by its status. All else leaves it open.
 /// What people can put right, such as a certificate that ran out, is tried again like what passes by itself.
-fn not_delivered(fault: &UpstreamFault) -> NotDelivered {
-    let ever = matches!(fault, UpstreamFault::Rejected | UpstreamFault::NotWritable);
-    if ever { NotDelivered::Ever(fault.reason()) } else { NotDelivered::Yet(fault.reason()) }
+fn not_carried(fault: &UpstreamFault) -> NotCarried {
+    let reason = fault.reason();
+    match fault {
+        UpstreamFault::NotWritable | UpstreamFault::Rejected => {
+            NotCarried::Nothing(NotDelivered::Ever(reason))
+        }
+        UpstreamFault::UnknownSystem
+        | UpstreamFault::NothingToFetch
+        | UpstreamFault::Unreachable
+        | UpstreamFault::Redirected
+        | UpstreamFault::NotAuthorised
+        | UpstreamFault::Busy => NotCarried::Nothing(NotDelivered::Yet(reason)),
+        UpstreamFault::TimedOut
+        | UpstreamFault::BrokenOff
+        | UpstreamFault::TooLarge
+        | UpstreamFault::Failed
+        | UpstreamFault::UnexpectedStatus
+        | UpstreamFault::NotFhirJson
+        | UpstreamFault::Malformed(_)
+        | UpstreamFault::WrongResource
+        | UpstreamFault::NotASearchset
+        | UpstreamFault::UnexpectedEntry
+        | UpstreamFault::BadLink => NotCarried::Perhaps(reason),
+    }
 }
 
 impl fmt::Debug for Courier {

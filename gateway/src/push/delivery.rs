@@ -3,29 +3,32 @@
 //! Each Bundle is put under an id that its message determines (`PUT [base]/Bundle/id`), so that doing it twice has the
 //! effect of doing it once; every FHIR server that stores Bundles and lets clients choose ids can take it. A parcel can
 //! wait for days: before each attempt its message is decided anew, so that what the person has said meanwhile, and the
-//! end of an agreement, reach it too. What may go through later is tried again, ever less often. What never will, or not within days, is given up, recorded and
-//! counted: someone will not hear what they need to know.
+//! end of an agreement, reach it too. What may go through later is tried again, ever less often. What never will, or not
+//! within days, is given up, recorded and counted: someone will not hear what they need to know.
+//!
+//! Before the bytes of a parcel leave, that is noted on the disk. The note goes only when the system said that it took
+//! nothing, or was not reached; while it stands, the intent ends as unconfirmed and never as not delivered.
 
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fhir::json;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::{Notify, watch};
 
+use super::anew::Decided;
 use super::counts::{Counted, Counts};
-use super::disclose::Standing;
 use super::intake::{Intake, Sender};
-use super::outbox::{Due, OutboxId, Parcel};
+use super::intent::{self, Departed, Unrecorded};
+use super::marks::Faults;
+use super::outbox::{Due, OutboxId, Parcel, Text};
 use super::store::{Store, StoreError};
 use crate::clock::Clock;
 use crate::ledger::AuditLedger;
 use crate::outcome::Ending;
-use crate::trail::record::{Event, Exchange};
-use crate::trail::records::Records;
+use crate::trail::record::Event;
 
 /// Parcels under way at once, each of another person.
 const TOGETHER: usize = 16;
@@ -35,6 +38,9 @@ const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const LOOK: Duration = Duration::from_secs(30);
 /// After the store could not be read.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why an intent ends whose parcel was cut anew.
+const CUT_ANEW: &str = "cut-anew";
 
 /// How long delivery is tried.
 #[derive(Debug, Clone, Copy)]
@@ -55,19 +61,36 @@ pub trait Carrier: Debug + Send + Sync {
     /// Puts the Bundle of `parcel` to its system.
     ///
     /// # Errors
-    /// [`NotDelivered`].
-    fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotDelivered>>;
+    /// [`NotCarried`].
+    fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotCarried>>;
 }
 
-/// Why a parcel did not arrive, by the name that is recorded.
+/// Why a parcel is not delivered, by the name that is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotDelivered {
     /// It may arrive later without anyone changing anything.
     #[error("not delivered yet: {0}")]
     Yet(&'static str),
-    /// The system will not take it.
+    /// A rule stands against it that may pass. That is recorded, once, and it is tried again.
+    #[error("held back: {0}")]
+    Held(&'static str),
+    /// The person said no. That is recorded.
+    #[error("not delivered, by the person's own word: {0}")]
+    Denied(&'static str),
+    /// The system will not take it, or a rule that cannot pass stands against it.
     #[error("not delivered: {0}")]
     Ever(&'static str),
+}
+
+/// What is known when a system did not confirm that it took a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCarried {
+    /// Nothing of it is stored there.
+    #[error("not carried: {0}")]
+    Nothing(#[source] NotDelivered),
+    /// It may be stored there, by the name of what came between.
+    #[error("not confirmed: {0}")]
+    Perhaps(&'static str),
 }
 
 /// Delivers until it is told to stop.
@@ -90,6 +113,8 @@ pub struct Delivery {
     pub wake: Arc<Notify>,
     /// How long it is tried.
     pub patience: Patience,
+    /// Parcels that the store failed for.
+    pub faults: Faults,
 }
 
 impl Default for Patience {
@@ -126,7 +151,11 @@ impl Delivery {
             return STORE_PAUSE;
         }
         loop {
-            let Ok(due) = self.store.due(self.now_ms(), TOGETHER).await else { return STORE_PAUSE };
+            let now_ms = self.now_ms();
+            let count_max = TOGETHER.saturating_add(self.faults.count());
+            let Ok(mut due) = self.store.due(now_ms, count_max).await else { return STORE_PAUSE };
+            due.retain(|due| !self.faults.rests(due.id, now_ms));
+            due.truncate(TOGETHER);
             if due.is_empty() {
                 break;
             }
@@ -142,79 +171,141 @@ impl Delivery {
         match self.store.next_due_ms().await {
             Ok(Some(due_ms)) => {
                 let wait = u64::try_from(due_ms.saturating_sub(self.now_ms())).unwrap_or(0);
-                Duration::from_millis(wait.max(1)).min(LOOK)
+                let least = if self.faults.count() == 0 { Duration::from_millis(1) } else { STORE_PAUSE };
+                Duration::from_millis(wait).max(least).min(LOOK)
             }
             Ok(None) => LOOK,
             Err(_) => STORE_PAUSE,
         }
     }
 
-    /// A fault of the program with one parcel must not end the delivery of all.
+    /// A fault of the program with one parcel must not end the delivery of all. After a fault of the store the parcel is
+    /// left alone for a while: what is recorded of each attempt would fill the ledger otherwise.
     async fn deliver(&self, due: Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
-        match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
+        let settled = match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
             Ok(settled) => settled,
-            Err(_) => {
-                let why = NotDelivered::Yet(Ending::Panicked.reason());
-                self.not_delivered(&due, &due.parcel, why).await
-            }
+            Err(_) => self.panicked(&due).await,
+        };
+        match &settled {
+            Ok(()) => self.faults.clear(due.id),
+            Err(_) => self.faults.add(due.id, self.now_ms(), |count| millis(self.wait(count))),
         }
+        settled
     }
 
     async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+        self.store.begin(due.id).await?;
+        if self.end_what_is_open(due).await?.is_err() {
+            return self.not_delivered(due, NotDelivered::Yet("ledger")).await;
+        }
         let parcel = match self.intake.decide_anew(senders, due).await {
-            Ok(Standing::Stands) => due.parcel.clone(),
-            Ok(Standing::CutAnew(cleared)) => {
+            Ok(Decided::Stands) => due.parcel.clone(),
+            Ok(Decided::CutAnew(cleared)) => {
                 let anew = Parcel { body: cleared.body, intent: cleared.intent, ..due.parcel.clone() };
-                self.record(&due.parcel, Event::NotDelivered, Some("cut-anew")).await;
                 self.store.replace(due.id, anew.clone()).await?;
+                // Should this fail, it is done before the next attempt.
+                drop(self.end_former(due.id).await?);
                 anew
             }
-            Err(why) => return self.not_delivered(due, &due.parcel, why).await,
+            Err(why) => return self.not_delivered(due, why).await,
         };
+        let before = self.store.depart(due.id).await?;
         match self.carrier.carry(&parcel).await {
             Ok(()) => {
                 // The outcome first: a parcel that is noted as delivered is one whose delivery is recorded.
-                self.record(&parcel, Event::Outcome, None).await;
+                drop(intent::record(&parcel.intent, Event::Outcome, None, self.evidence()).await);
                 self.store.delivered(due.id).await?;
                 self.counts.add(Counted::Delivered);
                 Ok(())
             }
-            Err(why) => self.not_delivered(due, &parcel, why).await,
+            Err(NotCarried::Perhaps(reason)) => self.not_delivered(due, NotDelivered::Yet(reason)).await,
+            Err(NotCarried::Nothing(why)) => {
+                // An answer about this attempt says nothing about an earlier one.
+                if before == Departed::No {
+                    self.store.came_back(due.id).await?;
+                }
+                self.not_delivered(due, why).await
+            }
         }
     }
 
-    async fn not_delivered(&self, due: &Due, parcel: &Parcel, why: NotDelivered) -> Result<(), StoreError> {
+    /// Ends the intents of a parcel under which nothing is sent any more: the gateway stopped before it could.
+    async fn end_what_is_open(&self, due: &Due) -> Result<Result<(), Unrecorded>, StoreError> {
+        if let Some(name) = &due.anew {
+            let ended = intent::not_released(&due.parcel.intent, Some(name), CUT_ANEW, self.evidence()).await;
+            if ended.is_err() {
+                return Ok(ended);
+            }
+            self.store.unname(due.id).await?;
+        }
+        self.end_former(due.id).await
+    }
+
+    async fn end_former(&self, id: OutboxId) -> Result<Result<(), Unrecorded>, StoreError> {
+        let Some(former) = self.store.former(id).await? else { return Ok(Ok(())) };
+        let ended = intent::end(&former.intent, former.departed, CUT_ANEW, self.evidence()).await;
+        if ended.is_ok() {
+            self.store.former_ended(id).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Holds a parcel back that the program failed at: recorded and counted once.
+    async fn panicked(&self, due: &Due) -> Result<(), StoreError> {
+        let reason = Ending::Panicked.reason();
+        if !due.is_held_by(reason) {
+            self.counts.add(Counted::Failed);
+            drop(intent::record(&due.parcel.intent, Event::Failed, Some(reason), self.evidence()).await);
+        }
+        self.not_delivered(due, NotDelivered::Held(reason)).await
+    }
+
+    async fn not_delivered(&self, due: &Due, why: NotDelivered) -> Result<(), StoreError> {
+        let now_ms = self.now_ms();
+        let next_ms = now_ms.saturating_add(millis(self.wait(due.attempts)));
+        let is_over = |since_ms: i64| now_ms.saturating_sub(since_ms) > millis(self.patience.give_up);
         match why {
+            NotDelivered::Yet(reason) if is_over(due.first_ms) => self.give_up(due, reason, Text::Kept).await,
             NotDelivered::Yet(reason) => {
-                let now_ms = self.now_ms();
-                if now_ms.saturating_sub(due.first_ms) > millis(self.patience.give_up) {
-                    return self.give_up(due.id, parcel, reason).await;
-                }
-                let next_ms = now_ms.saturating_add(millis(self.wait(due.attempts)));
                 self.store.retry(due.id, next_ms, reason).await?;
                 self.counts.add(Counted::Retried);
                 Ok(())
             }
-            NotDelivered::Ever(reason) => self.give_up(due.id, parcel, reason).await,
+            // What waited long before it was held back first has its time from then on.
+            NotDelivered::Held(reason) if due.held_ms.is_some_and(is_over) => {
+                self.give_up(due, reason, Text::Kept).await
+            }
+            NotDelivered::Held(reason) => {
+                self.store.hold(due.id, reason, now_ms, next_ms).await?;
+                self.counts.add(Counted::Retried);
+                if !due.is_held_by(reason) {
+                    self.counts.add(Counted::Held);
+                    let system = due.parcel.system.as_str();
+                    tracing::warn!(reason, system, "a message is held back; it is tried again");
+                }
+                Ok(())
+            }
+            NotDelivered::Denied(reason) => self.give_up(due, reason, Text::Gone).await,
+            NotDelivered::Ever(reason) => self.give_up(due, reason, Text::Kept).await,
         }
     }
 
-    async fn give_up(&self, id: OutboxId, parcel: &Parcel, reason: &'static str) -> Result<(), StoreError> {
-        self.record(parcel, Event::NotDelivered, Some(reason)).await;
-        self.store.give_up(id, reason).await?;
+    /// Gives a parcel up once that is recorded. The intent is the one under which it waits now.
+    async fn give_up(&self, due: &Due, reason: &'static str, text: Text) -> Result<(), StoreError> {
+        let (intent, departed) = self.store.intent_of(due.id).await?;
+        if intent::end(&intent, departed, reason, self.evidence()).await.is_err() {
+            let next_ms = self.now_ms().saturating_add(millis(self.wait(due.attempts)));
+            return self.store.retry(due.id, next_ms, "ledger").await;
+        }
+        self.store.give_up(due.id, reason, text).await?;
         self.counts.add(Counted::Dead);
+        let system = due.parcel.system.as_str();
+        tracing::warn!(reason, system, "a message is given up; somebody will not hear of it");
         Ok(())
     }
 
-    /// Records what became of the intent. What cannot be recorded now is still true; it is counted.
-    async fn record(&self, parcel: &Parcel, event: Event, reason: Option<&str>) {
-        let held = json::parse_into::<Exchange>(parcel.intent.clone().into(), &json::Limits::default());
-        let Ok(exchange) = held else { return self.counts.add(Counted::Unrecorded) };
-        let records = Records::from(exchange.ended(event, 0, reason));
-        let Ok(batch) = records.to_batch() else { return self.counts.add(Counted::Unrecorded) };
-        if self.ledger.append(batch).await.is_err() {
-            self.counts.add(Counted::Unrecorded);
-        }
+    fn evidence(&self) -> (&dyn AuditLedger, &Counts) {
+        (&*self.ledger, &self.counts)
     }
 
     fn wait(&self, attempts: u32) -> Duration {

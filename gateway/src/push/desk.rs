@@ -8,8 +8,9 @@ use futures_util::future::BoxFuture;
 
 use super::delivery::NotDelivered;
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
-use super::outbox::Parcel;
+use super::outbox::{Due, Parcel};
 use crate::decision::admit;
+use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::subjects::named_in;
 use crate::interaction::Interaction;
@@ -43,7 +44,10 @@ impl Disclose for Desk {
     ) -> BoxFuture<'a, Result<Cleared, NotCleared>> {
         Box::pin(async move {
             let ports = (self.0)();
-            match cleared(pushed, system, &ports).await {
+            // One message may go to several systems: each is an exchange of its own.
+            let own = RequestId::random().map(|id| id.as_str().to_owned());
+            let request_id = own.unwrap_or_else(|| pushed.exchange.request_id.clone());
+            match cleared(pushed, system, request_id, &ports).await {
                 Ok(cleared) => Ok(cleared),
                 Err(ended) => {
                     let why = not_cleared(&ended.ending);
@@ -58,17 +62,29 @@ impl Disclose for Desk {
     fn again<'a>(
         &'a self,
         pushed: &'a Pushed,
-        parcel: &'a Parcel,
+        due: &'a Due,
     ) -> BoxFuture<'a, Result<Standing, NotDelivered>> {
         Box::pin(async move {
             let ports = (self.0)();
-            match still_cleared(pushed, parcel, &ports).await {
+            match still_cleared(pushed, &due.parcel, &ports).await {
                 Ok(Cut::Same) => Ok(Standing::Stands),
-                Ok(Cut::Other) => match cleared(pushed, &parcel.system, &ports).await {
-                    Ok(cleared) => Ok(Standing::CutAnew(cleared)),
-                    Err(ended) => Err(not_delivered(ended, &ports).await),
-                },
-                Err(ended) => Err(not_delivered(ended, &ports).await),
+                Ok(Cut::Other) => Ok(Standing::Other),
+                Err(ended) => Err(not_delivered(ended, due, &ports).await),
+            }
+        })
+    }
+
+    fn anew<'a>(
+        &'a self,
+        pushed: &'a Pushed,
+        due: &'a Due,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Cleared, NotDelivered>> {
+        Box::pin(async move {
+            let ports = (self.0)();
+            match cleared(pushed, &due.parcel.system, request_id.to_owned(), &ports).await {
+                Ok(cleared) => Ok(cleared),
+                Err(ended) => Err(not_delivered(ended, due, &ports).await),
             }
         })
     }
@@ -88,15 +104,73 @@ async fn still_cleared(pushed: &Pushed, parcel: &Parcel, ports: &Ports) -> Resul
     })
 }
 
-/// Records a refusal. What merely failed is tried again, and recorded if it comes to nothing.
-async fn not_delivered(ended: Ended, ports: &Ports) -> NotDelivered {
+/// Records a refusal, unless the parcel is held back by it already. What merely failed is tried again, and recorded if
+/// it comes to nothing.
+async fn not_delivered(ended: Ended, due: &Due, ports: &Ports) -> NotDelivered {
     let reason = ended.ending.reason();
-    match not_cleared(&ended.ending) {
-        NotCleared::Failed => NotDelivered::Yet(reason),
-        NotCleared::Refused => match ended.record(ports).await.receipt() {
-            Some(_) => NotDelivered::Ever(reason),
-            None => NotDelivered::Yet("ledger"),
-        },
+    let why = match lasting(&ended.ending) {
+        Lasting::Failed => return NotDelivered::Yet(reason),
+        Lasting::MayPass if due.is_held_by(reason) => return NotDelivered::Held(reason),
+        Lasting::MayPass => NotDelivered::Held(reason),
+        Lasting::HerWord => NotDelivered::Denied(reason),
+        Lasting::ForGood => NotDelivered::Ever(reason),
+    };
+    match ended.record(ports).await.receipt() {
+        Some(_) => why,
+        None => NotDelivered::Yet("ledger"),
+    }
+}
+
+/// Whether what stands against a message that was acknowledged can pass.
+#[derive(Debug, PartialEq, Eq)]
+enum Lasting {
+    /// Nothing was decided.
+    Failed,
+    /// Records, registers and agreements are put right: people merge, a reload mends, a tie is entered late.
+    MayPass,
+    /// The person said no.
+    HerWord,
+    /// It lies in the message or the request itself.
+    ForGood,
+}
+
+fn lasting(ending: &Ending) -> Lasting {
+    match ending {
+        Ending::Refused(Refusal::ConsentDenied | Refusal::OptedOut, _) => Lasting::HerWord,
+        Ending::Refused(
+            Refusal::OverrideReasonMissing | Refusal::SearchNotPermitted(_) | Refusal::NotForThisRequestor,
+            _,
+        )
+        | Ending::NotAuthenticated(_)
+        | Ending::Malformed(_)
+        | Ending::TooCostly
+        | Ending::ConsentInvalid(_)
+        | Ending::NotTaken(_) => Lasting::ForGood,
+        Ending::Refused(
+            Refusal::NoSharingAgreement
+            | Refusal::RoleNotCovered
+            | Refusal::SupervisionMissing
+            | Refusal::PurposeNotCovered(_)
+            | Refusal::TypeNotShared
+            | Refusal::WouldProveOwnRelationship
+            | Refusal::PersonUncertain
+            | Refusal::Shielded
+            | Refusal::NoLegitimateRelationship
+            | Refusal::ImpliedConsentDoesNotCover
+            | Refusal::Labelled
+            | Refusal::NothingNecessary,
+            _,
+        )
+        | Ending::NotFound
+        | Ending::Irreducible => Lasting::MayPass,
+        Ending::Upstream(_)
+        | Ending::WrongPersons
+        | Ending::Evidence(_)
+        | Ending::Consent(_)
+        | Ending::TrailBehind
+        | Ending::Unrecorded(_)
+        | Ending::NotWritten
+        | Ending::Panicked => Lasting::Failed,
     }
 }
 
@@ -121,10 +195,13 @@ fn admitted(
     Ok((admitted, begun))
 }
 
-async fn cleared(pushed: &Pushed, system: &SystemName, ports: &Ports) -> Result<Cleared, Ended> {
+async fn cleared(
+    pushed: &Pushed,
+    system: &SystemName,
+    request_id: String,
+    ports: &Ports,
+) -> Result<Cleared, Ended> {
     let begun = pushed.exchange.clone();
-    // One message may go to several systems: each is an exchange of its own.
-    let request_id = RequestId::random().map_or(begun.request_id.clone(), |id| id.as_str().to_owned());
     let (admitted, begun) = admitted(pushed, system, Exchange { request_id, ..begun }, ports)?;
     let released = release_body(admitted, &pushed.bundle, &begun, ports).await?;
     let outcome = Exchange { follows: Some(released.receipt().to_header()), ..begun };
@@ -159,5 +236,30 @@ fn not_cleared(ending: &Ending) -> NotCleared {
 impl fmt::Debug for Desk {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Desk")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ending, Lasting, Refusal, lasting};
+
+    #[test]
+    fn only_the_persons_own_word_and_what_cannot_pass_end_a_message_at_once() {
+        for (refusal, expected) in [
+            (Refusal::PersonUncertain, Lasting::MayPass),
+            (Refusal::NoSharingAgreement, Lasting::MayPass),
+            (Refusal::NoLegitimateRelationship, Lasting::MayPass),
+            (Refusal::RoleNotCovered, Lasting::MayPass),
+            (Refusal::TypeNotShared, Lasting::MayPass),
+            (Refusal::Shielded, Lasting::MayPass),
+            (Refusal::NothingNecessary, Lasting::MayPass),
+            (Refusal::ConsentDenied, Lasting::HerWord),
+            (Refusal::OptedOut, Lasting::HerWord),
+            (Refusal::OverrideReasonMissing, Lasting::ForGood),
+        ] {
+            assert_eq!(lasting(&Ending::refused_by_rule(refusal)), expected);
+        }
+        assert_eq!(lasting(&Ending::NotFound), Lasting::MayPass);
+        assert_eq!(lasting(&Ending::NotWritten), Lasting::Failed);
     }
 }

@@ -7,7 +7,7 @@ use fhir::json::Document;
 use futures_util::future::BoxFuture;
 
 use super::delivery::NotDelivered;
-use super::outbox::Parcel;
+use super::outbox::Due;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 use crate::requestor::Requestor;
@@ -33,12 +33,12 @@ pub struct Cleared {
 }
 
 /// What of a message that was cleared before may go now.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// The very bytes that were cleared.
     Stands,
-    /// Something else: the intent to send that is recorded, and what was cleared before may not go.
-    CutAnew(Cleared),
+    /// Something else: what was cleared before may not go.
+    Other,
 }
 
 /// Why nothing goes to a system. It is recorded already.
@@ -64,16 +64,23 @@ pub trait Disclose: Debug + Send + Sync {
         system: &'a SystemName,
     ) -> BoxFuture<'a, Result<Cleared, NotCleared>>;
 
-    /// What of `pushed` may go now to the system of `parcel`, which was cut from it before.
+    /// Whether the parcel of `due` is still what of `pushed` may go to its system.
     ///
     /// # Errors
-    /// [`NotDelivered::Ever`] when nothing of it may go, and that is recorded; [`NotDelivered::Yet`] when it cannot be
-    /// decided or recorded now.
-    fn again<'a>(
+    /// [`NotDelivered`]: when nothing of it may go, that is recorded, unless `due` is held back by that very reason.
+    fn again<'a>(&'a self, pushed: &'a Pushed, due: &'a Due)
+    -> BoxFuture<'a, Result<Standing, NotDelivered>>;
+
+    /// What of `pushed` may go now to the system of `due`; the intent is recorded under the name `request_id`.
+    ///
+    /// # Errors
+    /// [`NotDelivered`], as for [`Disclose::again`].
+    fn anew<'a>(
         &'a self,
         pushed: &'a Pushed,
-        parcel: &'a Parcel,
-    ) -> BoxFuture<'a, Result<Standing, NotDelivered>>;
+        due: &'a Due,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Cleared, NotDelivered>>;
 }
 
 impl Debug for Cleared {

@@ -78,6 +78,8 @@ pub struct Open {
     pub id: InboxId,
     /// The listener or route it came by.
     pub listener: String,
+    /// The organisation and application that sent it.
+    pub source: String,
     /// The message.
     pub raw: Vec<u8>,
 }
@@ -150,19 +152,39 @@ impl Store {
     ) -> Result<Vec<Open>, StoreError> {
         self.run(move |connection| {
             let mut open = connection.prepare_cached(
-                "SELECT id, listener, raw FROM inbox
+                "SELECT id, listener, source, raw FROM inbox
                  WHERE answer IS NULL AND taken_over = 1 AND id > ?1 ORDER BY id LIMIT ?2",
             )?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
             let rows = open.query_map(params![after.map_or(0, |id| id.0), count_max], |row| {
-                Ok(Open { id: InboxId(row.get("id")?), listener: row.get("listener")?, raw: row.get("raw")? })
+                Ok(Open {
+                    id: InboxId(row.get("id")?),
+                    listener: row.get("listener")?,
+                    source: row.get("source")?,
+                    raw: row.get("raw")?,
+                })
             })?;
             rows.collect()
         })
         .await
     }
 
-    /// Forgets messages that came before `received_ms`, unless they are still to be dealt with or delivered.
+    /// Notes by name what the gateway cannot deal with a message for. It stays, with its text, and has no answer yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn give_up_on(&self, id: InboxId, reason: &'static str) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection
+                .prepare_cached("UPDATE inbox SET problem = ?2 WHERE id = ?1 AND answer IS NULL")?
+                .execute(params![id.0, reason])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Forgets messages that came before `received_ms`, unless they are still to be dealt with or delivered. Of those
+    /// given up no more than the names is left.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -175,6 +197,17 @@ impl Store {
                 ),
                 [received_ms],
             )?;
+            let dead = format!(
+                "state = 'dead' AND body IS NOT NULL AND inbox IN (SELECT id FROM inbox WHERE {over})"
+            );
+            connection.execute(
+                &format!(
+                    "UPDATE inbox SET raw = NULL WHERE id IN (SELECT inbox FROM outbox WHERE {dead})
+                     AND id NOT IN (SELECT inbox FROM outbox WHERE state = 'due')"
+                ),
+                [received_ms],
+            )?;
+            connection.execute(&format!("UPDATE outbox SET body = NULL WHERE {dead}"), [received_ms])?;
             connection.execute(
                 &format!("DELETE FROM inbox WHERE {over} AND id NOT IN (SELECT inbox FROM outbox)"),
                 [received_ms],
@@ -198,12 +231,13 @@ pub(in crate::push) fn settle(
 }
 
 /// Lets go of the text of a message that was answered, once none of its parcels waits: until then each attempt to
-/// deliver is decided by it.
+/// deliver is decided by it. A parcel that was given up and still has its bytes keeps the text for those who see to it.
 pub(in crate::push) fn let_go(connection: &rusqlite::Connection, id: InboxId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE inbox SET raw = NULL WHERE id = ?1 AND answer IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.inbox = ?1 AND outbox.state = 'due')",
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.inbox = ?1
+                 AND (outbox.state = 'due' OR (outbox.state = 'dead' AND outbox.body IS NOT NULL)))",
         )?
         .execute([id.0])?;
     Ok(())

@@ -3,7 +3,7 @@
 //! Each message is dealt with in a task of its own: a sender that hangs up cancels nothing. What is told means that
 //! it is on the disk.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,12 +16,12 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, mpsc};
 
+use super::anew::known;
 use super::answer::{Acknowledgement, Mode, Told, not_now};
 use super::counts::{Counted, Counts};
-use super::delivery::NotDelivered;
-use super::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
+use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
-use super::outbox::{Due, Original, Parcel};
+use super::outbox::Parcel;
 use super::store::Store;
 use crate::clock::Clock;
 use crate::enforce::unfiltered::Unfiltered;
@@ -35,6 +35,10 @@ use crate::trail::records::Records;
 
 /// Open messages that are taken up again at once.
 const RESUMED_TOGETHER: usize = 64;
+/// After so many faults of the program with a message that was taken over it is left alone.
+const PANICS_MAX: u32 = 3;
+/// Why it is left alone.
+const GIVEN_UP: &str = "panicked-given-up";
 
 /// Whom a listener or route speaks for, and whom it sends to.
 #[derive(Debug, Clone)]
@@ -70,20 +74,21 @@ pub struct Intake {
     pub busy: Busy,
 }
 
-/// Messages that are being dealt with: the same one twice waits for the first.
+/// Messages that are being dealt with: the same one twice waits for the first. And those that the program failed at.
 #[derive(Debug, Default)]
 pub struct Busy {
     ids: Mutex<HashSet<InboxId>>,
+    panics: Mutex<HashMap<InboxId, u32>>,
     freed: Notify,
 }
 
 /// A message, and all that is known about it so far.
-struct Taken {
-    sender: Arc<Sender>,
+pub(in crate::push) struct Taken {
+    pub(in crate::push) sender: Arc<Sender>,
     context: Context,
     envelope: Envelope,
     raw: Vec<u8>,
-    exchange: Exchange,
+    pub(in crate::push) exchange: Exchange,
 }
 
 /// How dealing with a message ended.
@@ -185,49 +190,44 @@ impl Intake {
             }
             for message in open {
                 after = Some(message.id);
-                let Some(sender) = senders.iter().find(|sender| sender.listener == message.listener) else {
+                if self.busy.is_given_up(message.id) {
                     continue;
-                };
+                }
+                let Some(sender) = known(senders, &message.listener, &message.source, None) else { continue };
                 let Some(begun) = self.begun(sender, None) else { return };
                 let Ok(taken) = self.taken(sender, &message.raw, begun) else { continue };
                 // A fault of the program with one message must not keep the others waiting.
                 if AssertUnwindSafe(self.settle(message.id, &taken)).catch_unwind().await.is_err() {
-                    self.counts.add(Counted::Failed);
-                    self.record(taken.exchange, Event::Failed, Ending::Panicked.reason()).await;
+                    self.panicked_again(message.id, taken.exchange).await;
                 }
             }
         }
     }
 
-    /// What of a message may go now to a system for which it was cleared before.
-    ///
-    /// # Errors
-    /// [`NotDelivered`]; a refusal is recorded already.
-    pub(in crate::push) async fn decide_anew(
+    pub(in crate::push) fn taken(
         &self,
-        senders: &[Arc<Sender>],
-        due: &Due,
-    ) -> Result<Standing, NotDelivered> {
-        let Original::Held { listener, raw } = &due.original else {
-            return Err(NotDelivered::Ever("original-not-held"));
-        };
-        // Who left the settings by mistake is put back: it is no reason to give the message up.
-        let sender = senders.iter().find(|sender| sender.listener == *listener);
-        let sender = sender.ok_or(NotDelivered::Yet("sender-not-known"))?;
-        let begun = self.begun(sender, None).ok_or(NotDelivered::Yet("no-randomness"))?;
-        let taken = self.taken(sender, raw, begun).map_err(|_| NotDelivered::Ever("not-translated"))?;
-        let translated = self.translated(&taken).map_err(|(reason, _)| NotDelivered::Ever(reason))?;
-        let document = json::parse(translated.bundle.into(), &json::Limits::default())
-            .map_err(|_| NotDelivered::Ever("not-written"))?;
-        let requestor = taken.sender.requestor();
-        let pushed = Pushed { requestor, exchange: taken.exchange, bundle: Unfiltered::new(document) };
-        self.exchange.again(&pushed, &due.parcel).await
-    }
-
-    fn taken(&self, sender: &Arc<Sender>, raw: &[u8], begun: Exchange) -> Result<Taken, Refused> {
+        sender: &Arc<Sender>,
+        raw: &[u8],
+        begun: Exchange,
+    ) -> Result<Taken, Refused> {
         let (context, envelope) = outside(sender, raw)?;
         let exchange = Exchange { follows: Some(envelope.control_id.clone()), ..begun };
         Ok(Taken { sender: Arc::clone(sender), context, envelope, raw: raw.to_vec(), exchange })
+    }
+
+    /// Records a fault of the program with a message that was taken over. After some it is left alone until the next
+    /// start, or until somebody sees to it: what fails by itself would fail for ever.
+    async fn panicked_again(&self, id: InboxId, exchange: Exchange) {
+        self.counts.add(Counted::Failed);
+        if self.busy.panicked(id) < PANICS_MAX {
+            return self.record(exchange, Event::Failed, Ending::Panicked.reason()).await;
+        }
+        self.record(exchange, Event::Failed, GIVEN_UP).await;
+        if self.store.give_up_on(id, GIVEN_UP).await.is_err() {
+            self.counts.add(Counted::Unrecorded);
+        }
+        self.counts.add(Counted::Dead);
+        tracing::error!(reason = GIVEN_UP, "a message that was taken over is given up until the next start");
     }
 
     /// Settles a message that is in the inbox, once.
@@ -242,7 +242,8 @@ impl Intake {
         let answer = match self.parcels(taken).await {
             Ok((parcels, answer)) => {
                 let now_ms = self.clock.now().as_millisecond();
-                if self.store.accept(id, parcels, answer.clone(), now_ms).await.is_err() {
+                if self.store.accept(id, parcels.clone(), answer.clone(), now_ms).await.is_err() {
+                    self.not_released(&parcels, "not-stored").await;
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
                 }
@@ -298,7 +299,10 @@ impl Intake {
                 }),
                 Err(NotCleared::Refused) => refused += 1,
                 // Nothing was put on its way yet: all of it is done again when the sender sends it again.
-                Err(NotCleared::Failed) => return Err(Unsettled::Failed),
+                Err(NotCleared::Failed) => {
+                    self.not_released(&parcels, "not-decided").await;
+                    return Err(Unsettled::Failed);
+                }
             }
         }
         let not_shared = |text: &str| refusal(Verdict::Error, Problem { code: "207", text: text.to_owned() });
@@ -310,7 +314,7 @@ impl Intake {
     }
 
     /// The message as a Bundle, or the name of the reason and the answer.
-    fn translated(&self, taken: &Taken) -> Result<Translated, (&'static str, Answer)> {
+    pub(in crate::push) fn translated(&self, taken: &Taken) -> Result<Translated, (&'static str, Answer)> {
         if !taken.envelope.processing.eq_ignore_ascii_case("P") {
             let problem = Problem { code: "202", text: "only production messages are taken".to_owned() };
             return Err(("not-a-production-message", refusal(Verdict::Reject, problem)));
@@ -354,7 +358,7 @@ impl Intake {
         drop(tell.send(Told { bytes, meaning }).await);
     }
 
-    fn begun(&self, sender: &Sender, peer: Option<String>) -> Option<Exchange> {
+    pub(in crate::push) fn begun(&self, sender: &Sender, peer: Option<String>) -> Option<Exchange> {
         let request_id = RequestId::random()?.as_str().to_owned();
         let begun = Exchange::begun(request_id, self.clock.now(), peer).by(&sender.requestor());
         Some(Exchange {
@@ -420,6 +424,19 @@ impl Busy {
             }
             freed.await;
         }
+    }
+
+    /// Notes a fault of the program with a message, and says how many there were.
+    fn panicked(&self, id: InboxId) -> u32 {
+        let mut panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = panics.entry(id).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    fn is_given_up(&self, id: InboxId) -> bool {
+        let panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
+        panics.get(&id).is_some_and(|count| *count >= PANICS_MAX)
     }
 
     fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<InboxId>> {

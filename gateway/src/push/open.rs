@@ -16,6 +16,7 @@ use super::courier::Courier;
 use super::delivery::{Delivery, Patience, Senders};
 use super::desk::{Desk, Now};
 use super::intake::{Busy, Intake, Sender};
+use super::marks::Faults;
 use super::mllp::{Door, Listener};
 use super::store::{Store, StoreError};
 use crate::clock::Clock;
@@ -107,6 +108,7 @@ impl Push {
             counts,
             wake,
             patience: Patience::default(),
+            faults: Faults::default(),
         };
         Ok(Self { intake, listeners, delivery })
     }

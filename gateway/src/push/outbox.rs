@@ -35,6 +35,29 @@ pub struct Due {
     pub attempts: u32,
     /// When it was put into the outbox, in milliseconds since 1970.
     pub first_ms: i64,
+    /// The reasons it was held back by so far, each recorded once.
+    pub held: Vec<String>,
+    /// When it was held back first, in milliseconds since 1970.
+    pub held_ms: Option<i64>,
+    /// The name of an intent that may have been recorded, and under which nothing left.
+    pub anew: Option<String>,
+}
+
+impl Due {
+    /// Whether it is held back by `reason` already, and that is recorded.
+    #[must_use]
+    pub fn is_held_by(&self, reason: &str) -> bool {
+        self.held.iter().any(|held| held == reason)
+    }
+}
+
+/// What happens to the text of a message when a parcel of it is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    /// It stays, with the parcel, for those who see to it, as long as answered messages are remembered.
+    Kept,
+    /// It goes at once: the person wants it so.
+    Gone,
 }
 
 /// The message that a parcel was cut from.
@@ -44,6 +67,8 @@ pub enum Original {
     Held {
         /// The listener or route it came by.
         listener: String,
+        /// The organisation and application that sent it: stays the same when the listener is named otherwise.
+        source: String,
         /// The message.
         raw: Vec<u8>,
     },
@@ -53,14 +78,14 @@ pub enum Original {
 
 /// The place of a parcel in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutboxId(i64);
+pub struct OutboxId(pub(in crate::push) i64);
 
 /// What there is to deliver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Parcels on their way.
     pub due: u64,
-    /// Parcels given up: each is a share that did not happen.
+    /// Parcels given up, and messages that the program failed at time and again: each is a share that did not happen.
     pub dead: u64,
 }
 
@@ -106,7 +131,7 @@ impl Store {
     pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<Due>, StoreError> {
         self.run(move |connection| {
             let mut due = connection.prepare_cached(
-                "SELECT this.id, system, person, bundle, body, intent, attempts, first_ms, listener, raw
+                "SELECT this.id, system, person, bundle, body, intent, attempts, first_ms, held, held_ms, anew, listener, source, raw
                  FROM outbox AS this JOIN inbox ON inbox.id = this.inbox WHERE state = 'due' AND due_ms <= ?1 AND body IS NOT NULL AND NOT EXISTS (
                      SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'due' AND earlier.system = this.system
                      AND earlier.person = this.person AND earlier.id < this.id)
@@ -117,7 +142,8 @@ impl Store {
                 let system: String = row.get("system")?;
                 let body: Vec<u8> = row.get("body")?;
                 let raw: Option<Vec<u8>> = row.get("raw")?;
-                let listener = row.get("listener")?;
+                let (listener, source) = (row.get("listener")?, row.get("source")?);
+                let held: String = row.get("held")?;
                 Ok(Due {
                     id: OutboxId(row.get("id")?),
                     parcel: Parcel {
@@ -127,9 +153,12 @@ impl Store {
                         body: body.into(),
                         intent: row.get("intent")?,
                     },
-                    original: raw.map_or(Original::Lost, |raw| Original::Held { listener, raw }),
+                    original: raw.map_or(Original::Lost, |raw| Original::Held { listener, source, raw }),
                     attempts: row.get("attempts")?,
                     first_ms: row.get("first_ms")?,
+                    held: held.split_whitespace().map(str::to_owned).collect(),
+                    held_ms: row.get("held_ms")?,
+                    anew: row.get("anew")?,
                 })
             })?;
             rows.collect()
@@ -159,7 +188,7 @@ impl Store {
         self.run(move |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE outbox SET state = 'delivered', attempts = attempts + 1, body = NULL, reason = NULL WHERE id = ?1",
+                    "UPDATE outbox SET state = 'delivered', body = NULL, reason = NULL WHERE id = ?1",
                 )?
                 .execute([id.0])?;
             let_go(connection, message_of(connection, id)?)
@@ -174,9 +203,7 @@ impl Store {
     pub async fn retry(&self, id: OutboxId, due_ms: i64, reason: &'static str) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection
-                .prepare_cached(
-                    "UPDATE outbox SET attempts = attempts + 1, due_ms = ?2, reason = ?3 WHERE id = ?1",
-                )?
+                .prepare_cached("UPDATE outbox SET due_ms = ?2, reason = ?3 WHERE id = ?1")?
                 .execute(params![id.0, due_ms, reason])
                 .map(drop)
         })
@@ -187,28 +214,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn give_up(&self, id: OutboxId, reason: &'static str) -> Result<(), StoreError> {
+    pub async fn give_up(&self, id: OutboxId, reason: &'static str, text: Text) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection
-                .prepare_cached(
-                    "UPDATE outbox SET state = 'dead', attempts = attempts + 1, reason = ?2 WHERE id = ?1",
-                )?
+                .prepare_cached("UPDATE outbox SET state = 'dead', reason = ?2 WHERE id = ?1")?
                 .execute(params![id.0, reason])?;
+            if text == Text::Gone {
+                connection.prepare_cached("UPDATE outbox SET body = NULL WHERE id = ?1")?.execute([id.0])?;
+            }
             let_go(connection, message_of(connection, id)?)
-        })
-        .await
-    }
-
-    /// Puts what was cut anew of the same message in the place of a parcel that waits. The earlier bytes are gone then.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the earlier parcel is there then, and may not go as it is.
-    pub async fn replace(&self, id: OutboxId, parcel: Parcel) -> Result<(), StoreError> {
-        self.run(move |connection| {
-            connection
-                .prepare_cached("UPDATE outbox SET bundle = ?2, body = ?3, intent = ?4 WHERE id = ?1")?
-                .execute(params![id.0, parcel.bundle, parcel.body.as_ref(), parcel.intent])
-                .map(drop)
         })
         .await
     }
@@ -220,7 +234,8 @@ impl Store {
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.run(|connection| {
             connection.query_row(
-                "SELECT COUNT(*) FILTER (WHERE state = 'due') AS due, COUNT(*) FILTER (WHERE state = 'dead') AS dead FROM outbox",
+                "SELECT COUNT(*) FILTER (WHERE state = 'due') AS due, COUNT(*) FILTER (WHERE state = 'dead')
+                 + (SELECT COUNT(*) FROM inbox WHERE answer IS NULL AND taken_over = 1 AND problem IS NOT NULL) AS dead FROM outbox",
                 [],
                 |row| {
                     let count = |value: i64| u64::try_from(value).unwrap_or(0);

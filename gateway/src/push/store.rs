@@ -46,9 +46,28 @@ CREATE TABLE IF NOT EXISTS outbox (
     due_ms INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'due',
     reason TEXT,
+    departed INTEGER NOT NULL DEFAULT 0,
+    held TEXT NOT NULL DEFAULT '',
+    held_ms INTEGER,
+    anew TEXT,
+    former BLOB,
+    former_departed INTEGER NOT NULL DEFAULT 0,
     UNIQUE (inbox, system)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (system, person, id) WHERE state = 'due';
+";
+
+/// What a file of an earlier build lacks. Whether its parcels had left was not noted there: they may have.
+const SCHEMA_SINCE: &str = "
+BEGIN IMMEDIATE;
+ALTER TABLE outbox ADD COLUMN departed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN held TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN held_ms INTEGER;
+ALTER TABLE outbox ADD COLUMN anew TEXT;
+ALTER TABLE outbox ADD COLUMN former BLOB;
+ALTER TABLE outbox ADD COLUMN former_departed INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox SET departed = 1;
+COMMIT;
 ";
 
 /// The store of pushed messages. Clones share it.
@@ -89,6 +108,10 @@ impl Store {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
         )?;
         connection.execute_batch(SCHEMA)?;
+        let known = "SELECT COUNT(*) FROM pragma_table_info('outbox') WHERE name = 'departed'";
+        if connection.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
+            connection.execute_batch(SCHEMA_SINCE)?;
+        }
         let (jobs, queue) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("push-store".to_owned())

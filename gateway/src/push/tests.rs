@@ -7,16 +7,18 @@ use fhir::purpose_of_use::PurposeOfUse;
 use rusqlite::params;
 use tokio::sync::Notify;
 
+use super::anew::known;
 use super::counts::Counts;
 use super::delivery::NotDelivered;
 use super::desk::Desk;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
 use super::intake::{Busy, Intake, Sender};
-use super::outbox::{Original, Parcel};
+use super::outbox::{Original, Parcel, Text};
 use super::store::Store;
 use crate::clock::Clock;
 use crate::ledger::{Options, SegmentLedger};
 use crate::person::SystemName;
+use crate::trail::record::Exchange;
 use crate::trail::store::KEY_SCHEME;
 
 const TEXT: &[u8] = b"MSH|the message";
@@ -43,7 +45,8 @@ fn parcel(system: &str) -> Parcel {
         person: "p".to_owned(),
         bundle: "b".to_owned(),
         body: "{}".into(),
-        intent: b"{}".to_vec(),
+        intent: serde_json::to_vec(&Exchange::begun("r".to_owned(), jiff::Timestamp::UNIX_EPOCH, None))
+            .expect("json"),
     }
 }
 
@@ -63,15 +66,40 @@ async fn the_text_stays_until_the_last_parcel_has_gone_or_is_given_up() {
     assert_eq!(due.len(), 2);
     for due in &due {
         assert!(
-            matches!(&due.original, Original::Held { listener, raw } if listener == "mllp:test" && raw == TEXT)
+            matches!(&due.original, Original::Held { listener, raw, .. } if listener == "mllp:test" && raw == TEXT)
         );
     }
     store.retry(due[0].id, 0, "upstream-unreachable").await.expect("noted");
     assert_eq!(text(&store).await.as_deref(), Some(TEXT));
     store.delivered(due[0].id).await.expect("noted");
     assert_eq!(text(&store).await.as_deref(), Some(TEXT), "another one waits");
-    store.give_up(due[1].id, "not-taken-invalid").await.expect("noted");
+    store.give_up(due[1].id, "consent-denied", Text::Gone).await.expect("noted");
     assert_eq!(text(&store).await, None);
+}
+
+#[tokio::test]
+async fn the_text_of_what_was_given_up_stays_for_an_operator_until_it_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let id = received(&store).await;
+    let parcels = vec![parcel("council"), parcel("hospice")];
+    store.accept(id, parcels, Answer::Accepted, 0).await.expect("accepted");
+    let due = store.due(0, 16).await.expect("due");
+    store.give_up(due[0].id, "no-sharing-agreement", Text::Kept).await.expect("noted");
+    store.give_up(due[1].id, "consent-denied", Text::Gone).await.expect("noted");
+    assert_eq!(
+        text(&store).await.as_deref(),
+        Some(TEXT),
+        "one was given up for another reason than her word"
+    );
+    store.forget_before(0).await.expect("forgotten");
+    assert_eq!(text(&store).await.as_deref(), Some(TEXT));
+    store.forget_before(1).await.expect("forgotten");
+    assert_eq!(text(&store).await, None);
+    let bodies = store.run(|connection| {
+        connection.query_row("SELECT COUNT(*) FILTER (WHERE body IS NULL) FROM outbox", [], |row| row.get(0))
+    });
+    assert_eq!(bodies.await, Ok(2), "the names of the dead are left");
 }
 
 #[tokio::test]
@@ -109,11 +137,28 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
     let id = received(&store).await;
     store.accept(id, vec![parcel("council")], Answer::Accepted, 0).await.expect("accepted");
     let due = store.due(0, 1).await.expect("due").remove(0);
-    assert_eq!(intake.decide_anew(&[], &due).await.err(), Some(NotDelivered::Yet("sender-not-known")));
+    assert_eq!(intake.decide_anew(&[], &due).await.err(), Some(NotDelivered::Held("sender-not-known")));
+    let renamed = Arc::new(Sender { listener: "mllp:renamed".to_owned(), ..(*sender).clone() });
+    let other =
+        Arc::new(Sender { organisation: OdsCode::parse("RX2").expect("a code"), ..(*renamed).clone() });
+    let elsewhere = Arc::new(Sender { to: vec![SystemName::new("hospice")], ..(*renamed).clone() });
+    let by_http = Arc::new(Sender { listener: "dns:adt to council".to_owned(), ..(*sender).clone() });
+    let twin = Arc::new(Sender { listener: "mllp:twin".to_owned(), ..(*sender).clone() });
+    for (senders, found) in [
+        (vec![&renamed], Some("mllp:renamed")),
+        (vec![&other, &elsewhere, &by_http, &renamed], Some("mllp:renamed")),
+        (vec![&other, &elsewhere, &by_http], None),
+        (vec![&renamed, &twin], None),
+        (vec![&renamed, &sender], Some("mllp:test")),
+    ] {
+        let senders: Vec<Arc<Sender>> = senders.into_iter().map(Arc::clone).collect();
+        let known = known(&senders, "mllp:test", "RX1/RX1/PAS", Some(&due.parcel.system));
+        assert_eq!(known.map(|sender| sender.listener.as_str()), found);
+    }
     let lost =
         store.run(|connection| connection.execute("UPDATE inbox SET raw = ?1", params![None::<Vec<u8>>]));
     assert_eq!(lost.await.expect("changed"), 1);
     let due = store.due(0, 1).await.expect("due").remove(0);
     let why = intake.decide_anew(&[sender], &due).await.err();
-    assert_eq!(why, Some(NotDelivered::Ever("original-not-held")));
+    assert_eq!(why, Some(NotDelivered::Held("original-not-held")));
 }

@@ -2,6 +2,7 @@
 
 mod delivering;
 mod killing;
+mod proving;
 mod storing;
 mod support;
 mod talking;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use adapters::mllp::{Decoder, frame};
@@ -11,16 +11,19 @@ use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use futures_util::future::BoxFuture;
 use gateway::clock::Clock;
-use gateway::ledger::{AuditLedger, Batch, LedgerError, Options, Receipt, SegmentLedger};
+use gateway::ledger::{AuditLedger, Batch, Content, LedgerError, Options, Receipt, SegmentLedger};
 use gateway::person::SystemName;
 use gateway::push::counts::Counts;
-use gateway::push::delivery::{Carrier, Delivery, NotDelivered, Patience};
+use gateway::push::delivery::{Carrier, Delivery, NotCarried, NotDelivered, Patience};
 use gateway::push::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
 use gateway::push::intake::{Busy, Intake, Sender};
+use gateway::push::marks::Faults;
 use gateway::push::mllp::{Door, Listener};
-use gateway::push::outbox::Parcel;
+use gateway::push::outbox::{Due, Parcel};
 use gateway::push::store::Store;
 use gateway::settings::Network;
+use gateway::trail::record::{Event, Exchange, Record};
+use gateway::trail::records::Records;
 use gateway::trail::store::KEY_SCHEME;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +40,11 @@ pub(crate) struct Decision {
     pub(crate) fails: AtomicBool,
     pub(crate) panics: AtomicBool,
     pub(crate) asked: AtomicUsize,
+    /// What may go now, if not what waits.
+    pub(crate) cut: Mutex<Option<&'static str>>,
+    /// Why nothing that waits may go.
+    pub(crate) against: Mutex<Option<NotDelivered>>,
+    ledger: OnceLock<Arc<Ledger>>,
 }
 
 impl Disclose for Decision {
@@ -60,10 +68,29 @@ impl Disclose for Decision {
         })
     }
 
-    fn again<'a>(&'a self, _: &'a Pushed, _: &'a Parcel) -> BoxFuture<'a, Result<Standing, NotDelivered>> {
+    fn again<'a>(&'a self, _: &'a Pushed, due: &'a Due) -> BoxFuture<'a, Result<Standing, NotDelivered>> {
         Box::pin(async {
             assert!(!self.panics.load(Ordering::SeqCst), "a fault of the decision");
-            Ok(Standing::Stands)
+            if let Some(why) = *self.against.lock().unwrap() {
+                return Err(why);
+            }
+            let other = self.cut.lock().unwrap().is_some_and(|cut| cut.as_bytes() != due.parcel.body);
+            Ok(if other { Standing::Other } else { Standing::Stands })
+        })
+    }
+
+    fn anew<'a>(
+        &'a self,
+        pushed: &'a Pushed,
+        _: &'a Due,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Cleared, NotDelivered>> {
+        Box::pin(async move {
+            let exchange = Exchange { request_id: request_id.to_owned(), ..pushed.exchange.clone() };
+            let records = Records::from(exchange.clone().ended(Event::Intent, 0, None));
+            self.ledger.get().unwrap().append(records.to_batch().unwrap()).await.unwrap();
+            let body = self.cut.lock().unwrap().unwrap_or_default().into();
+            Ok(Cleared { body, intent: serde_json::to_vec(&exchange).unwrap() })
         })
     }
 }
@@ -74,20 +101,30 @@ pub(crate) struct Receivers {
     /// Messages whose control ids begin so do not get through.
     pub(crate) down_for: Mutex<Option<&'static str>>,
     pub(crate) unwilling: AtomicBool,
+    /// It takes what comes, and its answer is lost.
+    pub(crate) mumbles: AtomicBool,
+    /// It takes what comes, and never answers.
+    pub(crate) hangs: AtomicBool,
     pub(crate) arrived: Mutex<Vec<(String, String, String)>>,
 }
 
 impl Carrier for Receivers {
-    fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotDelivered>> {
+    fn carry<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<(), NotCarried>> {
         Box::pin(async move {
             let body = String::from_utf8(parcel.body.to_vec()).unwrap();
             if self.down_for.lock().unwrap().is_some_and(|beginning| body.starts_with(beginning)) {
-                return Err(NotDelivered::Yet("upstream-unreachable"));
+                return Err(NotCarried::Nothing(NotDelivered::Yet("upstream-unreachable")));
             }
             if self.unwilling.load(Ordering::SeqCst) {
-                return Err(NotDelivered::Ever("not-taken-invalid"));
+                return Err(NotCarried::Nothing(NotDelivered::Ever("not-taken-invalid")));
             }
             self.arrived.lock().unwrap().push((parcel.system.to_string(), parcel.bundle.clone(), body));
+            if self.hangs.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            if self.mumbles.load(Ordering::SeqCst) {
+                return Err(NotCarried::Perhaps("upstream-timed-out"));
+            }
             Ok(())
         })
     }
@@ -131,6 +168,7 @@ impl Site {
         let real = SegmentLedger::open(&options, clock.clone()).unwrap();
         let ledger = Arc::new(Ledger { real, appended: AtomicUsize::new(0) });
         let decision = Arc::new(Decision::default());
+        decision.ledger.set(Arc::clone(&ledger)).unwrap();
         let counts = Arc::new(Counts::default());
         let wake = Arc::new(Notify::new());
         let intake = Arc::new(Intake {
@@ -164,6 +202,7 @@ impl Site {
             counts: Arc::clone(&self.counts),
             wake: Arc::clone(&self.wake),
             patience: Patience::default(),
+            faults: Faults::default(),
         }
     }
 
@@ -175,6 +214,35 @@ impl Site {
     /// What arrived, as the control ids of the messages.
     pub(crate) fn arrived(&self) -> Vec<String> {
         self.receivers.arrived.lock().unwrap().iter().map(|(_, _, body)| body.clone()).collect()
+    }
+
+    /// From now on nothing of what waits may go, and why; all of it with none.
+    pub(crate) fn decides(&self, against: Option<NotDelivered>) {
+        *self.decision.against.lock().unwrap() = against;
+    }
+
+    /// From now on only this may go of what waits.
+    pub(crate) fn cuts(&self, cut: Option<&'static str>) {
+        *self.decision.cut.lock().unwrap() = cut;
+    }
+
+    /// What is recorded, in order: the name of the exchange, what happened, and why.
+    pub(crate) async fn recorded(&self) -> Vec<(String, Event, Option<String>)> {
+        let entries = self.ledger.real.read_from(0, 1_000).await.unwrap();
+        let payloads = entries.into_iter().filter_map(|entry| match entry.content {
+            Content::Present(payload) => Some(payload),
+            Content::Erased => None,
+        });
+        let records =
+            payloads.map(|payload| fhir::json::parse_into(payload, &fhir::json::Limits::default()).unwrap());
+        records
+            .map(|Record { exchange, .. }| (exchange.request_id, exchange.event, exchange.reason))
+            .collect()
+    }
+
+    /// What is recorded, without names.
+    pub(crate) async fn events(&self) -> Vec<(Event, Option<String>)> {
+        self.recorded().await.into_iter().map(|(_, event, reason)| (event, reason)).collect()
     }
 
     /// The acknowledgement codes of one message.

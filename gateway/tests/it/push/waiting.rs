@@ -144,23 +144,58 @@ async fn a_dissent_stops_what_still_waits_to_be_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_the_agreement_stops_what_still_waits_to_be_sent() {
+async fn a_dissent_after_the_answer_was_lost_leaves_open_whether_it_arrived() {
     let folder = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start(folder.path(), down).await;
+    let loses = |_: &Seen, _: usize| Play::ThenClose(Vec::new());
+    let gateway = Gateway::start(folder.path(), loses).await;
     hand_in(&gateway).await;
+    gateway.ann_says(&json!({"type": "deny"})).await;
+    let gateway = restarted(gateway, folder.path()).await;
+    let reason = Some("unconfirmed-consent-denied");
+    let is_end = |record: &Record| record.exchange.reason.as_deref() == reason;
+    let records = gateway.recorded_when(|records| records.iter().any(is_end)).await;
+    let end = records.iter().find(|record| is_end(record)).unwrap();
+    let intent = records.iter().find(|record| record.exchange.event == Event::Intent).unwrap();
+    assert_eq!(end.exchange.event, Event::Failed);
+    assert_eq!(end.exchange.request_id, intent.exchange.request_id);
+    assert_eq!(count(&records, Event::NotDelivered), 0, "{records:?}");
+    let (council, _) = gateway.stop().await;
+    assert_eq!(council.seen().len(), 0);
+}
+
+/// Stops the gateway and starts it under an agreement that is suspended, or in force again.
+async fn restarted_under(gateway: Gateway, folder: &std::path::Path, status: &str) -> Gateway {
     let (council, ledger) = gateway.stop().await;
     ledger.close().await;
     drop((council, ledger));
-    let gateway = Gateway::start_under(folder.path(), created, ("\"in-force\"", "\"suspended\"")).await;
-    let records = gateway.recorded_when(|records| count(records, Event::NotDelivered) == 1).await;
-    let held_back = records.iter().find(|record| record.exchange.event == Event::NotDelivered).unwrap();
-    assert_eq!(held_back.exchange.reason.as_deref(), Some("no-sharing-agreement"));
-    let refused = records.iter().filter(|record| record.exchange.event == Event::Refused);
-    let named: Vec<&str> =
-        refused.filter_map(person).filter_map(|person| person.nhs_number.as_deref()).collect();
+    Gateway::start_under(folder, created, ("\"in-force\"", status)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_agreement_is_suspended_what_waits_is_held_and_then_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::start(folder.path(), down).await;
+    hand_in(&gateway).await;
+    for _ in 0..2 {
+        gateway = restarted_under(gateway, folder.path(), "\"suspended\"").await;
+        gateway.retried_once().await;
+        assert_eq!(gateway.council_saw(0).await.len(), 0);
+    }
+    let gateway = restarted_under(gateway, folder.path(), "\"in-force\"").await;
+    gateway.council_saw(1).await;
+    let records = gateway.recorded_when(|records| count(records, Event::Outcome) == 1).await;
+    let refused: Vec<&Record> =
+        records.iter().filter(|record| record.exchange.event == Event::Refused).collect();
+    assert_eq!(count(&records, Event::Refused), 1, "it is recorded once, not at each attempt");
+    assert_eq!(refused[0].exchange.reason.as_deref(), Some("no-sharing-agreement"));
+    let named: Vec<&str> = refused
+        .iter()
+        .filter_map(|record| person(record))
+        .filter_map(|person| person.nhs_number.as_deref())
+        .collect();
     assert_eq!(named, [ANN], "whom it is about sees it");
-    let (council, _) = gateway.stop().await;
-    assert_eq!(council.seen().len(), 0);
+    assert_eq!((count(&records, Event::Intent), count(&records, Event::NotDelivered)), (1, 0));
+    gateway.stop().await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use gateway::consent::validate::{Writing, validate};
 use gateway::decision::evidence::EvidenceCache;
 use gateway::ledger::{AuditLedger, Content, Options, SegmentLedger};
 use gateway::ports::Ports;
+use gateway::push::counts::Counted;
 use gateway::push::http;
 use gateway::push::intake::Intake;
 use gateway::push::open::Push;
@@ -187,6 +188,16 @@ impl Gateway {
             self.council.seen()
         };
         tokio::time::timeout(Duration::from_secs(30), seen).await.expect("the council to see it in time")
+    }
+
+    /// Waits until something could not be delivered.
+    pub(crate) async fn retried_once(&self) {
+        let retried = async {
+            while self.intake.counts.of(Counted::Retried) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), retried).await.expect("it to be tried in time");
     }
 
     async fn records(&self) -> Vec<(Event, Option<String>, About)> {
