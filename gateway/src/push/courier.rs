@@ -65,6 +65,8 @@ fn not_carried(fault: &UpstreamFault) -> NotCarried {
         | UpstreamFault::WrongResource
         | UpstreamFault::NotASearchset
         | UpstreamFault::UnexpectedEntry
+        | UpstreamFault::NotAHistory
+        | UpstreamFault::NoHistory
         | UpstreamFault::BadLink => NotCarried::Perhaps(reason),
     }
 }
