@@ -346,9 +346,12 @@ fn drains(mut phase: watch::Receiver<Phase>) -> watch::Receiver<bool> {
 
 /// Numbers that are looked at when somebody asks for them.
 fn shown(live: &Arc<ArcSwap<Ports>>, revocations: &Arc<ArcSwap<Revocations>>) -> Looked {
-    let (live, revocations) = (Arc::clone(live), Arc::clone(revocations));
+    // The numbers are part of what is live: they must not keep it, and with it the state folder, alive.
+    let (live, revocations) = (Arc::downgrade(live), Arc::clone(revocations));
     Looked::new(move |text| {
-        live.load().keys.write_metrics(text);
+        if let Some(live) = live.upgrade() {
+            live.load().keys.write_metrics(text);
+        }
         revocations.load().write_metrics(text);
     })
 }

@@ -2,20 +2,19 @@
 //! kept back.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fhir::identifier;
 use fhir::json::Node;
 use fhir::path::{ElementPath, Step};
-use fhir::reference::{Bases, Local, Reference};
+use fhir::reference::Bases;
 use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
 use super::answer::Frame;
 use super::facts::shield_of;
 use super::masks::{Masks, Whereabouts};
-use super::minimise::{Marks, Reach, TypeMask, Unsafe, View, Withheld, Written, resource};
+use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
 use super::persons::{Came, Certainty, PersonsOf, persons_of};
 use super::resource_facts::{reference_of, resource_facts};
 use crate::agreement::{Existence, SharedType};
@@ -26,23 +25,13 @@ use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
 use crate::person::PersonKey;
 use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 
+mod reach;
+
+pub(in crate::enforce) use reach::Targets;
+
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
 const NO_PERSON: [&str; 5] =
     ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
-
-/// Types that are as the person who refers to them: named by rule alone, because nothing of theirs says whose they are.
-const PLACES: [&str; 1] = ["Location"];
-
-/// Registers of organisations and their staff: who is named by one of their identifiers is no patient.
-const REGISTERS: [&str; 7] = [
-    identifier::ODS_ORGANIZATION_CODE,
-    identifier::ODS_SITE_CODE,
-    identifier::SDS_USER_ID,
-    identifier::SDS_ROLE_PROFILE_ID,
-    identifier::DOS_SERVICE_ID,
-    identifier::GMC_NUMBER,
-    identifier::NMC_NUMBER,
-];
 
 /// Makes a version from the bytes of a view.
 pub(in crate::enforce) type Version<'a> = &'a dyn Fn(&[u8]) -> [u8; 16];
@@ -66,32 +55,6 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) under: &'a [Node<'a>],
     /// Which of the references that are shared may be shown.
     pub(in crate::enforce) targets: Targets<'a>,
-}
-
-/// Which of the references that are shared may be shown, when they lead to what may be about a person.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::enforce) enum Targets<'a> {
-    /// Those to resources that are known to be visible, by `Type/id`.
-    Known(&'a BTreeSet<String>),
-    /// Those to types of which everything is shared: ids that a sender wrote, for a receiver who holds what they name.
-    OfOpenTypes,
-    /// Those to all types that are shared: to find what they lead to. Not for showing.
-    OfSharedTypes,
-}
-
-impl Targets<'_> {
-    /// Nothing is known to be visible.
-    pub(in crate::enforce) const NONE: Targets<'static> = Targets::Known(&BTreeSet::new());
-}
-
-/// What becomes of the entries of a Bundle, by the names by which they can refer to each other.
-type Inside = BTreeMap<String, Becomes>;
-
-/// What becomes of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Becomes {
-    Shown,
-    KeptBack,
 }
 
 /// One resource that may leave, minimised.
@@ -379,141 +342,6 @@ impl<'a> Judge<'a> {
                 |facts: &ResourceFacts| !tables.iter().any(|table| holds(table, node, facts, labels).is_ok());
             Unmasked::of(refusal, &facts, labelled)
         })
-    }
-
-    /// What becomes of the entries of a Bundle, each by itself; nothing for what is no Bundle.
-    fn inside(&self, bundle: Node<'_>, concerned: &Concerned) -> Inside {
-        let mut inside = Inside::new();
-        if !bundle.member("resourceType").is_some_and(|name| name.is_string("Bundle")) {
-            return inside;
-        }
-        let alone = Judge { targets: Targets::NONE, version: None, ..*self };
-        let mask = |owner: TypeId, inner: Node<'_>| alone.mask(owner, inner, concerned).ok();
-        let reach = |reference: Node<'_>| alone.reach(reference, concerned, &Inside::new());
-        let full_url = |url: &str| alone.full_url(url);
-        let view =
-            View { mask: &mask, reach: &reach, full_url: &full_url, marks: self.marks(), version: None };
-        for entry in bundle.walk(&["entry"]) {
-            let Some(held) = entry.member("resource") else { continue };
-            let becomes = match resource(held, &view, &mut Withheld::default(), &mut Vec::new()) {
-                Ok(()) => Becomes::Shown,
-                Err(_) => Becomes::KeptBack,
-            };
-            let urn = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
-            for name in urn.into_iter().chain([reference_of(held)]) {
-                inside.insert(name, becomes);
-            }
-        }
-        inside
-    }
-
-    /// What may be shown of a Reference: what it leads to is known to be visible, or is about nobody.
-    fn reach(&self, reference: Node<'_>, concerned: &Concerned, inside: &Inside) -> Reach {
-        let Some(text) = reference.str_at(&["reference"]) else {
-            return self.logical(reference, concerned);
-        };
-        match Reference::parse(&text, self.bases) {
-            Ok(Reference::Local(local)) => {
-                let relative = local.to_relative();
-                let may_be_seen = self.may_be_seen(&local, &relative, inside);
-                let written = if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
-                if local.resource_type.as_str() == "Patient" {
-                    let permitted =
-                        self.ruling.person_of(&local.id).is_some_and(|person| self.stays(person, concerned));
-                    return if permitted { Reach::Tie(written) } else { Reach::Stranger };
-                }
-                match (may_be_seen, self.leads_to(&local)) {
-                    (true, _) => Reach::Visible(written),
-                    (false, Some(_)) if self.came == Came::FromHolder => Reach::Unseen,
-                    (false, _) => Reach::Hidden,
-                }
-            }
-            // Within one Bundle. Persons are judged by whom they are, and everybody in it permits.
-            Ok(Reference::Urn(urn)) => match (inside.get(&*urn), self.came) {
-                (Some(Becomes::Shown), _) | (None, Came::Submitted) => Reach::Tie(Written::AsItStands),
-                (Some(Becomes::KeptBack), _) | (None, Came::FromHolder) => Reach::Hidden,
-            },
-            // Within one resource; what they point at is judged there.
-            Ok(Reference::Contained(_) | Reference::Container) => Reach::Tie(Written::AsItStands),
-            Ok(Reference::Elsewhere(_)) | Err(_) => Reach::Hidden,
-        }
-    }
-
-    /// Whether the requestor may see what a reference leads to, Patients aside.
-    fn may_be_seen(&self, local: &Local, relative: &str, inside: &Inside) -> bool {
-        let Some(target) = fhir::tables::resource_type(local.resource_type.as_str()) else { return false };
-        if self.leads_to(local).is_none() {
-            return self.may_be_named(target);
-        }
-        match (inside.get(relative), self.targets) {
-            (Some(Becomes::Shown), _) => true,
-            (Some(Becomes::KeptBack), Targets::OfOpenTypes) => false,
-            (_, Targets::Known(known)) => known.contains(relative),
-            (None, Targets::OfOpenTypes) => self.may_be_named(target),
-            (_, Targets::OfSharedTypes) => true,
-        }
-    }
-
-    /// The type of what a reference leads to, when some of its resources may be shown and others not: one that is
-    /// shared, and may be about a person. A Patient is known by the person she is.
-    pub(in crate::enforce) fn leads_to(&self, local: &Local) -> Option<TypeId> {
-        let target = fhir::tables::resource_type(local.resource_type.as_str())?;
-        let by_rule = target.name() == "Patient"
-            || PLACES.contains(&target.name())
-            || NO_PERSON.contains(&target.name());
-        (!by_rule && !self.ruling.admitted().share().tables(target).is_empty()).then_some(target)
-    }
-
-    /// A reference by identifier alone: by NHS number it ties to a person. What else may be about a person cannot be
-    /// looked up by it, and is hidden; a sender's own names are kept.
-    fn logical(&self, reference: Node<'_>, concerned: &Concerned) -> Reach {
-        let Some(name) = reference.member("identifier") else { return Reach::Hidden };
-        let is_of = |named: &str| name.member("system").is_some_and(|system| system.is_string(named));
-        if !is_of(identifier::NHS_NUMBER) {
-            let about_nobody = match reference.member("type") {
-                Some(named) => NO_PERSON.iter().chain(&PLACES).any(|name| named.is_string(name)),
-                None => REGISTERS.into_iter().any(is_of),
-            };
-            return match about_nobody || self.came == Came::Submitted {
-                true => Reach::Visible(Written::AsItStands),
-                false => Reach::Hidden,
-            };
-        }
-        let number = name.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
-        match number.map(PersonKey::Nhs) {
-            Some(person) if self.stays(&person, concerned) => Reach::Tie(Written::AsItStands),
-            Some(_) | None => Reach::Stranger,
-        }
-    }
-
-    /// Whether every resource of this type may be named: it is about nobody and shared, or shared without conditions
-    /// by everyone who is permitted. An id of what may be hidden would tell that it is there.
-    fn may_be_named(&self, target: TypeId) -> bool {
-        let tables = self.ruling.admitted().share().tables(target);
-        if tables.is_empty() {
-            return false;
-        }
-        if NO_PERSON.contains(&target.name()) {
-            return true;
-        }
-        let unconditional = |table: &SharedType| table.criteria.is_empty() && table.not_labelled.is_empty();
-        let free = |answer: &Answer| match answer {
-            Answer::Permit(permit) => {
-                permit.obligations().exclude.is_empty() && permit.obligations().only.is_empty()
-            }
-            Answer::Refusal(_) => true,
-        };
-        tables.iter().any(unconditional) && self.ruling.answers().values().all(free)
-    }
-
-    fn full_url(&self, url: &str) -> Written {
-        match Reference::parse(url, self.bases) {
-            Ok(Reference::Local(local)) => Written::Anew(format!("{}/{}", self.face, local.to_relative())),
-            Ok(Reference::Urn(_)) => Written::AsItStands,
-            Ok(Reference::Elsewhere(_) | Reference::Contained(_) | Reference::Container) | Err(_) => {
-                Written::Anew(String::from("urn:oid:2.25.0"))
-            }
-        }
     }
 
     fn marks(&self) -> Marks {

@@ -58,10 +58,11 @@ async fn a_read_asks_for_plain_fhir_json_and_shows_nothing_of_the_client() {
     assert_eq!(seen.header("accept"), Some("application/fhir+json"));
     assert_eq!(seen.header("accept-encoding"), Some("identity"));
     assert_eq!(seen.header("prefer"), Some("handling=strict"));
+    assert_eq!(seen.header("cache-control"), Some("no-cache"));
     assert_eq!(seen.header("authorization"), None);
     let mut names: Vec<&str> = seen.headers.iter().filter_map(|line| line.split(':').next()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["accept", "accept-encoding", "host", "prefer", "user-agent"]);
+    assert_eq!(names, ["accept", "accept-encoding", "cache-control", "host", "prefer", "user-agent"]);
 }
 
 #[tokio::test]

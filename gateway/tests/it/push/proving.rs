@@ -192,7 +192,7 @@ async fn while_the_store_cannot_be_written_nothing_is_appended_for_what_waits() 
     let site = Site::open(folder.path());
     let delivery = site.delivery();
     site.send(&discharge("A0", "0000018")).await;
-    site.cuts(Some("less"));
+    site.decides(Some(DENIED));
     break_store(folder.path(), "");
     for _ in 0..10 {
         delivery.round().await;
@@ -201,7 +201,7 @@ async fn while_the_store_cannot_be_written_nothing_is_appended_for_what_waits() 
     assert_eq!(site.events().await, []);
     mend_store(folder.path());
     later(&site, &delivery).await;
-    assert_eq!(site.arrived(), ["less"]);
+    assert_eq!(site.events().await, [ended(Event::NotDelivered, "consent-denied")]);
 }
 
 #[tokio::test]
