@@ -1,8 +1,10 @@
 //! The life of a request: one line a stage, top to bottom, no way back.
 //!
 //! ```text
-//! request -> identify -> parse -> admit -> fetch -> subjects -> gather -> decide -> minimise -> release -> bytes
-//!            Requestor Interaction Admitted Unfiltered persons  Evidence  Ruling   Minimised    Released
+//! request -> identify -> parse -> admit -> fetch -> subjects -> gather -> decide
+//!            Requestor Interaction Admitted Unfiltered persons  Evidence  Ruling
+//!         -> follow -> minimise -> release -> bytes
+//!            LookedUp  Minimised   Released
 //! ```
 //!
 //! Each stage takes the value of the one before and returns a new type. Every exchange is recorded, whichever way it
