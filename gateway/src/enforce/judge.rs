@@ -167,9 +167,8 @@ impl<'a> Judge<'a> {
         let persons = self.keys(&found);
         let kept = |why, earned| KeptBack { why, earned, persons: persons.clone() };
         self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal), None))?;
-        let facts = resource_facts(node, self.bases, self.codes);
         let reference = reference_of(node);
-        let concerned = self.concerned(&found, persons.clone(), &facts);
+        let concerned = self.concerned(&found, persons.clone(), node);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
         let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &concerned) {
@@ -217,7 +216,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
-    fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, facts: &ResourceFacts) -> Concerned {
+    fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
         // Whom it is about as it is now binds a former version too.
         let now: Vec<PersonsOf> =
             self.under.iter().map(|now| persons_of(*now, self.came, self.bases)).collect();
@@ -226,12 +225,13 @@ impl<'a> Judge<'a> {
         let persons: Vec<PersonKey> = persons.into_iter().collect();
         let about: BTreeSet<PersonKey> =
             std::iter::once(found).chain(&now).flat_map(|found| self.about(found)).collect();
-        if about.is_empty() {
+        if about.is_empty() || persons.iter().all(|person| about.contains(person)) {
             return Concerned { about: persons.clone(), all: persons, gone: BTreeSet::new() };
         }
+        let facts = resource_facts(node, self.bases, self.codes);
         let forbids = |person: &&PersonKey| {
             !about.contains(*person)
-                && self.permit(person).is_some_and(|permit| permit.obligations().weigh(facts).is_err())
+                && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
         Concerned { about: about.into_iter().collect(), all: persons, gone }
