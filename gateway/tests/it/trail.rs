@@ -7,13 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
+use fhir::search::NamedPerson;
 use gateway::clock::Clock;
+use gateway::decision::refusal::Refusal;
 use gateway::interaction::PersonSelector;
 use gateway::ledger::{AuditLedger, Options, SegmentLedger};
 use gateway::person::SystemName;
 use gateway::trail::audit_event::{Site, searchset};
 use gateway::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
-use gateway::trail::records::Records;
+use gateway::trail::records::{REFUSED_MAX, Records};
 use gateway::trail::store::{Found, KEY_SCHEME, TrailStore};
 
 fn person(nhs_number: Option<&str>, patient: &str, visibility: Visibility) -> AboutPerson {
@@ -245,4 +247,17 @@ async fn who_else_reached_for_a_record_stands_in_the_leaf_of_the_exchange_alone(
     assert!(!anns.contains("9990000026") && !anns.contains("203.0.113.7"), "{anns}");
     assert!(anns.contains("another person"), "{anns}");
     assert!(bobs.contains("203.0.113.7"), "{bobs}");
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_any_number_of_persons_can_be_recorded() {
+    let named: Vec<NamedPerson> =
+        (0..9_000).map(|at| NamedPerson::Patient(Id::parse(&format!("p{at}")).unwrap())).collect();
+    let records = Records::refused_by_rule(exchange("r-1"), &named, &Refusal::NoSharingAgreement);
+    assert_eq!(records.persons.len(), REFUSED_MAX);
+    let home = tempfile::tempdir().unwrap();
+    let options = Options::new(home.path(), "share.example/ledger", KEY_SCHEME);
+    let ledger = SegmentLedger::open(&options, Clock::standing_at(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+    ledger.append(records.to_batch().unwrap()).await.expect("recorded");
+    assert_eq!(ledger.head(), 1 + REFUSED_MAX as u64);
 }
