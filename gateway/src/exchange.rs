@@ -21,6 +21,7 @@ use crate::follow::{Ruled, follow};
 use crate::interaction::{self, FhirAction, Interaction};
 use crate::outcome::{Ended, Ending};
 use crate::own;
+use crate::pace::{Told, UnderWay};
 use crate::ports::Ports;
 use crate::requestor::identify::identify;
 use crate::server::arrived::Arrived;
@@ -33,13 +34,15 @@ const RULINGS_MAX: usize = 2;
 
 /// Runs one exchange. Every exchange is recorded, whichever way it ends.
 pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
-    match disclose(arrived, ports).await {
-        Ok(released) => Reply::released(&released, &ports.settings.gateway.base),
-        Err(ended) => ended.record(ports).await,
-    }
+    let under_way = UnderWay::begin();
+    let (told, reply) = match disclose(arrived, ports, &under_way).await {
+        Ok(released) => (Told::Content, Reply::released(&released, &ports.settings.gateway.base)),
+        Err(ended) => (Told::Nothing, ended.record(ports).await),
+    };
+    reply.not_before(under_way.not_before(told, &ports.pace))
 }
 
-async fn disclose(arrived: Arrived, ports: &Ports) -> Result<Released, Ended> {
+async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Result<Released, Ended> {
     let begun = Exchange::arrived(&arrived);
     let (question, begun) = ask(arrived, begun, ports).await?;
     match &question.interaction {
@@ -47,13 +50,13 @@ async fn disclose(arrived: Arrived, ports: &Ports) -> Result<Released, Ended> {
             own::answer(question, begun, ports).await
         }
         Interaction::Fhir { action: FhirAction::Create(_), .. } | Interaction::Push { .. } => {
-            submit::submit(question, begun, ports).await
+            submit::submit(question, begun, ports, under_way).await
         }
         Interaction::Fhir {
             action:
                 FhirAction::Read(_) | FhirAction::Vread(_) | FhirAction::History(_) | FhirAction::Search(_),
             ..
-        } => share(question, begun, ports).await,
+        } => share(question, begun, ports, under_way).await,
     }
 }
 
@@ -75,9 +78,15 @@ async fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Questi
 }
 
 /// Reads, histories and searches: the whole path.
-async fn share(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
+async fn share(
+    question: Question,
+    begun: Exchange,
+    ports: &Ports,
+    under_way: &UnderWay,
+) -> Result<Released, Ended> {
     let named = question.interaction.named_persons();
     let mut admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
+    under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
     let system = admitted.system().clone();
     let frame = Frame::of(&begun, &system, ports);

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod limits;
 pub mod outcome;
 pub mod own;
+pub mod pace;
 pub mod pages;
 pub mod pem;
 pub mod person;

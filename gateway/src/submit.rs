@@ -16,6 +16,7 @@ use crate::enforce::submitted::minimise_submitted;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::{FhirAction, Interaction};
 use crate::outcome::{Ended, Ending, NotTaken};
+use crate::pace::UnderWay;
 use crate::ports::Ports;
 use crate::trail::record::Exchange;
 use crate::upstream::{Outgoing, Sent, Taken, Write};
@@ -27,13 +28,19 @@ const RULINGS_MAX: usize = 2;
 ///
 /// # Errors
 /// [`Ended`] when it was not created, or that could not be recorded.
-pub async fn submit(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
+pub async fn submit(
+    question: Question,
+    begun: Exchange,
+    ports: &Ports,
+    under_way: &UnderWay,
+) -> Result<Released, Ended> {
     let Interaction::Fhir { system, action: FhirAction::Create(new) } = &question.interaction else {
         return Err(begun.end(Ending::NotFound));
     };
     let (system, resource_type, body) = (system.clone(), new.resource_type.name(), Arc::clone(&new.body));
     let admitted = admit(question, &ports.settings)
         .map_err(|why| begun.refuse(why, &named_in(&body, ports.bases_of(&system))))?;
+    under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
     let intent = release_body(admitted, &body, &begun, ports).await?;
     let write = Write::Create { resource_type, if_none_exist: None };

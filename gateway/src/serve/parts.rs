@@ -94,6 +94,7 @@ impl Parts {
             clock: clock.clone(),
             strangers: Arc::clone(strangers),
             metrics: Arc::clone(metrics),
+            pace: Arc::default(),
         }
     }
 }

@@ -189,7 +189,8 @@ impl Attendant {
         };
         drop(body);
         match self.limited.clone().oneshot(arrived).await {
-            Ok(reply) => reply,
+            // It waits beside the others: nobody is turned away because of it.
+            Ok(reply) => reply.when_due().await,
             Err(error) if error.is::<Overloaded>() => overloaded(),
             Err(_) => Reply::told(&FAULT),
         }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use fhir::outcome::OperationOutcome;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::{Response, StatusCode};
+use tokio::time::Instant;
 
 use super::arrive::Told;
 use super::arrived::RequestId;
@@ -32,6 +33,7 @@ pub struct Reply {
     retry_after_s: Option<u32>,
     cookie: Option<String>,
     connection: Afterwards,
+    not_before: Option<Instant>,
 }
 
 /// The body of a reply and what it is.
@@ -92,6 +94,7 @@ impl Reply {
             retry_after_s: None,
             cookie: None,
             connection: Afterwards::Kept,
+            not_before: None,
         }
     }
 
@@ -174,6 +177,21 @@ impl Reply {
     #[must_use]
     pub const fn with_retry_after_s(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Not to be told before this moment.
+    #[must_use]
+    pub const fn not_before(mut self, moment: Option<Instant>) -> Self {
+        self.not_before = moment;
+        self
+    }
+
+    /// Waits until it may be told.
+    pub(in crate::server) async fn when_due(self) -> Self {
+        if let Some(moment) = self.not_before {
+            tokio::time::sleep_until(moment).await;
+        }
         self
     }
 

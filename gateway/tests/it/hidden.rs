@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use gateway::serve::Running;
 use serde_json::{Value, json};
@@ -262,4 +263,25 @@ async fn a_bundle_that_is_labelled_itself_is_refused_whole() {
     running.stop().await;
     let told: String = site.entries().iter().map(ToString::to_string).collect();
     assert!(told.contains("consent-denied"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_hide_somebody_goes_at_the_beat_and_not_when_it_is_ready() {
+    let held: Held = held(&[patient("p1", ANN), patient("p3", BOB), condition("c1", "p1", "1", &["PSY"])]);
+    let (site, running) = site("withheld", holding(&held)).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let paths = [
+        ("Patient/p2", "absent"),
+        ("Patient/p3", "withheld"),
+        ("Condition?patient=p1", "some of it hidden"),
+        ("Condition?patient=p3", "all of it hidden"),
+        ("Condition?patient=p2", "about nobody"),
+        ("Patient/p1/_history", "versions"),
+    ];
+    for (path, what) in paths {
+        let asked = Instant::now();
+        answer(&site, &format!("/hospital/fhir/{path}")).await;
+        assert!(asked.elapsed() >= gateway::pace::SHORTEST, "{what} was told at once");
+    }
+    running.stop().await;
 }

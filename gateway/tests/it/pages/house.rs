@@ -101,6 +101,7 @@ impl House {
             seal: Arc::new(Seal::open_or_create(folder.path()).unwrap()),
             strangers: Arc::new(gateway::server::strangers::Strangers::new(clock.clone())),
             metrics: Arc::default(),
+            pace: Arc::default(),
             clock,
             settings: Arc::new(settings),
         };
