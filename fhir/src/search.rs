@@ -3,19 +3,23 @@
 //! 1. [`grammar`] reads names and values, closed and bounded;
 //! 2. [`SearchQuery::compile`] checks them against the tables of R4: what is not served is a typed reason;
 //! 3. [`SearchQuery::to_form`] writes the query anew, never the text that came;
-//! 4. [`mod@matches`] tells whether a resource meets a criterion.
+//! 4. [`mod@matches`] tells whether a resource meets a criterion;
+//! 5. [`controls`], [`sort`] and [`project()`] shape the answer: they are for whoever answers, never for an upstream.
 //!
 //! Whether a search may be run is not decided here. What that decision needs is: the elements a criterion reads, its
 //! polarity, and the persons it names.
 
 mod compile;
+pub mod controls;
 mod criterion;
 pub mod grammar;
 pub mod matches;
 mod number;
 mod persons;
 mod place;
+mod project;
 mod served;
+pub mod sort;
 mod write;
 
 pub use criterion::{
@@ -25,9 +29,12 @@ pub use criterion::{
 pub use matches::Match;
 pub use number::Number;
 pub use persons::{NamedPerson, names_person_by};
+pub use project::project;
 pub use served::{InvalidValue, NotServed, SearchError};
 pub use write::form;
 
+use self::controls::{Controls, Include, Projection, Total};
+use self::sort::SortKey;
 use crate::json::Node;
 use crate::reference::Bases;
 use crate::tables::TypeId;
@@ -41,6 +48,7 @@ pub struct SearchQuery {
     criteria: Vec<Criterion>,
     count: Option<u32>,
     cursor: Option<String>,
+    controls: Controls,
 }
 
 impl SearchQuery {
@@ -60,6 +68,36 @@ impl SearchQuery {
     #[must_use]
     pub fn count(&self) -> Option<u32> {
         self.count
+    }
+
+    /// How much of each match is asked for.
+    #[must_use]
+    pub fn projection(&self) -> &Projection {
+        &self.controls.projection
+    }
+
+    /// What is asked about the number of matches.
+    #[must_use]
+    pub fn total(&self) -> Total {
+        self.controls.total
+    }
+
+    /// The keys of the order that is asked for, the first counting most.
+    #[must_use]
+    pub fn sort(&self) -> &[SortKey] {
+        &self.controls.sort
+    }
+
+    /// What is to go with the matches.
+    #[must_use]
+    pub fn includes(&self) -> &[Include] {
+        &self.controls.includes
+    }
+
+    /// Whether it asks for nothing: no criterion, no control, no number of entries.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.criteria.is_empty() && self.count.is_none() && self.controls.is_empty()
     }
 
     /// The place to go on from (`_cursor`), when the query continues another.

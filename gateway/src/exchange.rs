@@ -18,6 +18,7 @@ use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::enforce::subjects::subjects;
 use crate::follow::{Ruled, follow};
+use crate::include;
 use crate::interaction::{self, FhirAction, Interaction};
 use crate::outcome::{Ended, Ending};
 use crate::own;
@@ -92,10 +93,11 @@ async fn share(
     let frame = Frame::of(&begun, &system, ports);
     for _ in 0..RULINGS_MAX {
         let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
-        let subjects = subjects(&held, &admitted, frame.bases); // keys, no content
+        let (held, asked) = include::beside(held, admitted, frame, ports).await?; // what goes with the matches of a page
+        let subjects = subjects(&held, &asked, frame.bases); // keys, no content
         let unproven = |why| begun.end(Ending::Evidence(why));
-        let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
-        let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence }; // pure; one answer a person
+        let evidence = Evidence::gather(&asked, &subjects, ports.wells()).await.map_err(unproven)?;
+        let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
         let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
         let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
         let epoch = || if ruled.evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use fhir::json::Document;
 use fhir::reference::Id;
+use fhir::search::controls::Projection;
 use fhir::search::{NamedPerson, SearchQuery};
 use fhir::tables::TypeId;
 
+use self::conditional::HeldVersions;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
+pub mod conditional;
 pub mod cursor;
 mod history;
 mod malformed;
@@ -42,6 +45,15 @@ pub enum Interaction {
 }
 
 impl Interaction {
+    /// Whether something is to go with the matches of a search.
+    #[must_use]
+    pub fn asks_for_includes(&self) -> bool {
+        match self {
+            Self::Fhir { action: FhirAction::Search(request), .. } => !request.query.includes().is_empty(),
+            Self::Fhir { .. } | Self::Own(_) | Self::Push { .. } => false,
+        }
+    }
+
     /// The persons that the request itself names.
     #[must_use]
     pub fn named_persons(&self) -> Vec<NamedPerson> {
@@ -87,6 +99,18 @@ pub struct ReadTarget {
     pub resource_type: TypeId,
     /// Its logical id.
     pub id: Id,
+    /// How much of it is asked for.
+    pub projection: Projection,
+    /// The versions that the reader holds already.
+    pub held: HeldVersions,
+}
+
+impl ReadTarget {
+    /// The whole of one resource.
+    #[must_use]
+    pub const fn new(resource_type: TypeId, id: Id) -> Self {
+        Self { resource_type, id, projection: Projection::Whole, held: HeldVersions::None }
+    }
 }
 
 /// One version of a resource.

@@ -16,6 +16,7 @@ pub mod decision;
 pub mod enforce;
 pub mod exchange;
 pub mod follow;
+pub mod include;
 pub mod interaction;
 pub mod ledger;
 pub mod limits;

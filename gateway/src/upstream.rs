@@ -10,6 +10,7 @@ use crate::person::SystemName;
 use crate::settings::Settings;
 
 mod ask;
+mod beside;
 mod fetch;
 mod history;
 mod holder;

@@ -1,6 +1,7 @@
 //! From names and values to criteria, checked against the tables of R4.
 
 use super::SearchQuery;
+use super::controls::{Controls, Projection, Towards};
 use super::criterion::{
     Criterion, DateTest, NumberTest, Prefix, Presence, QuantityTest, ReferenceTest, StringModifier, Test,
     TokenModifier, TokenTest,
@@ -24,7 +25,13 @@ impl SearchQuery {
         parameters: &[Parameter],
         bases: &Bases,
     ) -> Result<Self, SearchError> {
-        let mut query = Self { resource_type, criteria: Vec::new(), count: None, cursor: None };
+        let mut query = Self {
+            resource_type,
+            criteria: Vec::new(),
+            count: None,
+            cursor: None,
+            controls: Controls::default(),
+        };
         let mut controls: Vec<&'static str> = Vec::new();
         for parameter in parameters {
             let (code, modifier) = match &parameter.name {
@@ -33,7 +40,8 @@ impl SearchQuery {
                 Name::Has(_) => return Err(NotServed::Has.into()),
             };
             if let Some((name, control)) = CONTROLS.iter().find(|(name, _)| *name == code) {
-                if controls.contains(name) {
+                let repeats = matches!(control, Control::Include(_));
+                if controls.contains(name) && !repeats {
                     return Err(SearchError::Repeated { parameter: name });
                 }
                 controls.push(name);
@@ -42,6 +50,7 @@ impl SearchQuery {
             }
             query.criteria.push(criterion(resource_type, code, modifier, &parameter.values, bases)?);
         }
+        query.controls.check()?;
         Ok(query)
     }
 
@@ -55,8 +64,22 @@ impl SearchQuery {
         if let Control::Refused(reason) = control {
             return Err(reason.into());
         }
+        if let Control::Include(towards) = control {
+            return self.controls.include(towards, self.resource_type, modifier, values);
+        }
         if modifier.is_some() {
             return Err(SearchError::UnknownModifier { parameter });
+        }
+        match control {
+            Control::Project => return self.controls.project(self.resource_type, parameter, values),
+            Control::Total => return self.controls.total(values),
+            Control::Sort => return self.controls.sort(self.resource_type, values),
+            Control::Count
+            | Control::Cursor
+            | Control::Truth
+            | Control::Only(..)
+            | Control::Include(_)
+            | Control::Refused(_) => {}
         }
         let [value] = values else { return Err(SearchError::Repeated { parameter }) };
         let value = value.plain();
@@ -65,10 +88,10 @@ impl SearchQuery {
             Control::Count => {
                 let right = (1..=6).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
                 let count = value.parse().ok().filter(|_| right).ok_or(invalid(InvalidValue::Count))?;
-                if count == 0 {
-                    return Err(NotServed::Summary.into());
+                match count {
+                    0 => self.controls.projection = Projection::Count,
+                    count => self.count = Some(count),
                 }
-                self.count = Some(count);
             }
             Control::Cursor => {
                 if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
@@ -80,7 +103,13 @@ impl SearchQuery {
             Control::Truth if !matches!(value.as_str(), "true" | "false") => {
                 return Err(invalid(InvalidValue::Truth));
             }
-            Control::Only(..) | Control::Truth | Control::Refused(_) => {}
+            Control::Only(..)
+            | Control::Truth
+            | Control::Project
+            | Control::Total
+            | Control::Sort
+            | Control::Include(_)
+            | Control::Refused(_) => {}
         }
         Ok(())
     }
@@ -95,6 +124,11 @@ enum Control {
     Truth,
     /// These values change nothing; others are not served.
     Only(&'static [&'static str], NotServed),
+    /// `_summary` or `_elements`.
+    Project,
+    Total,
+    Sort,
+    Include(Towards),
     Refused(NotServed),
 }
 
@@ -107,14 +141,14 @@ const CONTROLS: &[(&str, Control)] = &[
     ("_cursor", Control::Cursor),
     ("_pretty", Control::Truth),
     ("_format", Control::Only(JSON, NotServed::Format)),
-    ("_summary", Control::Only(&["false"], NotServed::Summary)),
-    ("_total", Control::Only(&["none"], NotServed::Total)),
+    ("_summary", Control::Project),
+    ("_elements", Control::Project),
+    ("_total", Control::Total),
+    ("_sort", Control::Sort),
+    ("_include", Control::Include(Towards::Referred)),
+    ("_revinclude", Control::Include(Towards::Referring)),
     ("_contained", Control::Only(&["false"], NotServed::Contained)),
     ("_containedType", Control::Refused(NotServed::Contained)),
-    ("_elements", Control::Refused(NotServed::Elements)),
-    ("_sort", Control::Refused(NotServed::Sort)),
-    ("_include", Control::Refused(NotServed::Include)),
-    ("_revinclude", Control::Refused(NotServed::Revinclude)),
     ("_filter", Control::Refused(NotServed::Filter)),
     ("_text", Control::Refused(NotServed::Text)),
     ("_content", Control::Refused(NotServed::Content)),

@@ -4,10 +4,10 @@
 //! resource: whoever drops what does not match must not drop it, and whoever asks a minimised form whether it still
 //! matches must take only [`Match::Yes`].
 
-mod date;
+pub(super) mod date;
 mod quantity;
 mod reference;
-mod text;
+pub(super) mod text;
 mod token;
 
 use super::criterion::{Criterion, Presence, Test};

@@ -52,7 +52,7 @@ impl SearchQuery {
 }
 
 impl SearchQuery {
-    /// The criteria as [`SearchQuery::to_form`] writes them, with nobody named in them but those whom `is_her` picks: no
+    /// The query as [`SearchQuery::to_whole_form`] writes it, with nobody named in it but those whom `is_her` picks: no
     /// other Patient by id, and no other NHS number, whatever is asked of them.
     #[must_use]
     pub fn to_form_about(&self, is_her: &dyn Fn(&NamedPerson) -> bool) -> String {
@@ -60,7 +60,8 @@ impl SearchQuery {
             self.criteria
                 .iter()
                 .filter_map(|criterion| about(criterion, self.resource_type, is_her))
-                .map(|one| one.to_pair()),
+                .map(|one| one.to_pair())
+                .chain(self.controls.to_pairs()),
         )
     }
 }

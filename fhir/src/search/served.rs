@@ -31,6 +31,9 @@ pub enum SearchError {
         /// What does not fit.
         reason: InvalidValue,
     },
+    /// Two parameters ask for different answers.
+    #[error("the query asks for two different answers at once")]
+    Contradictory,
     /// R4 has it, but it is not served.
     #[error(transparent)]
     NotServed(#[from] NotServed),
@@ -69,6 +72,21 @@ pub enum InvalidValue {
     /// No number of entries.
     #[error("the value is a number of entries")]
     Count,
+    /// None of the values of `_summary`.
+    #[error("the value is true, text, data, count or false")]
+    Summary,
+    /// None of the values of `_total`.
+    #[error("the value is none, estimate or accurate")]
+    Total,
+    /// No element of the resource type.
+    #[error("the value names an element that the resource type does not have")]
+    Element,
+    /// No parameter to sort by, or too many.
+    #[error("the value names something that cannot be sorted by")]
+    Sort,
+    /// No include that this search can have.
+    #[error("an include is written Type:parameter or Type:parameter:Type")]
+    Include,
     /// No cursor that this gateway gave.
     #[error("the value is not a cursor")]
     Cursor,
@@ -101,24 +119,18 @@ pub enum NotServed {
     /// `_type`.
     #[error("searches across types are not served")]
     Type,
-    /// `_include`.
-    #[error("_include is not served")]
-    Include,
-    /// `_revinclude`.
-    #[error("_revinclude is not served")]
-    Revinclude,
-    /// `_sort`.
-    #[error("_sort is not served")]
+    /// `_include:iterate` and its like: what is included is included for its own sake.
+    #[error("includes of includes are not served")]
+    Iterate,
+    /// `_include=*`: an include names what it follows.
+    #[error("includes of everything are not served")]
+    Wildcard,
+    /// `_sort` by a reference, a quantity, or a parameter without an order.
+    #[error("sorting by that parameter is not served")]
     Sort,
-    /// `_summary` other than `false`, and `_count=0`.
-    #[error("_summary is not served")]
+    /// `_summary=count` of a read.
+    #[error("a read has nothing to count")]
     Summary,
-    /// `_elements`.
-    #[error("_elements is not served")]
-    Elements,
-    /// `_total` other than `none`.
-    #[error("_total is not served")]
-    Total,
     /// `_contained` other than `false`.
     #[error("_contained is not served")]
     Contained,

@@ -10,10 +10,17 @@ use crate::reference::Reference;
 impl SearchQuery {
     /// The criteria as a body of type `application/x-www-form-urlencoded`, for `POST Type/_search`.
     ///
-    /// Only what was understood is in it; `_count` and cursors are for the caller to add.
+    /// Only what was understood is in it; `_count` and cursors are for the caller to add. What shapes the answer is not
+    /// in it: no upstream is to shape what has to be decided about first.
     #[must_use]
     pub fn to_form(&self) -> String {
         form(self.criteria.iter().map(Criterion::to_pair))
+    }
+
+    /// The criteria, and what shapes the answer, as [`SearchQuery::compile`] reads them again; without `_count`.
+    #[must_use]
+    pub fn to_whole_form(&self) -> String {
+        form(self.criteria.iter().map(Criterion::to_pair).chain(self.controls.to_pairs()))
     }
 }
 

@@ -17,6 +17,8 @@ mod outcomes;
 #[cfg(test)]
 mod references;
 #[cfg(test)]
+mod search_controls;
+#[cfg(test)]
 mod search_matches;
 #[cfg(test)]
 mod search_queries;

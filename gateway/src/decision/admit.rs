@@ -246,6 +246,8 @@ fn covered(
         }
         FhirAction::Search(search) => {
             shared(search.query.resource_type(), share)?;
+            search_guard::check_included_types(&search.query, share)
+                .map_err(|search_guard::NotShared| Refusal::TypeNotShared)?;
             search_guard::guard(&search.query, share).map_err(Refusal::SearchNotPermitted)
         }
         FhirAction::Create(new) => {

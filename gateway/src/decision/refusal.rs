@@ -53,6 +53,10 @@ pub enum SearchGuard {
     ReadsHidden,
     /// A negation, sort or test of absence over an element that not everyone shows.
     NegatesPartlyHidden,
+    /// It orders by an element that not everyone shows.
+    OrdersByHidden,
+    /// It asks how many there are, and does not name one person.
+    TotalNotTold,
     /// The gateway does not serve this parameter.
     NotServed,
 }
@@ -129,6 +133,12 @@ impl Refusal {
             Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => {
                 "the search asks for the absence of an element that is not always shared with this role"
             }
+            Self::SearchNotPermitted(SearchGuard::OrdersByHidden) => {
+                "the search orders by an element that is not always shared with this role"
+            }
+            Self::SearchNotPermitted(SearchGuard::TotalNotTold) => {
+                "how many there are is told only where the search names exactly one person"
+            }
             Self::SearchNotPermitted(SearchGuard::NotServed) => {
                 "the search has a parameter that is not served"
             }
@@ -162,6 +172,8 @@ impl Refusal {
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => "search-names-no-person",
             Self::SearchNotPermitted(SearchGuard::ReadsHidden) => "search-reads-hidden-element",
             Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => "search-negates-hidden-element",
+            Self::SearchNotPermitted(SearchGuard::OrdersByHidden) => "search-orders-by-hidden-element",
+            Self::SearchNotPermitted(SearchGuard::TotalNotTold) => "search-total-not-told",
             Self::SearchNotPermitted(SearchGuard::NotServed) => "search-not-served",
             Self::WouldProveOwnRelationship => "would-prove-own-relationship",
             Self::PersonUncertain => "person-uncertain",

@@ -8,11 +8,16 @@
 //! | in every shared resource | allowed | allowed |
 //! | in some, or in part | allowed; each match must match again in its minimised form | refused |
 //! | in none | refused | refused |
+//!
+//! An order (`_sort`) counts like a criterion that absence can meet: only what is shown in every shared resource may be
+//! sorted by. Following a reference (`_include`, `_revinclude`) counts like a positive one: it must be shown in some,
+//! and is followed only where it is. A number of matches is told only where exactly one person is named.
 
 use std::collections::BTreeSet;
 
 use fhir::instant::Precision;
 use fhir::path::{ElementPath, Step};
+use fhir::search::controls::{Projection, Total, Towards};
 use fhir::search::{
     Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, names_person_by,
 };
@@ -62,8 +67,59 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
             }
         }
     }
+    controls(query, share)?;
     Ok(rematch)
 }
+
+/// Checks what shapes the answer, after the criteria.
+fn controls(query: &SearchQuery, share: &Share) -> Result<(), SearchGuard> {
+    let searched = query.resource_type();
+    for key in query.sort() {
+        match shown(key.code(), key.reads(), searched, share.tables(searched)) {
+            Visibility::Shown => {}
+            Visibility::Partly => return Err(SearchGuard::OrdersByHidden),
+            Visibility::Hidden => return Err(SearchGuard::ReadsHidden),
+        }
+    }
+    for include in query.includes() {
+        match shown(include.code(), include.reads(), include.source(), share.tables(include.source())) {
+            Visibility::Shown | Visibility::Partly => {}
+            Visibility::Hidden => return Err(SearchGuard::ReadsHidden),
+        }
+    }
+    let counts = *query.projection() == Projection::Count || query.total() == Total::Accurate;
+    match counts && !tells_total(query) {
+        true => Err(SearchGuard::TotalNotTold),
+        false => Ok(()),
+    }
+}
+
+/// Whether it may be told how many match: the search names exactly one person (DESIGN 3).
+#[must_use]
+pub fn tells_total(query: &SearchQuery) -> bool {
+    query.named_persons().len() == 1
+}
+
+/// The types that a search reads besides the one that is searched: those its includes lead to, or come from.
+///
+/// An include that may lead to several leads to those of them that are shared; one must be.
+///
+/// # Errors
+/// [`NotShared`] when an include leads nowhere that is shared.
+pub fn check_included_types(query: &SearchQuery, share: &Share) -> Result<(), NotShared> {
+    let is_shared = |found: &TypeId| !share.tables(*found).is_empty();
+    let mut includes = query.includes().iter();
+    let all = includes.all(|include| match (include.towards(), include.targets()) {
+        (Towards::Referring, _) => is_shared(&include.source()),
+        (Towards::Referred, []) => true,
+        (Towards::Referred, targets) => targets.iter().any(is_shared),
+    });
+    if all { Ok(()) } else { Err(NotShared) }
+}
+
+/// An include leads nowhere that is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotShared;
 
 /// Whether the search names its persons, one resource by id, or gives what it takes to identify one person: the
 /// beginning of one family name and one day of birth.
@@ -127,11 +183,14 @@ fn is_one_day_of_birth(criterion: &Criterion) -> bool {
 
 /// The least that is shown of what the criterion reads. The ties to persons and the id are always kept.
 fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Visibility {
-    let code = criterion.code();
+    shown(criterion.code(), criterion.reads(), searched, tables)
+}
+
+fn shown(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
     if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }
-    let shown = criterion.reads().iter().map(|read| match ElementPath::parse(searched, read) {
+    let shown = reads.iter().map(|read| match ElementPath::parse(searched, read) {
         Ok(path) => visibility(&path, tables),
         Err(_) => Visibility::Hidden,
     });

@@ -1,35 +1,35 @@
 //! From what an upstream held to what is left of it: reads and searches.
 //!
-//! The upstream's answer is a claim: every match is checked against the persons the search named and every criterion
-//! the gateway can evaluate. The page is cut from the requestor's view, so that totals and pages tell of it alone.
+//! The page is cut from the requestor's view ([`super::matched`]), so that totals and pages tell of it alone.
 
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use fhir::bundle::{Bundle, SearchMode};
-use fhir::identifier::NHS_NUMBER;
-use fhir::json::{Document, Limits, Node, parse};
-use fhir::nhs_number::NhsNumber;
+use fhir::json::Document;
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use fhir::reference::Bases;
-use fhir::search::{Match, NamedPerson, SearchQuery, matches};
+use fhir::search::controls::{Projection, Total};
+use fhir::search::{SearchQuery, project};
 
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::held::{Complete, Held};
 use super::history;
+use super::included::{Beside, Included, beside};
 use super::judge::{Judge, Judged, KeptBack, Targets, Why};
-use super::persons::{Came, persons_of};
-use super::release::{Head, Media, Minimised};
+use super::matched::{Matched, Seen, Unseen, matched, on_page, reread};
+use super::release::{Head, Media, Minimised, Unreleased};
 use super::subjects::Subjects;
 use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
-use crate::decision::ruling::{Admitted, Answer, Ruling};
-use crate::interaction::{FhirAction, Interaction, SearchRequest, cursor};
+use crate::decision::ruling::{Admitted, Ruling};
+use crate::decision::search_guard::tells_total;
+use crate::interaction::{FhirAction, Interaction, ReadTarget, SearchRequest, cursor};
 use crate::outcome::{Ended, Ending};
-use crate::person::{PersonKey, SystemName};
+use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::seal::{Digest, Seal};
 use crate::sensitive_codes::SensitiveCodes;
@@ -37,13 +37,6 @@ use crate::trail::audit_event::Site;
 use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange};
 use crate::trail::records::Records;
-
-/// The most entries of one upstream page that are read.
-pub(in crate::enforce) const ENTRIES_MAX: usize = 5_000;
-/// Matches on a page when the search does not say.
-pub(in crate::enforce) const COUNT: usize = 50;
-/// The most matches on a page.
-pub(in crate::enforce) const COUNT_MAX: usize = 200;
 
 /// What an answer needs besides content and ruling.
 #[derive(Debug, Clone, Copy)]
@@ -96,11 +89,16 @@ pub fn minimise(
     let visible = looked_up.visible(&held, &ruling, frame);
     let targets = Targets::Known(&visible);
     let minimised = match (held.into_inner(), &ruling.admitted().question().interaction) {
-        (Held::Resource(document), _) => read(&document, targets, &ruling, subjects, frame)?,
+        (Held::Resource(document), Interaction::Fhir { action: FhirAction::Read(target), .. }) => {
+            read(&document, target, targets, &ruling, subjects, frame)?
+        }
         (
-            Held::Searchset { pages, complete },
+            Held::Searchset { pages, complete, included },
             Interaction::Fhir { action: FhirAction::Search(request), .. },
-        ) => search((&pages, complete), targets, request, &ruling, subjects, frame)?,
+        ) => {
+            let found = Found { pages: &pages, complete, included: included.as_ref() };
+            search(found, targets, request, &ruling, subjects, frame)?
+        }
         (
             Held::History { current, versions },
             Interaction::Fhir { action: FhirAction::Vread(target), .. },
@@ -109,15 +107,24 @@ pub fn minimise(
             Held::History { current, versions },
             Interaction::Fhir { action: FhirAction::History(request), .. },
         ) => history::history((&current, &versions), request, targets, &ruling, subjects, frame)?,
-        (Held::Absent | Held::Searchset { .. } | Held::History { .. }, _) => {
+        (Held::Absent | Held::Resource(_) | Held::Searchset { .. } | Held::History { .. }, _) => {
             return Err(frame.exchange.end(Ending::NotFound));
         }
     };
     Ok((minimised, ruling.into_admitted()))
 }
 
+/// The answer to a search as a system gave it.
+struct Found<'h> {
+    pages: &'h [Document],
+    complete: Complete,
+    /// What was fetched to go with the page.
+    included: Option<&'h Included>,
+}
+
 fn read(
     document: &Document,
+    target: &ReadTarget,
     targets: Targets<'_>,
     ruling: &Ruling,
     subjects: &Subjects,
@@ -134,19 +141,23 @@ fn read(
     match judge.judge(document.root()) {
         Ok(judged) => {
             account.shares(&judged);
-            let etag = digest.get().iter().map(|byte| format!("{byte:02x}")).collect();
-            let head = Head {
-                status: 200,
-                etag: Some(etag),
-                location: None,
-                provenance: Some(frame.exchange.request_id.clone()),
-                media: Media::FhirJson,
+            let etag: String = digest.get().iter().map(|byte| format!("{byte:02x}")).collect();
+            // Who holds this view is told that it still stands: decided and recorded like a read of it.
+            let (status, media, body) = match target.held.holds(&etag) {
+                true => (304, Media::Nothing, Vec::new()),
+                false => {
+                    let body = projected(&judged, &target.projection)
+                        .ok_or_else(|| frame.exchange.end(Ending::NotWritten))?;
+                    (200, Media::FhirJson, body.into_owned())
+                }
             };
+            let provenance = (status == 200).then(|| frame.exchange.request_id.clone());
+            let head = Head { status, etag: Some(etag), location: None, provenance, media };
             let records = Records {
-                exchange: frame.exchange.clone().ended(Event::Disclosed, 200, None),
+                exchange: frame.exchange.clone().ended(Event::Disclosed, status, None),
                 persons: account.close(),
             };
-            Ok(Minimised { body: judged.bytes, head, records, provenance: None })
+            Ok(Minimised { body, head, records, provenance: None })
         }
         Err(kept) => Err(kept_back(kept, account, frame)),
     }
@@ -165,56 +176,63 @@ pub(in crate::enforce) fn kept_back(kept: KeptBack, mut account: Account<'_>, fr
 }
 
 fn search(
-    (pages, complete): (&[Document], Complete),
+    found: Found<'_>,
     targets: Targets<'_>,
     request: &SearchRequest,
     ruling: &Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
-    let admitted = ruling.admitted();
-    let named = named(&request.query, ruling);
-    if let Some(refusal) = all_refused(&request.query, &named, ruling)
-        && admitted.existence() == Existence::Open
-    {
-        return Err(refused(refusal, Existence::Open, Account::new(ruling, subjects), frame));
-    }
     let face = frame.face();
-    if all_refused(&request.query, &named, ruling).is_some() {
-        // As if there were nothing, however much there is.
-        return page(&[], Account::new(ruling, subjects), request, frame, &face, ruling);
-    }
-    if complete == Complete::Bounded {
-        return Err(ended(Ending::TooCostly, Account::new(ruling, subjects), frame));
-    }
     let version = |bytes: &[u8]| frame.version(ruling, bytes);
     let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     let mut account = Account::new(ruling, subjects);
-    let mut visible = Vec::new();
-    for page in pages {
-        let bundle = Bundle::read(page.root(), ENTRIES_MAX)
-            .map_err(|_| ended(Ending::WrongPersons, Account::new(ruling, subjects), frame))?;
-        for entry in bundle.entries() {
-            let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
-            if !is_asked_for(node, &request.query, &named, ruling, frame.bases) {
-                return Err(ended(Ending::WrongPersons, Account::new(ruling, subjects), frame));
-            }
-            if request.query.matches(node, frame.bases) == Match::No {
-                continue;
-            }
-            match judge.judge(node) {
-                Ok(judged) if matches_again(&judged, request, admitted, frame.bases) => visible.push(judged),
-                Ok(_) => {}
-                Err(kept) => account.keeps(&kept, Named::BySubjectsOnly),
-            }
+    let Found { pages, complete, included } = found;
+    let found = match matched(pages, complete, request, &judge) {
+        Ok(found) => found,
+        Err(Unseen::AllRefused(refusal)) if ruling.admitted().existence() == Existence::Open => {
+            return Err(refused(refusal, Existence::Open, account, frame));
+        }
+        // As if there were nothing, however much there is.
+        Err(Unseen::AllRefused(_)) => Matched::default(),
+        Err(unseen @ (Unseen::Bounded | Unseen::WrongPersons)) => {
+            return Err(ended(unseen.ending(), account, frame));
+        }
+    };
+    for kept in &found.kept {
+        account.keeps(kept, Named::BySubjectsOnly);
+    }
+    let matches = on_page(&found.visible, request);
+    let mut goes_with = Beside::default();
+    if let (Some(included), false) = (included, matches.is_empty()) {
+        // A choice that changed between the two rulings changed the page.
+        if !included.is_for(matches) {
+            return Err(ended(Ending::Unrecorded(Unreleased::ConsentMoved), account, frame));
+        }
+        goes_with = match beside(included, &found.visible, request, &judge) {
+            Ok(goes_with) => goes_with,
+            Err(unseen) => return Err(ended(unseen.ending(), account, frame)),
+        };
+        for kept in &goes_with.kept {
+            account.keeps(kept, Named::BySubjectsOnly);
         }
     }
-    page(&visible, account, request, frame, &face, ruling)
+    let page = Page { total: found.visible.len(), matches, beside: &goes_with.shown };
+    answer(&page, account, request, frame, &face, ruling)
 }
 
-/// Cuts the page from the view, and records what is on it and nothing else.
-fn page(
-    visible: &[Judged],
+/// One page of a view.
+struct Page<'v, 'd> {
+    /// How many matches the whole view has.
+    total: usize,
+    matches: &'v [Seen<'d>],
+    /// What goes with them.
+    beside: &'v [Seen<'d>],
+}
+
+/// Writes the page, and records what is on it and nothing else.
+fn answer(
+    page: &Page<'_, '_>,
     mut account: Account<'_>,
     request: &SearchRequest,
     frame: Frame<'_>,
@@ -222,22 +240,23 @@ fn page(
     ruling: &Ruling,
 ) -> Result<Minimised, Ended> {
     let admitted = ruling.admitted();
-    let count = count(request);
-    let on_page: Vec<&Judged> = visible.iter().skip(request.offset).take(count).collect();
-    for judged in &on_page {
-        account.shares(judged);
+    for seen in page.matches.iter().chain(page.beside) {
+        account.shares(&seen.judged);
     }
     let persons = account.close();
     let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
-    let provenance =
-        provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json());
+    let parts = parts(page, request).ok_or_else(|| frame.exchange.end(Ending::NotWritten))?;
+    let provenance = match parts.is_empty() && *request.query.projection() == Projection::Count {
+        true => None,
+        false => provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json()),
+    };
     let outcome = outcome(admitted, reasons_may_be_told(&request.query), &persons).to_json();
-    let mut entries: Vec<Entry<'_>> = on_page
+    let mut entries: Vec<Entry<'_>> = parts
         .iter()
-        .map(|judged| Entry {
-            full_url: Some(format!("{face}/{}", judged.reference)),
-            resource: &judged.bytes,
-            mode: Mode::Match,
+        .map(|part| Entry {
+            full_url: Some(format!("{face}/{}", part.reference)),
+            resource: &part.resource,
+            mode: part.mode,
         })
         .collect();
     if let Some(provenance) = &provenance {
@@ -246,21 +265,13 @@ fn page(
     }
     entries.push(Entry { full_url: None, resource: &outcome, mode: Mode::Outcome });
     let type_name = request.query.resource_type().name();
-    let self_link = format!("{face}/{type_name}?{}", request.query.to_form());
-    let after = request.offset + on_page.len();
-    let next_link = if after < visible.len() && count > 0 {
-        let question = admitted.question();
-        let cursor =
-            cursor::next(frame.seal, &question.requestor, frame.system, &request.query, after, question.at)
-                .map_err(|_| frame.exchange.end(Ending::NotWritten))?;
-        Some(format!("{face}/{type_name}?_cursor={cursor}"))
-    } else {
-        None
-    };
+    let next_link =
+        next(page, request, frame, admitted)?.map(|cursor| format!("{face}/{type_name}?_cursor={cursor}"));
+    let told = request.query.total() != Total::None && tells_total(&request.query);
     let body = Searchset {
         id: &exchange.request_id,
-        total: (request.query.named_persons().len() == 1).then_some(visible.len()),
-        self_link: &self_link,
+        total: told.then_some(page.total),
+        self_link: &format!("{face}/{type_name}?{}", request.query.to_whole_form()),
         next_link: next_link.as_deref(),
         entries: &entries,
     }
@@ -269,10 +280,51 @@ fn page(
     Ok(Minimised { body, head, records: Records { exchange, persons }, provenance: None })
 }
 
-/// How many matches there are on a page.
-pub(in crate::enforce) fn count(request: &SearchRequest) -> usize {
-    let asked = request.query.count().map(|count| usize::try_from(count).unwrap_or(COUNT_MAX));
-    asked.unwrap_or(COUNT).min(COUNT_MAX)
+/// The cursor of the page after this one, if there is one.
+fn next(
+    page: &Page<'_, '_>,
+    request: &SearchRequest,
+    frame: Frame<'_>,
+    admitted: &Admitted,
+) -> Result<Option<String>, Ended> {
+    let after = request.offset + page.matches.len();
+    if page.matches.is_empty() || after >= page.total {
+        return Ok(None);
+    }
+    let question = admitted.question();
+    cursor::next(frame.seal, &question.requestor, frame.system, &request.query, after, question.at)
+        .map(Some)
+        .map_err(|_| frame.exchange.end(Ending::NotWritten))
+}
+
+/// One resource on a page, as much of it as was asked for.
+struct Part<'p> {
+    reference: &'p str,
+    resource: Cow<'p, [u8]>,
+    mode: Mode,
+}
+
+/// What is on the page. The elements that are asked for are those of matches. Nothing if a view cannot be read again.
+fn parts<'p>(page: &'p Page<'_, '_>, request: &SearchRequest) -> Option<Vec<Part<'p>>> {
+    let asked = request.query.projection();
+    let of_included = match matches!(asked, Projection::Elements(_)) {
+        true => &Projection::Whole,
+        false => asked,
+    };
+    let matches = page.matches.iter().map(|seen| (&seen.judged, asked, Mode::Match));
+    let beside = page.beside.iter().map(|seen| (&seen.judged, of_included, Mode::Include));
+    let part = |(judged, asked, mode): (&'p Judged, &Projection, Mode)| {
+        Some(Part { reference: &judged.reference, resource: projected(judged, asked)?, mode })
+    };
+    matches.chain(beside).map(part).collect()
+}
+
+/// As much of a view as is asked for; nothing if it cannot be read again.
+fn projected<'j>(judged: &'j Judged, asked: &Projection) -> Option<Cow<'j, [u8]>> {
+    match *asked == Projection::Whole {
+        true => Some(Cow::Borrowed(judged.bytes.as_slice())),
+        false => reread(&judged.bytes).map(|view| Cow::Owned(project(view.root(), asked))),
+    }
 }
 
 impl Frame<'_> {
@@ -306,90 +358,6 @@ pub(in crate::enforce) fn ended(ending: Ending, account: Account<'_>, frame: Fra
     Ended { ending, records: Box::new(Records { exchange: frame.exchange.clone(), persons }) }
 }
 
-/// The keys of the persons the search names, as far as the system knows them.
-pub(in crate::enforce) fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
-    query
-        .named_persons()
-        .iter()
-        .filter_map(|person| match person {
-            NamedPerson::Patient(id) => ruling.person_of(id).cloned(),
-            NamedPerson::Nhs(number) => Some(PersonKey::Nhs(*number)),
-            NamedPerson::Identifier(_) => None,
-        })
-        .collect()
-}
-
-/// The refusal when everyone the search names is refused.
-pub(in crate::enforce) fn all_refused(
-    query: &SearchQuery,
-    named: &BTreeSet<PersonKey>,
-    ruling: &Ruling,
-) -> Option<Refusal> {
-    if query.named_persons().is_empty() {
-        return None;
-    }
-    let mut refusal = None;
-    for person in named {
-        match ruling.answers().get(person) {
-            Some(Answer::Permit(_)) => return None,
-            Some(Answer::Refusal(why)) => refusal = Some(why.clone()),
-            None => {}
-        }
-    }
-    refusal
-}
-
-/// Whether a match is about someone the search named; a search that names nobody by id or number asks for all.
-pub(in crate::enforce) fn is_asked_for(
-    node: Node<'_>,
-    query: &SearchQuery,
-    named: &BTreeSet<PersonKey>,
-    ruling: &Ruling,
-    bases: &Bases,
-) -> bool {
-    let by_key = |person: &NamedPerson| matches!(person, NamedPerson::Patient(_) | NamedPerson::Nhs(_));
-    let names = query.named_persons();
-    if names.is_empty() || !names.iter().all(by_key) {
-        return true;
-    }
-    let found = persons_of(node, Came::FromHolder, bases);
-    let asked_by_id = |person: &NamedPerson| match person {
-        NamedPerson::Patient(id) => found.patients.contains(id),
-        NamedPerson::Nhs(number) => found.nhs_numbers.contains(number) || bears(node, number),
-        NamedPerson::Identifier(_) => false,
-    };
-    names.iter().any(asked_by_id)
-        || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|person| named.contains(person))
-}
-
-/// Whether a Patient bears this number, verified or not.
-fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
-    node.walk(&["identifier"]).any(|identifier| {
-        identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER))
-            && identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()).as_ref()
-                == Some(number)
-    })
-}
-
-/// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.
-pub(in crate::enforce) fn matches_again(
-    judged: &Judged,
-    request: &SearchRequest,
-    admitted: &Admitted,
-    bases: &Bases,
-) -> bool {
-    if admitted.rematch().is_empty() {
-        return true;
-    }
-    let Ok(document) = parse(judged.bytes.clone().into(), &Limits::default()) else { return false };
-    request
-        .query
-        .criteria()
-        .iter()
-        .filter(|criterion| admitted.rematch().contains(criterion.code()))
-        .all(|criterion| matches::matches(criterion, document.root(), bases) == Match::Yes)
-}
-
 /// Whether the reason classes of what was left out may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reasons {
@@ -401,7 +369,9 @@ enum Reasons {
 /// the search names persons and nothing else.
 fn reasons_may_be_told(query: &SearchQuery) -> Reasons {
     let names_persons = |code| matches!(code, "patient" | "subject");
-    match query.criteria().iter().all(|criterion| names_persons(criterion.code())) {
+    // What is kept back of what goes with the matches would tell what they refer to.
+    let alone = query.includes().is_empty();
+    match alone && query.criteria().iter().all(|criterion| names_persons(criterion.code())) {
         true => Reasons::Told,
         false => Reasons::Kept,
     }

@@ -257,7 +257,7 @@ pub(in crate::enforce) fn resources<'a>(
     name: &str,
 ) -> Result<Vec<Node<'a>>, NotEvidence> {
     let pages = match held.inner() {
-        Held::Searchset { pages, complete: Complete::All } => pages,
+        Held::Searchset { pages, complete: Complete::All, .. } => pages,
         Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),
         Held::Resource(_) | Held::Absent | Held::History { .. } => return Err(NotEvidence::Shape),
     };

@@ -2,6 +2,7 @@
 
 use fhir::json::Document;
 
+use super::included::Included;
 use crate::upstream::UpstreamFault;
 
 /// What an upstream answered, in its own shape. Only `enforce` reads it.
@@ -17,6 +18,8 @@ pub enum Held {
         pages: Vec<Document>,
         /// Whether the last page had no next link: the gateway saw every match.
         complete: Complete,
+        /// What goes with the matches of a page, when the search asks for such.
+        included: Option<Included>,
     },
     /// One resource as it is now, and what it was before.
     History {
@@ -45,9 +48,10 @@ pub enum Versions {
 }
 
 /// Whether the gateway saw every match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Complete {
     /// All pages were read.
+    #[default]
     All,
     /// The bound on pages was reached first.
     Bounded,

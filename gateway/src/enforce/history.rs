@@ -15,10 +15,11 @@ use fhir::nhs_number::NhsNumber;
 use jiff::Timestamp;
 
 use super::account::{Account, Named};
-use super::answer::{self, COUNT, COUNT_MAX, Frame};
+use super::answer::{self, Frame};
 use super::facts;
 use super::held::{Complete, Versions};
 use super::judge::{Judge, Judged, KeptBack, Targets, Why};
+use super::matched::{COUNT, COUNT_MAX};
 use super::release::{Head, Media, Minimised};
 use super::subjects::Subjects;
 use super::versions_bundle::{Change, Entry, VersionsBundle};

@@ -68,6 +68,8 @@ pub enum Media {
     FhirJson,
     /// `text/html`.
     Html,
+    /// There is none.
+    Nothing,
 }
 
 /// Bytes that may leave: minimised, and the audit record of this very disclosure is durable.

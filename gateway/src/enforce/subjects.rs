@@ -64,8 +64,9 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
         }
         Held::Absent => {}
         Held::History { current, versions } => found.take_history(current, versions, bases),
-        Held::Searchset { pages, .. } => {
-            for page in pages {
+        Held::Searchset { pages, included, .. } => {
+            let beside = included.iter().flat_map(|included| &included.pages);
+            for page in pages.iter().chain(beside) {
                 let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
                 for entry in bundle.entries() {
                     if let Some(resource) = entry.resource {

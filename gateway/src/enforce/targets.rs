@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use fhir::bundle::{Bundle, SearchMode};
 use fhir::json::{Document, Limits, Node, parse};
 use fhir::reference::{Id, Local, Reference};
-use fhir::search::Match;
 use fhir::tables::TypeId;
 
-use super::answer::{ENTRIES_MAX, Frame, all_refused, count, is_asked_for, matches_again, named};
+use super::answer::Frame;
 use super::facts::{NotEvidence, resources};
 use super::held::{Held, Versions};
+use super::included::beside;
 use super::judge::{Judge, Judged, Targets};
+use super::matched::{ENTRIES_MAX, matched, range};
 use super::persons::{Came, persons_of};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -86,8 +87,13 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
     }) {
         return wanted;
     }
-    let held: BTreeSet<String> = nodes.iter().map(name_of).collect();
-    for (node, judged) in on_page(&nodes, &judge) {
+    // What was asked for to go with the page and did not come is not asked for again.
+    let asked = match held.inner() {
+        Held::Searchset { included: Some(included), .. } => included.asked.clone(),
+        Held::Searchset { .. } | Held::Resource(_) | Held::History { .. } | Held::Absent => BTreeSet::new(),
+    };
+    let known: BTreeSet<String> = nodes.iter().map(name_of).chain(asked).collect();
+    for (node, judged) in on_page(held.inner(), &judge) {
         let Ok(view) = parse(judged.bytes.into(), &Limits::default()) else { continue };
         // Entries of one Bundle are judged where they stand.
         let entries: BTreeSet<String> =
@@ -96,7 +102,7 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
         leads(view.root(), &judge, &mut leads_on);
         for (target, local) in leads_on {
             if !entries.contains(&local.to_relative()) {
-                wanted.add(target, &local, &held);
+                wanted.add(target, &local, &known);
             }
         }
     }
@@ -173,11 +179,14 @@ impl LookedUp {
     }
 }
 
-/// The resources that were asked for.
+/// The resources that were asked for, and those that go with them.
 fn nodes(held: &Held) -> Vec<Node<'_>> {
     match held {
         Held::Resource(document) => vec![document.root()],
-        Held::Searchset { pages, .. } => in_pages(pages),
+        Held::Searchset { pages, included, .. } => {
+            let beside = included.iter().flat_map(|included| in_pages(&included.pages));
+            in_pages(pages).into_iter().chain(beside).collect()
+        }
         Held::History { current, versions } => {
             let before = match versions {
                 Versions::Known { pages, .. } => in_pages(pages),
@@ -204,30 +213,27 @@ fn in_pages(pages: &[Document]) -> Vec<Node<'_>> {
 }
 
 /// What would be shown, with all references; what ends the exchange ends it where it is answered.
-fn on_page<'d>(nodes: &[Node<'d>], judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
+fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
     let admitted = judge.ruling.admitted();
-    let Interaction::Fhir { action: FhirAction::Search(request), .. } = &admitted.question().interaction
+    let (
+        Held::Searchset { pages, complete, included },
+        Interaction::Fhir { action: FhirAction::Search(request), .. },
+    ) = (held, &admitted.question().interaction)
     else {
-        return nodes.iter().filter_map(|node| Some((*node, judge.judge(*node).ok()?))).collect();
+        return nodes(held).into_iter().filter_map(|node| Some((node, judge.judge(node).ok()?))).collect();
     };
-    let named = named(&request.query, judge.ruling);
-    if all_refused(&request.query, &named, judge.ruling).is_some() {
-        return Vec::new();
-    }
-    let is_match = |node: &Node<'d>| {
-        is_asked_for(*node, &request.query, &named, judge.ruling, judge.bases)
-            && request.query.matches(*node, judge.bases) != Match::No
+    let Ok(found) = matched(pages, *complete, request, judge) else { return Vec::new() };
+    let beside = match included {
+        Some(included) => beside(included, &found.visible, request, judge).unwrap_or_default().shown,
+        None => Vec::new(),
     };
-    let visible = nodes
-        .iter()
-        .filter(|node| is_match(node))
-        .filter_map(|node| Some((*node, judge.judge(*node).ok()?)))
-        .filter(|(_, judged)| matches_again(judged, request, admitted, judge.bases));
     // Where a criterion reads references, what is on the page is known only when all of them are.
-    match admitted.rematch().is_empty() {
-        true => visible.skip(request.offset).take(count(request)).collect(),
-        false => visible.collect(),
-    }
+    let here = match admitted.rematch().is_empty() {
+        true => range(found.visible.len(), request),
+        false => 0..found.visible.len(),
+    };
+    let matches = found.visible.into_iter().skip(here.start).take(here.len());
+    matches.chain(beside).map(|seen| (seen.node, seen.judged)).collect()
 }
 
 /// `Type/id`.

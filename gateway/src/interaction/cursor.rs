@@ -31,7 +31,7 @@ pub fn next(
     now: Timestamp,
 ) -> Result<String, SealError> {
     let count = search.count().map_or_else(String::new, |count| count.to_string());
-    let content = format!("{offset}\n{count}\n{}", search.to_form());
+    let content = format!("{offset}\n{count}\n{}", search.to_whole_form());
     let holder = holder(requestor);
     let associated = associated(&holder, system.as_str(), search.resource_type().name());
     seal.seal(Use::Cursor, content.as_bytes(), &associated, now + LIFE)

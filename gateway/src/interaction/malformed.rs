@@ -188,6 +188,9 @@ const fn search(error: &SearchError) -> (StatusCode, IssueType, &'static str) {
         }
         SearchError::Repeated { .. } => (IssueType::Invalid, "a parameter that may stand once stands twice"),
         SearchError::Value { .. } => (IssueType::Value, "the value of a search parameter does not fit it"),
+        SearchError::Contradictory => {
+            (IssueType::Invalid, "two parameters ask for answers that exclude each other")
+        }
         SearchError::NotServed(_) => {
             (IssueType::NotSupported, "a search parameter or modifier is not served")
         }

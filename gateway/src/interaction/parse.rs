@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use fhir::json;
 use fhir::reference::{Bases, Id};
+use fhir::search::controls::Projection;
 use fhir::search::grammar::{self, Escaped, Name, Parameter};
 use fhir::search::{SearchError, SearchQuery};
 use fhir::tables::{self, TypeId};
 
+use super::conditional::HeldVersions;
 use super::malformed::Malformed;
 use super::surface::{self, Served};
 use super::{
@@ -82,16 +84,11 @@ struct Asked<'a> {
 fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<FhirAction, Malformed> {
     let served = surface::decide(surface::OF_SYSTEM, rest, arrived.method)?;
     let at = |position: usize| rest.get(position).copied().unwrap_or_default();
-    let target = || -> Result<ReadTarget, Malformed> {
-        Ok(ReadTarget { resource_type: resource_type(at(0))?, id: id(at(1))? })
-    };
+    let target =
+        || -> Result<ReadTarget, Malformed> { Ok(ReadTarget::new(resource_type(at(0))?, id(at(1))?)) };
     match served {
         Served::Capabilities => Ok(FhirAction::Metadata),
-        Served::Read => {
-            let target = target()?;
-            check_plain_read(&arrived)?;
-            Ok(FhirAction::Read(target))
-        }
+        Served::Read => Ok(FhirAction::Read(read(&arrived, target()?)?)),
         Served::Vread => {
             let (resource, version) = (target()?, id(at(3))?);
             check_plain_read(&arrived)?;
@@ -133,6 +130,18 @@ fn of_person(person: &Id, searched: TypeId) -> Result<Parameter, Malformed> {
     Ok(Parameter { name: Name::Plain { code, modifier: None }, values })
 }
 
+/// A read, with what shapes its answer.
+fn read(arrived: &Arrived, plain: ReadTarget) -> Result<ReadTarget, Malformed> {
+    let shapes = |one: &Parameter| is_named(one, "_elements") || is_named(one, "_summary");
+    let (shaping, others): (Vec<Parameter>, Vec<Parameter>) =
+        query_parameters(arrived)?.into_iter().partition(shapes);
+    check_controls(&others)?;
+    check_format(arrived, &others)?;
+    let projection = Projection::compile(plain.resource_type, &shaping)?;
+    let held = HeldVersions::parse(arrived.headers.if_none_match.as_deref());
+    Ok(ReadTarget { projection, held, ..plain })
+}
+
 fn search(
     arrived: &Arrived,
     parameters: &[Parameter],
@@ -142,13 +151,13 @@ fn search(
     let Asked { system, requestor, settings, seal } = *asked;
     check_format(arrived, parameters)?;
     let query = SearchQuery::compile(resource_type, parameters, &names(system, settings))?;
-    if query.to_form().len() > cursor::FORM_LEN_MAX {
+    if query.to_whole_form().len() > cursor::FORM_LEN_MAX {
         return Err(Malformed::SearchTooLong);
     }
     let request = match query.cursor() {
         None => SearchRequest { query, offset: 0 },
-        // A cursor holds its search; criteria beside it would be another search.
-        Some(_) if !query.criteria().is_empty() || query.count().is_some() => return Err(Malformed::Cursor),
+        // A cursor holds its search; criteria or controls beside it would be another search.
+        Some(_) if !query.is_bare() => return Err(Malformed::Cursor),
         Some(sealed) => cursor::open(seal, requestor, &system.name, &query, sealed, arrived.at)?,
     };
     Ok(FhirAction::Search(request))

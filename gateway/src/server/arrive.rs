@@ -314,6 +314,7 @@ fn kept(headers: &HeaderMap) -> Result<Headers, Unacceptable> {
         content_type: once(headers, &header::CONTENT_TYPE)?,
         authorization: once(headers, &header::AUTHORIZATION)?.map(Secret::new),
         if_match: once(headers, &header::IF_MATCH)?,
+        if_none_match: joined(headers, &header::IF_NONE_MATCH, ", ")?,
         if_none_exist: once(headers, &IF_NONE_EXIST)?.map(Secret::new),
         prefer: joined(headers, &PREFER, ", ")?,
         override_reason: once(headers, &OVERRIDE_REASON)?.map(Secret::new),

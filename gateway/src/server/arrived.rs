@@ -65,6 +65,8 @@ pub struct Headers {
     pub authorization: Option<Secret>,
     /// `If-Match`, one line at most.
     pub if_match: Option<String>,
+    /// `If-None-Match`, all lines joined.
+    pub if_none_match: Option<String>,
     /// `If-None-Exist`, one line at most.
     pub if_none_exist: Option<Secret>,
     /// `Prefer`, all lines joined.

@@ -106,6 +106,7 @@ impl Reply {
         let head = released.head();
         let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let content = match head.media {
+            Media::Nothing => Content::Empty,
             Media::FhirJson => Content::Fhir(released.body().clone()),
             Media::Html => Content::ReleasedPage(released.body().clone()),
         };

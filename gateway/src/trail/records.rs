@@ -170,7 +170,7 @@ impl Exchange {
                 self.discloser =
                     settings.system(system.as_str()).map(|system| system.organisation.as_str().to_owned());
                 let form = match action {
-                    FhirAction::Search(request) => Some(request.query.to_form()),
+                    FhirAction::Search(request) => Some(request.query.to_whole_form()),
                     FhirAction::History(request) => Some(request.to_form()).filter(|form| !form.is_empty()),
                     FhirAction::Metadata
                     | FhirAction::Read(_)

@@ -23,9 +23,11 @@ pub(super) fn refusal(reason: &str) -> &'static str {
         "override-reason-missing" => "They asked for special access, but did not say why they needed it.",
         "type-not-shared" | "nothing-necessary" => "They do not need this kind of information.",
         "search-names-no-person" => "They did not say who they were looking for.",
-        "search-reads-hidden-element" | "search-negates-hidden-element" | "search-not-served" => {
-            "They searched by something that they are not allowed to see."
-        }
+        "search-reads-hidden-element"
+        | "search-negates-hidden-element"
+        | "search-orders-by-hidden-element"
+        | "search-total-not-told"
+        | "search-not-served" => "They searched by something that they are not allowed to see.",
         "would-prove-own-relationship" => "They are not allowed to add themselves to your care.",
         "person-uncertain" => "It was not certain that the record was yours.",
         "shielded" => "Your details have extra protection.",
@@ -228,6 +230,8 @@ mod tests {
             Refusal::SearchNotPermitted(SearchGuard::NamesNoPerson),
             Refusal::SearchNotPermitted(SearchGuard::ReadsHidden),
             Refusal::SearchNotPermitted(SearchGuard::NegatesPartlyHidden),
+            Refusal::SearchNotPermitted(SearchGuard::OrdersByHidden),
+            Refusal::SearchNotPermitted(SearchGuard::TotalNotTold),
             Refusal::SearchNotPermitted(SearchGuard::NotServed),
             Refusal::WouldProveOwnRelationship,
             Refusal::PersonUncertain,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use fhir::json::{Document, Node};
+use fhir::reference::Id;
 use fhir::search;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::ask::{Again, Ask};
+use super::beside::are_among;
 use super::holder::Holder;
 use super::pages::{check_page, next_page};
 use super::{Upstream, UpstreamFault};
@@ -41,7 +43,7 @@ impl Upstream {
             }
             Interaction::Fhir { system, action: FhirAction::Search(search) } => {
                 let resource_type = search.query.resource_type().name();
-                self.search(system, resource_type, search.query.to_form()).await
+                self.search(system, resource_type, search.query.to_form(), None).await
             }
             Interaction::Fhir { action: FhirAction::Metadata | FhirAction::Create(_), .. }
             | Interaction::Push { .. }
@@ -105,7 +107,18 @@ impl Upstream {
         parameters: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
         let pairs = parameters.into_iter().map(|(name, value)| (name.into(), value.into()));
-        self.search(system, resource_type, search::form(pairs)).await
+        self.search(system, resource_type, search::form(pairs), None).await
+    }
+
+    /// The same, where only resources of these ids may come back.
+    pub(in crate::upstream) async fn search_among(
+        &self,
+        system: &SystemName,
+        resource_type: &str,
+        parameters: [(String, String); 1],
+        ids: Option<&BTreeSet<Id>>,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        self.search(system, resource_type, search::form(parameters), ids).await
     }
 
     /// Searches by a form that was written from a parsed query, over all pages within bounds.
@@ -114,6 +127,7 @@ impl Upstream {
         system: &SystemName,
         resource_type: &str,
         form: String,
+        ids: Option<&BTreeSet<Id>>,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
         let holder = self.holder(system)?;
         let deadline = Instant::now() + holder.timeout;
@@ -139,14 +153,17 @@ impl Upstream {
             }
             let page = answer.document(holder, deadline).await?;
             entries += check_page(&page, resource_type)?;
+            if ids.is_some_and(|ids| !are_among(page.root(), ids)) {
+                return Err(UpstreamFault::WrongResource);
+            }
             bytes += page.bytes_len();
             let next = next_page(&page, holder)?;
             pages.push(page);
             let Some(next) = next else {
-                return Ok(Unfiltered::new(Held::Searchset { pages, complete: Complete::All }));
+                return Ok(Unfiltered::new(searchset(pages, Complete::All)));
             };
             if pages.len() >= PAGES_MAX || entries >= ENTRIES_MAX || bytes >= BYTES_MAX {
-                return Ok(Unfiltered::new(Held::Searchset { pages, complete: Complete::Bounded }));
+                return Ok(Unfiltered::new(searchset(pages, Complete::Bounded)));
             }
             if !seen.insert(next.clone()) {
                 return Err(UpstreamFault::BadLink);
@@ -154,6 +171,10 @@ impl Upstream {
             ask = safe(Method::GET, next, None, Bytes::new());
         }
     }
+}
+
+const fn searchset(pages: Vec<Document>, complete: Complete) -> Held {
+    Held::Searchset { pages, complete, included: None }
 }
 
 pub(in crate::upstream) fn safe(

@@ -269,11 +269,14 @@ fn what_is_not_served_is_told_with_the_right_status() {
         (Method::Get, "/hospital/fhir/Patient?_id=1&_format=application%2Ffhir%2Bxml", none(), "", 406),
         (Method::Get, read, accept("application/fhir+xml"), "", 406),
         (Method::Get, read, accept("text/html"), "", 406),
-        (Method::Get, "/hospital/fhir/Patient/1?_elements=name", none(), "", 400),
-        (Method::Get, "/hospital/fhir/Patient/1?_summary=true", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1?_elements=nonsense", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1?_summary=count", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Patient/1?_include=Patient:link", none(), "", 400),
         (Method::Get, "/hospital/fhir/Condition?nonsense=1", none(), "", 400),
         (Method::Get, "/hospital/fhir/Condition?patient", none(), "", 400),
-        (Method::Get, "/hospital/fhir/Condition?_include=Condition:subject", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?_include:iterate=Condition:subject", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?_include=*", none(), "", 400),
+        (Method::Get, "/hospital/fhir/Condition?_sort=nonsense", none(), "", 400),
         (Method::Get, "/hospital/fhir/Condition?_cursor=AAAA", none(), "", 400),
         (Method::Post, "/hospital/fhir/Condition/_search", fhir_json(), "{}", 415),
         (Method::Post, "/hospital/fhir/Observation", none(), "{}", 415),
@@ -321,7 +324,7 @@ fn only_metadata_is_understood_of_someone_unknown() {
 fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
     let seal = seal();
     let start = Timestamp::UNIX_EPOCH;
-    let asked = get("/hospital/fhir/Condition?patient=p1&code=http%3A%2F%2Fa%7Cb&_count=20").unwrap();
+    let asked = get("/hospital/fhir/Condition?patient=p1&code=http%3A%2F%2Fa%7Cb&_count=20&_sort=-code&_summary=data&_include=Condition:encounter").unwrap();
     let Interaction::Fhir { system, action: FhirAction::Search(search) } = asked else { panic!("a search") };
     let cursor = cursor::next(&seal, &requestor("dns:a"), &system, &search.query, 20, start).unwrap();
     let ask = |url: String, who: &str, after: i64| {
@@ -329,7 +332,7 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
         next.at = start + SignedDuration::from_secs(after);
         parse(next, &requestor(who), &site(), &seal).map(|next| match next {
             Interaction::Fhir { action: FhirAction::Search(next), .. } => {
-                (next.query.to_form(), next.query.count(), next.offset)
+                (next.query.to_whole_form(), next.query.count(), next.offset)
             }
             other @ (Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_)) => {
                 panic!("{other:?}")
@@ -337,13 +340,15 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
         })
     };
     let url = format!("/hospital/fhir/Condition?_cursor={cursor}");
-    assert_eq!(ask(url.clone(), "dns:a", 899), Ok((search.query.to_form(), Some(20), 20)));
+    assert_eq!(ask(url.clone(), "dns:a", 899), Ok((search.query.to_whole_form(), Some(20), 20)));
     for (case, url, who, after) in [
         ("another requestor", url.clone(), "dns:b", 0),
         ("another system", url.replace("hospital", "council"), "dns:a", 0),
         ("another type", url.replace("Condition", "Observation"), "dns:a", 0),
         ("too late", url.clone(), "dns:a", 900),
         ("with criteria beside it", format!("{url}&patient=p2"), "dns:a", 0),
+        ("with an order beside it", format!("{url}&_sort=code"), "dns:a", 0),
+        ("with a summary beside it", format!("{url}&_summary=count"), "dns:a", 0),
         ("with a count beside it", format!("{url}&_count=1"), "dns:a", 0),
         ("changed", format!("{url}A"), "dns:a", 0),
     ] {

@@ -15,6 +15,7 @@ mod agreements;
 mod audit_events;
 mod balp;
 mod commands;
+mod controls;
 mod decision;
 mod docs;
 mod explain;

@@ -26,7 +26,7 @@ fn hospital() -> SystemName {
 }
 
 fn target() -> ReadTarget {
-    ReadTarget { resource_type: resource_type("Patient").unwrap(), id: Id::parse("p1").unwrap() }
+    ReadTarget::new(resource_type("Patient").unwrap(), Id::parse("p1").unwrap())
 }
 
 async fn plain(script: impl Fn(usize) -> Play + Send + Sync + 'static) -> (System, Upstream) {

@@ -18,13 +18,17 @@ pub(super) fn matches(node: Node<'_>, leaf: &str, test: &DateTest) -> Match {
 }
 
 fn told(node: Node<'_>, leaf: &str, test: &DateTest, unzoned: Unzoned) -> Match {
-    let held = match leaf {
+    let Some(held) = held(node, leaf, unzoned) else { return Match::CannotTell };
+    compare(test.prefix, held, test.time.range_with(unzoned))
+}
+
+/// The span that one value stands for; nothing when it cannot be read.
+pub(in crate::search) fn held(node: Node<'_>, leaf: &str, unzoned: Unzoned) -> Option<Range> {
+    match leaf {
         "Period" => period(node, unzoned),
         "Timing" => timing(node, unzoned),
         _ => time(node, unzoned),
-    };
-    let Some(held) = held else { return Match::CannotTell };
-    compare(test.prefix, held, test.time.range_with(unzoned))
+    }
 }
 
 /// The prefixes of R4: `held` is the range in the resource, `asked` that of the search.

@@ -59,8 +59,24 @@ fn parts(node: Node<'_>, keys: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// One value as it stands in an order: a name by its family, an address by its lines.
+pub(in crate::search) fn in_order(node: Node<'_>, leaf: &str) -> Option<String> {
+    let joined = |ordered: &[&str]| {
+        let mut parts = parts(node, ordered);
+        if parts.is_empty() {
+            parts = self::parts(node, &["text"]);
+        }
+        (!parts.is_empty()).then(|| folded(&parts.join(" ")))
+    };
+    match leaf {
+        "HumanName" => joined(&["family", "given"]),
+        "Address" => joined(&["line", "city", "district", "state", "postalCode", "country"]),
+        _ => node.string().map(|text| folded(&text)),
+    }
+}
+
 /// Without case and accents.
-fn folded(text: &str) -> String {
+pub(in crate::search) fn folded(text: &str) -> String {
     text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
 }
 

@@ -222,7 +222,7 @@ impl Record {
         writer.close().close();
         writer.finish();
         let page = json::parse(text.into(), &LIMITS).map_err(|error| error.to_string())?;
-        Ok(Held::Searchset { pages: vec![page], complete: Complete::All })
+        Ok(Held::Searchset { pages: vec![page], complete: Complete::All, included: None })
     }
 }
 

@@ -98,7 +98,9 @@ impl EvidenceSource for Holder {
         let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries}).to_string();
         let page = json::parse(page.into(), &Limits::default()).unwrap();
         let complete = if manner == Manner::CutsOff { Complete::Bounded } else { Complete::All };
-        Box::pin(async move { Ok(Unfiltered::new(Held::Searchset { pages: vec![page], complete })) })
+        Box::pin(async move {
+            Ok(Unfiltered::new(Held::Searchset { pages: vec![page], complete, included: None }))
+        })
     }
 }
 

@@ -60,6 +60,57 @@ fn what_some_are_shown_can_be_asked_for_and_not_asked_against() {
 }
 
 #[test]
+fn only_what_everyone_is_shown_may_be_sorted_by() {
+    let (hidden, partly) = (Err("search-reads-hidden-element"), Err("search-orders-by-hidden-element"));
+    check("search hospital Condition?patient=ann&_sort=code,-onset-date,_id", Ok(&[]));
+    check("search hospital Patient?_id=ann&_sort=family,-birthdate", Ok(&[]));
+    check("search hospital Condition?patient=ann&_sort=recorded-date", hidden);
+    check("search hospital Condition?patient=ann&_sort=code,-recorded-date", hidden);
+    check("search hospital Condition?patient=ann&_sort=_lastUpdated", hidden);
+    check("search hospital Patient?_id=ann&_sort=address-postalcode", partly);
+    check("search hospital Patient?_id=ann&_sort=-telecom", partly);
+    check("search hospital Patient?_id=ann&_sort=identifier", partly);
+}
+
+#[test]
+fn how_many_there_are_is_told_of_one_person_only() {
+    let not_told = Err("search-total-not-told");
+    for asks in ["_summary=count", "_count=0", "_total=accurate"] {
+        let ask = |of: &str| -> &'static str { format!("search hospital {of}&{asks}").leak() };
+        check(ask("Condition?patient=ann"), Ok(&[]));
+        check(ask("Patient?_id=ann"), Ok(&[]));
+        check(ask("Condition?patient=ann,bob"), not_told);
+        check(ask("Condition?_id=c1"), not_told);
+        check(ask("Patient?family=Example&birthdate=1940-02-03"), not_told);
+    }
+    check("search hospital Condition?patient=ann,bob&_total=estimate", Ok(&[]));
+    check("search hospital Condition?patient=ann,bob&_total=none", Ok(&[]));
+}
+
+#[test]
+fn an_include_follows_what_is_shown_to_what_is_shared() {
+    let (hidden, not_shared) = (Err("search-reads-hidden-element"), Err("type-not-shared"));
+    check("search hospital Condition?patient=ann&_include=Condition:subject", Ok(&[]));
+    check("search hospital Encounter?patient=ann&_include=Encounter:service-provider", Ok(&[]));
+    check("search hospital Patient?_id=ann&_revinclude=Condition:subject", Ok(&[]));
+    // The type is shared, the reference is not.
+    check("search hospital Condition?patient=ann&_include=Condition:encounter", hidden);
+    check("search hospital Encounter?patient=ann&_include=Encounter:part-of", hidden);
+    check("search hospital CareTeam?patient=ann&_include=CareTeam:participant", hidden);
+    check("search hospital Patient?_id=ann&_revinclude=Observation:focus", hidden);
+    check("search hospital Patient?_id=ann&_revinclude=Observation:performer", hidden);
+    // The reference may be, the type is not.
+    check("search hospital Encounter?patient=ann&_include=Encounter:location", not_shared);
+    check("search hospital CareTeam?patient=ann&_include=CareTeam:participant:RelatedPerson", not_shared);
+    check("search hospital Patient?_id=ann&_revinclude=Provenance:target", not_shared);
+    check("search hospital Patient?_id=ann&_revinclude=RelatedPerson:patient", not_shared);
+    check(
+        "search hospital Condition?patient=ann&_include=Condition:subject&_include=Condition:asserter",
+        hidden,
+    );
+}
+
+#[test]
 fn one_who_sees_less_may_ask_less() {
     check_admit(&support_worker("search hospital Patient?_id=ann&address-postalcode=ZZ99"), &[], Ok(()));
     check_admit(

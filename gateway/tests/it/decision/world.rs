@@ -139,7 +139,7 @@ fn interaction(what: &str) -> Interaction {
     let action = match verb {
         "push" => return Interaction::Push { system },
         "metadata" => FhirAction::Metadata,
-        "read" => FhirAction::Read(ReadTarget { resource_type: type_of(rest), id: Id::parse("x1").unwrap() }),
+        "read" => FhirAction::Read(ReadTarget::new(type_of(rest), Id::parse("x1").unwrap())),
         "create" => {
             let body = json::parse("{}".into(), &Limits::default()).unwrap();
             FhirAction::Create(NewResource {

@@ -16,7 +16,7 @@ pub(crate) fn held(resources: &[Value]) -> Held {
     Arc::new(Mutex::new(resources.to_vec()))
 }
 
-/// Answers reads, and searches by `_id`, `identifier`, `patient`, `subject` and `code`.
+/// Answers reads, and searches by `_id`, `identifier`, `patient`, `subject`, `encounter` and `code`.
 pub(crate) fn holding(held: &Held) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
     let held = Arc::clone(held);
     move |seen| {
@@ -70,6 +70,7 @@ fn meets(found: &Value, name: &str, wanted: &str) -> bool {
             found["subject"]["reference"] == format!("Patient/{id}")
         }),
         "identifier" => any(&|token| has(&found["identifier"], token, "value")),
+        "encounter" => any(&|reference| found["encounter"]["reference"] == reference),
         "code" => any(&|token| has(&found["code"]["coding"], token, "code")),
         _ => true,
     }

@@ -1,0 +1,256 @@
+//! What goes with the matches of a page (`_include`, `_revinclude`): what has to be fetched for it, and what of that
+//! may be shown.
+//!
+//! Whatever a system sends beside its matches is thrown away. The gateway asks for each included resource itself, for
+//! the matches that it would show on this page and for no others, so that neither what is asked nor how much of it
+//! depends on what is hidden. What comes is judged as if it were read alone, and is shown only if a match that is shown
+//! refers to it, or it to one, by an element that is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fhir::bundle::{Bundle, SearchMode};
+use fhir::json::{Document, Node};
+use fhir::reference::{Id, Local, TypeName};
+use fhir::search::controls::{Include, Towards};
+use fhir::tables::{self, TypeId};
+
+use super::answer::Frame;
+use super::held::{Complete, Held};
+use super::judge::{Judge, Judged, KeptBack, Targets};
+use super::matched::{ENTRIES_MAX, Seen, Unseen, matched, on_page, reread};
+use super::targets::LookedUp;
+use super::unfiltered::Unfiltered;
+use crate::decision::ruling::Ruling;
+use crate::interaction::{FhirAction, Interaction, SearchRequest};
+
+/// The most resources that are asked for by id for one page.
+const ASKED_MAX: usize = 1_000;
+/// The most ids in one request.
+const IDS_MAX: usize = 50;
+
+/// What has to be fetched for one page. Ids only, no content.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// The matches on the page, as `Type/id`.
+    page: Vec<String>,
+    /// What to ask for.
+    asks: Vec<Ask>,
+    /// Whether this is all, or was too much to ask for.
+    complete: Complete,
+}
+
+/// One search at a system.
+#[derive(Debug)]
+pub struct Ask {
+    /// What is searched.
+    pub resource_type: TypeId,
+    /// Name and value of its one criterion.
+    pub criterion: (String, String),
+    /// The ids that may come back; nothing where they cannot be known before.
+    pub ids: Option<BTreeSet<Id>>,
+}
+
+/// What was fetched for one page.
+#[derive(Debug)]
+pub struct Included {
+    /// The matches on the page for which it was fetched.
+    pub(in crate::enforce) page: Vec<String>,
+    /// What was asked for by id, as `Type/id`.
+    pub(in crate::enforce) asked: BTreeSet<String>,
+    /// Whole pages as received, in the order of what was asked.
+    pub(in crate::enforce) pages: Vec<Document>,
+    /// Whether that is all.
+    pub(in crate::enforce) complete: Complete,
+}
+
+impl Ask {
+    /// What is asked for by id, as `Type/id`.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let name = self.resource_type.name();
+        self.ids.iter().flatten().map(move |id| format!("{name}/{}", id.as_str()))
+    }
+}
+
+impl Wanted {
+    /// What to ask for.
+    #[must_use]
+    pub fn asks(&self) -> &[Ask] {
+        &self.asks
+    }
+
+    /// Puts what was fetched beside the matches for which it was wanted.
+    #[must_use]
+    pub fn join(self, held: Unfiltered<Held>, fetched: Vec<Unfiltered<Held>>) -> Unfiltered<Held> {
+        let asked = self.asks.iter().flat_map(Ask::names).collect();
+        let mut all = Included { page: self.page, asked, pages: Vec::new(), complete: self.complete };
+        for one in fetched {
+            match one.into_inner() {
+                Held::Searchset { pages, complete, .. } => {
+                    all.pages.extend(pages);
+                    if complete == Complete::Bounded {
+                        all.complete = Complete::Bounded;
+                    }
+                }
+                Held::Resource(_) | Held::History { .. } | Held::Absent => {}
+            }
+        }
+        Unfiltered::new(match held.into_inner() {
+            Held::Searchset { pages, complete, .. } => {
+                Held::Searchset { pages, complete, included: Some(all) }
+            }
+            other @ (Held::Resource(_) | Held::History { .. } | Held::Absent) => other,
+        })
+    }
+}
+
+/// What has to be fetched to go with the page that `ruling` would show of `held`, where `looked_up` is what its criteria
+/// have to know of its references.
+#[must_use]
+pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, frame: Frame<'_>) -> Wanted {
+    let Interaction::Fhir { action: FhirAction::Search(request), .. } =
+        &ruling.admitted().question().interaction
+    else {
+        return Wanted::default();
+    };
+    let Held::Searchset { pages, complete, .. } = held.inner() else { return Wanted::default() };
+    let face = frame.face();
+    let visible = looked_up.visible(held, ruling, frame);
+    let judge = Judge::of(ruling, Targets::Known(&visible), frame, &face);
+    // What ends the exchange ends it where it is answered.
+    let Ok(found) = matched(pages, *complete, request, &judge) else { return Wanted::default() };
+    let page = on_page(&found.visible, request);
+    let names: Vec<String> = page.iter().map(|seen| seen.judged.reference.clone()).collect();
+    let asked = referred(page.iter(), &names.iter().cloned().collect(), request, &judge);
+    let mut wanted = Wanted { page: names, ..Wanted::default() };
+    if asked.values().map(BTreeSet::len).sum::<usize>() > ASKED_MAX {
+        wanted.complete = Complete::Bounded;
+        return wanted;
+    }
+    for (resource_type, ids) in &asked {
+        let ids: Vec<&Id> = ids.iter().collect();
+        for some in ids.chunks(IDS_MAX) {
+            let list: Vec<&str> = some.iter().map(|id| id.as_str()).collect();
+            wanted.asks.push(Ask {
+                resource_type: *resource_type,
+                criterion: ("_id".to_owned(), list.join(",")),
+                ids: Some(some.iter().map(|id| (*id).clone()).collect()),
+            });
+        }
+    }
+    let matches: Vec<Local> = page.iter().filter_map(|seen| Local::parse(&seen.judged.reference)).collect();
+    for include in request.query.includes() {
+        if include.towards() == Towards::Referring {
+            wanted.asks.extend(matches.chunks(IDS_MAX).map(|some| Ask {
+                resource_type: include.source(),
+                criterion: include.referring_to(some),
+                ids: None,
+            }));
+        }
+    }
+    wanted
+}
+
+/// What goes with a page.
+#[derive(Default)]
+pub(in crate::enforce) struct Beside<'d> {
+    /// What may be shown, each once.
+    pub(in crate::enforce) shown: Vec<Seen<'d>>,
+    /// What may not.
+    pub(in crate::enforce) kept: Vec<KeptBack>,
+}
+
+impl Included {
+    /// Whether it was fetched for this very page.
+    pub(in crate::enforce) fn is_for(&self, page: &[Seen<'_>]) -> bool {
+        page.iter().map(|seen| &seen.judged.reference).eq(&self.page)
+    }
+}
+
+/// What may be shown of what was fetched for a page of `visible`.
+///
+/// # Errors
+/// [`Unseen`] when there is more than is read, or what cannot be read.
+pub(in crate::enforce) fn beside<'d>(
+    held: &'d Included,
+    visible: &[Seen<'_>],
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+) -> Result<Beside<'d>, Unseen> {
+    if held.complete == Complete::Bounded {
+        return Err(Unseen::Bounded);
+    }
+    let mut seen: BTreeSet<String> = held.page.iter().cloned().collect();
+    let page = visible.iter().filter(|one| seen.contains(&one.judged.reference));
+    let wanted = referred(page, &seen, request, judge);
+    let on_page = seen.clone();
+    let mut found = Beside::default();
+    for page in &held.pages {
+        let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
+        for entry in bundle.entries() {
+            let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
+            match judge.judge(node) {
+                Ok(judged) if seen.contains(&judged.reference) => {}
+                Ok(judged) => {
+                    if is_wanted(&judged, &wanted) || refers(node, &on_page, request, judge) {
+                        seen.insert(judged.reference.clone());
+                        found.shown.push(Seen { judged, node });
+                    }
+                }
+                Err(back) => found.kept.push(back),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What the matches on the page refer to by an `_include`, of the types that are shared.
+fn referred<'v, 'd: 'v>(
+    page: impl Iterator<Item = &'v Seen<'d>>,
+    on_page: &BTreeSet<String>,
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+) -> BTreeMap<TypeId, BTreeSet<Id>> {
+    let mut found: BTreeMap<TypeId, BTreeSet<Id>> = BTreeMap::new();
+    let includes = request.query.includes();
+    if !includes.iter().any(|include| include.towards() == Towards::Referred) {
+        return found;
+    }
+    for seen in page {
+        let forward = includes.iter().filter(|include| include.towards() == Towards::Referred);
+        for local in links(seen.node, forward, judge) {
+            let Some(to) = tables::resource_type(local.resource_type.as_str()) else { continue };
+            let is_shared = !judge.ruling.admitted().share().tables(to).is_empty();
+            if is_shared && !on_page.contains(&local.to_relative()) {
+                found.entry(to).or_default().insert(local.id);
+            }
+        }
+    }
+    found
+}
+
+fn is_wanted(judged: &Judged, wanted: &BTreeMap<TypeId, BTreeSet<Id>>) -> bool {
+    let Some(Local { resource_type, id, .. }) = Local::parse(&judged.reference) else { return false };
+    tables::resource_type(resource_type.as_str())
+        .and_then(|found| wanted.get(&found))
+        .is_some_and(|ids| ids.contains(&id))
+}
+
+/// Whether a resource refers to a match on the page by a `_revinclude`.
+fn refers(node: Node<'_>, on_page: &BTreeSet<String>, request: &SearchRequest, judge: &Judge<'_>) -> bool {
+    let name = node.str_at(&["resourceType"]).and_then(|name| TypeName::parse(&name));
+    let back = request.query.includes().iter().filter(|include| {
+        include.towards() == Towards::Referring
+            && name.as_ref().is_some_and(|name| name.as_str() == include.source().name())
+    });
+    links(node, back, judge).iter().any(|local| on_page.contains(&local.to_relative()))
+}
+
+/// What a resource refers to by `includes`, as far as its references are shared: as if all they lead to could be seen.
+///
+/// Whether that can be seen is decided when it is judged itself.
+fn links<'i>(node: Node<'_>, includes: impl Iterator<Item = &'i Include>, judge: &Judge<'_>) -> Vec<Local> {
+    let following = Judge { targets: Targets::OfSharedTypes, version: None, ..*judge };
+    let Ok(judged) = following.judge(node) else { return Vec::new() };
+    let Some(view) = reread(&judged.bytes) else { return Vec::new() };
+    includes.flat_map(|include| include.references(view.root(), judge.bases)).collect()
+}

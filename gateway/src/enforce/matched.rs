@@ -1,0 +1,240 @@
+//! The requestor's view of a search: what matches, may be shown, and still matches as it is shown, in its order.
+//!
+//! The upstream's answer is a claim: every match is checked against the persons the search named and every criterion
+//! the gateway can evaluate. Order and pages are made from what is shown, never from what is held.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use fhir::bundle::{Bundle, SearchMode};
+use fhir::identifier::NHS_NUMBER;
+use fhir::json::{Document, Limits, Node, parse};
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::Bases;
+use fhir::search::controls::Projection;
+use fhir::search::sort::Standing;
+use fhir::search::{Match, NamedPerson, SearchQuery, matches};
+
+use super::held::Complete;
+use super::judge::{Judge, Judged, KeptBack};
+use super::persons::{Came, persons_of};
+use crate::agreement::Existence;
+use crate::decision::refusal::Refusal;
+use crate::decision::ruling::{Admitted, Answer, Ruling};
+use crate::interaction::SearchRequest;
+use crate::outcome::Ending;
+use crate::person::PersonKey;
+
+/// The most entries of one upstream page that are read.
+pub(in crate::enforce) const ENTRIES_MAX: usize = 5_000;
+/// Matches on a page when the search does not say.
+pub(in crate::enforce) const COUNT: usize = 50;
+/// The most matches on a page.
+pub(in crate::enforce) const COUNT_MAX: usize = 200;
+
+/// Bounds on what minimise has written, read again: those of what an upstream may send.
+const VIEW: Limits =
+    Limits { bytes_max: 1 << 30, members_max: 10_000, values_max: 8_000_000, depth_max: 128 };
+
+/// A match that may be shown.
+pub(in crate::enforce) struct Seen<'d> {
+    pub(in crate::enforce) judged: Judged,
+    /// As it is held.
+    pub(in crate::enforce) node: Node<'d>,
+}
+
+/// All matches.
+#[derive(Default)]
+pub(in crate::enforce) struct Matched<'d> {
+    /// Those that may be shown, in the order that was asked for.
+    pub(in crate::enforce) visible: Vec<Seen<'d>>,
+    /// Those that may not.
+    pub(in crate::enforce) kept: Vec<KeptBack>,
+}
+
+/// Why there is no view.
+pub(in crate::enforce) enum Unseen {
+    /// Everyone the search names is refused.
+    AllRefused(Refusal),
+    /// There is more than is read.
+    Bounded,
+    /// The system answered with people nobody asked for.
+    WrongPersons,
+}
+
+impl Unseen {
+    /// How the exchange ends where existence is open.
+    pub(in crate::enforce) fn ending(self) -> Ending {
+        match self {
+            Self::AllRefused(refusal) => Ending::Refused(refusal, Existence::Open),
+            Self::Bounded => Ending::TooCostly,
+            Self::WrongPersons => Ending::WrongPersons,
+        }
+    }
+}
+
+/// A view as a document of its own; nothing if it cannot be read again.
+pub(in crate::enforce) fn reread(bytes: &[u8]) -> Option<Document> {
+    parse(bytes.to_vec().into(), &VIEW).ok()
+}
+
+/// The view of the matches in `pages`.
+pub(in crate::enforce) fn matched<'d>(
+    pages: &'d [Document],
+    complete: Complete,
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+) -> Result<Matched<'d>, Unseen> {
+    let (ruling, bases) = (judge.ruling, judge.bases);
+    let named = named(&request.query, ruling);
+    if let Some(refusal) = all_refused(&request.query, &named, ruling) {
+        return Err(Unseen::AllRefused(refusal));
+    }
+    if complete == Complete::Bounded {
+        return Err(Unseen::Bounded);
+    }
+    let mut matched = Matched::default();
+    for page in pages {
+        let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
+        for entry in bundle.entries() {
+            let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
+            if !is_asked_for(node, &request.query, &named, ruling, bases) {
+                return Err(Unseen::WrongPersons);
+            }
+            if request.query.matches(node, bases) == Match::No {
+                continue;
+            }
+            match judge.judge(node) {
+                Ok(judged) if matches_again(&judged, request, ruling.admitted(), bases) => {
+                    matched.visible.push(Seen { judged, node });
+                }
+                Ok(_) => {}
+                Err(kept) => matched.kept.push(kept),
+            }
+        }
+    }
+    sort(&mut matched.visible, &request.query);
+    Ok(matched)
+}
+
+/// Where in a view of this length the page is that is asked for; nowhere where only a number is.
+pub(in crate::enforce) fn range(len: usize, request: &SearchRequest) -> Range<usize> {
+    if *request.query.projection() == Projection::Count {
+        return 0..0;
+    }
+    let start = request.offset.min(len);
+    start..start.saturating_add(count(request)).min(len)
+}
+
+/// The matches on the page that is asked for; none where only their number is.
+pub(in crate::enforce) fn on_page<'v, 'd>(
+    visible: &'v [Seen<'d>],
+    request: &SearchRequest,
+) -> &'v [Seen<'d>] {
+    visible.get(range(visible.len(), request)).unwrap_or_default()
+}
+
+/// How many matches a page has.
+fn count(request: &SearchRequest) -> usize {
+    let asked = request.query.count().map_or(COUNT, |count| usize::try_from(count).unwrap_or(COUNT_MAX));
+    asked.min(COUNT_MAX)
+}
+
+/// Puts matches into the order that is asked for. Where they stand alike their names decide: a later page goes on
+/// where the one before ended, in whatever order the system answers.
+fn sort(visible: &mut Vec<Seen<'_>>, query: &SearchQuery) {
+    let keys = query.sort();
+    if keys.is_empty() {
+        return;
+    }
+    let mut standings: Vec<_> = std::mem::take(visible)
+        .into_iter()
+        .map(|seen| {
+            let view = reread(&seen.judged.bytes);
+            (view.map(|view| Standing::of(view.root(), keys)), seen)
+        })
+        .collect();
+    standings.sort_by(|(one, first), (other, second)| {
+        let order = match (one, other) {
+            (Some(one), Some(other)) => one.compare(other, keys),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        };
+        order.then_with(|| first.judged.reference.cmp(&second.judged.reference))
+    });
+    visible.extend(standings.into_iter().map(|(_, seen)| seen));
+}
+
+/// The keys of the persons the search names, as far as the system knows them.
+fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
+    query
+        .named_persons()
+        .iter()
+        .filter_map(|person| match person {
+            NamedPerson::Patient(id) => ruling.person_of(id).cloned(),
+            NamedPerson::Nhs(number) => Some(PersonKey::Nhs(*number)),
+            NamedPerson::Identifier(_) => None,
+        })
+        .collect()
+}
+
+/// The refusal when everyone the search names is refused.
+fn all_refused(query: &SearchQuery, named: &BTreeSet<PersonKey>, ruling: &Ruling) -> Option<Refusal> {
+    if query.named_persons().is_empty() {
+        return None;
+    }
+    let mut refusal = None;
+    for person in named {
+        match ruling.answers().get(person) {
+            Some(Answer::Permit(_)) => return None,
+            Some(Answer::Refusal(why)) => refusal = Some(why.clone()),
+            None => {}
+        }
+    }
+    refusal
+}
+
+/// Whether a match is about someone the search named; a search that names nobody by id or number asks for all.
+fn is_asked_for(
+    node: Node<'_>,
+    query: &SearchQuery,
+    named: &BTreeSet<PersonKey>,
+    ruling: &Ruling,
+    bases: &Bases,
+) -> bool {
+    let by_key = |person: &NamedPerson| matches!(person, NamedPerson::Patient(_) | NamedPerson::Nhs(_));
+    let names = query.named_persons();
+    if names.is_empty() || !names.iter().all(by_key) {
+        return true;
+    }
+    let found = persons_of(node, Came::FromHolder, bases);
+    let asked_by_id = |person: &NamedPerson| match person {
+        NamedPerson::Patient(id) => found.patients.contains(id),
+        NamedPerson::Nhs(number) => found.nhs_numbers.contains(number) || bears(node, number),
+        NamedPerson::Identifier(_) => false,
+    };
+    names.iter().any(asked_by_id)
+        || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|person| named.contains(person))
+}
+
+/// Whether a Patient bears this number, verified or not.
+fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
+    node.walk(&["identifier"]).any(|identifier| {
+        identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER))
+            && identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()).as_ref()
+                == Some(number)
+    })
+}
+
+/// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.
+fn matches_again(judged: &Judged, request: &SearchRequest, admitted: &Admitted, bases: &Bases) -> bool {
+    if admitted.rematch().is_empty() {
+        return true;
+    }
+    let Some(view) = reread(&judged.bytes) else { return false };
+    request
+        .query
+        .criteria()
+        .iter()
+        .filter(|criterion| admitted.rematch().contains(criterion.code()))
+        .all(|criterion| matches::matches(criterion, view.root(), bases) == Match::Yes)
+}

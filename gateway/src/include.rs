@@ -1,0 +1,49 @@
+//! Includes: what goes with a page is fetched before evidence is gathered, so that everyone it is about is ruled on
+//! with everyone else.
+//!
+//! For that it must be known what the page will show, so the question is decided once for the matches alone. Nothing
+//! leaves on that ruling; the one that counts is made after, about all there is.
+
+use crate::decision::decide;
+use crate::decision::evidence::Evidence;
+use crate::decision::ruling::Admitted;
+use crate::enforce::answer::Frame;
+use crate::enforce::held::Held;
+use crate::enforce::included::wanted;
+use crate::enforce::subjects::subjects;
+use crate::enforce::targets::LookedUp;
+use crate::enforce::unfiltered::Unfiltered;
+use crate::follow::{Ruled, follow};
+use crate::outcome::{Ended, Ending};
+use crate::ports::Ports;
+
+/// Adds to the matches in `held` what is to go with those of the page. The admitted question comes back.
+///
+/// # Errors
+/// [`Ended`] when a system does not answer.
+pub async fn beside(
+    held: Unfiltered<Held>,
+    admitted: Admitted,
+    frame: Frame<'_>,
+    ports: &Ports,
+) -> Result<(Unfiltered<Held>, Admitted), Ended> {
+    if !admitted.question().interaction.asks_for_includes() {
+        return Ok((held, admitted));
+    }
+    let unproven = |why| frame.exchange.end(Ending::Evidence(why));
+    let subjects = subjects(&held, &admitted, frame.bases);
+    let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
+    let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence };
+    // Which matches are shown depends on what they refer to only where a criterion reads it.
+    let (led_to, ruled) = match ruled.ruling.admitted().rematch().is_empty() {
+        true => (LookedUp::nothing(), ruled),
+        false => follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?,
+    };
+    let wanted = wanted(&held, &led_to, &ruled.ruling, frame);
+    let mut fetched = Vec::new();
+    for ask in wanted.asks() {
+        let one = ports.upstream.fetch_beside(frame.system, ask).await;
+        fetched.push(one.map_err(|why| frame.exchange.end(Ending::Upstream(why)))?);
+    }
+    Ok((wanted.join(held, fetched), ruled.ruling.into_admitted()))
+}

@@ -1,0 +1,173 @@
+//! What shapes an answer, through the whole gateway: it is made of what is shown, whatever is held beside it.
+
+use gateway::serve::Running;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::support::front::ask;
+use crate::support::holding::{ANN, condition, consent, patient};
+use crate::support::upstream::{Play, Seen};
+use crate::support::whole::Whole;
+
+mod conditional;
+mod hostile;
+mod including;
+mod ordering;
+mod shaping;
+
+const BOB: &str = "9990000026";
+
+const AGREEMENT: &str = r#"
+id = "on-the-wards"
+title = "Care on the wards"
+status = "in-force"
+in_force = { from = 2020-01-01, until = 2090-01-01 }
+review_by = 2089-01-01
+approved_by = "Caldicott Guardian, Northshire Hospitals"
+discloser = ["ods:RX1"]
+recipient = ["ods:RX1"]
+purposes = ["TREAT"]
+legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
+identifiability = "identifiable"
+relationship = []
+overrides = []
+existence = "withheld"
+[[recipient_role]]
+roles = ["R0050"]
+standing = "registered"
+share = ["person"]
+[share.person.Patient]
+identifier = "to be sure it is the right person"
+name = "to address the person"
+[share.person.Condition]
+code = "what care is needed for"
+"onset[x]" = "how long it has been so"
+encounter = "when it was found"
+where = { not_labelled = ["PSY"] }
+[share.person.Encounter]
+class = "whether the person is in hospital"
+period = "when the person came in"
+partOf = "what it belongs to"
+where = { not_labelled = ["PSY"] }
+[share.person.CareTeam]
+participant = "who else cares for the person"
+"participant.member" = "who else cares for the person"
+[share.person.Practitioner]
+name = "whom to ask"
+"#;
+
+/// A site under that agreement, whose hospital answers as `script` says.
+async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
+    let site = Whole::with(script).await;
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), AGREEMENT).unwrap();
+    let running = site.start().await.unwrap();
+    (site, running)
+}
+
+/// An answer without what is random in it: status, head, body.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    head: Vec<String>,
+    body: String,
+}
+
+/// Asks, with these header lines.
+async fn asks_with(site: &Whole, path: &str, headers: &str) -> Answer {
+    let mut stream = TcpStream::connect(site.requests).await.unwrap();
+    let request =
+        site.request("GET", &format!("/hospital/fhir/{path}"), Some(&site.consultant()), headers, "");
+    let (status, head, body) = ask(&mut stream, &request).await.unwrap();
+    let header =
+        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let (request, receipt) = (header("x-request-id: "), header("portcullis-receipt: "));
+    let blind = |text: &str| text.replace(&request, "REQUEST").replace(&receipt, "RECEIPT");
+    let lines = head.lines().filter(|line| !line.starts_with("date: ")).map(blind).collect();
+    Answer { status, head: lines, body: timeless(&blind(&body)) }
+}
+
+/// Without when its Provenance was made.
+fn timeless(body: &str) -> String {
+    match body.split_once(r#""recorded":""#) {
+        Some((before, after)) => format!(r#"{before}"recorded":"THEN"{}"#, after.split_once('"').unwrap().1),
+        None => body.to_owned(),
+    }
+}
+
+async fn asks(site: &Whole, path: &str) -> Answer {
+    asks_with(site, path, "").await
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        fhir::json::parse_value(self.body.clone().into(), &fhir::json::Limits::default()).unwrap()
+    }
+
+    /// The resources of this mode, but for the Provenance of the share itself.
+    fn entries(&self, mode: &str) -> Vec<Value> {
+        let all = self.json()["entry"].as_array().cloned().unwrap_or_default();
+        let of_mode = all.into_iter().filter(|entry| entry["search"]["mode"] == mode);
+        of_mode
+            .map(|entry| entry["resource"].clone())
+            .filter(|found| found["resourceType"] != "Provenance")
+            .collect()
+    }
+
+    fn ids(&self, mode: &str) -> Vec<String> {
+        self.entries(mode).iter().map(|found| found["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Where the next page is, below the face of the system.
+    fn next(&self) -> Option<String> {
+        let links = self.json()["link"].as_array().cloned().unwrap_or_default();
+        let next = links.into_iter().find(|link| link["relation"] == "next")?;
+        Some(next["url"].as_str().unwrap().split_once("/hospital/fhir/").unwrap().1.to_owned())
+    }
+}
+
+/// How many requests the hospital has seen.
+fn asked(site: &Whole) -> usize {
+    site.hospital.seen().len()
+}
+
+/// Refused by rule, with this code of the metrics, before the hospital is asked.
+async fn is_refused_unasked(site: &Whole, path: &str, text: &str) {
+    let before = asked(site);
+    let answer = asks(site, path).await;
+    assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+    assert!(answer.body.contains(text), "{path}: {}", answer.body);
+    assert_eq!(asked(site), before, "{path}: the hospital was asked");
+}
+
+async fn says(site: &Whole, number: &str, provision: &Value) {
+    let headers = "content-type: application/fhir+json\r\n";
+    let body = consent(number, provision);
+    let request = site.request("POST", "/fhir/Consent", Some(&site.staff_token("R5105")), headers, &body);
+    let mut stream = TcpStream::connect(site.requests).await.unwrap();
+    let (status, _, body) = ask(&mut stream, &request).await.unwrap();
+    assert_eq!(status, 201, "{body}");
+}
+
+fn ann() -> Value {
+    patient("p1", ANN)
+}
+
+fn bob() -> Value {
+    patient("p2", BOB)
+}
+
+/// A problem of Ann's that was found in a stay.
+fn problem(id: &str, onset: &str, stay: &str, labels: &[&str]) -> Value {
+    let mut found = condition(id, "p1", id, labels);
+    found["onsetDateTime"] = json!(onset);
+    found["encounter"] = json!({"reference": format!("Encounter/{stay}")});
+    found
+}
+
+/// A stay of somebody's, with these labels.
+fn stay(id: &str, of: &str, labels: &[&str]) -> Value {
+    let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+    let labels: Vec<Value> = labels.iter().map(|code| json!({"system": act, "code": code})).collect();
+    json!({"resourceType": "Encounter", "id": id, "meta": {"security": labels}, "status": "finished",
+           "class": {"code": "IMP"}, "subject": {"reference": format!("Patient/{of}")}})
+}

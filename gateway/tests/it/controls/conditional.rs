@@ -1,0 +1,75 @@
+//! `If-None-Match` and `If-Modified-Since` on reads.
+
+use super::{Answer, ann, asks, asks_with, bob, says, site};
+use crate::support::holding::{ANN, held, holding};
+use serde_json::json;
+
+fn version(answer: &Answer) -> String {
+    answer.head.iter().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_is_held_still_is_not_sent_again_and_that_is_recorded_like_a_read() {
+    let held = held(&[ann(), bob()]);
+    let (site, running) = site(holding(&held)).await;
+    let whole = asks(&site, "Patient/p1").await;
+    let version = version(&whole);
+    for tag in [
+        version.clone(),
+        version.trim_start_matches("W/").to_owned(),
+        format!("\"x\", {version}"),
+        "*".into(),
+    ] {
+        let same = asks_with(&site, "Patient/p1", &format!("if-none-match: {tag}\r\n")).await;
+        assert_eq!((same.status, same.body.as_str()), (304, ""), "{tag}");
+        assert!(same.head.contains(&format!("etag: {version}")), "{:?}", same.head);
+        assert!(!same.head.iter().any(|line| line.starts_with("content-type")), "{:?}", same.head);
+    }
+    for tag in ["W/\"2\"", "nonsense", "\"7\""] {
+        assert_eq!(
+            asks_with(&site, "Patient/p1", &format!("if-none-match: {tag}\r\n")).await,
+            whole,
+            "{tag}"
+        );
+    }
+    // What is withheld of her changed, what is shown did not.
+    held.lock().unwrap()[0]["telecom"] = json!([{"value": "secret-phone"}]);
+    held.lock().unwrap()[0]["meta"] = json!({"versionId": "8", "lastUpdated": "2026-01-01T00:00:00Z"});
+    let tag = format!("if-none-match: {version}\r\n");
+    assert_eq!(asks_with(&site, "Patient/p1", &tag).await.status, 304);
+    held.lock().unwrap()[0]["name"] = json!([{"family": "Other"}]);
+    assert_eq!(asks_with(&site, "Patient/p1", &tag).await.status, 200);
+    for seen in site.hospital.seen() {
+        assert!(seen.headers.iter().all(|line| !line.starts_with("if-")), "{:?}", seen.headers);
+    }
+    running.stop().await;
+    let records = site.records();
+    let told: Vec<_> = records.iter().filter(|record| record["exchange"]["status"] == 304).collect();
+    assert!(told.len() >= 5, "each is recorded: {records:?}");
+    let hers = told.iter().filter(|record| record["about"]["resources"] == json!(["Patient/p1"]));
+    assert_eq!(hers.count(), 5, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_hidden_is_as_absent_whatever_version_is_held() {
+    let (site, running) = site(holding(&held(&[ann(), bob()]))).await;
+    let version = version(&asks(&site, "Patient/p1").await);
+    says(&site, ANN, &json!({"type": "deny"})).await;
+    for tag in [version.as_str(), "*", "W/\"7\""] {
+        let tag = format!("if-none-match: {tag}\r\n");
+        let hidden = asks_with(&site, "Patient/p1", &tag).await;
+        assert_eq!(hidden.status, 404, "{}", hidden.body);
+        assert_eq!(hidden, asks_with(&site, "Patient/p9", &tag).await);
+        assert_eq!(hidden, asks(&site, "Patient/p9").await);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_of_change_is_not_told_by_a_condition_on_it() {
+    let (site, running) = site(holding(&held(&[ann()]))).await;
+    let whole = asks(&site, "Patient/p1").await;
+    let since = "if-modified-since: Sat, 01 Jan 2050 00:00:00 GMT\r\n";
+    assert_eq!(asks_with(&site, "Patient/p1", since).await, whole);
+    running.stop().await;
+}

@@ -1,0 +1,103 @@
+//! A hospital that answers with more than it was asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use super::{ann, asks, bob, problem, site, stay};
+use crate::support::holding::{held, holding};
+use crate::support::upstream::{Play, Seen, fhir};
+
+/// Answers honestly, but searches of `kind` with these entries.
+fn answering(
+    kind: &'static str,
+    honest: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+    entries: Vec<Vec<Value>>,
+    which: Arc<AtomicUsize>,
+) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
+    move |seen| {
+        if !seen.line.starts_with(&format!("POST /fhir/{kind}/_search")) {
+            return honest(seen);
+        }
+        let entries = &entries[which.load(Ordering::SeqCst)];
+        let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries});
+        Play::Bytes(fhir("200 OK", &page.to_string()))
+    }
+}
+
+fn entry(mode: &str, resource: &Value) -> Value {
+    json!({"search": {"mode": mode}, "resource": resource})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_smuggled_in_beside_matches_is_thrown_away_and_what_nobody_asked_for_is_a_fault() {
+    let (hers, his) = (stay("e1", "p1", &[]), stay("e2", "p2", &[]));
+    let hers_too = stay("e3", "p1", &[]);
+    let all = held(&[ann(), bob(), problem("c1", "2020", "e1", &[])]);
+    let which = Arc::new(AtomicUsize::new(0));
+    let entries = vec![
+        vec![entry("match", &hers)],
+        vec![entry("match", &hers), entry("include", &his), entry("include", &hers_too)],
+        vec![entry("match", &hers), entry("match", &hers)],
+        vec![entry("match", &hers), entry("match", &his)],
+        vec![entry("match", &hers), entry("match", &hers_too)],
+        vec![json!({"resource": his})],
+    ];
+    let (site, running) = site(answering("Encounter", holding(&all), entries, Arc::clone(&which))).await;
+    let path = "Condition?patient=p1&_include=Condition:encounter";
+    let honest = asks(&site, path).await;
+    assert_eq!(honest.ids("include"), ["e1"], "{}", honest.body);
+    for smuggled in [1, 2] {
+        which.store(smuggled, Ordering::SeqCst);
+        assert_eq!(asks(&site, path).await, honest, "{smuggled}");
+    }
+    for wrong in [3, 4, 5] {
+        which.store(wrong, Ordering::SeqCst);
+        let answer = asks(&site, path).await;
+        assert_eq!(answer.status, 502, "{wrong}: {}", answer.body);
+        assert!(!answer.body.contains("e2") && !answer.body.contains("e3"), "{}", answer.body);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_beside_the_matches_of_the_search_itself_is_not_taken_for_an_include() {
+    let (found, hers) = (problem("c1", "2020", "e1", &[]), stay("e1", "p1", &[]));
+    let which = Arc::new(AtomicUsize::new(0));
+    let entries = vec![
+        vec![entry("match", &found)],
+        vec![entry("match", &found), entry("include", &hers), entry("include", &bob())],
+    ];
+    let all = held(&[ann(), bob()]);
+    let (site, running) = site(answering("Condition", holding(&all), entries, Arc::clone(&which))).await;
+    for path in ["Condition?patient=p1", "Condition?patient=p1&_include=Condition:encounter"] {
+        which.store(0, Ordering::SeqCst);
+        let honest = asks(&site, path).await;
+        assert!(honest.ids("include").is_empty(), "{}", honest.body);
+        which.store(1, Ordering::SeqCst);
+        assert_eq!(asks(&site, path).await, honest);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hospital_that_does_not_heed_the_reference_it_is_asked_for_adds_nothing() {
+    let hers = problem("c1", "2020", "e1", &[]);
+    let elsewhere = problem("c2", "2020", "e7", &[]);
+    let mut his = problem("c3", "2020", "e7", &[]);
+    his["subject"] = json!({"reference": "Patient/p2"});
+    let which = Arc::new(AtomicUsize::new(0));
+    let entries = vec![
+        vec![entry("match", &hers)],
+        vec![entry("match", &elsewhere), entry("match", &hers), entry("match", &his)],
+    ];
+    let all = held(&[ann(), bob(), stay("e1", "p1", &[])]);
+    let (site, running) = site(answering("Condition", holding(&all), entries, Arc::clone(&which))).await;
+    let path = "Encounter?patient=p1&_revinclude=Condition:encounter";
+    let honest = asks(&site, path).await;
+    assert_eq!(honest.ids("include"), ["c1"], "{}", honest.body);
+    which.store(1, Ordering::SeqCst);
+    assert_eq!(asks(&site, path).await, honest);
+    running.stop().await;
+}
