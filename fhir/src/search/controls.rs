@@ -100,9 +100,9 @@ impl Projection {
             seen.push(name);
             controls.project(resource_type, name, &parameter.values)?;
         }
-        match controls.projection {
-            Self::Count => Err(NotServed::Summary.into()),
-            projection => Ok(projection),
+        match controls.projection == Self::Count {
+            true => Err(NotServed::Summary.into()),
+            false => Ok(controls.projection),
         }
     }
 

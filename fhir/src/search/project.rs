@@ -39,9 +39,9 @@ fn members(resource: Node<'_>, owner: TypeId, projection: &Projection, json: &mu
         if element.name() == "contained" || !is_kept(&element, projection) {
             continue;
         }
-        let summary = match projection {
-            Projection::Summary => summary(value, &element),
-            _ => Summary::Whole,
+        let summary = match *projection == Projection::Summary {
+            true => summary(value, &element),
+            false => Summary::Whole,
         };
         let kept = match &summary {
             Summary::Whole => value.raw(),
@@ -71,9 +71,9 @@ fn summary(value: Node<'_>, element: &Element) -> Summary {
     let Some(inside) = element.child_type().filter(|inside| inside.kind() == TypeKind::Backbone) else {
         return Summary::Whole;
     };
-    let part = match value.kind() {
-        Kind::Array => joined(b"[", value.items().filter_map(|item| object(item, inside)), b"]"),
-        _ => object(value, inside),
+    let part = match value.kind() == Kind::Array {
+        true => joined(b"[", value.items().filter_map(|item| object(item, inside)), b"]"),
+        false => object(value, inside),
     };
     match (part, element.min()) {
         (Some(part), _) => Summary::Part(part),

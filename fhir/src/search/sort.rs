@@ -11,7 +11,7 @@ use super::number::Number;
 use super::place::{self, Place};
 use super::served::{InvalidValue, NotServed, SearchError};
 use crate::instant::Unzoned;
-use crate::json::{Kind, Node};
+use crate::json::Node;
 use crate::tables::{self, SearchKind, SearchParameter, TypeId};
 
 /// One key of `_sort`.
@@ -117,10 +117,8 @@ impl SortKey {
     fn codes(&self, node: Node<'_>, leaf: &str) -> Vec<Value> {
         let as_it_is = self.code() == "_id" || self.parameter.kind() == SearchKind::Uri;
         let text = |node: Node<'_>| {
-            let text = match node.kind() {
-                Kind::Boolean => node.boolean().map(|truth| truth.to_string()),
-                _ => node.string().map(std::borrow::Cow::into_owned),
-            };
+            let truth = node.boolean().map(|truth| truth.to_string());
+            let text = truth.or_else(|| node.string().map(std::borrow::Cow::into_owned));
             text.map(|text| Value::Text(if as_it_is { text } else { text::folded(&text) }))
         };
         match leaf {

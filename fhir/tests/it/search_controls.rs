@@ -69,7 +69,7 @@ fn what_cannot_be_asked_together_or_means_nothing_is_refused() {
     ] {
         assert_eq!(compile("Condition", query).map(|_| ()), Err(expected), "{query}");
     }
-    let many = vec!["_include=Condition:subject"; 9].join("&");
+    let many = ["_include=Condition:subject"; 9].join("&");
     let repeated = SearchError::Repeated { parameter: "_include" };
     assert_eq!(compile("Condition", &many).map(|_| ()), Err(repeated));
     let owner = tables::resource_type("Condition").expect("a type");
