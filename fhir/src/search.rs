@@ -94,6 +94,13 @@ impl SearchQuery {
         &self.controls.includes
     }
 
+    /// Leaves out the includes that `keeps` does not pick. How many these were.
+    pub fn retain_includes(&mut self, keeps: impl Fn(&Include) -> bool) -> usize {
+        let before = self.controls.includes.len();
+        self.controls.includes.retain(keeps);
+        before - self.controls.includes.len()
+    }
+
     /// Whether it asks for nothing: no criterion, no control, no number of entries.
     #[must_use]
     pub fn is_bare(&self) -> bool {

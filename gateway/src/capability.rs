@@ -10,7 +10,7 @@ use fhir::tables::{self, SearchKind, TypeId};
 use jiff::Timestamp;
 
 use crate::agreement::{Share, SharingAgreement};
-use crate::decision::search_guard::{Visibility, visibility};
+use crate::decision::search_guard::{self, Visibility, visibility};
 use crate::interaction::surface::{self, Flow};
 use crate::person::SystemName;
 use crate::requestor::{Party, Requestor};
@@ -25,6 +25,11 @@ struct Served {
     /// Interactions, and operations with their `$`.
     names: BTreeSet<&'static str>,
     parameters: BTreeMap<&'static str, &'static str>,
+    /// What `_include` and `_revinclude` bring something for.
+    includes: BTreeSet<String>,
+    revincludes: BTreeSet<String>,
+    /// How a read may be made conditional, by the code of FHIR.
+    conditional_read: Option<&'static str>,
 }
 
 /// The face of a system, for `requestor`; for somebody unknown, what the agreements in force allow to anyone.
@@ -43,6 +48,7 @@ pub fn of_system(
         for block in &agreement.roles {
             if discloses && reads(requestor, agreement, &block.roles) {
                 readable(&block.share, &mut served);
+                followable(&block.share, &mut served);
             }
         }
         for block in &agreement.systems {
@@ -101,6 +107,7 @@ fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
     for owner in share.types.keys() {
         let entry = served.entry(*owner).or_default();
         entry.names.extend(surface::served_of_type(Flow::Gives));
+        entry.conditional_read = Some("not-match");
         for parameter in tables::search_parameters(*owner) {
             let Some(read) = parameter.reads() else { continue };
             let shown = |path: &String| {
@@ -111,6 +118,29 @@ fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
                 NAME_PERSONS.contains(&parameter.code()) || names_person_by(*owner) == Some(parameter.code());
             if names || (!read.is_empty() && read.iter().all(shown)) {
                 entry.parameters.insert(parameter.code(), kind(parameter.kind()));
+            }
+        }
+    }
+}
+
+/// What may go with the matches: the references that are shown, between types that are shared.
+fn followable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
+    for source in share.types.keys() {
+        for parameter in tables::search_parameters(*source) {
+            let Some(reads) = parameter.reads().filter(|_| parameter.kind() == SearchKind::Reference) else {
+                continue;
+            };
+            let (code, targets) = (parameter.code(), parameter.targets());
+            let follows = |to: &[TypeId]| search_guard::follows(*source, (code, reads), to, share);
+            let value = format!("{}:{code}", source.name());
+            if follows(targets) {
+                served.entry(*source).or_default().includes.insert(value.clone());
+            }
+            for searched in share.types.keys() {
+                let may_lead_there = targets.is_empty() || targets.contains(searched);
+                if may_lead_there && follows(std::slice::from_ref(searched)) {
+                    served.entry(*searched).or_default().revincludes.insert(value.clone());
+                }
             }
         }
     }
@@ -153,6 +183,14 @@ fn resource(owner: TypeId, served: &Served) -> Element {
         .with("versioning", "versioned");
     if reads_history {
         resource.put("readHistory", true);
+    }
+    if let Some(how) = served.conditional_read {
+        resource.put("conditionalRead", how);
+    }
+    for (name, values) in [("searchInclude", &served.includes), ("searchRevInclude", &served.revincludes)] {
+        if !values.is_empty() {
+            resource.put(name, values.iter().map(String::as_str).collect::<Vec<_>>());
+        }
     }
     if !parameters.is_empty() {
         resource.put("searchParam", parameters);

@@ -30,7 +30,7 @@ const REASON_CHARACTERS: std::ops::RangeInclusive<usize> = 10..=500;
 ///
 /// # Errors
 /// The [`Refusal`], in the order of decision. It depends on the question and the settings only.
-pub fn admit(question: Question, settings: &Settings) -> Result<Admitted, Refusal> {
+pub fn admit(mut question: Question, settings: &Settings) -> Result<Admitted, Refusal> {
     let today = day_of(question.at);
     let (system, parties) = parties(&question, settings)?;
     let matched = match parties.direction {
@@ -40,7 +40,18 @@ pub fn admit(question: Question, settings: &Settings) -> Result<Admitted, Refusa
     let override_ = override_of(&question, &matched)?;
     let rematch = covered(&question.interaction, &matched.share, settings)?;
     let Matched { agreement, share, purpose, .. } = matched;
-    Ok(Admitted { question, system, agreement, share, purpose, override_, parties, rematch })
+    let includes_left_out = leave_out(&mut question.interaction, &share);
+    Ok(Admitted {
+        question,
+        system,
+        agreement,
+        share,
+        purpose,
+        override_,
+        parties,
+        rematch,
+        includes_left_out,
+    })
 }
 
 /// The agreement and block that cover a question.
@@ -246,8 +257,6 @@ fn covered(
         }
         FhirAction::Search(search) => {
             shared(search.query.resource_type(), share)?;
-            search_guard::check_included_types(&search.query, share)
-                .map_err(|search_guard::NotShared| Refusal::TypeNotShared)?;
             search_guard::guard(&search.query, share).map_err(Refusal::SearchNotPermitted)
         }
         FhirAction::Create(new) => {
@@ -263,6 +272,16 @@ fn covered(
                 Ok(BTreeSet::new())
             }
         }
+    }
+}
+
+/// Leaves out the includes of which nothing can come by rule. How many these are.
+fn leave_out(interaction: &mut Interaction, share: &Share) -> usize {
+    match interaction {
+        Interaction::Fhir { action: FhirAction::Search(search), .. } => {
+            search.query.retain_includes(|include| search_guard::is_followed(include, share))
+        }
+        Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => 0,
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Admitted {
     pub(in crate::decision) override_: Option<Override>,
     pub(in crate::decision) parties: Parties,
     pub(in crate::decision) rematch: BTreeSet<&'static str>,
+    pub(in crate::decision) includes_left_out: usize,
 }
 
 /// Whose records go to whom.
@@ -120,6 +121,12 @@ impl Admitted {
     #[must_use]
     pub const fn rematch(&self) -> &BTreeSet<&'static str> {
         &self.rematch
+    }
+
+    /// How many includes were asked for of which nothing can come by rule. They stand in the question no more.
+    #[must_use]
+    pub const fn includes_left_out(&self) -> usize {
+        self.includes_left_out
     }
 
     /// The recipient as a Consent can name it.

@@ -10,14 +10,14 @@
 //! | in none | refused | refused |
 //!
 //! An order (`_sort`) counts like a criterion that absence can meet: only what is shown in every shared resource may be
-//! sorted by. Following a reference (`_include`, `_revinclude`) counts like a positive one: it must be shown in some,
-//! and is followed only where it is. A number of matches is told only where exactly one person is named.
+//! sorted by. Following a reference (`_include`, `_revinclude`) counts like a positive one, but is left out, with a fixed
+//! word, where the reference is shown in none: it is followed only where it is shown. A number of matches is told only where exactly one person is named.
 
 use std::collections::BTreeSet;
 
 use fhir::instant::Precision;
 use fhir::path::{ElementPath, Step};
-use fhir::search::controls::{Projection, Total, Towards};
+use fhir::search::controls::{Include, Projection, Total};
 use fhir::search::{
     Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, names_person_by,
 };
@@ -81,12 +81,6 @@ fn controls(query: &SearchQuery, share: &Share) -> Result<(), SearchGuard> {
             Visibility::Hidden => return Err(SearchGuard::ReadsHidden),
         }
     }
-    for include in query.includes() {
-        match shown(include.code(), include.reads(), include.source(), share.tables(include.source())) {
-            Visibility::Shown | Visibility::Partly => {}
-            Visibility::Hidden => return Err(SearchGuard::ReadsHidden),
-        }
-    }
     let counts = *query.projection() == Projection::Count || query.total() == Total::Accurate;
     match counts && !tells_total(query) {
         true => Err(SearchGuard::TotalNotTold),
@@ -100,26 +94,22 @@ pub fn tells_total(query: &SearchQuery) -> bool {
     query.named_persons().len() == 1
 }
 
-/// The types that a search reads besides the one that is searched: those its includes lead to, or come from.
-///
-/// An include that may lead to several leads to those of them that are shared; one must be.
-///
-/// # Errors
-/// [`NotShared`] when an include leads nowhere that is shared.
-pub fn check_included_types(query: &SearchQuery, share: &Share) -> Result<(), NotShared> {
-    let is_shared = |found: &TypeId| !share.tables(*found).is_empty();
-    let mut includes = query.includes().iter();
-    let all = includes.all(|include| match (include.towards(), include.targets()) {
-        (Towards::Referring, _) => is_shared(&include.source()),
-        (Towards::Referred, []) => true,
-        (Towards::Referred, targets) => targets.iter().any(is_shared),
-    });
-    if all { Ok(()) } else { Err(NotShared) }
+/// Whether anything can come of an include, as far as the rules go: it follows a reference that is shown in some, and of
+/// the types at its ends some are shared. One of which nothing can come is left out, with a word about it.
+#[must_use]
+pub fn is_followed(include: &Include, share: &Share) -> bool {
+    follows(include.source(), (include.code(), include.reads()), include.targets(), share)
 }
 
-/// An include leads nowhere that is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotShared;
+/// The same of a reference parameter of `source`, by its code and what it reads, to `targets`; these may be any if none
+/// is named.
+#[must_use]
+pub fn follows(source: TypeId, (code, reads): (&str, &[String]), targets: &[TypeId], share: &Share) -> bool {
+    let is_shared = |found: &TypeId| !share.tables(*found).is_empty();
+    is_shared(&source)
+        && shown(code, reads, source, share.tables(source)) != Visibility::Hidden
+        && (targets.is_empty() || targets.iter().any(is_shared))
+}
 
 /// Whether the search names its persons, one resource by id, or gives what it takes to identify one person: the
 /// beginning of one family name and one day of birth.

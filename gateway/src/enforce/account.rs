@@ -69,6 +69,18 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Something that was asked for with what is hers is left out by rule: it stands with those whom the request names
+    /// or of whom something is shared.
+    pub(in crate::enforce) fn leaves_out(&mut self, what: &str) {
+        for (person, answer) in self.ruling.answers() {
+            let concerns = self.shared.contains_key(person) || self.is_named(person);
+            if concerns && matches!(answer, Answer::Permit(_)) {
+                let part = self.shared.entry(person.clone()).or_default();
+                *part.withheld.entry(what.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
     /// One entry for each person of whom something was shared or refused, or whom the request names.
     pub(in crate::enforce) fn close(mut self) -> Vec<AboutPerson> {
         let mut persons = Vec::new();

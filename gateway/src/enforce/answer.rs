@@ -38,6 +38,9 @@ use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange};
 use crate::trail::records::Records;
 
+/// What is recorded where an include was asked for of which nothing can come by rule.
+const INCLUDE_NOT_SHARED: &str = "include-not-shared";
+
 /// What an answer needs besides content and ruling.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
@@ -243,6 +246,9 @@ fn answer(
     for seen in page.matches.iter().chain(page.beside) {
         account.shares(&seen.judged);
     }
+    if admitted.includes_left_out() > 0 {
+        account.leaves_out(INCLUDE_NOT_SHARED);
+    }
     let persons = account.close();
     let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
     let parts = parts(page, request).ok_or_else(|| frame.exchange.end(Ending::NotWritten))?;
@@ -385,6 +391,10 @@ fn outcome(admitted: &Admitted, reasons: Reasons, persons: &[AboutPerson]) -> Op
     );
     let mut outcome =
         OperationOutcome::new(Issue::from_settings(Severity::Information, IssueType::Informational, shows));
+    if admitted.includes_left_out() > 0 {
+        let text = "what was to go with the matches, and is not shared, was left out";
+        outcome = outcome.and(Issue::new(Severity::Warning, IssueType::Suppressed, text));
+    }
     if admitted.existence() == Existence::Withheld || reasons == Reasons::Kept {
         return outcome;
     }

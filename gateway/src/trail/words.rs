@@ -94,7 +94,9 @@ pub(super) fn kept_back(withheld: &[(String, u32)]) -> Vec<&'static str> {
             "opted-out" | "implied-consent-does-not-cover" => {
                 "Information that you have not agreed to share."
             }
-            "type-not-shared" | "nothing-necessary" => "Information that they do not need.",
+            "type-not-shared" | "nothing-necessary" | "include-not-shared" => {
+                "Information that they do not need."
+            }
             "person-uncertain" | "other-person" | "no-legitimate-relationship" | "shielded" => {
                 "Information that is also about other people."
             }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{BOB, ann, asks, bob, is_refused_unasked, problem, says, site, stay};
-use crate::support::holding::{held, holding};
+use super::{BOB, ann, asks, bob, problem, says, site, stay};
+use crate::support::holding::{ANN, held, holding};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_matches_refer_to_comes_once_minimised_and_counts_neither_in_total_nor_in_pages() {
@@ -111,29 +111,140 @@ async fn what_refers_to_matches_comes_too_and_what_is_hidden_of_it_does_not() {
     running.stop().await;
 }
 
+/// What stands in the outcome about includes of which nothing can come by rule.
+const LEFT_OUT: &str = "what was to go with the matches, and is not shared, was left out";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_include_by_what_is_hidden_or_to_what_is_not_shared_is_refused_before_the_hospital_is_asked() {
-    let (site, running) = site(holding(&held(&[ann(), bob()]))).await;
-    for path in [
-        "Condition?patient=p1&_include=Condition:evidence-detail",
-        "Patient?_id=p1&_include=Patient:link",
-        "Patient?_id=p1&_revinclude=CareTeam:encounter",
+async fn an_include_of_which_nothing_can_come_by_rule_is_left_out_with_the_same_word_whatever_is_held() {
+    let mut with_detail = problem("c1", "2020", "e1", &[]);
+    with_detail["evidence"] = json!([{"detail": [{"reference": "Condition/c9"}]}]);
+    let mut placed = stay("e1", "p1", &[]);
+    placed["location"] = json!([{"location": {"reference": "Location/l1"}}]);
+    let place = json!({"resourceType": "Location", "id": "l1", "name": "secret-place"});
+    let value = json!({"resourceType": "Observation", "id": "o1", "status": "final",
+                       "code": {"text": "secret-value"}, "subject": {"reference": "Patient/p1"}});
+    let without = [ann(), problem("c1", "2020", "e1", &[]), stay("e1", "p1", &[])];
+    let with = [ann(), with_detail, placed, problem("c9", "2019", "e9", &["PSY"]), place, value];
+    let held = held(&without);
+    let (site, running) = site(holding(&held)).await;
+    for (path, plain) in [
+        ("Condition?patient=p1&_include=Condition:evidence-detail", "Condition?patient=p1"),
+        ("Encounter?patient=p1&_include=Encounter:location", "Encounter?patient=p1"),
+        ("Patient?_id=p1&_revinclude=Observation:subject", "Patient?_id=p1"),
+        ("Patient?_id=p1&_include=Patient:link", "Patient?_id=p1"),
     ] {
-        let answer = asks(&site, path).await;
-        assert!(matches!(answer.status, 400 | 403), "{path}: {}", answer.body);
+        let before = site.hospital.seen().len();
+        let absent = asks(&site, path).await;
+        assert_eq!(absent.status, 200, "{path}: {}", absent.body);
+        assert_eq!(absent.ids("include").len(), 0, "{path}: {}", absent.body);
+        assert!(absent.body.contains(LEFT_OUT), "{path}: {}", absent.body);
+        *held.lock().unwrap() = with.to_vec();
+        assert_eq!(absent, asks(&site, path).await, "{path}: what is held makes no difference");
+        *held.lock().unwrap() = without.to_vec();
+        let seen = site.hospital.seen().len();
+        let asked = (seen - before) / 2;
+        let alone = asks(&site, plain).await;
+        assert_eq!(site.hospital.seen().len() - seen, asked, "{path}: nothing is asked for it");
+        assert!(!alone.body.contains(LEFT_OUT), "{plain}: {}", alone.body);
+        assert_eq!(absent.ids("match"), alone.ids("match"), "{path}");
     }
-    let hidden = "reads an element that is not shared with this role";
-    is_refused_unasked(&site, "Condition?patient=p1&_include=Condition:evidence-detail", hidden).await;
-    is_refused_unasked(&site, "Condition?patient=nobody&_include=Condition:evidence-detail", hidden).await;
-    let not_shared = "shares nothing of this resource type";
-    is_refused_unasked(&site, "Encounter?patient=p1&_include=Encounter:location", not_shared).await;
-    is_refused_unasked(&site, "Patient?_id=p1&_revinclude=Observation:subject", not_shared).await;
+    let links = asks(&site, "Condition?patient=p1&_include=Condition:asserter").await;
+    assert!(
+        !links.json()["link"].to_string().contains("_include"),
+        "it is told by which the answer was made"
+    );
+    running.stop().await;
+    let of_ann = site.records().into_iter().filter(|record| record["about"]["nhs_number"] == ANN);
+    let told = of_ann.filter(|record| record["about"]["withheld"].to_string().contains("include-not-shared"));
+    assert_eq!(told.count(), 9, "it stands in her records");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_and_everything_is_not_included() {
+    let (site, running) = site(holding(&held(&[ann(), bob()]))).await;
     let before = site.hospital.seen().len();
-    for path in
-        ["Condition?patient=p1&_include=*", "Condition?patient=p1&_include:iterate=Condition:encounter"]
-    {
+    for path in [
+        "Condition?patient=p1&_include=*",
+        "Condition?patient=p1&_include:iterate=Condition:encounter",
+        "Patient?_id=p1&_revinclude=CareTeam:nonsense",
+    ] {
         assert_eq!(asks(&site, path).await.status, 400, "{path}");
     }
     assert_eq!(site.hospital.seen().len(), before);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_with_a_match_shows_of_its_own_references_what_may_be_seen() {
+    let mut within = stay("e1", "p1", &[]);
+    within["partOf"] = json!({"reference": "Encounter/e2"});
+    let all = [ann(), problem("c1", "2020", "e1", &[]), within.clone(), stay("e2", "p1", &[])];
+    let held = held(&all);
+    let (site, running) = site(holding(&held)).await;
+    let path = "Condition?patient=p1&_include=Condition:encounter";
+    let open = asks(&site, path).await;
+    assert_eq!(open.entries("include")[0]["partOf"]["reference"], "Encounter/e2", "{}", open.body);
+    assert_eq!(open.entries("match")[0]["encounter"]["reference"], "Encounter/e1", "{}", open.body);
+    *held.lock().unwrap() =
+        vec![ann(), problem("c1", "2020", "e1", &[]), within.clone(), stay("e2", "p1", &["PSY"])];
+    let hidden = asks(&site, path).await;
+    assert_eq!(hidden.ids("include"), ["e1"], "{}", hidden.body);
+    assert!(!hidden.body.contains("e2"), "{}", hidden.body);
+    *held.lock().unwrap() = vec![ann(), problem("c1", "2020", "e1", &[]), within];
+    assert_eq!(hidden, asks(&site, path).await, "hidden is as absent");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_criterion_that_reads_references_and_an_include_agree_on_what_may_be_seen() {
+    let all =
+        [ann(), problem("c1", "2020", "e1", &[]), problem("c2", "2021", "e2", &[]), stay("e1", "p1", &[])];
+    let hidden = [&all[..], &[stay("e2", "p1", &["PSY"])]].concat();
+    let held = held(&hidden);
+    let (site, running) = site(holding(&held)).await;
+    let path = "Condition?patient=p1&encounter=Encounter/e1,Encounter/e2&_include=Condition:encounter";
+    let with = asks(&site, path).await;
+    assert_eq!(
+        (with.ids("match"), with.ids("include")),
+        (vec!["c1".into()], vec!["e1".into()]),
+        "{}",
+        with.body
+    );
+    assert_eq!(with.json()["total"], 1);
+    *held.lock().unwrap() = all.to_vec();
+    assert_eq!(with, asks(&site, path).await, "hidden is as absent");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_capabilities_name_the_includes_of_which_something_can_come_and_no_others() {
+    let (site, running) = site(holding(&held(&[ann()]))).await;
+    let said = asks(&site, "metadata").await.json();
+    let resources = said["rest"][0]["resource"].as_array().unwrap().clone();
+    let mut count = 0;
+    for resource in &resources {
+        let name = resource["type"].as_str().unwrap();
+        assert_eq!(resource["conditionalRead"], "not-match", "{name}");
+        let own = if name == "Patient" { "_id=p1" } else { "patient=p1" };
+        let own = if name == "Practitioner" { "_id=d1" } else { own };
+        for (parameter, element) in [("_include", "searchInclude"), ("_revinclude", "searchRevInclude")] {
+            for value in resource[element].as_array().into_iter().flatten() {
+                let path = format!("{name}?{own}&{parameter}={}", value.as_str().unwrap());
+                let answer = asks(&site, &path).await;
+                assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+                assert!(!answer.body.contains(LEFT_OUT), "{path}: {}", answer.body);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 10, "{said}");
+    let of = |name: &str, element: &str| {
+        let found = resources.iter().find(|one| one["type"] == name).unwrap();
+        found[element].to_string()
+    };
+    assert!(of("Condition", "searchInclude").contains("\"Condition:encounter\""));
+    assert!(of("Encounter", "searchRevInclude").contains("\"Condition:encounter\""));
+    assert!(!of("Condition", "searchInclude").contains("evidence-detail"), "the reference is hidden");
+    assert!(!of("Encounter", "searchInclude").contains("location"), "the type is not shared");
     running.stop().await;
 }

@@ -1,5 +1,7 @@
 //! A search is a read of what it compares.
 
+use gateway::interaction::{FhirAction, Interaction};
+
 use super::world::{Asking, DISCHARGE, EXAMPLE, check_admit, social_worker};
 
 fn support_worker(what: &'static str) -> Asking {
@@ -88,25 +90,37 @@ fn how_many_there_are_is_told_of_one_person_only() {
 }
 
 #[test]
-fn an_include_follows_what_is_shown_to_what_is_shared() {
-    let (hidden, not_shared) = (Err("search-reads-hidden-element"), Err("type-not-shared"));
-    check("search hospital Condition?patient=ann&_include=Condition:subject", Ok(&[]));
-    check("search hospital Encounter?patient=ann&_include=Encounter:service-provider", Ok(&[]));
-    check("search hospital Patient?_id=ann&_revinclude=Condition:subject", Ok(&[]));
+fn an_include_follows_what_is_shown_to_what_is_shared_and_is_left_out_else() {
+    let check = |what: &'static str, includes: usize, left_out: usize| {
+        let admitted = social_worker().asks(what).admitted(&EXAMPLE).unwrap();
+        let Interaction::Fhir { action: FhirAction::Search(search), .. } = &admitted.question().interaction
+        else {
+            panic!("a search")
+        };
+        assert_eq!(
+            (search.query.includes().len(), admitted.includes_left_out()),
+            (includes, left_out),
+            "{what}"
+        );
+    };
+    check("search hospital Condition?patient=ann&_include=Condition:subject", 1, 0);
+    check("search hospital Encounter?patient=ann&_include=Encounter:service-provider", 1, 0);
+    check("search hospital Patient?_id=ann&_revinclude=Condition:subject", 1, 0);
     // The type is shared, the reference is not.
-    check("search hospital Condition?patient=ann&_include=Condition:encounter", hidden);
-    check("search hospital Encounter?patient=ann&_include=Encounter:part-of", hidden);
-    check("search hospital CareTeam?patient=ann&_include=CareTeam:participant", hidden);
-    check("search hospital Patient?_id=ann&_revinclude=Observation:focus", hidden);
-    check("search hospital Patient?_id=ann&_revinclude=Observation:performer", hidden);
+    check("search hospital Condition?patient=ann&_include=Condition:encounter", 0, 1);
+    check("search hospital Encounter?patient=ann&_include=Encounter:part-of", 0, 1);
+    check("search hospital CareTeam?patient=ann&_include=CareTeam:participant", 0, 1);
+    check("search hospital Patient?_id=ann&_revinclude=Observation:focus", 0, 1);
+    check("search hospital Patient?_id=ann&_revinclude=Observation:performer", 0, 1);
     // The reference may be, the type is not.
-    check("search hospital Encounter?patient=ann&_include=Encounter:location", not_shared);
-    check("search hospital CareTeam?patient=ann&_include=CareTeam:participant:RelatedPerson", not_shared);
-    check("search hospital Patient?_id=ann&_revinclude=Provenance:target", not_shared);
-    check("search hospital Patient?_id=ann&_revinclude=RelatedPerson:patient", not_shared);
+    check("search hospital Encounter?patient=ann&_include=Encounter:location", 0, 1);
+    check("search hospital CareTeam?patient=ann&_include=CareTeam:participant:RelatedPerson", 0, 1);
+    check("search hospital Patient?_id=ann&_revinclude=Provenance:target", 0, 1);
+    check("search hospital Patient?_id=ann&_revinclude=RelatedPerson:patient", 0, 1);
     check(
         "search hospital Condition?patient=ann&_include=Condition:subject&_include=Condition:asserter",
-        hidden,
+        1,
+        1,
     );
 }
 
