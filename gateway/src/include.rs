@@ -8,7 +8,7 @@ use crate::decision::decide;
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
-use crate::enforce::held::Held;
+use crate::enforce::held::{Complete, Held};
 use crate::enforce::included::wanted;
 use crate::enforce::subjects::subjects;
 use crate::enforce::targets::LookedUp;
@@ -39,11 +39,13 @@ pub async fn beside(
         true => (LookedUp::nothing(), ruled),
         false => follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?,
     };
-    let wanted = wanted(&held, &led_to, &ruled.ruling, frame);
-    let mut fetched = Vec::new();
-    for ask in wanted.asks() {
+    let (asks, mut included) = wanted(&held, &led_to, &ruled.ruling, frame).begin();
+    for ask in &asks {
         let one = ports.upstream.fetch_beside(frame.system, ask).await;
-        fetched.push(one.map_err(|why| frame.exchange.end(Ending::Upstream(why)))?);
+        let one = one.map_err(|why| frame.exchange.end(Ending::Upstream(why)))?;
+        if included.add(one) == Complete::Bounded {
+            break;
+        }
     }
-    Ok((wanted.join(held, fetched), ruled.ruling.into_admitted()))
+    Ok((included.beside(held), ruled.ruling.into_admitted()))
 }

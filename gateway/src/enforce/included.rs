@@ -27,6 +27,8 @@ use crate::interaction::{FhirAction, Interaction, SearchRequest};
 const ASKED_MAX: usize = 1_000;
 /// The most ids in one request.
 const IDS_MAX: usize = 50;
+/// The most bytes that are read to go with one page.
+const BYTES_MAX: usize = 20 << 20;
 
 /// What has to be fetched for one page. Ids only, no content.
 #[derive(Debug, Default)]
@@ -72,31 +74,35 @@ impl Ask {
 }
 
 impl Wanted {
-    /// What to ask for.
+    /// What to ask for, and what was fetched before anything is.
     #[must_use]
-    pub fn asks(&self) -> &[Ask] {
-        &self.asks
+    pub fn begin(self) -> (Vec<Ask>, Included) {
+        let asked = self.asks.iter().flat_map(Ask::names).collect();
+        let begun = Included { page: self.page, asked, pages: Vec::new(), complete: self.complete };
+        (self.asks, begun)
+    }
+}
+
+impl Included {
+    /// Adds the answer to one of what was asked. Whether there may be more of it: all of it together has a bound.
+    pub fn add(&mut self, one: Unfiltered<Held>) -> Complete {
+        if let Held::Searchset { pages, complete: Complete::All, .. } = one.into_inner() {
+            self.pages.extend(pages);
+            if self.pages.iter().map(Document::bytes_len).sum::<usize>() > BYTES_MAX {
+                self.complete = Complete::Bounded;
+            }
+        } else {
+            self.complete = Complete::Bounded;
+        }
+        self.complete
     }
 
-    /// Puts what was fetched beside the matches for which it was wanted.
+    /// Puts what was fetched beside the matches for which it was.
     #[must_use]
-    pub fn join(self, held: Unfiltered<Held>, fetched: Vec<Unfiltered<Held>>) -> Unfiltered<Held> {
-        let asked = self.asks.iter().flat_map(Ask::names).collect();
-        let mut all = Included { page: self.page, asked, pages: Vec::new(), complete: self.complete };
-        for one in fetched {
-            match one.into_inner() {
-                Held::Searchset { pages, complete, .. } => {
-                    all.pages.extend(pages);
-                    if complete == Complete::Bounded {
-                        all.complete = Complete::Bounded;
-                    }
-                }
-                Held::Resource(_) | Held::History { .. } | Held::Absent => {}
-            }
-        }
+    pub fn beside(self, held: Unfiltered<Held>) -> Unfiltered<Held> {
         Unfiltered::new(match held.into_inner() {
             Held::Searchset { pages, complete, .. } => {
-                Held::Searchset { pages, complete, included: Some(all) }
+                Held::Searchset { pages, complete, included: Some(self) }
             }
             other @ (Held::Resource(_) | Held::History { .. } | Held::Absent) => other,
         })

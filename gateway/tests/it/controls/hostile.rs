@@ -101,3 +101,25 @@ async fn a_hospital_that_does_not_heed_the_reference_it_is_asked_for_adds_nothin
     assert_eq!(asks(&site, path).await, honest);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_goes_with_a_page_has_one_bound() {
+    let long = |mut found: Value, letters: usize| {
+        let div = format!("<div>{}</div>", "x".repeat(letters));
+        found["text"] = json!({"status": "generated", "div": div});
+        found
+    };
+    let all = held(&[]);
+    let (site, running) = site(holding(&all)).await;
+    let includes = ["Condition:subject", "Encounter:subject", "CareTeam:subject"];
+    let path = format!("Patient?_id=p1&_revinclude={}", includes.join("&_revinclude="));
+    let team = json!({"resourceType": "CareTeam", "id": "t1", "subject": {"reference": "Patient/p1"}});
+    for (letters, status) in [(6 << 20, 200), (8 << 20, 403)] {
+        let beside = [problem("c1", "2020", "e1", &[]), stay("e1", "p1", &[]), team.clone()];
+        let beside = beside.into_iter().map(|found| long(found, letters));
+        *all.lock().unwrap() = std::iter::once(ann()).chain(beside).collect();
+        let answer = asks(&site, &path).await;
+        assert_eq!(answer.status, status, "{letters}: {}", answer.body);
+    }
+    running.stop().await;
+}
