@@ -58,8 +58,16 @@ name = "whom to ask"
 
 /// A site under that agreement, whose hospital answers as `script` says.
 async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
+    site_under(AGREEMENT, script).await
+}
+
+/// The same under another agreement.
+async fn site_under(
+    agreement: &str,
+    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+) -> (Whole, Running) {
     let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), AGREEMENT).unwrap();
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
     let running = site.start().await.unwrap();
     (site, running)
 }

@@ -37,6 +37,8 @@ async fn a_view_that_is_held_still_is_not_sent_again_and_that_is_recorded_like_a
     held.lock().unwrap()[0]["meta"] = json!({"versionId": "8", "lastUpdated": "2026-01-01T00:00:00Z"});
     let tag = format!("if-none-match: {version}\r\n");
     assert_eq!(asks_with(&site, "Patient/p1", &tag).await.status, 304);
+    let of_hospital = asks_with(&site, "Patient/p1", "if-none-match: W/\"8\"\r\n").await;
+    assert_eq!(of_hospital.status, 200, "the version of the hospital is not that of the view");
     held.lock().unwrap()[0]["name"] = json!([{"family": "Other"}]);
     assert_eq!(asks_with(&site, "Patient/p1", &tag).await.status, 200);
     for seen in site.hospital.seen() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BOB, ann, asks, bob, problem, says, site, stay};
+use super::{AGREEMENT, BOB, ann, asks, bob, problem, says, site, site_under, stay};
 use crate::support::holding::{ANN, held, holding};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,6 +111,56 @@ async fn what_refers_to_matches_comes_too_and_what_is_hidden_of_it_does_not() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_that_is_shown_in_some_is_followed_where_it_is_shown_and_nowhere_else() {
+    let listed = "http://terminology.hl7.org/CodeSystem/condition-category|problem-list-item";
+    let stays = format!(
+        "[share.stays.Condition]\nencounter = \"when it was found\"\nwhere = {{ category = [\"{listed}\"] }}\n"
+    );
+    let agreement = AGREEMENT.replace("encounter = \"when it was found\"\n", "");
+    let agreement = agreement.replace("share = [\"person\"]", "share = [\"person\", \"stays\"]") + &stays;
+    let of_list = |mut found: Value| {
+        let (system, code) = listed.split_once('|').unwrap();
+        found["category"] = json!([{"coding": [{"system": system, "code": code}]}]);
+        found
+    };
+    let unlisted = problem("c1", "2020", "e1", &[]);
+    let all = [
+        ann(),
+        unlisted,
+        of_list(problem("c2", "2021", "e2", &[])),
+        stay("e1", "p1", &[]),
+        stay("e2", "p1", &[]),
+    ];
+    let (site, running) = site_under(&agreement, holding(&held(&all))).await;
+    let there = asks(&site, "Condition?patient=p1&_include=Condition:encounter").await;
+    assert_eq!((there.ids("match").len(), there.ids("include")), (2, vec!["e2".into()]), "{}", there.body);
+    assert!(!there.body.contains("Encounter/e1"), "{}", there.body);
+    let back = asks(&site, "Encounter?patient=p1&_revinclude=Condition:encounter").await;
+    assert_eq!((back.ids("match").len(), back.ids("include")), (2, vec!["c2".into()]), "{}", back.body);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_who_is_nowhere_in_the_matches_is_asked_before_what_is_hers_goes_with_them() {
+    let mut his = problem("c5", "2021", "e1", &[]);
+    his["subject"] = json!({"reference": "Patient/p2"});
+    let held = held(&[ann(), bob(), stay("e1", "p1", &[]), his]);
+    let (site, running) = site(holding(&held)).await;
+    let path = "Encounter?patient=p1&_revinclude=Condition:encounter";
+    let shared = asks(&site, path).await;
+    assert_eq!(shared.ids("include"), ["c5"], "{}", shared.body);
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let denied = asks(&site, path).await;
+    assert_eq!(denied.ids("include").len(), 0, "{}", denied.body);
+    *held.lock().unwrap() = vec![ann(), bob(), stay("e1", "p1", &[])];
+    assert_eq!(denied, asks(&site, path).await, "hidden is as absent");
+    running.stop().await;
+    let told = site.records().into_iter().filter(|record| record["about"]["nhs_number"] == BOB);
+    let shared = told.filter(|record| record["about"]["resources"] == json!(["Condition/c5"]));
+    assert_eq!(shared.count(), 1, "what was shared of his stands in his records");
+}
+
 /// What stands in the outcome about includes of which nothing can come by rule.
 const LEFT_OUT: &str = "what was to go with the matches, and is not shared, was left out";
 
@@ -189,7 +239,7 @@ async fn what_goes_with_a_match_shows_of_its_own_references_what_may_be_seen() {
         vec![ann(), problem("c1", "2020", "e1", &[]), within.clone(), stay("e2", "p1", &["PSY"])];
     let hidden = asks(&site, path).await;
     assert_eq!(hidden.ids("include"), ["e1"], "{}", hidden.body);
-    assert!(!hidden.body.contains("e2"), "{}", hidden.body);
+    assert!(!hidden.body.contains("Encounter/e2"), "{}", hidden.body);
     *held.lock().unwrap() = vec![ann(), problem("c1", "2020", "e1", &[]), within];
     assert_eq!(hidden, asks(&site, path).await, "hidden is as absent");
     running.stop().await;
