@@ -18,6 +18,7 @@ pub mod shield;
 pub mod obligation;
 pub mod refusal;
 pub mod ruling;
+mod standing;
 
 pub use admit::admit;
 pub use decide::decide;

@@ -9,6 +9,7 @@ use fhir::search::{NamedPerson, SearchQuery};
 use fhir::tables::TypeId;
 
 use self::conditional::HeldVersions;
+use self::cursor::Standing;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
@@ -129,6 +130,8 @@ pub struct SearchRequest {
     pub query: SearchQuery,
     /// Matches to skip: 0 for the first page; else from a sealed cursor.
     pub offset: usize,
+    /// What the pages before were decided under; nothing on the first page.
+    pub standing: Option<Standing>,
 }
 
 /// A resource to be created; the body is content and stays sealed until it was decided.

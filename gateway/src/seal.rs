@@ -36,6 +36,8 @@ pub enum Use {
 pub enum Digest {
     /// `ETag` and `meta.versionId`: of (requestor, view).
     Version,
+    /// What a page was decided under: a cursor holds for the same.
+    Standing,
 }
 
 /// Seals and opens with the key of one state folder.
@@ -43,6 +45,7 @@ pub struct Seal {
     cursor: aead::LessSafeKey,
     session: aead::LessSafeKey,
     version: hmac::Key,
+    standing: hmac::Key,
 }
 
 /// Why the key could not be had.
@@ -98,7 +101,8 @@ impl Seal {
         let cursor = aead_key(&root, b"cursor")?;
         let session = aead_key(&root, b"session")?;
         let version = hmac::Key::new(hmac::HMAC_SHA256, &derived(&root, b"version")?);
-        Ok(Self { cursor, session, version })
+        let standing = hmac::Key::new(hmac::HMAC_SHA256, &derived(&root, b"standing")?);
+        Ok(Self { cursor, session, version, standing })
     }
 
     /// Seals `content` for `use_`, bound to `associated` (in this order and division), until `expires`.
@@ -161,6 +165,7 @@ impl Seal {
     pub fn digest_bytes(&self, digest: Digest, parts: &[&[u8]]) -> [u8; DIGEST_LEN] {
         let key = match digest {
             Digest::Version => &self.version,
+            Digest::Standing => &self.standing,
         };
         let tag = hmac::sign(key, &joined(parts));
         let mut bytes = [0; DIGEST_LEN];

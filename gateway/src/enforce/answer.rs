@@ -27,9 +27,11 @@ use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Ruling};
 use crate::decision::search_guard::tells_total;
+use crate::interaction::Malformed;
+use crate::interaction::cursor::{Onward, Standing};
 use crate::interaction::{FhirAction, Interaction, ReadTarget, SearchRequest, cursor};
 use crate::outcome::{Ended, Ending};
-use crate::person::SystemName;
+use crate::person::{PersonKey, SystemName};
 use crate::ports::Ports;
 use crate::seal::{Digest, Seal};
 use crate::sensitive_codes::SensitiveCodes;
@@ -205,6 +207,11 @@ fn search(
     for kept in &found.kept {
         account.keeps(kept, Named::BySubjectsOnly);
     }
+    let shown = found.visible.iter().flat_map(|seen| &seen.judged.persons);
+    let standing = frame.standing(ruling, shown);
+    if !standing.goes_on(request.standing) {
+        return Err(ended(Ending::Malformed(Malformed::Cursor), account, frame));
+    }
     let matches = on_page(&found.visible, request);
     let mut goes_with = Beside::default();
     if let (Some(included), false) = (included, matches.is_empty()) {
@@ -220,7 +227,7 @@ fn search(
             account.keeps(kept, Named::BySubjectsOnly);
         }
     }
-    let page = Page { total: found.visible.len(), matches, beside: &goes_with.shown };
+    let page = Page { total: found.visible.len(), matches, beside: &goes_with.shown, standing };
     answer(&page, account, request, frame, &face, ruling)
 }
 
@@ -231,6 +238,8 @@ struct Page<'v, 'd> {
     matches: &'v [Seen<'d>],
     /// What goes with them.
     beside: &'v [Seen<'d>],
+    /// What it was decided under.
+    standing: Standing,
 }
 
 /// Writes the page, and records what is on it and nothing else.
@@ -293,12 +302,13 @@ fn next(
     frame: Frame<'_>,
     admitted: &Admitted,
 ) -> Result<Option<String>, Ended> {
-    let after = request.offset + page.matches.len();
-    if page.matches.is_empty() || after >= page.total {
+    let offset = request.offset + page.matches.len();
+    if page.matches.is_empty() || offset >= page.total {
         return Ok(None);
     }
     let question = admitted.question();
-    cursor::next(frame.seal, &question.requestor, frame.system, &request.query, after, question.at)
+    let onward = Onward { offset, standing: page.standing };
+    cursor::next(frame.seal, &question.requestor, frame.system, &request.query, onward, question.at)
         .map(Some)
         .map_err(|_| frame.exchange.end(Ending::NotWritten))
 }
@@ -338,6 +348,15 @@ impl Frame<'_> {
     pub(in crate::enforce) fn version(&self, ruling: &Ruling, bytes: &[u8]) -> [u8; 16] {
         let requestor = &ruling.admitted().question().requestor;
         self.seal.digest_bytes(Digest::Version, &[cursor::holder_of(requestor).as_bytes(), bytes])
+    }
+
+    /// What a view of these persons is decided under.
+    pub(in crate::enforce) fn standing<'p>(
+        &self,
+        ruling: &Ruling,
+        persons: impl IntoIterator<Item = &'p PersonKey>,
+    ) -> Standing {
+        Standing::of(self.seal, &ruling.standing(persons))
     }
 }
 

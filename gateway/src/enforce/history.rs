@@ -25,6 +25,8 @@ use super::subjects::Subjects;
 use super::versions_bundle::{Change, Entry, VersionsBundle};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, Ruling};
+use crate::interaction::Malformed;
+use crate::interaction::cursor::Onward;
 use crate::interaction::{HistoryRequest, VersionTarget, cursor};
 use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
@@ -99,6 +101,11 @@ pub(in crate::enforce) fn history(
     }
     let since = request.since.as_ref().map(DateTime::range);
     shown.retain(|one| since.as_ref().is_none_or(|since| one.is_since(since)));
+    let persons = shown.iter().flat_map(Shown::persons);
+    let standing = frame.standing(ruling, persons);
+    if !standing.goes_on(request.standing) {
+        return Err(answer::ended(Ending::Malformed(Malformed::Cursor), account, frame));
+    }
     let total = shown.len();
     let count = request.count.unwrap_or(COUNT).min(COUNT_MAX);
     let on_page: Vec<Shown> = shown.into_iter().skip(request.offset).take(count).collect();
@@ -111,9 +118,12 @@ pub(in crate::enforce) fn history(
             account.shares_as(judged, &named(&judged.reference, version));
         }
     }
-    let after = request.offset.saturating_add(on_page.len());
-    let next_link = match after < total {
-        true => Some(format!("{url}/_history?_cursor={}", next(request, after, ruling, frame)?)),
+    let offset = request.offset.saturating_add(on_page.len());
+    let next_link = match offset < total {
+        true => Some(format!(
+            "{url}/_history?_cursor={}",
+            next(request, Onward { offset, standing }, ruling, frame)?
+        )),
         false => None,
     };
     let form = request.to_form();
@@ -260,6 +270,14 @@ impl Shown {
         at.is_none_or(|at| at >= since.from)
     }
 
+    /// Whom it is about.
+    fn persons(&self) -> &[PersonKey] {
+        match self {
+            Self::Version { judged, .. } => &judged.persons,
+            Self::Deletion { .. } => &[],
+        }
+    }
+
     fn change(&self) -> Change<'_> {
         match self {
             Self::Version { judged, version, .. } => Change::Version { resource: &judged.bytes, version },
@@ -282,9 +300,14 @@ fn incomplete(versions: &Versions) -> Option<Ending> {
     }
 }
 
-fn next(request: &HistoryRequest, after: usize, ruling: &Ruling, frame: Frame<'_>) -> Result<String, Ended> {
+fn next(
+    request: &HistoryRequest,
+    onward: Onward,
+    ruling: &Ruling,
+    frame: Frame<'_>,
+) -> Result<String, Ended> {
     let question = ruling.admitted().question();
-    cursor::next_of_history(frame.seal, &question.requestor, frame.system, request, after, question.at)
+    cursor::next_of_history(frame.seal, &question.requestor, frame.system, request, onward, question.at)
         .map_err(|_| frame.exchange.end(Ending::NotWritten))
 }
 

@@ -1,7 +1,8 @@
 //! Where the next page starts: sealed, for this requestor in this role and purpose, at this place, for a while.
 //!
 //! The cursor holds the whole search, so that the link of a page shows nothing that was asked for. Enforcement is
-//! per exchange: a cursor carries no decision.
+//! per exchange: a cursor carries no decision, only a digest of what the pages before were decided under. Where that
+//! has changed the search starts again: what was hidden or shown since would shift what is skipped.
 
 use fhir::search::grammar::Escaped;
 use fhir::search::{SearchQuery, grammar};
@@ -11,14 +12,45 @@ use super::malformed::Malformed;
 use super::{HistoryRequest, ReadTarget, SearchRequest, history};
 use crate::person::SystemName;
 use crate::requestor::{Party, Proof, Requestor};
-use crate::seal::{Seal, SealError, Use};
+use crate::seal::{Digest, Seal, SealError, Use};
 
 const LIFE: SignedDuration = SignedDuration::from_mins(15);
 /// The longest search that is taken: its cursor still fits into a link.
 pub(in crate::interaction) const FORM_LEN_MAX: usize = 5 * 1024;
 const TRAIL: &str = "/fhir/AuditEvent";
 
-/// The value of `_cursor` for the page of `search` that starts at `offset`.
+/// What pages were decided under, as a keyed digest: a page goes on with the ones before only under the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing(u128);
+
+impl Standing {
+    /// The digest of [`Ruling::standing`](crate::decision::ruling::Ruling::standing).
+    #[must_use]
+    pub fn of(seal: &Seal, standing: &[u8]) -> Self {
+        Self(u128::from_be_bytes(seal.digest_bytes(Digest::Standing, &[standing])))
+    }
+
+    /// Whether a page decided under this goes on with pages decided under `before`, if there are any.
+    #[must_use]
+    pub fn goes_on(self, before: Option<Self>) -> bool {
+        before.is_none_or(|before| before == self)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        u128::from_str_radix(text, 16).ok().map(Self)
+    }
+}
+
+/// Where a page starts, and under what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Onward {
+    /// How many come before.
+    pub offset: usize,
+    /// What they were decided under.
+    pub standing: Standing,
+}
+
+/// The value of `_cursor` for the page of `search` that starts at `onward`.
 ///
 /// # Errors
 /// [`SealError`] when the system gives no random bytes.
@@ -27,17 +59,18 @@ pub fn next(
     requestor: &Requestor,
     system: &SystemName,
     search: &SearchQuery,
-    offset: usize,
+    onward: Onward,
     now: Timestamp,
 ) -> Result<String, SealError> {
     let count = search.count().map_or_else(String::new, |count| count.to_string());
-    let content = format!("{offset}\n{count}\n{}", search.to_whole_form());
+    let Onward { offset, standing: Standing(standing) } = onward;
+    let content = format!("{offset}\n{standing:x}\n{count}\n{}", search.to_whole_form());
     let holder = holder(requestor);
     let associated = associated(&holder, system.as_str(), search.resource_type().name());
     seal.seal(Use::Cursor, content.as_bytes(), &associated, now + LIFE)
 }
 
-/// The value of `_cursor` for the page of a history that starts at `offset`.
+/// The value of `_cursor` for the page of a history that starts at `onward`.
 ///
 /// # Errors
 /// [`SealError`] when the system gives no random bytes.
@@ -46,12 +79,13 @@ pub fn next_of_history(
     requestor: &Requestor,
     system: &SystemName,
     request: &HistoryRequest,
-    offset: usize,
+    onward: Onward,
     now: Timestamp,
 ) -> Result<String, SealError> {
     let count = request.count.map_or_else(String::new, |count| count.to_string());
     let since = request.since.as_ref().map_or("", |since| since.as_str());
-    let content = format!("{offset}\n{count}\n{since}");
+    let Onward { offset, standing: Standing(standing) } = onward;
+    let content = format!("{offset}\n{standing:x}\n{count}\n{since}");
     let (holder, what) = (holder(requestor), versions_of(&request.resource));
     seal.seal(Use::Cursor, content.as_bytes(), &associated(&holder, system.as_str(), &what), now + LIFE)
 }
@@ -83,10 +117,13 @@ pub(in crate::interaction) fn open(
     let associated = associated(&holder, system.as_str(), search.resource_type().name());
     let content = seal.open(Use::Cursor, cursor, &associated, now).map_err(|_| Malformed::Cursor)?;
     let content = String::from_utf8(content).map_err(|_| Malformed::Cursor)?;
-    let mut parts = content.splitn(3, '\n');
-    let (Some(offset), Some(count), Some(form)) = (parts.next(), parts.next(), parts.next()) else {
+    let mut parts = content.splitn(4, '\n');
+    let (Some(offset), Some(standing), Some(count), Some(form)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(Malformed::Cursor);
     };
+    let standing = Some(Standing::read(standing).ok_or(Malformed::Cursor)?);
     let offset = offset.parse().map_err(|_| Malformed::Cursor)?;
     let form = match count {
         "" => form.to_owned(),
@@ -95,7 +132,7 @@ pub(in crate::interaction) fn open(
     let parameters = grammar::parse(&form).map_err(|_| Malformed::Cursor)?;
     // References in it are written as on the system itself: no other name of it is needed.
     let query = SearchQuery::compile(search.resource_type(), &parameters, &fhir::reference::Bases::none())?;
-    Ok(SearchRequest { query, offset })
+    Ok(SearchRequest { query, offset, standing })
 }
 
 /// Opens a cursor of a history.
@@ -108,8 +145,10 @@ pub(in crate::interaction) fn open_of_history(
     let content =
         place.seal.open(Use::Cursor, cursor, &associated, place.at).map_err(|_| Malformed::Cursor)?;
     let content = String::from_utf8(content).map_err(|_| Malformed::Cursor)?;
-    let mut parts = content.splitn(3, '\n').map(Escaped::of);
-    let (Some(offset), Some(count), Some(since)) = (parts.next(), parts.next(), parts.next()) else {
+    let mut parts = content.splitn(4, '\n');
+    let (Some(offset), Some(standing), Some(count), Some(since)) =
+        (parts.next(), parts.next(), parts.next().map(Escaped::of), parts.next().map(Escaped::of))
+    else {
         return Err(Malformed::Cursor);
     };
     let given = |part: &Escaped| !part.is_empty();
@@ -117,7 +156,8 @@ pub(in crate::interaction) fn open_of_history(
         resource: place.resource.clone(),
         since: Some(since).filter(given).map(|since| history::moment(&since)).transpose()?,
         count: Some(count).filter(given).map(|count| history::number(&count)).transpose()?,
-        offset: offset.plain().parse().map_err(|_| Malformed::Cursor)?,
+        offset: offset.parse().map_err(|_| Malformed::Cursor)?,
+        standing: Some(Standing::read(standing).ok_or(Malformed::Cursor)?),
     })
 }
 

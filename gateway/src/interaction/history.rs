@@ -5,6 +5,7 @@ use fhir::search::grammar::{Escaped, Name, Parameter};
 use fhir::search::{InvalidValue, SearchError, form};
 use jiff::Timestamp;
 
+use super::cursor::Standing;
 use super::malformed::Malformed;
 use super::{ReadTarget, cursor};
 use crate::person::SystemName;
@@ -22,6 +23,8 @@ pub struct HistoryRequest {
     pub count: Option<usize>,
     /// Versions to skip: 0 for the first page; else from a sealed cursor.
     pub offset: usize,
+    /// What the pages before were decided under; nothing on the first page.
+    pub standing: Option<Standing>,
 }
 
 impl HistoryRequest {
@@ -64,7 +67,7 @@ pub(in crate::interaction) fn parse(
         }
     }
     let Some(sealed) = sealed else {
-        return Ok(HistoryRequest { resource: place.resource, since, count, offset: 0 });
+        return Ok(HistoryRequest { resource: place.resource, since, count, offset: 0, standing: None });
     };
     if since.is_some() || count.is_some() {
         return Err(Malformed::Cursor);

@@ -155,7 +155,7 @@ fn search(
         return Err(Malformed::SearchTooLong);
     }
     let request = match query.cursor() {
-        None => SearchRequest { query, offset: 0 },
+        None => SearchRequest { query, offset: 0, standing: None },
         // A cursor holds its search; criteria or controls beside it would be another search.
         Some(_) if !query.is_bare() => return Err(Malformed::Cursor),
         Some(sealed) => cursor::open(seal, requestor, &system.name, &query, sealed, arrived.at)?,

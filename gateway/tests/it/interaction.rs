@@ -2,6 +2,7 @@
 
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::search::NamedPerson;
+use gateway::interaction::cursor::{Onward, Standing};
 use gateway::interaction::{
     AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, cursor, metadata, parse,
 };
@@ -326,7 +327,8 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
     let start = Timestamp::UNIX_EPOCH;
     let asked = get("/hospital/fhir/Condition?patient=p1&code=http%3A%2F%2Fa%7Cb&_count=20&_sort=-code&_summary=data&_include=Condition:encounter").unwrap();
     let Interaction::Fhir { system, action: FhirAction::Search(search) } = asked else { panic!("a search") };
-    let cursor = cursor::next(&seal, &requestor("dns:a"), &system, &search.query, 20, start).unwrap();
+    let onward = Onward { offset: 20, standing: Standing::of(&seal, b"as it was decided") };
+    let cursor = cursor::next(&seal, &requestor("dns:a"), &system, &search.query, onward, start).unwrap();
     let ask = |url: String, who: &str, after: i64| {
         let mut next = arrived(Method::Get, &url, Headers::default(), "");
         next.at = start + SignedDuration::from_secs(after);
@@ -368,7 +370,8 @@ fn a_cursor_of_a_history_goes_on_with_the_same_history_for_the_same_requestor_on
     let place = "/hospital/fhir/Patient/p1/_history";
     let asked = get(&format!("{place}?_since=2026-01-01T00:00:00%2B01:00&_count=2")).unwrap();
     let Interaction::Fhir { system, action: FhirAction::History(asked) } = asked else { panic!("a history") };
-    let cursor = cursor::next_of_history(&seal, &requestor("dns:a"), &system, &asked, 2, start).unwrap();
+    let onward = Onward { offset: 2, standing: Standing::of(&seal, b"as it was decided") };
+    let cursor = cursor::next_of_history(&seal, &requestor("dns:a"), &system, &asked, onward, start).unwrap();
     let ask = |url: String, who: &str, after: i64| {
         let mut next = arrived(Method::Get, &url, Headers::default(), "");
         next.at = start + SignedDuration::from_secs(after);

@@ -28,6 +28,7 @@ mod interaction;
 mod ledger;
 mod minimise;
 mod pages;
+mod paging;
 mod process;
 mod push;
 mod refusals;

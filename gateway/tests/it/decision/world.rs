@@ -149,7 +149,7 @@ fn interaction(what: &str) -> Interaction {
         }
         "search" => {
             let (name, query) = rest.split_once('?').unwrap();
-            FhirAction::Search(SearchRequest { query: search(name, query), offset: 0 })
+            FhirAction::Search(SearchRequest { query: search(name, query), offset: 0, standing: None })
         }
         other => panic!("{other}"),
     };
