@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::element::{Element, Resource};
+use crate::{json, xml};
 
 /// How bad an issue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +162,12 @@ impl OperationOutcome {
     /// As FHIR JSON.
     pub fn to_json(&self) -> Vec<u8> {
         self.to_resource().to_json()
+    }
+
+    /// As FHIR XML; nothing when a text of the site's settings holds what XML cannot say.
+    pub fn to_xml(&self) -> Option<Vec<u8>> {
+        let document = json::parse(self.to_json().into(), &json::Limits::default()).ok()?;
+        xml::from_json(document.root(), &xml::Limits::default()).ok()
     }
 }
 

@@ -10,8 +10,9 @@
 //! instructions outside the narrative, white space between elements, `xsi:schemaLocation` on the outermost element.
 //!
 //! A narrative is checked to be one well-formed `div` of XHTML that needs nothing from around it, and then copied. The
-//! named entities of HTML are refused, since XML does not know them without a DTD; so are CDATA sections and
-//! processing instructions in it, which readers of HTML see otherwise. Whether its elements are safe to show is not
+//! named entities of HTML are refused in XML, which does not know them without a DTD; from JSON, where they are met, they
+//! are written as references to the characters that they stand for. CDATA sections and processing instructions in it,
+//! which readers of HTML see otherwise, are refused. Whether its elements are safe to show is not
 //! asked here.
 //!
 //! Document types are refused wherever they stand: no entity is ever declared, fetched or expanded.
@@ -21,6 +22,7 @@
 //! bindings and invariants other than `ele-1` (nothing is empty).
 
 mod characters;
+mod entities;
 mod narrative;
 mod read;
 mod tokens;

@@ -1,6 +1,7 @@
 //! From JSON to XML.
 
 use super::characters::forbidden;
+use super::entities::as_characters;
 use super::narrative::{self, Before};
 use super::{FHIR, Limits, Unsayable, Unwritable};
 use crate::json::{Kind, Node};
@@ -9,7 +10,8 @@ use crate::tables::{Element, TypeId, TypeKind, element, resource_type};
 /// Writes `resource` as XML in UTF-8, with a declaration, elements in the order of the definitions.
 ///
 /// What is written has the meaning of all of `resource`, or nothing is; [`super::to_json`] with the same bounds reads
-/// it back to the same values, the narrative to the byte but for white space around the `div`.
+/// it back to the same values, the narrative to the byte but for white space around the `div` and named entities of HTML,
+/// which become references to the characters that they stand for.
 ///
 /// # Errors
 /// [`Unwritable`] names what is wrong and where. Nothing of the content is in it.
@@ -298,15 +300,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the `div` of a narrative as it is.
+    /// Writes the `div` of a narrative as it is, without names that XML does not know.
     fn narrative(&mut self, node: Node<'_>) -> Result<(), Stop> {
         let div = node.string().ok_or(Unsayable::Kind.of(node))?;
         let div = div.trim_matches([' ', '\t', '\n', '\r']);
         if forbidden(div).is_some() {
             return Err(Unsayable::Character.of(node));
         }
+        let div = as_characters(div);
         let before = Before { depth: self.depth, elements: self.elements };
-        let checked = narrative::check(div, &self.limits, before);
+        let checked = narrative::check(&div, &self.limits, before);
         self.elements = checked.map_err(|error| Unsayable::Narrative(error).of(node))?;
         self.out.extend_from_slice(div.as_bytes());
         Ok(())

@@ -304,14 +304,17 @@ proptest! {
         quote(&div, &mut json);
         json.extend_from_slice(b"}}");
         let Ok(xml) = from_json(document(&json).root(), &Limits::default()) else { return Ok(()) };
-        let alone = roxmltree::Document::parse(&div).map(|found| {
+        // The names that XML does not know are written as characters, but for those in comments, which are no references.
+        let unnamed = |div: &str| div.replace("&nbsp;", "&#160;");
+        let alone = roxmltree::Document::parse(&unnamed(&div)).map(|found| {
             let name = found.root_element().tag_name();
             (name.namespace().map(str::to_owned), name.name().to_owned())
         });
         prop_assert_eq!(alone, Ok((Some("http://www.w3.org/1999/xhtml".to_owned()), "div".to_owned())));
         let again = document(&to_json(&xml, &Limits::default()).expect("readable"));
         let kept = again.root().str_at(&["text", "div"]);
-        prop_assert_eq!(kept.as_deref(), Some(div.trim_matches([' ', '\t', '\n', '\r'])));
+        let wanted = unnamed(div.trim_matches([' ', '\t', '\n', '\r']));
+        prop_assert_eq!(kept.map(|div| unnamed(&div)), Some(wanted));
     }
 
     #[test]

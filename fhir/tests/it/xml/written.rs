@@ -230,7 +230,8 @@ fn a_narrative_that_is_not_well_formed_is_not_written() {
         ("<div xmlns='http://www.w3.org/1999/xhtml'/>x", Fault::Trailing, 43),
         ("<!----><div xmlns='http://www.w3.org/1999/xhtml'/>", Fault::UnknownElement, 7),
         ("</text><div xmlns='http://www.w3.org/1999/xhtml'/>", Fault::Malformed, 0),
-        ("<div xmlns='http://www.w3.org/1999/xhtml'>&nbsp;</div>", Fault::Entity, 42),
+        ("<div xmlns='http://www.w3.org/1999/xhtml'>&nosuch;</div>", Fault::Entity, 42),
+        ("<div xmlns='http://www.w3.org/1999/xhtml'>&nbsp;&Nbsp;</div>", Fault::Entity, 48),
         ("<div xmlns='http://www.w3.org/1999/xhtml'><br></div>", Fault::Malformed, 46),
         ("<div xmlns='http://www.w3.org/1999/xhtml'><x:p/></div>", Fault::Namespace, 42),
         ("<?x?><div xmlns='http://www.w3.org/1999/xhtml'/>", Fault::Instruction, 0),
@@ -239,6 +240,20 @@ fn a_narrative_that_is_not_well_formed_is_not_written() {
         let members = format!(r#""text":{{"status":"generated","div":"{div}"}}"#);
         refuse(&members, "Patient.text.div", Unsayable::Narrative(InvalidXml { fault, at }));
     }
+}
+
+#[test]
+fn entities_of_html_that_json_holds_are_written_as_the_characters_they_stand_for() {
+    let div = |inside: &str| format!("<div xmlns='http://www.w3.org/1999/xhtml'>{inside}</div>");
+    let patient = |inside: &str| {
+        format!(r#"{{"resourceType":"Patient","text":{{"status":"generated","div":"{}"}}}}"#, div(inside))
+    };
+    let xml = xml_of(&patient("caf&eacute;&nbsp;<b title='&ndash;'>&amp;&lt;</b><!-- &nbsp; -->"));
+    assert!(xml.contains(&div("caf&#233;&#160;<b title='&#8211;'>&amp;&lt;</b><!-- &nbsp; -->")), "{xml}");
+    assert!(roxmltree::Document::parse(&xml).is_ok());
+    let again = json_of(&xml);
+    assert!(again.contains("caf&#233;&#160;"), "{again}");
+    assert_eq!(xml_of(&again), xml, "what was written once stays as it is");
 }
 
 #[test]
