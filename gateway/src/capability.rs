@@ -232,6 +232,6 @@ fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Time
         )
         .with("implementation", Element::new().with("description", title).with("url", url))
         .with("fhirVersion", "4.0.1")
-        .with("format", vec!["json"])
+        .with("format", vec!["json", "xml"])
         .with("rest", vec![rest])
 }

@@ -101,7 +101,7 @@ async fn share(
         let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
         let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
         let epoch = || if ruled.evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
-        match release(minimised, &epoch, &*ports.ledger).await {
+        match release(minimised, begun.format, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok(ports.counted(released)), // recorded first
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),

@@ -23,6 +23,9 @@ pub enum Unread {
     /// The connection or its framing broke before the end.
     #[error("the body broke off")]
     Broken,
+    /// Header fields follow the body.
+    #[error("the body has trailers")]
+    Trailers,
 }
 
 /// Reads `body` to its end, within `bytes_max` and before `deadline`. Trailers are dropped.
@@ -33,10 +36,28 @@ pub async fn read<B>(body: B, bytes_max: usize, deadline: Instant) -> Result<Byt
 where
     B: Body<Data = Bytes>,
 {
-    timeout_at(deadline, gather(body, bytes_max)).await.unwrap_or(Err(Unread::TimedOut))
+    timeout_at(deadline, gather(body, bytes_max, Trailers::Dropped)).await.unwrap_or(Err(Unread::TimedOut))
 }
 
-async fn gather<B>(body: B, bytes_max: usize) -> Result<Bytes, Unread>
+/// The same, of a body that no trailers may follow.
+///
+/// # Errors
+/// [`Unread`]; what had been read by then is gone.
+pub async fn read_alone<B>(body: B, bytes_max: usize, deadline: Instant) -> Result<Bytes, Unread>
+where
+    B: Body<Data = Bytes>,
+{
+    timeout_at(deadline, gather(body, bytes_max, Trailers::Refused)).await.unwrap_or(Err(Unread::TimedOut))
+}
+
+/// What becomes of header fields that follow a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trailers {
+    Dropped,
+    Refused,
+}
+
+async fn gather<B>(body: B, bytes_max: usize, trailers: Trailers) -> Result<Bytes, Unread>
 where
     B: Body<Data = Bytes>,
 {
@@ -48,7 +69,12 @@ where
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(chunk) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        let Ok(chunk) = frame.map_err(|_| Unread::Broken)?.into_data() else {
+            match trailers {
+                Trailers::Dropped => continue,
+                Trailers::Refused => return Err(Unread::Trailers),
+            }
+        };
         if first.len() + whole.len() + chunk.len() > bytes_max {
             return Err(Unread::TooLarge { bytes_max });
         }
@@ -111,6 +137,19 @@ mod tests {
     async fn a_body_that_does_not_end_is_given_up_at_the_deadline() {
         let endless = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         assert_eq!(read(endless, 5, Instant::now() + Duration::from_millis(5)).await, Err(Unread::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_body_is_dropped_or_refused_and_never_read() {
+        let followed = || {
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert("x-consent-scope", http::HeaderValue::from_static("btg"));
+            let frames = [Frame::data(Bytes::from("body")), Frame::trailers(trailers)];
+            StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)))
+        };
+        assert_eq!(read(followed(), 50, later()).await, Ok(Bytes::from("body")));
+        assert_eq!(read_alone(followed(), 50, later()).await, Err(Unread::Trailers));
+        assert_eq!(read_alone(chunks(&["bo", "dy"]), 50, later()).await, Ok(Bytes::from("body")));
     }
 
     #[tokio::test]

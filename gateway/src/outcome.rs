@@ -156,16 +156,7 @@ impl Ending {
                 IssueType::Transient,
                 "the trail is not up to date yet: try again",
             ),
-            Self::Unrecorded(Unreleased::ConsentMoved) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Transient,
-                "a choice about sharing changed meanwhile: try again",
-            ),
-            Self::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_)) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Transient,
-                "the disclosure could not be recorded: try again",
-            ),
+            Self::Unrecorded(why) => unrecorded(why),
             Self::NotWritten => {
                 (StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "the answer could not be written")
             }
@@ -201,6 +192,7 @@ impl Ending {
             Self::Consent(fault) => fault.reason(),
             Self::TrailBehind => "trail-behind",
             Self::Unrecorded(Unreleased::ConsentMoved) => "consent-moved",
+            Self::Unrecorded(Unreleased::Unsayable(_)) => "not-sayable-in-xml",
             Self::Unrecorded(Unreleased::Ledger(_)) => "ledger",
             Self::Unrecorded(Unreleased::NotEncoded(_)) => "not-encoded",
             Self::NotWritten => "not-written",
@@ -249,7 +241,7 @@ impl Ending {
             | Self::NotTaken(_)
             | Self::Consent(_)
             | Self::TrailBehind
-            | Self::Unrecorded(Unreleased::ConsentMoved)
+            | Self::Unrecorded(Unreleased::ConsentMoved | Unreleased::Unsayable(_))
             | Self::NotWritten => {}
         }
     }
@@ -315,6 +307,26 @@ fn refused(refusal: &Refusal, existence: Existence) -> Told {
 
 const fn not_found() -> (StatusCode, IssueType, &'static str) {
     (StatusCode::NOT_FOUND, IssueType::NotFound, "not found")
+}
+
+const fn unrecorded(why: &Unreleased) -> (StatusCode, IssueType, &'static str) {
+    match why {
+        Unreleased::ConsentMoved => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            IssueType::Transient,
+            "a choice about sharing changed meanwhile: try again",
+        ),
+        Unreleased::Unsayable(_) => (
+            StatusCode::NOT_ACCEPTABLE,
+            IssueType::NotSupported,
+            "XML cannot say what is to be shared as it is held: ask for application/fhir+json",
+        ),
+        Unreleased::Ledger(_) | Unreleased::NotEncoded(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            IssueType::Transient,
+            "the disclosure could not be recorded: try again",
+        ),
+    }
 }
 
 const fn not_taken(why: NotTaken) -> (StatusCode, IssueType, &'static str) {

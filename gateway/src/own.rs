@@ -48,7 +48,7 @@ pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Resul
             content(admitted, &begun, ports).await?
         }
     };
-    release(minimised, &|| Epoch::Same, &*ports.ledger)
+    release(minimised, begun.format, &|| Epoch::Same, &*ports.ledger)
         .await
         .map_err(|why| begun.end(Ending::Unrecorded(why)))
 }
@@ -150,7 +150,8 @@ async fn trail(
         Some(last) if more => {
             let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, last.index, question.at)
                 .map_err(|_| begun.end(Ending::NotWritten))?;
-            Some(format!("{base}?{}&_count={}&_cursor={sealed}", selector(&query.by), query.count))
+            let format = begun.format.in_link();
+            Some(format!("{base}?{}&_count={}&_cursor={sealed}{format}", selector(&query.by), query.count))
         }
         Some(_) | None => None,
     };

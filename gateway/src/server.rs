@@ -6,7 +6,9 @@
 pub mod arrive;
 pub mod arrived;
 pub mod attend;
+pub mod coding;
 pub mod delivery;
+pub mod format;
 pub mod head;
 pub mod listener;
 pub mod ops;
@@ -17,4 +19,5 @@ pub mod target;
 pub mod tls;
 
 mod activity;
+mod manner;
 mod watched;

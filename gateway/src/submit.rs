@@ -18,6 +18,7 @@ use crate::interaction::{FhirAction, Interaction};
 use crate::outcome::{Ended, Ending, NotTaken};
 use crate::pace::UnderWay;
 use crate::ports::Ports;
+use crate::server::format::Format;
 use crate::trail::record::Exchange;
 use crate::upstream::{Outgoing, Sent, Taken, Write};
 
@@ -50,7 +51,7 @@ pub async fn submit(
     match sent {
         Ok(Sent { taken: Taken::Created | Taken::Done | Taken::Accepted, id, .. }) => {
             let told = own::written(id.as_ref(), resource_type, &system, outcome.clone(), ports.site());
-            release(told, &|| Epoch::Same, &*ports.ledger)
+            release(told, outcome.format, &|| Epoch::Same, &*ports.ledger)
                 .await
                 .map_err(|why| outcome.end(Ending::Unrecorded(why)))
         }
@@ -78,7 +79,7 @@ pub async fn release_body(
     for _ in 0..RULINGS_MAX {
         let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
-        match release(minimised, &epoch, &*ports.ledger).await {
+        match release(minimised, Format::Json, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok(ports.counted(released)),
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::person::SystemName;
+use crate::server::format::XmlFault;
 use crate::settings::Settings;
 
 mod ask;
@@ -71,12 +72,15 @@ pub enum UpstreamFault {
     /// A status that answers nothing.
     #[error("the system answered with an unexpected status")]
     UnexpectedStatus,
-    /// Not FHIR JSON in UTF-8, or compressed.
-    #[error("the answer is not plain fhir json")]
-    NotFhirJson,
+    /// Not FHIR in UTF-8, or compressed.
+    #[error("the answer is not plain fhir")]
+    NotFhir,
     /// Not JSON as this gateway takes it.
     #[error("the answer is not acceptable json: {0}")]
     Malformed(json::Invalid),
+    /// Not FHIR XML as this gateway takes it.
+    #[error("the answer is not acceptable fhir xml: {0}")]
+    MalformedXml(XmlFault),
     /// A resource of another type or id.
     #[error("the answer is another resource than was asked for")]
     WrongResource,
@@ -142,8 +146,8 @@ impl UpstreamFault {
             Self::Busy => "upstream-busy",
             Self::Failed => "upstream-failed",
             Self::UnexpectedStatus => "upstream-unexpected-status",
-            Self::NotFhirJson => "upstream-not-fhir-json",
-            Self::Malformed(_) => "upstream-malformed",
+            Self::NotFhir => "upstream-not-fhir",
+            Self::Malformed(_) | Self::MalformedXml(_) => "upstream-malformed",
             Self::WrongResource => "upstream-wrong-resource",
             Self::NotASearchset => "upstream-not-a-searchset",
             Self::NotAHistory => "upstream-not-a-history",
@@ -172,8 +176,9 @@ impl UpstreamFault {
             | Self::NotAuthorised
             | Self::Rejected
             | Self::UnexpectedStatus
-            | Self::NotFhirJson
+            | Self::NotFhir
             | Self::Malformed(_)
+            | Self::MalformedXml(_)
             | Self::WrongResource
             | Self::NotASearchset
             | Self::NotAHistory

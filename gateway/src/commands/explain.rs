@@ -22,6 +22,7 @@ use crate::requestor::Requestor;
 use crate::requestor::stated::stated;
 use crate::seal::Seal;
 use crate::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
+use crate::server::format::Format;
 use crate::server::target::Target;
 use crate::settings::Settings;
 use crate::settings::check::load;
@@ -188,6 +189,7 @@ fn interaction(
         at,
         method,
         target,
+        format: Ok(Format::Json),
         headers: Headers { content_type, override_reason, ..Headers::default() },
         body: Body::new(body),
         peer: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -280,8 +280,9 @@ fn answer(
     }
     entries.push(Entry { full_url: None, resource: &outcome, mode: Mode::Outcome });
     let type_name = request.query.resource_type().name();
-    let next_link =
-        next(page, request, frame, admitted)?.map(|cursor| format!("{face}/{type_name}?_cursor={cursor}"));
+    let format = exchange.format.in_link();
+    let next_link = next(page, request, frame, admitted)?
+        .map(|cursor| format!("{face}/{type_name}?_cursor={cursor}{format}"));
     let told = request.query.total() != Total::None && tells_total(&request.query);
     let body = Searchset {
         id: &exchange.request_id,

@@ -120,10 +120,10 @@ pub(in crate::enforce) fn history(
     }
     let offset = request.offset.saturating_add(on_page.len());
     let next_link = match offset < total {
-        true => Some(format!(
-            "{url}/_history?_cursor={}",
-            next(request, Onward { offset, standing }, ruling, frame)?
-        )),
+        true => {
+            let cursor = next(request, Onward { offset, standing }, ruling, frame)?;
+            Some(format!("{url}/_history?_cursor={cursor}{}", frame.exchange.format.in_link()))
+        }
         false => None,
     };
     let form = request.to_form();

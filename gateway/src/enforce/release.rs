@@ -6,8 +6,11 @@
 use std::fmt;
 
 use bytes::Bytes;
+use fhir::json::{self, parse};
+use fhir::xml;
 
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
+use crate::server::format::Format;
 use crate::trail::record::{AboutPerson, Event};
 use crate::trail::records::{NotEncoded, Records};
 
@@ -45,6 +48,28 @@ impl Minimised {
     }
 }
 
+/// Bounds on the JSON of an answer, and on the XML that is made of it: beyond what an answer is cut to.
+const JSON_LIMITS: json::Limits =
+    json::Limits { bytes_max: 256 << 20, depth_max: 512, members_max: 100_000, values_max: 40_000_000 };
+const XML_LIMITS: xml::Limits =
+    xml::Limits { bytes_max: 128 << 20, depth_max: 256, elements_max: 40_000_000, attributes_max: 64 };
+
+impl Minimised {
+    /// The same in `format`. Pages and answers without a body have none.
+    fn written(self, format: Format) -> Result<Self, Unreleased> {
+        match (format, self.head.media) {
+            (Format::Xml, Media::FhirJson) if !self.body.is_empty() => {}
+            (Format::Json | Format::Xml, _) => return Ok(self),
+        }
+        // It was written by us: a fault here is one of the JSON, and what is no resource XML cannot say.
+        let document = parse(self.body.into(), &JSON_LIMITS)
+            .map_err(|_| Unreleased::Unsayable(xml::Unsayable::UnknownResource))?;
+        let body = xml::from_json(document.root(), &XML_LIMITS)
+            .map_err(|unwritable| Unreleased::Unsayable(unwritable.why))?;
+        Ok(Self { body, head: Head { media: Media::FhirXml, ..self.head }, ..self })
+    }
+}
+
 /// The parts of an answer's head that depend on what is shared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
@@ -66,6 +91,8 @@ pub enum Media {
     /// `application/fhir+json`.
     #[default]
     FhirJson,
+    /// `application/fhir+xml`.
+    FhirXml,
     /// `text/html`.
     Html,
     /// There is none.
@@ -101,6 +128,9 @@ pub enum Unreleased {
     /// The record could not be encoded.
     #[error("the disclosure could not be recorded")]
     NotEncoded(#[from] NotEncoded),
+    /// XML cannot say what is left as it stands; nothing was recorded of it.
+    #[error("what is left cannot be said in xml: {0}")]
+    Unsayable(xml::Unsayable),
     /// A consent changed while this was decided; if the record was durable already, it was corrected.
     #[error("a consent changed meanwhile")]
     ConsentMoved,
@@ -117,6 +147,9 @@ pub enum Epoch {
 
 /// Records the disclosure, waits until the record is durable, and only then releases.
 ///
+/// What is left is minimised in JSON, whatever is asked for; in XML it is written here, before it is recorded, so that
+/// what cannot be written was not shared. What goes to a system goes in JSON.
+///
 /// `epoch` is asked just before the append and again after it is durable. If it moved in between, `not-released` is
 /// appended, and the ruling has to be made again.
 ///
@@ -124,10 +157,11 @@ pub enum Epoch {
 /// [`Unreleased`]; no byte leaves then.
 pub async fn release(
     minimised: Minimised,
+    format: Format,
     epoch: &(dyn Fn() -> Epoch + Sync),
     ledger: &dyn AuditLedger,
 ) -> Result<Released, Unreleased> {
-    let Minimised { body, head, records, provenance } = minimised;
+    let Minimised { body, head, records, provenance } = minimised.written(format)?;
     if epoch() == Epoch::Moved {
         return Err(Unreleased::ConsentMoved);
     }

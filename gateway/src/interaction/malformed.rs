@@ -7,6 +7,7 @@ use http::StatusCode;
 use super::surface::NotServed;
 use crate::server::arrive::Told;
 use crate::server::arrived::BodyFault;
+use crate::server::format::NotRead;
 
 /// Why a request is not one of the interactions served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +40,7 @@ pub enum Malformed {
     NotAcceptable,
     /// The body is of another type.
     #[error("the body is of a media type that is not taken")]
-    MediaType,
+    MediaType(NotRead),
     /// Query parameters where the interaction has none.
     #[error("the interaction has no such parameter")]
     Parameter,
@@ -79,7 +80,9 @@ impl Malformed {
             Self::Method { .. } => "method-not-allowed",
             Self::Id => "bad-id",
             Self::NotAcceptable => "not-acceptable",
-            Self::MediaType => "media-type",
+            Self::MediaType(NotRead::Type) => "media-type",
+            Self::MediaType(NotRead::Charset) => "charset",
+            Self::MediaType(NotRead::Version) => "fhir-version",
             Self::Parameter => "parameter-not-served",
             Self::Search(_) => "bad-search",
             Self::Selector => "bad-selector",
@@ -102,7 +105,7 @@ impl Malformed {
             | Self::InteractionNotServed
             | Self::Id
             | Self::NotAcceptable
-            | Self::MediaType
+            | Self::MediaType(_)
             | Self::Parameter
             | Self::Search(_)
             | Self::Selector
@@ -142,13 +145,9 @@ impl Malformed {
             Self::NotAcceptable | Self::Search(SearchError::NotServed(SearchNotServed::Format)) => (
                 StatusCode::NOT_ACCEPTABLE,
                 Issue::NotSupported,
-                "only FHIR R4 as application/fhir+json is served",
+                "only FHIR R4 (fhirVersion 4.0) in UTF-8 is served, as application/fhir+json or application/fhir+xml",
             ),
-            Self::MediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                Issue::NotSupported,
-                "send application/fhir+json, or application/x-www-form-urlencoded to _search",
-            ),
+            Self::MediaType(why) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Issue::NotSupported, not_read(*why)),
             Self::Parameter => (bad, Issue::NotSupported, "a parameter is not served here"),
             Self::Search(error) => search(error),
             Self::Selector => (
@@ -159,6 +158,7 @@ impl Malformed {
             Self::Cursor => (bad, Issue::Expired, "the cursor is not valid; start the search again"),
             Self::SearchTooLong => (bad, Issue::TooLong, "the search is too long; split it"),
             Self::Body(BodyFault::Json(_)) => (bad, Issue::Structure, "the body is not acceptable JSON"),
+            Self::Body(BodyFault::Xml(_)) => (bad, Issue::Structure, "the body is not acceptable FHIR XML"),
             Self::Body(BodyFault::NotAResource) => (bad, Issue::Structure, "the body is not a resource"),
             Self::Body(BodyFault::OtherType) => {
                 (bad, Issue::Invalid, "the body is a resource of another type than the path names")
@@ -173,6 +173,16 @@ impl Malformed {
             Self::IfMatch => (bad, Issue::Value, "If-Match is not a version that this gateway gave"),
         };
         Told { status, issue, text }
+    }
+}
+
+const fn not_read(why: NotRead) -> &'static str {
+    match why {
+        NotRead::Type => {
+            "send application/fhir+json or application/fhir+xml, or application/x-www-form-urlencoded to _search"
+        }
+        NotRead::Charset => "send UTF-8: no other charset is read",
+        NotRead::Version => "send FHIR R4: no fhirVersion but 4.0 is read",
     }
 }
 

@@ -92,7 +92,7 @@ fn consents(
     parameters: &[Parameter],
     settings: &Settings,
 ) -> Result<OwnAction, Malformed> {
-    check_format(arrived, parameters)?;
+    check_format(arrived)?;
     let mut person = None;
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
         let named = person_of(parameter, settings)?.ok_or(Malformed::Parameter)?;
@@ -110,7 +110,7 @@ fn audit(
     settings: &Settings,
     seal: &Seal,
 ) -> Result<OwnAction, Malformed> {
-    check_format(arrived, parameters)?;
+    check_format(arrived)?;
     let mut by = None;
     let mut count = COUNT;
     let mut before = None;

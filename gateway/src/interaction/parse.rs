@@ -44,7 +44,7 @@ pub fn metadata(arrived: &Arrived, settings: &Settings) -> Result<Option<Interac
     // `mode` has one meaning that matters here, and it is the default.
     let parameters: Vec<Parameter> = parameters.into_iter().filter(|one| !is_named(one, "mode")).collect();
     check_controls(&parameters)?;
-    check_format(arrived, &parameters)?;
+    check_format(arrived)?;
     Ok(Some(interaction))
 }
 
@@ -97,7 +97,7 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
         Served::HistoryInstance => {
             let resource = target()?;
             let parameters = query_parameters(&arrived)?;
-            check_format(&arrived, &parameters)?;
+            check_format(&arrived)?;
             let (requestor, system) = (asked.requestor, &asked.system.name);
             let asked = history::Place { resource, requestor, system, seal: asked.seal, at: arrived.at };
             Ok(FhirAction::History(history::parse(asked, &parameters)?))
@@ -136,7 +136,7 @@ fn read(arrived: &Arrived, plain: ReadTarget) -> Result<ReadTarget, Malformed> {
     let (shaping, others): (Vec<Parameter>, Vec<Parameter>) =
         query_parameters(arrived)?.into_iter().partition(shapes);
     check_controls(&others)?;
-    check_format(arrived, &others)?;
+    check_format(arrived)?;
     let projection = Projection::compile(plain.resource_type, &shaping)?;
     let held = HeldVersions::parse(arrived.headers.if_none_match.as_deref());
     Ok(ReadTarget { projection, held, ..plain })
@@ -149,8 +149,9 @@ fn search(
     asked: &Asked<'_>,
 ) -> Result<FhirAction, Malformed> {
     let Asked { system, requestor, settings, seal } = *asked;
-    check_format(arrived, parameters)?;
-    let query = SearchQuery::compile(resource_type, parameters, &names(system, settings))?;
+    check_format(arrived)?;
+    let about: Vec<Parameter> = parameters.iter().filter(|one| !is_named(one, "_format")).cloned().collect();
+    let query = SearchQuery::compile(resource_type, &about, &names(system, settings))?;
     if query.to_whole_form().len() > cursor::FORM_LEN_MAX {
         return Err(Malformed::SearchTooLong);
     }
@@ -197,7 +198,7 @@ pub(in crate::interaction) fn id(text: &str) -> Result<Id, Malformed> {
 pub(in crate::interaction) fn check_plain_read(arrived: &Arrived) -> Result<(), Malformed> {
     let parameters = query_parameters(arrived)?;
     check_controls(&parameters)?;
-    check_format(arrived, &parameters)
+    check_format(arrived)
 }
 
 fn check_controls(parameters: &[Parameter]) -> Result<(), Malformed> {
@@ -207,20 +208,9 @@ fn check_controls(parameters: &[Parameter]) -> Result<(), Malformed> {
     }
 }
 
-/// `_format` overrides `Accept` (FHIR R4, content types); it may stand once.
-pub(in crate::interaction) fn check_format(
-    arrived: &Arrived,
-    parameters: &[Parameter],
-) -> Result<(), Malformed> {
-    let mut formats = parameters.iter().filter(|one| is_named(one, "_format"));
-    match (formats.next(), formats.next()) {
-        (None, _) => media::check_accept(arrived.headers.accept.as_deref()),
-        (Some(format), None) => match format.values.as_slice() {
-            [value] => media::check_format(&value.plain()),
-            _ => Err(Malformed::NotAcceptable),
-        },
-        (Some(_), Some(_)) => Err(Malformed::NotAcceptable),
-    }
+/// What is asked for was decided where the request came in; here it must be something that is spoken.
+pub(in crate::interaction) fn check_format(arrived: &Arrived) -> Result<(), Malformed> {
+    arrived.format.map(|_| ()).map_err(|_| Malformed::NotAcceptable)
 }
 
 pub(in crate::interaction) fn is_named(parameter: &Parameter, wanted: &str) -> bool {

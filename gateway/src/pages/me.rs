@@ -16,6 +16,7 @@ use crate::person::PersonKey;
 use crate::ports::Ports;
 use crate::requestor::{Party, Requestor, session};
 use crate::server::arrived::Arrived;
+use crate::server::format::Format;
 use crate::server::reply::Reply;
 use crate::trail::page::{self, Part, Shown};
 use crate::trail::record::Exchange;
@@ -63,7 +64,7 @@ async fn show(
         return Err(begun.end(Ending::NotFound));
     }
     let minimised = content(number, &name, before, &admitted.into_question(), begun.clone(), ports).await?;
-    release(minimised, &|| Epoch::Same, &*ports.ledger)
+    release(minimised, Format::Json, &|| Epoch::Same, &*ports.ledger)
         .await
         .map_err(|why| begun.end(Ending::Unrecorded(why)))
 }

@@ -60,8 +60,9 @@ fn not_carried(fault: &UpstreamFault) -> NotCarried {
         | UpstreamFault::TooLarge
         | UpstreamFault::Failed
         | UpstreamFault::UnexpectedStatus
-        | UpstreamFault::NotFhirJson
+        | UpstreamFault::NotFhir
         | UpstreamFault::Malformed(_)
+        | UpstreamFault::MalformedXml(_)
         | UpstreamFault::WrongResource
         | UpstreamFault::NotASearchset
         | UpstreamFault::UnexpectedEntry

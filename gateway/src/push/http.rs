@@ -16,6 +16,7 @@ use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::requestor::{Party, SystemClient, identify};
 use crate::server::arrived::{Arrived, Method};
+use crate::server::format::NotRead;
 use crate::server::reply::{Content, Reply};
 use crate::settings::Settings;
 use crate::trail::record::Exchange;
@@ -76,7 +77,7 @@ async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> 
     let media_type = arrived.headers.content_type.as_deref().unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !MEDIA_TYPES.contains(&media_type.as_str()) {
-        return Err(Box::new(begun.end(Ending::Malformed(Malformed::MediaType))));
+        return Err(Box::new(begun.end(Ending::Malformed(Malformed::MediaType(NotRead::Type)))));
     }
     let Party::System(client) = requestor.party else {
         return Err(Box::new(begun.end(Ending::refused_by_rule(Refusal::NotForThisRequestor))));

@@ -167,7 +167,7 @@ impl Place {
         let body = body.map_err(|unread| match unread {
             Unread::TooLarge { .. } => FetchFault::TooLarge,
             Unread::TimedOut => FetchFault::TimedOut,
-            Unread::Broken => FetchFault::BrokenOff,
+            Unread::Broken | Unread::Trailers => FetchFault::BrokenOff,
         })?;
         let digest = Sha256::digest(&body).into();
         let set =

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::arrived::{Arrived, Body, ClientCertificate, Headers, Method, RequestId, Secret};
+use super::coding::{NotInflated, Sent};
+use super::format::{self, Format, MediaType};
 use super::head::{Ambiguous, RawHead};
 use super::target::{BadTarget, Target};
 use crate::limits::{self, Unread};
@@ -26,6 +28,12 @@ mod tests;
 /// The most a body may weigh when its sender has shown neither token nor certificate: a sign-in form.
 const ANONYMOUS_BODY_BYTES_MAX: usize = 16 * 1024;
 const OVERRIDE_REASON: HeaderName = HeaderName::from_static("portcullis-override-reason");
+/// Headers by which some servers take one method for another.
+const METHOD_OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+];
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -80,9 +88,15 @@ pub enum Unacceptable {
     /// A body where none belongs.
     #[error("a body where none belongs")]
     BodyNotTaken,
-    /// A body in a content coding.
-    #[error("the body is compressed")]
+    /// It asks to be taken for one of another method.
+    #[error("another method is asked for in a header")]
+    MethodOverride,
+    /// A body in a content coding other than gzip.
+    #[error("the body is in a content coding that is not spoken")]
     ContentCoding,
+    /// A body in gzip that does not inflate within its bounds.
+    #[error(transparent)]
+    Inflated(#[from] NotInflated),
     /// The body could not be read.
     #[error(transparent)]
     Body(#[from] Unread),
@@ -143,6 +157,10 @@ where
     }
     check_framing(&parts.headers)?;
     check_authority(&parts, front)?;
+    if METHOD_OVERRIDES.iter().any(|name| parts.headers.contains_key(name)) {
+        return Err(Unacceptable::MethodOverride);
+    }
+    let sent = Sent::by(&parts.headers).ok_or(Unacceptable::ContentCoding)?;
     let method = Method::of(parts.method.as_str()).ok_or(Unacceptable::Method)?;
     let target = Target::parse(parts.uri.path(), parts.uri.query())?;
     let headers = kept(&parts.headers)?;
@@ -155,17 +173,24 @@ where
                 true => front.body_bytes_max,
                 false => front.body_bytes_max.min(ANONYMOUS_BODY_BYTES_MAX),
             };
-            limits::read(body, bytes_max, Instant::now() + front.body_timeout).await?
+            let deadline = Instant::now() + front.body_timeout;
+            let received = limits::read_alone(body, bytes_max, deadline).await?;
+            sent.read(received, bytes_max)?
         }
     };
     connection.head.forget();
+    let content_type = headers.content_type.as_deref();
+    let queries = [target.query(), form(content_type, &body)].map(Option::unwrap_or_default);
+    let format = format::decide(headers.accept.as_deref(), &queries, content_type);
+    let body = Body::in_format(body, Format::of_body(content_type).unwrap_or_default());
     Ok(Arrived {
         request_id,
         at,
         method,
         target,
+        format,
         headers,
-        body: Body::new(body),
+        body,
         peer: connection.peer,
         certificate: connection.certificate.clone(),
     })
@@ -190,10 +215,14 @@ impl Unacceptable {
             Self::Upgrade => "upgrade",
             Self::Header => "header",
             Self::BodyNotTaken => "body-not-taken",
+            Self::MethodOverride => "method-override",
             Self::ContentCoding => "content-coding",
+            Self::Inflated(NotInflated::TooLarge) => "body-inflates-too-far",
+            Self::Inflated(NotInflated::Broken) => "body-not-inflatable",
             Self::Body(Unread::TooLarge { .. }) => "body-too-large",
             Self::Body(Unread::TimedOut) => "body-too-slow",
             Self::Body(Unread::Broken) => "body-broken",
+            Self::Body(Unread::Trailers) => "trailers",
         }
     }
 
@@ -251,24 +280,36 @@ impl Unacceptable {
             Self::BodyNotTaken => {
                 (StatusCode::BAD_REQUEST, IssueType::Structure, "a request of this method has no body")
             }
+            Self::MethodOverride => (
+                StatusCode::BAD_REQUEST,
+                IssueType::NotSupported,
+                "a request is what its method says: no header changes it",
+            ),
             Self::ContentCoding => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 IssueType::NotSupported,
-                "send the body without compression",
+                "send the body as it is, or in gzip",
             ),
-            Self::Body(Unread::TooLarge { .. }) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                IssueType::TooLong,
-                "the body is larger than this gateway takes",
-            ),
-            Self::Body(Unread::TimedOut) => {
-                (StatusCode::REQUEST_TIMEOUT, IssueType::Timeout, "the body did not arrive in time")
+            Self::Inflated(NotInflated::Broken) => {
+                (StatusCode::BAD_REQUEST, IssueType::Structure, "the body is not one whole gzip member")
             }
-            Self::Body(Unread::Broken) => {
-                (StatusCode::BAD_REQUEST, IssueType::Structure, "the body broke off")
-            }
+            Self::Inflated(NotInflated::TooLarge) => unread(Unread::TooLarge { bytes_max: 0 }),
+            Self::Body(why) => unread(*why),
         };
         Told { status, issue, text }
+    }
+}
+
+const fn unread(why: Unread) -> (StatusCode, IssueType, &'static str) {
+    match why {
+        Unread::TooLarge { .. } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, IssueType::TooLong, "the body is larger than this gateway takes")
+        }
+        Unread::TimedOut => {
+            (StatusCode::REQUEST_TIMEOUT, IssueType::Timeout, "the body did not arrive in time")
+        }
+        Unread::Broken => (StatusCode::BAD_REQUEST, IssueType::Structure, "the body broke off"),
+        Unread::Trailers => (StatusCode::BAD_REQUEST, IssueType::Structure, "nothing may follow the body"),
     }
 }
 
@@ -283,10 +324,13 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Unacceptable> {
     if headers.contains_key(header::UPGRADE) || headers.contains_key(HTTP2_SETTINGS) {
         return Err(Unacceptable::Upgrade);
     }
-    match headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| coding.as_bytes() == b"identity") {
-        true => Ok(()),
-        false => Err(Unacceptable::ContentCoding),
-    }
+    Ok(())
+}
+
+/// The body as the query of a search, if it is one: `_format` may stand there.
+fn form<'a>(content_type: Option<&str>, body: &'a [u8]) -> Option<&'a str> {
+    let essence = MediaType::parse(content_type?).essence;
+    (essence == "application/x-www-form-urlencoded").then(|| std::str::from_utf8(body).ok())?
 }
 
 /// Every name the request gives its target must be ours; HTTP/1.1 gives at least `Host`, HTTP/2 `:authority`.

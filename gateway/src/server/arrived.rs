@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fhir::json::{self, Document};
 use jiff::Timestamp;
 
+use super::format::{Format, NotSpoken, XmlFault, read_xml};
 use super::target::Target;
 use crate::enforce::unfiltered::Unfiltered;
 
@@ -23,6 +24,8 @@ pub struct Arrived {
     pub target: Target,
     /// The headers that mean something here.
     pub headers: Headers,
+    /// In which format it is to be answered, or that none of those asked for is spoken.
+    pub format: Result<Format, NotSpoken>,
     /// Its body, sealed; empty when there was none.
     pub body: Body,
     /// Who is at the other end of the connection.
@@ -95,7 +98,7 @@ pub struct ClientCertificate {
 }
 
 /// A request body as received. It opens into sealed content, or into the fields of a form.
-pub struct Body(Bytes);
+pub struct Body(Bytes, Format);
 
 /// Why a body is not what it should be. Nothing of the body is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +106,9 @@ pub enum BodyFault {
     /// Not JSON as this gateway takes it.
     #[error("the body is not acceptable json: {0}")]
     Json(#[source] json::Invalid),
+    /// Not FHIR XML as this gateway takes it.
+    #[error("the body is not acceptable fhir xml: {0}")]
+    Xml(#[source] XmlFault),
     /// JSON, but not an object with a `resourceType` of its own.
     #[error("the body is not a resource")]
     NotAResource,
@@ -203,7 +209,13 @@ impl Body {
     /// Seals what was received.
     #[must_use]
     pub const fn new(bytes: Bytes) -> Self {
-        Self(bytes)
+        Self(bytes, Format::Json)
+    }
+
+    /// Seals what was received, which its sender says is in this format if it is FHIR.
+    #[must_use]
+    pub const fn in_format(bytes: Bytes, format: Format) -> Self {
+        Self(bytes, format)
     }
 
     /// Whether there is none.
@@ -212,12 +224,16 @@ impl Body {
         self.0.is_empty()
     }
 
-    /// Opens into a resource of `type_name`, checked as JSON and sealed as content.
+    /// Opens into a resource of `type_name`, checked and sealed as content. XML is JSON from here on: what is decided
+    /// about, recorded and sent on is one form.
     ///
     /// # Errors
     /// [`BodyFault`].
     pub fn resource(self, type_name: &str, limits: &json::Limits) -> Result<Unfiltered<Document>, BodyFault> {
-        let document = json::parse(self.0, limits).map_err(BodyFault::Json)?;
+        let document = match self.1 {
+            Format::Json => json::parse(self.0, limits).map_err(BodyFault::Json)?,
+            Format::Xml => read_xml(&self.0, limits).map_err(BodyFault::Xml)?,
+        };
         match document.root().member("resourceType").and_then(json::Node::string) {
             Some(found) if found == type_name => Ok(Unfiltered::new(document)),
             Some(_) => Err(BodyFault::OtherType),

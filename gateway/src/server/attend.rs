@@ -21,6 +21,7 @@ use super::activity::Presence;
 use super::arrive::{self, Connection, Front, Told, Unacceptable};
 use super::arrived::{Arrived, RequestId};
 use super::delivery::{Delivery, Tracked};
+use super::manner::Manner;
 use super::reply::{Reply, Scheme};
 use super::strangers::Strangers;
 use crate::clock::Clock;
@@ -119,6 +120,7 @@ impl Attendant {
         B: Body<Data = Bytes> + Send + 'static,
     {
         let version = request.version();
+        let manner = Manner::of_head(request.headers(), request.uri().query());
         let Some(request_id) = RequestId::random() else {
             return self.told(&RequestId::unknown(), Reply::told(&FAULT), version, scheme, presence);
         };
@@ -136,7 +138,7 @@ impl Attendant {
                 Reply::told(&FAULT)
             }
         };
-        self.told(&request_id, reply, version, scheme, presence)
+        self.told(&request_id, reply.in_manner(manner.plain()), version, scheme, presence)
     }
 
     /// Runs the exchange in a task of its own, which goes on when nobody waits for it any more.
@@ -183,16 +185,18 @@ impl Attendant {
             },
         };
         let at = self.app.clock.now();
+        let manner = Manner::of_head(request.headers(), request.uri().query());
         let arrived = match arrive::arrive(request, request_id, at, &connection, front).await {
             Ok(arrived) => arrived,
             Err(unacceptable) => return self.ended_at_door(&unacceptable, &connection),
         };
         drop(body);
+        let manner = Manner { format: arrived.format.unwrap_or(manner.format), ..manner };
         match self.limited.clone().oneshot(arrived).await {
-            // It waits beside the others: nobody is turned away because of it.
-            Ok(reply) => reply.when_due().await,
-            Err(error) if error.is::<Overloaded>() => overloaded(),
-            Err(_) => Reply::told(&FAULT),
+            // It waits beside the others: nobody is turned away because of it. What writing it takes is waited out too.
+            Ok(reply) => reply.in_manner(manner).when_due().await,
+            Err(error) if error.is::<Overloaded>() => overloaded().in_manner(manner),
+            Err(_) => Reply::told(&FAULT).in_manner(manner),
         }
     }
 
@@ -202,6 +206,7 @@ impl Attendant {
         let reply = Reply::told(&unacceptable.told()).closing();
         match unacceptable {
             Unacceptable::Method => reply.with_allow("GET, POST, PUT"),
+            Unacceptable::ContentCoding => reply.with_accept_encoding("gzip"),
             Unacceptable::Ambiguous(_)
             | Unacceptable::Host
             | Unacceptable::Misdirected
@@ -210,7 +215,8 @@ impl Attendant {
             | Unacceptable::Upgrade
             | Unacceptable::Header
             | Unacceptable::BodyNotTaken
-            | Unacceptable::ContentCoding
+            | Unacceptable::MethodOverride
+            | Unacceptable::Inflated(_)
             | Unacceptable::Body(_) => reply,
         }
     }

@@ -8,7 +8,10 @@ use tokio::time::Instant;
 
 use super::arrive::Told;
 use super::arrived::RequestId;
+use super::coding::Coding;
 use super::delivery::Tracked;
+use super::format::Format;
+use super::manner::Manner;
 use crate::enforce::release::{Media, Released};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,13 +37,19 @@ pub struct Reply {
     cookie: Option<String>,
     connection: Afterwards,
     not_before: Option<Instant>,
+    coding: Coding,
+    accept_encoding: Option<&'static str>,
 }
 
 /// The body of a reply and what it is.
 #[derive(Debug)]
 pub enum Content {
-    /// FHIR JSON: released, an OperationOutcome, or another resource of our own.
+    /// FHIR in JSON, released.
     Fhir(Bytes),
+    /// FHIR in XML, released.
+    FhirXml(Bytes),
+    /// What did not go, in whichever format is asked for.
+    Outcome(Box<OperationOutcome>),
     /// A page of ours.
     Page(String),
     /// A page of ours about a person, released like a resource.
@@ -95,6 +104,8 @@ impl Reply {
             cookie: None,
             connection: Afterwards::Kept,
             not_before: None,
+            coding: Coding::Identity,
+            accept_encoding: None,
         }
     }
 
@@ -108,6 +119,7 @@ impl Reply {
         let content = match head.media {
             Media::Nothing => Content::Empty,
             Media::FhirJson => Content::Fhir(released.body().clone()),
+            Media::FhirXml => Content::FhirXml(released.body().clone()),
             Media::Html => Content::ReleasedPage(released.body().clone()),
         };
         let mut reply = Self::new(status, content).with_receipt(released.receipt().to_header());
@@ -124,7 +136,7 @@ impl Reply {
     /// A reply that says what did not go, and nothing else.
     #[must_use]
     pub fn outcome(status: StatusCode, outcome: &OperationOutcome) -> Self {
-        Self::new(status, Content::Fhir(outcome.to_json().into()))
+        Self::new(status, Content::Outcome(Box::new(outcome.clone())))
     }
 
     /// A reply with a text fixed in the program.
@@ -196,6 +208,13 @@ impl Reply {
         self
     }
 
+    /// With `Accept-Encoding`: the codings in which a body may come (RFC 9110, 15.5.16).
+    #[must_use]
+    pub const fn with_accept_encoding(mut self, codings: &'static str) -> Self {
+        self.accept_encoding = Some(codings);
+        self
+    }
+
     /// With `Set-Cookie`.
     #[must_use]
     pub fn with_cookie(mut self, cookie: String) -> Self {
@@ -214,6 +233,22 @@ impl Reply {
     #[must_use]
     pub(in crate::server) const fn staying(mut self) -> Self {
         self.connection = Afterwards::Kept;
+        self
+    }
+
+    /// In the format and coding that are asked for: what has none of its own is written, what is FHIR is compressed.
+    ///
+    /// Pages are as they are: they go to browsers, which send their cookies wherever they are told to.
+    #[must_use]
+    pub(in crate::server) fn in_manner(mut self, manner: Manner) -> Self {
+        if let Content::Outcome(outcome) = &self.content {
+            self.content = written(outcome, manner.format);
+        }
+        if let (Content::Fhir(bytes) | Content::FhirXml(bytes), Coding::Identity) =
+            (&mut self.content, self.coding)
+        {
+            (*bytes, self.coding) = manner.coding.write(std::mem::take(bytes));
+        }
         self
     }
 
@@ -270,6 +305,16 @@ impl Reply {
         if self.connection == Afterwards::Closed {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        // Always, where it may be otherwise: what it is does not depend on what was found.
+        if self.content.varies() {
+            headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+        }
+        if self.coding == Coding::Gzip {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(codings) = self.accept_encoding {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
+        }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
@@ -294,7 +339,8 @@ impl Reply {
 impl Content {
     const fn media_type(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Fhir(_) => "application/fhir+json; charset=utf-8",
+            Self::Fhir(_) | Self::Outcome(_) => Format::Json.media_type(),
+            Self::FhirXml(_) => Format::Xml.media_type(),
             Self::Page(_) | Self::ReleasedPage(_) => "text/html; charset=utf-8",
             Self::Style(_) => "text/css; charset=utf-8",
             Self::Drawing(_) => "image/svg+xml",
@@ -307,13 +353,46 @@ impl Content {
         })
     }
 
+    /// Whether it depends on what formats and codings the caller takes. An answer without a body stands for one with.
+    const fn varies(&self) -> bool {
+        match self {
+            Self::Fhir(_) | Self::FhirXml(_) | Self::Outcome(_) | Self::Empty => true,
+            Self::Page(_)
+            | Self::ReleasedPage(_)
+            | Self::Style(_)
+            | Self::Drawing(_)
+            | Self::Json(_)
+            | Self::Csv(_)
+            | Self::Hl7v2(_)
+            | Self::Text(_)
+            | Self::Metrics(_) => false,
+        }
+    }
+
     fn into_bytes(self) -> Bytes {
         match self {
-            Self::Fhir(bytes) | Self::ReleasedPage(bytes) | Self::Json(bytes) | Self::Hl7v2(bytes) => bytes,
+            Self::Outcome(outcome) => outcome.to_json().into(),
+            Self::FhirXml(bytes)
+            | Self::Fhir(bytes)
+            | Self::ReleasedPage(bytes)
+            | Self::Json(bytes)
+            | Self::Hl7v2(bytes) => bytes,
             Self::Page(text) | Self::Csv(text) | Self::Text(text) | Self::Metrics(text) => text.into(),
             Self::Style(text) | Self::Drawing(text) => Bytes::from_static(text.as_bytes()),
             Self::Empty => Bytes::new(),
         }
+    }
+}
+
+/// An outcome in a format. One that XML cannot say is told in JSON rather than not at all.
+fn written(outcome: &OperationOutcome, format: Format) -> Content {
+    let xml = match format {
+        Format::Json => None,
+        Format::Xml => outcome.to_xml(),
+    };
+    match xml {
+        Some(xml) => Content::FhirXml(xml.into()),
+        None => Content::Fhir(outcome.to_json().into()),
     }
 }
 

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::server::format::Format;
+
 /// One leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +52,9 @@ pub struct Exchange {
     /// The search as sent, base64 (BALP query entity).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// In which format it is answered; JSON is not written down.
+    #[serde(default, skip_serializing_if = "Format::is_json")]
+    pub format: Format,
     /// The HTTP status told.
     pub status: u16,
     /// The reason when it was not shared: a `Refusal::reason` or the name of another ending.

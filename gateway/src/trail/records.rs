@@ -17,6 +17,7 @@ use crate::interaction::{FhirAction, Interaction, OwnAction};
 use crate::ledger::Batch;
 use crate::requestor::{Party, Proof, Requestor, Supervision};
 use crate::server::arrived::Arrived;
+use crate::server::format::Format;
 use crate::settings::Settings;
 
 /// The records of one exchange: what is common, and one part for each person.
@@ -140,6 +141,7 @@ impl Exchange {
             event: Event::Failed,
             interaction: "unknown".into(),
             place: "gateway".into(),
+            format: Format::Json,
             resource_type: None,
             requestor: None,
             purpose: None,
@@ -158,7 +160,9 @@ impl Exchange {
     /// What is known of a request when it is taken up.
     #[must_use]
     pub fn arrived(arrived: &Arrived) -> Self {
-        Self::begun(arrived.request_id.as_str().to_owned(), arrived.at, Some(arrived.peer.ip().to_string()))
+        let peer = Some(arrived.peer.ip().to_string());
+        let begun = Self::begun(arrived.request_id.as_str().to_owned(), arrived.at, peer);
+        Self { format: arrived.format.unwrap_or_default(), ..begun }
     }
 
     /// The same, once it is known what is asked.

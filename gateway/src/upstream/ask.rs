@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::UpstreamFault;
 use super::holder::Holder;
 use crate::limits::{self, Unread};
+use crate::server::format::{Format, read_xml};
 
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -93,22 +94,25 @@ impl Holder {
 }
 
 impl Answer {
-    /// Reads the body as FHIR JSON.
+    /// Reads the body as FHIR. JSON is asked for; a system that answers in XML all the same, and says so, is understood.
     pub(in crate::upstream) async fn document(
         self,
         holder: &Holder,
         deadline: Instant,
     ) -> Result<Document, UpstreamFault> {
-        check_media(&self.headers)?;
+        let format = format_of(&self.headers)?;
         let bytes_max = holder.body_bytes_max;
         let body = limits::read(self.body, bytes_max, deadline).await.map_err(|unread| match unread {
             Unread::TooLarge { .. } => UpstreamFault::TooLarge,
             Unread::TimedOut => UpstreamFault::TimedOut,
-            Unread::Broken => UpstreamFault::BrokenOff,
+            Unread::Broken | Unread::Trailers => UpstreamFault::BrokenOff,
         })?;
         let limits =
             json::Limits { bytes_max, members_max: 10_000, values_max: 8_000_000, ..json::Limits::default() };
-        json::parse(body, &limits).map_err(UpstreamFault::Malformed)
+        match format {
+            Format::Json => json::parse(body, &limits).map_err(UpstreamFault::Malformed),
+            Format::Xml => read_xml(&body, &limits).map_err(UpstreamFault::MalformedXml),
+        }
     }
 
     /// Reads the body to its end and throws it away, so that the connection can be used again.
@@ -129,24 +133,17 @@ impl Answer {
     }
 }
 
-/// FHIR JSON in UTF-8, as it is. What is compressed although nobody asked for it is not looked into.
-fn check_media(headers: &HeaderMap) -> Result<(), UpstreamFault> {
+/// The format of an answer, as it says itself, in UTF-8. What is compressed although nobody asked for it is not looked
+/// into.
+fn format_of(headers: &HeaderMap) -> Result<Format, UpstreamFault> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(media_type), None) = (types.next(), types.next()) else {
-        return Err(UpstreamFault::NotFhirJson);
+        return Err(UpstreamFault::NotFhir);
     };
-    let media_type = media_type.to_str().map_err(|_| UpstreamFault::NotFhirJson)?.to_ascii_lowercase();
-    let mut parts = media_type.split(';').map(str::trim);
-    let json = matches!(parts.next(), Some("application/fhir+json" | "application/json"));
-    let parameters =
-        parts.all(|part| match part.split_once('=').map(|(name, value)| (name, value.trim_matches('"'))) {
-            Some(("charset", charset)) => charset == "utf-8",
-            Some(("fhirversion", version)) => matches!(version, "4.0" | "4.0.1"),
-            Some(_) | None => true,
-        });
-    match json && parameters && codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        true => Ok(()),
-        false => Err(UpstreamFault::NotFhirJson),
+    let format = Format::of_body(media_type.to_str().ok()).map_err(|_| UpstreamFault::NotFhir)?;
+    match codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        true => Ok(format),
+        false => Err(UpstreamFault::NotFhir),
     }
 }

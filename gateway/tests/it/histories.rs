@@ -361,7 +361,7 @@ async fn a_history_that_is_not_one_of_the_resource_is_told_to_nobody() {
         ("upstream-unexpected-entry", past(&[deletion("Patient/p2", "2026-01-01T00:00:00Z")])),
         ("upstream-not-a-history", fhir("200 OK", &elsewhere.to_string())),
         ("upstream-not-a-history", fhir("200 OK", &now.to_string())),
-        ("upstream-not-fhir-json", raw("200 OK", "content-type: text/html\r\n", "<p>secret</p>")),
+        ("upstream-not-fhir", raw("200 OK", "content-type: text/html\r\n", "<p>secret</p>")),
         ("upstream-bad-link", linked("https://elsewhere.example/Patient/p1/_history?page=2")),
         ("upstream-bad-link", linked("Patient/p1/_history?page=2")),
         ("upstream-failed", fhir("500 Internal Server Error", r#"{"secret":"stack trace"}"#)),
@@ -383,9 +383,7 @@ async fn a_history_that_is_not_one_of_the_resource_is_told_to_nobody() {
         .filter(|record| record["about"]["kind"] == "exchange")
         .filter_map(|record| record["exchange"]["reason"].as_str().map(str::to_owned))
         .collect();
-    for reason in
-        ["wrong-resource", "unexpected-entry", "not-a-history", "not-fhir-json", "bad-link", "failed"]
-    {
+    for reason in ["wrong-resource", "unexpected-entry", "not-a-history", "not-fhir", "bad-link", "failed"] {
         assert!(reasons.contains(&format!("upstream-{reason}")), "{reason}: {reasons:?}");
     }
 }

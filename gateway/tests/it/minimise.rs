@@ -1,6 +1,7 @@
 //! What leaves of a resource: golden cases, and properties over many resources and masks.
 
 mod golden;
+mod in_xml;
 mod invent;
 mod oracle;
 mod properties;

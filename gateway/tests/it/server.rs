@@ -99,9 +99,31 @@ async fn hostile_requests_end_at_the_door() {
         ("two tokens", format!("GET /a HTTP/1.1\r\n{HOST}authorization: a\r\nauthorization: b\r\n\r\n"), 400),
         ("a body with get", format!("GET /a HTTP/1.1\r\n{HOST}content-length: 1\r\n\r\nx"), 400),
         (
-            "compressed",
-            format!("POST /a HTTP/1.1\r\n{HOST}content-encoding: gzip\r\ncontent-length: 1\r\n\r\nx"),
+            "compressed otherwise",
+            format!("POST /a HTTP/1.1\r\n{HOST}content-encoding: br\r\ncontent-length: 1\r\n\r\nx"),
             415,
+        ),
+        (
+            "compressed twice",
+            format!("POST /a HTTP/1.1\r\n{HOST}content-encoding: gzip, gzip\r\ncontent-length: 1\r\n\r\nx"),
+            415,
+        ),
+        (
+            "compressed in name only",
+            format!("POST /a HTTP/1.1\r\n{HOST}content-encoding: gzip\r\ncontent-length: 1\r\n\r\nx"),
+            400,
+        ),
+        (
+            "another method in a header",
+            format!("POST /a HTTP/1.1\r\n{HOST}x-http-method-override: DELETE\r\ncontent-length: 0\r\n\r\n"),
+            400,
+        ),
+        (
+            "trailers",
+            format!(
+                "POST /a HTTP/1.1\r\n{HOST}transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nt: u\r\n\r\n"
+            ),
+            400,
         ),
         ("long query", long_query, 414),
         ("long header", long_header, 431),
@@ -143,9 +165,7 @@ async fn requests_follow_each_other_on_a_connection_but_never_overtake() {
     let mut stream = front.connect().await;
     let (status, _, body) = ask(&mut stream, &get("/a?b=c")).await.unwrap();
     assert_eq!((status, body.as_str()), (200, r#"Get ["a"] Some("b=c") None"#));
-    let post = format!(
-        "POST /a HTTP/1.1\r\n{HOST}transfer-encoding: chunked\r\n\r\n1;x=y\r\na\r\n0\r\nt: u\r\n\r\n"
-    );
+    let post = format!("POST /a HTTP/1.1\r\n{HOST}transfer-encoding: chunked\r\n\r\n1;x=y\r\na\r\n0\r\n\r\n");
     assert_eq!(ask(&mut stream, &post).await.unwrap().0, 200);
     assert_eq!(ask(&mut stream, &get("/b")).await.unwrap().0, 200);
     let pipelined = format!("{}{}", get("/c"), get("/d"));

@@ -11,3 +11,4 @@ pub(crate) mod site;
 pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod whole;
+pub(crate) mod wire;

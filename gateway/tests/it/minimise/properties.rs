@@ -27,7 +27,7 @@ fn read(text: &[u8]) -> Document {
 }
 
 /// Rules that name drawn paths of every type in `types`.
-fn rules(types: impl IntoIterator<Item = TypeId>, seed: u64) -> Rules {
+pub(super) fn rules(types: impl IntoIterator<Item = TypeId>, seed: u64) -> Rules {
     let share = types.into_iter().map(|owner| {
         let (elements, withhold) = paths(owner, seed);
         (owner.name().to_owned(), Shared { elements, withhold })
@@ -122,7 +122,7 @@ fn most_invented_resources_come_out() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no settings file to name the corpus")]
-fn folder(below: &str) -> Option<PathBuf> {
+pub(super) fn folder(below: &str) -> Option<PathBuf> {
     let found = std::env::var("PORTCULLIS_CORPUS").ok().map(|root| Path::new(&root).join(below));
     let found = found.filter(|folder| folder.is_dir());
     if found.is_none() {

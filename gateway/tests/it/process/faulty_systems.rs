@@ -170,16 +170,12 @@ fn wrong() -> Vec<Case> {
     };
     let next = format!(r#"{{"relation":"next","url":"http://{CANARY}.example/fhir?page=2"}}"#);
     vec![
-        read("a page", typed("text/html", &page()), "upstream-not-fhir-json"),
-        read("XML", typed("application/fhir+xml", &page()), "upstream-not-fhir-json"),
-        read(
-            "another encoding",
-            typed("application/fhir+json; charset=utf-16", &ann()),
-            "upstream-not-fhir-json",
-        ),
-        read("no type", Does::Tells(answer("200 OK", "", &ann())), "upstream-not-fhir-json"),
-        read("compressed", coded("gzip"), "upstream-not-fhir-json"),
-        read("compressed twice", coded("br, gzip"), "upstream-not-fhir-json"),
+        read("a page", typed("text/html", &page()), "upstream-not-fhir"),
+        read("XML", typed("application/fhir+xml", &page()), "upstream-malformed"),
+        read("another encoding", typed("application/fhir+json; charset=utf-16", &ann()), "upstream-not-fhir"),
+        read("no type", Does::Tells(answer("200 OK", "", &ann())), "upstream-not-fhir"),
+        read("compressed", coded("gzip"), "upstream-not-fhir"),
+        read("compressed twice", coded("br, gzip"), "upstream-not-fhir"),
         read(
             "compressed, and silent about it",
             body("\u{1f}\u{8b}\u{8}\0canary7Yellow"),

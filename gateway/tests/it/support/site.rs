@@ -10,6 +10,7 @@ use gateway::agreement::Agreements;
 use gateway::person::SystemName;
 use gateway::sensitive_codes::SensitiveCodes;
 use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
+use gateway::server::format::{self, Format};
 use gateway::server::target::Target;
 use gateway::settings::{
     Client, Gateway, Issuer, Limits, Listen, Settings, System, Telemetry, Transport, UpstreamCredentials,
@@ -81,14 +82,23 @@ pub(crate) fn system(name: &str, base: &str) -> System {
 }
 
 pub(crate) fn arrived(method: Method, url: &str, headers: Headers, body: &str) -> Arrived {
+    let text = headers.content_type.as_deref().is_some_and(|sent| sent.contains("form")).then_some(body);
     let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
     Arrived {
         request_id: RequestId::random().unwrap(),
         at: Timestamp::UNIX_EPOCH,
         method,
         target: Target::parse(path, query).unwrap(),
+        format: format::decide(
+            headers.accept.as_deref(),
+            &[query.unwrap_or_default(), text.unwrap_or_default()],
+            headers.content_type.as_deref(),
+        ),
+        body: Body::in_format(
+            Bytes::from(body.to_owned()),
+            Format::of_body(headers.content_type.as_deref()).unwrap_or_default(),
+        ),
         headers,
-        body: Body::new(Bytes::from(body.to_owned())),
         peer: loopback(),
         certificate: None,
     }
