@@ -40,7 +40,7 @@ pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
         Ok(released) => (Told::Content, Reply::released(&released, &ports.settings.gateway.base)),
         Err(ended) => (Told::Nothing, ended.record(ports).await),
     };
-    reply.not_before(under_way.not_before(told, &ports.pace))
+    reply.not_before(under_way.not_before(told, ports.settings.limits.beat))
 }
 
 async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Result<Released, Ended> {

@@ -16,6 +16,7 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::follow::{Ruled, follow};
 use crate::outcome::{Ended, Ending};
 use crate::ports::Ports;
+use crate::upstream::UpstreamFault;
 
 /// Adds to the matches in `held` what is to go with those of the page. The admitted question comes back.
 ///
@@ -41,10 +42,14 @@ pub async fn beside(
     };
     let (asks, mut included) = wanted(&held, &led_to, &ruled.ruling, frame).begin();
     for ask in &asks {
-        let one = ports.upstream.fetch_beside(frame.system, ask).await;
-        let one = one.map_err(|why| frame.exchange.end(Ending::Upstream(why)))?;
-        if included.add(one) == Complete::Bounded {
-            break;
+        match ports.upstream.fetch_beside(frame.system, ask).await {
+            Ok(one) => match included.add(one) {
+                Complete::All => {}
+                Complete::Bounded => break,
+            },
+            // The matches are no worse for it: what is missing is named.
+            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => included.lacks_one(),
+            Err(why) => return Err(frame.exchange.end(Ending::Upstream(why))),
         }
     }
     Ok((included.beside(held), ruled.ruling.into_admitted()))

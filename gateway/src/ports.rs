@@ -10,7 +10,6 @@ use crate::consent::ConsentRegistry;
 use crate::decision::evidence::{EvidenceCache, Wells};
 use crate::enforce::release::Released;
 use crate::ledger::AuditLedger;
-use crate::pace::Pace;
 use crate::person::SystemName;
 use crate::requestor::Keys;
 use crate::seal::Seal;
@@ -48,8 +47,6 @@ pub struct Ports {
     pub strangers: Arc<Strangers>,
     /// Numbers for operators.
     pub metrics: Arc<Metrics>,
-    /// When answers may go that must not tell by their time.
-    pub pace: Arc<Pace>,
 }
 
 /// No names at all: every absolute reference points elsewhere.

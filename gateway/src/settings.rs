@@ -271,6 +271,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Grace for what is in flight after SIGTERM.
     pub drain: Duration,
+    /// The step at which answers go that may hide somebody.
+    pub beat: Duration,
 }
 
 /// `[telemetry]`.

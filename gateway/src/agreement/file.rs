@@ -45,7 +45,8 @@ pub(super) struct AgreementFile {
     /// `["ETREAT", "BTG"]`. Never over this agreement, its elements or the record of it. Default: none.
     pub(super) overrides: Vec<Written<String>>,
     /// `"open"`: refusals say which kind of reason they have. `"withheld"`: what is hidden looks as if it were not
-    /// there, in content and in time: such answers, and all searches, take up to 256 ms longer.
+    /// there, in content and in time: such answers, and all searches, go at the
+    /// step `limits.beat_ms`.
     pub(super) existence: Option<Written<String>>,
     /// Who may read, and what.
     pub(super) recipient_role: Vec<RecipientRoleTable>,

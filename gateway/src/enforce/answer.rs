@@ -42,6 +42,8 @@ use crate::trail::records::Records;
 
 /// What is recorded where an include was asked for of which nothing can come by rule.
 const INCLUDE_NOT_SHARED: &str = "include-not-shared";
+/// What a record says of an include that the system does not serve.
+const INCLUDE_NOT_SERVED: &str = "include-not-served";
 
 /// What an answer needs besides content and ruling.
 #[derive(Debug, Clone, Copy)]
@@ -213,6 +215,7 @@ fn search(
         return Err(ended(Ending::Malformed(Malformed::Cursor), account, frame));
     }
     let matches = on_page(&found.visible, request);
+    let not_served = included.map_or(0, |included| included.not_served);
     let mut goes_with = Beside::default();
     if let (Some(included), false) = (included, matches.is_empty()) {
         // A choice that changed between the two rulings changed the page.
@@ -227,7 +230,7 @@ fn search(
             account.keeps(kept, Named::BySubjectsOnly);
         }
     }
-    let page = Page { total: found.visible.len(), matches, beside: &goes_with.shown, standing };
+    let page = Page { total: found.visible.len(), matches, beside: &goes_with.shown, not_served, standing };
     answer(&page, account, request, frame, &face, ruling)
 }
 
@@ -238,6 +241,8 @@ struct Page<'v, 'd> {
     matches: &'v [Seen<'d>],
     /// What goes with them.
     beside: &'v [Seen<'d>],
+    /// How many searches for that the system does not serve.
+    not_served: usize,
     /// What it was decided under.
     standing: Standing,
 }
@@ -258,6 +263,9 @@ fn answer(
     if admitted.includes_left_out() > 0 {
         account.leaves_out(INCLUDE_NOT_SHARED);
     }
+    if page.not_served > 0 {
+        account.leaves_out(INCLUDE_NOT_SERVED);
+    }
     let persons = account.close();
     let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
     let parts = parts(page, request).ok_or_else(|| frame.exchange.end(Ending::NotWritten))?;
@@ -265,7 +273,12 @@ fn answer(
         true => None,
         false => provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json()),
     };
-    let outcome = outcome(admitted, reasons_may_be_told(&request.query), &persons).to_json();
+    let mut outcome = outcome(admitted, reasons_may_be_told(&request.query), &persons);
+    if page.not_served > 0 {
+        let text = "the system does not serve all of what was to go with the matches: that part is missing";
+        outcome = outcome.and(Issue::new(Severity::Warning, IssueType::Incomplete, text));
+    }
+    let outcome = outcome.to_json();
     let mut entries: Vec<Entry<'_>> = parts
         .iter()
         .map(|part| Entry {

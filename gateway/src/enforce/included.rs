@@ -63,6 +63,8 @@ pub struct Included {
     pub(in crate::enforce) pages: Vec<Document>,
     /// Whether that is all.
     pub(in crate::enforce) complete: Complete,
+    /// How many of the searches for it the system does not serve.
+    pub(in crate::enforce) not_served: usize,
 }
 
 impl Ask {
@@ -78,7 +80,8 @@ impl Wanted {
     #[must_use]
     pub fn begin(self) -> (Vec<Ask>, Included) {
         let asked = self.asks.iter().flat_map(Ask::names).collect();
-        let begun = Included { page: self.page, asked, pages: Vec::new(), complete: self.complete };
+        let begun =
+            Included { page: self.page, asked, pages: Vec::new(), complete: self.complete, not_served: 0 };
         (self.asks, begun)
     }
 }
@@ -95,6 +98,11 @@ impl Included {
             self.complete = Complete::Bounded;
         }
         self.complete
+    }
+
+    /// Counts a search that the system does not serve.
+    pub const fn lacks_one(&mut self) {
+        self.not_served += 1;
     }
 
     /// Puts what was fetched beside the matches for which it was.

@@ -94,7 +94,6 @@ impl Parts {
             clock: clock.clone(),
             strangers: Arc::clone(strangers),
             metrics: Arc::clone(metrics),
-            pace: Arc::default(),
         }
     }
 }

@@ -91,17 +91,18 @@ pub fn read_xml(bytes: &[u8], limits: &json::Limits) -> Result<Document, XmlFaul
 /// Decides from `Accept`, the texts in which `_format` may stand (query, form), and the type of the body.
 ///
 /// # Errors
-/// [`NotSpoken`] when something else is asked for, or `_format` stands twice.
+/// [`NotSpoken`] when something else is asked for, or `_format` says two things.
 pub fn decide(
     accept: Option<&str>,
     queries: &[&str],
     content_type: Option<&str>,
 ) -> Result<Format, NotSpoken> {
     let mut named = queries.iter().flat_map(|query| named_in(query));
-    match (named.next(), named.next()) {
-        (Some(name), None) => return Format::named(&name.ok_or(NotSpoken)?).ok_or(NotSpoken),
-        (Some(_), Some(_)) => return Err(NotSpoken),
-        (None, _) => {}
+    if let Some(first) = named.next() {
+        let read = |name: Option<String>| Format::named(&name?);
+        let format = read(first).ok_or(NotSpoken)?;
+        // In URL and form alike: said twice, and the same.
+        return named.all(|other| read(other) == Some(format)).then_some(format).ok_or(NotSpoken);
     }
     let preferred = match content_type.map(MediaType::parse) {
         Some(sent) if Format::of_essence(&sent.essence) == Some(Format::Xml) => Format::Xml,
@@ -269,16 +270,16 @@ fn most_specific(ranges: &[(MediaType, u16)], essence: &str) -> Option<u16> {
         .map(|(_, weight)| *weight)
 }
 
-/// `0`, `1`, and up to three digits behind the point, in thousandths.
+/// `0`, `1`, and digits behind the point, in thousandths. Programs in use write `.2`, and more than three digits.
 pub(super) fn weight(text: &str) -> Option<u16> {
     let (whole, digits) = text.split_once('.').unwrap_or((text, ""));
-    if digits.len() > 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if (whole.is_empty() && digits.is_empty()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let thousandths: u16 = format!("{digits:0<3}").parse().ok()?;
+    let thousandths: u16 = format!("{digits:0<3}").get(..3)?.parse().ok()?;
     match whole {
-        "0" => Some(thousandths),
-        "1" if thousandths == 0 => Some(WEIGHT_MAX),
+        "" | "0" => Some(thousandths),
+        "1" if digits.bytes().all(|byte| byte == b'0') => Some(WEIGHT_MAX),
         _ => None,
     }
 }

@@ -252,6 +252,9 @@ pub(super) struct LimitsTable {
     pub(super) body_bytes_max: Option<Written<i64>>,
     /// Milliseconds that running exchanges get to finish after SIGTERM. Default: 20000, from 0 to 600000.
     pub(super) drain_ms: Option<Written<i64>>,
+    /// The step at which answers go that may hide somebody, under `existence = "withheld"`: what is not found, and all
+    /// searches and histories. Longer than most of what a system is asked for one of them takes. Default: 256, from 256 to 5000.
+    pub(super) beat_ms: Option<Written<i64>>,
 }
 
 /// Where spans go.
@@ -450,6 +453,7 @@ impl LimitsTable {
             exchange_timeout_ms: table.number("exchange_timeout_ms"),
             body_bytes_max: table.number("body_bytes_max"),
             drain_ms: table.number("drain_ms"),
+            beat_ms: table.number("beat_ms"),
         };
         table.refuse_unknown();
         read

@@ -97,6 +97,7 @@ pub(super) fn kept_back(withheld: &[(String, u32)]) -> Vec<&'static str> {
             "type-not-shared" | "nothing-necessary" | "include-not-shared" => {
                 "Information that they do not need."
             }
+            "include-not-served" => "Information that the system they asked does not give out in this way.",
             "person-uncertain" | "other-person" | "no-legitimate-relationship" | "shielded" => {
                 "Information that is also about other people."
             }

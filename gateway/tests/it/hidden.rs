@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gateway::serve::Running;
 use serde_json::{Value, json};
@@ -281,7 +281,7 @@ async fn what_may_hide_somebody_goes_at_the_beat_and_not_when_it_is_ready() {
     for (path, what) in paths {
         let asked = Instant::now();
         answer(&site, &format!("/hospital/fhir/{path}")).await;
-        assert!(asked.elapsed() >= gateway::pace::SHORTEST, "{what} was told at once");
+        assert!(asked.elapsed() >= Duration::from_millis(256), "{what} was told at once");
     }
     running.stop().await;
 }

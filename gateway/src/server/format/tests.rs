@@ -27,6 +27,9 @@ fn the_format_that_is_wanted_most_is_answered() {
         ("application/fhir+json;fhirVersion=4.0;q=0.2, application/fhir+json, application/xml;q=0.5", Xml),
         ("text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", Xml),
         ("text/html, */*;q=0.1", Json),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Json),
+        ("application/fhir+json;q=0.8999999761581421, application/fhir+xml;q=0.9", Xml),
+        ("application/fhir+json;q=.5, application/fhir+xml;q=1.00000", Xml),
         ("application/fhir+xml; charset=UTF-8; fhirVersion=4.0", Xml),
         ("application/fhir+xml; x=\"a, application/fhir+json;q=1\"; q=0.5, application/fhir+json;q=0.4", Xml),
         ("application/fhir+xml; x=\"\\\", a\", application/fhir+json;q=0.4", Xml),
@@ -55,7 +58,6 @@ fn what_is_not_spoken_is_not_answered_in_something_else() {
         "application/fhir+json;q=0, application/fhir+xml;q=0.000, */*;q=0",
         "application/fhir+json;q=none",
         "application/fhir+json;q=1.5",
-        "application/fhir+json;q=0.1234",
         "application/fhir+json;q=-1",
         "application/fhir+json;q=0;q=1",
         "application/fhir+json;q=",
@@ -91,7 +93,6 @@ fn what_is_named_in_the_query_goes_before_what_is_accepted() {
         "_format=text/html",
         "_format=ttl",
         "_format=json,xml",
-        "_format=json&_format=json",
         "_format=json&%5Fformat=xml",
         "_format=xml;fhirVersion=5.0",
         "_format=xml;charset=utf-7",
@@ -101,7 +102,9 @@ fn what_is_named_in_the_query_goes_before_what_is_accepted() {
         assert_eq!(decide(Some("*/*"), &[query], None), Err(NotSpoken), "{query}");
     }
     assert_eq!(decide(None, &["_formation=xml&format=xml"], None), Ok(Json));
-    assert_eq!(decide(None, &["_format=xml", "_format=xml"], None), Err(NotSpoken), "in query and form");
+    assert_eq!(decide(None, &["_format=xml", "_format=text/xml"], None), Ok(Xml), "in query and form alike");
+    assert_eq!(decide(None, &["_format=xml", "_format=json"], None), Err(NotSpoken), "and not alike");
+    assert_eq!(decide(None, &["_format=xml", "_format=%ff"], None), Err(NotSpoken), "and no text");
     assert_eq!(decide(None, &["patient=1", "_format=xml"], None), Ok(Xml), "in a form");
 }
 

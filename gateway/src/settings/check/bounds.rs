@@ -27,6 +27,7 @@ const BODY: Bound = bound("limits.body_timeout_ms", 30_000, 100, 600_000);
 const EXCHANGE: Bound = bound("limits.exchange_timeout_ms", 60_000, 1_000, 600_000);
 const BODY_BYTES: Bound = bound("limits.body_bytes_max", 10 << 20, 1_024, 100 << 20);
 const DRAIN: Bound = bound("limits.drain_ms", 20_000, 0, 600_000);
+const BEAT: Bound = bound("limits.beat_ms", 256, 256, 5_000);
 /// How long a system may take.
 pub(super) const SYSTEM_TIMEOUT: Bound = bound("system.timeout_ms", 10_000, 100, 300_000);
 /// How much a system may answer.
@@ -39,7 +40,7 @@ pub(super) const KEYS_REFRESH: Bound = bound("issuer.refresh_ms", 600_000, 10_00
 pub(super) const KEYS_KEEP: Bound = bound("issuer.keep_ms", 86_400_000, 600_000, 604_800_000);
 
 /// Every bound, for the reference page.
-pub const BOUNDS: [Bound; 12] = [
+pub const BOUNDS: [Bound; 13] = [
     CONNECTIONS,
     IN_FLIGHT,
     HEADER,
@@ -47,6 +48,7 @@ pub const BOUNDS: [Bound; 12] = [
     EXCHANGE,
     BODY_BYTES,
     DRAIN,
+    BEAT,
     SYSTEM_TIMEOUT,
     SYSTEM_BODY_BYTES,
     KEYS_TIMEOUT,
@@ -94,6 +96,7 @@ pub(super) fn limits(notes: &Notebook, table: Option<&LimitsTable>) -> Limits {
         exchange_timeout: EXCHANGE.duration(notes, of(|table| table.exchange_timeout_ms.as_ref())),
         body_bytes_max: BODY_BYTES.count(notes, of(|table| table.body_bytes_max.as_ref())),
         drain: DRAIN.duration(notes, of(|table| table.drain_ms.as_ref())),
+        beat: BEAT.duration(notes, of(|table| table.beat_ms.as_ref())),
     };
     let written = of(|table| table.body_timeout_ms.as_ref().or(table.exchange_timeout_ms.as_ref()));
     if let Some(written) = written

@@ -123,3 +123,25 @@ async fn all_that_goes_with_a_page_has_one_bound() {
     }
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_hospital_will_not_search_is_missing_beside_the_matches_and_named() {
+    for status in ["400 Bad Request", "403 Forbidden"] {
+        let honest = holding(&held(&[ann(), stay("e1", "p1", &[])]));
+        let (site, running) = site(move |seen| {
+            if seen.line.starts_with("POST /fhir/CareTeam/_search") {
+                return Play::Bytes(fhir(status, r#"{"resourceType":"OperationOutcome","issue":[]}"#));
+            }
+            honest(seen)
+        })
+        .await;
+        let answer =
+            asks(&site, "Patient?_id=p1&_revinclude=CareTeam:subject&_revinclude=Encounter:subject").await;
+        assert_eq!((answer.status, answer.ids("match")), (200, vec!["p1".to_owned()]), "{}", answer.body);
+        assert_eq!(answer.ids("include"), ["e1"], "what can be found is: {}", answer.body);
+        assert!(answer.body.contains("does not serve all of what was to go with"), "{}", answer.body);
+        running.stop().await;
+        let told: String = site.entries().iter().map(ToString::to_string).collect();
+        assert!(told.contains("include-not-served"), "{status}: the record says so too");
+    }
+}

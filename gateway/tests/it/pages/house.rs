@@ -101,7 +101,6 @@ impl House {
             seal: Arc::new(Seal::open_or_create(folder.path()).unwrap()),
             strangers: Arc::new(gateway::server::strangers::Strangers::new(clock.clone())),
             metrics: Arc::default(),
-            pace: Arc::default(),
             clock,
             settings: Arc::new(settings),
         };

@@ -152,7 +152,6 @@ impl Gateway {
             clock: clock.clone(),
             strangers: Arc::new(Strangers::new(clock.clone())),
             metrics: Arc::new(gateway::telemetry::metrics::Metrics::new()),
-            pace: Arc::default(),
             settings: Arc::clone(&settings),
         });
         let current = Arc::clone(&ports);

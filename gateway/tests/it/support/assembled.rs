@@ -66,7 +66,6 @@ impl Assembled {
             clock: clock.clone(),
             strangers: Arc::new(Strangers::new(clock.clone())),
             metrics,
-            pace: Arc::default(),
             settings: Arc::clone(&settings),
         });
         let current = Arc::clone(&ports);

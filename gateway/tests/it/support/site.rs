@@ -36,6 +36,7 @@ pub(crate) fn limits() -> Limits {
         exchange_timeout: Duration::from_secs(10),
         body_bytes_max: 1 << 20,
         drain: Duration::from_secs(5),
+        beat: Duration::from_millis(256),
     }
 }
 
