@@ -195,6 +195,8 @@ pub struct SharedType {
     pub not_labelled: Vec<SecurityLabel>,
     /// Modifier elements kept back; a resource that holds one is withheld.
     pub withhold: Vec<ElementPath>,
+    /// Why earlier versions are needed too; without a reason only what is held now is shared.
+    pub earlier_versions: Option<String>,
 }
 
 /// One element and its justification.
@@ -235,6 +237,13 @@ impl Share {
         let elements = resource_type.elements().filter(|element| element.is_modifier());
         let names = elements.map(|element| element.name()).filter(|name| !NEVER_SHARED.contains(name));
         names.filter(|name| !named(name) && !withheld(name)).map(str::to_owned).collect()
+    }
+
+    /// Whether earlier versions of this type are shared as well: every table that speaks of it says so.
+    #[must_use]
+    pub fn tells_earlier_versions(&self, resource_type: TypeId) -> bool {
+        let tables = self.tables(resource_type);
+        !tables.is_empty() && tables.iter().all(|table| table.earlier_versions.is_some())
     }
 
     /// The tables that speak of this type, in the order they are named; empty when none does.

@@ -110,7 +110,7 @@ pub(super) struct ShareTable {
 
 /// What is shared of one resource type: each element with the reason why the recipient needs it.
 ///
-/// Every key but the two below is an element of the type (`birthDate`), a path (`"address.postalCode"`), a choice
+/// Every key but the ones below is an element of the type (`birthDate`), a path (`"address.postalCode"`), a choice
 /// (`"onset[x]"`), one extension (`"extension:URL"`) or the identifiers of one system (`"identifier:SYSTEM"`); its value
 /// is the reason. An element comes with everything inside it but extensions, notes, attachments, the `display` of
 /// references and identifiers other than NHS numbers: these are named by themselves. Elements that change the meaning of
@@ -126,6 +126,10 @@ pub(super) struct SharedTypeTable {
     /// Elements that change the meaning of others and are kept back all the same; a resource that has one is not
     /// shared at all. Default: none.
     pub(super) withhold: Vec<Written<String>>,
+    /// Why the recipient needs earlier versions as well (`_history`). Without it they are told what is held now, as its only
+    /// version. Where several tables speak of a type to one recipient, all of them must say it. Default: no earlier
+    /// versions.
+    pub(super) earlier_versions: Option<Written<String>>,
     /// Where the table stands.
     pub(super) place: Place,
 }
@@ -237,8 +241,9 @@ impl SharedTypeTable {
     fn read(resource_type: Written<String>, mut table: Table<'_, '_>) -> Self {
         let criteria = table.table("where").map(WhereTable::read);
         let withhold = table.texts("withhold");
+        let earlier_versions = table.text("earlier_versions");
         let elements = table.rest().into_iter().map(|entry| (entry.key.clone(), entry.text())).collect();
-        Self { resource_type, elements, criteria, withhold, place: table.place().clone() }
+        Self { resource_type, elements, criteria, withhold, earlier_versions, place: table.place().clone() }
     }
 }
 

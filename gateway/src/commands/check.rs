@@ -224,6 +224,9 @@ pub(super) fn seen(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
             writeln!(out, "      not shared at all when it has: {}", part.withhold.join(", "))?;
         }
     }
+    if let Some(why) = kind.earlier_versions() {
+        writeln!(out, "      and earlier versions of it: {why}")?;
+    }
     let modifiers: Vec<_> = kind.modifiers.iter().map(|element| element.code.as_str()).collect();
     if !modifiers.is_empty() {
         writeln!(out, "      and, because they change the meaning: {}", modifiers.join(", "))?;

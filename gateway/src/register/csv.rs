@@ -31,6 +31,9 @@ const HEADER: [&str; 22] = [
     "never_labelled",
 ];
 
+/// What stands for an element where earlier versions are shared.
+const HISTORY: &str = "_history";
+
 /// The register on one day.
 #[must_use]
 pub fn csv(settings: &Settings, day: Date) -> String {
@@ -87,7 +90,9 @@ fn rows(head: &Head, recipient: &Recipient, kind: &Kind, text: &mut String) {
     for part in &kind.shares {
         let conditions = conditions(part);
         let named = part.items.iter().map(|item| (item.element.clone(), item.why.clone()));
-        for (element, why) in named {
+        let earlier = kind.earlier_versions().map(|why| (HISTORY.to_owned(), why));
+        let is_last = kind.shares.last().is_some_and(|last| std::ptr::eq(last, part));
+        for (element, why) in named.chain(earlier.filter(|_| is_last)) {
             let mut fields = head.before.to_vec();
             fields.extend(who.iter().chain(&head.after).cloned());
             fields.extend([kind.resource_type.clone(), element, why]);

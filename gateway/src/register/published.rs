@@ -102,6 +102,16 @@ pub struct Kind {
     pub modifiers: Vec<Coded>,
 }
 
+impl Kind {
+    /// Why earlier versions are seen as well; nothing where one of the shares does not say so.
+    #[must_use]
+    pub fn earlier_versions(&self) -> Option<String> {
+        let reasons: Option<Vec<&str>> =
+            self.shares.iter().map(|part| part.earlier_versions.as_deref()).collect();
+        reasons.filter(|reasons| !reasons.is_empty()).map(|reasons| reasons.join("; "))
+    }
+}
+
 /// What one share says of a type.
 #[derive(Debug, Serialize)]
 pub struct Part {
@@ -115,6 +125,9 @@ pub struct Part {
     pub never_labelled: Vec<Coded>,
     /// Modifiers kept back.
     pub withhold: Vec<String>,
+    /// Why earlier versions are shared as well; nothing where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier_versions: Option<String>,
 }
 
 /// An element and why it is needed.
@@ -263,5 +276,6 @@ fn part(shared: &SharedType) -> Part {
             .map(|label| coded(label.code(), &words::label(label)))
             .collect(),
         withhold: shared.withhold.iter().map(fhir::path::ElementPath::text).collect(),
+        earlier_versions: shared.earlier_versions.clone(),
     }
 }

@@ -39,7 +39,10 @@ impl Upstream {
             Interaction::Fhir { system, action: FhirAction::Read(target) } => self.read(system, target).await,
             Interaction::Fhir { system, action: FhirAction::Vread(VersionTarget { resource, .. }) }
             | Interaction::Fhir { system, action: FhirAction::History(HistoryRequest { resource, .. }) } => {
-                self.history(system, resource).await
+                match admitted.share().tells_earlier_versions(resource.resource_type) {
+                    true => self.history(system, resource).await,
+                    false => self.only_version(system, resource).await,
+                }
             }
             Interaction::Fhir { system, action: FhirAction::Search(search) } => {
                 let resource_type = search.query.resource_type().name();

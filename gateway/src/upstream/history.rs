@@ -33,6 +33,17 @@ impl Upstream {
         let held = current?.map_or(Held::Absent, |current| Held::History { current, versions });
         Ok(Unfiltered::new(held))
     }
+
+    /// A resource as it is now, as the only version there is: what is not shared is not asked for.
+    pub(in crate::upstream) async fn only_version(
+        &self,
+        system: &SystemName,
+        target: &ReadTarget,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        let current = self.current(self.holder(system)?, target).await?;
+        let versions = Versions::Known { pages: Vec::new(), complete: Complete::All };
+        Ok(Unfiltered::new(current.map_or(Held::Absent, |current| Held::History { current, versions })))
+    }
 }
 
 async fn versions(holder: &Holder, target: &ReadTarget) -> Result<Versions, UpstreamFault> {

@@ -79,7 +79,9 @@ fn shared_type(notes: &Notebook, name: &Arc<str>, owner: TypeId, table: &SharedT
         Some(criteria) => (criteria_of(notes, owner, criteria), labels(notes, criteria)),
         None => (Vec::new(), Vec::new()),
     };
-    SharedType { share: Arc::clone(name), items, criteria, not_labelled, withhold }
+    let earlier_versions =
+        table.earlier_versions.as_ref().and_then(|reason| justification(notes, reason, reason));
+    SharedType { share: Arc::clone(name), items, criteria, not_labelled, withhold, earlier_versions }
 }
 
 /// `identifier` by itself shares NHS numbers, which only people have.

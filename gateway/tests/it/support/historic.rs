@@ -41,18 +41,24 @@ pub(crate) fn as_version(mut resource: Value, number: u32) -> Value {
 
 /// A site under an agreement of this existence, whose hospital holds and tells this.
 pub(crate) async fn site(existence: &str, held: &Held, told: &Past) -> (Whole, Running) {
+    site_under(&agreement(existence), held, told).await
+}
+
+/// A site under this agreement, whose hospital holds and tells this.
+pub(crate) async fn site_under(agreement: &str, held: &Held, told: &Past) -> (Whole, Running) {
     let (honest, told) = (holding(held), Arc::clone(told));
     let script = move |seen: &Seen| match seen.line.contains("/_history") {
         true => Play::Bytes(told.lock().unwrap().clone()),
         false => honest(seen),
     };
     let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement(existence)).unwrap();
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
     let running = site.start().await.unwrap();
     (site, running)
 }
 
-fn agreement(existence: &str) -> String {
+/// An agreement of this existence that shares earlier versions.
+pub(crate) fn agreement(existence: &str) -> String {
     format!(
         r#"
 id = "on-the-wards"
@@ -77,14 +83,18 @@ share = ["person", "detail"]
 identifier = "to be sure it is the right person"
 name = "to address the person"
 address = "which team covers the area"
+earlier_versions = "how it has changed"
 [share.person.Condition]
 code = "what care is needed for"
+earlier_versions = "how it has changed"
 where = {{ not_labelled = ["PSY"] }}
 [share.detail.Condition]
 "onset[x]" = "how long it has been so"
+earlier_versions = "how it has changed"
 where = {{ not_labelled = ["PSY", "HIV"] }}
 [share.person.Group]
 member = "who is on the list"
+earlier_versions = "how it has changed"
 "#
     )
 }
