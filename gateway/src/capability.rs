@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::agreement::{Share, SharingAgreement};
 use crate::decision::search_guard::{self, Visibility, visibility};
+use crate::interaction::batch::Together;
 use crate::interaction::surface::{self, Flow};
 use crate::person::SystemName;
 use crate::requestor::{Party, Requestor};
@@ -42,6 +43,7 @@ pub fn of_system(
 ) -> Resource {
     let today = crate::decision::calendar::day_of(at);
     let mut served: BTreeMap<TypeId, Served> = BTreeMap::new();
+    let mut whole: BTreeSet<&'static str> = BTreeSet::new();
     let holder = settings.system(system.as_str()).map(|system| &system.organisation);
     for agreement in settings.agreements.all().iter().filter(|agreement| agreement.is_in_force(today)) {
         let discloses = holder.is_some_and(|holder| agreement.discloser.contains(holder));
@@ -53,14 +55,20 @@ pub fn of_system(
         }
         for block in &agreement.systems {
             if block.systems.contains(system) && writes(requestor, agreement) {
+                whole.extend(surface::served_of_system(Flow::Takes));
                 for owner in block.share.types.keys() {
-                    served.entry(*owner).or_default().names.extend(surface::served_of_type(Flow::Takes));
+                    let names = surface::served_of_type(Flow::Takes, owner.name());
+                    served.entry(*owner).or_default().names.extend(names);
                 }
             }
         }
     }
+    if !served.is_empty() {
+        whole.extend(surface::served_of_system(Flow::OfEntries));
+    }
     let url = format!("{}/{system}/fhir", settings.gateway.base);
-    statement(&url, "What this system shares, and takes, under the sharing agreements in force", &served, at)
+    let title = "What this system shares, and takes, under the sharing agreements in force";
+    statement(&url, title, &served, &whole, at)
 }
 
 /// Type, and search parameters with their kinds.
@@ -82,7 +90,7 @@ pub fn of_gateway(settings: &Settings, at: Timestamp) -> Resource {
         entry.parameters.extend(parameters.iter().copied());
     }
     let url = format!("{}/fhir", settings.gateway.base);
-    statement(&url, "Choices about sharing, and who has seen what", &served, at)
+    statement(&url, "Choices about sharing, and who has seen what", &served, &BTreeSet::new(), at)
 }
 
 fn reads(requestor: Option<&Requestor>, agreement: &SharingAgreement, roles: &[fhir::role::SdsRole]) -> bool {
@@ -106,7 +114,7 @@ fn writes(requestor: Option<&Requestor>, agreement: &SharingAgreement) -> bool {
 fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
     for owner in share.types.keys() {
         let entry = served.entry(*owner).or_default();
-        entry.names.extend(surface::served_of_type(Flow::Gives));
+        entry.names.extend(surface::served_of_type(Flow::Gives, owner.name()));
         entry.conditional_read = Some("not-match");
         for parameter in tables::search_parameters(*owner) {
             let Some(read) = parameter.reads() else { continue };
@@ -201,7 +209,31 @@ fn resource(owner: TypeId, served: &Served) -> Element {
     resource
 }
 
-fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Timestamp) -> Resource {
+/// What is asked of a face as a whole. Where there are batches there are transactions: the Bundle says which it is.
+fn of_whole(rest: &mut Element, whole: &BTreeSet<&'static str>) {
+    let (operations, interactions): (Vec<_>, Vec<_>) =
+        whole.iter().copied().partition(|name| name.starts_with('$'));
+    if interactions.contains(&Together::Batch.name()) {
+        let coded = |bundle: Together| Element::new().with("code", bundle.name());
+        rest.put("interaction", vec![coded(Together::Transaction), coded(Together::Batch)]);
+    }
+    let definition = |name: &str| {
+        let name = name.trim_start_matches('$');
+        let url = format!("http://hl7.org/fhir/OperationDefinition/MessageHeader-{name}");
+        Element::new().with("name", name).with("definition", url)
+    };
+    if !operations.is_empty() {
+        rest.put("operation", operations.into_iter().map(definition).collect::<Vec<_>>());
+    }
+}
+
+fn statement(
+    url: &str,
+    title: &str,
+    served: &BTreeMap<TypeId, Served>,
+    whole: &BTreeSet<&'static str>,
+    at: Timestamp,
+) -> Resource {
     let resources: Vec<Element> = served.iter().map(|(owner, served)| resource(*owner, served)).collect();
     let is_searched_by_person = |(owner, served): (&TypeId, &Served)| {
         served.names.contains("search-type") && names_person_by(*owner).is_some()
@@ -215,6 +247,7 @@ fn statement(url: &str, title: &str, served: &BTreeMap<TypeId, Served>, at: Time
     if !resources.is_empty() {
         rest.put("resource", resources);
     }
+    of_whole(&mut rest, whole);
     if served.iter().any(is_searched_by_person) {
         rest.put("compartment", vec!["http://hl7.org/fhir/CompartmentDefinition/patient"]);
     }

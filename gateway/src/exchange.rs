@@ -9,7 +9,7 @@
 //!
 //! Each stage takes the value of the one before and returns a new type. Every exchange is recorded, whichever way it
 //! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
-//! intent recorded before the receiving system sees a byte ([`submit`]).
+//! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch ([`together`]).
 
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::Question;
@@ -19,19 +19,38 @@ use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::enforce::subjects::subjects;
 use crate::follow::{Ruled, follow};
 use crate::include;
+use crate::interaction::batch::{Brought, NotABatch};
 use crate::interaction::{self, FhirAction, Interaction};
+use crate::message;
 use crate::outcome::{Ended, Ending};
 use crate::own;
 use crate::pace::{Told, UnderWay};
 use crate::ports::Ports;
+use crate::requestor::Requestor;
 use crate::requestor::identify::identify;
 use crate::server::arrived::Arrived;
 use crate::server::reply::Reply;
 use crate::submit;
 use crate::trail::record::Exchange;
 
+mod together;
+
 /// How often a ruling is made: again once, when a consent changed meanwhile.
 const RULINGS_MAX: usize = 2;
+
+/// Something that may leave, and what it rests on: until it does, that may be asked again.
+#[derive(Debug)]
+struct Shared {
+    released: Released,
+    evidence: Evidence,
+}
+
+impl From<Released> for Shared {
+    /// What rests on no choice of anyone, or has happened already.
+    fn from(released: Released) -> Self {
+        Self { released, evidence: Evidence::none() }
+    }
+}
 
 /// Runs one exchange. Every exchange is recorded, whichever way it ends.
 pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
@@ -45,30 +64,31 @@ pub async fn run(arrived: Arrived, ports: &Ports) -> Reply {
 
 async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Result<Released, Ended> {
     let begun = Exchange::arrived(&arrived);
-    let (question, begun) = ask(arrived, begun, ports).await?;
-    match &question.interaction {
-        Interaction::Own(_) | Interaction::Fhir { action: FhirAction::Metadata, .. } => {
-            own::answer(question, begun, ports).await
-        }
-        Interaction::Fhir { action: FhirAction::Create(_), .. } | Interaction::Push { .. } => {
-            submit::submit(question, begun, ports, under_way).await
-        }
-        Interaction::Fhir {
-            action:
-                FhirAction::Read(_) | FhirAction::Vread(_) | FhirAction::History(_) | FhirAction::Search(_),
-            ..
-        } => share(question, begun, ports, under_way).await,
-    }
-}
-
-/// Who asks, and what.
-async fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Question, Exchange), Ended> {
-    let at = arrived.at;
-    let requestor = match identify(&arrived, &ports.keys, &ports.settings, at).await {
+    let requestor = match identify(&arrived, &ports.keys, &ports.settings, arrived.at).await {
         Ok(requestor) => requestor,
         Err(why) => return Err(begun.end(Ending::NotAuthenticated(why))),
     };
     let begun = begun.by(&requestor);
+    let brought = Brought::by(&arrived);
+    let (question, begun) = question(arrived, requestor, begun, ports)?;
+    match question.interaction {
+        Interaction::Fhir { action: FhirAction::Batch(batch), .. } => {
+            together::answer(batch, &brought, &question.requestor, begun, ports).await
+        }
+        Interaction::Fhir { .. } | Interaction::Own(_) | Interaction::Push { .. } => {
+            serve(question, begun, ports, under_way).await.map(|shared| shared.released)
+        }
+    }
+}
+
+/// What `requestor` asks.
+fn question(
+    arrived: Arrived,
+    requestor: Requestor,
+    begun: Exchange,
+    ports: &Ports,
+) -> Result<(Question, Exchange), Ended> {
+    let at = arrived.at;
     let override_reason = arrived.headers.override_reason.as_ref().map(|reason| reason.expose().to_owned());
     let interaction = match interaction::parse(arrived, &requestor, &ports.settings, &ports.seal) {
         Ok(interaction) => interaction,
@@ -78,13 +98,46 @@ async fn ask(arrived: Arrived, begun: Exchange, ports: &Ports) -> Result<(Questi
     Ok((Question { requestor, interaction, override_reason, at }, begun))
 }
 
-/// Reads, histories and searches: the whole path.
+/// One interaction, on its own or as an entry of a batch: the same road.
+async fn serve(
+    question: Question,
+    begun: Exchange,
+    ports: &Ports,
+    under_way: &UnderWay,
+) -> Result<Shared, Ended> {
+    match &question.interaction {
+        Interaction::Own(_) | Interaction::Fhir { action: FhirAction::Metadata, .. } => {
+            own::answer(question, begun, ports).await.map(Shared::from)
+        }
+        Interaction::Fhir { action: FhirAction::Create(_), .. } | Interaction::Push { .. } => {
+            submit::submit(question, begun, ports, under_way).await.map(Shared::from)
+        }
+        Interaction::Fhir { action: FhirAction::Message(_), .. } => {
+            message::process(question, begun, ports, under_way).await.map(Shared::from)
+        }
+        Interaction::Fhir {
+            action:
+                FhirAction::Read(_)
+                | FhirAction::Vread(_)
+                | FhirAction::History(_)
+                | FhirAction::Search(_)
+                | FhirAction::Everything(_)
+                | FhirAction::Document(_),
+            ..
+        } => share(question, begun, ports, under_way).await,
+        Interaction::Fhir { action: FhirAction::Batch(_), .. } => {
+            Err(begun.end(Ending::Malformed(NotABatch::Nested.into())))
+        }
+    }
+}
+
+/// Reads, histories, searches and what is made of them: the whole path.
 async fn share(
     question: Question,
     begun: Exchange,
     ports: &Ports,
     under_way: &UnderWay,
-) -> Result<Released, Ended> {
+) -> Result<Shared, Ended> {
     let named = question.interaction.named_persons();
     let mut admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
     under_way.concerns(&admitted);
@@ -102,7 +155,9 @@ async fn share(
         let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
         let epoch = || if ruled.evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, begun.format, &epoch, &*ports.ledger).await {
-            Ok(released) => return Ok(ports.counted(released)), // recorded first
+            Ok(released) => {
+                return Ok(Shared { released: ports.counted(released), evidence: ruled.evidence });
+            } // recorded first
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
         }

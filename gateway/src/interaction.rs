@@ -13,11 +13,14 @@ use self::cursor::Standing;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
+pub mod batch;
 pub mod conditional;
 pub mod cursor;
+pub mod everything;
 mod history;
 mod malformed;
 mod media;
+pub mod message;
 mod own;
 mod parse;
 pub mod surface;
@@ -71,6 +74,9 @@ impl Interaction {
             Self::Fhir { action: FhirAction::Search(request), .. } => {
                 request.query.named_persons().into_iter().collect()
             }
+            Self::Fhir { action: FhirAction::Everything(request), .. } => {
+                vec![NamedPerson::Patient(request.patient.clone())]
+            }
             Self::Fhir { .. } | Self::Own(_) | Self::Push { .. } => Vec::new(),
         }
     }
@@ -91,6 +97,14 @@ pub enum FhirAction {
     Search(SearchRequest),
     /// `POST /Type`.
     Create(NewResource),
+    /// `GET /Patient/id/$everything`.
+    Everything(everything::EverythingRequest),
+    /// `GET /Composition/id/$document`.
+    Document(ReadTarget),
+    /// `POST /$process-message`.
+    Message(message::NewMessage),
+    /// `POST /` with a batch or transaction.
+    Batch(batch::Batch),
 }
 
 /// One resource by type and id.

@@ -20,6 +20,7 @@ pub mod include;
 pub mod interaction;
 pub mod ledger;
 pub mod limits;
+pub mod message;
 pub mod outcome;
 pub mod own;
 pub mod pace;

@@ -65,6 +65,9 @@ pub enum Ending {
     /// The system asked did not take the write.
     #[error("the write was not taken")]
     NotTaken(NotTaken),
+    /// It came with others, and together they are more than is done or told at once, or are told together or not.
+    #[error("not together: {}", .0.reason())]
+    Together(NotTogether),
     /// A Consent is not valid: everything that is wrong with it.
     #[error("the consent is not valid")]
     ConsentInvalid(Vec<Problem>),
@@ -94,6 +97,50 @@ pub enum NotTaken {
     Conflict,
     /// It does not take such writes.
     NotSupported,
+}
+
+/// Why an entry of a batch, or a transaction as a whole, is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTogether {
+    /// The entries before it took all the time there is; it was not begun.
+    TooLate,
+    /// The answers before it are all that is told at once.
+    TooMuch,
+    /// An entry of the transaction ended with this status.
+    EntryFailed(StatusCode),
+}
+
+impl NotTogether {
+    /// The name of the reason in records and metrics: stable, lower case, with hyphens.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLate => "batch-took-too-long",
+            Self::TooMuch => "batch-holds-too-much",
+            Self::EntryFailed(_) => "transaction-entry-failed",
+        }
+    }
+
+    fn told(self) -> Told {
+        let (status, issue, text) = match self {
+            Self::TooLate => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Timeout,
+                "the entries before this one took too long: send it again, with fewer others",
+            ),
+            Self::TooMuch => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                IssueType::TooCostly,
+                "the entries before this one fill the answer: send it again, with fewer others",
+            ),
+            Self::EntryFailed(status) => (
+                status,
+                if status == StatusCode::NOT_FOUND { IssueType::NotFound } else { IssueType::Processing },
+                "an entry of the transaction is not answered, so none is: a batch says which",
+            ),
+        };
+        Told { status, issue, text }
+    }
 }
 
 impl Ending {
@@ -126,11 +173,7 @@ impl Ending {
                 "the search matches more than one answer may hold: narrow it, for example by date or category",
             ),
             Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => upstream(fault),
-            Self::WrongPersons => (
-                StatusCode::BAD_GATEWAY,
-                IssueType::Exception,
-                "the system asked did not answer as a FHIR server should",
-            ),
+            Self::WrongPersons => upstream(&UpstreamFault::UnexpectedEntry),
             Self::Evidence(EvidenceFault::NotEvidence { .. } | EvidenceFault::UnknownSystem { .. }) => (
                 StatusCode::BAD_GATEWAY,
                 IssueType::Exception,
@@ -150,6 +193,7 @@ impl Ending {
                 "the system holds this in a form that cannot be shared safely",
             ),
             Self::NotTaken(why) => not_taken(*why),
+            Self::Together(why) => return why.told(),
             Self::Consent(fault) => return fault.told(),
             Self::TrailBehind => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -189,6 +233,7 @@ impl Ending {
             Self::NotTaken(NotTaken::Invalid) => "not-taken-invalid",
             Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
             Self::NotTaken(NotTaken::NotSupported) => "not-taken-not-supported",
+            Self::Together(why) => why.reason(),
             Self::Consent(fault) => fault.reason(),
             Self::TrailBehind => "trail-behind",
             Self::Unrecorded(Unreleased::ConsentMoved) => "consent-moved",
@@ -208,12 +253,14 @@ impl Ending {
             | Self::Refused(..)
             | Self::NotFound
             | Self::TooCostly
+            | Self::Together(NotTogether::TooMuch | NotTogether::EntryFailed(_))
             | Self::ConsentInvalid(_) => Event::Refused,
             Self::Upstream(_)
             | Self::WrongPersons
             | Self::Evidence(_)
             | Self::Irreducible
             | Self::NotTaken(_)
+            | Self::Together(NotTogether::TooLate)
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(_)
@@ -239,6 +286,7 @@ impl Ending {
             | Self::Evidence(_)
             | Self::Irreducible
             | Self::NotTaken(_)
+            | Self::Together(_)
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(Unreleased::ConsentMoved | Unreleased::Unsayable(_))
@@ -260,6 +308,7 @@ impl Ending {
             | Self::Evidence(_)
             | Self::Irreducible
             | Self::NotTaken(_)
+            | Self::Together(_)
             | Self::ConsentInvalid(_)
             | Self::Consent(_)
             | Self::TrailBehind
@@ -269,7 +318,7 @@ impl Ending {
         }
     }
 
-    fn to_reply(&self) -> Reply {
+    pub(crate) fn to_reply(&self) -> Reply {
         let told = self.told();
         let mut issue = Issue::new(Severity::Error, told.issue, told.text);
         if let Some(code) = self.spine_code() {

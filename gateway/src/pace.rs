@@ -53,9 +53,16 @@ impl UnderWay {
     pub fn concerns(&self, admitted: &Admitted) {
         let manner = match &admitted.question().interaction {
             Interaction::Fhir { action, .. } => match action {
-                FhirAction::Read(_) | FhirAction::Vread(_) | FhirAction::Create(_) => Manner::One,
-                FhirAction::Search(_) | FhirAction::History(_) => Manner::Many,
-                FhirAction::Metadata => return,
+                FhirAction::Read(_)
+                | FhirAction::Vread(_)
+                | FhirAction::Create(_)
+                | FhirAction::Message(_) => Manner::One,
+                FhirAction::Search(_)
+                | FhirAction::History(_)
+                | FhirAction::Everything(_)
+                | FhirAction::Document(_) => Manner::Many,
+                // Each entry of a batch has a beat of its own, and the batch ends when its last entry does.
+                FhirAction::Metadata | FhirAction::Batch(_) => return,
             },
             Interaction::Push { .. } | Interaction::Own(_) => return,
         };

@@ -269,6 +269,8 @@ pub struct Limits {
     pub exchange_timeout: Duration,
     /// The most a request body may weigh.
     pub body_bytes_max: usize,
+    /// The most interactions in one batch.
+    pub batch_entries_max: usize,
     /// Grace for what is in flight after SIGTERM.
     pub drain: Duration,
     /// The step at which answers go that may hide somebody.

@@ -19,7 +19,7 @@ use crate::agreement::{Agreements, Cover, Share, SharingAgreement, Standing};
 use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::requestor::{Party, Supervision, SystemClient};
-use crate::settings::{ClientRole, Settings};
+use crate::settings::{ClientRole, Settings, System};
 
 /// Types that prove ties of care: nobody writes these into a system that is asked for them.
 const PROVE_TIES: [&str; 4] = ["CareTeam", "Encounter", "EpisodeOfCare", "ServiceRequest"];
@@ -83,12 +83,17 @@ fn parties(question: &Question, settings: &Settings) -> Result<(SystemName, Part
 /// What a system may do is asked by those who send as well as by those who read.
 fn direction(action: &FhirAction, party: &Party) -> Direction {
     match (action, party) {
-        (FhirAction::Create(_), _) | (FhirAction::Metadata, Party::System(_)) => Direction::Write,
+        (FhirAction::Create(_) | FhirAction::Message(_), _) | (FhirAction::Metadata, Party::System(_)) => {
+            Direction::Write
+        }
         (
             FhirAction::Read(_)
             | FhirAction::Vread(_)
             | FhirAction::History(_)
             | FhirAction::Search(_)
+            | FhirAction::Everything(_)
+            | FhirAction::Document(_)
+            | FhirAction::Batch(_)
             | FhirAction::Metadata,
             _,
         ) => Direction::Read,
@@ -249,8 +254,10 @@ fn covered(
 ) -> Result<BTreeSet<&'static str>, Refusal> {
     let Interaction::Fhir { system, action } = interaction else { return Ok(BTreeSet::new()) };
     match action {
-        FhirAction::Metadata => Ok(BTreeSet::new()),
+        // Each entry of a batch is admitted by itself.
+        FhirAction::Metadata | FhirAction::Batch(_) => Ok(BTreeSet::new()),
         FhirAction::Read(target)
+        | FhirAction::Document(target)
         | FhirAction::Vread(VersionTarget { resource: target, .. })
         | FhirAction::History(HistoryRequest { resource: target, .. }) => {
             shared(target.resource_type, share).map(|()| BTreeSet::new())
@@ -259,18 +266,25 @@ fn covered(
             shared(search.query.resource_type(), share)?;
             search_guard::guard(&search.query, share).map_err(Refusal::SearchNotPermitted)
         }
+        FhirAction::Everything(request) => {
+            let mut rematch = BTreeSet::new();
+            for query in request.queries(share)? {
+                rematch.extend(search_guard::guard(&query, share).map_err(Refusal::SearchNotPermitted)?);
+            }
+            Ok(rematch)
+        }
         FhirAction::Create(new) => {
             shared(new.resource_type, share)?;
+            proves_nothing(new.resource_type, settings.system(system.as_str())).map(|()| BTreeSet::new())
+        }
+        // What is in it is shared entry by entry; whatever of it the receiver makes resources of proves nothing either.
+        FhirAction::Message(message) => {
             let target = settings.system(system.as_str());
-            let name = new.resource_type.name();
-            let proves_tie =
-                target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&name);
-            let proves_consent = target.is_some_and(|target| target.consent_source) && name == "Consent";
-            if proves_tie || proves_consent {
-                Err(Refusal::WouldProveOwnRelationship)
-            } else {
-                Ok(BTreeSet::new())
-            }
+            message
+                .types
+                .iter()
+                .try_for_each(|owner| proves_nothing(*owner, target))
+                .map(|()| BTreeSet::new())
         }
     }
 }
@@ -283,6 +297,14 @@ fn leave_out(interaction: &mut Interaction, share: &Share) -> usize {
         }
         Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => 0,
     }
+}
+
+/// Nobody writes what proves their own relationship, or a consent, into a system that is asked for it.
+fn proves_nothing(written: TypeId, target: Option<&System>) -> Result<(), Refusal> {
+    let proves_tie =
+        target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&written.name());
+    let proves_consent = target.is_some_and(|target| target.consent_source) && written.name() == "Consent";
+    if proves_tie || proves_consent { Err(Refusal::WouldProveOwnRelationship) } else { Ok(()) }
 }
 
 fn shared(resource_type: TypeId, share: &Share) -> Result<(), Refusal> {

@@ -121,6 +121,12 @@ impl Evidence {
         Self { persons, patients, stated_ties, epochs: BTreeMap::new() }
     }
 
+    /// Nothing about nobody: it stands whatever anyone chooses.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::stated(BTreeMap::new(), BTreeMap::new(), Vec::new())
+    }
+
     /// Each person and what is known about her, in the order of the keys.
     pub fn persons(&self) -> impl Iterator<Item = (&PersonKey, &PersonEvidence)> {
         self.persons.iter()

@@ -14,6 +14,8 @@ use fhir::search::{SearchQuery, project};
 
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
+use super::document::document;
+use super::everything;
 use super::held::{Complete, Held};
 use super::history;
 use super::included::{Beside, Included, beside};
@@ -99,6 +101,12 @@ pub fn minimise(
         (Held::Resource(document), Interaction::Fhir { action: FhirAction::Read(target), .. }) => {
             read(&document, target, targets, &ruling, subjects, frame)?
         }
+        (Held::Resource(composition), Interaction::Fhir { action: FhirAction::Document(_), .. }) => {
+            document(&composition, looked_up, targets, &ruling, subjects, frame)?
+        }
+        (Held::Everything(found), Interaction::Fhir { action: FhirAction::Everything(request), .. }) => {
+            everything::answer(&found, request, targets, &ruling, subjects, frame)?
+        }
         (
             Held::Searchset { pages, complete, included },
             Interaction::Fhir { action: FhirAction::Search(request), .. },
@@ -114,7 +122,14 @@ pub fn minimise(
             Held::History { current, versions },
             Interaction::Fhir { action: FhirAction::History(request), .. },
         ) => history::history((&current, &versions), request, targets, &ruling, subjects, frame)?,
-        (Held::Absent | Held::Resource(_) | Held::Searchset { .. } | Held::History { .. }, _) => {
+        (
+            Held::Absent
+            | Held::Resource(_)
+            | Held::Searchset { .. }
+            | Held::Everything(_)
+            | Held::History { .. },
+            _,
+        ) => {
             return Err(frame.exchange.end(Ending::NotFound));
         }
     };
@@ -399,7 +414,7 @@ pub(in crate::enforce) fn ended(ending: Ending, account: Account<'_>, frame: Fra
 
 /// Whether the reason classes of what was left out may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reasons {
+pub(in crate::enforce) enum Reasons {
     Told,
     Kept,
 }
@@ -417,7 +432,11 @@ fn reasons_may_be_told(query: &SearchQuery) -> Reasons {
 }
 
 /// Says that absence here is not evidence of absence; where existence is open also why something was left out.
-fn outcome(admitted: &Admitted, reasons: Reasons, persons: &[AboutPerson]) -> OperationOutcome {
+pub(in crate::enforce) fn outcome(
+    admitted: &Admitted,
+    reasons: Reasons,
+    persons: &[AboutPerson],
+) -> OperationOutcome {
     let shows = format!(
         "this answer shows what the agreement \"{}\" shares; absence here is not evidence of absence",
         admitted.agreement().title

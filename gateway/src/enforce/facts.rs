@@ -259,7 +259,9 @@ pub(in crate::enforce) fn resources<'a>(
     let pages = match held.inner() {
         Held::Searchset { pages, complete: Complete::All, .. } => pages,
         Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),
-        Held::Resource(_) | Held::Absent | Held::History { .. } => return Err(NotEvidence::Shape),
+        Held::Resource(_) | Held::Absent | Held::Everything(_) | Held::History { .. } => {
+            return Err(NotEvidence::Shape);
+        }
     };
     let mut found = Vec::new();
     for entry in pages.iter().flat_map(|page| page.root().walk(&["entry"])) {

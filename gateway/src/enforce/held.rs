@@ -2,6 +2,7 @@
 
 use fhir::json::Document;
 
+use super::everything::Gathered;
 use super::included::Included;
 use crate::upstream::UpstreamFault;
 
@@ -21,6 +22,8 @@ pub enum Held {
         /// What goes with the matches of a page, when the search asks for such.
         included: Option<Included>,
     },
+    /// What a number of searches about one person found.
+    Everything(Gathered),
     /// One resource as it is now, and what it was before.
     History {
         /// As it is now.

@@ -112,7 +112,7 @@ impl Included {
             Held::Searchset { pages, complete, .. } => {
                 Held::Searchset { pages, complete, included: Some(self) }
             }
-            other @ (Held::Resource(_) | Held::History { .. } | Held::Absent) => other,
+            other @ (Held::Resource(_) | Held::Everything(_) | Held::History { .. } | Held::Absent) => other,
         })
     }
 }

@@ -383,10 +383,23 @@ fn has_code(node: Node<'_>, element: &ElementPath, codes: &[(String, String)]) -
         let system = coding.str_at(&["system"]).unwrap_or_default();
         codes.iter().any(|(wanted_system, wanted)| *wanted == *code && *wanted_system == *system)
     };
-    node.walk(&names).any(|value| match value.string() {
+    let holds = |value: Node<'_>| match value.string() {
         Some(code) => codes.iter().any(|(system, wanted)| system.is_empty() && *wanted == *code),
         None => value.walk(&["coding"]).any(is_one) || is_one(value),
-    })
+    };
+    match names.split_last() {
+        Some((last, above)) if last.ends_with("[x]") => {
+            let stem = last.trim_end_matches("[x]");
+            let is_choice =
+                |key: &str| key.strip_prefix(stem).is_some_and(|kind| kind.starts_with(char::is_uppercase));
+            let owners = if above.is_empty() { vec![node] } else { node.walk(above).collect() };
+            owners
+                .iter()
+                .flat_map(|owner| owner.members())
+                .any(|(key, value)| is_choice(&key.text()) && holds(value))
+        }
+        Some(_) | None => node.walk(&names).any(holds),
+    }
 }
 
 /// The fault in the words of records.

@@ -11,7 +11,7 @@ use fhir::xml;
 
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
 use crate::server::format::Format;
-use crate::trail::record::{AboutPerson, Event};
+use crate::trail::record::{AboutPerson, Event, Exchange};
 use crate::trail::records::{NotEncoded, Records};
 
 /// What is left after the minimum was applied, with the record of exactly that. Made in `enforce` only.
@@ -113,7 +113,7 @@ pub struct Released {
     body: Bytes,
     head: Head,
     receipt: Receipt,
-    request_id: String,
+    exchange: Exchange,
     provenance: Option<Bytes>,
     persons_shared: u64,
     under_override: bool,
@@ -167,10 +167,7 @@ pub async fn release(
     }
     let receipt = ledger.append(records.to_batch()?).await?;
     if epoch() == Epoch::Moved {
-        let mut correction =
-            Records::from(records.exchange.ended(Event::NotReleased, 0, Some("consent-moved")));
-        correction.exchange.follows = Some(receipt.to_header());
-        ledger.append(correction.to_batch()?).await?;
+        correct(records.exchange, &receipt, "consent-moved", ledger).await?;
         return Err(Unreleased::ConsentMoved);
     }
     let shared = |person: &&AboutPerson| person.refusal.is_none() && !person.resources.is_empty();
@@ -181,8 +178,33 @@ pub async fn release(
         provenance,
         persons_shared: records.persons.iter().filter(shared).count() as u64,
         under_override: records.exchange.override_.is_some(),
-        request_id: records.exchange.request_id,
+        exchange: records.exchange,
     })
+}
+
+/// Takes back what was released for a part of an answer and has not left: that is recorded, and nothing is left of it.
+///
+/// # Errors
+/// [`Unreleased`] when that cannot be recorded; nothing of the answer may leave then.
+pub async fn take_back(
+    released: Released,
+    why: &'static str,
+    ledger: &dyn AuditLedger,
+) -> Result<(), Unreleased> {
+    correct(released.exchange, &released.receipt, why, ledger).await
+}
+
+/// Records that what `receipt` stands for was not released after all.
+async fn correct(
+    exchange: Exchange,
+    receipt: &Receipt,
+    why: &'static str,
+    ledger: &dyn AuditLedger,
+) -> Result<(), Unreleased> {
+    let mut correction = Records::from(exchange.ended(Event::NotReleased, 0, Some(why)));
+    correction.exchange.follows = Some(receipt.to_header());
+    ledger.append(correction.to_batch()?).await?;
+    Ok(())
 }
 
 impl Released {
@@ -225,7 +247,7 @@ impl Released {
     /// `X-Request-Id`.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        &self.request_id
+        &self.exchange.request_id
     }
 }
 

@@ -8,13 +8,14 @@ use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id};
 use fhir::search::NamedPerson;
 
+use super::everything::Gathered;
 use super::facts::{self, PatientFacts};
 use super::held::{Held, Versions};
 use super::history;
 use super::persons::{Came, persons_of};
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Admitted;
-use crate::interaction::Interaction;
+use crate::interaction::{FhirAction, Interaction};
 use crate::person::SystemName;
 
 /// The most entries of one page that are looked at; a page with more is a fault that `minimise` tells.
@@ -64,15 +65,11 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
         }
         Held::Absent => {}
         Held::History { current, versions } => found.take_history(current, versions, bases),
+        Held::Everything(Gathered { pages, .. }) => found.take_pages(pages, bases),
         Held::Searchset { pages, included, .. } => {
-            let beside = included.iter().flat_map(|included| &included.pages);
-            for page in pages.iter().chain(beside) {
-                let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
-                for entry in bundle.entries() {
-                    if let Some(resource) = entry.resource {
-                        found.take(resource, Came::FromHolder, bases);
-                    }
-                }
+            found.take_pages(pages, bases);
+            if let Some(included) = included {
+                found.take_pages(&included.pages, bases);
             }
         }
     }
@@ -87,7 +84,9 @@ pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases:
     found.take(root, Came::Submitted, bases);
     found.named.patients.clone_from(&found.patients);
     found.named.nhs_numbers.clone_from(&found.nhs_numbers);
-    if let Interaction::Push { .. } = admitted.question().interaction {
+    if let Interaction::Push { .. } | Interaction::Fhir { action: FhirAction::Message(_), .. } =
+        admitted.question().interaction
+    {
         found.stated_ties = stated_ties(root);
     }
     found
@@ -128,6 +127,15 @@ fn named(admitted: &Admitted) -> Subjects {
 }
 
 impl Subjects {
+    fn take_pages(&mut self, pages: &[Document], bases: &Bases) {
+        for page in pages {
+            let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
+            for resource in bundle.entries().iter().filter_map(|entry| entry.resource) {
+                self.take(resource, Came::FromHolder, bases);
+            }
+        }
+    }
+
     fn take(&mut self, resource: Node<'_>, came: Came, bases: &Bases) {
         let persons = persons_of(resource, came, bases);
         self.patients.extend(persons.patients);

@@ -12,6 +12,7 @@ use fhir::reference::{Id, Local, Reference};
 use fhir::tables::TypeId;
 
 use super::answer::Frame;
+use super::everything::{self, Gathered};
 use super::facts::{NotEvidence, resources};
 use super::held::{Held, Versions};
 use super::included::beside;
@@ -25,7 +26,7 @@ use crate::interaction::{FhirAction, Interaction};
 
 /// The most resources that are looked up for one answer, in the order in which it refers to them. References to
 /// further ones are left out.
-const TARGETS_MAX: usize = 200;
+pub(in crate::enforce) const TARGETS_MAX: usize = 200;
 
 /// What has to be looked up: ids, no content.
 #[derive(Debug, Default)]
@@ -90,7 +91,11 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
     // What was asked for to go with the page and did not come is not asked for again.
     let asked = match held.inner() {
         Held::Searchset { included: Some(included), .. } => included.asked.clone(),
-        Held::Searchset { .. } | Held::Resource(_) | Held::History { .. } | Held::Absent => BTreeSet::new(),
+        Held::Searchset { .. }
+        | Held::Everything(_)
+        | Held::Resource(_)
+        | Held::History { .. }
+        | Held::Absent => BTreeSet::new(),
     };
     let known: BTreeSet<String> = nodes.iter().map(name_of).chain(asked).collect();
     for (node, judged) in on_page(held.inner(), &judge) {
@@ -153,6 +158,11 @@ impl LookedUp {
         is_more.then_some(all)
     }
 
+    /// The resources that were looked up.
+    pub(in crate::enforce) fn nodes(&self) -> Vec<Node<'_>> {
+        in_pages(self.pages.inner())
+    }
+
     /// What may be seen of what was looked up, and of `held` itself, by `Type/id`: each judged as if it were read alone.
     pub(in crate::enforce) fn visible(
         &self,
@@ -187,6 +197,7 @@ fn nodes(held: &Held) -> Vec<Node<'_>> {
             let beside = included.iter().flat_map(|included| in_pages(&included.pages));
             in_pages(pages).into_iter().chain(beside).collect()
         }
+        Held::Everything(Gathered { pages, .. }) => in_pages(pages),
         Held::History { current, versions } => {
             let before = match versions {
                 Versions::Known { pages, .. } => in_pages(pages),
@@ -215,6 +226,11 @@ fn in_pages(pages: &[Document]) -> Vec<Node<'_>> {
 /// What would be shown, with all references; what ends the exchange ends it where it is answered.
 fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
     let admitted = judge.ruling.admitted();
+    if let (Held::Everything(gathered), Interaction::Fhir { action: FhirAction::Everything(request), .. }) =
+        (held, &admitted.question().interaction)
+    {
+        return everything::on_page(gathered, request, judge);
+    }
     let (
         Held::Searchset { pages, complete, included },
         Interaction::Fhir { action: FhirAction::Search(request), .. },
@@ -237,9 +253,21 @@ fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
 }
 
 /// `Type/id`.
-fn name_of(node: &Node<'_>) -> String {
+pub(in crate::enforce) fn name_of(node: &Node<'_>) -> String {
     let part = |name| node.str_at(&[name]).unwrap_or_default();
     format!("{}/{}", part("resourceType"), part("id"))
+}
+
+/// The type of what has to be looked up behind a reference: of a document everything that is shared, because it goes with it.
+fn leads_to(local: &Local, judge: &Judge<'_>) -> Option<TypeId> {
+    let admitted = judge.ruling.admitted();
+    match &admitted.question().interaction {
+        Interaction::Fhir { action: FhirAction::Document(_), .. } => {
+            let target = fhir::tables::resource_type(local.resource_type.as_str())?;
+            (!admitted.share().tables(target).is_empty()).then_some(target)
+        }
+        Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => judge.leads_to(local),
+    }
 }
 
 /// Adds what the references in `root` lead to, in order.
@@ -254,7 +282,7 @@ fn leads(root: Node<'_>, judge: &Judge<'_>, found: &mut Vec<(TypeId, Local)>) {
         }
         let reference = value.string().and_then(|text| Reference::parse(&text, judge.bases).ok());
         if let Some(local) = reference.as_ref().and_then(Reference::local) {
-            found.extend(judge.leads_to(local).map(|target| (target, local.clone())));
+            found.extend(leads_to(local, judge).map(|target| (target, local.clone())));
         }
     }
 }

@@ -4,10 +4,12 @@
 //! per exchange: a cursor carries no decision, only a digest of what the pages before were decided under. Where that
 //! has changed the search starts again: what was hidden or shown since would shift what is skipped.
 
+use fhir::reference::Id;
 use fhir::search::grammar::Escaped;
 use fhir::search::{SearchQuery, grammar};
 use jiff::{SignedDuration, Timestamp};
 
+use super::everything::{self, EverythingRequest};
 use super::malformed::Malformed;
 use super::{HistoryRequest, ReadTarget, SearchRequest, history};
 use crate::person::SystemName;
@@ -90,6 +92,24 @@ pub fn next_of_history(
     seal.seal(Use::Cursor, content.as_bytes(), &associated(&holder, system.as_str(), &what), now + LIFE)
 }
 
+/// The value of `_cursor` for the page of everything that starts at `onward`.
+///
+/// # Errors
+/// [`SealError`] when the system gives no random bytes.
+pub fn next_of_everything(
+    seal: &Seal,
+    requestor: &Requestor,
+    system: &SystemName,
+    request: &EverythingRequest,
+    onward: Onward,
+    now: Timestamp,
+) -> Result<String, SealError> {
+    let Onward { offset, standing: Standing(standing) } = onward;
+    let content = format!("{offset}\n{standing:x}\n{}", request.to_link_form());
+    let (holder, what) = (holder(requestor), everything_of(&request.patient));
+    seal.seal(Use::Cursor, content.as_bytes(), &associated(&holder, system.as_str(), &what), now + LIFE)
+}
+
 /// The value of `_cursor` for the page of a trail before position `before`.
 ///
 /// # Errors
@@ -159,6 +179,29 @@ pub(in crate::interaction) fn open_of_history(
         offset: offset.parse().map_err(|_| Malformed::Cursor)?,
         standing: Some(Standing::read(standing).ok_or(Malformed::Cursor)?),
     })
+}
+
+/// Opens a cursor of everything about a person: where the page starts, and the parameters.
+pub(in crate::interaction) fn open_of_everything(
+    place: &everything::Place<'_>,
+    cursor: &str,
+) -> Result<(Onward, String), Malformed> {
+    let (holder, what) = (holder(place.requestor), everything_of(&place.patient));
+    let associated = associated(&holder, place.system.as_str(), &what);
+    let content =
+        place.seal.open(Use::Cursor, cursor, &associated, place.at).map_err(|_| Malformed::Cursor)?;
+    let content = String::from_utf8(content).map_err(|_| Malformed::Cursor)?;
+    let mut parts = content.splitn(3, '\n');
+    let (Some(offset), Some(standing), Some(form)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Malformed::Cursor);
+    };
+    let offset = offset.parse().map_err(|_| Malformed::Cursor)?;
+    let standing = Standing::read(standing).ok_or(Malformed::Cursor)?;
+    Ok((Onward { offset, standing }, form.to_owned()))
+}
+
+fn everything_of(patient: &Id) -> String {
+    format!("Patient/{}/$everything", patient.as_str())
 }
 
 /// A search is of a type, a history of one resource: neither cursor opens as the other.

@@ -4,6 +4,8 @@ use fhir::outcome::IssueType;
 use fhir::search::{NotServed as SearchNotServed, SearchError};
 use http::StatusCode;
 
+use super::batch::NotABatch;
+use super::message::NotAMessage;
 use super::surface::NotServed;
 use crate::server::arrive::Told;
 use crate::server::arrived::BodyFault;
@@ -62,6 +64,12 @@ pub enum Malformed {
     /// A conditional create: it would tell what exists.
     #[error("conditional interactions are not served")]
     Conditional,
+    /// The body of a batch or an entry of it, or what it asks together, is not what is served.
+    #[error(transparent)]
+    Batch(#[from] NotABatch),
+    /// The body of a message is none, or asks for what is not served.
+    #[error(transparent)]
+    Message(#[from] NotAMessage),
     /// An update without the version it changes.
     #[error("the update does not say which version it changes")]
     IfMatchMissing,
@@ -90,6 +98,8 @@ impl Malformed {
             Self::SearchTooLong => "search-too-long",
             Self::Body(_) => "bad-body",
             Self::Conditional => "conditional-not-served",
+            Self::Batch(why) => why.reason(),
+            Self::Message(why) => why.reason(),
             Self::IfMatchMissing => "if-match-missing",
             Self::IfMatch => "bad-if-match",
         }
@@ -113,6 +123,8 @@ impl Malformed {
             | Self::SearchTooLong
             | Self::Body(_)
             | Self::Conditional
+            | Self::Batch(_)
+            | Self::Message(_)
             | Self::IfMatchMissing
             | Self::IfMatch => None,
         }
@@ -164,6 +176,8 @@ impl Malformed {
                 (bad, Issue::Invalid, "the body is a resource of another type than the path names")
             }
             Self::Body(BodyFault::NotText) => (bad, Issue::Structure, "the form is not UTF-8"),
+            Self::Batch(why) => return why.told(),
+            Self::Message(why) => return why.told(),
             Self::Conditional => (bad, Issue::NotSupported, "conditional interactions are not served"),
             Self::IfMatchMissing => (
                 StatusCode::PRECONDITION_REQUIRED,

@@ -13,8 +13,8 @@ use super::conditional::HeldVersions;
 use super::malformed::Malformed;
 use super::surface::{self, Served};
 use super::{
-    FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest, VersionTarget, cursor,
-    history, media, own,
+    FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest, VersionTarget, batch, cursor,
+    everything, history, media, message, own,
 };
 use crate::requestor::Requestor;
 use crate::seal::Seal;
@@ -119,7 +119,44 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
             search(&arrived, &parameters, resource_type, asked)
         }
         Served::Create => create(arrived, resource_type(at(0))?),
+        Served::Everything => {
+            let patient = id(at(1))?;
+            let parameters = query_parameters(&arrived)?;
+            check_format(&arrived)?;
+            let (requestor, system) = (asked.requestor, &asked.system.name);
+            let place = everything::Place { patient, requestor, system, seal: asked.seal, at: arrived.at };
+            Ok(FhirAction::Everything(everything::parse(&place, &parameters)?))
+        }
+        Served::Document => {
+            let target = target()?;
+            check_document(&arrived)?;
+            Ok(FhirAction::Document(target))
+        }
+        Served::ProcessMessage => {
+            media::check_resource(arrived.headers.content_type.as_deref())?;
+            let parameters = query_parameters(&arrived)?;
+            check_format(&arrived)?;
+            message::check_parameters(&parameters)?;
+            Ok(FhirAction::Message(message::parse(arrived.body.resource("Bundle", &BODY)?)?))
+        }
+        Served::Batch => {
+            media::check_resource(arrived.headers.content_type.as_deref())?;
+            check_plain_read(&arrived)?;
+            let body = arrived.body.resource("Bundle", &BODY)?;
+            Ok(FhirAction::Batch(batch::parse(&body, asked.settings.limits.batch_entries_max)?))
+        }
     }
+}
+
+/// A document is told and not kept: `persist` may only say so.
+fn check_document(arrived: &Arrived) -> Result<(), Malformed> {
+    let parameters = query_parameters(arrived)?;
+    let is_not_kept = |one: &Parameter| {
+        is_named(one, "persist") && matches!(one.values.as_slice(), [value] if value.plain() == "false")
+    };
+    let rest: Vec<Parameter> = parameters.into_iter().filter(|one| !is_not_kept(one)).collect();
+    check_controls(&rest)?;
+    check_format(arrived)
 }
 
 /// The parameter that ties a type to the Patient whose compartment is searched.

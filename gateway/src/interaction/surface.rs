@@ -68,6 +68,14 @@ pub enum Answer<S> {
 pub enum Served {
     /// What can be asked.
     Capabilities,
+    /// Several interactions, each by itself or all or none.
+    Batch,
+    /// Everything about one person.
+    Everything,
+    /// A document put together from a Composition.
+    Document,
+    /// A message that is processed at once.
+    ProcessMessage,
     /// One resource.
     Read,
     /// One version of it.
@@ -130,8 +138,8 @@ pub enum NotServed {
     OtherCompartment,
     /// In the compartment of a Patient, a type that does not belong there by one parameter.
     OutsideCompartment,
-    /// An operation whose answer is not made by the gateway yet.
-    Operation,
+    /// `$everything` about something else than one Patient.
+    EverythingOfOthers,
     /// Several interactions in one.
     Batch,
     /// A change of what a system holds.
@@ -175,7 +183,7 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
     row("search-system", System, BY_GET, &[], Refused(NotServed::AcrossTypes)),
     row("search-system", System, BY_BOTH, &[Word("_search")], Refused(NotServed::AcrossTypes)),
     row("search-compartment", Compartment, BY_GET, &[Type, Id, Type], Refused(NotServed::OtherCompartment)),
-    row("batch", System, BY_POST, &[], Refused(NotServed::Batch)),
+    row("batch", System, BY_POST, &[], Serves(Served::Batch)),
     row("subscription", OfType, ALL, &[Word("Subscription"), Rest], Refused(NotServed::Subscription)),
     row("$export", System, BY_BOTH, &[Word("$export")], Refused(NotServed::Export)),
     row("$export", OfType, BY_BOTH, &[Word("Patient"), Word("$export")], Refused(NotServed::Export)),
@@ -190,10 +198,11 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
     row("$meta-delete", Instance, BY_POST, &[Type, Id, Word("$meta-delete")], Refused(NotServed::Labels)),
     row("$validate", OfType, BY_BOTH, &[Type, Word("$validate")], Refused(NotServed::Validation)),
     row("$validate", Instance, BY_BOTH, &[Type, Id, Word("$validate")], Refused(NotServed::Validation)),
-    row("$everything", OfType, BY_BOTH, &[Type, Word("$everything")], Refused(NotServed::Operation)),
-    row("$everything", Instance, BY_BOTH, &[Type, Id, Word("$everything")], Refused(NotServed::Operation)),
-    row("$document", Instance, BY_BOTH, &[Word("Composition"), Id, Word("$document")], Refused(NotServed::Operation)),
-    row("$process-message", System, BY_POST, &[Word("$process-message")], Refused(NotServed::Operation)),
+    row("$everything", Instance, BY_GET, &[Word("Patient"), Id, Word("$everything")], Serves(Served::Everything)),
+    row("$everything", OfType, BY_BOTH, &[Type, Word("$everything")], Refused(NotServed::EverythingOfOthers)),
+    row("$everything", Instance, BY_BOTH, &[Type, Id, Word("$everything")], Refused(NotServed::EverythingOfOthers)),
+    row("$document", Instance, BY_GET, &[Word("Composition"), Id, Word("$document")], Serves(Served::Document)),
+    row("$process-message", System, BY_POST, &[Word("$process-message")], Serves(Served::ProcessMessage)),
 ];
 
 /// The face of the gateway itself.
@@ -286,13 +295,17 @@ impl Served {
     pub const fn flow(self) -> Flow {
         match self {
             Self::Capabilities => Flow::Neither,
+            // Each of its entries has a row of its own.
+            Self::Batch => Flow::OfEntries,
             Self::Read
             | Self::Vread
             | Self::HistoryInstance
+            | Self::Everything
+            | Self::Document
             | Self::Search
             | Self::SearchForm
             | Self::SearchCompartment => Flow::Gives,
-            Self::Create => Flow::Takes,
+            Self::Create | Self::ProcessMessage => Flow::Takes,
         }
     }
 }
@@ -304,14 +317,28 @@ pub enum Flow {
     Gives,
     /// From who asks.
     Takes,
+    /// As each of its entries says.
+    OfEntries,
     /// No content of anybody goes either way.
     Neither,
 }
 
-/// The names of what is served of one type on the face of a system, with content going this way.
-pub fn served_of_type(flow: Flow) -> impl Iterator<Item = &'static str> {
-    OF_SYSTEM.iter().filter_map(move |row| match (row.answer, row.level) {
+/// The names of what is served of `owner` on the face of a system, with content going this way.
+pub fn served_of_type(flow: Flow, owner: &str) -> impl Iterator<Item = &'static str> {
+    let is_of = move |row: &Row<Served>| match row.path.first() {
+        Some(Word(word)) => *word == owner,
+        Some(Type | Id | Rest) | None => true,
+    };
+    OF_SYSTEM.iter().filter(move |row| is_of(row)).filter_map(move |row| match (row.answer, row.level) {
         (Serves(served), OfType | Instance) if served.flow() == flow => Some(row.name),
+        (Serves(_) | Refused(_), System | OfType | Instance | Compartment) => None,
+    })
+}
+
+/// The names of what is served of a face as a whole, with content going this way.
+pub fn served_of_system(flow: Flow) -> impl Iterator<Item = &'static str> {
+    OF_SYSTEM.iter().filter_map(move |row| match (row.answer, row.level) {
+        (Serves(served), System) if served.flow() == flow => Some(row.name),
         (Serves(_) | Refused(_), System | OfType | Instance | Compartment) => None,
     })
 }
@@ -346,8 +373,8 @@ impl NotServed {
             Self::AcrossTypes => "searches across types are not served: search one type and name the persons",
             Self::OtherCompartment => "only the compartment of a Patient is served",
             Self::OutsideCompartment => "resources of this type do not belong to one Patient",
-            Self::Operation => "this operation is not served",
-            Self::Batch => "batches and transactions are not served: send the interactions one by one",
+            Self::EverythingOfOthers => "everything is served about one Patient who is named",
+            Self::Batch => "batches and transactions are not served here: send the interactions one by one",
             Self::Change => "updates, patches and deletions are not served; see Allow",
             Self::ConditionalChange => "conditional updates, patches and deletions are not served; see Allow",
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::interaction::PersonSelector;
 use crate::trail::page::{Listed, Since};
-use crate::trail::record::AboutPerson;
+use crate::trail::record::{AboutPerson, Event};
 use crate::trail::store::{Found, TrailFault, TrailStore};
 
 /// Entries of one page.
@@ -41,7 +41,11 @@ pub(super) async fn read(
             if !one.about_person().is_some_and(AboutPerson::is_in_trail) {
                 continue;
             }
-            let whole = trail.by_request(&one.record.exchange.request_id).await?;
+            let mut whole = trail.by_request(&one.record.exchange.request_id).await?;
+            if let Some(batch) = &one.record.exchange.within {
+                let of_batch = trail.by_request(batch).await?;
+                whole.extend(of_batch.into_iter().filter(|other| is_about_answer_of(batch, other)));
+            }
             if is_current(&one, &whole) && seen.insert(name(&one)) {
                 let since = since(&one, &whole);
                 listed.push(Listed { record: one.record, since });
@@ -53,6 +57,11 @@ pub(super) async fn read(
     }
 }
 
+/// Whether an entry says that the answer to a batch did not arrive: then nothing that was in it did.
+fn is_about_answer_of(batch: &str, other: &Found) -> bool {
+    other.record.exchange.request_id == batch && other.record.exchange.event == Event::NotDelivered
+}
+
 /// One message may go to several systems under one request id: each is an exchange of its own.
 fn name(found: &Found) -> (String, String) {
     (found.record.exchange.request_id.clone(), found.record.exchange.place.clone())
@@ -62,7 +71,9 @@ fn name(found: &Found) -> (String, String) {
 fn later<'a>(one: &'a Found, whole: &'a [Found]) -> impl Iterator<Item = &'a Found> {
     whole.iter().filter(|other| {
         let follows = other.record.exchange.follows.as_deref() == Some(one.receipt.as_str());
-        other.index > one.index && (follows || name(other) == name(one))
+        let with_batch =
+            one.record.exchange.within.as_deref().is_some_and(|batch| is_about_answer_of(batch, other));
+        other.index > one.index && (follows || with_batch || name(other) == name(one))
     })
 }
 

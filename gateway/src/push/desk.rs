@@ -145,6 +145,7 @@ fn lasting(ending: &Ending) -> Lasting {
         | Ending::Malformed(_)
         | Ending::TooCostly
         | Ending::ConsentInvalid(_)
+        | Ending::Together(_)
         | Ending::NotTaken(_) => Lasting::ForGood,
         Ending::Refused(
             Refusal::NoSharingAgreement
@@ -221,6 +222,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::TooCostly
         | Ending::Irreducible
         | Ending::ConsentInvalid(_)
+        | Ending::Together(_)
         | Ending::NotTaken(_) => NotCleared::Refused,
         Ending::Upstream(_)
         | Ending::WrongPersons

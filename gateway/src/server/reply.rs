@@ -258,6 +258,50 @@ impl Reply {
         self.status
     }
 
+    /// The same that says what did not go: status and body, as a part of another answer tells them.
+    #[must_use]
+    pub(crate) fn copied(&self) -> Self {
+        Self::new(self.status, self.fhir().map_or(Content::Empty, Content::Fhir))
+    }
+
+    /// The body as FHIR JSON, when it is that or says what did not go.
+    #[must_use]
+    pub(crate) fn fhir(&self) -> Option<Bytes> {
+        match &self.content {
+            Content::Fhir(bytes) => Some(bytes.clone()),
+            Content::Outcome(outcome) => Some(outcome.to_json().into()),
+            Content::FhirXml(_)
+            | Content::Page(_)
+            | Content::ReleasedPage(_)
+            | Content::Style(_)
+            | Content::Drawing(_)
+            | Content::Json(_)
+            | Content::Csv(_)
+            | Content::Hl7v2(_)
+            | Content::Text(_)
+            | Content::Metrics(_)
+            | Content::Empty => None,
+        }
+    }
+
+    /// `ETag`, if any.
+    #[must_use]
+    pub(crate) fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
+    /// `Location`, if any.
+    #[must_use]
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
+    /// Whether it leads to the Provenance of a share.
+    #[must_use]
+    pub(crate) const fn has_provenance(&self) -> bool {
+        self.provenance.is_some()
+    }
+
     /// The receipt told, if any.
     #[must_use]
     pub fn receipt(&self) -> Option<&str> {

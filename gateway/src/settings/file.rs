@@ -250,6 +250,8 @@ pub(super) struct LimitsTable {
     pub(super) exchange_timeout_ms: Option<Written<i64>>,
     /// The most bytes of a request body. Default: 10485760, from 1024 to 104857600.
     pub(super) body_bytes_max: Option<Written<i64>>,
+    /// The most entries of a batch or transaction. Default: 100, from 1 to 1000.
+    pub(super) batch_entries_max: Option<Written<i64>>,
     /// Milliseconds that running exchanges get to finish after SIGTERM. Default: 20000, from 0 to 600000.
     pub(super) drain_ms: Option<Written<i64>>,
     /// The step at which answers go that may hide somebody, under `existence = "withheld"`: what is not found, and all
@@ -452,6 +454,7 @@ impl LimitsTable {
             body_timeout_ms: table.number("body_timeout_ms"),
             exchange_timeout_ms: table.number("exchange_timeout_ms"),
             body_bytes_max: table.number("body_bytes_max"),
+            batch_entries_max: table.number("batch_entries_max"),
             drain_ms: table.number("drain_ms"),
             beat_ms: table.number("beat_ms"),
         };

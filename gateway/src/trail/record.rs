@@ -66,6 +66,9 @@ pub struct Exchange {
     /// The message or entry this one belongs to: MSH-10, the intent of an outcome, the corrected entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<String>,
+    /// The request id of the batch or transaction that this exchange was an entry of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// How often, for counted entries such as failed authentications of a minute; else 1.
     pub count: u64,
     /// Address of the peer.

@@ -152,6 +152,7 @@ impl Exchange {
             reason: None,
             discloser: None,
             follows: None,
+            within: None,
             count: 1,
             peer,
         }
@@ -165,6 +166,13 @@ impl Exchange {
         Self { format: arrived.format.unwrap_or_default(), ..begun }
     }
 
+    /// The same, for an entry of this batch.
+    #[must_use]
+    pub fn within(mut self, batch: &Self) -> Self {
+        self.within = Some(batch.request_id.clone());
+        self
+    }
+
     /// The same, once it is known what is asked.
     #[must_use]
     pub fn asking(mut self, interaction: &Interaction, settings: &Settings) -> Self {
@@ -175,11 +183,17 @@ impl Exchange {
                     settings.system(system.as_str()).map(|system| system.organisation.as_str().to_owned());
                 let form = match action {
                     FhirAction::Search(request) => Some(request.query.to_whole_form()),
+                    FhirAction::Everything(request) => {
+                        Some(request.to_form()).filter(|form| !form.is_empty())
+                    }
                     FhirAction::History(request) => Some(request.to_form()).filter(|form| !form.is_empty()),
                     FhirAction::Metadata
                     | FhirAction::Read(_)
                     | FhirAction::Vread(_)
-                    | FhirAction::Create(_) => None,
+                    | FhirAction::Create(_)
+                    | FhirAction::Document(_)
+                    | FhirAction::Message(_)
+                    | FhirAction::Batch(_) => None,
                 };
                 self.query = form.map(|form| STANDARD.encode(form));
                 asked(action)
@@ -236,6 +250,10 @@ fn asked(action: &FhirAction) -> (&'static str, Option<&'static str>) {
         FhirAction::History(request) => ("history-instance", Some(request.resource.resource_type.name())),
         FhirAction::Search(request) => ("search-type", Some(request.query.resource_type().name())),
         FhirAction::Create(new) => ("create", Some(new.resource_type.name())),
+        FhirAction::Everything(_) => ("everything", Some("Patient")),
+        FhirAction::Document(_) => ("document", Some("Composition")),
+        FhirAction::Message(_) => ("process-message", Some("Bundle")),
+        FhirAction::Batch(batch) => (batch.bundle.name(), None),
     }
 }
 

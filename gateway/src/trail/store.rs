@@ -198,6 +198,10 @@ fn decode(payload: Bytes) -> Option<Record> {
 fn keys(payload: &[u8]) -> Vec<IndexKey> {
     let Some(record) = decode(Bytes::copy_from_slice(payload)) else { return Vec::new() };
     let mut keys = vec![IndexKey { kind: "request", value: record.exchange.request_id.clone() }];
+    // What was asked in a batch is found by the id of the batch too.
+    keys.extend(
+        record.exchange.within.iter().map(|batch| IndexKey { kind: "request", value: batch.clone() }),
+    );
     if let About::Person(person) = &record.about {
         keys.extend(keys_of(person, &record.exchange.place));
     }

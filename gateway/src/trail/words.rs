@@ -56,12 +56,14 @@ pub(super) fn overrode(reason: &str) -> &'static str {
     }
 }
 
-/// What was asked about how a part of the record was before; nothing for other interactions.
+/// What was asked, where it is more than a part of the record as it is; nothing for other interactions.
 #[must_use]
-pub(super) fn of_versions(interaction: &str) -> Option<&'static str> {
+pub(super) fn asked(interaction: &str) -> Option<&'static str> {
     match interaction {
         "vread" => Some("They asked how a part of your record was at one point in time."),
         "history-instance" => Some("They asked how a part of your record has changed over time."),
+        "everything" => Some("They asked for all that they may see of your record."),
+        "document" => Some("They asked for a letter or document with all that belongs to it."),
         _ => None,
     }
 }

@@ -36,7 +36,12 @@ impl Upstream {
     /// [`UpstreamFault`].
     pub async fn fetch(&self, admitted: &Admitted) -> Result<Unfiltered<Held>, UpstreamFault> {
         match &admitted.question().interaction {
-            Interaction::Fhir { system, action: FhirAction::Read(target) } => self.read(system, target).await,
+            Interaction::Fhir { system, action: FhirAction::Read(target) | FhirAction::Document(target) } => {
+                self.read(system, target).await
+            }
+            Interaction::Fhir { system, action: FhirAction::Everything(request) } => {
+                self.everything(system, request, admitted.share()).await
+            }
             Interaction::Fhir { system, action: FhirAction::Vread(VersionTarget { resource, .. }) }
             | Interaction::Fhir { system, action: FhirAction::History(HistoryRequest { resource, .. }) } => {
                 match admitted.share().tells_earlier_versions(resource.resource_type) {
@@ -48,7 +53,11 @@ impl Upstream {
                 let resource_type = search.query.resource_type().name();
                 self.search(system, resource_type, search.query.to_form(), None).await
             }
-            Interaction::Fhir { action: FhirAction::Metadata | FhirAction::Create(_), .. }
+            Interaction::Fhir {
+                action:
+                    FhirAction::Metadata | FhirAction::Create(_) | FhirAction::Message(_) | FhirAction::Batch(_),
+                ..
+            }
             | Interaction::Push { .. }
             | Interaction::Own(_) => Err(UpstreamFault::NothingToFetch),
         }
@@ -125,7 +134,7 @@ impl Upstream {
     }
 
     /// Searches by a form that was written from a parsed query, over all pages within bounds.
-    async fn search(
+    pub(in crate::upstream) async fn search(
         &self,
         system: &SystemName,
         resource_type: &str,

@@ -55,6 +55,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
         reason: None,
         discloser: Some("RX1".into()),
         follows: None,
+        within: None,
         count: 1,
         peer: Some("192.0.2.7".into()),
     }

@@ -1,6 +1,7 @@
 //! What tests of the edges stand on: settings of a small site, issuers with real keys, real certificates, and an
 //! upstream that can fail in every way.
 
+pub(crate) mod asking;
 pub(crate) mod assembled;
 pub(crate) mod front;
 pub(crate) mod historic;

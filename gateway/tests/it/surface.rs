@@ -29,7 +29,11 @@ fn name(method: Method) -> &'static str {
 /// A path that the row names.
 fn path(face: &str, row: &[Segment]) -> String {
     // A compartment of a Patient has a row of its own.
-    let first = if row == [Segment::Type, Segment::Id, Segment::Type] { "Encounter" } else { "Patient" };
+    let of_others = [Segment::Type, Segment::Id, Segment::Word("$everything")];
+    let first = match row == [Segment::Type, Segment::Id, Segment::Type] || row == of_others {
+        true => "Encounter",
+        false => "Patient",
+    };
     let mut types = [first, "Condition"].into_iter();
     let mut ids = ["p1", "1"].into_iter();
     let segment = |segment: &Segment| match segment {
@@ -47,6 +51,14 @@ async fn send(site: &Whole, method: &str, path: &str) -> (u16, String, String) {
         "POST" if path.ends_with("_search") => {
             ("content-type: application/x-www-form-urlencoded\r\n", "_id=p1")
         }
+        "POST" if path.ends_with("/fhir") => (
+            "content-type: application/fhir+json\r\n",
+            r#"{"resourceType":"Bundle","type":"batch","entry":[]}"#,
+        ),
+        "POST" if path.ends_with("$process-message") => (
+            "content-type: application/fhir+json\r\n",
+            r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"m1","eventUri":"urn:x"}}]}"#,
+        ),
         "POST" => ("content-type: application/fhir+json\r\n", r#"{"resourceType":"Patient"}"#),
         "PUT" | "PATCH" => ("content-type: application/fhir+json\r\nif-match: W/\"1\"\r\n", "{}"),
         _ => ("", ""),
@@ -81,7 +93,9 @@ async fn each_row_is_answered_as_the_table_says_and_what_it_refuses_no_system_he
                 Answer::Served(_) => {
                     // Nobody here may write: that is decided by rule, and so it was parsed.
                     let expected: &[u16] = match row.name {
-                        "create" => &[403],
+                        "create" | "$process-message" => &[403],
+                        // Nobody here may read one: that is decided by rule too.
+                        "$document" => &[403],
                         // The upstream's name of a version is none of ours.
                         "vread" => &[404],
                         _ => &[200],
@@ -105,6 +119,7 @@ async fn each_row_is_answered_as_the_table_says_and_what_it_refuses_no_system_he
     running.stop().await;
     let records = site.records();
     for interaction in served.into_iter().filter(|name| *name != "search-compartment") {
+        let interaction = interaction.trim_start_matches('$');
         let is_recorded = |record: &Value| record["exchange"]["interaction"] == interaction;
         assert!(records.iter().any(is_recorded), "{interaction} is recorded: {records:?}");
     }
@@ -253,10 +268,17 @@ async fn metadata_names_what_the_table_serves_and_the_rules_allow() {
         let codes = resource["interaction"].as_array().cloned().unwrap();
         let codes: Vec<&str> = codes.iter().filter_map(|one| one["code"].as_str()).collect();
         assert_eq!(codes, expected, "{resource}");
-        assert_eq!((&resource["readHistory"], &resource["operation"]), (&json!(true), &Value::Null));
+        assert_eq!(resource["readHistory"], json!(true));
+        let operations =
+            resource["operation"].as_array().map(|all| all.iter().map(|one| &one["name"]).collect());
+        let expected = (resource["type"] == "Patient").then(|| vec![json!("everything")]);
+        assert_eq!(operations, expected.as_ref().map(|all| all.iter().collect::<Vec<_>>()), "{resource}");
     }
+    assert_eq!(rest["interaction"], json!([{"code": "transaction"}, {"code": "batch"}]));
+    assert_eq!(rest["operation"], Value::Null, "nobody here may send");
     assert_eq!(rest["compartment"], json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
     let nothing = statement(site.staff_token("R5105")).await["rest"][0].clone();
     assert_eq!((&nothing["resource"], &nothing["compartment"]), (&Value::Null, &Value::Null));
+    assert_eq!(nothing["interaction"], Value::Null);
     running.stop().await;
 }

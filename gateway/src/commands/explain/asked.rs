@@ -1,7 +1,7 @@
 //! What is asked, in words: taken before the question moves on.
 
 use fhir::ods_code::OdsCode;
-use fhir::tables::TypeId;
+use fhir::tables::{TypeId, resource_type};
 
 use crate::decision::calendar::day_of;
 use crate::decision::ruling::Question;
@@ -38,7 +38,7 @@ pub(super) enum Kind {
 impl Asked {
     /// The parts of a question about a system.
     pub(super) fn of(question: &Question, settings: &Settings) -> Self {
-        let (system, kind, resource_type) = match &question.interaction {
+        let (system, kind, of_type) = match &question.interaction {
             Interaction::Fhir { system, action } => match action {
                 FhirAction::Metadata => (Some(system), Kind::Metadata, None),
                 FhirAction::Read(target) => (Some(system), Kind::Read, Some(target.resource_type)),
@@ -49,6 +49,10 @@ impl Asked {
                 FhirAction::Search(search) => {
                     (Some(system), Kind::Search, Some(search.query.resource_type()))
                 }
+                FhirAction::Everything(_) => (Some(system), Kind::Search, resource_type("Patient")),
+                FhirAction::Document(target) => (Some(system), Kind::Read, Some(target.resource_type)),
+                FhirAction::Message(_) => (Some(system), Kind::Push, None),
+                FhirAction::Batch(_) => (Some(system), Kind::Metadata, None),
                 FhirAction::Create(new) => (Some(system), Kind::Create, Some(new.resource_type)),
             },
             Interaction::Push { system } => (Some(system), Kind::Push, None),
@@ -83,7 +87,7 @@ impl Asked {
         };
         Self {
             kind,
-            resource_type,
+            resource_type: of_type,
             role,
             supervision: supervision(&question.requestor.party),
             parties: format!("from {} to {}", named(from), named(to)),

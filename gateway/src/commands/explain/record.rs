@@ -18,6 +18,7 @@ use crate::consent::validate::{Writing, validate};
 use crate::decision::evidence::{Evidence, EvidenceCache, EvidenceSource, Wells};
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
+use crate::enforce::everything::Gathered;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
 use crate::enforce::targets::LookedUp;
@@ -173,10 +174,15 @@ impl Record {
         };
         let bases = self.bases_of(system);
         let held = match action {
-            FhirAction::Metadata => return Ok((None, Subjects::default())),
+            // Each entry of a batch is explained by itself.
+            FhirAction::Metadata | FhirAction::Batch(_) => return Ok((None, Subjects::default())),
+            FhirAction::Message(message) => {
+                return Ok((None, subjects_of_body(&message.body, admitted, &bases)));
+            }
             FhirAction::Create(new) => return Ok((None, subjects_of_body(&new.body, admitted, &bases))),
             // A file holds resources as they are now: what is decided about a version is decided about these.
             FhirAction::Read(target)
+            | FhirAction::Document(target)
             | FhirAction::Vread(VersionTarget { resource: target, .. })
             | FhirAction::History(HistoryRequest { resource: target, .. }) => {
                 let place = Place::System(system.clone());
@@ -189,6 +195,13 @@ impl Record {
                 }
             }
             FhirAction::Search(search) => self.searchset(system, &search.query)?,
+            FhirAction::Everything(request) => {
+                let mut found = Gathered::default();
+                for query in request.queries(admitted.share()).unwrap_or_default() {
+                    found.add(Unfiltered::new(self.searchset(system, &query)?));
+                }
+                Held::Everything(found)
+            }
         };
         let held = Unfiltered::new(held);
         let subjects = subjects(&held, admitted, &bases);

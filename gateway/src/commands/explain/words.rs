@@ -109,6 +109,12 @@ pub(super) fn what(interaction: &Interaction) -> String {
                         search.query.criteria().iter().map(|criterion| criterion.code()).collect();
                     format!("search {} by {}", search.query.resource_type(), codes.join(", "))
                 }
+                FhirAction::Everything(request) => {
+                    format!("everything about Patient/{}", request.patient.as_str())
+                }
+                FhirAction::Document(target) => format!("the document of Composition/{}", target.id.as_str()),
+                FhirAction::Message(_) => "process a message".to_owned(),
+                FhirAction::Batch(batch) => format!("a {} of interactions", batch.bundle.name()),
                 FhirAction::Create(new) => format!("create {}", new.resource_type),
             };
             format!("{action} on {system}")

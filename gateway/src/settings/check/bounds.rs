@@ -26,6 +26,7 @@ const HEADER: Bound = bound("limits.header_timeout_ms", 10_000, 100, 120_000);
 const BODY: Bound = bound("limits.body_timeout_ms", 30_000, 100, 600_000);
 const EXCHANGE: Bound = bound("limits.exchange_timeout_ms", 60_000, 1_000, 600_000);
 const BODY_BYTES: Bound = bound("limits.body_bytes_max", 10 << 20, 1_024, 100 << 20);
+const BATCH_ENTRIES: Bound = bound("limits.batch_entries_max", 100, 1, 1_000);
 const DRAIN: Bound = bound("limits.drain_ms", 20_000, 0, 600_000);
 const BEAT: Bound = bound("limits.beat_ms", 256, 256, 5_000);
 /// How long a system may take.
@@ -40,13 +41,14 @@ pub(super) const KEYS_REFRESH: Bound = bound("issuer.refresh_ms", 600_000, 10_00
 pub(super) const KEYS_KEEP: Bound = bound("issuer.keep_ms", 86_400_000, 600_000, 604_800_000);
 
 /// Every bound, for the reference page.
-pub const BOUNDS: [Bound; 13] = [
+pub const BOUNDS: [Bound; 14] = [
     CONNECTIONS,
     IN_FLIGHT,
     HEADER,
     BODY,
     EXCHANGE,
     BODY_BYTES,
+    BATCH_ENTRIES,
     DRAIN,
     BEAT,
     SYSTEM_TIMEOUT,
@@ -95,6 +97,7 @@ pub(super) fn limits(notes: &Notebook, table: Option<&LimitsTable>) -> Limits {
         body_timeout: BODY.duration(notes, of(|table| table.body_timeout_ms.as_ref())),
         exchange_timeout: EXCHANGE.duration(notes, of(|table| table.exchange_timeout_ms.as_ref())),
         body_bytes_max: BODY_BYTES.count(notes, of(|table| table.body_bytes_max.as_ref())),
+        batch_entries_max: BATCH_ENTRIES.count(notes, of(|table| table.batch_entries_max.as_ref())),
         drain: DRAIN.duration(notes, of(|table| table.drain_ms.as_ref())),
         beat: BEAT.duration(notes, of(|table| table.beat_ms.as_ref())),
     };

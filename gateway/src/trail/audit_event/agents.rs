@@ -25,7 +25,7 @@ pub(super) fn agents(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     let requestor = told.exchange.requestor.as_ref();
     let mut agents = match pattern {
         Pattern::Read => vec![client(DESTINATION, told), server(SOURCE, told)],
-        Pattern::Query | Pattern::Create | Pattern::Update => {
+        Pattern::Query | Pattern::Together | Pattern::Create | Pattern::Update => {
             vec![client(SOURCE, told), server(DESTINATION, told)]
         }
         Pattern::Disclosure => vec![source(told), recipient(told), custodian(told)],
@@ -34,7 +34,12 @@ pub(super) fn agents(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     };
     let part = match pattern {
         Pattern::Create | Pattern::Update => "AUT",
-        Pattern::Read | Pattern::Query | Pattern::Disclosure | Pattern::Refusal | Pattern::Other => "IRCP",
+        Pattern::Read
+        | Pattern::Query
+        | Pattern::Together
+        | Pattern::Disclosure
+        | Pattern::Refusal
+        | Pattern::Other => "IRCP",
     };
     agents.extend(requestor.and_then(|requestor| user(requestor, part, pattern, told)));
     agents.extend(requestor.and_then(organisation));

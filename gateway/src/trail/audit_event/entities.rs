@@ -26,7 +26,7 @@ const QUERY: &str = "24";
 pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>) -> Vec<Element> {
     let mut entities = Vec::new();
     match pattern {
-        Pattern::Read if told.exchange.interaction == "history-instance" => {
+        Pattern::Read if matches!(told.exchange.interaction.as_str(), "history-instance" | "document") => {
             entities.extend(told.resources().iter().map(|resource| data(resource, told)));
         }
         Pattern::Read | Pattern::Create | Pattern::Update => {
@@ -34,7 +34,7 @@ pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>)
         }
         Pattern::Disclosure => entities.extend(told.resources().iter().map(|resource| data(resource, told))),
         Pattern::Query => entities.extend(told.exchange.query.as_deref().map(query)),
-        Pattern::Refusal | Pattern::Other => {}
+        Pattern::Together | Pattern::Refusal | Pattern::Other => {}
     }
     let details = details(pattern, told);
     // Where BALP's AuthZconsent is claimed nothing but person, consent and token may stand.
@@ -105,6 +105,7 @@ fn details(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     details.add("override", exchange.override_.as_ref().map(|override_| override_.purpose.as_str()));
     details.add("override-reason", exchange.override_.as_ref().map(|override_| override_.reason.as_str()));
     details.add("follows", exchange.follows.as_deref());
+    details.add("within", exchange.within.as_deref());
     if let Some(RecordedRequestor::Professional { supervisor, .. }) = &exchange.requestor {
         details.add("supervisor", supervisor.as_deref());
     }

@@ -23,6 +23,8 @@ pub(super) enum Pattern {
     Create,
     /// Somebody changed a resource.
     Update,
+    /// Somebody asked for several things at once; each of them has events of its own.
+    Together,
     /// The gateway sent something to another organisation's system.
     Disclosure,
     /// The gateway said no.
@@ -43,11 +45,14 @@ impl Pattern {
             return Self::Other;
         }
         match exchange.interaction.as_str() {
-            "read" | "vread" | "history-instance" | "consent-read" | "provenance-read" => Self::Read,
-            "search" | "search-type" | "audit-search" | "consent-search" => Self::Query,
+            "read" | "vread" | "history-instance" | "document" | "consent-read" | "provenance-read" => {
+                Self::Read
+            }
+            "search" | "search-type" | "everything" | "audit-search" | "consent-search" => Self::Query,
             "create" | "consent-create" => Self::Create,
             "update" | "consent-update" => Self::Update,
-            "push" => Self::Disclosure,
+            "push" | "process-message" => Self::Disclosure,
+            "batch" | "transaction" => Self::Together,
             _ => Self::Other,
         }
     }
@@ -57,13 +62,9 @@ impl Pattern {
         let succeeded = super::outcome(told).0 == "0";
         let known = told.exchange.requestor.is_some();
         match (self, told.person) {
-            // BALP has read and vread alone; a history is told in the same way and claims nothing.
-            (Self::Read, Some(_))
-                if succeeded
-                    && known
-                    && told.resources().len() == 1
-                    && told.exchange.interaction != "history-instance" =>
-            {
+            // BALP has read, vread and search alone; what is told in the same way claims nothing.
+            (Self::Read | Self::Query, _) if is_of_several(&told.exchange.interaction) => None,
+            (Self::Read, Some(_)) if succeeded && known && told.resources().len() == 1 => {
                 Some("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientRead")
             }
             (Self::Query, Some(_)) if succeeded && known && told.exchange.query.is_some() => {
@@ -90,7 +91,9 @@ impl Pattern {
 
     pub(super) fn event_type(self, event: Event) -> Element {
         match self {
-            Self::Read | Self::Query | Self::Create | Self::Update => Element::coding(REST, "rest", None),
+            Self::Read | Self::Query | Self::Create | Self::Update | Self::Together => {
+                Element::coding(REST, "rest", None)
+            }
             Self::Disclosure => Element::coding(DCM, "110106", Some("Export")),
             Self::Refusal => Element::coding(DCM, "110113", Some("Security Alert")),
             Self::Other if event == Event::NotAuthenticated => {
@@ -104,10 +107,15 @@ impl Pattern {
     pub(super) fn subtypes(self, told: &Told<'_>) -> Vec<Element> {
         let code = told.exchange.interaction.as_str();
         match self {
+            Self::Read | Self::Query if is_operation(code) => {
+                let named = format!("{}/operation", told.site.base);
+                vec![interaction("operation"), Element::coding(&named, code, None)]
+            }
             Self::Read => vec![interaction(if is_of_versions(code) { code } else { "read" })],
             Self::Query => vec![interaction(if code == "search" { "search" } else { "search-type" })],
             Self::Create => vec![interaction("create")],
             Self::Update => vec![interaction("update")],
+            Self::Together => vec![interaction(code)],
             Self::Disclosure => vec![Element::coding(LIFECYCLE, "disclose", None)],
             Self::Refusal => {
                 let code = if told.consent_id().is_some() { "AuthZ-Consent" } else { "AuthZ-Role" };
@@ -122,11 +130,20 @@ impl Pattern {
             Self::Read | Self::Disclosure => "R",
             Self::Create => "C",
             Self::Update => "U",
-            Self::Query | Self::Refusal => "E",
+            Self::Query | Self::Together | Self::Refusal => "E",
             Self::Other if exchange.event == Event::Erased => "D",
             Self::Other => "E",
         }
     }
+}
+
+/// Reads of more than one resource, and several searches told as one.
+fn is_of_several(code: &str) -> bool {
+    code == "history-instance" || is_operation(code)
+}
+
+fn is_operation(code: &str) -> bool {
+    matches!(code, "everything" | "document")
 }
 
 fn is_of_versions(code: &str) -> bool {

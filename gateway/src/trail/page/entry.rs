@@ -82,7 +82,11 @@ impl Told<'_> {
         match self.exchange.event {
             Event::Refused => Some(Ending::Refused),
             Event::Failed | Event::NotReleased => Some(Ending::Failed),
-            Event::Disclosed | Event::Intent if self.since == Since::NotReleased => Some(Ending::Failed),
+            Event::Disclosed | Event::Intent
+                if matches!(self.since, Since::NotReleased | Since::TakenBack) =>
+            {
+                Some(Ending::Failed)
+            }
             Event::Intent | Event::Outcome => Some(Ending::Sent),
             Event::ConsentRecorded => Some(Ending::ChoiceRecorded),
             Event::Disclosed | Event::NotDelivered => {
@@ -118,7 +122,11 @@ impl Told<'_> {
             Ending::ChoiceRecorded => "Choice recorded",
             Ending::Sent => match self.since {
                 Since::NotTaken | Since::NotReceived => "Not received",
-                Since::Nothing | Since::Received | Since::Unconfirmed | Since::NotReleased => "Sent",
+                Since::Nothing
+                | Since::Received
+                | Since::Unconfirmed
+                | Since::NotReleased
+                | Since::TakenBack => "Sent",
             },
         }
     }
@@ -166,6 +174,9 @@ impl Told<'_> {
             Ending::Failed if self.since == Since::NotReleased => {
                 sentences.push("A choice about sharing was changed at that moment, so nothing was given.");
             }
+            Ending::Failed if self.since == Since::TakenBack => {
+                sentences.push("They asked for more than could be given at once, so this was not given.");
+            }
             Ending::Failed => sentences.push("Something went wrong, and nothing was given."),
             Ending::NothingToGive if self.person.withheld.is_empty() => {
                 sentences.push("There is nothing of this kind about you.");
@@ -177,7 +188,7 @@ impl Told<'_> {
             | Ending::Sent => {}
         }
         if matches!(ending, Ending::Shared | Ending::Override) {
-            sentences.extend(words::of_versions(&self.exchange.interaction));
+            sentences.extend(words::asked(&self.exchange.interaction));
         }
         if ending != Ending::Failed {
             sentences.extend(self.aftermath(ending));
@@ -198,7 +209,12 @@ impl Told<'_> {
             }
             (
                 _,
-                Since::Nothing | Since::Received | Since::NotTaken | Since::Unconfirmed | Since::NotReleased,
+                Since::Nothing
+                | Since::Received
+                | Since::NotTaken
+                | Since::Unconfirmed
+                | Since::NotReleased
+                | Since::TakenBack,
             ) => None,
         }
     }

@@ -15,8 +15,10 @@ pub enum Since {
     Unconfirmed,
     /// The connection ended before all of it was through, or delivery was given up.
     NotReceived,
-    /// It was not released after all.
+    /// It was not released after all, because a choice about sharing changed.
     NotReleased,
+    /// It was not released after all, because of what was asked with it.
+    TakenBack,
 }
 
 impl Since {
@@ -24,12 +26,17 @@ impl Since {
     #[must_use]
     pub fn of<'a>(later: impl IntoIterator<Item = &'a Exchange>) -> Self {
         later.into_iter().fold(Self::Nothing, |since, exchange| match exchange.event {
-            _ if since == Self::NotReleased => since,
+            _ if matches!(since, Self::NotReleased | Self::TakenBack) => since,
             Event::Outcome => Self::Received,
             Event::Failed if is_not_taken(exchange) => Self::NotTaken,
             Event::Failed => Self::Unconfirmed,
             Event::NotDelivered => Self::NotReceived,
-            Event::NotReleased => Self::NotReleased,
+            Event::NotReleased
+                if exchange.reason.as_deref().is_none_or(|reason| reason == "consent-moved") =>
+            {
+                Self::NotReleased
+            }
+            Event::NotReleased => Self::TakenBack,
             Event::Disclosed
             | Event::Refused
             | Event::Intent
@@ -62,6 +69,8 @@ mod tests {
             (vec![entry(Event::Failed, Some("timeout"))], Since::Unconfirmed),
             (vec![entry(Event::NotDelivered, None)], Since::NotReceived),
             (vec![entry(Event::NotReleased, None)], Since::NotReleased),
+            (vec![entry(Event::NotReleased, Some("consent-moved"))], Since::NotReleased),
+            (vec![entry(Event::NotReleased, Some("transaction-entry-failed"))], Since::TakenBack),
             (vec![entry(Event::NotReleased, None), entry(Event::Failed, None)], Since::NotReleased),
             (vec![entry(Event::Outcome, None), entry(Event::NotDelivered, None)], Since::NotReceived),
         ] {

@@ -163,6 +163,7 @@ fn cases() -> Vec<(&'static str, Listed)> {
         ("under supervision, parts kept back", supervised()),
         ("an answer that did not arrive", since(read(), Since::NotReceived)),
         ("an answer that was not released", since(read(), Since::NotReleased)),
+        ("an answer that was taken back with others", since(read(), Since::TakenBack)),
         (
             "something that could not be reduced",
             with(|exchange, about| {

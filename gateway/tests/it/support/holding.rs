@@ -17,7 +17,7 @@ pub(crate) fn held(resources: &[Value]) -> Held {
 }
 
 /// Answers reads, and searches by `_id`, `identifier`, `patient`, `subject`, `encounter` and `code`.
-pub(crate) fn holding(held: &Held) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
+pub(crate) fn holding(held: &Held) -> impl Fn(&Seen) -> Play + Send + Sync + 'static + use<> {
     let held = Arc::clone(held);
     move |seen| {
         let place = seen.line.split(' ').nth(1).unwrap().strip_prefix("/fhir/").unwrap();

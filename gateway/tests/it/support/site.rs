@@ -35,6 +35,7 @@ pub(crate) fn limits() -> Limits {
         body_timeout: Duration::from_secs(10),
         exchange_timeout: Duration::from_secs(10),
         body_bytes_max: 1 << 20,
+        batch_entries_max: 100,
         drain: Duration::from_secs(5),
         beat: Duration::from_millis(256),
     }

@@ -1,0 +1,238 @@
+//! Several interactions in one request: each takes the one road by itself, and then they are told together.
+//!
+//! An entry is parsed, decided, minimised and recorded as if it had come alone, under a request id of its own that names
+//! the batch. What one comes to changes nothing for another, but for the bounds on all of them: how many there are (a
+//! setting), when the last is begun, and how much is told at once. Both are reached in the order of the entries, and by
+//! what the requestor may see alone.
+//!
+//! The first byte follows the record of the batch, which follows those of its entries. A consent that moves in between
+//! takes back what rests on it. Of a transaction all is told or nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
+
+use super::{Shared, question, serve};
+use crate::enforce::release::{Epoch, Released, Unreleased, release, take_back};
+use crate::enforce::together;
+use crate::interaction::Malformed;
+use crate::interaction::batch::{Batch, Brought, Line, NotABatch, Together};
+use crate::outcome::{Ended, Ending, NotTogether};
+use crate::pace::{Told, UnderWay};
+use crate::ports::Ports;
+use crate::requestor::Requestor;
+use crate::server::arrived::RequestId;
+use crate::server::format::Format;
+use crate::server::reply::Reply;
+use crate::trail::record::Exchange;
+
+/// Entries under way at once.
+const AT_ONCE: usize = 4;
+/// The most bytes that are told at once.
+const BYTES_MAX: usize = 32 << 20;
+/// How often the answer is put together: again when a consent moves meanwhile.
+const ATTEMPTS_MAX: usize = 3;
+
+/// What became of an entry.
+enum Entry {
+    /// It is recorded and may leave, while what it rests on stands.
+    Given(Box<Shared>),
+    /// Nothing is given, and this is told. It is recorded too.
+    Told(Reply),
+}
+
+impl Entry {
+    fn len(&self) -> usize {
+        match self {
+            Self::Given(shared) => shared.released.body().len(),
+            Self::Told(reply) => reply.fhir().map_or(0, |body| body.len()),
+        }
+    }
+}
+
+/// What holds for every entry.
+struct All<'a> {
+    brought: &'a Brought,
+    requestor: &'a Requestor,
+    /// The record of the batch up to here.
+    begun: &'a Exchange,
+    ports: &'a Ports,
+    /// After this moment none is begun.
+    deadline: Instant,
+    /// Whether as much is to be told as may be.
+    is_full: AtomicBool,
+}
+
+/// Answers the entries of `batch`, which `brought` brought.
+///
+/// # Errors
+/// [`Ended`] when nothing of any entry is told.
+pub(super) async fn answer(
+    batch: Batch,
+    brought: &Brought,
+    requestor: &Requestor,
+    begun: Exchange,
+    ports: &Ports,
+) -> Result<Released, Ended> {
+    let Batch { bundle, lines } = batch;
+    // What is under way then still ends in time.
+    let within: Duration = ports.settings.limits.exchange_timeout / 2;
+    let deadline = Instant::now() + within;
+    let all = All { brought, requestor, begun: &begun, ports, deadline, is_full: AtomicBool::new(false) };
+    let mut answered = stream::iter(lines.into_iter().map(|line| one(line, &all))).buffered(AT_ONCE);
+    let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(entry) = answered.next().await {
+        bytes = bytes.saturating_add(entry.len());
+        if bytes > BYTES_MAX {
+            all.is_full.store(true, Ordering::Relaxed);
+        }
+        entries.push(match (entry, bytes > BYTES_MAX) {
+            (Entry::Given(shared), true) if !shared.released.body().is_empty() => {
+                taken_back(*shared, Ending::Together(NotTogether::TooMuch), &begun, ports).await?
+            }
+            (entry, _) => entry,
+        });
+    }
+    drop(answered);
+    if bundle == Together::Transaction {
+        entries = all_or_none(entries, &begun, ports).await?;
+    }
+    tell(bundle, entries, begun, ports).await
+}
+
+/// One entry, in a task of its own: if it panics, that is what became of it alone.
+async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
+    let Some(request_id) = RequestId::random() else {
+        return Entry::Told(entry_of(all.begun).end(Ending::NotWritten).record(all.ports).await);
+    };
+    let begun = Exchange {
+        request_id: request_id.to_string(),
+        interaction: "unknown".to_owned(),
+        ..entry_of(all.begun)
+    };
+    let not_begun = match (all.is_full.load(Ordering::Relaxed), Instant::now() > all.deadline) {
+        (true, _) => Some(NotTogether::TooMuch),
+        (false, true) => Some(NotTogether::TooLate),
+        (false, false) => None,
+    };
+    if let Some(why) = not_begun {
+        return Entry::Told(begun.end(Ending::Together(why)).record(all.ports).await);
+    }
+    let (brought, requestor, ports) = (all.brought.clone(), all.requestor.clone(), all.ports.clone());
+    let panicked = begun.clone();
+    let running = tokio::spawn(async move {
+        let under_way = UnderWay::begin();
+        let (told, entry) =
+            match alone(line, request_id, &brought, requestor, begun, &ports, &under_way).await {
+                Ok(shared) => (Told::Content, Entry::Given(Box::new(shared))),
+                Err(ended) => (Told::Nothing, Entry::Told(ended.record(&ports).await)),
+            };
+        // Before its beat it is not done: the next is not begun, and the answer to all says nothing by its time.
+        if let Some(moment) = under_way.not_before(told, ports.settings.limits.beat) {
+            tokio::time::sleep_until(moment).await;
+        }
+        entry
+    });
+    match running.await {
+        Ok(entry) => entry,
+        Err(_) => Entry::Told(panicked.end(Ending::Panicked).record(all.ports).await),
+    }
+}
+
+/// The record of an entry of the batch that `batch` is the record of.
+fn entry_of(batch: &Exchange) -> Exchange {
+    // What an entry comes to is a part of one answer, whose format is that of the batch.
+    Exchange { format: Format::Json, ..batch.clone().within(batch) }
+}
+
+/// The entry as if it had come alone.
+async fn alone(
+    line: Result<Line, NotABatch>,
+    request_id: RequestId,
+    brought: &Brought,
+    requestor: Requestor,
+    begun: Exchange,
+    ports: &Ports,
+    under_way: &UnderWay,
+) -> Result<Shared, Ended> {
+    let malformed = |why: Malformed| begun.end(Ending::Malformed(why));
+    let line = line.map_err(|why| malformed(why.into()))?;
+    let arrived = brought.alone(line, request_id).map_err(malformed)?;
+    let (question, begun) = question(arrived, requestor, begun, ports)?;
+    serve(question, begun, ports, under_way).await
+}
+
+/// Records that an entry is not given after all, and what is told instead.
+async fn taken_back(shared: Shared, why: Ending, batch: &Exchange, ports: &Ports) -> Result<Entry, Ended> {
+    let told = why.to_reply();
+    take_back(shared.released, why.reason(), &*ports.ledger)
+        .await
+        .map_err(|why| batch.end(Ending::Unrecorded(why)))?;
+    Ok(Entry::Told(told))
+}
+
+/// All entries, if something is given for each; else nothing of any.
+async fn all_or_none(entries: Vec<Entry>, begun: &Exchange, ports: &Ports) -> Result<Vec<Entry>, Ended> {
+    let failed = entries.iter().find_map(|entry| match entry {
+        Entry::Told(reply) => Some(reply.status()),
+        Entry::Given(_) => None,
+    });
+    let Some(status) = failed else { return Ok(entries) };
+    for entry in entries {
+        if let Entry::Given(shared) = entry {
+            taken_back(*shared, Ending::Together(NotTogether::EntryFailed(status)), begun, ports).await?;
+        }
+    }
+    Err(begun.end(Ending::Together(NotTogether::EntryFailed(status))))
+}
+
+/// Records the batch, and tells what became of its entries while all they rest on stands.
+async fn tell(
+    bundle: Together,
+    mut entries: Vec<Entry>,
+    begun: Exchange,
+    ports: &Ports,
+) -> Result<Released, Ended> {
+    let moved = |shared: &Shared| !shared.evidence.is_current(&ports.consents);
+    for _ in 0..ATTEMPTS_MAX {
+        let mut standing = Vec::with_capacity(entries.len());
+        for entry in entries {
+            standing.push(match entry {
+                Entry::Given(shared) if moved(&shared) => {
+                    taken_back(*shared, Ending::Unrecorded(Unreleased::ConsentMoved), &begun, ports).await?
+                }
+                entry @ (Entry::Given(_) | Entry::Told(_)) => entry,
+            });
+        }
+        if bundle == Together::Transaction {
+            standing = all_or_none(standing, &begun, ports).await?;
+        }
+        let replies: Vec<Reply> = standing.iter().map(|entry| reply(entry, ports)).collect();
+        let answers = together::answers(bundle, &replies, begun.clone());
+        let stands = |entry: &Entry| match entry {
+            Entry::Given(shared) => !moved(shared),
+            Entry::Told(_) => true,
+        };
+        let epoch = || if standing.iter().all(stands) { Epoch::Same } else { Epoch::Moved };
+        match release(answers, begun.format, &epoch, &*ports.ledger).await {
+            Ok(released) => return Ok(released),
+            Err(Unreleased::ConsentMoved) => entries = standing,
+            Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
+        }
+    }
+    for entry in entries {
+        if let Entry::Given(shared) = entry {
+            taken_back(*shared, Ending::Unrecorded(Unreleased::ConsentMoved), &begun, ports).await?;
+        }
+    }
+    Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}
+
+fn reply(entry: &Entry, ports: &Ports) -> Reply {
+    match entry {
+        Entry::Given(shared) => Reply::released(&shared.released, &ports.settings.gateway.base),
+        Entry::Told(reply) => reply.copied(),
+    }
+}
