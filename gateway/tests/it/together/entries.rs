@@ -151,7 +151,7 @@ async fn what_is_no_batch_is_refused_whole() {
         ("", json!({"resourceType": "Bundle", "type": "batch", "entry": {}}), 400),
         ("", json!({"resourceType": "Parameters"}), 400),
         ("?_getpages=x", bundle("batch", &read), 400),
-        ("?_format=xml", bundle("batch", &read), 406),
+        ("?_format=turtle", bundle("batch", &read), 406),
     ] {
         let answer = post(&site, path, &body).await;
         assert_eq!(
