@@ -40,10 +40,14 @@ enum Entry {
     /// It is recorded and may leave, while what it rests on stands.
     Given(Box<Shared>),
     /// Nothing is given, and this is told. It is recorded too.
-    Told(Reply),
+    Told(Box<Reply>),
 }
 
 impl Entry {
+    fn told(reply: Reply) -> Self {
+        Self::Told(Box::new(reply))
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Given(shared) => shared.released.body().len(),
@@ -105,7 +109,7 @@ pub(super) async fn answer(
 /// One entry, in a task of its own: if it panics, that is what became of it alone.
 async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
     let Some(request_id) = RequestId::random() else {
-        return Entry::Told(entry_of(all.begun).end(Ending::NotWritten).record(all.ports).await);
+        return Entry::told(entry_of(all.begun).end(Ending::NotWritten).record(all.ports).await);
     };
     let begun = Exchange {
         request_id: request_id.to_string(),
@@ -118,7 +122,7 @@ async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
         (false, false) => None,
     };
     if let Some(why) = not_begun {
-        return Entry::Told(begun.end(Ending::Together(why)).record(all.ports).await);
+        return Entry::told(begun.end(Ending::Together(why)).record(all.ports).await);
     }
     let (brought, requestor, ports) = (all.brought.clone(), all.requestor.clone(), all.ports.clone());
     let panicked = begun.clone();
@@ -127,7 +131,7 @@ async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
         let (told, entry) =
             match alone(line, request_id, &brought, requestor, begun, &ports, &under_way).await {
                 Ok(shared) => (Told::Content, Entry::Given(Box::new(shared))),
-                Err(ended) => (Told::Nothing, Entry::Told(ended.record(&ports).await)),
+                Err(ended) => (Told::Nothing, Entry::told(ended.record(&ports).await)),
             };
         // Before its beat it is not done: the next is not begun, and the answer to all says nothing by its time.
         if let Some(moment) = under_way.not_before(told, ports.settings.limits.beat) {
@@ -137,7 +141,7 @@ async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
     });
     match running.await {
         Ok(entry) => entry,
-        Err(_) => Entry::Told(panicked.end(Ending::Panicked).record(all.ports).await),
+        Err(_) => Entry::told(panicked.end(Ending::Panicked).record(all.ports).await),
     }
 }
 
@@ -170,7 +174,7 @@ async fn taken_back(shared: Shared, why: Ending, batch: &Exchange, ports: &Ports
     take_back(shared.released, why.reason(), &*ports.ledger)
         .await
         .map_err(|why| batch.end(Ending::Unrecorded(why)))?;
-    Ok(Entry::Told(told))
+    Ok(Entry::told(told))
 }
 
 /// All entries, if something is given for each; else nothing of any.
