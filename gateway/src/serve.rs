@@ -22,6 +22,7 @@ use crate::push::open::{MllpCertificates, MllpDoors, Push, PushProblem, fault_of
 use crate::requestor::KeyProblem;
 use crate::seal::SealError;
 use crate::server::attend::App;
+use crate::server::inside::Inside;
 use crate::server::listener::{DoorsHandle, Drained, Listener, Phase};
 use crate::server::ops::Ops;
 use crate::server::revocation::Revocations;
@@ -49,6 +50,7 @@ pub struct Running {
     revocations: Arc<ArcSwap<Revocations>>,
     state: State,
     doors: DoorsHandle,
+    inside: Inside,
     mllp_doors: MllpDoors,
     metrics: Arc<Metrics>,
     entries: Arc<Entries>,
@@ -162,6 +164,7 @@ impl Running {
             config: config.to_owned(),
             clock,
             doors: listener.doors(),
+            inside: listener.inside(),
             mllp_doors: push.doors(),
             upkeep: tokio::spawn(upkeep::run(Arc::clone(&live), Arc::clone(&entries), stopping)),
             stop_upkeep,
@@ -185,6 +188,12 @@ impl Running {
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// A way to ask it without a connection, for a program that holds it.
+    #[must_use]
+    pub const fn inside(&self) -> &Inside {
+        &self.inside
     }
 
     /// What somebody should look at in the settings all the same.

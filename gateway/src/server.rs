@@ -10,6 +10,7 @@ pub mod coding;
 pub mod delivery;
 pub mod format;
 pub mod head;
+pub mod inside;
 pub mod listener;
 pub mod ops;
 pub mod reply;

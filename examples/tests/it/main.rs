@@ -11,6 +11,8 @@ mod leaks;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod standin;

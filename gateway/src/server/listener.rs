@@ -24,6 +24,7 @@ use super::arrive::{Connection, Front};
 use super::arrived::ClientCertificate;
 use super::attend::{App, Attendant};
 use super::head::RawHead;
+use super::inside::Inside;
 use super::reply::Scheme;
 use super::tls::{Demand, Secured, TlsProblem};
 use super::watched::Watched;
@@ -92,6 +93,11 @@ impl Doors {
         };
         Ok(Self { front: Arc::new(front), limits, secured })
     }
+
+    /// What one request is taken up with: the names, and how long it may take with its body.
+    pub(in crate::server) fn for_one(&self) -> (Arc<Front>, Duration) {
+        (Arc::clone(&self.front), self.limits.exchange_timeout + self.limits.body_timeout)
+    }
 }
 
 impl DoorsHandle {
@@ -126,6 +132,12 @@ impl Listener {
     #[must_use]
     pub fn doors(&self) -> DoorsHandle {
         DoorsHandle(Arc::clone(&self.doors))
+    }
+
+    /// A way to ask without a connection.
+    #[must_use]
+    pub fn inside(&self) -> Inside {
+        Inside::new(&self.attendant, &self.doors)
     }
 
     /// Serves until `phase` says to drain, then lets what is under way end within the grace of the settings.

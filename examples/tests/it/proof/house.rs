@@ -1,0 +1,173 @@
+//! The gateway in front of one world, made of the files of `examples/leaks`, asked from inside the process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use examples::leaks::world;
+use examples::sign_in::{LEAKS_ACTORS, SignIn};
+use examples::wire;
+use gateway::clock::Clock;
+use gateway::serve::Running;
+use gateway::server::inside::Inside;
+use http::{Request, Version};
+use http_body_util::Full;
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use super::holder::Holder;
+use super::worlds::{Variation, World};
+
+/// As the world sees each gateway: all of them by one name, so that one request fits all.
+pub(crate) const BASE: &str = "https://share.leaks.example";
+const BODY_BYTES_MAX: usize = 32 << 20;
+/// The key that versions and cursors are made with.
+const SEAL: &str = "seal.key";
+
+/// What all gateways share: who signs tokens, who cares for whom, and the key that seals.
+pub(crate) struct Site {
+    pub(crate) tokens: BTreeMap<&'static str, String>,
+    desk: SignIn,
+    register: Holder,
+    seal: Option<Vec<u8>>,
+}
+
+/// One gateway and its world.
+pub(crate) struct House {
+    pub(crate) world: String,
+    inside: Inside,
+    running: Running,
+    _records: Holder,
+    _folder: TempDir,
+}
+
+/// An answer as it would leave.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The files of the scenario.
+fn leaks() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("leaks")
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        let desk = SignIn::start(BASE, &LEAKS_ACTORS).await.unwrap();
+        let tokens = LEAKS_ACTORS.iter().map(|actor| (actor.name, desk.token(actor).unwrap())).collect();
+        let ties = World { name: "ties".into(), resources: world::ties().unwrap(), history: Vec::new() };
+        Self { tokens, desk, register: Holder::start(&ties).await, seal: None }
+    }
+
+    /// Starts a gateway in front of `world` and records what the people decided.
+    pub(crate) async fn open(&mut self, world: &World) -> House {
+        let records = Holder::start(world).await;
+        let folder = TempDir::new().unwrap();
+        let config = self.write(folder.path(), &records.base);
+        let state = folder.path().join("state");
+        if let Some(seal) = &self.seal {
+            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+            fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(state.join(SEAL))
+                .unwrap();
+            std::io::Write::write_all(&mut file, seal).unwrap();
+        }
+        let running = match Running::start(&config, Clock::machine()).await {
+            Ok(running) => running,
+            Err(fault) => panic!("{fault}"),
+        };
+        self.seal.get_or_insert_with(|| fs::read(state.join(SEAL)).unwrap());
+        let inside = running.inside().clone();
+        let house = House { world: world.name.clone(), inside, running, _records: records, _folder: folder };
+        let headers = [
+            ("authorization", format!("Bearer {}", self.tokens["PRIV"])),
+            ("content-type", "application/fhir+json".to_owned()),
+        ];
+        for consent in world::consents().unwrap() {
+            let answer =
+                house.ask("POST", "/fhir/Consent", &headers, consent.to_string().into()).await.unwrap();
+            assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+        }
+        house
+    }
+
+    /// The first world of the fixture.
+    pub(crate) async fn first(&mut self) -> House {
+        self.open(&super::worlds::made(Variation::First, &[])).await
+    }
+
+    fn write(&self, folder: &Path, records: &str) -> PathBuf {
+        let agreements = folder.join("agreements");
+        fs::create_dir_all(&agreements).unwrap();
+        for entry in fs::read_dir(leaks().join("agreements")).unwrap() {
+            let file = entry.unwrap();
+            fs::copy(file.path(), agreements.join(file.file_name())).unwrap();
+        }
+        fs::write(folder.join("keys.json"), self.desk.jwks().to_string()).unwrap();
+        let mut table: Table = fs::read_to_string(leaks().join("portcullis.toml")).unwrap().parse().unwrap();
+        let set = |table: &mut Value, name: &str, value: String| {
+            table.as_table_mut().unwrap().insert(name.to_owned(), Value::String(value));
+        };
+        set(&mut table["gateway"], "base", BASE.to_owned());
+        set(&mut table["gateway"], "state", folder.join("state").display().to_string());
+        for (name, address) in [("address", free()), ("ops", free())] {
+            set(&mut table["listen"], name, address);
+        }
+        for issuer in table["issuer"].as_array_mut().unwrap() {
+            set(issuer, "issuer", self.desk.staff_issuer());
+        }
+        for system in table["system"].as_array_mut().unwrap() {
+            let holds_records = system["name"].as_str() == Some("upstream");
+            set(system, "base", if holds_records { records } else { &self.register.base }.to_owned());
+        }
+        let config = folder.join("portcullis.toml");
+        fs::write(&config, toml::to_string(&table).unwrap()).unwrap();
+        config
+    }
+}
+
+fn free() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+impl House {
+    /// Asks; none when no request can be made of it.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Option<Answer> {
+        let mut request =
+            Request::builder().version(Version::HTTP_2).method(method).uri(format!("{BASE}{target}"));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::new(body)).ok()?;
+        let (head, body) = self.inside.ask(request).await.unwrap().into_parts();
+        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        let headers = headers.collect();
+        let body = wire::read(body, BODY_BYTES_MAX).await.unwrap().to_vec();
+        Some(Answer { status: head.status.as_u16(), headers, body })
+    }
+
+    pub(crate) async fn close(self) {
+        self.running.stop().await;
+    }
+}
