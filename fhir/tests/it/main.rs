@@ -7,6 +7,8 @@ mod codes;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod elements;
 #[cfg(test)]
 mod identifiers;
