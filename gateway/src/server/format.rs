@@ -91,18 +91,25 @@ pub fn read_xml(bytes: &[u8], limits: &json::Limits) -> Result<Document, XmlFaul
 /// Decides from `Accept`, the texts in which `_format` may stand (query, form), and the type of the body.
 ///
 /// # Errors
-/// [`NotSpoken`] when something else is asked for, or `_format` says two things.
+/// [`NotSpoken`] when something else is asked for, or `_format` stands twice in one of the texts, or says two things.
 pub fn decide(
     accept: Option<&str>,
     queries: &[&str],
     content_type: Option<&str>,
 ) -> Result<Format, NotSpoken> {
-    let mut named = queries.iter().flat_map(|query| named_in(query));
-    if let Some(first) = named.next() {
-        let read = |name: Option<String>| Format::named(&name?);
-        let format = read(first).ok_or(NotSpoken)?;
-        // In URL and form alike: said twice, and the same.
-        return named.all(|other| read(other) == Some(format)).then_some(format).ok_or(NotSpoken);
+    let mut named: Option<Format> = None;
+    for query in queries {
+        let mut here = named_in(query);
+        let Some(first) = here.next() else { continue };
+        let format = first.and_then(|name| Format::named(&name)).ok_or(NotSpoken)?;
+        // Once in the URL and once in the form, and the same: clients do that. Twice in one of them is no one meaning.
+        if here.next().is_some() || named.is_some_and(|before| before != format) {
+            return Err(NotSpoken);
+        }
+        named = Some(format);
+    }
+    if let Some(format) = named {
+        return Ok(format);
     }
     let preferred = match content_type.map(MediaType::parse) {
         Some(sent) if Format::of_essence(&sent.essence) == Some(Format::Xml) => Format::Xml,

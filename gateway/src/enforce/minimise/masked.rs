@@ -4,6 +4,9 @@ use fhir::tables::{Element, TypeId, TypeKind};
 
 const REASON: &str = r#""extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]"#;
 
+/// What stands for a narrative: XHTML has no extensions, and an empty one is not valid.
+const NARRATIVE: &str = r#"<div xmlns=\"http://www.w3.org/1999/xhtml\">withheld</div>"#;
+
 /// The member that stands for `element`, name included; nothing for a nested resource, which cannot be masked.
 ///
 /// A choice is masked as its first type in the order of the specification. The required children of a masked object
@@ -11,6 +14,9 @@ const REASON: &str = r#""extension":[{"url":"http://hl7.org/fhir/StructureDefini
 pub(super) fn member(element: &Element) -> Option<Vec<u8>> {
     let found = element.types().first()?.id();
     let key = key(element, found);
+    if found.is_xhtml() {
+        return Some(format!("\"{key}\":\"{NARRATIVE}\"").into_bytes());
+    }
     let text = match (found.kind(), element.is_array()) {
         (TypeKind::Text | TypeKind::Number | TypeKind::Boolean, false) => format!("\"_{key}\":{{{REASON}}}"),
         (TypeKind::Text | TypeKind::Number | TypeKind::Boolean, true) => {

@@ -93,6 +93,7 @@ fn what_is_named_in_the_query_goes_before_what_is_accepted() {
         "_format=text/html",
         "_format=ttl",
         "_format=json,xml",
+        "_format=json&_format=json",
         "_format=json&%5Fformat=xml",
         "_format=xml;fhirVersion=5.0",
         "_format=xml;charset=utf-7",

@@ -14,12 +14,13 @@ use super::invent::{Inventor, REFERENCES, paths};
 use super::oracle;
 use super::rules::{Compiled, Rules, Shared};
 
-const MARKS: [&str; 5] = [
+const MARKS: [&str; 6] = [
     r#""http://terminology.hl7.org/CodeSystem/v3-ObservationValue""#,
     r#""SUBSETTED""#,
     r#""REDACTED""#,
     r#""http://hl7.org/fhir/StructureDefinition/data-absent-reason""#,
     r#""masked""#,
+    r#""<div xmlns=\"http://www.w3.org/1999/xhtml\">withheld</div>""#,
 ];
 
 fn read(text: &[u8]) -> Document {
