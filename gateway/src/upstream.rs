@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 mod ask;
 mod beside;
-mod everything;
+pub mod everything;
 mod fetch;
 mod history;
 mod holder;

@@ -13,7 +13,7 @@ use super::answer::{Frame, ended, kept_back};
 use super::judge::{Judge, Judged, Targets};
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
-use super::targets::{LookedUp, TARGETS_MAX, name_of};
+use super::targets::{Extent, LookedUp, name_of};
 use crate::decision::ruling::Ruling;
 use crate::outcome::{Ended, Ending};
 use crate::trail::provenance::provenance;
@@ -37,15 +37,15 @@ pub(in crate::enforce) fn document(
         Ok(judged) => judged,
         Err(kept) => return Err(kept_back(kept, account, frame)),
     };
+    // Some were not looked up: half a document is none.
+    if looked_up.extent() == Extent::Cut {
+        return Err(ended(Ending::TooCostly, account, frame));
+    }
     let Ok(view) = parse(head.bytes.clone().into(), &Limits::default()) else {
         return Err(ended(Ending::Irreducible, account, frame));
     };
     let mut named = Vec::new();
     names(view.root(), &judge, &mut named);
-    // With more, some would not have been looked up: half a document is none.
-    if named.len() >= TARGETS_MAX {
-        return Err(ended(Ending::TooCostly, account, frame));
-    }
     let found = looked_up.nodes();
     let mut parts = vec![head];
     for name in &named {

@@ -24,33 +24,48 @@ use crate::trail::provenance::provenance;
 use crate::trail::record::Event;
 use crate::trail::records::Records;
 
-/// What a system gave for everything about one person.
-#[derive(Debug)]
+/// What a record says of a type that is left out because the system cannot be searched for it, or not for all of it.
+const TYPE_NOT_SEARCHED: &str = "type-not-searched";
+
+/// What a system gave for everything about one person: of each type all that a search of it found, or nothing.
+#[derive(Debug, Default)]
 pub struct Gathered {
     /// Whole pages as received, of one search after the other.
     pub(in crate::enforce) pages: Vec<Document>,
     /// How many pages each search has, in the order of the searches.
     lengths: Vec<usize>,
-    /// Whether the gateway saw every match of every search.
-    complete: Complete,
-    /// Types that the system does not let be searched.
-    not_searched: Vec<TypeId>,
+    /// Types that are left out, and why.
+    missing: Vec<(TypeId, Missing)>,
 }
 
-impl Default for Gathered {
-    fn default() -> Self {
-        Self { pages: Vec::new(), lengths: Vec::new(), complete: Complete::All, not_searched: Vec::new() }
-    }
+/// Why nothing of a type was gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The system does not let it be searched.
+    NotSearched,
+    /// With it there would be more than is read for one answer.
+    TooMuch,
+}
+
+/// The most that is read for one answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes.
+    pub bytes: usize,
 }
 
 impl Gathered {
-    /// Adds the answer to the next search.
-    pub fn add(&mut self, found: Unfiltered<Held>) {
+    /// Adds the answer to the next search, for `owner`. One that is cut off or finds no room is left out as a whole: half
+    /// of a type would look like all of it.
+    pub fn add(&mut self, owner: TypeId, found: Unfiltered<Held>, room: Room) {
         let before = self.pages.len();
         if let Held::Searchset { pages, complete, .. } = found.into_inner() {
             self.pages.extend(pages);
-            if complete == Complete::Bounded {
-                self.complete = Complete::Bounded;
+            if complete == Complete::Bounded || !self.fits(room) {
+                self.pages.truncate(before);
+                self.missing.push((owner, Missing::TooMuch));
             }
         }
         self.lengths.push(self.pages.len() - before);
@@ -59,18 +74,29 @@ impl Gathered {
     /// Notes that the system does not let the next type be searched.
     pub fn cannot_search(&mut self, owner: TypeId) {
         self.lengths.push(0);
-        self.not_searched.push(owner);
+        self.missing.push((owner, Missing::NotSearched));
     }
 
-    /// Notes that no more is read, when it is more than is read for one answer. Whether it is.
-    pub fn is_full(&mut self, entries_max: usize, bytes_max: usize) -> bool {
+    fn fits(&self, room: Room) -> bool {
         let entries = |page: &Document| page.root().member("entry").map_or(0, Node::len);
-        let is_full = self.pages.iter().map(entries).sum::<usize>() > entries_max
-            || self.pages.iter().map(Document::bytes_len).sum::<usize>() > bytes_max;
-        if is_full {
-            self.complete = Complete::Bounded;
+        self.pages.iter().map(entries).sum::<usize>() <= room.entries
+            && self.pages.iter().map(Document::bytes_len).sum::<usize>() <= room.bytes
+    }
+}
+
+impl Missing {
+    fn told(self, owner: TypeId) -> String {
+        let owner = owner.name();
+        match self {
+            Self::NotSearched => {
+                format!("the system cannot be searched for {owner}: it may hold such resources")
+            }
+            Self::TooMuch => {
+                format!(
+                    "there is more of {owner} than is read at once: nothing of it is here, search for it by itself"
+                )
+            }
         }
-        is_full
     }
 }
 
@@ -86,7 +112,7 @@ fn view<'d>(
         let (own, others) = pages.split_at_checked(*length).unwrap_or((pages, &[]));
         pages = others;
         let search = SearchRequest { query, offset: 0, standing: None };
-        let found = matched(own, gathered.complete, &search, judge)?;
+        let found = matched(own, Complete::All, &search, judge)?;
         all.visible.extend(found.visible);
         all.kept.extend(found.kept);
     }
@@ -139,13 +165,18 @@ pub(in crate::enforce) fn answer(
     for kept in &all.kept {
         account.keeps(kept, Named::BySubjectsOnly);
     }
-    page(&all.visible, &gathered.not_searched, account, request, ruling, frame)
+    // What is missing says that there was something to look for, where nobody may know that there is anybody.
+    let missing = match all.visible.is_empty() && ruling.admitted().existence() == Existence::Withheld {
+        true => &[],
+        false => gathered.missing.as_slice(),
+    };
+    page(&all.visible, missing, account, request, ruling, frame)
 }
 
 /// Cuts the page from the view, and records what is on it and nothing else.
 fn page(
     visible: &[Seen<'_>],
-    not_searched: &[TypeId],
+    missing: &[(TypeId, Missing)],
     mut account: Account<'_>,
     request: &EverythingRequest,
     ruling: &Ruling,
@@ -162,15 +193,18 @@ fn page(
     for judged in &on_page {
         account.shares(judged);
     }
+    if !missing.is_empty() {
+        account.leaves_out(TYPE_NOT_SEARCHED);
+    }
     let persons = account.close();
     let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
     let provenance =
         provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json());
     let reasons = if request.is_narrowed() { Reasons::Kept } else { Reasons::Told };
     let mut outcome = outcome(admitted, reasons, &persons);
-    for owner in not_searched {
-        let text = format!("the system cannot be searched for {}: it may hold such resources", owner.name());
-        outcome = outcome.and(Issue::from_settings(Severity::Warning, IssueType::Incomplete, text));
+    for (owner, why) in missing {
+        outcome =
+            outcome.and(Issue::from_settings(Severity::Warning, IssueType::Incomplete, why.told(*owner)));
     }
     let outcome = outcome.to_json();
     let shown = |judged: &&'_ Judged| format!("{face}/{}", judged.reference);

@@ -208,6 +208,18 @@ async fn correct(
 }
 
 impl Released {
+    /// Whether it tells what a system has done: that cannot be taken back.
+    #[must_use]
+    pub fn tells_what_was_done(&self) -> bool {
+        self.exchange.event == Event::Outcome
+    }
+
+    /// The same without its bytes.
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { body: Bytes::new(), ..self }
+    }
+
     /// The bytes.
     #[must_use]
     pub const fn body(&self) -> &Bytes {

@@ -26,7 +26,7 @@ use crate::interaction::{FhirAction, Interaction};
 
 /// The most resources that are looked up for one answer, in the order in which it refers to them. References to
 /// further ones are left out.
-pub(in crate::enforce) const TARGETS_MAX: usize = 200;
+const TARGETS_MAX: usize = 200;
 
 /// What has to be looked up: ids, no content.
 #[derive(Debug, Default)]
@@ -34,6 +34,18 @@ pub struct Wanted {
     asks: BTreeMap<TypeId, BTreeSet<Id>>,
     /// What stands in the answer itself, by `Type/id`.
     here: BTreeSet<String>,
+    /// Whether that is all that is referred to.
+    extent: Extent,
+}
+
+/// Whether all references lead to what was looked up.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Extent {
+    /// All of them.
+    #[default]
+    All,
+    /// There are more than [`TARGETS_MAX`]: those beyond were not followed, whatever is behind them.
+    Cut,
 }
 
 /// What was looked up.
@@ -42,6 +54,8 @@ pub struct LookedUp {
     pages: Unfiltered<Vec<Document>>,
     /// What stands in the answer itself, by `Type/id`.
     here: BTreeSet<String>,
+    /// Whether that is all that is referred to.
+    extent: Extent,
 }
 
 impl Wanted {
@@ -54,12 +68,17 @@ impl Wanted {
     /// What was looked up before anything is.
     #[must_use]
     pub fn begin(self) -> LookedUp {
-        LookedUp { here: self.here, ..LookedUp::nothing() }
+        LookedUp { here: self.here, extent: self.extent, ..LookedUp::nothing() }
     }
 
     fn add(&mut self, target: TypeId, local: &Local, held: &BTreeSet<String>) {
         let relative = local.to_relative();
+        if self.here.contains(&relative) || self.asks.get(&target).is_some_and(|ids| ids.contains(&local.id))
+        {
+            return;
+        }
         if self.asks.values().map(BTreeSet::len).sum::<usize>() + self.here.len() >= TARGETS_MAX {
+            self.extent = Extent::Cut;
             return;
         }
         if held.contains(&relative) {
@@ -118,7 +137,12 @@ impl LookedUp {
     /// Nothing: references to what may be about a person are hidden.
     #[must_use]
     pub const fn nothing() -> Self {
-        Self { pages: Unfiltered::new(Vec::new()), here: BTreeSet::new() }
+        Self { pages: Unfiltered::new(Vec::new()), here: BTreeSet::new(), extent: Extent::All }
+    }
+
+    /// Whether all references lead to what was looked up: a matter of how many there are, not of what is behind them.
+    pub(in crate::enforce) const fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Adds the answer to a search for `ids` of one type.

@@ -6,7 +6,7 @@
 //! what the requestor may see alone.
 //!
 //! The first byte follows the record of the batch, which follows those of its entries. A consent that moves in between
-//! takes back what rests on it. Of a transaction all is told or nothing.
+//! takes back what rests on it; what a system has done is never taken back. Of a transaction all is told or nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -168,8 +168,12 @@ async fn alone(
     serve(question, begun, ports, under_way).await
 }
 
-/// Records that an entry is not given after all, and what is told instead.
+/// Records that an entry is not given after all, and what is told instead. What a system has done stands, and is told:
+/// who heard otherwise would do it again. What was said about it goes.
 async fn taken_back(shared: Shared, why: Ending, batch: &Exchange, ports: &Ports) -> Result<Entry, Ended> {
+    if shared.released.tells_what_was_done() {
+        return Ok(Entry::Given(Box::new(Shared::from(shared.released.without_body()))));
+    }
     let told = why.to_reply();
     take_back(shared.released, why.reason(), &*ports.ledger)
         .await

@@ -99,7 +99,9 @@ pub(super) fn kept_back(withheld: &[(String, u32)]) -> Vec<&'static str> {
             "type-not-shared" | "nothing-necessary" | "include-not-shared" => {
                 "Information that they do not need."
             }
-            "include-not-served" => "Information that the system they asked does not give out in this way.",
+            "include-not-served" | "type-not-searched" => {
+                "Information that the system they asked does not give out in this way."
+            }
             "person-uncertain" | "other-person" | "no-legitimate-relationship" | "shielded" => {
                 "Information that is also about other people."
             }

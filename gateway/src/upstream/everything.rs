@@ -6,18 +6,18 @@ use futures_util::stream::{self, StreamExt};
 use super::fetch::{BYTES_MAX, ENTRIES_MAX};
 use super::{Upstream, UpstreamFault};
 use crate::agreement::Share;
-use crate::enforce::everything::Gathered;
+use crate::enforce::everything::{Gathered, Room};
 use crate::enforce::held::Held;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::everything::EverythingRequest;
 use crate::person::SystemName;
 
 /// Searches under way at once.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
 impl Upstream {
-    /// Searches for all that `request` stands for under `share`. A type that the system does not let be searched is told
-    /// as such; that depends on the system, not on what it holds.
+    /// Searches for all that `request` stands for under `share`. A type that the system does not let be searched, and
+    /// one of which there is more than is read, is left out and named.
     ///
     /// # Errors
     /// [`UpstreamFault`], that of the first search that is not answered.
@@ -34,15 +34,13 @@ impl Upstream {
             (owner, self.search(system, owner.name(), form, None).await)
         };
         let mut answers = stream::iter(asks.into_iter().map(one)).buffered(AT_ONCE);
+        let room = Room { entries: ENTRIES_MAX, bytes: BYTES_MAX };
         let mut all = Gathered::default();
         while let Some((owner, answer)) = answers.next().await {
             match answer {
-                Ok(found) => all.add(found),
-                Err(UpstreamFault::Rejected) => all.cannot_search(owner),
+                Ok(found) => all.add(owner, found, room),
+                Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => all.cannot_search(owner),
                 Err(fault) => return Err(fault),
-            }
-            if all.is_full(ENTRIES_MAX, BYTES_MAX) {
-                break;
             }
         }
         Ok(Unfiltered::new(Held::Everything(all)))

@@ -159,6 +159,28 @@ async fn a_document_of_more_parts_than_are_looked_up_is_refused_and_not_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_a_document_is_refused_as_too_long_does_not_depend_on_what_is_hidden() {
+    let named = |of: &str, count: usize| -> Vec<String> {
+        (0..count).map(|at| format!("Condition/{of}-{at}")).collect()
+    };
+    // The last of them are Ann's: with all that is before them they would not be looked up.
+    for (of_bob, of_ann, status) in [(150, 60, 403), (0, 210, 403), (150, 40, 200)] {
+        let (bobs, anns) = (named("p2", of_bob), named("p1", of_ann));
+        let all: Vec<&str> = bobs.iter().chain(&anns).map(String::as_str).collect();
+        let held_of = |name: &&str| condition(&name["Condition/".len()..], &name[10..12], "11", &[]);
+        let mut resources: Vec<Value> = all.iter().map(held_of).collect();
+        resources.extend([patient("p1", ANN), patient("p2", BOB), composition("long", "Patient/p1", &all)]);
+        let (site, running) = site_with("withheld", TABLES, holding(&held(&resources))).await;
+        says(&site, BOB, &json!({"type": "deny"})).await;
+        let answer = get(&site, "/Composition/long/$document").await;
+        assert_eq!(answer.status, status, "{of_bob} and {of_ann}: {}", answer.body);
+        let conditions = parts(&answer).iter().filter(|name| name.contains("Condition/")).count();
+        assert_eq!(conditions, if status == 200 { of_ann } else { 0 });
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_that_gives_other_parts_than_were_asked_for_gives_nothing() {
     for (path, lie) in [
         ("/Condition/_search", condition("c7", "p2", "77", &[])),

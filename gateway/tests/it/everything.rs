@@ -251,14 +251,11 @@ async fn a_system_that_gives_what_nobody_asked_for_gives_nothing() {
         let resource = of_ann(kind, "x1", &json!({"subject": {"reference": of}, "code": {"text": "CANARY"}}));
         json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": resource}]}).to_string()
     };
-    let huge = vec![json!({"resource": observation("o1", "2026-01-01")}); 5_001];
-    let huge = json!({"resourceType": "Bundle", "type": "searchset", "entry": huge}).to_string();
     for (lie, status) in [
         (fhir("200 OK", &canary("Observation", "Patient/p2")), 502),
         (fhir("200 OK", &canary("Flag", "Patient/p1")), 502),
         (fhir("200 OK", "{\"resourceType\":\"OperationOutcome\"}"), 502),
         (fhir("500 Internal Server Error", "{\"text\":\"CANARY\"}"), 502),
-        (fhir("200 OK", &huge), 403),
     ] {
         let honest = script(&hospital());
         let lies = move |seen: &Seen| match seen.line.contains("/Observation/_search") {
@@ -273,17 +270,61 @@ async fn a_system_that_gives_what_nobody_asked_for_gives_nothing() {
     }
 }
 
+/// One page with more than is read at once.
+fn huge(kind: &str) -> Vec<u8> {
+    let entries = vec![json!({"resource": of_ann(kind, "x1", &json!({}))}); 5_001];
+    let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries});
+    fhir("200 OK", &page.to_string())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_type_that_the_system_does_not_search_is_told_as_such_and_blocks_nothing() {
+async fn a_type_that_cannot_be_had_whole_is_left_out_by_name_and_blocks_nothing() {
+    let none = r#"{"resourceType":"OperationOutcome"}"#;
+    let not_searched = "the system cannot be searched for Observation: it may hold such resources";
+    let too_much =
+        "there is more of Observation than is read at once: nothing of it is here, search for it by itself";
+    for (says_no, told) in [
+        (fhir("404 Not Found", none), not_searched),
+        (fhir("403 Forbidden", none), not_searched),
+        (huge("Observation"), too_much),
+    ] {
+        let honest = script(&hospital());
+        let without = move |seen: &Seen| match seen.line.contains("/Observation/_search") {
+            true => Play::Bytes(says_no.clone()),
+            false => honest(seen),
+        };
+        let (site, running) = site_with("open", TABLES, without).await;
+        let answer = get(&site, "/Patient/p1/$everything?_count=1").await;
+        assert_eq!((answer.status, &answer.body["total"]), (200, &json!(ALL.len() - 2)), "{}", answer.body);
+        let answer = get(&site, "/Patient/p1/$everything").await;
+        let others = ALL.iter().filter(|name| !name.starts_with("Observation"));
+        assert_eq!(answer.found("match"), others.copied().collect::<Vec<_>>());
+        assert!(answer.body.to_string().contains(told), "{told}: {}", answer.body);
+        running.stop().await;
+        let is_named = |record: &Value| record["about"]["withheld"].to_string().contains("type-not-searched");
+        assert!(site.records().iter().any(is_named), "{:?}", site.records());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_a_system_answers_about_strangers_does_not_tell_the_hidden_from_them() {
     let honest = script(&hospital());
-    let without = move |seen: &Seen| match seen.line.contains("/AllergyIntolerance/_search") {
-        true => Play::Bytes(fhir("404 Not Found", r#"{"resourceType":"OperationOutcome"}"#)),
-        false => honest(seen),
+    let of_some = move |seen: &Seen| match seen.line.contains("_search") {
+        true if seen.body.contains("p9") && !seen.line.contains("/Patient/") => {
+            Play::Bytes(fhir("404 Not Found", r#"{"resourceType":"OperationOutcome"}"#))
+        }
+        true if seen.body.contains("p2") && seen.line.contains("/Observation/") => {
+            Play::Bytes(huge("Observation"))
+        }
+        _ => honest(seen),
     };
-    let (site, running) = site_with("open", TABLES, without).await;
-    let answer = get(&site, "/Patient/p1/$everything").await;
-    assert_eq!(answer.found("match").len(), ALL.len() - 1, "{}", answer.body);
-    let told = "the system cannot be searched for AllergyIntolerance: it may hold such resources";
-    assert!(answer.body.to_string().contains(told), "{}", answer.body);
+    let (site, running) = site_with("withheld", TABLES, of_some).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let ask = async |id: &str| {
+        let answer = get(&site, &format!("/Patient/{id}/$everything")).await;
+        let outcome = answer.entries().pop().unwrap()["resource"]["issue"].clone();
+        (answer.status, answer.entries().len(), answer.body["total"].clone(), outcome)
+    };
+    assert_eq!(ask("p2").await, ask("p9").await);
     running.stop().await;
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::hidden::says;
-use crate::support::asking::{agreement, answered, post};
+use crate::support::asking::{agreement, answered, asks, bundle, post, site_with};
 use crate::support::holding::{ANN, condition, held, holding, patient};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
@@ -171,4 +171,30 @@ async fn what_is_no_message_is_refused() {
     }
     assert!(site.hospital.seen().is_empty());
     running.stop().await;
+}
+
+fn as_entry(body: &Value) -> Value {
+    json!({"resource": body, "request": {"method": "POST", "url": "$process-message"}})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_was_processed_is_told_so_however_full_the_answer_is() {
+    let takes = takes("200 OK");
+    let mut large = patient("p1", ANN);
+    large["name"][0]["family"] = json!("x".repeat(12 << 20));
+    let large = large.to_string();
+    let both = move |seen: &Seen| match seen.line.as_str() {
+        "GET /fhir/Patient/p1 HTTP/1.1" => Play::Bytes(fhir("200 OK", &large)),
+        _ => takes(seen),
+    };
+    let (site, running) = site_with("open", TABLES, both).await;
+    let mut entries = vec![asks("Patient/p1"); 3];
+    entries.push(as_entry(&message("admit", &[])));
+    let answer = post(&site, "", &bundle("batch", &entries)).await;
+    assert_eq!(answer.statuses(), ["200", "200", "413", "200"]);
+    assert_eq!(sent(&site).len(), 1);
+    assert!(answer.entries()[3].get("resource").is_none(), "what was said about it has no place any more");
+    running.stop().await;
+    let back = |record: &&Value| record["exchange"]["event"] == "not-released";
+    assert_eq!(site.records().iter().filter(back).count(), 1, "the third read alone");
 }

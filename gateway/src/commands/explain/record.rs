@@ -18,7 +18,7 @@ use crate::consent::validate::{Writing, validate};
 use crate::decision::evidence::{Evidence, EvidenceCache, EvidenceSource, Wells};
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
-use crate::enforce::everything::Gathered;
+use crate::enforce::everything::{Gathered, Room};
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
 use crate::enforce::targets::LookedUp;
@@ -31,6 +31,7 @@ use crate::settings::Settings;
 use crate::upstream::UpstreamFault;
 
 const ENTRIES_MAX: usize = 5_000;
+const ALL_THERE_IS: Room = Room { entries: usize::MAX, bytes: usize::MAX };
 const LIMITS: json::Limits =
     json::Limits { bytes_max: 64 << 20, depth_max: 64, members_max: 1_000, values_max: 2_000_000 };
 
@@ -198,7 +199,8 @@ impl Record {
             FhirAction::Everything(request) => {
                 let mut found = Gathered::default();
                 for query in request.queries(admitted.share()).unwrap_or_default() {
-                    found.add(Unfiltered::new(self.searchset(system, &query)?));
+                    let searchset = Unfiltered::new(self.searchset(system, &query)?);
+                    found.add(query.resource_type(), searchset, ALL_THERE_IS);
                 }
                 Held::Everything(found)
             }

@@ -208,3 +208,14 @@ async fn a_system_that_lies_to_one_entry_harms_that_entry_alone() {
     assert!(!answer.body.to_string().contains("CANARY"), "{}", answer.body);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_may_ask_for_no_other_format_than_that_of_what_it_is_a_part_of() {
+    let (site, running) = site("open").await;
+    let urls =
+        ["Patient/p1?_format=json", "Patient/p1?_format=xml", "Patient/p1?_format=text/plain", "Patient/p1"];
+    let answer = post(&site, "", &bundle("batch", &urls.map(asks))).await;
+    assert_eq!(answer.statuses(), ["200", "406", "406", "200"], "{}", answer.body);
+    assert_eq!(site.hospital.seen().iter().filter(|seen| seen.line.contains("/Patient/p1 ")).count(), 2);
+    running.stop().await;
+}
