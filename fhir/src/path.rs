@@ -2,7 +2,9 @@
 //!
 //! A path names one element of a resource type, or one extension or identifier system of it, in the words of the
 //! specification: `name`, `address.postalCode`, `onset[x]`, `extension:<url>`, `identifier:<system>`,
-//! `birthDate.extension:<url>`. A path that parses exists; agreements, masks and search parameters meet in it.
+//! `birthDate.extension:<url>`. One type of a choice is named as JSON spells it (`valueQuantity`), and items of a list by
+//! their key: `item:<linkId>`, `section:<system>|<code>`. A path that parses exists; agreements, masks and search
+//! parameters meet in it.
 
 use std::fmt;
 
@@ -23,6 +25,20 @@ pub struct ElementPath {
 pub enum Step {
     /// An element by its name in the specification; a choice ends in `[x]`.
     Element(&'static str),
+    /// A choice where it has this one type.
+    Choice {
+        /// Its name in the specification: `value[x]`.
+        name: &'static str,
+        /// Its name in JSON, which tells the type: `valueQuantity`.
+        key: &'static str,
+    },
+    /// The items of a list that have this key, with all that is inside them.
+    Item {
+        /// The list, whose items have a key ([`keyed_by`]).
+        list: &'static str,
+        /// A linkId, or a code as `system|code`.
+        key: String,
+    },
     /// Extensions with this url.
     Extension(String),
     /// Items of `identifier` with this system.
@@ -44,8 +60,8 @@ pub enum InvalidPath {
         /// Elements with a similar name.
         near: Vec<&'static str>,
     },
-    /// A choice is named by its stem or by one of its types.
-    #[error("{path}: write `{instead}`, which stands for every type of the choice")]
+    /// A choice is named by its stem.
+    #[error("{path}: write `{instead}`, which stands for every type of the choice, or name one type")]
     Choice {
         /// The whole path.
         path: String,
@@ -71,6 +87,20 @@ pub enum InvalidPath {
     NoUrl {
         /// The whole path.
         path: String,
+    },
+    /// A key after an element whose items have none.
+    #[error("{path}: only items that have a linkId or a code are named one by one, as `name:key`")]
+    NoKey {
+        /// The whole path.
+        path: String,
+    },
+    /// A key that is none.
+    #[error("{path}: {wanted} must follow the colon")]
+    NotAKey {
+        /// The whole path.
+        path: String,
+        /// What a key looks like here.
+        wanted: &'static str,
     },
     /// The path goes on inside a resource of any type.
     #[error(
@@ -116,10 +146,21 @@ impl ElementPath {
                 steps.push(if found == "extension" { Step::Extension(url) } else { Step::Identifier(url) });
                 break;
             }
+            if let Some((list, key)) = here.split_once(':').filter(|(list, _)| !list.contains('.')) {
+                steps.push(item(&types, list, key, || shown(owner, text))?);
+                break;
+            }
             let (name, next) = match here.split_once('.') {
                 Some((name, next)) => (name, Some(next)),
                 None => (here, None),
             };
+            if let Some(one) = one_of_choice(&types, name) {
+                let (stem, key) = (one.name(), one.key());
+                steps.push(Step::Choice { name: stem, key });
+                types = one.only_type().into_iter().collect();
+                rest = next;
+                continue;
+            }
             let (found, inside) = child(&types, name).map_err(|wrong| wrong.explain(owner, text))?;
             if found == "extension" {
                 return Err(InvalidPath::Extension { path: shown(owner, text) });
@@ -168,6 +209,8 @@ impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Element(name) => formatter.write_str(name),
+            Self::Choice { key, .. } => formatter.write_str(key),
+            Self::Item { list, key } => write!(formatter, "{list}:{key}"),
             Self::Extension(url) => write!(formatter, "extension:{url}"),
             Self::Identifier(system) => write!(formatter, "identifier:{system}"),
         }
@@ -182,6 +225,80 @@ fn shown(owner: TypeId, text: &str) -> String {
 fn special(text: &str) -> Option<(&'static str, &str)> {
     let extension = text.strip_prefix("extension:").map(|url| ("extension", url));
     extension.or_else(|| text.strip_prefix("identifier:").map(|url| ("identifier", url)))
+}
+
+/// By what the items of a list are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyedBy {
+    /// `linkId`.
+    LinkId,
+    /// `code`, a CodeableConcept.
+    Code,
+}
+
+/// By what items of the type `of` are told apart where they can be named one by one.
+#[must_use]
+pub fn keyed_by(of: TypeId) -> Option<KeyedBy> {
+    if of.kind() != TypeKind::Backbone {
+        return None;
+    }
+    if tables::element_named(of, "linkId").is_some() {
+        return Some(KeyedBy::LinkId);
+    }
+    let code = tables::element_named(of, "code")?;
+    code.only_type().filter(|found| found.name() == "CodeableConcept").map(|_| KeyedBy::Code)
+}
+
+impl Step {
+    /// The name in the specification of the element it is about.
+    #[must_use]
+    pub fn element(&self) -> &'static str {
+        match self {
+            Self::Element(name) | Self::Choice { name, .. } | Self::Item { list: name, .. } => name,
+            Self::Extension(_) => "extension",
+            Self::Identifier(_) => "identifier",
+        }
+    }
+
+    /// The types that it leads to from any of `types`.
+    #[must_use]
+    pub fn leads_to(&self, types: &[TypeId]) -> Vec<TypeId> {
+        let found = types.iter();
+        match self {
+            Self::Choice { key, .. } => {
+                found.filter_map(|owner| tables::element(*owner, key)?.only_type()).collect()
+            }
+            Self::Element(_) | Self::Item { .. } | Self::Extension(_) | Self::Identifier(_) => found
+                .filter_map(|owner| tables::element_named(*owner, self.element()))
+                .flat_map(|element| element.types())
+                .map(ElementType::id)
+                .collect(),
+        }
+    }
+}
+
+/// `name:key`: the items of a list that have this key.
+fn item(types: &[TypeId], list: &str, key: &str, path: impl Fn() -> String) -> Result<Step, InvalidPath> {
+    let found = types.iter().find_map(|owner| tables::element_named(*owner, list));
+    let keyed = found
+        .filter(|element| element.is_array())
+        .and_then(|element| Some((element.name(), keyed_by(element.only_type()?)?)));
+    let Some((list, by)) = keyed else { return Err(InvalidPath::NoKey { path: path() }) };
+    let wanted = match by {
+        KeyedBy::LinkId if key.trim().is_empty() => "a linkId",
+        KeyedBy::Code
+            if !key.rsplit_once('|').is_some_and(|(one, other)| !one.is_empty() && !other.is_empty()) =>
+        {
+            "a code as system|code"
+        }
+        KeyedBy::LinkId | KeyedBy::Code => return Ok(Step::Item { list, key: key.to_owned() }),
+    };
+    Err(InvalidPath::NotAKey { path: path(), wanted })
+}
+
+/// The choice of which `name` is one type.
+fn one_of_choice(types: &[TypeId], name: &str) -> Option<tables::Element> {
+    types.iter().filter_map(|owner| tables::element(*owner, name)).find(tables::Element::is_choice)
 }
 
 /// A step that is not there.
@@ -215,8 +332,7 @@ fn child(types: &[TypeId], name: &str) -> Result<(&'static str, Vec<TypeId>), Wr
     }
     let choice = format!("{name}[x]");
     for owner in types {
-        let stem = tables::element_named(*owner, &choice);
-        if let Some(element) = stem.or_else(|| tables::element(*owner, name)) {
+        if let Some(element) = tables::element_named(*owner, &choice) {
             return Err(Wrong::Choice(element.name()));
         }
         if let Some(name) = name.strip_prefix('_').filter(|name| tables::element(*owner, name).is_some()) {

@@ -18,6 +18,7 @@ use crate::enforce::masks::Masks;
 use crate::person::SystemName;
 
 pub mod check;
+mod criterion;
 mod file;
 pub mod matching;
 
@@ -25,6 +26,7 @@ pub mod matching;
 /// it when they are present.
 const NEVER_SHARED: [&str; 2] = ["implicitRules", "modifierExtension"];
 
+pub use criterion::{Criterion, Hop, Place};
 pub use matching::{Agreements, Cover, RoleMatch, SystemMatch};
 
 /// A data sharing agreement between organisations, in force or not.
@@ -208,20 +210,19 @@ pub struct Item {
     pub reason: String,
 }
 
-/// An element must hold one of these codes; an absent value does not match.
-#[derive(Debug, Clone)]
-pub struct Criterion {
-    /// A code-like element of the type.
-    pub element: ElementPath,
-    /// `system|code` pairs, or-ed; the system is empty for elements of type `code`, which have none.
-    pub codes: Vec<(String, String)>,
-}
-
 impl SharingAgreement {
     /// Whether it lets anything through on this day.
     #[must_use]
     pub fn is_in_force(&self, today: Date) -> bool {
         self.status == Status::InForce && self.from <= today && today <= self.until
+    }
+}
+
+impl SharedType {
+    /// Whether every resource of the type is shared by it.
+    #[must_use]
+    pub const fn is_unconditional(&self) -> bool {
+        self.criteria.is_empty() && self.not_labelled.is_empty()
     }
 }
 

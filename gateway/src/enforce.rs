@@ -4,12 +4,15 @@
 
 mod account;
 pub mod answer;
+mod binary;
 mod bundle;
+mod criteria;
 mod document;
 pub mod everything;
 pub mod facts;
 pub mod held;
 mod history;
+pub mod household;
 pub mod included;
 mod judge;
 pub mod lines;

@@ -118,6 +118,7 @@ async fn serve(
         Interaction::Fhir {
             action:
                 FhirAction::Read(_)
+                | FhirAction::ReadBinary(_)
                 | FhirAction::Vread(_)
                 | FhirAction::History(_)
                 | FhirAction::Search(_)

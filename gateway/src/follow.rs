@@ -8,9 +8,11 @@ use crate::decision::evidence::{Evidence, EvidenceFault, Wells};
 use crate::decision::ruling::Ruling;
 use crate::enforce::answer::Frame;
 use crate::enforce::held::Held;
+use crate::enforce::household::{self, Sheltered};
 use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, wanted};
 use crate::enforce::unfiltered::Unfiltered;
+use crate::settings::Households;
 use crate::upstream::UpstreamFault;
 
 /// A ruling, with the persons it is about and the evidence it rests on.
@@ -51,9 +53,40 @@ pub async fn follow(
             Err(fault) => return Err(EvidenceFault::Upstream(fault)),
         }
     }
-    let Some(subjects) = looked_up.adds_to(&ruled.subjects, frame) else { return Ok((looked_up, ruled)) };
-    let admitted = ruled.ruling.into_admitted();
-    let evidence = Evidence::gather(&admitted, &subjects, wells).await?;
-    let ruling = decide(admitted, &evidence);
-    Ok((looked_up, Ruled { ruling, subjects, evidence }))
+    let ruled = match looked_up.adds_to(&ruled.subjects, frame) {
+        None => ruled,
+        Some(subjects) => {
+            let admitted = ruled.ruling.into_admitted();
+            let evidence = Evidence::gather(&admitted, &subjects, wells).await?;
+            Ruled { ruling: decide(admitted, &evidence), subjects, evidence }
+        }
+    };
+    // Under the ruling that counts: what is shown by it is asked about.
+    let sheltered = sheltered(held, &looked_up, &ruled.ruling, frame, wells).await?;
+    Ok((looked_up.sheltering(sheltered), ruled))
+}
+
+/// Asks the holder whether the places that the answer would show are those of a protected person, where the settings say
+/// that it is asked.
+async fn sheltered(
+    held: &Unfiltered<Held>,
+    looked_up: &LookedUp,
+    ruling: &Ruling,
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+) -> Result<Sheltered, EvidenceFault> {
+    if frame.households == Households::Told {
+        return Ok(Sheltered::nowhere());
+    }
+    let asks = household::asks(held, looked_up, ruling, frame);
+    let mut sheltered = asks.begin();
+    for (name, values) in asks.searches() {
+        let asked = vec![(*name, values.join(","))];
+        match wells.upstream.search_all(frame.system, "Patient", asked).await {
+            Ok(found) => sheltered.add(&found),
+            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => sheltered.add_everywhere(),
+            Err(fault) => return Err(EvidenceFault::Upstream(fault)),
+        }
+    }
+    Ok(sheltered)
 }

@@ -16,6 +16,7 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::follow::{Ruled, follow};
 use crate::outcome::{Ended, Ending};
 use crate::ports::Ports;
+use crate::settings::Households;
 use crate::upstream::UpstreamFault;
 
 /// Adds to the matches in `held` what is to go with those of the page. The admitted question comes back.
@@ -35,8 +36,10 @@ pub async fn beside(
     let subjects = subjects(&held, &admitted, frame.bases);
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence };
-    // Which matches are shown depends on what they refer to only where a criterion reads it.
-    let (led_to, ruled) = match ruled.ruling.admitted().rematch().is_empty() {
+    // Which matches are shown depends on what they refer to only where a criterion reads it, and on who lives there where
+    // that is asked.
+    let is_asked = frame.households == Households::Shielded;
+    let (led_to, ruled) = match ruled.ruling.admitted().rematch().is_empty() && !is_asked {
         true => (LookedUp::nothing(), ruled),
         false => follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?,
     };

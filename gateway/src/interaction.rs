@@ -14,6 +14,7 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
 pub mod batch;
+mod binary;
 pub mod conditional;
 pub mod cursor;
 pub mod everything;
@@ -25,6 +26,7 @@ mod own;
 mod parse;
 pub mod surface;
 
+pub use binary::{Accepts, BinaryForm};
 pub use history::HistoryRequest;
 pub use malformed::Malformed;
 pub use parse::{metadata, parse};
@@ -89,6 +91,8 @@ pub enum FhirAction {
     Metadata,
     /// `GET /Type/id`.
     Read(ReadTarget),
+    /// `GET /Binary/id`.
+    ReadBinary(BinaryTarget),
     /// `GET /Type/id/_history/version`.
     Vread(VersionTarget),
     /// `GET /Type/id/_history`.
@@ -126,6 +130,15 @@ impl ReadTarget {
     pub const fn new(resource_type: TypeId, id: Id) -> Self {
         Self { resource_type, id, projection: Projection::Whole, held: HeldVersions::None }
     }
+}
+
+/// A Binary, and in which form it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BinaryTarget {
+    /// The Binary.
+    pub binary: ReadTarget,
+    /// As a resource, or as its content.
+    pub form: BinaryForm,
 }
 
 /// One version of a resource.

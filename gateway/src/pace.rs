@@ -54,6 +54,7 @@ impl UnderWay {
         let manner = match &admitted.question().interaction {
             Interaction::Fhir { action, .. } => match action {
                 FhirAction::Read(_)
+                | FhirAction::ReadBinary(_)
                 | FhirAction::Vread(_)
                 | FhirAction::Create(_)
                 | FhirAction::Message(_) => Manner::One,

@@ -14,7 +14,7 @@ use crate::person::SystemName;
 use crate::requestor::Keys;
 use crate::seal::Seal;
 use crate::server::strangers::Strangers;
-use crate::settings::Settings;
+use crate::settings::{Households, Settings};
 use crate::telemetry::metrics::Metrics;
 use crate::trail::audit_event::Site;
 use crate::trail::store::TrailStore;
@@ -78,6 +78,12 @@ impl Ports {
     #[must_use]
     pub fn bases_of(&self, system: &SystemName) -> &Bases {
         self.bases.get(system).unwrap_or(&NO_BASES)
+    }
+
+    /// Whether the whereabouts of protected persons are hidden in what the system tells of others.
+    #[must_use]
+    pub fn households_of(&self, system: &SystemName) -> Households {
+        self.settings.system(system.as_str()).map_or_else(Households::default, |system| system.households)
     }
 
     /// The gateway as it names itself.

@@ -13,6 +13,7 @@ pub mod head;
 pub mod inside;
 pub mod listener;
 pub mod ops;
+mod policy;
 pub mod reply;
 pub mod revocation;
 pub mod strangers;

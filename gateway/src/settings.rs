@@ -193,6 +193,8 @@ pub struct System {
     pub consent_source: bool,
     /// Its NHS numbers are verified although it sends no status.
     pub trusted_identity: bool,
+    /// Whether where a protected person is stays hidden in the records of others too.
+    pub households: Households,
     /// How the gateway proves itself to it.
     pub credentials: UpstreamCredentials,
     /// Certificate authorities it is checked against; none only when its base is `http` on loopback.
@@ -201,6 +203,16 @@ pub struct System {
     pub timeout: Duration,
     /// The most one answer may weigh.
     pub body_bytes_max: usize,
+}
+
+/// Whether the whereabouts of a protected person are hidden in the records of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Households {
+    /// Only in what is about her.
+    #[default]
+    Told,
+    /// Wherever they stand: the system is asked.
+    Shielded,
 }
 
 /// How the gateway proves itself upstream.

@@ -12,6 +12,7 @@ use crate::settings::Settings;
 
 mod ask;
 mod beside;
+mod binary;
 pub mod everything;
 mod fetch;
 mod history;

@@ -54,6 +54,7 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Reference => "reference",
         Kind::Text => "string",
         Kind::Date => "date",
+        Kind::Uri => "uri",
     };
     json!({"name": parameter.name, "type": kind})
 }

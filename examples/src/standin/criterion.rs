@@ -83,7 +83,7 @@ impl Criterion {
             return referred(element, store, base).is_some_and(|target| next.holds(target, store, base));
         }
         self.values.iter().any(|value| match (self.parameter.kind, &self.modifier) {
-            (Kind::Id, _) => element.as_str() == Some(value),
+            (Kind::Id | Kind::Uri, _) => element.as_str() == Some(value),
             (Kind::Token, _) => token(element, value),
             (Kind::Reference, Modifier::Identifier) => {
                 element.get("identifier").is_some_and(|identifier| token(identifier, value))

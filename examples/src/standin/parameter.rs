@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Text,
     /// A date or period.
     Date,
+    /// An address, whole.
+    Uri,
 }
 
 /// One search parameter of one type.
@@ -43,6 +45,10 @@ const fn text(name: &'static str, paths: &'static [&'static str]) -> Parameter {
 
 const fn date(name: &'static str, paths: &'static [&'static str]) -> Parameter {
     Parameter { name, kind: Kind::Date, paths, target: "" }
+}
+
+const fn uri(name: &'static str, paths: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: Kind::Uri, paths, target: "" }
 }
 
 const fn reference(name: &'static str, paths: &'static [&'static str], target: &'static str) -> Parameter {
@@ -119,6 +125,7 @@ pub(super) const TYPES: &[Served] = &[
             CATEGORY,
             token("type", &["type"]),
             date("date", &["date"]),
+            uri("location", &["content.attachment.url"]),
         ],
     },
     Served {
@@ -215,6 +222,7 @@ pub(super) const TYPES: &[Served] = &[
             text("given", &["name.given"]),
             text("name", &["name.family", "name.given", "name.text", "name.prefix", "name.suffix"]),
             text("address-postalcode", &["address.postalCode"]),
+            text("telecom", &["telecom.value"]),
             text("address-city", &["address.city"]),
             text(
                 "address",

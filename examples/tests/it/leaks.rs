@@ -82,6 +82,21 @@ async fn each_requester_reads_the_people_that_the_policy_gives_them_and_nobody_e
 }
 
 #[tokio::test]
+async fn a_child_at_a_protected_address_is_shared_without_it() {
+    let folder = TempDir::new().unwrap();
+    let leaks = Leaks::start(folder.path(), None).await.unwrap();
+    let child = read(&leaks, "LAC", "Patient/pe-8n4r").await;
+    let told = String::from_utf8_lossy(&child.body);
+    assert!(child.status == 200 && told.contains("2018-06-21"), "{told}");
+    for place in ["CANARY-D-ADDR", "ZZ99", "07700900481", "address", "telecom"] {
+        assert!(!told.contains(place), "{place} {told}");
+    }
+    let parent = read(&leaks, "LAC", "Patient/pa-7k2m").await;
+    assert!(String::from_utf8_lossy(&parent.body).contains("VISIBLE 1 Open Road"), "others keep theirs");
+    leaks.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_already_runs_is_attacked_under_the_name_upstream_and_left_as_it_is() {
     let folder = TempDir::new().unwrap();
     let records = examples::standin::start("records", world::resources().unwrap()).await.unwrap();

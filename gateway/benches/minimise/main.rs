@@ -123,6 +123,8 @@ fn minimise(body: &Bytes, masks: &[TypeMask], out: &mut Vec<u8>) {
             None => Reach::Hidden,
         },
         full_url: &|_| Written::AsItStands,
+        link: &|_| Some(Written::AsItStands),
+        content: &|_| Some(Written::AsItStands),
         marks: Marks::SubsettedAndRedacted,
         version: None,
     };

@@ -111,8 +111,10 @@ pub(super) struct ShareTable {
 /// What is shared of one resource type: each element with the reason why the recipient needs it.
 ///
 /// Every key but the ones below is an element of the type (`birthDate`), a path (`"address.postalCode"`), a choice
-/// (`"onset[x]"`), one extension (`"extension:URL"`) or the identifiers of one system (`"identifier:SYSTEM"`); its value
-/// is the reason. An element comes with everything inside it but extensions, notes, attachments, the `display` of
+/// (`"onset[x]"`) or one type of it (`onsetAge`), one extension (`"extension:URL"`), the identifiers of one system
+/// (`"identifier:SYSTEM"`), or items of a list by their key: questions by linkId (`"item:LINKID"`), sections, components and
+/// the like by code (`"section:SYSTEM|CODE"`), each with all that is inside it. Its value is the reason. An element comes
+/// with everything inside it but extensions, notes, attachments, the `display` of
 /// references and identifiers other than NHS numbers: these are named by themselves. Elements that change the meaning of
 /// others come without being named.
 #[derive(Debug)]
@@ -136,14 +138,27 @@ pub(super) struct SharedTypeTable {
 
 /// For which resources a table of a share holds.
 ///
-/// Every key but the one below is an element with codes; its values are `"system|code"`, or `"code"` for an element of
-/// type `code`. All keys must hold; of the values of one key, one. A resource without the element does not match.
+/// Every key but those below is an element (`category`), a path (`"type.text"`), `id`, or the identifiers of one system
+/// (`"identifier:SYSTEM"`). Its values are codes as `"system|code"`, or `"code"` for an element of type `code`; texts and
+/// ids to the letter; `"true"` and `"false"`; media types for a `contentType`. All keys must hold; of the values of one
+/// key, one. A resource without the element does not match. Conditions look at the resource itself and at nothing else.
 #[derive(Debug)]
 pub(super) struct WhereTable {
-    /// Elements and their codes.
-    pub(super) codes: Vec<(Written<String>, Vec<Written<String>>)>,
-    /// Security labels that keep a resource out, such as `["MH", "SEX"]`; narrower labels are kept out with them.
+    /// Elements that must be there, such as `["period.end"]`.
+    pub(super) present: Vec<Written<String>>,
+    /// Elements that must not be there, such as `["qualification"]`.
+    pub(super) absent: Vec<Written<String>>,
+    /// Sets of conditions, of which one must hold: `[{ id = ["a"] }, { absent = ["type"] }]`.
+    pub(super) any: Vec<Self>,
+    /// Sets of conditions that must all hold: for more than one `any`.
+    pub(super) all: Vec<Self>,
+    /// Security labels that keep a resource out, such as `["MH", "SEX"]`; narrower labels are kept out with them. Not
+    /// inside `any` and `all`: a label keeps a resource out whatever else holds.
     pub(super) not_labelled: Vec<Written<String>>,
+    /// Elements and the values of which each must have one.
+    pub(super) values: Vec<(Written<String>, Vec<Written<String>>)>,
+    /// Where the table stands.
+    pub(super) place: Place,
 }
 
 impl AgreementFile {
@@ -249,8 +264,20 @@ impl SharedTypeTable {
 
 impl WhereTable {
     fn read(mut table: Table<'_, '_>) -> Self {
-        let not_labelled = table.texts("not_labelled");
-        let codes = table.rest().into_iter().map(|entry| (entry.key.clone(), entry.texts())).collect();
-        Self { codes, not_labelled }
+        Self {
+            present: table.texts("present"),
+            absent: table.texts("absent"),
+            any: table.tables("any").into_iter().map(Self::read).collect(),
+            all: table.tables("all").into_iter().map(Self::read).collect(),
+            not_labelled: table.texts("not_labelled"),
+            values: table.rest().into_iter().map(|entry| (entry.key.clone(), entry.texts())).collect(),
+            place: table.place().clone(),
+        }
+    }
+
+    /// Whether no condition is named.
+    pub(super) const fn is_empty(&self) -> bool {
+        let lists = self.values.is_empty() && self.present.is_empty() && self.absent.is_empty();
+        lists && self.any.is_empty() && self.all.is_empty()
     }
 }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Exit, written};
-use crate::register::published::{Coded, Kind, Organisation, Part, Published, Recipient};
+use crate::register::published::{Asks, Coded, Kind, Organisation, Part, Published, Recipient};
 use crate::serve::faults_of_files;
 use crate::settings::Settings;
 use crate::settings::check::load;
@@ -236,8 +236,18 @@ pub(super) fn seen(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
 
 fn conditions(out: &mut dyn Write, part: &Part) -> io::Result<()> {
     for condition in &part.only_where {
-        writeln!(out, "      only where {} is one of", condition.element)?;
+        let element = &condition.element;
+        match condition.asks {
+            Asks::OneOf => writeln!(out, "      only where {element} is one of")?,
+            Asks::Present => writeln!(out, "      only where {element} is there")?,
+            Asks::Absent => writeln!(out, "      only where {element} is not there")?,
+            Asks::AnySet => writeln!(out, "      only where one of these holds")?,
+        }
         condition.codes.iter().try_for_each(|code| writeln!(out, "        {code}"))?;
+        for set in &condition.sets {
+            let said: Vec<&str> = set.iter().map(|condition| condition.display.as_str()).collect();
+            writeln!(out, "        {}", said.join(" and "))?;
+        }
     }
     if !part.never_labelled.is_empty() {
         writeln!(out, "      never when labelled {}", codes(&part.never_labelled))?;

@@ -16,6 +16,7 @@ use crate::decision::calendar::day_of;
 use crate::decision::ruling::Question;
 use crate::decision::{admit, admit_own, decide};
 use crate::enforce::answer::{Frame, minimise};
+use crate::enforce::household::Sheltered;
 use crate::follow::Ruled;
 use crate::interaction::{Interaction, parse};
 use crate::requestor::Requestor;
@@ -24,8 +25,8 @@ use crate::seal::Seal;
 use crate::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
 use crate::server::format::Format;
 use crate::server::target::Target;
-use crate::settings::Settings;
 use crate::settings::check::load;
+use crate::settings::{Households, Settings};
 use crate::trail::audit_event::Site;
 use crate::trail::record::Exchange;
 use record::{Found, Record};
@@ -143,7 +144,18 @@ fn explain(
     let site = Site { base: &settings.gateway.base, organisation: &settings.gateway.organisation };
     let bases = record.bases_of(&system);
     let codes = &settings.sensitive_codes;
-    let frame = Frame { exchange: &exchange, site, system: &system, bases: &bases, codes, seal: &seal };
+    // A file of evidence is not asked who else lives where.
+    let nowhere = Sheltered::nowhere();
+    let frame = Frame {
+        exchange: &exchange,
+        site,
+        system: &system,
+        bases: &bases,
+        codes,
+        seal: &seal,
+        sheltered: &nowhere,
+        households: Households::Told,
+    };
     let ruled = Ruled { ruling, subjects, evidence };
     let (led_to, ruled) = aside(|| record.follow(&held, ruled, frame, settings))?;
     let minimised =

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::ruling::{Admitted, Direction, Override, Parties, Question};
 use super::search_guard;
 use crate::agreement::{Agreements, Cover, Share, SharingAgreement, Standing};
-use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::requestor::{Party, Supervision, SystemClient};
 use crate::settings::{ClientRole, Settings, System};
@@ -88,6 +88,7 @@ fn direction(action: &FhirAction, party: &Party) -> Direction {
         }
         (
             FhirAction::Read(_)
+            | FhirAction::ReadBinary(_)
             | FhirAction::Vread(_)
             | FhirAction::History(_)
             | FhirAction::Search(_)
@@ -257,6 +258,7 @@ fn covered(
         // Each entry of a batch is admitted by itself.
         FhirAction::Metadata | FhirAction::Batch(_) => Ok(BTreeSet::new()),
         FhirAction::Read(target)
+        | FhirAction::ReadBinary(BinaryTarget { binary: target, .. })
         | FhirAction::Document(target)
         | FhirAction::Vread(VersionTarget { resource: target, .. })
         | FhirAction::History(HistoryRequest { resource: target, .. }) => {

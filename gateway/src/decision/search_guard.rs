@@ -196,7 +196,7 @@ pub fn visibility(path: &ElementPath, tables: &[SharedType]) -> Visibility {
     let by_table = |table: &SharedType| {
         table.items.iter().map(|item| shows(&item.path, path)).max().unwrap_or(Visibility::Hidden)
     };
-    let unconditional = |table: &&SharedType| table.criteria.is_empty() && table.not_labelled.is_empty();
+    let unconditional = |table: &&SharedType| table.is_unconditional();
     let least = tables.iter().map(by_table).min().unwrap_or(Visibility::Hidden);
     let always = tables.iter().filter(unconditional).map(by_table).max().unwrap_or(Visibility::Hidden);
     let most = tables.iter().map(by_table).max().unwrap_or(Visibility::Hidden);
@@ -218,6 +218,12 @@ fn shows(item: &ElementPath, read: &ElementPath) -> Visibility {
         match (named.next(), wanted.next()) {
             (Some(one), Some(other)) if one == other => types = below(&types, other),
             (Some(Step::Identifier(_)), Some(Step::Element("identifier"))) => return Visibility::Partly,
+            // One type of the choice, or some items of the list.
+            (Some(Step::Choice { name, .. } | Step::Item { list: name, .. }), Some(Step::Element(other)))
+                if name == other =>
+            {
+                return Visibility::Partly;
+            }
             (Some(_), Some(_)) => return Visibility::Hidden,
             (Some(_), None) => return Visibility::Partly,
             (None, None) => return whole(&types, item),
@@ -245,12 +251,7 @@ fn whole(types: &[TypeId], item: &ElementPath) -> Visibility {
 
 fn below(types: &[TypeId], step: &Step) -> Vec<TypeId> {
     match step {
-        Step::Element(name) => types
-            .iter()
-            .filter_map(|owner| tables::element_named(*owner, name))
-            .flat_map(|element| element.types())
-            .map(tables::ElementType::id)
-            .collect(),
+        Step::Element(_) | Step::Choice { .. } | Step::Item { .. } => step.leads_to(types),
         Step::Extension(_) => tables::type_named("Extension").into_iter().collect(),
         Step::Identifier(_) => tables::type_named("Identifier").into_iter().collect(),
     }

@@ -18,16 +18,17 @@ const ELEMENTS: [(&str, &str); 3] =
 pub fn hides(path: &ElementPath) -> bool {
     let mut types = vec![path.owner()];
     for step in path.steps() {
-        let Step::Element(name) = step else { return false };
-        if types.iter().any(|owner| tells(*owner, name)) {
+        let told = match step {
+            Step::Element(name) | Step::Item { list: name, .. } => {
+                types.iter().any(|owner| tells(*owner, name))
+            }
+            Step::Choice { key, .. } => types.iter().any(|owner| tells_as(*owner, key)),
+            Step::Extension(_) | Step::Identifier(_) => return false,
+        };
+        if told {
             return true;
         }
-        types = types
-            .iter()
-            .filter_map(|owner| tables::element_named(*owner, name))
-            .flat_map(|element| element.types())
-            .map(tables::ElementType::id)
-            .collect();
+        types = step.leads_to(&types);
     }
     false
 }
@@ -38,11 +39,18 @@ pub fn tells(owner: TypeId, name: &str) -> bool {
     if ELEMENTS.contains(&(owner.name(), name)) {
         return true;
     }
-    let Some(element) = tables::element_named(owner, name) else { return false };
-    element.types().iter().any(|found| {
-        TYPES.contains(&found.id().name())
-            || found.targets().iter().any(|target| PLACES.contains(&target.name()))
-    })
+    tables::element_named(owner, name).is_some_and(|element| element.types().iter().any(is_place))
+}
+
+/// The same where JSON calls it `key`, which tells the type of a choice.
+fn tells_as(owner: TypeId, key: &str) -> bool {
+    let Some(element) = tables::element(owner, key) else { return false };
+    let of_key = |found: &&tables::ElementType| Some(found.id()) == element.only_type();
+    element.types().iter().filter(of_key).any(is_place)
+}
+
+fn is_place(found: &tables::ElementType) -> bool {
+    TYPES.contains(&found.id().name()) || found.targets().iter().any(|target| PLACES.contains(&target.name()))
 }
 
 /// Whether a search compares something that the shield hides: a shielded person is not found by it.

@@ -15,9 +15,9 @@ use fhir::search::{SearchQuery, project};
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::document::document;
-use super::everything;
 use super::held::{Complete, Held};
 use super::history;
+use super::household::{self, Sheltered};
 use super::included::{Beside, Included, beside};
 use super::judge::{Judge, Judged, KeptBack, Targets, Why};
 use super::matched::{Matched, Seen, Unseen, matched, on_page, reread};
@@ -25,13 +25,13 @@ use super::release::{Head, Media, Minimised, Unreleased};
 use super::subjects::Subjects;
 use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
+use super::{binary, everything};
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Ruling};
 use crate::decision::search_guard::tells_total;
-use crate::interaction::Malformed;
-use crate::interaction::cursor::{Onward, Standing};
-use crate::interaction::{FhirAction, Interaction, ReadTarget, SearchRequest, cursor};
+use crate::interaction::cursor::{self, Onward, Standing};
+use crate::interaction::{FhirAction, Interaction, Malformed, ReadTarget, SearchRequest};
 use crate::outcome::{Ended, Ending};
 use crate::person::{PersonKey, SystemName};
 use crate::ports::Ports;
@@ -62,6 +62,10 @@ pub struct Frame<'a> {
     pub codes: &'a SensitiveCodes,
     /// Makes versions and cursors.
     pub seal: &'a Seal,
+    /// Which whereabouts are those of a protected person.
+    pub sheltered: &'a Sheltered,
+    /// Whether that is asked.
+    pub households: crate::settings::Households,
 }
 
 impl<'a> Frame<'a> {
@@ -69,7 +73,16 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn of(exchange: &'a Exchange, system: &'a SystemName, ports: &'a Ports) -> Self {
         let codes = &ports.settings.sensitive_codes;
-        Self { exchange, site: ports.site(), system, bases: ports.bases_of(system), codes, seal: &ports.seal }
+        Self {
+            exchange,
+            site: ports.site(),
+            system,
+            bases: ports.bases_of(system),
+            codes,
+            seal: &ports.seal,
+            sheltered: &household::NOWHERE,
+            households: ports.households_of(system),
+        }
     }
 }
 
@@ -97,6 +110,7 @@ pub fn minimise(
 ) -> Result<(Minimised, Admitted), Ended> {
     let visible = looked_up.visible(&held, &ruling, frame);
     let targets = Targets::Known(&visible);
+    let frame = Frame { sheltered: looked_up.sheltered(), ..frame };
     let minimised = match (held.into_inner(), &ruling.admitted().question().interaction) {
         (Held::Resource(document), Interaction::Fhir { action: FhirAction::Read(target), .. }) => {
             read(&document, target, targets, &ruling, subjects, frame)?
@@ -123,8 +137,13 @@ pub fn minimise(
             Interaction::Fhir { action: FhirAction::History(request), .. },
         ) => history::history((&current, &versions), request, targets, &ruling, subjects, frame)?,
         (
+            Held::Binary { binary, pointing, complete },
+            Interaction::Fhir { action: FhirAction::ReadBinary(target), .. },
+        ) => binary::read((&binary, &pointing, complete), &target.form, &ruling, subjects, frame)?,
+        (
             Held::Absent
             | Held::Resource(_)
+            | Held::Binary { .. }
             | Held::Searchset { .. }
             | Held::Everything(_)
             | Held::History { .. },

@@ -259,7 +259,11 @@ pub(in crate::enforce) fn resources<'a>(
     let pages = match held.inner() {
         Held::Searchset { pages, complete: Complete::All, .. } => pages,
         Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),
-        Held::Resource(_) | Held::Absent | Held::Everything(_) | Held::History { .. } => {
+        Held::Resource(_)
+        | Held::Absent
+        | Held::Binary { .. }
+        | Held::Everything(_)
+        | Held::History { .. } => {
             return Err(NotEvidence::Shape);
         }
     };

@@ -22,6 +22,15 @@ pub enum Held {
         /// What goes with the matches of a page, when the search asks for such.
         included: Option<Included>,
     },
+    /// A Binary, and the pages of what may point at it.
+    Binary {
+        /// The Binary.
+        binary: Document,
+        /// Every one a Bundle of type `searchset`.
+        pointing: Vec<Document>,
+        /// Whether these are all that the holder knows.
+        complete: Complete,
+    },
     /// What a number of searches about one person found.
     Everything(Gathered),
     /// One resource as it is now, and what it was before.

@@ -112,7 +112,11 @@ impl Included {
             Held::Searchset { pages, complete, .. } => {
                 Held::Searchset { pages, complete, included: Some(self) }
             }
-            other @ (Held::Resource(_) | Held::Everything(_) | Held::History { .. } | Held::Absent) => other,
+            other @ (Held::Resource(_)
+            | Held::Binary { .. }
+            | Held::Everything(_)
+            | Held::History { .. }
+            | Held::Absent) => other,
         })
     }
 }
@@ -129,6 +133,7 @@ pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fr
     let Held::Searchset { pages, complete, .. } = held.inner() else { return Wanted::default() };
     let face = frame.face();
     let visible = looked_up.visible(held, ruling, frame);
+    let frame = Frame { sheltered: looked_up.sheltered(), ..frame };
     let judge = Judge::of(ruling, Targets::Known(&visible), frame, &face);
     // What ends the exchange ends it where it is answered.
     let Ok(found) = matched(pages, *complete, request, &judge) else { return Wanted::default() };

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fhir::json::Node;
-use fhir::path::{ElementPath, Step};
 use fhir::reference::Bases;
 use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
 use super::answer::Frame;
+use super::criteria;
 use super::facts::shield_of;
+use super::household::{self, Sheltered};
 use super::masks::{Masks, Whereabouts};
 use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
 use super::persons::{Came, Certainty, PersonsOf, persons_of};
@@ -24,7 +25,9 @@ use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
 use crate::person::PersonKey;
 use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
+use crate::settings::Households;
 
+mod attached;
 mod reach;
 
 pub(in crate::enforce) use reach::Targets;
@@ -32,6 +35,9 @@ pub(in crate::enforce) use reach::Targets;
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
 const NO_PERSON: [&str; 5] =
     ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
+
+/// The type that is shared only through what points at it.
+pub(in crate::enforce) const BINARY: &str = "Binary";
 
 /// Makes a version from the bytes of a view.
 pub(in crate::enforce) type Version<'a> = &'a dyn Fn(&[u8]) -> [u8; 16];
@@ -55,6 +61,21 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) under: &'a [Node<'a>],
     /// Which of the references that are shared may be shown.
     pub(in crate::enforce) targets: Targets<'a>,
+    /// Which whereabouts are those of a protected person.
+    pub(in crate::enforce) sheltered: &'a Sheltered,
+    /// The same for what stands inside content: places in it are not asked about.
+    pub(in crate::enforce) sheltered_inside: &'a Sheltered,
+    /// Where what is judged stands.
+    pub(in crate::enforce) stands: Stands,
+}
+
+/// Where a resource stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Stands {
+    /// By itself or in another resource.
+    Open,
+    /// In content, in base64: content in that is not looked into.
+    InContent,
 }
 
 /// One resource that may leave, minimised.
@@ -158,21 +179,42 @@ impl<'a> Judge<'a> {
             version: None,
             under: &[],
             targets,
+            sheltered: frame.sheltered,
+            sheltered_inside: match frame.households {
+                Households::Told => &household::NOWHERE,
+                Households::Shielded => &household::EVERYWHERE,
+            },
+            stands: Stands::Open,
         }
     }
 
     /// Minimises `node`, a whole resource, or says why it is kept back.
     pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
-        let found = persons_of(node, self.came, self.bases);
-        let persons = self.keys(&found);
+        self.judge_as(node, &persons_of(node, self.came, self.bases))
+    }
+
+    /// The same for a resource that is about the persons `found`, whatever it says itself.
+    pub(in crate::enforce) fn judge_as(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
+        let judged = self.reduce(node, found)?;
+        if self.sheltered.is_told_by(&judged.bytes) {
+            // It tells where somebody is who is protected, whoever it is about.
+            return Judge { sheltered: &household::EVERYWHERE, ..*self }.reduce(node, found);
+        }
+        Ok(judged)
+    }
+
+    fn reduce(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
+        let persons = self.keys(found);
         let kept = |why, earned| KeptBack { why, earned, persons: persons.clone() };
-        self.permitted(node, &found, &persons).map_err(|refusal| kept(Why::Refused(refusal), None))?;
+        self.permitted(node, found, &persons).map_err(|refusal| kept(Why::Refused(refusal), None))?;
         let reference = reference_of(node);
-        let concerned = self.concerned(&found, persons.clone(), node);
+        let concerned = self.concerned(found, persons.clone(), node);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
         let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &concerned) {
-            Ok(mask) => Some(mask),
+            Ok(mask) => {
+                Some(mask).filter(|_| inner.offset() == node.offset() || !self.is_of_unknown_owner(owner))
+            }
             Err(why) => {
                 // A Bundle that no table names has a frame of its own; what it holds is judged entry by entry.
                 let framed = owner.name() == "Bundle" && why.refusal == Refusal::TypeNotShared;
@@ -185,10 +227,14 @@ impl<'a> Judge<'a> {
         let inside = self.inside(node, &concerned);
         let reach = |reference: Node<'_>| self.reach(reference, &concerned, &inside);
         let full_url = |url: &str| self.full_url(url);
+        let link = |url: &str| self.link(url, &inside);
+        let content = |base64: &str| self.content(base64);
         let view = View {
             mask: &mask,
             reach: &reach,
             full_url: &full_url,
+            link: &link,
+            content: &content,
             marks: self.marks(),
             version: self.version,
         };
@@ -206,6 +252,12 @@ impl<'a> Judge<'a> {
             }),
             Err(fault) => Err(kept(irreducible(&fault), None)),
         }
+    }
+
+    /// Whether a resource of this type inside another one is kept back, because whose it is is not known there: a
+    /// Binary that a holder sent.
+    fn is_of_unknown_owner(&self, owner: TypeId) -> bool {
+        owner.name() == BINARY && self.came == Came::FromHolder
     }
 
     /// The keys of the persons found; who has none is left out here and counts as a stranger.
@@ -321,7 +373,7 @@ impl<'a> Judge<'a> {
             |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
         let told_of_itself = self.under.is_empty() || shield_of(node) == Shield::None;
         let whereabouts = match concerned.all.iter().any(is_shielded) {
-            false if !told_of_itself => Whereabouts::Shielded,
+            false if !told_of_itself || self.sheltered.is_everywhere() => Whereabouts::Shielded,
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
         };
@@ -359,46 +411,13 @@ fn holds(
     facts: &ResourceFacts,
     labels: LabelsOfAgreement,
 ) -> Result<(), Refusal> {
-    if !table.criteria.iter().all(|criterion| has_code(node, &criterion.element, &criterion.codes)) {
+    if !criteria::all_hold(&table.criteria, node) {
         return Err(Refusal::NothingNecessary);
     }
     let labelled = |rule: &SecurityLabel| facts.is_labelled(rule);
     match labels {
         LabelsOfAgreement::Kept if table.not_labelled.iter().any(labelled) => Err(Refusal::Labelled),
         LabelsOfAgreement::Kept | LabelsOfAgreement::Overridden => Ok(()),
-    }
-}
-
-/// Whether a code-like element holds one of these codes; an absent value does not.
-fn has_code(node: Node<'_>, element: &ElementPath, codes: &[(String, String)]) -> bool {
-    let mut names = Vec::new();
-    for step in element.steps() {
-        match step {
-            Step::Element(name) => names.push(&**name),
-            Step::Extension(_) | Step::Identifier(_) => return false,
-        }
-    }
-    let is_one = |coding: Node<'_>| {
-        let code = coding.str_at(&["code"]).unwrap_or_default();
-        let system = coding.str_at(&["system"]).unwrap_or_default();
-        codes.iter().any(|(wanted_system, wanted)| *wanted == *code && *wanted_system == *system)
-    };
-    let holds = |value: Node<'_>| match value.string() {
-        Some(code) => codes.iter().any(|(system, wanted)| system.is_empty() && *wanted == *code),
-        None => value.walk(&["coding"]).any(is_one) || is_one(value),
-    };
-    match names.split_last() {
-        Some((last, above)) if last.ends_with("[x]") => {
-            let stem = last.trim_end_matches("[x]");
-            let is_choice =
-                |key: &str| key.strip_prefix(stem).is_some_and(|kind| kind.starts_with(char::is_uppercase));
-            let owners = if above.is_empty() { vec![node] } else { node.walk(above).collect() };
-            owners
-                .iter()
-                .flat_map(|owner| owner.members())
-                .any(|(key, value)| is_choice(&key.text()) && holds(value))
-        }
-        Some(_) | None => node.walk(&names).any(holds),
     }
 }
 
@@ -411,6 +430,7 @@ const fn irreducible(fault: &Unsafe) -> Why {
         Unsafe::WithheldModifier(_) => "withheld-modifier",
         Unsafe::WrongKind(_) => "wrong-kind",
         Unsafe::Stranger(_) => "other-person",
+        Unsafe::Opaque(_) => "opaque-content",
         Unsafe::Headless => "bundle-without-head",
         Unsafe::Contained(_) => "contained-irreducible",
     })

@@ -110,14 +110,7 @@ fn tells(path: &ElementPath) -> bool {
     let mut types = vec![path.owner()];
     for step in path.steps() {
         match step {
-            Step::Element(name) => {
-                types = types
-                    .iter()
-                    .filter_map(|owner| tables::element_named(*owner, name))
-                    .flat_map(|element| element.types())
-                    .map(tables::ElementType::id)
-                    .collect();
-            }
+            Step::Element(_) | Step::Choice { .. } | Step::Item { .. } => types = step.leads_to(&types),
             // What an extension or identifier system holds is not known: it goes.
             Step::Extension(_) => return true,
             Step::Identifier(_) => return false,

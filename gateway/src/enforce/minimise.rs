@@ -13,12 +13,16 @@
 //!   person.
 //! - **Withheld as a whole**: `modifierExtension` or `implicitRules` at any depth, a modifier that the agreement keeps
 //!   back, a value that is not of the kind the tables say.
+//! - **Of a list whose items are named by key** (`item:mobility`): these items whole, at any depth, and nothing of the
+//!   others; **of a choice of which one type is named** (`valueQuantity`): that type alone.
 //! - **Masked**: a required element that does not come out, whatever the data. A required choice is masked as its
 //!   first type in the order of the specification.
 //! - **Marked** by rule, never by data: `SUBSETTED` on every resource, `REDACTED` too where the agreement lets what is
 //!   left out be told. Contained resources carry no marks (FHIR dom-4, dom-5).
 
 mod access;
+mod attachment;
+mod items;
 pub mod mask;
 mod masked;
 mod meta;
@@ -51,6 +55,11 @@ pub struct View<'v> {
     pub reach: &'v dyn Fn(Node<'_>) -> Reach,
     /// How the `fullUrl` of a Bundle's entry is written.
     pub full_url: &'v dyn Fn(&str) -> Written,
+    /// How the address of an attachment is written; nothing: it is left out.
+    pub link: &'v dyn Fn(&str) -> Option<Written>,
+    /// How the base64 of an attachment or Binary is written; nothing: an attachment is left without, a Binary is
+    /// withheld.
+    pub content: &'v dyn Fn(&str) -> Option<Written>,
     /// Which marks the agreement asks for.
     pub marks: Marks,
     /// Makes `meta.versionId` from the bytes of the view; without it there is none.
@@ -72,6 +81,9 @@ impl fmt::Debug for View<'_> {
 pub enum Reach {
     /// It refers to a permitted person: kept where it ties the resource to her, and where named.
     Tie(Written),
+    /// It refers to one version of her record: where it ties the resource to her it is written as one to her, and is
+    /// removed elsewhere.
+    Version(Written),
     /// It refers to something the requestor may see: kept where named.
     Visible(Written),
     /// It refers to a person the requestor may not see: the item of the list that holds it is removed; outside of a
@@ -122,6 +134,9 @@ pub enum Unsafe {
     /// It is also about a person who may not be seen.
     #[error("{0} refers to another person")]
     Stranger(Cow<'static, str>),
+    /// Content that would have to be minimised itself, and cannot be.
+    #[error("{0} holds content that cannot be reduced")]
+    Opaque(TypeId),
     /// A document without its Composition, or a message without its MessageHeader.
     #[error("the first entry of the bundle is not shared")]
     Headless,

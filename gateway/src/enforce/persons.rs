@@ -60,6 +60,24 @@ impl PersonsOf {
         self.patients.insert(id);
     }
 
+    /// One Patient, whom it is about.
+    pub(in crate::enforce) fn about(id: Id) -> Self {
+        let mut found = Self::default();
+        found.patient(id, Part::About);
+        found
+    }
+
+    /// The persons of both.
+    pub(in crate::enforce) fn extend(&mut self, other: Self) {
+        self.patients.extend(other.patients);
+        self.nhs_numbers.extend(other.nhs_numbers);
+        self.about_patients.extend(other.about_patients);
+        self.about_nhs_numbers.extend(other.about_nhs_numbers);
+        if other.certainty == Certainty::Uncertain {
+            self.certainty = Certainty::Uncertain;
+        }
+    }
+
     fn nhs_number(&mut self, number: NhsNumber, part: Part) {
         if part == Part::About {
             self.about_nhs_numbers.insert(number);
@@ -83,7 +101,9 @@ const SUBJECTS: [&str; 5] = ["subject", "patient", "for", "beneficiary", "indivi
 /// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
 pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bases) -> PersonsOf {
     let mut found = PersonsOf::default();
-    if !subjects_can_be_told(resource, bases) {
+    let is_binary = resource.member("resourceType").is_some_and(|name| name.is_string("Binary"));
+    // What a Binary says of itself is no proof of whom its content is about.
+    if !subjects_can_be_told(resource, bases) || (is_binary && came == Came::FromHolder) {
         found.certainty = Certainty::Uncertain;
     }
     let mut memberships: &[&str] = &MEMBERSHIPS;

@@ -57,7 +57,7 @@ const XML_LIMITS: xml::Limits =
 impl Minimised {
     /// The same in `format`. Pages and answers without a body have none.
     fn written(self, format: Format) -> Result<Self, Unreleased> {
-        match (format, self.head.media) {
+        match (format, &self.head.media) {
             (Format::Xml, Media::FhirJson) if !self.body.is_empty() => {}
             (Format::Json | Format::Xml, _) => return Ok(self),
         }
@@ -86,7 +86,7 @@ pub struct Head {
 }
 
 /// What a body is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Media {
     /// `application/fhir+json`.
     #[default]
@@ -97,6 +97,8 @@ pub enum Media {
     Html,
     /// There is none.
     Nothing,
+    /// The content of a Binary, of this media type.
+    Content(String),
 }
 
 /// Bytes that may leave: minimised, and the audit record of this very disclosure is durable.

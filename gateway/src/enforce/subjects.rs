@@ -13,6 +13,7 @@ use super::facts::{self, PatientFacts};
 use super::held::{Held, Versions};
 use super::history;
 use super::persons::{Came, persons_of};
+use super::targets::in_pages;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Admitted;
 use crate::interaction::{FhirAction, Interaction};
@@ -64,6 +65,11 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
             found.read = facts::of_read(document.root());
         }
         Held::Absent => {}
+        Held::Binary { binary, pointing, .. } => {
+            for node in std::iter::once(binary.root()).chain(in_pages(pointing)) {
+                found.take(node, Came::FromHolder, bases);
+            }
+        }
         Held::History { current, versions } => found.take_history(current, versions, bases),
         Held::Everything(Gathered { pages, .. }) => found.take_pages(pages, bases),
         Held::Searchset { pages, included, .. } => {

@@ -4,7 +4,7 @@ use fhir::json::{Document, Kind, Limits, parse};
 
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
-use super::judge::{Judge, Targets, Why};
+use super::judge::{Judge, Stands, Targets, Why};
 use super::persons::Came;
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
@@ -37,6 +37,9 @@ pub fn minimise_submitted(
         version: None,
         under: &[],
         targets: Targets::OfOpenTypes,
+        sheltered: frame.sheltered,
+        sheltered_inside: frame.sheltered,
+        stands: Stands::Open,
     };
     let mut account = Account::new(&ruling, subjects);
     match judge.judge(body.inner().root()) {

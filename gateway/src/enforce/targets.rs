@@ -15,6 +15,7 @@ use super::answer::Frame;
 use super::everything::{self, Gathered};
 use super::facts::{NotEvidence, resources};
 use super::held::{Held, Versions};
+use super::household::{self, Sheltered};
 use super::included::beside;
 use super::judge::{Judge, Judged, Targets};
 use super::matched::{ENTRIES_MAX, matched, range};
@@ -23,6 +24,7 @@ use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Ruling;
 use crate::interaction::{FhirAction, Interaction};
+use crate::settings::Households;
 
 /// The most resources that are looked up for one answer, in the order in which it refers to them. References to
 /// further ones are left out.
@@ -54,6 +56,7 @@ pub struct LookedUp {
     pages: Unfiltered<Vec<Document>>,
     /// What stands in the answer itself, by `Type/id`.
     here: BTreeSet<String>,
+    sheltered: Sheltered,
     /// Whether that is all that is referred to.
     extent: Extent,
 }
@@ -113,6 +116,7 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
         Held::Searchset { .. }
         | Held::Everything(_)
         | Held::Resource(_)
+        | Held::Binary { .. }
         | Held::History { .. }
         | Held::Absent => BTreeSet::new(),
     };
@@ -137,7 +141,24 @@ impl LookedUp {
     /// Nothing: references to what may be about a person are hidden.
     #[must_use]
     pub const fn nothing() -> Self {
-        Self { pages: Unfiltered::new(Vec::new()), here: BTreeSet::new(), extent: Extent::All }
+        Self {
+            pages: Unfiltered::new(Vec::new()),
+            here: BTreeSet::new(),
+            extent: Extent::All,
+            sheltered: Sheltered::nowhere(),
+        }
+    }
+
+    /// The same, with what was found out about the places that the answer would show.
+    #[must_use]
+    pub fn sheltering(self, sheltered: Sheltered) -> Self {
+        Self { sheltered, ..self }
+    }
+
+    /// Which whereabouts are those of a protected person.
+    #[must_use]
+    pub const fn sheltered(&self) -> &Sheltered {
+        &self.sheltered
     }
 
     /// Whether all references lead to what was looked up: a matter of how many there are, not of what is behind them.
@@ -195,6 +216,12 @@ impl LookedUp {
         frame: Frame<'_>,
     ) -> BTreeSet<String> {
         let face = frame.face();
+        // Where protected persons are is asked about the answer, not about what it refers to: that must come out without.
+        let sheltered = match frame.households {
+            Households::Told => &self.sheltered,
+            Households::Shielded => &household::EVERYWHERE,
+        };
+        let frame = Frame { sheltered, ..frame };
         // That it comes out without its own references is enough: with them it comes out too.
         let judge = Judge::of(ruling, Targets::NONE, frame, &face);
         let mut visible = BTreeSet::new();
@@ -229,11 +256,12 @@ fn nodes(held: &Held) -> Vec<Node<'_>> {
             };
             std::iter::once(current.root()).chain(before).collect()
         }
-        Held::Absent => Vec::new(),
+        // References of a Binary are not looked up.
+        Held::Absent | Held::Binary { .. } => Vec::new(),
     }
 }
 
-fn in_pages(pages: &[Document]) -> Vec<Node<'_>> {
+pub(in crate::enforce) fn in_pages(pages: &[Document]) -> Vec<Node<'_>> {
     let bundles = pages.iter().filter_map(|page| Bundle::read(page.root(), ENTRIES_MAX).ok());
     let is_match = |mode: Option<SearchMode>| matches!(mode, None | Some(SearchMode::Match));
     let matches = bundles.flat_map(|bundle| {
@@ -248,7 +276,7 @@ fn in_pages(pages: &[Document]) -> Vec<Node<'_>> {
 }
 
 /// What would be shown, with all references; what ends the exchange ends it where it is answered.
-fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
+pub(in crate::enforce) fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<(Node<'d>, Judged)> {
     let admitted = judge.ruling.admitted();
     if let (Held::Everything(gathered), Interaction::Fhir { action: FhirAction::Everything(request), .. }) =
         (held, &admitted.question().interaction)

@@ -147,6 +147,8 @@ impl Brought {
             if_none_exist: line.if_none_exist,
             prefer: self.prefer.clone(),
             override_reason: self.override_reason.clone(),
+            // What stands in a Bundle is a resource, a Binary too.
+            accept: Some(String::from("application/fhir+json")),
             ..Headers::default()
         };
         Ok(Arrived {

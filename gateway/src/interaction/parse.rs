@@ -13,8 +13,8 @@ use super::conditional::HeldVersions;
 use super::malformed::Malformed;
 use super::surface::{self, Served};
 use super::{
-    FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest, VersionTarget, batch, cursor,
-    everything, history, media, message, own,
+    BinaryForm, BinaryTarget, FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest,
+    VersionTarget, batch, binary, cursor, everything, history, media, message, own,
 };
 use crate::requestor::Requestor;
 use crate::seal::Seal;
@@ -88,7 +88,13 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
         || -> Result<ReadTarget, Malformed> { Ok(ReadTarget::new(resource_type(at(0))?, id(at(1))?)) };
     match served {
         Served::Capabilities => Ok(FhirAction::Metadata),
-        Served::Read => Ok(FhirAction::Read(read(&arrived, target()?)?)),
+        Served::Read => {
+            let target = target()?;
+            match target.resource_type.name() {
+                "Binary" => read_binary(&arrived, target),
+                _ => Ok(FhirAction::Read(read(&arrived, target)?)),
+            }
+        }
         Served::Vread => {
             let (resource, version) = (target()?, id(at(3))?);
             check_plain_read(&arrived)?;
@@ -146,6 +152,22 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
             Ok(FhirAction::Batch(batch::parse(&body, asked.settings.limits.batch_entries_max)?))
         }
     }
+}
+
+/// Reads a Binary: `Accept` may name another format than a resource has.
+fn read_binary(arrived: &Arrived, binary: ReadTarget) -> Result<FhirAction, Malformed> {
+    let parameters = query_parameters(arrived)?;
+    check_controls(&parameters)?;
+    let accept = arrived.headers.accept.as_deref();
+    let is_format_named = parameters.iter().any(|one| is_named(one, "_format"));
+    let form = match is_format_named || binary::names_fhir(accept) {
+        true => {
+            check_format(arrived)?;
+            BinaryForm::Resource
+        }
+        false => binary::content(accept),
+    };
+    Ok(FhirAction::ReadBinary(BinaryTarget { binary, form }))
 }
 
 /// A document is told and not kept: `persist` may only say so.

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::Register;
-use super::published::{Coded, Kind, Organisation, Part, Published, Recipient};
+use super::published::{Asks, Coded, Kind, Organisation, Part, Published, Recipient};
 use crate::settings::Settings;
 
 const HEADER: [&str; 22] = [
@@ -103,8 +103,14 @@ fn rows(head: &Head, recipient: &Recipient, kind: &Kind, text: &mut String) {
 }
 
 fn conditions(part: &Part) -> [String; 2] {
-    let only: Vec<_> =
-        part.only_where.iter().map(|rule| format!("{}: {}", rule.element, rule.codes.join(" or "))).collect();
+    let only: Vec<_> = part
+        .only_where
+        .iter()
+        .map(|rule| match rule.asks {
+            Asks::OneOf => format!("{}: {}", rule.element, rule.codes.join(" or ")),
+            Asks::Present | Asks::Absent | Asks::AnySet => rule.display.clone(),
+        })
+        .collect();
     [only.join("; "), codes(&part.never_labelled)]
 }
 

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{organisation, words};
-use crate::agreement::{Share, SharedType, SharingAgreement, Standing};
+use crate::agreement::{Criterion, Place, Share, SharedType, SharingAgreement, Standing};
 use crate::settings::Settings;
 
 /// An organisation by code and name.
@@ -141,15 +141,33 @@ pub struct Element {
     pub why: String,
 }
 
-/// Codes of which an element must hold one.
+/// A condition on a resource.
 #[derive(Debug, Serialize)]
 pub struct Condition {
-    /// The element.
+    /// What is asked.
+    pub asks: Asks,
+    /// The element; empty for sets of conditions.
     pub element: String,
-    /// `system|code`.
+    /// Values of which it has one: `system|code`, texts, media types.
     pub codes: Vec<String>,
-    /// Both in words.
+    /// Sets of conditions, of which one holds.
+    pub sets: Vec<Vec<Condition>>,
+    /// All of it in words.
     pub display: String,
+}
+
+/// What a condition asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asks {
+    /// That the element has one of the values.
+    OneOf,
+    /// That it is there.
+    Present,
+    /// That it is not there.
+    Absent,
+    /// That one of the sets holds.
+    AnySet,
 }
 
 impl Published {
@@ -250,26 +268,10 @@ fn part(shared: &SharedType) -> Part {
         let element = item.path.text();
         Element { display: words::element(&element), element, why: item.reason.clone() }
     });
-    let only_where = shared.criteria.iter().map(|criterion| {
-        let element = criterion.element.text();
-        let plain: Vec<&str> = criterion.codes.iter().map(|(_, code)| code.as_str()).collect();
-        let codes = criterion.codes.iter();
-        Condition {
-            display: format!("{} is {}", words::element(&element), plain.join(" or ")),
-            codes: codes
-                .map(
-                    |(system, code)| {
-                        if system.is_empty() { code.clone() } else { format!("{system}|{code}") }
-                    },
-                )
-                .collect(),
-            element,
-        }
-    });
     Part {
         share: shared.share.to_string(),
         items: items.collect(),
-        only_where: only_where.collect(),
+        only_where: conditions(&shared.criteria),
         never_labelled: shared
             .not_labelled
             .iter()
@@ -278,4 +280,48 @@ fn part(shared: &SharedType) -> Part {
         withhold: shared.withhold.iter().map(fhir::path::ElementPath::text).collect(),
         earlier_versions: shared.earlier_versions.clone(),
     }
+}
+
+fn conditions(criteria: &[Criterion]) -> Vec<Condition> {
+    criteria.iter().map(condition).collect()
+}
+
+fn condition(criterion: &Criterion) -> Condition {
+    let of = |asks: Asks, element: &Place, codes: Vec<String>, says: &str| {
+        let element = element.path().text();
+        let display = format!("{} {says}", words::element(&element));
+        Condition { asks, element, codes, sets: Vec::new(), display }
+    };
+    match criterion {
+        Criterion::Code { element, codes } => {
+            let plain: Vec<&str> = codes.iter().map(|(_, code)| code.as_str()).collect();
+            let says = format!("is {}", plain.join(" or "));
+            let written = codes.iter().map(|(system, code)| match system.is_empty() {
+                true => code.clone(),
+                false => format!("{system}|{code}"),
+            });
+            of(Asks::OneOf, element, written.collect(), &says)
+        }
+        Criterion::Text { element, texts: values } | Criterion::MediaType { element, types: values } => {
+            of(Asks::OneOf, element, values.clone(), &format!("is {}", values.join(" or ")))
+        }
+        Criterion::Present(element) => of(Asks::Present, element, Vec::new(), "is there"),
+        Criterion::Absent(element) => of(Asks::Absent, element, Vec::new(), "is not there"),
+        Criterion::Any(sets) => {
+            let sets: Vec<Vec<Condition>> = sets.iter().map(|set| conditions(set)).collect();
+            let said: Vec<String> = sets.iter().map(|set| in_words(set)).collect();
+            Condition {
+                asks: Asks::AnySet,
+                element: String::new(),
+                codes: Vec::new(),
+                sets,
+                display: format!("either {}", said.join(", or ")),
+            }
+        }
+    }
+}
+
+fn in_words(set: &[Condition]) -> String {
+    let said: Vec<&str> = set.iter().map(|condition| condition.display.as_str()).collect();
+    said.join(" and ")
 }

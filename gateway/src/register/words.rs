@@ -77,6 +77,9 @@ pub(super) fn element(path: &str) -> String {
             other => format!("Identifier ({other})"),
         };
     }
+    if let Some((list, key)) = path.split_once(':').filter(|(list, _)| !list.contains('.')) {
+        return format!("{} ({key})", element(list));
+    }
     if let Some((before, url)) = path.split_once(".extension:") {
         return format!("{}: additional detail ({url})", element(before));
     }

@@ -12,17 +12,13 @@ use super::coding::Coding;
 use super::delivery::Tracked;
 use super::format::Format;
 use super::manner::Manner;
+use super::policy::{NO_PAGE, PAGE_POLICY, TRANSPORT_SECURITY};
 use crate::enforce::release::{Media, Released};
+
+pub use super::policy::Scheme;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RECEIPT: HeaderName = HeaderName::from_static("portcullis-receipt");
-/// Nothing is loaded, run or framed but what the page's own origin serves.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; \
-     frame-ancestors 'none'",
-);
-const TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
-
 /// What a caller gets: one status, one body, and the few headers that mean something.
 #[derive(Debug)]
 pub struct Reply {
@@ -54,6 +50,8 @@ pub enum Content {
     Page(String),
     /// A page of ours about a person, released like a resource.
     ReleasedPage(Bytes),
+    /// The content of a Binary, released, and its media type: to be kept, not to be shown in a page.
+    Attached(Bytes, String),
     /// A style sheet of ours.
     Style(&'static str),
     /// A drawing of ours.
@@ -77,15 +75,6 @@ pub enum Content {
 enum Afterwards {
     Kept,
     Closed,
-}
-
-/// How the listener is protected: pages under TLS tell browsers to stay there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// Plain, on loopback.
-    Http,
-    /// TLS.
-    Https,
 }
 
 impl Reply {
@@ -116,7 +105,8 @@ impl Reply {
     pub fn released(released: &Released, base: &str) -> Self {
         let head = released.head();
         let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let content = match head.media {
+        let content = match &head.media {
+            Media::Content(media_type) => Content::Attached(released.body().clone(), media_type.clone()),
             Media::Nothing => Content::Empty,
             Media::FhirJson => Content::Fhir(released.body().clone()),
             Media::FhirXml => Content::FhirXml(released.body().clone()),
@@ -273,6 +263,7 @@ impl Reply {
             Content::FhirXml(_)
             | Content::Page(_)
             | Content::ReleasedPage(_)
+            | Content::Attached(..)
             | Content::Style(_)
             | Content::Drawing(_)
             | Content::Json(_)
@@ -332,6 +323,11 @@ impl Reply {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(media_type) = self.content.media_type() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        }
+        if let Content::Attached(_, media_type) = &self.content {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media_type)?);
+            headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+            headers.insert(header::CONTENT_SECURITY_POLICY, NO_PAGE);
         }
         // A form of ours has to say that it comes from us: with `no-referrer` browsers send `Origin: null`.
         let mut referrer = HeaderValue::from_static("no-referrer");
@@ -393,14 +389,14 @@ impl Content {
             Self::Hl7v2(_) => "x-application/hl7-v2+er7; charset=utf-8",
             Self::Text(_) => "text/plain; charset=utf-8",
             Self::Metrics(_) => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Self::Empty => return None,
+            Self::Attached(..) | Self::Empty => return None,
         })
     }
 
     /// Whether it depends on what formats and codings the caller takes. An answer without a body stands for one with.
     const fn varies(&self) -> bool {
         match self {
-            Self::Fhir(_) | Self::FhirXml(_) | Self::Outcome(_) | Self::Empty => true,
+            Self::Fhir(_) | Self::FhirXml(_) | Self::Outcome(_) | Self::Attached(..) | Self::Empty => true,
             Self::Page(_)
             | Self::ReleasedPage(_)
             | Self::Style(_)
@@ -419,6 +415,7 @@ impl Content {
             Self::FhirXml(bytes)
             | Self::Fhir(bytes)
             | Self::ReleasedPage(bytes)
+            | Self::Attached(bytes, _)
             | Self::Json(bytes)
             | Self::Hl7v2(bytes) => bytes,
             Self::Page(text) | Self::Csv(text) | Self::Text(text) | Self::Metrics(text) => text.into(),

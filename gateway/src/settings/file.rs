@@ -167,6 +167,11 @@ pub(super) struct SystemTable {
     pub(super) consent_source: Option<Written<bool>>,
     /// Whether its NHS numbers are verified although it sends no verification status. Default: `false`.
     pub(super) trusted_identity: Option<Written<bool>>,
+    /// Whether the whereabouts of a protected person are hidden too where they stand in somebody else's record: the
+    /// address of her child, the telephone of a relative. The system is asked about the places that an answer would
+    /// show, by one to three more searches, or more for long pages; where it does not take them, or there are more than
+    /// 600 places, no address is shown. What is pushed or written is not asked about. Default: `false`.
+    pub(super) shields_households: Option<Written<bool>>,
     /// An answer must be complete after so many milliseconds. Default: 10000, from 100 to 300000.
     pub(super) timeout_ms: Option<Written<i64>>,
     /// The most bytes of one answer. Default: 20971520, from 1024 to 104857600.
@@ -386,6 +391,7 @@ impl SystemTable {
             relationship_source: table.flag("relationship_source"),
             consent_source: table.flag("consent_source"),
             trusted_identity: table.flag("trusted_identity"),
+            shields_households: table.flag("shields_households"),
             timeout_ms: table.number("timeout_ms"),
             body_bytes_max: table.number("body_bytes_max"),
         };

@@ -189,6 +189,7 @@ impl Exchange {
                     FhirAction::History(request) => Some(request.to_form()).filter(|form| !form.is_empty()),
                     FhirAction::Metadata
                     | FhirAction::Read(_)
+                    | FhirAction::ReadBinary(_)
                     | FhirAction::Vread(_)
                     | FhirAction::Create(_)
                     | FhirAction::Document(_)
@@ -245,6 +246,7 @@ impl Exchange {
 fn asked(action: &FhirAction) -> (&'static str, Option<&'static str>) {
     match action {
         FhirAction::Metadata => ("capabilities", None),
+        FhirAction::ReadBinary(target) => ("read", Some(target.binary.resource_type.name())),
         FhirAction::Read(target) => ("read", Some(target.resource_type.name())),
         FhirAction::Vread(target) => ("vread", Some(target.resource.resource_type.name())),
         FhirAction::History(request) => ("history-instance", Some(request.resource.resource_type.name())),

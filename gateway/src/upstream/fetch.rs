@@ -17,7 +17,7 @@ use super::{Upstream, UpstreamFault};
 use crate::decision::ruling::Admitted;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::unfiltered::Unfiltered;
-use crate::interaction::{FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
+use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
 use crate::person::SystemName;
 
 /// Entries asked for on one page.
@@ -38,6 +38,9 @@ impl Upstream {
         match &admitted.question().interaction {
             Interaction::Fhir { system, action: FhirAction::Read(target) | FhirAction::Document(target) } => {
                 self.read(system, target).await
+            }
+            Interaction::Fhir { system, action: FhirAction::ReadBinary(BinaryTarget { binary, .. }) } => {
+                self.binary(system, binary).await
             }
             Interaction::Fhir { system, action: FhirAction::Everything(request) } => {
                 self.everything(system, request, admitted.share()).await
@@ -133,6 +136,17 @@ impl Upstream {
         self.search(system, resource_type, search::form(parameters), ids).await
     }
 
+    /// The pages of such a search, and whether these are all.
+    pub(in crate::upstream) async fn pages(
+        &self,
+        system: &SystemName,
+        resource_type: &str,
+        parameters: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<(Vec<Document>, Complete), UpstreamFault> {
+        let pairs = parameters.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.read_pages(system, resource_type, search::form(pairs), None).await
+    }
+
     /// Searches by a form that was written from a parsed query, over all pages within bounds.
     pub(in crate::upstream) async fn search(
         &self,
@@ -141,6 +155,17 @@ impl Upstream {
         form: String,
         ids: Option<&BTreeSet<Id>>,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        let (pages, complete) = self.read_pages(system, resource_type, form, ids).await?;
+        Ok(Unfiltered::new(searchset(pages, complete)))
+    }
+
+    async fn read_pages(
+        &self,
+        system: &SystemName,
+        resource_type: &str,
+        form: String,
+        ids: Option<&BTreeSet<Id>>,
+    ) -> Result<(Vec<Document>, Complete), UpstreamFault> {
         let holder = self.holder(system)?;
         let deadline = Instant::now() + holder.timeout;
         let body = match form.is_empty() {
@@ -172,10 +197,10 @@ impl Upstream {
             let next = next_page(&page, holder)?;
             pages.push(page);
             let Some(next) = next else {
-                return Ok(Unfiltered::new(searchset(pages, Complete::All)));
+                return Ok((pages, Complete::All));
             };
             if pages.len() >= PAGES_MAX || entries >= ENTRIES_MAX || bytes >= BYTES_MAX {
-                return Ok(Unfiltered::new(searchset(pages, Complete::Bounded)));
+                return Ok((pages, Complete::Bounded));
             }
             if !seen.insert(next.clone()) {
                 return Err(UpstreamFault::BadLink);

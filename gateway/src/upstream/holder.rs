@@ -24,6 +24,8 @@ pub(in crate::upstream) struct Holder {
     pub(in crate::upstream) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Without a trailing slash.
     pub(in crate::upstream) base: String,
+    /// Other bases by which it calls itself.
+    pub(in crate::upstream) aliases: Vec<String>,
     /// Its base and the other names it gives itself.
     pub(in crate::upstream) names: Bases,
     pub(in crate::upstream) authorization: Option<HeaderValue>,
@@ -56,6 +58,7 @@ impl Holder {
         Ok(Self {
             client,
             base,
+            aliases: system.aliases.clone(),
             names,
             authorization: tls::authorization(system)?,
             timeout: system.timeout,

@@ -136,6 +136,56 @@ fn plain_codes_stand_without_a_system() {
 }
 
 #[test]
+fn conditions_by_text_id_presence_and_sets_hold() {
+    check(
+        "where-all-kinds",
+        &[(
+            "[share.core.Organization]",
+            "[share.core.Organization]\nwhere = { id = [\"o1\"], active = [\"true\"], \"type.text\" = [\"NHS trust\"], \
+             \"identifier:https://fhir.nhs.uk/Id/ods-organization-code\" = [\"RX1\"], present = [\"name\"], \
+             any = [{ absent = [\"partOf\"] }, { all = [{ any = [{ present = [\"address\"] }] }] }] }",
+        )],
+    );
+}
+
+#[test]
+fn every_fault_of_a_condition_is_told_where_it_stands() {
+    check(
+        "where-faults",
+        &[(
+            "[share.core.Organization]",
+            "[share.core.Organization]\nwhere = { active = [\"yes\"], \"type.text\" = [\" \"], birthDate = [\"x\"], \
+             \"extension:urn:x\" = [\"a\"], absent = [\"adress\"], present = [\"contact.name\", \"extension:urn:y\"], \
+             any = [{}, { not_labelled = [\"MH\"], id = [] }, { any = [{ any = [{ any = [{ any = [{ id = [\"a\"] }] }] }] }] }] }",
+        )],
+    );
+    check(
+        "where-media",
+        &[(
+            "where = { contentType = [\"text/plain\", \"application/pdf\"] }",
+            "where = { contentType = [\"Text/Plain\", \"pdf\", \"text/plain; charset=utf-8\", \"application/fhir+xml\"] }",
+        )],
+    );
+    check("binary", &[("where = { contentType = [\"text/plain\", \"application/pdf\"] }\n", "")]);
+}
+
+#[test]
+fn items_and_types_of_a_choice_are_named_one_by_one() {
+    check(
+        "items",
+        &[
+            (
+                "[share.core.Organization]",
+                "[share.core.QuestionnaireResponse]\n\"item:mobility\" = \"how the person gets about\"\n\"item:\" = \"x\"\n\
+                 \"status:x\" = \"x\"\n\n[share.core.Organization]",
+            ),
+            ("section = ", "\"section:1184593002\" = "),
+            ("\"onset[x]\" = ", "onsetAge = "),
+        ],
+    );
+}
+
+#[test]
 fn only_modifiers_are_withheld_by_name() {
     check(
         "withhold",

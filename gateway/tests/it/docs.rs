@@ -100,6 +100,7 @@ fn value(kind: &str) -> &'static str {
         "Option<Written<i64>>" => "whole number",
         "Option<Written<bool>>" => "true or false",
         "Option<Written<Date>>" => "day",
+        "Vec<Self>" => "tables",
         kind if kind.starts_with("Vec<(") && kind.contains("Vec<Written") => "lists by name",
         kind if kind.starts_with("Vec<(") => "names and texts",
         kind => match inner(kind) {

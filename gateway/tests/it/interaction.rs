@@ -55,6 +55,9 @@ fn said(interaction: Interaction) -> String {
             FhirAction::Read(target) => {
                 format!("{system} read {}/{}", target.resource_type.name(), target.id.as_str())
             }
+            FhirAction::ReadBinary(target) => {
+                format!("{system} read Binary/{} as {:?}", target.binary.id.as_str(), target.form)
+            }
             FhirAction::Vread(target) => format!(
                 "{system} vread {}/{} {}",
                 target.resource.resource_type.name(),

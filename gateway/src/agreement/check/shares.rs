@@ -8,8 +8,8 @@ use fhir::security_label::SecurityLabel;
 use fhir::tables::{self, Element, TypeId};
 
 use super::super::file::{ShareTable, SharedTypeTable, WhereTable};
-use super::super::{Criterion, Item, NEVER_SHARED, SharedType};
-use super::Shares;
+use super::super::{Item, NEVER_SHARED, SharedType};
+use super::{Shares, criteria};
 use crate::settings::check::each_once;
 use crate::settings::problem::{Notebook, did_you_mean};
 use crate::settings::written::Written;
@@ -76,9 +76,13 @@ fn shared_type(notes: &Notebook, name: &Arc<str>, owner: TypeId, table: &SharedT
     warn_of_bare_identifier(notes, owner, table);
     let withhold = withheld(notes, owner, table, &items);
     let (criteria, not_labelled) = match &table.criteria {
-        Some(criteria) => (criteria_of(notes, owner, criteria), labels(notes, criteria)),
+        Some(said) => (criteria::of_table(notes, owner, said), labels(notes, said)),
         None => (Vec::new(), Vec::new()),
     };
+    if owner.name() == "Binary" && !criteria::names_media_types(&criteria) {
+        let text = "say which types of content are shared: where = { contentType = [\"application/pdf\"] }";
+        notes.error(&table.place, text);
+    }
     let earlier_versions =
         table.earlier_versions.as_ref().and_then(|reason| justification(notes, reason, reason));
     SharedType { share: Arc::clone(name), items, criteria, not_labelled, withhold, earlier_versions }
@@ -101,7 +105,11 @@ fn path(notes: &Notebook, owner: TypeId, written: &Written<String>) -> Option<El
     let path = written.parsed(notes, |text| ElementPath::parse(owner, text))?;
     let never = path.steps().iter().find_map(|step| match step {
         Step::Element(name) if NEVER_SHARED.contains(name) => Some(*name),
-        Step::Element(_) | Step::Extension(_) | Step::Identifier(_) => None,
+        Step::Element(_)
+        | Step::Choice { .. }
+        | Step::Item { .. }
+        | Step::Extension(_)
+        | Step::Identifier(_) => None,
     });
     if let Some(name) = never {
         notes.error(&written.place, format!("`{name}` can never be shared: remove the line"));
@@ -154,60 +162,6 @@ fn element(path: &ElementPath) -> Option<Element> {
         found = Some(element);
     }
     found
-}
-
-fn criteria_of(notes: &Notebook, owner: TypeId, table: &WhereTable) -> Vec<Criterion> {
-    let mut criteria = Vec::new();
-    for (key, values) in &table.codes {
-        let Some(path) = key.parsed(notes, |text| ElementPath::parse(owner, text)) else { continue };
-        let Some(coded) = coded(&path) else {
-            let text = "codes are compared here: name an element of type code, Coding or CodeableConcept";
-            notes.error(&key.place, text);
-            continue;
-        };
-        if values.is_empty() {
-            notes.error(&key.place, "name at least one code, or remove the key: no resource could match");
-            continue;
-        }
-        let codes = each_once(notes, values, |text| code(coded, text));
-        criteria.push(Criterion { element: path, codes });
-    }
-    criteria
-}
-
-/// How the codes of an element are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coded {
-    /// `code`: without a system.
-    Bare,
-    /// Coding and CodeableConcept: `system|code`.
-    WithSystem,
-}
-
-fn coded(path: &ElementPath) -> Option<Coded> {
-    let element = element(path)?;
-    let mut found = None;
-    for of in element.types() {
-        match of.id().name() {
-            "code" => found = Some(Coded::Bare),
-            "Coding" | "CodeableConcept" => return Some(Coded::WithSystem),
-            _ => {}
-        }
-    }
-    found
-}
-
-fn code(coded: Coded, text: &str) -> Result<(String, String), &'static str> {
-    match (coded, text.rsplit_once('|')) {
-        (Coded::WithSystem, Some((system, code))) if !system.is_empty() && !code.is_empty() => {
-            Ok((system.to_owned(), code.to_owned()))
-        }
-        (Coded::WithSystem, _) => {
-            Err("a code is written as system|code: the same code means other things elsewhere")
-        }
-        (Coded::Bare, None) if !text.is_empty() => Ok((String::new(), text.to_owned())),
-        (Coded::Bare, _) => Err("this element has plain codes: write the code without a system"),
-    }
 }
 
 fn labels(notes: &Notebook, table: &WhereTable) -> Vec<SecurityLabel> {

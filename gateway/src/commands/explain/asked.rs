@@ -5,7 +5,7 @@ use fhir::tables::{TypeId, resource_type};
 
 use crate::decision::calendar::day_of;
 use crate::decision::ruling::Question;
-use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::requestor::{Party, Supervision};
 use crate::settings::Settings;
 
@@ -41,7 +41,9 @@ impl Asked {
         let (system, kind, of_type) = match &question.interaction {
             Interaction::Fhir { system, action } => match action {
                 FhirAction::Metadata => (Some(system), Kind::Metadata, None),
-                FhirAction::Read(target) => (Some(system), Kind::Read, Some(target.resource_type)),
+                FhirAction::Read(target) | FhirAction::ReadBinary(BinaryTarget { binary: target, .. }) => {
+                    (Some(system), Kind::Read, Some(target.resource_type))
+                }
                 FhirAction::Vread(VersionTarget { resource, .. })
                 | FhirAction::History(HistoryRequest { resource, .. }) => {
                     (Some(system), Kind::Read, Some(resource.resource_type))

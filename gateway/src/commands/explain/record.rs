@@ -24,7 +24,7 @@ use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
 use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::follow::{Ruled, follow};
-use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::server::arrived::RequestId;
 use crate::settings::Settings;
@@ -183,6 +183,7 @@ impl Record {
             FhirAction::Create(new) => return Ok((None, subjects_of_body(&new.body, admitted, &bases))),
             // A file holds resources as they are now: what is decided about a version is decided about these.
             FhirAction::Read(target)
+            | FhirAction::ReadBinary(BinaryTarget { binary: target, .. })
             | FhirAction::Document(target)
             | FhirAction::Vread(VersionTarget { resource: target, .. })
             | FhirAction::History(HistoryRequest { resource: target, .. }) => {

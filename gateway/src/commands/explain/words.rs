@@ -12,7 +12,7 @@ use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{
     Admitted, ConsentBasis, DataRule, LabelsOfAgreement, Permit, RelationshipBasis,
 };
-use crate::interaction::{FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::PersonKey;
 use crate::requestor::Party;
 use crate::settings::{Settings, System};
@@ -97,7 +97,9 @@ pub(super) fn what(interaction: &Interaction) -> String {
         Interaction::Fhir { system, action } => {
             let action = match action {
                 FhirAction::Metadata => "what is served".to_owned(),
-                FhirAction::Read(target) => format!("read {}/{}", target.resource_type, target.id.as_str()),
+                FhirAction::Read(target) | FhirAction::ReadBinary(BinaryTarget { binary: target, .. }) => {
+                    format!("read {}/{}", target.resource_type, target.id.as_str())
+                }
                 FhirAction::Vread(VersionTarget { resource, .. }) => {
                     format!("read a version of {}/{}", resource.resource_type, resource.id.as_str())
                 }

@@ -55,6 +55,13 @@ pub(super) enum Becomes {
     KeptBack,
 }
 
+impl Becomes {
+    /// Whether it comes out.
+    pub(super) const fn is_shown(self) -> bool {
+        matches!(self, Self::Shown)
+    }
+}
+
 impl Judge<'_> {
     /// What becomes of the entries of a Bundle, each by itself; nothing for what is no Bundle.
     pub(super) fn inside(&self, bundle: Node<'_>, concerned: &Concerned) -> Inside {
@@ -63,11 +70,26 @@ impl Judge<'_> {
             return inside;
         }
         let alone = Judge { targets: Targets::NONE, version: None, ..*self };
-        let mask = |owner: TypeId, inner: Node<'_>| alone.mask(owner, inner, concerned).ok();
+        let mask = |owner: TypeId, inner: Node<'_>| {
+            alone.mask(owner, inner, concerned).ok().filter(|_| !self.is_of_unknown_owner(owner))
+        };
         let reach = |reference: Node<'_>| alone.reach(reference, concerned, &Inside::new());
         let full_url = |url: &str| alone.full_url(url);
-        let view =
-            View { mask: &mask, reach: &reach, full_url: &full_url, marks: self.marks(), version: None };
+        let link = |url: &str| alone.link(url, &Inside::new());
+        // Of what a holder sent nothing stands or falls with content: a Binary inside is kept back anyway.
+        let content = |base64: &str| match self.came {
+            Came::FromHolder => Some(Written::AsItStands),
+            Came::Submitted => alone.content(base64),
+        };
+        let view = View {
+            mask: &mask,
+            reach: &reach,
+            full_url: &full_url,
+            link: &link,
+            content: &content,
+            marks: self.marks(),
+            version: None,
+        };
         for entry in bundle.walk(&["entry"]) {
             let Some(held) = entry.member("resource") else { continue };
             let becomes = match resource(held, &view, &mut Withheld::default(), &mut Vec::new()) {
@@ -90,14 +112,21 @@ impl Judge<'_> {
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 let relative = local.to_relative();
+                let is_version = local.version.is_some() && self.came == Came::FromHolder;
                 let may_be_seen = self.may_be_seen(&local, &relative, inside);
                 let written = if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
                 if local.resource_type.as_str() == "Patient" {
                     let permitted =
                         self.ruling.person_of(&local.id).is_some_and(|person| self.stays(person, concerned));
-                    return if permitted { Reach::Tie(written) } else { Reach::Stranger };
+                    return match (permitted, is_version) {
+                        (false, _) => Reach::Stranger,
+                        (true, true) => Reach::Version(written),
+                        (true, false) => Reach::Tie(written),
+                    };
                 }
                 match (may_be_seen, self.leads_to(&local)) {
+                    // Versions have other names in the view, and what this one shows is not known.
+                    (_, Some(_)) if is_version => Reach::Unseen,
                     (true, _) => Reach::Visible(written),
                     (false, Some(_)) if self.came == Came::FromHolder => Reach::Unseen,
                     (false, _) => Reach::Hidden,
@@ -130,13 +159,14 @@ impl Judge<'_> {
     }
 
     /// The type of what a reference leads to, when some of its resources may be shown and others not: one that is
-    /// shared, and may be about a person. A Patient is known by the person she is.
+    /// shared, and may be about a person or is shared only where conditions hold. A Patient is known by the person she
+    /// is.
     pub(in crate::enforce) fn leads_to(&self, local: &Local) -> Option<TypeId> {
         let target = fhir::tables::resource_type(local.resource_type.as_str())?;
-        let by_rule = target.name() == "Patient"
-            || PLACES.contains(&target.name())
-            || NO_PERSON.contains(&target.name());
-        (!by_rule && !self.ruling.admitted().share().tables(target).is_empty()).then_some(target)
+        let tables = self.ruling.admitted().share().tables(target);
+        let is_open = NO_PERSON.contains(&target.name()) && tables.iter().any(SharedType::is_unconditional);
+        let by_rule = target.name() == "Patient" || PLACES.contains(&target.name()) || is_open;
+        (!by_rule && !tables.is_empty()).then_some(target)
     }
 
     /// A reference by identifier alone: by NHS number it ties to a person. What else may be about a person cannot be
@@ -168,17 +198,17 @@ impl Judge<'_> {
         if tables.is_empty() {
             return false;
         }
+        let is_unconditional = tables.iter().any(SharedType::is_unconditional);
         if NO_PERSON.contains(&target.name()) {
-            return true;
+            return is_unconditional;
         }
-        let unconditional = |table: &SharedType| table.criteria.is_empty() && table.not_labelled.is_empty();
         let free = |answer: &Answer| match answer {
             Answer::Permit(permit) => {
                 permit.obligations().exclude.is_empty() && permit.obligations().only.is_empty()
             }
             Answer::Refusal(_) => true,
         };
-        tables.iter().any(unconditional) && self.ruling.answers().values().all(free)
+        is_unconditional && self.ruling.answers().values().all(free)
     }
 
     pub(super) fn full_url(&self, url: &str) -> Written {

@@ -93,3 +93,8 @@ pub(super) fn identifiers(element: &Element, said: &Named, mode: Mode) -> Identi
         said.whole || mode == Mode::Extension || (!said.children.is_empty() && mode == Mode::Part);
     if element.name() != "identifier" && is_itself_named { Identifiers::All } else { Identifiers::BySystem }
 }
+
+/// Members that are no reason to share what holds them.
+pub(super) fn is_companion(owner: TypeId, key: &str) -> bool {
+    matches!((owner.name(), key), ("Reference", "type") | ("Bundle.entry", "fullUrl"))
+}

@@ -1,5 +1,6 @@
 //! Masks: which elements of one resource type are shared, compiled from the paths of an agreement.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use fhir::path::{ElementPath, Step};
@@ -55,6 +56,22 @@ pub(super) struct Named {
     pub(super) extensions: Vec<String>,
     /// For `identifier`: systems that are named.
     pub(super) systems: Systems,
+    /// For a choice: what is said about it where it has one type, by its JSON name.
+    pub(super) one_type: BTreeMap<&'static str, Named>,
+    /// For a list whose items have keys: those that are named.
+    pub(super) keys: Vec<String>,
+    /// The list again, inside one of its items: the same keys are looked for there.
+    pub(super) again: Again,
+}
+
+/// Whether a list is told apart by the keys of the list around it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It is not.
+    #[default]
+    No,
+    /// It is.
+    Yes,
 }
 
 /// Which identifier systems are named.
@@ -146,7 +163,7 @@ fn check_owner(path: &ElementPath, owner: TypeId) -> Result<(), InvalidMask> {
 }
 
 impl Named {
-    fn child(&mut self, name: &'static str) -> &mut Self {
+    pub(super) fn child(&mut self, name: &'static str) -> &mut Self {
         self.children.entry(name).or_default()
     }
 
@@ -160,6 +177,8 @@ impl Named {
                     return Err(InvalidMask::NeverShared(path.to_string()));
                 }
                 Step::Element(name) => at = at.child(name),
+                Step::Choice { name, key } => at = at.child(name).one_type.entry(key).or_default(),
+                Step::Item { list, key } => at.child(list).keys.push(key.clone()),
                 Step::Extension(url) => at.extensions.push(url.clone()),
                 Step::Identifier(system) => {
                     if let Systems::These(systems) = &mut at.child("identifier").systems {
@@ -168,10 +187,45 @@ impl Named {
                 }
             }
         }
-        if let Some(Step::Element(_)) = last {
+        if let Some(Step::Element(_) | Step::Choice { .. }) = last {
             at.whole = true;
         }
         Ok(())
+    }
+
+    /// What is said about the element where JSON calls it `key`.
+    pub(super) fn called(&self, key: &str) -> Cow<'_, Self> {
+        if self.one_type.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut said = Self { one_type: BTreeMap::new(), ..self.clone() };
+        if let Some(more) = self.one_type.get(key) {
+            said.merge(more);
+        }
+        Cow::Owned(said)
+    }
+
+    /// Says all that `other` says too.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.whole |= other.whole;
+        self.tie |= other.tie;
+        self.withheld |= other.withheld;
+        if other.again == Again::Yes {
+            self.again = Again::Yes;
+        }
+        self.extensions.extend(other.extensions.iter().cloned());
+        self.keys.extend(other.keys.iter().cloned());
+        match (&mut self.systems, &other.systems) {
+            (Systems::These(known), Systems::These(more)) => known.extend(more.iter().cloned()),
+            (systems, Systems::Any) => *systems = Systems::Any,
+            (Systems::Any, Systems::These(_)) => {}
+        }
+        for (name, more) in &other.children {
+            self.child(name).merge(more);
+        }
+        for (key, more) in &other.one_type {
+            self.one_type.entry(key).or_default().merge(more);
+        }
     }
 
     fn withhold(&mut self, path: &ElementPath) -> Result<(), InvalidMask> {
@@ -210,5 +264,17 @@ impl Named {
             }
             at.tie = true;
         }
+    }
+
+    /// Whether anything is said about the children of the element.
+    pub(super) fn says_more(&self) -> bool {
+        let has_systems = match &self.systems {
+            Systems::These(systems) => !systems.is_empty(),
+            Systems::Any => true,
+        };
+        let has_items = self.again == Again::Yes || !self.keys.is_empty();
+        let has_inside =
+            !self.children.is_empty() || !self.extensions.is_empty() || !self.one_type.is_empty();
+        has_systems || has_items || has_inside
     }
 }

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use fhir::json::{Key, Kind};
 use fhir::tables::{Element, ElementId, TypeId, TypeKind, element_named, type_named};
 
-use super::access::{Access, Identifiers, Mode, Weight, access, identifiers};
-use super::mask::{Named, Systems};
+use super::access::{Access, Identifiers, Mode, Weight, access, identifiers, is_companion};
+use super::attachment;
+use super::items::ItemsPlan;
+use super::mask::{Again, Named, Systems};
 use super::masked;
 use super::reference::WhenHidden;
 
@@ -115,6 +117,14 @@ pub(super) enum Action {
         hidden: WhenHidden,
     },
     Identifier(Box<IdentifierPlan>),
+    /// Items of a list that are told apart by their keys.
+    Items(Box<ItemsPlan>),
+    /// The address of an attachment.
+    Link,
+    /// The content of an attachment or a Binary, in base64.
+    Content,
+    /// A scalar of this kind that tells what the content of the attachment is.
+    Digest(Kind),
     /// Extensions, all or by url.
     Extensions(PlanId, Box<Urls>),
     /// A nested resource.
@@ -256,11 +266,13 @@ pub(super) struct Compiler {
     nodes: Vec<Plan>,
     /// Plans of types about whose children nothing is said.
     plain: HashMap<(TypeId, Mode), PlanId>,
+    /// How the items of the list that is being compiled are told apart, for those inside of them.
+    pub(super) again: Option<ItemsPlan>,
 }
 
 impl Compiler {
     pub(super) fn new(owner: TypeId) -> Self {
-        Self { owner, nodes: Vec::new(), plain: HashMap::new() }
+        Self { owner, nodes: Vec::new(), plain: HashMap::new(), again: None }
     }
 
     pub(super) fn compile(mut self, named: &Named) -> Plans {
@@ -304,8 +316,13 @@ impl Compiler {
         meta
     }
 
+    /// The place of the plan that is compiled next, if something is said in it.
+    pub(super) const fn next(&self) -> PlanId {
+        PlanId(self.nodes.len() as u32)
+    }
+
     /// The plan for objects of `owner`, about whose children `named` speaks.
-    fn plan(&mut self, owner: TypeId, named: &Named, mode: Mode) -> PlanId {
+    pub(super) fn plan(&mut self, owner: TypeId, named: &Named, mode: Mode) -> PlanId {
         let is_plain = !named.says_more();
         if let (true, Some(id)) = (is_plain, self.plain.get(&(owner, mode))) {
             return *id;
@@ -327,7 +344,8 @@ impl Compiler {
         let nothing = Named::default();
         for (key, element) in owner.keys() {
             let Some(found) = element.only_type() else { continue };
-            let said = named.children.get(element.name()).unwrap_or(&nothing);
+            let said = named.children.get(element.name()).unwrap_or(&nothing).called(key);
+            let said = &*said;
             let access = access(owner, &element, found, said, mode);
             let weight = match access {
                 _ if is_companion(owner, key) => Weight::Companion,
@@ -349,6 +367,7 @@ impl Compiler {
                 add(key.to_owned(), action);
             }
         }
+        attachment::drop_digests(&mut plan.entries);
         plan.settle();
         if let Some(node) = self.nodes.get_mut(id.0 as usize) {
             *node = plan;
@@ -385,6 +404,9 @@ impl Compiler {
             Access::Whole(_) => match (owner.name(), key, sibling) {
                 ("Reference", "reference", _) => Action::Address,
                 ("Bundle.entry", "fullUrl", _) => Action::FullUrl,
+                ("Attachment", "url", _) => Action::Link,
+                ("Attachment" | "Binary", "data", _) => Action::Content,
+                ("Attachment", "hash" | "size", _) => Action::Digest(kind),
                 (_, _, Some(plan)) if element.is_array() => {
                     Action::Aligned(kind, plan, format!("_{key}").into())
                 }
@@ -445,6 +467,9 @@ impl Compiler {
                 (Mode::Whole | Mode::Extension, "contained") => Action::Resource(Nested::Contained),
                 (Mode::Whole | Mode::Extension, _) => Action::Resource(Nested::Entry),
             },
+            _ if inside == Mode::Part && (said.again == Again::Yes || !said.keys.is_empty()) => {
+                self.items(found, said)
+            }
             _ if inside == Mode::Part && !said.says_more() => Action::Drop,
             _ => Action::Object(self.plan(found, said, inside)),
         }
@@ -467,21 +492,5 @@ impl Compiler {
         let nhs_number = (inside == Mode::Whole || says_children).then(|| self.plan(found, said, inside));
         let named = self.plan(found, said, Mode::Whole);
         Action::Identifier(Box::new(IdentifierPlan { nhs_number, named, systems }))
-    }
-}
-
-/// Members that are no reason to share what holds them.
-fn is_companion(owner: TypeId, key: &str) -> bool {
-    matches!((owner.name(), key), ("Reference", "type") | ("Bundle.entry", "fullUrl"))
-}
-
-impl Named {
-    /// Whether anything is said about the children of the element.
-    pub(super) fn says_more(&self) -> bool {
-        let has_systems = match &self.systems {
-            Systems::These(systems) => !systems.is_empty(),
-            Systems::Any => true,
-        };
-        has_systems || !self.children.is_empty() || !self.extensions.is_empty()
     }
 }

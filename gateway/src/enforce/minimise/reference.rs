@@ -75,6 +75,10 @@ impl<'d> Walker<'_, '_, 'd> {
             Reach::Unseen if named.is_some() && hidden == WhenHidden::MemberGoes => {
                 return self.strip(element, node);
             }
+            Reach::Version(_) if tied.is_none() && named.is_some() && hidden != WhenHidden::LeftOut => {
+                return self.strip(element, node);
+            }
+            Reach::Version(written) => (tied, written),
             Reach::Hidden | Reach::Unseen => (None, Written::AsItStands),
             Reach::Visible(written) => (named, written),
             Reach::Tie(written) => (tied.or(named), written),

@@ -29,6 +29,8 @@ fn minimise(text: &'static str, mask: &TypeMask, version: Option<Digest<'_>>) ->
         mask: &|owner, _| Some(mask).filter(|mask| mask.owner() == owner),
         reach: &|_| Reach::Tie(Written::Anew("Patient/\"1\"".to_owned())),
         full_url: &|_| Written::AsItStands,
+        link: &|_| Some(Written::AsItStands),
+        content: &|_| Some(Written::AsItStands),
         marks: Marks::Subsetted,
         version,
     };
@@ -238,4 +240,91 @@ fn the_modifiers_that_go_with_a_type_are_told() {
     );
     let kept = compile("Patient", &["name", "link"], &["deceased[x]"]).expect("a mask");
     assert_eq!(kept.modifiers(), ["Patient.active"]);
+}
+
+/// What comes out after `meta`.
+fn rest(text: &'static str, mask: &TypeMask) -> String {
+    let out = minimise(text, mask, None).expect("shared");
+    out.split_once("\"SUBSETTED\"}]}").expect("marked").1.to_owned()
+}
+
+#[test]
+fn named_items_come_whole_wherever_they_stand_and_nothing_of_the_others() {
+    let masked =
+        r#"[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]"#;
+    let answers = mask("QuestionnaireResponse", &["item:a", "item:b.1"]);
+    let check = |text: &'static str, expected: &str| {
+        let expected = expected.replace("MASKED", &format!("\"_linkId\":{{\"extension\":{masked}}}"));
+        let status = format!(r#","_status":{{"extension":{masked}}}}}"#);
+        let out = rest(text, &answers);
+        assert_eq!(
+            out,
+            format!("{expected}{}", if out.contains("_status") { &status } else { "}" }),
+            "{text}"
+        );
+    };
+    check(
+        r#"{"resourceType":"QuestionnaireResponse","status":"completed","item":[{"linkId":"a","text":"A","answer":[{"valueString":"x","item":[{"linkId":"c"}]}]},{"linkId":"c","text":"C"}]}"#,
+        r#","status":"completed","item":[{"linkId":"a","text":"A","answer":[{"valueString":"x","item":[{"linkId":"c"}]}]}]"#,
+    );
+    check(
+        r#"{"resourceType":"QuestionnaireResponse","status":"completed","item":[{"linkId":"g","text":"G","item":[{"linkId":"c","answer":[{"valueString":"x","item":[{"linkId":"b.1","text":"B"}]}]}]}]}"#,
+        r#","status":"completed","item":[{"item":[{"answer":[{"item":[{"linkId":"b.1","text":"B"}]}],MASKED}],MASKED}]"#,
+    );
+    check(
+        r#"{"resourceType":"QuestionnaireResponse","status":"completed","item":[{"linkId":"aa"},{"text":"a"},{"linkId":"b"}]}"#,
+        r#","status":"completed""#,
+    );
+    let modified =
+        r#"{"resourceType":"QuestionnaireResponse","item":[{"linkId":"c","modifierExtension":[]}]}"#;
+    assert!(minimise(modified, &answers, None).is_err(), "an item that goes can still change the meaning");
+}
+
+#[test]
+fn items_are_named_by_code_and_beside_what_is_said_of_all() {
+    let observation = mask("Observation", &["component:urn:s|1", "component.interpretation"]);
+    let text = r#"{"resourceType":"Observation","status":"final","code":{},"component":[{"code":{"coding":[{"system":"urn:s","code":"1"}]},"valueString":"x"},{"code":{"coding":[{"system":"urn:t","code":"1"}]},"valueString":"y","interpretation":[{"text":"high"}]}]}"#;
+    let out = rest(text, &observation);
+    assert!(
+        out.contains(r#"{"code":{"coding":[{"system":"urn:s","code":"1"}]},"valueString":"x"}"#),
+        "{out}"
+    );
+    assert!(out.contains("high") && !out.contains(r#""y""#) && !out.contains("urn:t"), "{out}");
+    let whole = mask("Observation", &["component:urn:s|1", "component"]);
+    assert!(rest(text, &whole).contains(r#""y""#), "who is shown all of them is shown these");
+}
+
+#[test]
+fn one_type_of_a_choice_comes_and_no_other() {
+    let observation = mask("Observation", &["valueQuantity", "component.valueQuantity.value"]);
+    let with = |value: &'static str| rest(value, &observation);
+    assert!(
+        with(r#"{"resourceType":"Observation","valueQuantity":{"value":1.0,"unit":"kg"}}"#)
+            .contains(r#""valueQuantity":{"value":1.0,"unit":"kg"}"#)
+    );
+    assert!(!with(r#"{"resourceType":"Observation","valueString":"x"}"#).contains("valueString"));
+    assert!(!with(r#"{"resourceType":"Observation","_valueString":{"id":"x"}}"#).contains("valueString"));
+    let part = with(
+        r#"{"resourceType":"Observation","component":[{"code":{},"valueQuantity":{"value":1,"unit":"kg"}}]}"#,
+    );
+    assert!(part.contains(r#""valueQuantity":{"value":1}"#), "{part}");
+    let medicine = mask("MedicationRequest", &["medicationReference"]);
+    let out =
+        rest(r#"{"resourceType":"MedicationRequest","medicationCodeableConcept":{"text":"x"}}"#, &medicine);
+    assert!(out.contains("masked") && !out.contains(r#""x""#), "a required choice is masked: {out}");
+}
+
+#[test]
+fn the_guard_is_told_that_named_items_and_types_are_a_part() {
+    let observation = mask("Observation", &["valueQuantity", "component:urn:s|1"]);
+    for (text, expected) in [
+        ("value[x]", Visible::Part),
+        ("valueQuantity", Visible::Whole),
+        ("valueString", Visible::None),
+        ("component.code", Visible::Part),
+        ("component.value[x]", Visible::Part),
+        ("component:urn:s|1", Visible::Part),
+    ] {
+        assert_eq!(observation.visibility(&path("Observation", text)), expected, "{text}");
+    }
 }

@@ -40,6 +40,8 @@ fn look(owner: TypeId, named: &Named, mode: Mode, steps: &[Step]) -> Visible {
     let Some((step, rest)) = steps.split_first() else { return Visible::Whole };
     let name = match step {
         Step::Element(name) => name,
+        Step::Choice { key, .. } => return one_type((owner, key), named, mode, rest),
+        Step::Item { list, .. } => list,
         Step::Extension(url) => {
             let is_all =
                 mode == Mode::Extension || named.children.get("extension").is_some_and(|said| said.whole);
@@ -53,11 +55,27 @@ fn look(owner: TypeId, named: &Named, mode: Mode, steps: &[Step]) -> Visible {
         return of_system(owner, &element, said, mode, system);
     }
     let next = |found: TypeId| match rest.first() {
-        Some(Step::Element(name)) => tables::element_named(found, name).is_some(),
+        Some(Step::Element(name) | Step::Choice { name, .. } | Step::Item { list: name, .. }) => {
+            tables::element_named(found, name).is_some()
+        }
         Some(Step::Extension(_) | Step::Identifier(_)) | None => true,
     };
-    let found = element.types().iter().map(tables::ElementType::id).filter(|found| next(*found));
-    all(found.map(|found| alternative((owner, &element, found), said, mode, rest)))
+    if said.one_type.is_empty() {
+        let found = element.types().iter().map(tables::ElementType::id).filter(|found| next(*found));
+        return all(found.map(|found| alternative((owner, &element, found), said, mode, rest)));
+    }
+    let keys = owner.keys().filter(|(_, one)| one.id() == element.id());
+    let keys = keys.filter(|(_, one)| one.only_type().is_some_and(next));
+    all(keys.map(|(key, _)| one_type((owner, key), named, mode, rest)))
+}
+
+/// What is seen of a choice where JSON calls it `key`.
+fn one_type((owner, key): (TypeId, &str), named: &Named, mode: Mode, rest: &[Step]) -> Visible {
+    let Some(element) = tables::element(owner, key) else { return Visible::None };
+    let Some(found) = element.only_type() else { return Visible::None };
+    let nothing = Named::default();
+    let said = named.children.get(element.name()).unwrap_or(&nothing).called(key);
+    alternative((owner, &element, found), &said, mode, rest)
 }
 
 /// What is seen when the element has the one type `found`.
@@ -72,7 +90,7 @@ fn alternative(
         Access::Never | Access::Withheld => return Visible::None,
         Access::No => return Visible::None,
         Access::Part if said.tie && !said.says_more() && !is_reference => return Visible::None,
-        Access::Part if rest.is_empty() => return Visible::Part,
+        Access::Part if rest.is_empty() || !said.keys.is_empty() => return Visible::Part,
         Access::Part => Mode::Part,
         Access::Whole(_) if found.name() == "Extension" => Mode::Extension,
         Access::Whole(_) => Mode::Whole,

@@ -36,12 +36,14 @@ enum Stands {
 pub(super) struct Walker<'v, 'w, 'd> {
     pub(super) view: &'w View<'v>,
     pub(super) plans: &'w Plans,
-    owner: TypeId,
+    pub(super) owner: TypeId,
     /// The resource that may hold contained ones, and whether those are shared.
     pub(super) container: Node<'d>,
     pub(super) contained: Contained,
     /// How the address of the Reference being written is written.
     pub(super) address: Written,
+    /// Where the content is that was looked into last, and what became of it.
+    pub(super) content: Option<(usize, Option<Written>)>,
     /// Whether what is written stands inside an extension.
     in_extension: bool,
     /// Where the first entry's resource of a document or message is, until it has been written.
@@ -71,6 +73,7 @@ pub(super) fn outermost(
         container: node,
         contained: mask.plans.contained,
         address: Written::AsItStands,
+        content: None,
         in_extension: false,
         head: head(owner, node),
         withheld,
@@ -241,12 +244,16 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 Values::Shared(_) | Values::Dropped => self.siblings_alone(entry, *plan, value),
             },
             Action::Sibling(_) => self.single(entry, key, value),
+            Action::Digest(kind) => self.digest(entry, *kind, (key, value), holder),
             Action::Scalar(_)
             | Action::Address
             | Action::FullUrl
             | Action::Object(_)
             | Action::Reference { .. }
             | Action::Identifier(_)
+            | Action::Items(_)
+            | Action::Link
+            | Action::Content
             | Action::Extensions(..)
             | Action::Resource(_) => {
                 if entry.is_array {
@@ -310,7 +317,8 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             self.as_it_stands(value);
             return Ok(Came::Written);
         }
-        let is_address = matches!(entry.action, Action::Address | Action::FullUrl);
+        let is_address =
+            matches!(entry.action, Action::Address | Action::FullUrl | Action::Link | Action::Content);
         if value.kind() != if is_address { Kind::String } else { Kind::Object } {
             return Err(wrong_kind(entry));
         }
@@ -330,6 +338,18 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
                 self.reference(entry.element, (*named, *tied), *hidden, value)
             }
             Action::Identifier(rule) => self.object_or_drop(entry, identifier_plan(value, rule), value),
+            Action::Items(rule) => {
+                let came = self.object_or_drop(entry, rule.of(value), value)?;
+                if came == Came::Nothing {
+                    self.withheld.element(entry.element);
+                }
+                Ok(came)
+            }
+            Action::Link => {
+                let written = (self.view.link)(&value.string().unwrap_or_default());
+                Ok(self.written_or_left(entry, written, value))
+            }
+            Action::Content => self.write_content(entry, value),
             Action::Extensions(plan, urls) => {
                 let is_named = match &**urls {
                     Urls::All => true,
@@ -348,6 +368,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             | Action::Skip
             | Action::Never
             | Action::Withheld
+            | Action::Digest(_)
             | Action::Aligned(..)
             | Action::SiblingArray(..) => Ok(Came::Nothing),
         }
@@ -391,6 +412,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             container,
             contained,
             address: Written::AsItStands,
+            content: None,
             in_extension: false,
             head: None,
             withheld: &mut *self.withheld,

@@ -2,7 +2,7 @@
 
 use super::super::file::{CredentialsTable, SystemTable};
 use super::super::material::Site;
-use super::super::{System, UpstreamCredentials};
+use super::super::{Households, System, UpstreamCredentials};
 use super::bounds::{SYSTEM_BODY_BYTES, SYSTEM_TIMEOUT};
 use super::parties::refuse_twice;
 use super::{ods, urls};
@@ -56,6 +56,10 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
         relationship_source: is_set(&table.relationship_source),
         consent_source: is_set(&table.consent_source),
         trusted_identity: is_set(&table.trusted_identity),
+        households: match is_set(&table.shields_households) {
+            true => Households::Shielded,
+            false => Households::Told,
+        },
         credentials,
         ca,
         timeout,

@@ -39,6 +39,7 @@ impl Said {
             let (last, before) = path.steps().split_last().expect("a step");
             let names = |steps: &[Step]| steps.iter().map(Step::to_string).collect::<Vec<_>>();
             match last {
+                Step::Choice { .. } | Step::Item { .. } => panic!("the invented rules name none"),
                 Step::Element(_) => drop(said.elements.insert(names(path.steps()))),
                 Step::Extension(url) => drop(said.extensions.insert((names(before), url.clone()))),
                 Step::Identifier(system) => drop(said.systems.insert((names(before), system.clone()))),

@@ -84,6 +84,8 @@ impl Compiled {
             mask: &|owner, _| self.masks.get(&owner),
             reach: &|node| self.reach(node),
             full_url: &|_| Written::AsItStands,
+            link: &|_| Some(Written::AsItStands),
+            content: &|_| Some(Written::AsItStands),
             marks,
             version: None,
         };

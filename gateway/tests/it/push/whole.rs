@@ -75,6 +75,7 @@ type = "what kind of letter it is"
 [share.letter.Binary]
 contentType = "to open the letter"
 data = "the discharge letter"
+where = { contentType = ["text/plain", "application/pdf"] }
 "#;
 
 const SETTINGS: &str = r#"

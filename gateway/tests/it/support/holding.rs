@@ -16,7 +16,8 @@ pub(crate) fn held(resources: &[Value]) -> Held {
     Arc::new(Mutex::new(resources.to_vec()))
 }
 
-/// Answers reads, and searches by `_id`, `identifier`, `patient`, `subject`, `encounter` and `code`.
+/// Answers reads, and searches by `_id`, `identifier`, `patient`, `subject`, `encounter`, `location`, `code` and where
+/// people are.
 pub(crate) fn holding(held: &Held) -> impl Fn(&Seen) -> Play + Send + Sync + 'static + use<> {
     let held = Arc::clone(held);
     move |seen| {
@@ -67,13 +68,26 @@ fn meets(found: &Value, name: &str, wanted: &str) -> bool {
         "_id" => any(&|id| found["id"] == id),
         "patient" | "subject" => any(&|reference| {
             let id = reference.strip_prefix("Patient/").unwrap_or(reference);
-            found["subject"]["reference"] == format!("Patient/{id}")
+            [&found["subject"], &found["for"], &found["patient"]]
+                .iter()
+                .any(|of| of["reference"] == format!("Patient/{id}"))
         }),
         "identifier" => any(&|token| has(&found["identifier"], token, "value")),
         "encounter" => any(&|reference| found["encounter"]["reference"] == reference),
+        "address-postalcode" => any(&|text| lists(&found["address"], "postalCode", text)),
+        "address" => any(&|text| found["address"].to_string().contains(text)),
+        "telecom" => any(&|text| lists(&found["telecom"], "value", text)),
+        "location" => any(&|url| {
+            let contents = found["content"].as_array().cloned().unwrap_or_default();
+            contents.iter().any(|content| content["attachment"]["url"] == url)
+        }),
         "code" => any(&|token| has(&found["code"]["coding"], token, "code")),
         _ => true,
     }
+}
+
+fn lists(list: &Value, member: &str, text: &str) -> bool {
+    list.as_array().is_some_and(|items| items.iter().any(|item| item[member] == text))
 }
 
 fn has(list: &Value, token: &str, member: &str) -> bool {

@@ -13,7 +13,8 @@ use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret
 use gateway::server::format::{self, Format};
 use gateway::server::target::Target;
 use gateway::settings::{
-    Client, Gateway, Issuer, Limits, Listen, Settings, System, Telemetry, Transport, UpstreamCredentials,
+    Client, Gateway, Households, Issuer, Limits, Listen, Settings, System, Telemetry, Transport,
+    UpstreamCredentials,
 };
 use jiff::Timestamp;
 
@@ -76,6 +77,7 @@ pub(crate) fn system(name: &str, base: &str) -> System {
         relationship_source: false,
         consent_source: false,
         trusted_identity: false,
+        households: Households::Told,
         credentials: UpstreamCredentials::None,
         ca: None,
         timeout: Duration::from_secs(10),

@@ -1,0 +1,110 @@
+//! Lists whose items are named one by one, by their key: questions by linkId, sections by code.
+//!
+//! A named item comes whole, with the items inside it. Of an item that is not named nothing comes but the named ones
+//! inside it, at any depth: what frames them is masked.
+
+use std::sync::Arc;
+
+use fhir::json::Node;
+use fhir::path::{KeyedBy, keyed_by};
+use fhir::tables::{Element, TypeId, TypeKind};
+
+use super::access::Mode;
+use super::mask::{Again, Named};
+use super::plan::{Action, Compiler, PlanId};
+
+/// Which items are written, and how.
+#[derive(Debug, Clone)]
+pub(super) struct ItemsPlan {
+    by: KeyedBy,
+    keys: Arc<[Key]>,
+    /// How a named item is written.
+    named: PlanId,
+    /// How one that is not named is written: what of it holds named ones, or what else is said of all.
+    other: Option<PlanId>,
+}
+
+/// The key of an item.
+#[derive(Debug)]
+struct Key {
+    /// Empty for a linkId.
+    system: Box<str>,
+    text: Box<str>,
+}
+
+impl ItemsPlan {
+    /// The plan of one item, if anything of it is written.
+    pub(super) fn of(&self, item: Node<'_>) -> Option<PlanId> {
+        if self.keys.iter().any(|key| key.is_of(item, self.by)) { Some(self.named) } else { self.other }
+    }
+}
+
+impl Key {
+    fn read(text: &str, by: KeyedBy) -> Self {
+        let (system, text) = match by {
+            KeyedBy::LinkId => ("", text),
+            KeyedBy::Code => text.rsplit_once('|').unwrap_or(("", text)),
+        };
+        Self { system: system.into(), text: text.into() }
+    }
+
+    fn is_of(&self, item: Node<'_>, by: KeyedBy) -> bool {
+        let is = |node: Node<'_>, name: &str, text: &str| {
+            node.member(name).is_some_and(|member| member.is_string(text))
+        };
+        match by {
+            KeyedBy::LinkId => is(item, "linkId", &self.text),
+            KeyedBy::Code => item
+                .walk(&["code", "coding"])
+                .any(|coding| is(coding, "system", &self.system) && is(coding, "code", &self.text)),
+        }
+    }
+}
+
+impl Compiler {
+    /// What to do with a list of `found` of which some items are named by their keys.
+    pub(super) fn items(&mut self, found: TypeId, said: &Named) -> Action {
+        let around = self.again.clone();
+        if let (Some(around), true) = (&around, said.again == Again::Yes && said.keys.is_empty()) {
+            return Action::Items(Box::new(around.clone()));
+        }
+        let Some(by) = keyed_by(found) else { return Action::Drop };
+        let keys: Vec<Key> = said.keys.iter().map(|key| Key::read(key, by)).collect();
+        let keys: Arc<[Key]> = keys.into();
+        let inside = Named { whole: false, again: Again::No, keys: Vec::new(), ..said.clone() };
+        let named = self.plan(found, &inside, Mode::Whole);
+        let bare = holding(found);
+        let mut inner =
+            ItemsPlan { by, keys, named: self.plan(found, &Named::default(), Mode::Whole), other: None };
+        if bare.says_more() {
+            inner.other = Some(self.next());
+            self.again = Some(inner.clone());
+            self.plan(found, &bare, Mode::Part);
+        }
+        let mut others = inside;
+        others.merge(&bare);
+        let other = others.says_more().then(|| self.plan(found, &others, Mode::Part));
+        self.again = around;
+        Action::Items(Box::new(ItemsPlan { named, other, ..inner }))
+    }
+}
+
+/// Says of `found` only that items of its own type inside it are told apart by the same keys: `item` of an item, and
+/// `answer.item`.
+fn holding(found: TypeId) -> Named {
+    let is_again = |element: &Element| element.types().iter().any(|of| of.id() == found);
+    let mut bare = Named::default();
+    for element in found.elements() {
+        if is_again(&element) {
+            bare.child(element.name()).again = Again::Yes;
+            continue;
+        }
+        let Some(part) = element.types().first().map(fhir::tables::ElementType::id) else { continue };
+        if part.kind() == TypeKind::Backbone {
+            for inside in part.elements().filter(|element| is_again(element)) {
+                bare.child(element.name()).child(inside.name()).again = Again::Yes;
+            }
+        }
+    }
+    bare
+}
