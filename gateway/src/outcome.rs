@@ -11,7 +11,7 @@ use crate::agreement::Existence;
 use crate::consent::ConsentFault;
 use crate::consent::validate::Problem;
 use crate::decision::evidence::EvidenceFault;
-use crate::decision::refusal::Refusal;
+use crate::decision::refusal::{Refusal, SearchGuard};
 use crate::enforce::release::Unreleased;
 use crate::interaction::Malformed;
 use crate::ports::Ports;
@@ -346,12 +346,16 @@ impl Ending {
 
 /// The caller may be told a refusal by rule always; one about a person only where its existence is open.
 fn refused(refusal: &Refusal, existence: Existence) -> Told {
-    let told = |text| Told { status: StatusCode::FORBIDDEN, issue: IssueType::Forbidden, text };
+    // One that asks for what cannot be is so whoever asks.
+    let (status, issue) = match *refusal == Refusal::SearchNotPermitted(SearchGuard::NamesApart) {
+        true => (StatusCode::BAD_REQUEST, IssueType::Invalid),
+        false => (StatusCode::FORBIDDEN, IssueType::Forbidden),
+    };
     if existence == Existence::Withheld && !refusal.is_by_rule() {
         let (status, issue, text) = not_found();
         return Told { status, issue, text };
     }
-    told(refusal.told())
+    Told { status, issue, text: refusal.told() }
 }
 
 const fn not_found() -> (StatusCode, IssueType, &'static str) {

@@ -18,6 +18,7 @@ pub mod reply;
 pub mod revocation;
 pub mod strangers;
 pub mod target;
+mod telling;
 pub mod tls;
 
 mod activity;

@@ -49,6 +49,24 @@ impl SearchQuery {
             .flatten()
             .collect()
     }
+
+    /// Whether two of its criteria name different persons of whom a resource has one only: nothing can meet both.
+    ///
+    /// `patient=1&patient=2` does, where `patient=1,2` asks for either. Nothing is held against persons who are named in
+    /// different ways, nor where a resource may be about several (`Appointment?patient=1&patient=2`).
+    #[must_use]
+    pub fn contradicts_itself(&self) -> bool {
+        let named: Vec<Vec<NamedPerson>> = self
+            .criteria
+            .iter()
+            .filter(|criterion| is_of_one(criterion, self.resource_type))
+            .filter_map(|criterion| persons(criterion, self.resource_type))
+            .collect();
+        named.iter().enumerate().any(|(at, these)| {
+            let mut others = named.iter().skip(at + 1);
+            others.any(|those| these.iter().all(|one| those.iter().all(|other| are_two(one, other))))
+        })
+    }
 }
 
 impl SearchQuery {
@@ -63,6 +81,28 @@ impl SearchQuery {
                 .map(|one| one.to_pair())
                 .chain(self.controls.to_pairs()),
         )
+    }
+}
+
+/// Whether what the criterion reads stands at most once in a resource. Of NHS numbers a person has one.
+fn is_of_one(criterion: &Criterion, of: TypeId) -> bool {
+    let is_single = |path: &String| {
+        let mut owner = Some(of);
+        path.split('.').all(|step| {
+            let element = owner.and_then(|owner| tables::element_named(owner, step));
+            owner = element.as_ref().and_then(tables::Element::child_type);
+            element.is_some_and(|element| !element.is_array())
+        })
+    };
+    of.name() == "Patient" || criterion.reads().iter().all(is_single)
+}
+
+/// Whether these are two persons for certain: one has several identifiers, but for the NHS number.
+fn are_two(one: &NamedPerson, other: &NamedPerson) -> bool {
+    match (one, other) {
+        (NamedPerson::Patient(one), NamedPerson::Patient(other)) => one != other,
+        (NamedPerson::Nhs(one), NamedPerson::Nhs(other)) => one != other,
+        (NamedPerson::Patient(_) | NamedPerson::Nhs(_) | NamedPerson::Identifier(_), _) => false,
     }
 }
 

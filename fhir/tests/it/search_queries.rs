@@ -231,6 +231,36 @@ fn a_search_says_which_persons_it_names() {
 }
 
 #[test]
+fn a_search_for_two_persons_where_only_one_can_be_contradicts_itself() {
+    let number = |number: &str| format!("identifier={}|{number}", identifier::NHS_NUMBER);
+    let (two_numbers, one_number) = (
+        format!("{}&{}", number("9990000018"), number("9990000026")),
+        format!("{}&identifier=9990000018", number("9990000018")),
+    );
+    for (resource_type, query, expected) in [
+        ("Condition", "patient=1&patient=2", true),
+        ("Condition", "patient=1&subject=Patient/2", true),
+        ("Condition", "patient=1,2&patient=Patient/3", true),
+        ("Condition", "patient=1&code=7&patient=1&patient=2", true),
+        ("Condition", "patient=1&patient=1", false),
+        ("Condition", "patient=1,2&patient=2,3", false),
+        ("Condition", "patient=1,2", false),
+        // It names nobody, and is not of these two.
+        ("Condition", "patient=1&subject=Group/2", false),
+        ("Condition", "_id=1&_id=2&patient=1", false),
+        ("Patient", "_id=1&_id=2", true),
+        ("Patient", &two_numbers, true),
+        ("Patient", &one_number, false),
+        ("Patient", "_id=1&identifier=9990000018", false),
+        ("Patient", "identifier=urn:mrn|1&identifier=urn:mrn|2", false),
+        // An appointment is about all who take part.
+        ("Appointment", "patient=1&patient=2", false),
+    ] {
+        assert_eq!(compile(resource_type, query).expect(query).contradicts_itself(), expected, "{query}");
+    }
+}
+
+#[test]
 fn a_criterion_says_which_elements_it_reads() {
     for (resource_type, query, expected) in [
         ("Patient", "address-postalcode=AB1", vec!["address.postalCode"]),

@@ -49,6 +49,8 @@ pub enum Refusal {
 pub enum SearchGuard {
     /// The search names no person.
     NamesNoPerson,
+    /// It names different persons where only one can be.
+    NamesApart,
     /// A criterion reads an element that is not shared.
     ReadsHidden,
     /// A negation, sort or test of absence over an element that not everyone shows.
@@ -127,6 +129,9 @@ impl Refusal {
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => {
                 "the search must name its person: by patient, subject, _id or identifier, or by family and birthdate"
             }
+            Self::SearchNotPermitted(SearchGuard::NamesApart) => {
+                "the search names different persons at once: name them in one parameter, with commas between them"
+            }
             Self::SearchNotPermitted(SearchGuard::ReadsHidden) => {
                 "the search reads an element that is not shared with this role"
             }
@@ -170,6 +175,7 @@ impl Refusal {
             Self::OverrideReasonMissing => "override-reason-missing",
             Self::TypeNotShared => "type-not-shared",
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => "search-names-no-person",
+            Self::SearchNotPermitted(SearchGuard::NamesApart) => "search-names-apart",
             Self::SearchNotPermitted(SearchGuard::ReadsHidden) => "search-reads-hidden-element",
             Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => "search-negates-hidden-element",
             Self::SearchNotPermitted(SearchGuard::OrdersByHidden) => "search-orders-by-hidden-element",

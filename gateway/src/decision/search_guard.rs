@@ -52,6 +52,9 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
     if !names_somebody(query) {
         return Err(SearchGuard::NamesNoPerson);
     }
+    if query.contradicts_itself() {
+        return Err(SearchGuard::NamesApart);
+    }
     let searched = query.resource_type();
     let tables = share.types.get(&searched).map(Vec::as_slice).unwrap_or_default();
     let mut rematch = BTreeSet::new();

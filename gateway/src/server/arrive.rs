@@ -162,6 +162,8 @@ where
     }
     let sent = Sent::by(&parts.headers).ok_or(Unacceptable::ContentCoding)?;
     let method = Method::of(parts.method.as_str()).ok_or(Unacceptable::Method)?;
+    // `HEAD` is asked, decided and recorded like `GET`; its reply tells the head only.
+    let method = if method == Method::Head { Method::Get } else { method };
     let target = Target::parse(parts.uri.path(), parts.uri.query())?;
     let headers = kept(&parts.headers)?;
     let body = match (body.is_end_stream(), method.takes_body()) {

@@ -18,7 +18,7 @@ pub struct Arrived {
     pub request_id: RequestId,
     /// When its head was complete.
     pub at: Timestamp,
-    /// Its method.
+    /// Its method. `HEAD` has become `GET`.
     pub method: Method,
     /// Its path and query.
     pub target: Target,

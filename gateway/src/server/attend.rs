@@ -24,6 +24,7 @@ use super::delivery::{Delivery, Tracked};
 use super::manner::Manner;
 use super::reply::{Reply, Scheme};
 use super::strangers::Strangers;
+use super::telling::Telling;
 use crate::clock::Clock;
 use crate::telemetry::metrics::Metrics;
 
@@ -121,8 +122,10 @@ impl Attendant {
     {
         let version = request.version();
         let manner = Manner::of_head(request.headers(), request.uri().query());
+        let telling = Telling::of(request.method());
         let Some(request_id) = RequestId::random() else {
-            return self.told(&RequestId::unknown(), Reply::told(&FAULT), version, scheme, presence);
+            let (unknown, reply) = (RequestId::unknown(), Reply::told(&FAULT));
+            return telling.told(|told| self.told(&unknown, reply, version, scheme, presence, told));
         };
         let in_time = ServiceBuilder::new().timeout(within).service(tower::service_fn({
             let (attendant, request_id) = (Arc::clone(&self), request_id.clone());
@@ -138,7 +141,8 @@ impl Attendant {
                 Reply::told(&FAULT)
             }
         };
-        self.told(&request_id, reply.in_manner(manner.plain()), version, scheme, presence)
+        let reply = reply.in_manner(manner.plain());
+        telling.told(|told| self.told(&request_id, reply, version, scheme, presence, told))
     }
 
     /// Runs the exchange in a task of its own, which goes on when nobody waits for it any more.
@@ -228,6 +232,7 @@ impl Attendant {
         version: Version,
         scheme: Scheme,
         presence: Presence,
+        told: &mut dyn FnMut(Bytes) -> Bytes,
     ) -> Response<Tracked> {
         // HTTP/2 has no `Connection` header; there the stream ends, and the connection is not in doubt.
         let reply = match version < Version::HTTP_2 {
@@ -238,7 +243,7 @@ impl Attendant {
         let id = request_id.clone();
         presence.handed();
         reply.into_response(request_id, scheme, move |bytes| {
-            Tracked::new(bytes, move |delivery| {
+            Tracked::new(told(bytes), move |delivery| {
                 drop(presence);
                 if delivery == Delivery::NotTaken {
                     self.not_delivered(&id, receipt.as_deref());

@@ -13,6 +13,7 @@ use super::delivery::Tracked;
 use super::format::Format;
 use super::manner::Manner;
 use super::policy::{NO_PAGE, PAGE_POLICY, TRANSPORT_SECURITY};
+use super::telling::with_head;
 use crate::enforce::release::{Media, Released};
 
 pub use super::policy::Scheme;
@@ -356,7 +357,7 @@ impl Reply {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            headers.insert(header::ALLOW, HeaderValue::from_str(&with_head(allow))?);
         }
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

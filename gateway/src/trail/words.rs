@@ -22,7 +22,7 @@ pub(super) fn refusal(reason: &str) -> &'static str {
         "purpose-not-covered" => "Information is not shared for the reason they gave.",
         "override-reason-missing" => "They asked for special access, but did not say why they needed it.",
         "type-not-shared" | "nothing-necessary" => "They do not need this kind of information.",
-        "search-names-no-person" => "They did not say who they were looking for.",
+        "search-names-no-person" | "search-names-apart" => "They did not say who they were looking for.",
         "search-reads-hidden-element"
         | "search-negates-hidden-element"
         | "search-orders-by-hidden-element"
@@ -235,6 +235,7 @@ mod tests {
             Refusal::OverrideReasonMissing,
             Refusal::TypeNotShared,
             Refusal::SearchNotPermitted(SearchGuard::NamesNoPerson),
+            Refusal::SearchNotPermitted(SearchGuard::NamesApart),
             Refusal::SearchNotPermitted(SearchGuard::ReadsHidden),
             Refusal::SearchNotPermitted(SearchGuard::NegatesPartlyHidden),
             Refusal::SearchNotPermitted(SearchGuard::OrdersByHidden),

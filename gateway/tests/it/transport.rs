@@ -173,7 +173,7 @@ async fn a_path_has_one_form_and_a_parameter_one_meaning() {
         ("HTTP-12 a full stop behind", "Patient/zz.", 404),
         ("RACE-02 a file below", "Patient/p1/x.css", 404),
         ("HTTP-20 one parameter twice", "Patient?_count=1&_count=2&_id=p1", 400),
-        ("HTTP-20 two formats", "Patient/p1?_format=json&_format=json", 406),
+        ("HTTP-20 two formats", "Patient/p1?_format=json&_format=xml", 406),
         ("HTTP-20 a parameter in disguise twice", "Patient?_count=1&%5Fcount=2&_id=p1", 400),
         ("HTTP-20 a cursor twice", "Patient?_cursor=a&_cursor=b", 400),
     ] {

@@ -43,6 +43,16 @@ fn a_search_names_its_person_or_what_identifies_one() {
 }
 
 #[test]
+fn a_search_names_one_person_where_only_one_can_be() {
+    let apart = Err("search-names-apart");
+    check("search hospital Condition?patient=ann&patient=bob", apart);
+    check("search hospital Condition?patient=ann&subject=Patient/bob", apart);
+    check("search hospital Patient?_id=ann&_id=bob", apart);
+    check("search hospital Condition?patient=ann&patient=ann", Ok(&[]));
+    check("search hospital Condition?patient=ann,bob&patient=bob", Ok(&[]));
+}
+
+#[test]
 fn an_element_that_nobody_is_shown_cannot_be_searched() {
     let hidden = Err("search-reads-hidden-element");
     check("search hospital Patient?_id=ann&general-practitioner=Practitioner/p", hidden);

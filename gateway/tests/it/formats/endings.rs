@@ -1,11 +1,13 @@
 //! One table of endings, however it is written: what is withheld is as what is absent, in every format and coding.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::{JSON, XML};
 use crate::hidden::says;
 use crate::support::holding::{ANN, condition, held, holding, patient};
-use crate::support::wire::{get, send};
+use crate::support::wire::{Answer, get, send};
 
 const BOB: &str = crate::hidden::BOB;
 
@@ -62,21 +64,72 @@ async fn what_is_withheld_is_as_what_is_absent_however_it_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_request_is_refused_the_same_whatever_it_names() {
-    let (site, running) =
-        crate::hidden::site("withheld", holding(&held(&[patient("p1", ANN), patient("p2", BOB)]))).await;
+async fn a_head_request_is_a_read_of_which_the_body_stays_here() {
+    let there = [patient("p1", ANN), patient("p2", BOB), condition("c1", "p1", "1", &[])];
+    let (site, running) = crate::hidden::site("withheld", holding(&held(&there))).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let ask = async |method: &str, place: &str, headers: &str| {
+        let path = format!("/hospital/fhir/{place}");
+        let request = site.request(method, &path, Some(&site.consultant()), headers, "");
+        // To the end of the connection, so that not one byte of a body is overlooked.
+        let mut stream = TcpStream::connect(site.requests).await.unwrap();
+        stream.write_all(request.replacen("\r\n", "\r\nconnection: close\r\n", 1).as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        let end = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let body = all.split_off(end);
+        let head: Vec<String> =
+            String::from_utf8(all).unwrap().trim_end().split("\r\n").map(str::to_owned).collect();
+        let status = head[0].split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head, body }
+    };
+    for (place, headers, status) in [
+        ("Patient/p1", "", 200),
+        ("Patient/p1", "accept: application/fhir+xml\r\n", 200),
+        ("Patient/p1", "accept-encoding: gzip\r\n", 200),
+        ("Condition?patient=p1&_elements=code", "", 200),
+        ("Patient/p2", "", 404),
+        ("Patient/p9", "", 404),
+        ("metadata", "", 200),
+        ("Condition", "", 403),
+    ] {
+        // What was looked up about a person is remembered for a while.
+        ask("GET", place, headers).await;
+        let (before, asked) = (site.records().len(), site.hospital.seen().len());
+        let (whole, after, times) =
+            (ask("GET", place, headers).await, site.records().len(), site.hospital.seen().len());
+        let head = ask("HEAD", place, headers).await;
+        assert_eq!((whole.status, head.status, head.body.len()), (status, status, 0), "{place}");
+        let (length, told) = (whole.body.len().to_string(), head.header("content-length"));
+        // Random ids pack to one byte more or less.
+        assert!(headers.contains("gzip") || told == Some(&length), "{place}: {told:?} of {length}");
+        let blind = |mut answer: Answer| {
+            answer.body = Vec::new();
+            answer.head.retain(|line| !(headers.contains("gzip") && line.starts_with("content-length")));
+            answer.head.sort();
+            answer.blind()
+        };
+        assert_eq!(blind(head), blind(whole), "{place}");
+        assert_eq!(site.records().len() - after, after - before, "{place} is recorded as often");
+        assert_eq!(site.hospital.seen().len() - times, times - asked, "{place} is asked for as often");
+    }
+    let refused = ask("DELETE", "metadata", "").await;
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD")));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_persons_where_only_one_can_be_are_refused_before_anybody_is_asked() {
+    let there = [patient("p1", ANN), patient("p2", BOB), condition("c1", "p1", "1", &[])];
+    let (site, running) = crate::hidden::site("withheld", holding(&held(&there))).await;
     says(&site, BOB, &json!({"type": "deny"})).await;
     let before = site.hospital.seen().len();
     let mut told = Vec::new();
-    for id in ["p1", "p2", "p9"] {
-        let request =
-            site.request("HEAD", &format!("/hospital/fhir/Patient/{id}"), Some(&site.consultant()), "", "");
-        let answer = send(site.requests, request.as_bytes()).await;
-        assert_eq!(answer.header("allow"), Some("GET"), "{:?}", answer.head);
-        told.push(answer.blind());
+    for other in ["p2", "p9"] {
+        let path = format!("/hospital/fhir/Condition?patient=p1&patient={other}");
+        told.push(get(&site, &path, "").await.blind());
     }
-    assert_eq!(told[0].status, 405);
-    assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
+    assert_eq!((told[0].status, &told[0]), (400, &told[1]));
     assert_eq!(site.hospital.seen().len(), before);
     running.stop().await;
 }

@@ -244,7 +244,7 @@ async fn a_page_takes_the_methods_it_is_made_for() {
         ("GET", "/", 303, "", "/me"),
         ("GET", "/me/session", 303, "", "/me"),
         ("GET", "/me/sign-out", 303, "", "/me"),
-        ("DELETE", "/me", 405, "GET", ""),
+        ("DELETE", "/me", 405, "GET, HEAD", ""),
         ("DELETE", "/me/session", 405, "POST", ""),
         ("DELETE", "/register", 405, "GET, HEAD", ""),
         ("GET", "/me/else", 404, "", ""),
