@@ -57,6 +57,9 @@ pub enum Versions {
     },
     /// None that can be used.
     Unknown(UpstreamFault),
+    /// Earlier ones are not shared and were not asked for: what is held now is the only one. When it came about is not
+    /// told either, for what is hidden may be all that changed.
+    NotShared,
 }
 
 /// Whether the gateway saw every match.

@@ -221,11 +221,15 @@ fn owners_permit(version: Node<'_>, current: Node<'_>, ruling: &Ruling) -> Resul
 fn told<'a>(current: &'a Document, versions: &'a Versions) -> Vec<Told<'a>> {
     let pages = match versions {
         Versions::Known { pages, .. } => pages.as_slice(),
-        Versions::Unknown(_) => &[],
+        Versions::Unknown(_) | Versions::NotShared => &[],
     };
     let mut told: Vec<Told<'a>> =
         pages.iter().flat_map(|page| page.root().walk(&["entry"])).map(Told::of).collect();
-    told.insert(0, Told::of_version(current.root(), None));
+    let mut now = Told::of_version(current.root(), None);
+    if matches!(versions, Versions::NotShared) {
+        now.at = None;
+    }
+    told.insert(0, now);
     // Histories should begin with the newest version; not all do.
     if told.iter().all(|one| one.at.is_some()) {
         told.sort_by_key(|one| std::cmp::Reverse(one.at));
@@ -294,7 +298,7 @@ fn named(reference: &str, version: &str) -> String {
 /// Why what was read is not the whole history, if it is not.
 fn incomplete(versions: &Versions) -> Option<Ending> {
     match versions {
-        Versions::Known { complete: Complete::All, .. } => None,
+        Versions::Known { complete: Complete::All, .. } | Versions::NotShared => None,
         Versions::Known { complete: Complete::Bounded, .. } => Some(Ending::TooCostly),
         Versions::Unknown(fault) => Some(Ending::Upstream(*fault)),
     }

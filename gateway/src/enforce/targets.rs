@@ -252,7 +252,7 @@ fn nodes(held: &Held) -> Vec<Node<'_>> {
         Held::History { current, versions } => {
             let before = match versions {
                 Versions::Known { pages, .. } => in_pages(pages),
-                Versions::Unknown(_) => Vec::new(),
+                Versions::Unknown(_) | Versions::NotShared => Vec::new(),
             };
             std::iter::once(current.root()).chain(before).collect()
         }

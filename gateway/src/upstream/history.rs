@@ -41,8 +41,8 @@ impl Upstream {
         target: &ReadTarget,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
         let current = self.current(self.holder(system)?, target).await?;
-        let versions = Versions::Known { pages: Vec::new(), complete: Complete::All };
-        Ok(Unfiltered::new(current.map_or(Held::Absent, |current| Held::History { current, versions })))
+        let held = |current| Held::History { current, versions: Versions::NotShared };
+        Ok(Unfiltered::new(current.map_or(Held::Absent, held)))
     }
 }
 

@@ -18,7 +18,7 @@ const SEED: u64 = 20_261_122;
 /// Requests to one pair of gateways.
 const IN_ONE_HOUSE: u64 = 25_000;
 /// Answers that hide somebody are told at a beat: meanwhile others are asked.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 512;
 /// How often a failing case is asked again to make it smaller.
 const TRIES_MAX: usize = 400;
 

@@ -124,9 +124,15 @@ impl Site {
         };
         set(&mut table["gateway"], "base", BASE.to_owned());
         set(&mut table["gateway"], "state", folder.join("state").display().to_string());
-        for (name, address) in [("address", free()), ("ops", free())] {
+        // An address that is free again may be given twice.
+        let address = free();
+        let ops = std::iter::repeat_with(free).find(|ops| *ops != address).unwrap();
+        for (name, address) in [("address", address), ("ops", ops)] {
             set(&mut table["listen"], name, address);
         }
+        // Many are asked at once, and none is to be turned away for that.
+        let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
+        limits.as_table_mut().unwrap().insert("in_flight_max".to_owned(), Value::Integer(4_096));
         for issuer in table["issuer"].as_array_mut().unwrap() {
             set(issuer, "issuer", self.desk.staff_issuer());
         }

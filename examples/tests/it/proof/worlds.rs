@@ -126,6 +126,10 @@ fn bare(resources: &[Value]) -> Vec<Value> {
         let mut seen = view.iter().find(|seen| key(seen) == key(resource))?.clone();
         seen["meta"] = resource["meta"].clone();
         seen["meta"].as_object_mut().unwrap().remove("source");
+        // Like labels it is not shown, and decides.
+        if let Some(context) = resource.get("securityContext") {
+            seen["securityContext"] = context.clone();
+        }
         if key(resource) == OF_VERSIONS {
             seen["entry"] = resource["entry"].clone();
         }

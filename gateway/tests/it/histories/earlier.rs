@@ -28,6 +28,11 @@ async fn without_a_reason_for_earlier_versions_what_is_held_now_is_the_only_one(
     for gone in [before, newest, "1".to_owned()] {
         assert_eq!(get(&site, &format!("{HISTORY}/{gone}")).await.0, 404, "{gone}");
     }
+    // When it came about is not shown: what is hidden may be all that changed.
+    for since in ["2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z", "2050-01-01T00:00:00Z"] {
+        let (_, _, body) = get(&site, &format!("{HISTORY}?_since={since}")).await;
+        assert_eq!(families(&body), ["Now"], "{since}");
+    }
     let asked = site.hospital.seen();
     assert!(!asked.iter().any(|seen| seen.line.contains("_history")), "what is not shared is not asked for");
     running.stop().await;

@@ -60,7 +60,9 @@ impl Whole {
 
     /// Writes settings and an agreement of this status.
     pub(crate) fn write_settings(&self, status: &str) {
-        let (requests, ops, hospital) = (self.requests, free(), self.hospital.address);
+        let (requests, hospital) = (self.requests, self.hospital.address);
+        // An address that is free again may be given twice.
+        let ops = std::iter::repeat_with(free).find(|ops| *ops != requests).unwrap();
         let ops = std::fs::read_to_string(self.folder.path().join("ops")).unwrap_or_else(|_| ops.to_string());
         std::fs::write(self.folder.path().join("ops"), &ops).unwrap();
         let settings = format!(
