@@ -9,7 +9,7 @@
 //!
 //! Each stage takes the value of the one before and returns a new type. Every exchange is recorded, whichever way it
 //! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
-//! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch ([`together`]).
+//! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch (`together`).
 
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::Question;

@@ -1,6 +1,6 @@
 //! From what an upstream held to what is left of it: reads and searches.
 //!
-//! The page is cut from the requestor's view ([`super::matched`]), so that totals and pages tell of it alone.
+//! The page is cut from the requestor's view (`matched`), so that totals and pages tell of it alone.
 
 use std::borrow::Cow;
 use std::cell::Cell;
