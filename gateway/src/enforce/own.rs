@@ -72,7 +72,11 @@ pub fn trail(
 /// The Provenance of a share, rendered from its records; nothing when there was no share.
 #[must_use]
 pub fn provenance_of(id: &str, found: &[Found], exchange: Exchange, site: Site<'_>) -> Option<Minimised> {
-    let first = found.first()?;
+    // Under the id of a batch stand also what ended without a share, and the batch itself.
+    let shares = |one: &&Found| {
+        one.about_person().is_some_and(|person| person.refusal.is_none() && !person.resources.is_empty())
+    };
+    let first = found.iter().find(shares)?;
     let persons = found.iter().filter_map(Found::about_person);
     let body = provenance(id, &first.record.exchange, persons, site)?.to_json();
     Some(Minimised {

@@ -71,3 +71,16 @@ async fn the_person_sees_each_share_of_a_batch() {
     assert!(targets.contains("Condition/c1") && targets.contains("Patient/p1"), "{}", provenance.body);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_provenance_of_a_batch_names_the_agreement_whatever_was_recorded_first() {
+    let (site, running) = site("open").await;
+    // What is refused before any system is asked is recorded first.
+    let entries = ["Patient/$match", "nowhere/x", "Patient/p1"].map(asks);
+    let answer = post(&site, "", &bundle("batch", &entries)).await;
+    let place = format!("/fhir/Provenance/{}", answer.request_id());
+    let told = answered(site.get(&place, Some(&site.consultant())).await);
+    assert_eq!(told.status, 200, "{}", told.body);
+    assert!(told.body["policy"][0].as_str().is_some_and(|policy| policy.contains("#")), "{}", told.body);
+    running.stop().await;
+}
