@@ -9,8 +9,8 @@
 //! - **Removed unless itself named**: the resource's narrative, `extension` and the `_element` siblings, `contained`,
 //!   `Reference.display` and `.identifier`, annotations, attachments, identifiers other than the NHS number, `meta`.
 //!   The text of a Composition's section is its content, not a narrative of the rest: it goes with the section.
-//! - **Always kept**: `resourceType`, `id`, references in the Patient compartment that tie the resource to a permitted
-//!   person.
+//! - **Always kept**: `resourceType`, `id`, the reference that says whose the resource is, when that is a permitted
+//!   person. That she also asserted, performed or wrote it is left out unless named.
 //! - **Withheld as a whole**: `modifierExtension` or `implicitRules` at any depth, a modifier that the agreement keeps
 //!   back, a value that is not of the kind the tables say.
 //! - **Of a list whose items are named by key** (`item:mobility`): these items whole, at any depth, and nothing of the

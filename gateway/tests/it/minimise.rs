@@ -3,6 +3,9 @@
 mod golden;
 mod in_xml;
 mod invent;
-mod oracle;
+mod leaves;
+pub(crate) mod oracle;
 mod properties;
-mod rules;
+pub(crate) mod rules;
+mod saturate;
+mod saturated;

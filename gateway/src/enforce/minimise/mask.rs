@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use fhir::path::{ElementPath, Step};
+use fhir::search::names_person_by;
 use fhir::tables::{self, Element, TypeId, patient_compartment, search_parameter};
 
 use super::plan::{Compiler, Plans};
@@ -122,9 +123,12 @@ impl TypeMask {
         for name in ["type", "timestamp"] {
             named.child(name).whole = true;
         }
+        // What a document must have (bdl-9), and no more of it.
         let identifier = named.child("identifier");
-        identifier.whole = true;
         identifier.systems = Systems::Any;
+        for name in ["system", "value"] {
+            identifier.child(name).whole = true;
+        }
         let entry = named.child("entry");
         entry.child("fullUrl").whole = true;
         entry.child("resource").whole = true;
@@ -252,9 +256,12 @@ impl Named {
         }
     }
 
-    /// Marks the elements by which `owner` belongs to a Patient's compartment.
+    /// Marks the elements that say whose a resource of `owner` is. What else may name a person in a Patient's
+    /// compartment says what she did (who asserted, performed, wrote it), and is shared where it is named.
     fn add_ties(&mut self, owner: TypeId) {
-        let parameters = patient_compartment(owner).iter().filter_map(|code| search_parameter(owner, code));
+        let whose = names_person_by(owner);
+        let codes = whose.as_ref().map_or(patient_compartment(owner), std::slice::from_ref);
+        let parameters = codes.iter().filter_map(|code| search_parameter(owner, code));
         for path in parameters.flat_map(|found| found.paths().unwrap_or_default()) {
             let Ok(path) = ElementPath::parse(owner, path.path()) else { continue };
             let mut at = &mut *self;

@@ -187,7 +187,7 @@ fn the_guard_is_told_what_the_mask_lets_be_seen() {
     let condition = compile("Condition", &["code", "note", "meta"], &["clinicalStatus"]).expect("a mask");
     for (text, expected) in [
         ("subject", Visible::Part),
-        ("asserter", Visible::Part),
+        ("asserter", Visible::None),
         ("encounter", Visible::None),
         ("clinicalStatus", Visible::None),
         ("verificationStatus", Visible::Whole),

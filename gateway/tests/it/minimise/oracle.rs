@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use fhir::json::{Kind, Node};
 use fhir::path::{ElementPath, Step};
+use fhir::search::names_person_by;
 use fhir::tables::{self, TypeId, TypeKind, patient_compartment, resource_type, search_parameter};
 
 use super::rules::Rules;
@@ -45,7 +46,9 @@ impl Said {
                 Step::Identifier(system) => drop(said.systems.insert((names(before), system.clone()))),
             }
         }
-        let parameters = patient_compartment(owner).iter().filter_map(|code| search_parameter(owner, code));
+        let all: Vec<&str> = patient_compartment(owner).to_vec();
+        let codes = names_person_by(owner).map_or(all, |one| vec![one]);
+        let parameters = codes.into_iter().filter_map(|code| search_parameter(owner, code));
         for path in parameters.flat_map(|found| found.paths().unwrap_or_default()) {
             said.ties.insert(path.path().split('.').map(str::to_owned).collect());
         }
