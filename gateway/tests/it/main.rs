@@ -24,6 +24,7 @@ mod everything;
 mod explain;
 mod faults;
 mod formats;
+mod fuzz;
 mod golden;
 mod hidden;
 mod histories;

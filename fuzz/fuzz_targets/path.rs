@@ -1,0 +1,6 @@
+//! Gives `path` to libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| portcullis_fuzz::path::check(input));

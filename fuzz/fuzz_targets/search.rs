@@ -1,0 +1,6 @@
+//! Gives `search` to libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| portcullis_fuzz::search::check(input));
