@@ -150,7 +150,7 @@ async fn trail(
         Some(last) if more => {
             let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, last.index, question.at)
                 .map_err(|_| begun.end(Ending::NotWritten))?;
-            let format = begun.format.in_link();
+            let format = begun.format_in_link();
             Some(format!("{base}?{}&_count={}&_cursor={sealed}{format}", selector(&query.by), query.count))
         }
         Some(_) | None => None,

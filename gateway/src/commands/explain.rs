@@ -23,7 +23,7 @@ use crate::requestor::Requestor;
 use crate::requestor::stated::stated;
 use crate::seal::Seal;
 use crate::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
-use crate::server::format::Format;
+use crate::server::format::{Format, Instead};
 use crate::server::target::Target;
 use crate::settings::check::load;
 use crate::settings::{Households, Settings};
@@ -202,6 +202,7 @@ fn interaction(
         method,
         target,
         format: Ok(Format::Json),
+        instead: Instead::Nothing,
         headers: Headers { content_type, override_reason, ..Headers::default() },
         body: Body::new(body),
         peer: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -327,7 +327,7 @@ fn answer(
     }
     entries.push(Entry { full_url: None, resource: &outcome, mode: Mode::Outcome });
     let type_name = request.query.resource_type().name();
-    let format = exchange.format.in_link();
+    let format = exchange.format_in_link();
     let next_link = next(page, request, frame, admitted)?
         .map(|cursor| format!("{face}/{type_name}?_cursor={cursor}{format}"));
     let told = request.query.total() != Total::None && tells_total(&request.query);

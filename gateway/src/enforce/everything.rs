@@ -25,7 +25,7 @@ use crate::trail::record::Event;
 use crate::trail::records::Records;
 
 /// What a record says of a type that is left out because the system cannot be searched for it, or not for all of it.
-const TYPE_NOT_SEARCHED: &str = "type-not-searched";
+pub(in crate::enforce) const TYPE_NOT_SEARCHED: &str = "type-not-searched";
 
 /// What a system gave for everything about one person: of each type all that a search of it found, or nothing.
 #[derive(Debug, Default)]
@@ -223,7 +223,8 @@ fn page(
     let offset = request.offset.saturating_add(on_page.len());
     let next_link = match offset < visible.len() {
         true => {
-            Some(format!("{place}?_cursor={}", next(request, Onward { offset, standing }, ruling, frame)?))
+            let cursor = next(request, Onward { offset, standing }, ruling, frame)?;
+            Some(format!("{place}?_cursor={cursor}{}", exchange.format_in_link()))
         }
         false => None,
     };

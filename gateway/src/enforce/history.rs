@@ -122,7 +122,7 @@ pub(in crate::enforce) fn history(
     let next_link = match offset < total {
         true => {
             let cursor = next(request, Onward { offset, standing }, ruling, frame)?;
-            Some(format!("{url}/_history?_cursor={cursor}{}", frame.exchange.format.in_link()))
+            Some(format!("{url}/_history?_cursor={cursor}{}", frame.exchange.format_in_link()))
         }
         false => None,
     };

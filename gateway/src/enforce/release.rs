@@ -10,7 +10,7 @@ use fhir::json::{self, parse};
 use fhir::xml;
 
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
-use crate::server::format::Format;
+use crate::server::format::{Format, Instead};
 use crate::trail::record::{AboutPerson, Event, Exchange};
 use crate::trail::records::{NotEncoded, Records};
 
@@ -61,13 +61,23 @@ impl Minimised {
             (Format::Xml, Media::FhirJson) if !self.body.is_empty() => {}
             (Format::Json | Format::Xml, _) => return Ok(self),
         }
-        // It was written by us: a fault here is one of the JSON, and what is no resource XML cannot say.
-        let document = parse(self.body.into(), &JSON_LIMITS)
-            .map_err(|_| Unreleased::Unsayable(xml::Unsayable::UnknownResource))?;
-        let body = xml::from_json(document.root(), &XML_LIMITS)
-            .map_err(|unwritable| Unreleased::Unsayable(unwritable.why))?;
-        Ok(Self { body, head: Head { media: Media::FhirXml, ..self.head }, ..self })
+        let json = Bytes::from(self.body);
+        match (in_xml(json.clone()), self.records.exchange.instead) {
+            (Ok(body), _) => Ok(Self { body, head: Head { media: Media::FhirXml, ..self.head }, ..self }),
+            // Whether XML can say it is a matter of what is shown, and who asks takes the other as well.
+            (Err(_), Instead::Json) => {
+                let exchange = Exchange { format: Format::Json, ..self.records.exchange };
+                Ok(Self { body: json.into(), records: Records { exchange, ..self.records }, ..self })
+            }
+            (Err(why), Instead::Nothing) => Err(Unreleased::Unsayable(why)),
+        }
     }
+}
+
+/// The XML of a resource. It was written by us: a fault here is one of the JSON, and what is no resource XML cannot say.
+fn in_xml(json: Bytes) -> Result<Vec<u8>, xml::Unsayable> {
+    let document = parse(json, &JSON_LIMITS).map_err(|_| xml::Unsayable::UnknownResource)?;
+    xml::from_json(document.root(), &XML_LIMITS).map_err(|unwritable| unwritable.why)
 }
 
 /// The parts of an answer's head that depend on what is shared.
@@ -214,6 +224,19 @@ impl Released {
     #[must_use]
     pub fn tells_what_was_done(&self) -> bool {
         self.exchange.event == Event::Outcome
+    }
+
+    /// Whether it can be a part of an answer to `whole`, in the format in which that is answered.
+    ///
+    /// # Errors
+    /// [`Unreleased::Unsayable`].
+    pub fn can_be_said_in(&self, whole: &Exchange) -> Result<(), Unreleased> {
+        match (whole.format, whole.instead, &self.head.media) {
+            (Format::Xml, Instead::Nothing, Media::FhirJson) if !self.body.is_empty() => {
+                in_xml(self.body.clone()).map(drop).map_err(Unreleased::Unsayable)
+            }
+            (Format::Json | Format::Xml, Instead::Nothing | Instead::Json, _) => Ok(()),
+        }
     }
 
     /// The same without its bytes.

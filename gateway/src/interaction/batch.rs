@@ -11,7 +11,7 @@ use crate::enforce::lines;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::server::arrive::Told;
 use crate::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
-use crate::server::format::{self, Format, NotSpoken};
+use crate::server::format::{self, Format, Instead, NotSpoken};
 use crate::server::target::Target;
 
 /// Interactions that came together.
@@ -156,6 +156,7 @@ impl Brought {
             at: self.at,
             method: line.method,
             format: entry_format(query),
+            instead: Instead::Nothing,
             target,
             headers,
             body: line.body,

@@ -184,6 +184,7 @@ where
     let content_type = headers.content_type.as_deref();
     let queries = [target.query(), form(content_type, &body)].map(Option::unwrap_or_default);
     let format = format::decide(headers.accept.as_deref(), &queries, content_type);
+    let instead = format::instead(headers.accept.as_deref(), &queries);
     let body = Body::in_format(body, Format::of_body(content_type).unwrap_or_default());
     Ok(Arrived {
         request_id,
@@ -191,6 +192,7 @@ where
         method,
         target,
         format,
+        instead,
         headers,
         body,
         peer: connection.peer,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fhir::json::{self, Document};
 use jiff::Timestamp;
 
-use super::format::{Format, NotSpoken, XmlFault, read_xml};
+use super::format::{Format, Instead, NotSpoken, XmlFault, read_xml};
 use super::target::Target;
 use crate::enforce::unfiltered::Unfiltered;
 
@@ -26,6 +26,8 @@ pub struct Arrived {
     pub headers: Headers,
     /// In which format it is to be answered, or that none of those asked for is spoken.
     pub format: Result<Format, NotSpoken>,
+    /// What it is answered in when that format cannot say the answer.
+    pub instead: Instead,
     /// Its body, sealed; empty when there was none.
     pub body: Body,
     /// Who is at the other end of the connection.

@@ -25,6 +25,16 @@ pub enum Format {
     Xml,
 }
 
+/// What an answer is written in when its format cannot say it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Instead {
+    /// There is no other that is taken.
+    #[default]
+    Nothing,
+    /// JSON, which can say everything: who asks takes it as well.
+    Json,
+}
+
 /// Nothing that is asked for is spoken here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no format that is asked for is spoken")]
@@ -116,6 +126,21 @@ pub fn decide(
         Some(_) | None => Format::Json,
     };
     accept.map_or(Ok(preferred), |accept| accepted(accept, preferred))
+}
+
+/// Decides from the same what an answer is written in when its format cannot say it: what `_format` names is all that is
+/// taken, and `Accept` may name more than one.
+#[must_use]
+pub fn instead(accept: Option<&str>, queries: &[&str]) -> Instead {
+    if queries.iter().any(|query| named_in(query).next().is_some()) {
+        return Instead::Nothing;
+    }
+    let Some(accept) = accept else { return Instead::Json };
+    let ranges: Vec<(MediaType, u16)> = apart(accept, ',').map(range).collect();
+    match Format::Json.weight(&ranges) {
+        0 => Instead::Nothing,
+        _ => Instead::Json,
+    }
 }
 
 impl Format {

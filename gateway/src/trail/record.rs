@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::server::format::Format;
+use crate::server::format::{Format, Instead};
 
 /// One leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Exchange {
     /// In which format it is answered; JSON is not written down.
     #[serde(default, skip_serializing_if = "Format::is_json")]
     pub format: Format,
+    /// In which it is answered when that cannot say the answer; what is written down is the one it went in.
+    #[serde(skip)]
+    pub instead: Instead,
     /// The HTTP status told.
     pub status: u16,
     /// The reason when it was not shared: a `Refusal::reason` or the name of another ending.

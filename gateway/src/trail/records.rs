@@ -17,7 +17,7 @@ use crate::interaction::{FhirAction, Interaction, OwnAction};
 use crate::ledger::Batch;
 use crate::requestor::{Party, Proof, Requestor, Supervision};
 use crate::server::arrived::Arrived;
-use crate::server::format::Format;
+use crate::server::format::{Format, Instead};
 use crate::settings::Settings;
 
 /// The records of one exchange: what is common, and one part for each person.
@@ -142,6 +142,7 @@ impl Exchange {
             interaction: "unknown".into(),
             place: "gateway".into(),
             format: Format::Json,
+            instead: Instead::Nothing,
             resource_type: None,
             requestor: None,
             purpose: None,
@@ -163,7 +164,16 @@ impl Exchange {
     pub fn arrived(arrived: &Arrived) -> Self {
         let peer = Some(arrived.peer.ip().to_string());
         let begun = Self::begun(arrived.request_id.as_str().to_owned(), arrived.at, peer);
-        Self { format: arrived.format.unwrap_or_default(), ..begun }
+        Self { format: arrived.format.unwrap_or_default(), instead: arrived.instead, ..begun }
+    }
+
+    /// What a link of the answer ends with: it names the format where no other is taken.
+    #[must_use]
+    pub const fn format_in_link(&self) -> &'static str {
+        match self.instead {
+            Instead::Nothing => self.format.in_link(),
+            Instead::Json => "",
+        }
     }
 
     /// The same, for an entry of this batch.

@@ -200,18 +200,67 @@ async fn what_xml_cannot_say_is_refused_with_what_to_do_instead_and_counts_as_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_xml_cannot_say_goes_in_json_where_that_is_taken_too() {
+    let (_, odd) = unsayable().remove(0);
+    let held_now = held(&[odd, patient("p2", crate::hidden::BOB)]);
+    let site = Whole::with(holding(&held_now)).await;
+    let running = site.start().await.unwrap();
+    let ask = async |path: &str, accept: &str| {
+        let headers = if accept.is_empty() { String::new() } else { format!("accept: {accept}\r\n") };
+        let answer = get(&site, &format!("/hospital/fhir/{path}"), &headers).await;
+        (answer.status, answer.header("content-type").unwrap_or_default().to_owned(), answer.text())
+    };
+    let either = "application/fhir+xml, application/fhir+json;q=0.5";
+    for path in ["Patient/p1", "Patient?_id=p1", "Patient/p1/_history"] {
+        for accept in
+            [either, "application/xml;q=0.9, */*;q=0.1", "application/fhir+xml, application/json;q=0.001"]
+        {
+            let (status, media, text) = ask(path, accept).await;
+            assert_eq!((status, media.as_str()), (200, JSON), "{path} {accept}: {text}");
+            assert!(!text.contains("_format"), "what it leads to may be said in either: {text}");
+        }
+        for accept in ["application/fhir+xml", "application/fhir+xml, application/fhir+json;q=0"] {
+            assert_eq!(ask(path, accept).await.0, 406, "{path} {accept}");
+        }
+        let joined = if path.contains('?') { '&' } else { '?' };
+        assert_eq!(ask(&format!("{path}{joined}_format=xml"), either).await.0, 406, "what is named is meant");
+    }
+    let (status, media, _) = ask("Patient/p2", either).await;
+    assert_eq!((status, media.as_str()), (200, XML), "what can be said goes as it was asked for");
+    let (status, media, _) = ask("Patient/p9", either).await;
+    assert_eq!((status, media.as_str()), (404, XML));
+    running.stop().await;
+    let formats: Vec<Value> = site
+        .records()
+        .into_iter()
+        .filter(|record| record["about"]["resources"] == json!(["Patient/p1"]))
+        .map(|record| record["exchange"]["format"].clone())
+        .collect();
+    assert!(!formats.is_empty() && formats.iter().all(Value::is_null), "recorded as it went: {formats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whether_what_is_hidden_could_be_said_is_not_told() {
     let (_, unsayable) = unsayable().remove(0);
     let held_now = held(std::slice::from_ref(&unsayable));
     let (site, running) = crate::hidden::site("withheld", holding(&held_now)).await;
     let read = "/hospital/fhir/Patient/p1?_format=xml";
+    let either = "accept: application/fhir+xml, */*;q=0.1\r\n";
     assert_eq!(get(&site, read, "").await.status, 406, "who sees it is told");
     says(&site, ANN, &json!({"type": "deny"})).await;
     let path = format!("/hospital/fhir/Patient?identifier={NHS_NUMBER}|{ANN}&_format=xml");
-    let there = [get(&site, read, "").await.blind(), get(&site, &path, "").await.blind()];
+    let ask = async || {
+        let plain = read.split('?').next().unwrap();
+        let mut told = Vec::new();
+        for (path, headers) in [(read, ""), (&path, ""), (plain, either)] {
+            told.push(get(&site, path, headers).await.blind());
+        }
+        told
+    };
+    let there = ask().await;
     held_now.lock().unwrap().clear();
-    let absent = [get(&site, read, "").await.blind(), get(&site, &path, "").await.blind()];
-    assert_eq!([there[0].status, there[1].status], [404, 200]);
+    let absent = ask().await;
+    assert_eq!([there[0].status, there[1].status, there[2].status], [404, 200, 404]);
     assert_eq!(there, absent);
     running.stop().await;
 }

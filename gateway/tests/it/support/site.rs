@@ -98,6 +98,10 @@ pub(crate) fn arrived(method: Method, url: &str, headers: Headers, body: &str) -
             &[query.unwrap_or_default(), text.unwrap_or_default()],
             headers.content_type.as_deref(),
         ),
+        instead: format::instead(
+            headers.accept.as_deref(),
+            &[query.unwrap_or_default(), text.unwrap_or_default()],
+        ),
         body: Body::in_format(
             Bytes::from(body.to_owned()),
             Format::of_body(headers.content_type.as_deref()).unwrap_or_default(),
