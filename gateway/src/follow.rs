@@ -49,7 +49,7 @@ pub async fn follow(
             Ok(found) => looked_up
                 .add(found, target, &ids)
                 .map_err(|source| EvidenceFault::NotEvidence { system: frame.system.clone(), source })?,
-            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => {}
+            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => looked_up.cannot_search(target),
             Err(fault) => return Err(EvidenceFault::Upstream(fault)),
         }
     }

@@ -6,18 +6,21 @@
 use std::collections::BTreeSet;
 
 use fhir::json::{Document, Limits, Node, Writer, parse};
+use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use fhir::reference::Reference;
 
 use super::account::Account;
-use super::answer::{Frame, ended, kept_back};
+use super::answer::{Frame, Reasons, ended, kept_back, outcome};
+use super::everything::TYPE_NOT_SEARCHED;
 use super::judge::{Judge, Judged, Targets};
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
 use super::targets::{Extent, LookedUp, name_of};
+use crate::agreement::Existence;
 use crate::decision::ruling::Ruling;
 use crate::outcome::{Ended, Ending};
 use crate::trail::provenance::provenance;
-use crate::trail::record::Event;
+use crate::trail::record::{AboutPerson, Event};
 use crate::trail::records::Records;
 
 /// The document that `composition` stands for in the requestor's view.
@@ -56,12 +59,39 @@ pub(in crate::enforce) fn document(
     for part in &parts {
         account.shares(part);
     }
+    if !looked_up.unsearched().is_empty() {
+        account.leaves_out(TYPE_NOT_SEARCHED);
+    }
     let records = Records {
         exchange: frame.exchange.clone().ended(Event::Disclosed, 200, None),
         persons: account.close(),
     };
-    let body = bundle(&parts, &records, frame);
+    let body = bundle(&parts, &said(looked_up, ruling, &records.persons), &records, frame);
     Ok(Minimised { body, head: Head { status: 200, ..Head::default() }, records, provenance: None })
+}
+
+/// Says what a document does not: which agreement it shows, and what nobody could look for.
+///
+/// What could not be looked up may be hidden, so where existence is withheld the same is said whatever the Composition
+/// refers to and whichever searches the system takes.
+fn said(looked_up: &LookedUp, ruling: &Ruling, persons: &[AboutPerson]) -> OperationOutcome {
+    let admitted = ruling.admitted();
+    let said = outcome(admitted, Reasons::Told, persons);
+    let texts: Vec<String> = match admitted.existence() {
+        Existence::Withheld => {
+            vec!["what the system cannot be searched for is not in this document".to_owned()]
+        }
+        Existence::Open => {
+            let kinds = looked_up.unsearched().iter().map(|kind| kind.name());
+            let text = |kind| {
+                format!("the system cannot be searched for {kind}: such parts are not in this document")
+            };
+            kinds.map(text).collect()
+        }
+    };
+    texts.into_iter().fold(said, |said, text| {
+        said.and(Issue::from_settings(Severity::Warning, IssueType::Incomplete, text))
+    })
 }
 
 /// What `node` refers to, each once, in order.
@@ -84,7 +114,7 @@ fn names(node: Node<'_>, judge: &Judge<'_>, found: &mut Vec<String>) {
     }
 }
 
-fn bundle(parts: &[Judged], records: &Records, frame: Frame<'_>) -> Vec<u8> {
+fn bundle(parts: &[Judged], said: &OperationOutcome, records: &Records, frame: Frame<'_>) -> Vec<u8> {
     let Records { exchange, persons } = records;
     let origin = provenance(&exchange.request_id, exchange, persons, frame.site).map(|made| made.to_json());
     let size: usize = parts.iter().map(|part| part.bytes.len() + 160).sum();
@@ -108,6 +138,7 @@ fn bundle(parts: &[Judged], records: &Records, frame: Frame<'_>) -> Vec<u8> {
         let full_url = format!("{}/fhir/Provenance/{}", frame.site.base, exchange.request_id);
         json.object().key("fullUrl").string(&full_url).key("resource").raw(origin).close();
     }
+    json.object().key("resource").raw(&said.to_json()).close();
     json.finish();
     out
 }

@@ -59,6 +59,8 @@ pub struct LookedUp {
     sheltered: Sheltered,
     /// Whether that is all that is referred to.
     extent: Extent,
+    /// Types that the system does not let be searched: nothing of them was looked up.
+    unsearched: BTreeSet<TypeId>,
 }
 
 impl Wanted {
@@ -145,6 +147,7 @@ impl LookedUp {
             pages: Unfiltered::new(Vec::new()),
             here: BTreeSet::new(),
             extent: Extent::All,
+            unsearched: BTreeSet::new(),
             sheltered: Sheltered::nowhere(),
         }
     }
@@ -164,6 +167,16 @@ impl LookedUp {
     /// Whether all references lead to what was looked up: a matter of how many there are, not of what is behind them.
     pub(in crate::enforce) const fn extent(&self) -> Extent {
         self.extent
+    }
+
+    /// Notes that the system does not let this type be searched.
+    pub fn cannot_search(&mut self, target: TypeId) {
+        self.unsearched.insert(target);
+    }
+
+    /// The types of which nothing was looked up, because the system does not let them be searched.
+    pub(in crate::enforce) const fn unsearched(&self) -> &BTreeSet<TypeId> {
+        &self.unsearched
     }
 
     /// Adds the answer to a search for `ids` of one type.

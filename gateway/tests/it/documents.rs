@@ -68,7 +68,8 @@ fn hospital() -> Held {
 }
 
 fn parts(answer: &Answer) -> Vec<String> {
-    answer.entries().iter().map(|entry| name(&entry["resource"])).collect()
+    let parts = answer.entries().into_iter().map(|entry| entry["resource"].clone());
+    parts.filter(|part| part["resourceType"] != "OperationOutcome").map(|part| name(&part)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,6 +98,64 @@ async fn a_document_holds_what_is_left_in_its_composition_and_nothing_else() {
     let urls: Vec<Value> = answer.entries().iter().map(|entry| entry["fullUrl"].clone()).collect();
     assert!(urls[..4].iter().all(|url| url.as_str().unwrap().starts_with(&face)), "{urls:?}");
     running.stop().await;
+}
+
+/// What the answer says about itself.
+fn said(answer: &Answer) -> String {
+    answer.entries().last().unwrap()["resource"]["issue"].to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_that_the_system_does_not_let_be_searched_is_named_in_the_answer_and_the_record() {
+    for status in ["404 Not Found", "403 Forbidden"] {
+        let honest = holding(&hospital());
+        let without = move |seen: &Seen| match seen.line.contains("/Condition/_search") {
+            true => Play::Bytes(fhir(status, r#"{"resourceType":"OperationOutcome"}"#)),
+            false => honest(seen),
+        };
+        let (site, running) = site_with("open", TABLES, without).await;
+        let answer = get(&site, "/Composition/d1/$document").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(!answer.body.to_string().contains("/c1\""), "{}", answer.body);
+        let named = "the system cannot be searched for Condition: such parts are not in this document";
+        assert!(said(&answer).contains(named), "{}", answer.body);
+        running.stop().await;
+        let is_named = |record: &Value| record["about"]["withheld"].to_string().contains("type-not-searched");
+        assert!(site.records().iter().any(is_named), "{:?}", site.records());
+    }
+    let (site, running) = site_with("open", TABLES, holding(&hospital())).await;
+    let answer = get(&site, "/Composition/d1/$document").await;
+    assert!(!said(&answer).contains("cannot be searched"), "{}", answer.body);
+    assert!(said(&answer).contains("absence here is not evidence of absence"), "{}", answer.body);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_document_says_of_itself_does_not_depend_on_what_it_refers_to_and_may_hide() {
+    let mut told = Vec::new();
+    for (entries, is_searched) in
+        [(&["Condition/c2"][..], "no"), (&["Condition/c2"], "yes"), (&[], "no"), (&[], "yes")]
+    {
+        let held = held(&[
+            patient("p1", ANN),
+            condition("c2", "p1", "22", &["PSY"]),
+            composition("d1", "Patient/p1", entries),
+        ]);
+        let honest = holding(&held);
+        let script = move |seen: &Seen| match seen.line.contains("/Condition/_search") && is_searched == "no"
+        {
+            true => Play::Bytes(fhir("403 Forbidden", r#"{"resourceType":"OperationOutcome"}"#)),
+            false => honest(seen),
+        };
+        let (site, running) = site_with("withheld", TABLES, script).await;
+        let answer = get(&site, "/Composition/d1/$document").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        told.push((said(&answer), parts(&answer).len()));
+        running.stop().await;
+    }
+    assert!(told[0].0.contains("cannot be searched for"), "{told:?}");
+    told.dedup();
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
