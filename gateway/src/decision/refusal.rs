@@ -57,6 +57,8 @@ pub enum SearchGuard {
     NegatesPartlyHidden,
     /// It orders by an element that not everyone shows.
     OrdersByHidden,
+    /// It asks for what changed since a moment, where when it changed is not shown.
+    SinceHidden,
     /// It asks how many there are, and does not name one person.
     TotalNotTold,
     /// The gateway does not serve this parameter.
@@ -135,6 +137,9 @@ impl Refusal {
             Self::SearchNotPermitted(SearchGuard::ReadsHidden) => {
                 "the search reads an element that is not shared with this role"
             }
+            Self::SearchNotPermitted(SearchGuard::SinceHidden) => {
+                "when something changed is not shared with this role: leave _since out, use start and end, or name by _type what shares meta.lastUpdated"
+            }
             Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => {
                 "the search asks for the absence of an element that is not always shared with this role"
             }
@@ -177,6 +182,7 @@ impl Refusal {
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => "search-names-no-person",
             Self::SearchNotPermitted(SearchGuard::NamesApart) => "search-names-apart",
             Self::SearchNotPermitted(SearchGuard::ReadsHidden) => "search-reads-hidden-element",
+            Self::SearchNotPermitted(SearchGuard::SinceHidden) => "since-reads-hidden-element",
             Self::SearchNotPermitted(SearchGuard::NegatesPartlyHidden) => "search-negates-hidden-element",
             Self::SearchNotPermitted(SearchGuard::OrdersByHidden) => "search-orders-by-hidden-element",
             Self::SearchNotPermitted(SearchGuard::TotalNotTold) => "search-total-not-told",

@@ -132,7 +132,11 @@ impl EverythingRequest {
         }
         let compile = |parameters: &[Parameter]| SearchQuery::compile(owner, parameters, &Bases::none());
         let whole = compile(&parameters).map_err(|_| hidden())?;
-        guard(&whole, share).map_err(Refusal::SearchNotPermitted)?;
+        guard(&whole, share).map_err(|why| match (why, &self.since) {
+            // All else that it asks is by the person.
+            (SearchGuard::ReadsHidden, Some(_)) => Refusal::SearchNotPermitted(SearchGuard::SinceHidden),
+            (why, _) => Refusal::SearchNotPermitted(why),
+        })?;
         if let Some((_, date)) = CARE_DATES.iter().find(|(name, _)| *name == owner.name()) {
             let bounds = [("ge", &self.start), ("le", &self.end)];
             let bounds = bounds.into_iter().filter_map(|(prefix, bound)| Some((prefix, bound.as_ref()?)));

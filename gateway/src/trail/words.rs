@@ -24,6 +24,7 @@ pub(super) fn refusal(reason: &str) -> &'static str {
         "type-not-shared" | "nothing-necessary" => "They do not need this kind of information.",
         "search-names-no-person" | "search-names-apart" => "They did not say who they were looking for.",
         "search-reads-hidden-element"
+        | "since-reads-hidden-element"
         | "search-negates-hidden-element"
         | "search-orders-by-hidden-element"
         | "search-total-not-told"
@@ -237,6 +238,7 @@ mod tests {
             Refusal::SearchNotPermitted(SearchGuard::NamesNoPerson),
             Refusal::SearchNotPermitted(SearchGuard::NamesApart),
             Refusal::SearchNotPermitted(SearchGuard::ReadsHidden),
+            Refusal::SearchNotPermitted(SearchGuard::SinceHidden),
             Refusal::SearchNotPermitted(SearchGuard::NegatesPartlyHidden),
             Refusal::SearchNotPermitted(SearchGuard::OrdersByHidden),
             Refusal::SearchNotPermitted(SearchGuard::TotalNotTold),

@@ -193,7 +193,7 @@ async fn what_the_rules_refuse_no_system_hears_of() {
         ("/Patient/p1/$everything?_type=Condition,Flag", "type-not-shared"),
         ("/Patient/p1/$everything?_type=Practitioner", "type-not-shared"),
         // When something changed, and be it what is hidden, is not shown.
-        ("/Patient/p1/$everything?_since=2026-01-01T00:00:00Z", "search-reads-hidden-element"),
+        ("/Patient/p1/$everything?_since=2026-01-01T00:00:00Z", "since-reads-hidden-element"),
     ] {
         let answer = get(&site, path).await;
         assert_eq!(answer.status, 403, "{path} {}", answer.body);
@@ -207,6 +207,30 @@ async fn what_the_rules_refuse_no_system_hears_of() {
         site.get("/hospital/fhir/Patient/p1/$everything", Some(&site.staff_token("R8014"))).await;
     assert_eq!(status, 403, "{body}");
     assert_eq!(site.hospital.seen().len(), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_since_is_told_where_when_it_changed_is_shown_and_refused_with_what_to_do_elsewhere() {
+    let mut old = condition("old", "p1", "11", &[]);
+    old["meta"]["lastUpdated"] = json!("2020-01-01T00:00:00Z");
+    let mut new = condition("new", "p1", "11", &[]);
+    new["meta"]["lastUpdated"] = json!("2026-06-01T00:00:00Z");
+    let tables = TABLES.replace(
+        "[share.person.Condition]\n",
+        "[share.person.Condition]\n\"meta.lastUpdated\" = \"to fetch what is new only\"\n",
+    );
+    let held = held(&[patient("p1", ANN), old, new, observation("o1", "2026-07-01")]);
+    let (site, running) = site_with("open", &tables, script(&held)).await;
+    let since = "_since=2026-01-01T00:00:00Z";
+    let answer = get(&site, &format!("/Patient/p1/$everything?_type=Condition&{since}")).await;
+    assert_eq!(answer.found("match"), ["Condition/new"], "the system narrows nothing: {}", answer.body);
+    for types in ["", "_type=Condition,Observation&"] {
+        let answer = get(&site, &format!("/Patient/p1/$everything?{types}{since}")).await;
+        let told = answer.body["issue"][0]["details"]["text"].as_str().unwrap().to_owned();
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        assert!(told.contains("leave _since out") && told.contains("_type"), "{told}");
+    }
     running.stop().await;
 }
 
