@@ -1,6 +1,7 @@
 //! Versions of a resource, through the whole gateway: each as it may be seen today, and nothing of what is hidden.
 
 mod earlier;
+mod guards;
 
 use std::sync::{Arc, Mutex};
 

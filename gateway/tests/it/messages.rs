@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::hidden::says;
-use crate::support::asking::{agreement, answered, asks, bundle, post, site_with};
+use crate::support::asking::{agreement, answered, asks, bundle, post};
 use crate::support::holding::{ANN, condition, held, holding, patient};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
@@ -129,7 +129,15 @@ async fn what_the_system_does_not_take_is_told_as_a_fatal_error_and_what_is_not_
             record["exchange"]["follows"].is_string()
                 && record["exchange"]["interaction"] == "process-message"
         };
-        assert_eq!(site.records().iter().filter(outcome).count(), 1, "{status}");
+        let records = site.records();
+        let outcomes: Vec<&Value> = records.iter().filter(outcome).collect();
+        assert_eq!(outcomes.len(), 1, "{status}");
+        let reason =
+            if told == 422 { json!("not-taken-invalid") } else { outcomes[0]["exchange"]["reason"].clone() };
+        assert_eq!(
+            (&outcomes[0]["exchange"]["reason"], &outcomes[0]["exchange"]["status"]),
+            (&reason, &json!(told))
+        );
     }
 }
 
@@ -157,7 +165,16 @@ async fn what_is_no_message_is_refused() {
     };
     let mut headless = whole.clone();
     headless["entry"].as_array_mut().unwrap().remove(0);
+    let without_member = |member: &str| {
+        let mut changed = whole.clone();
+        changed["entry"][0]["resource"].as_object_mut().unwrap().remove(member);
+        changed
+    };
+    let endless = message("admit", &vec![condition("c1", "p1", "11", &[]); 999]);
     for body in [
+        without_member("eventCoding"),
+        without_member("id"),
+        endless,
         json!({"resourceType": "Bundle", "type": "message"}),
         json!({"resourceType": "Bundle", "type": "message", "entry": []}),
         headless,
@@ -168,6 +185,20 @@ async fn what_is_no_message_is_refused() {
     ] {
         let answer = post(&site, "/$process-message", &body).await;
         assert_eq!(answer.status, 400, "{} {body}", answer.body);
+        assert!(answer.body.to_string().contains("send a Bundle of type message"), "{}", answer.body);
+    }
+    assert!(site.hospital.seen().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_to_be_answered_later_or_elsewhere_is_refused() {
+    let (site, running) = site("200 OK", "").await;
+    for query in
+        ["async=true", "async=false&response-url=https://other.invalid/", "response-url=x", "async=", "x=1"]
+    {
+        let answer = post(&site, &format!("/$process-message?{query}"), &message("admit", &[])).await;
+        assert_eq!(answer.status, 400, "{query} {}", answer.body);
     }
     assert!(site.hospital.seen().is_empty());
     running.stop().await;
@@ -187,7 +218,10 @@ async fn a_message_that_was_processed_is_told_so_however_full_the_answer_is() {
         "GET /fhir/Patient/p1 HTTP/1.1" => Play::Bytes(fhir("200 OK", &large)),
         _ => takes(seen),
     };
-    let (site, running) = site_with("open", TABLES, both).await;
+    let site = Whole::with(both).await;
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open", TABLES)).unwrap();
+    site.also_set("\n[limits]\nexchange_timeout_ms = 600000\n");
+    let running = site.start().await.unwrap();
     let mut entries = vec![asks("Patient/p1"); 3];
     entries.push(as_entry(&message("admit", &[])));
     let answer = post(&site, "", &bundle("batch", &entries)).await;

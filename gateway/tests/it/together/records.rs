@@ -76,7 +76,8 @@ async fn the_person_sees_each_share_of_a_batch() {
 async fn the_provenance_of_a_batch_names_the_agreement_whatever_was_recorded_first() {
     let (site, running) = site("open").await;
     // What is refused before any system is asked is recorded first.
-    let entries = ["Patient/$match", "nowhere/x", "Patient/p1"].map(asks);
+    let of_her = "Patient/p1/$everything?_type=Flag";
+    let entries = ["Patient/$match", "nowhere/x", of_her, "Patient/p1"].map(asks);
     let answer = post(&site, "", &bundle("batch", &entries)).await;
     let place = format!("/fhir/Provenance/{}", answer.request_id());
     let told = answered(site.get(&place, Some(&site.consultant())).await);

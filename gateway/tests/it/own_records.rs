@@ -1,0 +1,29 @@
+//! Whom a record of the gateway's own resources is about.
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::support::front::ask;
+use crate::support::holding::{ANN, NHS_NUMBER, consent};
+use crate::support::whole::{Whole, one_patient};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_that_is_refused_stands_in_the_trail_of_whom_it_names_and_of_nobody_by_another_number() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    let body = consent(ANN, &json!({"type": "deny"}));
+    let other = body.replace(NHS_NUMBER, "https://hospital.example/number");
+    assert_ne!(body, other);
+    let headers = "content-type: application/fhir+json\r\n";
+    for body in [&body, &other] {
+        let request = site.request("POST", "/fhir/Consent", Some(&site.consultant()), headers, body);
+        let (status, _, body) =
+            ask(&mut TcpStream::connect(site.requests).await.unwrap(), &request).await.unwrap();
+        assert_eq!(status, 403, "{body}");
+    }
+    running.stop().await;
+    let records = site.records();
+    let refused: Vec<&Value> = records.iter().filter(|one| one["exchange"]["status"] == 403).collect();
+    let of_her: Vec<&&Value> = refused.iter().filter(|one| one["about"]["nhs_number"] == ANN).collect();
+    assert_eq!((refused.len(), of_her.len()), (3, 1), "two exchanges, one of them about her: {refused:?}");
+}
