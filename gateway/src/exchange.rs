@@ -12,17 +12,17 @@
 //! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch (`together`).
 
 use crate::decision::evidence::Evidence;
-use crate::decision::ruling::Question;
+use crate::decision::ruling::{Admitted, Question};
 use crate::decision::{admit, decide};
 use crate::enforce::answer::{Frame, minimise};
-use crate::enforce::release::{Epoch, Released, Unreleased, release};
+use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release};
 use crate::enforce::subjects::subjects;
 use crate::follow::{Ruled, follow};
 use crate::include;
 use crate::interaction::batch::{Brought, NotABatch};
 use crate::interaction::{self, FhirAction, Interaction};
 use crate::message;
-use crate::outcome::{Ended, Ending};
+use crate::outcome::{Ended, Ending, NotTogether};
 use crate::own;
 use crate::pace::{Told, UnderWay};
 use crate::ports::Ports;
@@ -33,6 +33,7 @@ use crate::server::reply::Reply;
 use crate::submit;
 use crate::trail::record::Exchange;
 
+mod room;
 mod together;
 
 /// How often a ruling is made: again once, when a consent changed meanwhile.
@@ -43,12 +44,37 @@ const RULINGS_MAX: usize = 2;
 struct Shared {
     released: Released,
     evidence: Evidence,
+    tally: Tally,
+}
+
+/// Whether a share is in the numbers for operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tally {
+    /// Not before it leaves.
+    Due,
+    /// It was counted when it was sent, or is none.
+    Done,
 }
 
 impl From<Released> for Shared {
     /// What rests on no choice of anyone, or has happened already.
     fn from(released: Released) -> Self {
-        Self { released, evidence: Evidence::none() }
+        Self { released, evidence: Evidence::none(), tally: Tally::Done }
+    }
+}
+
+impl Shared {
+    /// What leaves now, counted.
+    fn leaving(self, ports: &Ports) -> Released {
+        self.count(ports);
+        self.released
+    }
+
+    fn count(&self, ports: &Ports) {
+        match self.tally {
+            Tally::Due => ports.count(&self.released),
+            Tally::Done => {}
+        }
     }
 }
 
@@ -76,7 +102,7 @@ async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Resu
             together::answer(batch, &brought, &question.requestor, begun, ports).await
         }
         Interaction::Fhir { .. } | Interaction::Own(_) | Interaction::Push { .. } => {
-            serve(question, begun, ports, under_way).await.map(|shared| shared.released)
+            serve(question, begun, ports, under_way).await.map(|shared| shared.leaving(ports))
         }
     }
 }
@@ -143,25 +169,40 @@ async fn share(
     let mut admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
     under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
-    let system = admitted.system().clone();
-    let frame = Frame::of(&begun, &system, ports);
     for _ in 0..RULINGS_MAX {
-        let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
-        let (held, asked) = include::beside(held, admitted, frame, ports).await?; // what goes with the matches of a page
-        let subjects = subjects(&held, &asked, frame.bases); // keys, no content
-        let unproven = |why| begun.end(Ending::Evidence(why));
-        let evidence = Evidence::gather(&asked, &subjects, ports.wells()).await.map_err(unproven)?;
-        let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
-        let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
-        let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
-        let epoch = || if ruled.evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
+        // What takes too long is dropped while nothing is recorded of it: what is recorded is never cut.
+        let view = under_way.in_time(view(admitted, &begun, ports)).await;
+        let View { minimised, again, evidence } =
+            view.map_err(|_| begun.end(Ending::Together(NotTogether::TooSlow)))??;
+        let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, begun.format, &epoch, &*ports.ledger).await {
-            Ok(released) => {
-                return Ok(Shared { released: ports.counted(released), evidence: ruled.evidence });
-            } // recorded first
+            Ok(released) => return Ok(Shared { released, evidence, tally: Tally::Due }), // recorded first
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
         }
     }
     Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}
+
+/// What may be shown of something, and what that rests on.
+struct View {
+    minimised: Minimised,
+    /// The question, should a consent move.
+    again: Admitted,
+    evidence: Evidence,
+}
+
+/// From the question to what may be shown: nothing is recorded here, and nothing leaves.
+async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<View, Ended> {
+    let system = admitted.system().clone();
+    let frame = Frame::of(begun, &system, ports);
+    let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
+    let (held, asked) = include::beside(held, admitted, frame, ports).await?; // what goes with the matches of a page
+    let subjects = subjects(&held, &asked, frame.bases); // keys, no content
+    let unproven = |why| begun.end(Ending::Evidence(why));
+    let evidence = Evidence::gather(&asked, &subjects, ports.wells()).await.map_err(unproven)?;
+    let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
+    let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
+    let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
+    Ok(View { minimised, again, evidence: ruled.evidence })
 }

@@ -27,6 +27,7 @@ pub mod pace;
 pub mod pages;
 pub mod pem;
 pub mod person;
+pub mod places;
 pub mod ports;
 pub mod push;
 pub mod register;

@@ -104,6 +104,8 @@ pub enum NotTaken {
 pub enum NotTogether {
     /// The entries before it took all the time there is; it was not begun.
     TooLate,
+    /// It took longer itself than one of several may; nothing came of it.
+    TooSlow,
     /// The answers before it are all that is told at once.
     TooMuch,
     /// An entry of the transaction ended with this status.
@@ -116,6 +118,7 @@ impl NotTogether {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::TooLate => "batch-took-too-long",
+            Self::TooSlow => "entry-took-too-long",
             Self::TooMuch => "batch-holds-too-much",
             Self::EntryFailed(_) => "transaction-entry-failed",
         }
@@ -127,6 +130,11 @@ impl NotTogether {
                 StatusCode::SERVICE_UNAVAILABLE,
                 IssueType::Timeout,
                 "the entries before this one took too long: send it again, with fewer others",
+            ),
+            Self::TooSlow => (
+                StatusCode::GATEWAY_TIMEOUT,
+                IssueType::Timeout,
+                "this entry took longer than one of several may: ask for it by itself",
             ),
             Self::TooMuch => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -260,7 +268,7 @@ impl Ending {
             | Self::Evidence(_)
             | Self::Irreducible
             | Self::NotTaken(_)
-            | Self::Together(NotTogether::TooLate)
+            | Self::Together(NotTogether::TooLate | NotTogether::TooSlow)
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(_)

@@ -40,13 +40,39 @@ pub enum Told {
 pub struct UnderWay {
     began: Instant,
     manner: OnceLock<Manner>,
+    /// When it has to be known what may be shown; where there is none, the limit of the exchange holds.
+    until: Option<Instant>,
 }
+
+/// What was to be in time was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it took longer than it may")]
+pub struct TooSlow;
 
 impl UnderWay {
     /// An exchange that begins now.
     #[must_use]
     pub fn begin() -> Self {
-        Self { began: Instant::now(), manner: OnceLock::new() }
+        Self { began: Instant::now(), manner: OnceLock::new(), until: None }
+    }
+
+    /// One that begins now and has about `within` to find out what may be shown: the last beat in it, or the first. A
+    /// moment between two beats would tell what the beats hide.
+    #[must_use]
+    pub fn begin_within(within: Duration, step: Duration) -> Self {
+        let begun = Self::begin();
+        Self { until: Some(begun.began + last_beat(within, step)), ..begun }
+    }
+
+    /// What `work` comes to, if it does so in time; else it is dropped.
+    ///
+    /// # Errors
+    /// [`TooSlow`].
+    pub async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, TooSlow> {
+        match self.until {
+            None => Ok(work.await),
+            Some(until) => tokio::time::timeout_at(until, work).await.map_err(|_| TooSlow),
+        }
     }
 
     /// Notes what was admitted: from here on the answer depends on what there is.
@@ -91,6 +117,12 @@ fn beat(took: Duration, step: Duration) -> Duration {
     step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
 }
 
+/// The last beat within this time; the first where there is none.
+fn last_beat(within: Duration, step: Duration) -> Duration {
+    let steps = (within.as_nanos() / step.as_nanos().max(1)).max(1);
+    step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +133,19 @@ mod tests {
         for (took, goes) in [(0, 1), (1, 1), (47, 1), (87, 1), (256, 1), (257, 2), (512, 2), (1_000, 4)] {
             assert_eq!(beat(Duration::from_millis(took), step), step * goes, "{took} ms");
         }
+    }
+    #[test]
+    fn what_has_so_much_time_has_it_up_to_a_beat() {
+        let step = Duration::from_millis(256);
+        for (within, steps) in [(0, 1), (255, 1), (256, 1), (511, 1), (512, 2), (15_000, 58)] {
+            assert_eq!(last_beat(Duration::from_millis(within), step), step * steps, "{within} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_time_is_dropped_and_what_has_no_limit_is_waited_for() {
+        let over = UnderWay { until: Some(Instant::now()), ..UnderWay::begin() };
+        assert_eq!(over.in_time(std::future::pending::<()>()).await, Err(TooSlow));
+        assert_eq!(UnderWay::begin().in_time(tokio::task::yield_now()).await, Ok(()));
     }
 }

@@ -11,6 +11,7 @@ use crate::decision::evidence::{EvidenceCache, Wells};
 use crate::enforce::release::Released;
 use crate::ledger::AuditLedger;
 use crate::person::SystemName;
+use crate::places::Places;
 use crate::requestor::Keys;
 use crate::seal::Seal;
 use crate::server::strangers::Strangers;
@@ -47,6 +48,8 @@ pub struct Ports {
     pub strangers: Arc<Strangers>,
     /// Numbers for operators.
     pub metrics: Arc<Metrics>,
+    /// Places for what is under way at once.
+    pub places: Arc<Places>,
 }
 
 /// No names at all: every absolute reference points elsewhere.
@@ -56,11 +59,23 @@ impl Ports {
     /// Counts what is about to leave for someone else than the person herself.
     #[must_use]
     pub fn counted(&self, released: Released) -> Released {
+        self.count(&released);
+        released
+    }
+
+    /// The same, of what goes as a part of something else.
+    pub fn count(&self, released: &Released) {
         self.metrics.shared(released.persons_shared());
         if released.is_under_override() {
             self.metrics.overridden();
         }
-        released
+    }
+
+    /// The same, where no more than this many requests may be under way to a system at once, whichever exchange they
+    /// are of: the entries of a batch take what one exchange may.
+    #[must_use]
+    pub fn asking_at_most(&self, at_once: usize) -> Self {
+        Self { upstream: Arc::new(self.upstream.at_most(at_once)), ..self.clone() }
     }
 
     /// Where evidence is gathered from.

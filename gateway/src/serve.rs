@@ -139,6 +139,7 @@ impl Running {
             strangers,
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
+            places: Arc::clone(&state.places),
         };
         let revocations = Arc::new(ArcSwap::from_pointee(Revocations::of(&settings)));
         metrics.also_shown(shown(&live, &revocations));

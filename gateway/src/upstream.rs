@@ -125,6 +125,13 @@ impl Upstream {
         }
     }
 
+    /// The same clients, where no more than this many requests are under way to one system at once: others wait.
+    #[must_use]
+    pub(crate) fn at_most(&self, at_once: usize) -> Self {
+        let holders = self.holders.iter();
+        Self { holders: holders.map(|(name, holder)| (name.clone(), holder.at_most(at_once))).collect() }
+    }
+
     fn holder(&self, system: &SystemName) -> Result<&Holder, UpstreamFault> {
         self.holders.get(system).ok_or(UpstreamFault::UnknownSystem)
     }

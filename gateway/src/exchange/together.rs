@@ -2,18 +2,22 @@
 //!
 //! An entry is parsed, decided, minimised and recorded as if it had come alone, under a request id of its own that names
 //! the batch. What one comes to changes nothing for another, but for the bounds on all of them: how many there are (a
-//! setting), when the last is begun, and how much is told at once. Both are reached in the order of the entries, and by
-//! what the requestor may see alone.
+//! setting), how long each may take and when the last is begun, and how much is told at once, in the order of the entries
+//! and by what the requestor may see alone.
 //!
-//! The first byte follows the record of the batch, which follows those of its entries. A consent that moves in between
-//! takes back what rests on it; what a system has done is never taken back. Of a transaction all is told or nothing.
+//! The first byte follows the record of the batch, which follows those of its entries: theirs say that something was
+//! shared only together with that one. A consent that moves in between takes back what rests on it; what a system has
+//! done is never taken back. Of a transaction all is told or nothing.
+//!
+//! A batch asks a system for no more at once than one exchange may, and takes further places for what is under way only
+//! while there are plenty.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
+use super::room::Room;
 use super::{Shared, question, serve};
 use crate::enforce::release::{Epoch, Released, Unreleased, release, take_back};
 use crate::enforce::together;
@@ -30,6 +34,8 @@ use crate::trail::record::Exchange;
 
 /// Entries under way at once.
 const AT_ONCE: usize = 4;
+/// Requests to one system under way at once, for all entries.
+const ASKED_AT_ONCE: usize = crate::upstream::everything::AT_ONCE;
 /// The most bytes that are told at once.
 const BYTES_MAX: usize = 32 << 20;
 /// How often the answer is put together: again when a consent moves meanwhile.
@@ -46,6 +52,14 @@ enum Entry {
 impl Entry {
     fn told(reply: Reply) -> Self {
         Self::Told(Box::new(reply))
+    }
+
+    /// Counts what leaves with the others.
+    fn count(&self, ports: &Ports) {
+        match self {
+            Self::Given(shared) => shared.count(ports),
+            Self::Told(_) => {}
+        }
     }
 
     fn len(&self) -> usize {
@@ -65,8 +79,10 @@ struct All<'a> {
     ports: &'a Ports,
     /// After this moment none is begun.
     deadline: Instant,
-    /// Whether as much is to be told as may be.
-    is_full: AtomicBool,
+    /// How long each may take.
+    each_within: Duration,
+    /// How much is told.
+    room: Room,
 }
 
 /// Answers the entries of `batch`, which `brought` brought.
@@ -81,33 +97,68 @@ pub(super) async fn answer(
     ports: &Ports,
 ) -> Result<Released, Ended> {
     let Batch { bundle, lines } = batch;
-    // What is under way then still ends in time.
-    let within: Duration = ports.settings.limits.exchange_timeout / 2;
-    let deadline = Instant::now() + within;
-    let all = All { brought, requestor, begun: &begun, ports, deadline, is_full: AtomicBool::new(false) };
-    let mut answered = stream::iter(lines.into_iter().map(|line| one(line, &all))).buffered(AT_ONCE);
-    let (mut entries, mut bytes) = (Vec::new(), 0_usize);
-    while let Some(entry) = answered.next().await {
-        bytes = bytes.saturating_add(entry.len());
-        if bytes > BYTES_MAX {
-            all.is_full.store(true, Ordering::Relaxed);
+    let spare = ports.places.spare(AT_ONCE - 1);
+    let asking = ports.asking_at_most(ASKED_AT_ONCE);
+    // What is begun last still ends in time, and a quarter is left to tell it.
+    let within: Duration = ports.settings.limits.exchange_timeout;
+    let all = All {
+        brought,
+        requestor,
+        begun: &begun,
+        ports: &asking,
+        deadline: Instant::now() + within / 2,
+        each_within: within / 4,
+        room: Room::new(lines.len(), BYTES_MAX),
+    };
+    let mut entries: Vec<Option<Entry>> = lines.iter().map(|_| None).collect();
+    let numbered = lines.into_iter().enumerate();
+    // One that takes long holds up no other.
+    let mut answered = stream::iter(numbered.map(async |(at, line)| (at, one(at, line, &all).await)))
+        .buffer_unordered(1 + spare.count());
+    while let Some((at, entry)) = answered.next().await {
+        let entry = in_format(entry, &begun, ports).await?;
+        all.room.take(at, entry.len());
+        if let Some(place) = entries.get_mut(at) {
+            *place = Some(entry);
         }
-        entries.push(match (entry, bytes > BYTES_MAX) {
-            (Entry::Given(shared), true) if !shared.released.body().is_empty() => {
-                taken_back(*shared, Ending::Together(NotTogether::TooMuch), &begun, ports).await?
-            }
-            (entry, _) => entry,
-        });
+        within_room(&mut entries, &all).await?;
     }
     drop(answered);
+    drop(spare);
+    let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
     if bundle == Together::Transaction {
         entries = all_or_none(entries, &begun, ports).await?;
     }
     tell(bundle, entries, begun, ports).await
 }
 
+/// Takes back what has no room behind what comes before it.
+async fn within_room(entries: &mut [Option<Entry>], all: &All<'_>) -> Result<(), Ended> {
+    for (_, place) in entries.iter_mut().enumerate().filter(|(at, _)| all.room.is_over(*at)) {
+        *place = match place.take() {
+            Some(Entry::Given(shared)) if !shared.released.body().is_empty() => {
+                let why = Ending::Together(NotTogether::TooMuch);
+                Some(taken_back(*shared, why, all.begun, all.ports).await?)
+            }
+            done => done,
+        };
+    }
+    Ok(())
+}
+
+/// Takes back what the format of the answer cannot say: it is the only one that is not told.
+async fn in_format(entry: Entry, begun: &Exchange, ports: &Ports) -> Result<Entry, Ended> {
+    match entry {
+        Entry::Given(shared) => match shared.released.can_be_said_in(begun) {
+            Ok(()) => Ok(Entry::Given(shared)),
+            Err(why) => taken_back(*shared, Ending::Unrecorded(why), begun, ports).await,
+        },
+        Entry::Told(reply) => Ok(Entry::Told(reply)),
+    }
+}
+
 /// One entry, in a task of its own: if it panics, that is what became of it alone.
-async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
+async fn one(at: usize, line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
     let Some(request_id) = RequestId::random() else {
         return Entry::told(entry_of(all.begun).end(Ending::NotWritten).record(all.ports).await);
     };
@@ -116,7 +167,7 @@ async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
         interaction: "unknown".to_owned(),
         ..entry_of(all.begun)
     };
-    let not_begun = match (all.is_full.load(Ordering::Relaxed), Instant::now() > all.deadline) {
+    let not_begun = match (all.room.is_full_before(at), Instant::now() > all.deadline) {
         (true, _) => Some(NotTogether::TooMuch),
         (false, true) => Some(NotTogether::TooLate),
         (false, false) => None,
@@ -125,16 +176,17 @@ async fn one(line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
         return Entry::told(begun.end(Ending::Together(why)).record(all.ports).await);
     }
     let (brought, requestor, ports) = (all.brought.clone(), all.requestor.clone(), all.ports.clone());
-    let panicked = begun.clone();
+    let (panicked, each_within) = (begun.clone(), all.each_within);
     let running = tokio::spawn(async move {
-        let under_way = UnderWay::begin();
+        let beat = ports.settings.limits.beat;
+        let under_way = UnderWay::begin_within(each_within, beat);
         let (told, entry) =
             match alone(line, request_id, &brought, requestor, begun, &ports, &under_way).await {
                 Ok(shared) => (Told::Content, Entry::Given(Box::new(shared))),
                 Err(ended) => (Told::Nothing, Entry::told(ended.record(&ports).await)),
             };
         // Before its beat it is not done: the next is not begun, and the answer to all says nothing by its time.
-        if let Some(moment) = under_way.not_before(told, ports.settings.limits.beat) {
+        if let Some(moment) = under_way.not_before(told, beat) {
             tokio::time::sleep_until(moment).await;
         }
         entry
@@ -225,17 +277,32 @@ async fn tell(
         };
         let epoch = || if standing.iter().all(stands) { Epoch::Same } else { Epoch::Moved };
         match release(answers, begun.format, &epoch, &*ports.ledger).await {
-            Ok(released) => return Ok(released),
+            Ok(released) => {
+                for entry in &standing {
+                    entry.count(ports);
+                }
+                return Ok(released);
+            }
             Err(Unreleased::ConsentMoved) => entries = standing,
-            Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
+            Err(why) => return Err(none(standing, why, &begun, ports).await),
         }
     }
+    Err(none(entries, Unreleased::ConsentMoved, &begun, ports).await)
+}
+
+/// Records of each entry that it was not given, because the answer as a whole is not. What cannot be recorded so is not
+/// certain: no leaf of the batch says that it was answered.
+async fn none(entries: Vec<Entry>, why: Unreleased, begun: &Exchange, ports: &Ports) -> Ended {
+    let ending = Ending::Unrecorded(why);
     for entry in entries {
-        if let Entry::Given(shared) = entry {
-            taken_back(*shared, Ending::Unrecorded(Unreleased::ConsentMoved), &begun, ports).await?;
+        if let Entry::Given(shared) = entry
+            && !shared.released.tells_what_was_done()
+            && take_back(shared.released, ending.reason(), &*ports.ledger).await.is_err()
+        {
+            break;
         }
     }
-    Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+    begun.end(ending)
 }
 
 fn reply(entry: &Entry, ports: &Ports) -> Reply {

@@ -57,9 +57,9 @@ pub(super) async fn read(
     }
 }
 
-/// Whether an entry says that the answer to a batch did not arrive: then nothing that was in it did.
+/// Whether an entry is of a batch as a whole. What is shared with it leaves when it is answered, and as far as that arrives.
 fn is_about_answer_of(batch: &str, other: &Found) -> bool {
-    other.record.exchange.request_id == batch && other.record.exchange.event == Event::NotDelivered
+    other.record.exchange.request_id == batch
 }
 
 /// One message may go to several systems under one request id: each is an exchange of its own.
@@ -73,6 +73,7 @@ fn later<'a>(one: &'a Found, whole: &'a [Found]) -> impl Iterator<Item = &'a Fou
         let follows = other.record.exchange.follows.as_deref() == Some(one.receipt.as_str());
         let with_batch =
             one.record.exchange.within.as_deref().is_some_and(|batch| is_about_answer_of(batch, other));
+        let with_batch = with_batch && other.record.exchange.event == Event::NotDelivered;
         other.index > one.index && (follows || with_batch || name(other) == name(one))
     })
 }
@@ -94,7 +95,14 @@ fn is_same_person(one: &AboutPerson, other: &AboutPerson) -> bool {
 }
 
 fn since(one: &Found, whole: &[Found]) -> Since {
-    Since::of(
+    let since = Since::of(
         later(one, whole).filter(|other| other.about_person().is_none()).map(|other| &other.record.exchange),
-    )
+    );
+    match (&one.record.exchange.within, one.record.exchange.event) {
+        (Some(batch), Event::Disclosed) => {
+            let of_batch = whole.iter().filter(|other| is_about_answer_of(batch, other));
+            since.within(of_batch.map(|other| &other.record.exchange))
+        }
+        (Some(_) | None, _) => since,
+    }
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::consent::ConsentRegistry;
 use crate::decision::evidence::EvidenceCache;
 use crate::ledger::{Options, SegmentLedger};
+use crate::places::Places;
 use crate::ports::Ports;
 use crate::requestor::Keys;
 use crate::seal::Seal;
@@ -30,13 +31,14 @@ pub(super) struct Parts {
     upstream: Arc<Upstream>,
 }
 
-/// What the process holds from start to end: everything durable.
+/// What the process holds from start to end: everything durable, and how much is under way at once.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ledger: Arc<SegmentLedger>,
     pub(super) ledger_folder: PathBuf,
     consents: Arc<ConsentRegistry>,
     seal: Arc<Seal>,
+    pub(super) places: Arc<Places>,
 }
 
 impl Parts {
@@ -94,6 +96,7 @@ impl Parts {
             clock: clock.clone(),
             strangers: Arc::clone(strangers),
             metrics: Arc::clone(metrics),
+            places: Arc::clone(&state.places),
         }
     }
 }
@@ -119,6 +122,7 @@ impl State {
             ledger_folder,
             consents: Arc::new(consents),
             seal: Arc::new(seal),
+            places: Arc::new(Places::new(settings.limits.in_flight_max)),
         })
     }
 }

@@ -26,6 +26,7 @@ use super::reply::{Reply, Scheme};
 use super::strangers::Strangers;
 use super::telling::Telling;
 use crate::clock::Clock;
+use crate::places::Places;
 use crate::telemetry::metrics::Metrics;
 
 /// What becomes of a request that was taken up: the exchange, and the pages.
@@ -47,6 +48,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Clock,
+    /// Places for what is under way at once.
+    pub places: Arc<Places>,
 }
 
 /// Everything that requests share.
@@ -93,7 +96,7 @@ impl Attendant {
         });
         let limited = ServiceBuilder::new()
             .load_shed()
-            .layer(GlobalConcurrencyLimitLayer::new(in_flight_max))
+            .layer(GlobalConcurrencyLimitLayer::with_semaphore(app.places.at_door()))
             .service(exchange);
         Self {
             app,

@@ -6,6 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamFault;
@@ -42,6 +43,8 @@ pub(in crate::upstream) struct Answer {
     pub(in crate::upstream) status: StatusCode,
     pub(in crate::upstream) headers: HeaderMap,
     body: Incoming,
+    /// Until the body is read, or thrown away.
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Holder {
@@ -51,11 +54,13 @@ impl Holder {
         ask: &Ask,
         deadline: Instant,
     ) -> Result<Answer, UpstreamFault> {
-        match self.ask_once(ask, deadline).await {
+        let slot = self.slot(deadline).await?;
+        let answered = match self.ask_once(ask, deadline).await {
             // A pooled connection may have been closed under our hands.
             Err(UpstreamFault::BrokenOff) if ask.again == Again::Safe => self.ask_once(ask, deadline).await,
             answered => answered,
-        }
+        };
+        answered.map(|answer| Answer { slot, ..answer })
     }
 
     async fn ask_once(&self, ask: &Ask, deadline: Instant) -> Result<Answer, UpstreamFault> {
@@ -67,7 +72,7 @@ impl Holder {
                 false => UpstreamFault::BrokenOff,
             })?;
         let (head, body) = response.into_parts();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(Answer { status: head.status, headers: head.headers, body, slot: None })
     }
 
     fn request(&self, ask: &Ask) -> Result<Request<Full<Bytes>>, UpstreamFault> {
@@ -102,7 +107,9 @@ impl Answer {
     ) -> Result<Document, UpstreamFault> {
         let format = format_of(&self.headers)?;
         let bytes_max = holder.body_bytes_max;
-        let body = limits::read(self.body, bytes_max, deadline).await.map_err(|unread| match unread {
+        let body = limits::read(self.body, bytes_max, deadline).await;
+        drop(self.slot);
+        let body = body.map_err(|unread| match unread {
             Unread::TooLarge { .. } => UpstreamFault::TooLarge,
             Unread::TimedOut => UpstreamFault::TimedOut,
             Unread::Broken | Unread::Trailers => UpstreamFault::BrokenOff,

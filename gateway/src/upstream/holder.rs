@@ -1,5 +1,6 @@
 //! One system: where it is, how it is reached, and within which bounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
+use super::UpstreamFault;
 use super::tls::{self, UpstreamProblem};
 use crate::settings::System;
 
@@ -20,6 +24,7 @@ const IDLE_MAX: usize = 32;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// One system and the pool of connections to it.
+#[derive(Clone)]
 pub(in crate::upstream) struct Holder {
     pub(in crate::upstream) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Without a trailing slash.
@@ -31,6 +36,8 @@ pub(in crate::upstream) struct Holder {
     pub(in crate::upstream) authorization: Option<HeaderValue>,
     pub(in crate::upstream) timeout: Duration,
     pub(in crate::upstream) body_bytes_max: usize,
+    /// What requests to it wait for, where only a few may be under way at once.
+    pub(in crate::upstream) slots: Option<Arc<Semaphore>>,
 }
 
 impl Holder {
@@ -63,7 +70,26 @@ impl Holder {
             authorization: tls::authorization(system)?,
             timeout: system.timeout,
             body_bytes_max: system.body_bytes_max,
+            slots: None,
         })
+    }
+
+    /// The same, with the same connections, for so many requests at once.
+    pub(in crate::upstream) fn at_most(&self, at_once: usize) -> Self {
+        Self { slots: Some(Arc::new(Semaphore::new(at_once))), ..self.clone() }
+    }
+
+    /// A slot for one request, where one is needed. It is held until the answer is read, and whoever holds one asks for
+    /// no second, so each comes free.
+    pub(in crate::upstream) async fn slot(
+        &self,
+        deadline: Instant,
+    ) -> Result<Option<OwnedSemaphorePermit>, UpstreamFault> {
+        let Some(slots) = &self.slots else { return Ok(None) };
+        match timeout_at(deadline, Arc::clone(slots).acquire_owned()).await {
+            Ok(Ok(slot)) => Ok(Some(slot)),
+            Ok(Err(_)) | Err(_) => Err(UpstreamFault::TimedOut),
+        }
     }
 }
 

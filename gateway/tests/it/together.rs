@@ -4,7 +4,9 @@ mod bounds;
 mod choices;
 mod entries;
 mod records;
+mod slow;
 mod transactions;
+mod unanswered;
 
 use gateway::serve::Running;
 use serde_json::{Value, json};

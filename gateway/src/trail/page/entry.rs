@@ -83,7 +83,7 @@ impl Told<'_> {
             Event::Refused => Some(Ending::Refused),
             Event::Failed | Event::NotReleased => Some(Ending::Failed),
             Event::Disclosed | Event::Intent
-                if matches!(self.since, Since::NotReleased | Since::TakenBack) =>
+                if matches!(self.since, Since::NotReleased | Since::TakenBack | Since::NotAnswered) =>
             {
                 Some(Ending::Failed)
             }
@@ -126,7 +126,9 @@ impl Told<'_> {
                 | Since::Received
                 | Since::Unconfirmed
                 | Since::NotReleased
-                | Since::TakenBack => "Sent",
+                | Since::TakenBack
+                | Since::NotAnswered
+                | Since::Uncertain => "Sent",
             },
         }
     }
@@ -214,8 +216,10 @@ impl Told<'_> {
                 | Since::NotTaken
                 | Since::Unconfirmed
                 | Since::NotReleased
-                | Since::TakenBack,
+                | Since::TakenBack
+                | Since::NotAnswered,
             ) => None,
+            (_, Since::Uncertain) => Some("It is not certain that they were given the answer."),
         }
     }
 

@@ -19,6 +19,10 @@ pub enum Since {
     NotReleased,
     /// It was not released after all, because of what was asked with it.
     TakenBack,
+    /// It was not released after all, because the answer that it was a part of could not be given.
+    NotAnswered,
+    /// It is a part of an answer of which nothing says that it was given.
+    Uncertain,
 }
 
 impl Since {
@@ -26,7 +30,7 @@ impl Since {
     #[must_use]
     pub fn of<'a>(later: impl IntoIterator<Item = &'a Exchange>) -> Self {
         later.into_iter().fold(Self::Nothing, |since, exchange| match exchange.event {
-            _ if matches!(since, Self::NotReleased | Self::TakenBack) => since,
+            _ if matches!(since, Self::NotReleased | Self::TakenBack | Self::NotAnswered) => since,
             Event::Outcome => Self::Received,
             Event::Failed if is_not_taken(exchange) => Self::NotTaken,
             Event::Failed => Self::Unconfirmed,
@@ -35,6 +39,11 @@ impl Since {
                 if exchange.reason.as_deref().is_none_or(|reason| reason == "consent-moved") =>
             {
                 Self::NotReleased
+            }
+            Event::NotReleased
+                if exchange.reason.as_deref().is_some_and(|reason| UNANSWERED.contains(&reason)) =>
+            {
+                Self::NotAnswered
             }
             Event::NotReleased => Self::TakenBack,
             Event::Disclosed
@@ -47,6 +56,31 @@ impl Since {
         })
     }
 }
+
+impl Since {
+    /// The same for what was shared as a part of an answer, of which `whole` tells: it left with that or not at all.
+    #[must_use]
+    pub fn within<'a>(self, whole: impl IntoIterator<Item = &'a Exchange>) -> Self {
+        if self != Self::Nothing {
+            return self;
+        }
+        whole.into_iter().fold(Self::Uncertain, |since, exchange| match exchange.event {
+            // The last word about it counts: it may be put together again when a choice changes.
+            Event::Disclosed => Self::Nothing,
+            Event::NotReleased | Event::Refused | Event::Failed => Self::NotAnswered,
+            Event::Intent
+            | Event::Outcome
+            | Event::NotDelivered
+            | Event::ConsentRecorded
+            | Event::NotAuthenticated
+            | Event::Erased
+            | Event::Operated => since,
+        })
+    }
+}
+
+/// Why parts of an answer are taken back that could not be given as a whole.
+const UNANSWERED: [&str; 3] = ["ledger", "not-encoded", "not-sayable-in-xml"];
 
 fn is_not_taken(exchange: &Exchange) -> bool {
     exchange.reason.as_deref().is_some_and(|reason| reason.starts_with("not-taken"))
@@ -71,10 +105,31 @@ mod tests {
             (vec![entry(Event::NotReleased, None)], Since::NotReleased),
             (vec![entry(Event::NotReleased, Some("consent-moved"))], Since::NotReleased),
             (vec![entry(Event::NotReleased, Some("transaction-entry-failed"))], Since::TakenBack),
+            (vec![entry(Event::NotReleased, Some("ledger"))], Since::NotAnswered),
             (vec![entry(Event::NotReleased, None), entry(Event::Failed, None)], Since::NotReleased),
             (vec![entry(Event::Outcome, None), entry(Event::NotDelivered, None)], Since::NotReceived),
         ] {
             assert_eq!(Since::of(&later), since, "{later:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_left_with_the_whole_or_not_at_all() {
+        let entry = |event| Exchange::begun("b".into(), Timestamp::UNIX_EPOCH, None).ended(event, 0, None);
+        for (whole, since) in [
+            (vec![], Since::Uncertain),
+            (vec![entry(Event::Disclosed)], Since::Nothing),
+            (vec![entry(Event::Failed)], Since::NotAnswered),
+            (vec![entry(Event::Refused)], Since::NotAnswered),
+            (vec![entry(Event::Disclosed), entry(Event::NotReleased)], Since::NotAnswered),
+            (
+                vec![entry(Event::Disclosed), entry(Event::NotReleased), entry(Event::Disclosed)],
+                Since::Nothing,
+            ),
+            (vec![entry(Event::Disclosed), entry(Event::NotDelivered)], Since::Nothing),
+        ] {
+            assert_eq!(Since::Nothing.within(&whole), since, "{whole:?}");
+            assert_eq!(Since::TakenBack.within(&whole), Since::TakenBack, "its own word goes before");
         }
     }
 }

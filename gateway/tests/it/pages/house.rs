@@ -101,6 +101,7 @@ impl House {
             seal: Arc::new(Seal::open_or_create(folder.path()).unwrap()),
             strangers: Arc::new(gateway::server::strangers::Strangers::new(clock.clone())),
             metrics: Arc::default(),
+            places: Arc::new(gateway::places::Places::new(settings.limits.in_flight_max)),
             clock,
             settings: Arc::new(settings),
         };

@@ -117,6 +117,41 @@ async fn every_exchange_stands_in_her_list_once_however_often_it_was_recorded() 
 }
 
 #[tokio::test]
+async fn a_part_of_an_answer_was_given_when_the_whole_was_and_not_for_certain_before() {
+    let house = House::start().await;
+    let part = |request_id: &str, batch: &str| Exchange { within: Some(batch.into()), ..read(request_id) };
+    let whole =
+        |batch: &str, event| Exchange { interaction: "batch".into(), ..read(batch).ended(event, 0, None) };
+    for (batch, events) in [
+        ("given", &[Event::Disclosed][..]),
+        ("broken", &[Event::Disclosed, Event::NotDelivered]),
+        ("failed", &[Event::Failed]),
+        ("unknown", &[]),
+    ] {
+        house.record(part(&format!("part-of-{batch}"), batch), vec![about(ANN)]).await;
+        for event in events {
+            house.record(whole(batch, *event), vec![]).await;
+        }
+    }
+    let cookie = house.sign_in(ANN).await;
+    let page = house.get("/me", &cookie).await;
+    let cards = html::cards(&page.body);
+    let card = |batch: &str| {
+        let name = format!("part-of-{batch}");
+        cards.iter().find(|card| card.contains(&name)).unwrap().join("\n")
+    };
+    let uncertain = "It is not certain that they were given the answer.";
+    assert!(card("broken").contains("The connection broke."), "{}", card("broken"));
+    assert!(card("given").contains("Shared") && !card("given").contains(uncertain), "{}", card("given"));
+    assert!(card("unknown").contains("Shared") && card("unknown").contains(uncertain), "{}", card("unknown"));
+    assert!(
+        card("failed").contains("Not shared") && card("failed").contains("nothing was given"),
+        "{}",
+        card("failed")
+    );
+}
+
+#[tokio::test]
 async fn a_place_in_her_list_opens_for_her_alone() {
     let house = House::start().await;
     for number in 0..30 {

@@ -153,6 +153,7 @@ impl Gateway {
             clock: clock.clone(),
             strangers: Arc::new(Strangers::new(clock.clone())),
             metrics: Arc::new(gateway::telemetry::metrics::Metrics::new()),
+            places: Arc::new(gateway::places::Places::new(settings.limits.in_flight_max)),
             settings: Arc::clone(&settings),
         });
         let current = Arc::clone(&ports);

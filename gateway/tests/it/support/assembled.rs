@@ -66,6 +66,7 @@ impl Assembled {
             clock: clock.clone(),
             strangers: Arc::new(Strangers::new(clock.clone())),
             metrics,
+            places: Arc::new(gateway::places::Places::new(settings.limits.in_flight_max)),
             settings: Arc::clone(&settings),
         });
         let current = Arc::clone(&ports);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use gateway::clock::Clock;
+use gateway::places::Places;
 use gateway::server::arrived::Arrived;
 use gateway::server::attend::App;
 use gateway::server::listener::{Doors, DoorsHandle, Drained, Listener, Phase};
@@ -52,6 +53,7 @@ impl Front {
             strangers: Arc::clone(&strangers),
             metrics: Arc::clone(&metrics),
             clock,
+            places: Arc::new(Places::new(settings.limits.in_flight_max)),
         };
         let doors = Doors::new(settings).unwrap();
         let listener = Listener::bind(settings.listen.address, doors, app).await.unwrap();

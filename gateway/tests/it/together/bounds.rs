@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{BOB, TABLES, hospital, site};
-use crate::support::asking::{agreement, asks, bundle, post, site_with};
+use crate::support::asking::{agreement, asks, bundle, post};
 use crate::support::holding::{ANN, held, holding, patient};
 use crate::support::upstream::{Play, Seen};
 use crate::support::whole::Whole;
@@ -36,7 +36,11 @@ async fn a_site_says_how_many_entries_it_takes() {
 async fn what_is_told_at_once_is_bounded_in_the_order_of_the_entries() {
     let mut large = patient("large", BOB);
     large["name"][0]["family"] = json!("x".repeat(12 << 20));
-    let (site, running) = site_with("open", TABLES, holding(&held(&[large, patient("p1", ANN)]))).await;
+    let site = Whole::with(holding(&held(&[large, patient("p1", ANN)]))).await;
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open", TABLES)).unwrap();
+    // However slow the machine is: the time of an entry is not what is tested.
+    site.also_set("\n[limits]\nexchange_timeout_ms = 600000\n");
+    let running = site.start().await.unwrap();
     let urls = ["Patient/large", "Patient/large", "Patient/large", "Patient/p1", "Patient/large"];
     let answer = post(&site, "", &bundle("batch", &urls.map(asks))).await;
     assert_eq!(answer.statuses(), ["200", "200", "413", "413", "413"]);
@@ -65,10 +69,16 @@ async fn no_entry_is_begun_when_those_before_it_took_the_time() {
     std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open", TABLES)).unwrap();
     site.also_set("timeout_ms = 1500\n\n[limits]\nexchange_timeout_ms = 2500\nbody_timeout_ms = 2000\n");
     let running = site.start().await.unwrap();
-    let mut entries = vec![asks("Patient/slow"); 4];
+    let mut entries = vec![asks("Patient/slow"); 16];
     entries.push(asks("Patient/p1"));
     let answer = post(&site, "", &bundle("batch", &entries)).await;
-    assert_eq!(answer.statuses(), ["504", "504", "504", "504", "503"], "{}", answer.body);
+    let statuses = answer.statuses();
+    assert_eq!(
+        (&statuses[..4], statuses[16].as_str()),
+        (&["504"; 4].map(String::from)[..], "503"),
+        "{}",
+        answer.body
+    );
     assert!(site.hospital.seen().iter().all(|seen| !seen.line.contains("Patient/p1")));
     running.stop().await;
     let reasons: Vec<Value> =
