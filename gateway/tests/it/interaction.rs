@@ -1,12 +1,13 @@
 //! What can be asked, and what each other request is told.
 
 use fhir::purpose_of_use::PurposeOfUse;
+use fhir::role::SdsRole;
 use fhir::search::NamedPerson;
 use gateway::interaction::cursor::{Onward, Standing};
 use gateway::interaction::{
     AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, cursor, metadata, parse,
 };
-use gateway::requestor::{Party, Proof, Requestor, SystemClient};
+use gateway::requestor::{Party, Professional, Proof, Requestor, Supervision, SystemClient};
 use gateway::seal::Seal;
 use gateway::server::arrived::{Headers, Method, Secret};
 use gateway::settings::Settings;
@@ -390,6 +391,43 @@ fn a_cursor_goes_on_with_the_same_search_for_the_same_requestor_only() {
     let Ok(Interaction::Own(OwnAction::SearchAuditEvent(query))) = get(&url) else { panic!("a trail") };
     assert_eq!(query.before, Some(41));
     assert_eq!(ask(format!("/hospital/fhir/Condition?_cursor={trail}"), "dns:a", 0), Err(Malformed::Cursor));
+}
+
+#[test]
+fn a_cursor_of_a_member_of_staff_is_of_one_capacity() {
+    let capacity = |subject: &str, organisation: &str, role: &str, purpose: &str, issuer: &str| Requestor {
+        party: Party::Professional(Professional {
+            subject: subject.into(),
+            name: "Sam".into(),
+            organisation: ods(organisation),
+            role: SdsRole::parse(role).unwrap(),
+            purpose: PurposeOfUse::parse(purpose).unwrap(),
+            supervision: Supervision::NotStated,
+        }),
+        proof: Proof::Token { issuer: issuer.into(), subject: subject.into(), token_id: "t".into() },
+    };
+    let (seal, own) = (seal(), capacity("s", "RX1", "R0050", "TREAT", "i"));
+    let Interaction::Fhir { system, action: FhirAction::Search(search) } =
+        get("/hospital/fhir/Condition?patient=p1").unwrap()
+    else {
+        panic!("a search")
+    };
+    let onward = Onward { offset: 20, standing: Standing::of(&seal, b"as it was decided") };
+    let cursor = cursor::next(&seal, &own, &system, &search.query, onward, Timestamp::UNIX_EPOCH).unwrap();
+    let url = format!("/hospital/fhir/Condition?_cursor={cursor}");
+    let ask = |who: &Requestor| {
+        parse(arrived(Method::Get, &url, Headers::default(), ""), who, &site(), &seal).map(drop)
+    };
+    assert_eq!(ask(&own), Ok(()));
+    for (case, who) in [
+        ("somebody else", capacity("other", "RX1", "R0050", "TREAT", "i")),
+        ("for another organisation", capacity("s", "RX2", "R0050", "TREAT", "i")),
+        ("in another role", capacity("s", "RX1", "R8001", "TREAT", "i")),
+        ("for another purpose", capacity("s", "RX1", "R0050", "COC", "i")),
+        ("of another issuer", capacity("s", "RX1", "R0050", "TREAT", "other")),
+    ] {
+        assert_eq!(ask(&who), Err(Malformed::Cursor), "{case}");
+    }
 }
 
 #[test]

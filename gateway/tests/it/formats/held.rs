@@ -211,7 +211,7 @@ async fn what_xml_cannot_say_goes_in_json_where_that_is_taken_too() {
         (answer.status, answer.header("content-type").unwrap_or_default().to_owned(), answer.text())
     };
     let either = "application/fhir+xml, application/fhir+json;q=0.5";
-    for path in ["Patient/p1", "Patient?_id=p1", "Patient/p1/_history"] {
+    for path in ["Patient/p1", "Patient?_id=p1,p2&_count=1", "Patient/p1/_history"] {
         for accept in
             [either, "application/xml;q=0.9, */*;q=0.1", "application/fhir+xml, application/json;q=0.001"]
         {
