@@ -47,13 +47,24 @@ pub(crate) struct Privacy {
     /// File to which the upstream's requests are written, such as by `tap`. May be repeated.
     #[arg(long)]
     upstream_log: Vec<PathBuf>,
+    /// File from which the tap that writes the first --upstream-log takes orders (its --orders).
+    #[arg(long)]
+    upstream_orders: Option<PathBuf>,
+    /// What brings states about that no request can: takes `{"state": NAME}` or `{"state": null}` by POST, answers 200 once
+    /// it holds, and 404 to a state that it does not know.
+    #[arg(long)]
+    states: Option<String>,
+    /// Where PRIV reads who was told about a record: a path with `{}` for `Type/id`.
+    #[arg(long)]
+    audit: Option<String>,
     /// File to which the server writes logs or traces. May be repeated.
     #[arg(long)]
     log: Vec<PathBuf>,
     /// Address at which the server shows metrics. May be repeated.
     #[arg(long)]
     metrics: Vec<String>,
-    /// Take the time of so many interleaved pairs; fails when Welch's t is beyond 4.5. Only on a quiet machine.
+    /// Take the time of so many interleaved pairs. Fails when Welch's t or the signed ranks of the pairs say twice, over
+    /// fresh pairs each, that hidden and absent take another time.
     #[arg(long, value_parser = clap::value_parser!(u32).range(50..=100_000))]
     timing: Option<u32>,
     /// No attack begins later than so many seconds after the first; what is left is not run, and the run is an error.
@@ -92,6 +103,10 @@ pub(crate) struct TapArguments {
     /// File to which requests are added.
     #[arg(long)]
     log: PathBuf,
+    /// File with an order: `hold N` keeps back what is sent once the log is N bytes long, `cut N` breaks answers off after N
+    /// bytes; empty or absent, everything passes.
+    #[arg(long)]
+    orders: Option<PathBuf>,
     /// Pass on to a server that is not on this machine.
     #[arg(long)]
     allow_remote: bool,
@@ -140,6 +155,10 @@ pub(crate) async fn attack(base: Option<&str>, options: &Privacy) -> Result<Run,
         Some(address) => Some(endpoint(address, reach).await?),
         None => None,
     };
+    let states = match &options.states {
+        Some(address) => Some(endpoint(address, reach).await?),
+        None => None,
+    };
     let folder = options.resources.clone().or_else(|| Some(needed.parent()?.join("resources")));
     let bench = Bench {
         prefix: format!("{}{}", target.path(), options.prefix.trim_end_matches('/')),
@@ -152,6 +171,9 @@ pub(crate) async fn attack(base: Option<&str>, options: &Privacy) -> Result<Run,
         logs: options.log.clone(),
         metrics,
         timing_pairs: options.timing,
+        states,
+        orders: options.upstream_orders.clone(),
+        audit: options.audit.clone(),
     };
     let time_max = Some(Duration::from_secs(options.time_max));
     let plan = Plan { attacks, only: options.only.clone(), gaps, time_max };
@@ -219,7 +241,7 @@ pub(crate) async fn tap(arguments: &TapArguments) -> Result<(), String> {
     if !arguments.allow_remote && !arguments.listen.ip().is_loopback() {
         return Err("a tap listens on loopback only, unless --allow-remote is given".to_owned());
     }
-    let tap = Tap::open(arguments.listen, &upstream, &arguments.log).await;
+    let tap = Tap::open(arguments.listen, &upstream, &arguments.log, arguments.orders.as_deref()).await;
     let tap = tap.map_err(|_| "the tap cannot listen there, or cannot write its log".to_owned())?;
     tap.serve().await;
     Ok(())

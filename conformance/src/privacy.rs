@@ -30,6 +30,12 @@ const ATTACK_MAX: Duration = Duration::from_secs(600);
 /// The bound that timing holds Welch's t to.
 pub const TIMING_T_MAX: f64 = kinds::T_MAX;
 
+/// Whether this suite looks by itself at an attack that a battery leaves to a person.
+#[must_use]
+pub fn knows_how_to_look_at(id: &str) -> bool {
+    kinds::LOOKED_AT.contains(&id)
+}
+
 /// What a run is to do.
 #[derive(Debug, Default)]
 pub struct Plan {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::battery::{Attack, Canary, Request, parsed};
 use super::normal::unquoted;
 use super::scan::{Extent, Scanner};
+use super::tap::Order;
 use super::wire::{Answer, Endpoint, Trouble};
 
 /// Of one log, this much is looked at for one attack.
@@ -57,6 +58,12 @@ pub struct Bench {
     pub metrics: Vec<Endpoint>,
     /// Pairs for timing, when asked for.
     pub timing_pairs: Option<u32>,
+    /// What brings states about that no request can: a choice withdrawn, the policy read anew, a source that is silent.
+    pub states: Option<Endpoint>,
+    /// The file from which the tap in front of the upstream takes orders; its log is the first of `upstream_logs`.
+    pub orders: Option<PathBuf>,
+    /// Where PRIV reads who was told about a record: a path with `{}` for `Type/id`.
+    pub audit: Option<String>,
 }
 
 impl Bench {
@@ -157,6 +164,35 @@ impl Bench {
     /// When there is none.
     pub fn controlled(&self) -> Result<&Endpoint, Ended> {
         self.control.as_ref().ok_or_else(|| Outcome::NotRun("it needs --control of the upstream".to_owned()))
+    }
+
+    /// Brings a state about, or with none ends it: `POST {"state": NAME}`, 200 once it holds, 404 for a state that is not
+    /// known there.
+    ///
+    /// # Errors
+    /// When it cannot be brought about.
+    pub async fn state(&self, name: Option<&str>) -> Result<(), Ended> {
+        let told = name.unwrap_or("the end of a state");
+        let wanting = |why: &str| Outcome::NotRun(format!("{told} {why}"));
+        let states = self.states.as_ref().ok_or_else(|| wanting("needs --states to be brought about"))?;
+        let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+        let path = if states.path().is_empty() { "/" } else { states.path() };
+        let said = serde_json::json!({ "state": name }).to_string();
+        match states.ask("POST", path, &headers, Some(said.as_bytes())).await {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) if answer.status == 404 => Err(wanting("is not known at --states")),
+            _ => Err(wanting("could not be brought about")),
+        }
+    }
+
+    /// Gives the tap an order, or takes it back.
+    ///
+    /// # Errors
+    /// When there is no tap that takes orders.
+    pub fn order(&self, order: Option<Order>) -> Result<(), Ended> {
+        let wanting = || Outcome::NotRun("it needs a tap that takes orders (--upstream-orders)".to_owned());
+        let file = self.orders.as_ref().ok_or_else(wanting)?;
+        Order::write(order, file).map_err(|_| wanting())
     }
 
     /// One record as the upstream holds it.

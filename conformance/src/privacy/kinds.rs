@@ -1,13 +1,17 @@
 //! How each kind of check is run and judged.
 
 mod answers;
+mod brought;
 mod compare;
+mod http2;
+mod looked;
 mod many;
 mod raw;
 mod sinks;
 mod state;
 mod timing;
 
+pub(super) use looked::LOOKED_AT;
 pub(super) use many::next;
 pub(super) use timing::T_MAX;
 
@@ -29,9 +33,6 @@ pub(super) async fn run(bench: &Bench, attack: &Attack) -> Outcome {
 }
 
 async fn prepared(bench: &Bench, attack: &Attack) -> Result<(), Ended> {
-    if attack.check == Kind::Manual {
-        return Err(Outcome::Manual);
-    }
     if attack.check == Kind::Timing && bench.timing_pairs.is_none() {
         return Err(Outcome::NotRun("timing was not asked for (--timing)".to_owned()));
     }
@@ -46,7 +47,7 @@ async fn judged(bench: &Bench, attack: &Attack) -> Result<Outcome, Ended> {
     let watch = sinks::Watch::begin(bench, attack);
     let stated = attack.setup.upstream.starts_with("state:");
     let outcome = match attack.check {
-        _ if stated || attack.check == Kind::State => state::run(bench, attack).await?,
+        _ if stated || attack.check == Kind::State => Box::pin(state::run(bench, attack)).await?,
         Kind::Canary | Kind::Sequence => answers::canary(bench, attack).await?,
         Kind::Header => answers::header(bench, attack).await?,
         Kind::Status(status) => answers::status(bench, attack, status).await?,
@@ -59,8 +60,10 @@ async fn judged(bench: &Bench, attack: &Attack) -> Result<Outcome, Ended> {
         Kind::UpstreamLog => sinks::upstream_log(bench, attack).await?,
         Kind::Paging => many::paging(bench, attack).await?,
         Kind::Concurrency => many::concurrency(bench, attack).await?,
-        Kind::Timing => timing::run(bench, attack).await?,
-        Kind::State | Kind::Manual => Outcome::Manual,
+        Kind::Timing => Box::pin(timing::run(bench, attack)).await?,
+        Kind::State | Kind::Manual => {
+            Box::pin(looked::run(bench, attack)).await.unwrap_or(Ok(Outcome::Manual))?
+        }
     };
     watch.end(attack)?;
     Ok(outcome)

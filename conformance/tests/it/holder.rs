@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -36,6 +37,10 @@ struct Holder {
     first: Records,
     now: Mutex<Records>,
     canned: Mutex<Option<(u16, String, Vec<u8>)>>,
+    /// The state that was brought about; the leaky mind takes no notice of it.
+    state: Mutex<Option<String>>,
+    /// How many exchanges there were.
+    asked: AtomicUsize,
     hostile: BTreeMap<String, (u16, String, Vec<u8>)>,
 }
 
@@ -51,13 +56,22 @@ pub(crate) async fn start(mind: Mind, records: Vec<Value>, hostile: Option<&Path
     let now = Mutex::new(first.clone());
     let hostile = hostile.map(canned).unwrap_or_default();
     let base = format!("http://{host}");
-    let holder = Arc::new(Holder { mind, host, first, now, canned: Mutex::new(None), hostile });
+    let holder = Arc::new(Holder {
+        mind,
+        host,
+        first,
+        now,
+        canned: Mutex::new(None),
+        state: Mutex::new(None),
+        asked: AtomicUsize::new(0),
+        hostile,
+    });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let holder = Arc::clone(&holder);
             tokio::spawn(async move {
                 let service = service_fn(move |request| answer(Arc::clone(&holder), request));
-                let server = hyper::server::conn::http1::Builder::new();
+                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                 drop(server.serve_connection(TokioIo::new(stream), service).await);
             });
         }
@@ -119,6 +133,9 @@ async fn answer(
     if let Some(etag) = etag {
         made = made.header("etag", etag);
     }
+    if holder.mind == Mind::Strict {
+        made = made.header("referrer-policy", "no-referrer");
+    }
     if status == 201 {
         made = made.header("location", "Patient/made/_history/1");
     }
@@ -174,6 +191,19 @@ impl Holder {
             *self.canned.lock().unwrap() = self.hostile.get(name).cloned();
             return (200, "application/json".to_owned(), None, b"{}".to_vec());
         }
+        if asked.path == "/__state" {
+            let told = parse(&String::from_utf8_lossy(&asked.body));
+            let known = told["state"] != "of-the-moon";
+            *self.state.lock().unwrap() = told["state"].as_str().filter(|_| known).map(str::to_owned);
+            return (if known { 200 } else { 404 }, "application/json".to_owned(), None, b"{}".to_vec());
+        }
+        if asked.path == "/__trail" {
+            let count = if self.mind == Mind::Strict { self.asked.load(Ordering::SeqCst) } else { 0 };
+            let entries: Vec<Value> =
+                (0..count).map(|id| json!({ "resource": { "id": id.to_string() } })).collect();
+            let trail = json!({ "resourceType": "Bundle", "entry": entries });
+            return (200, "application/fhir+json".to_owned(), None, trail.to_string().into_bytes());
+        }
         if asked.path == "/__db" {
             let (key, _) = asked.query.first().cloned().unwrap_or_default();
             let held = self.find(&key).unwrap_or(json!({}));
@@ -182,7 +212,9 @@ impl Holder {
         if let Some((status, media_type, content)) = self.canned.lock().unwrap().clone() {
             return (status, media_type, None, content);
         }
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let (status, resource) = match self.mind {
+            Mind::Strict if self.state.lock().unwrap().is_some() => refusal(503),
             Mind::Strict => self.strict(asked),
             Mind::Leaky => self.leaky(asked),
         };

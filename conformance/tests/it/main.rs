@@ -13,4 +13,6 @@ mod reports;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod worlds;

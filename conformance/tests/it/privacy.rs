@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::holder::{Mind, TOKEN, records, start};
 
-const HIDDEN: &str = "CANARY-T-ADDRESS-77aa10";
+pub(crate) const HIDDEN: &str = "CANARY-T-ADDRESS-77aa10";
 
 /// Two people; the address of the first is hidden, the second altogether.
 pub(crate) fn world(address: &str) -> Vec<Value> {
@@ -38,7 +38,7 @@ pub(crate) fn view() -> Vec<Value> {
     seen
 }
 
-fn canary() -> Canary {
+pub(crate) fn canary() -> Canary {
     Canary {
         canary: HIDDEN.to_owned(),
         hidden_from: ["LA".to_owned(), "HOSP".to_owned()].into(),
@@ -46,7 +46,7 @@ fn canary() -> Canary {
     }
 }
 
-fn attack(id: &str, check: &str, request: Value, more: Value) -> Value {
+pub(crate) fn attack(id: &str, check: &str, request: Value, more: Value) -> Value {
     let mut out = json!({ "id": id, "title": "tried", "severity": "high", "check": check,
         "setup": { "requester": "LA", "upstream": "fixture" }, "request": request });
     for (name, value) in more.as_object().unwrap() {
@@ -55,7 +55,7 @@ fn attack(id: &str, check: &str, request: Value, more: Value) -> Value {
     out
 }
 
-fn asking(method: &str, path: &str) -> Value {
+pub(crate) fn asking(method: &str, path: &str) -> Value {
     let headers = json!({ "Authorization": "Bearer {{LA}}", "Accept": "application/fhir+json" });
     json!({ "method": method, "path": path, "headers": headers, "body": null })
 }
@@ -131,7 +131,7 @@ fn small_battery() -> Vec<Value> {
     ]
 }
 
-fn read(battery: &[Value]) -> Vec<Attack> {
+pub(crate) fn read(battery: &[Value]) -> Vec<Attack> {
     let file = tempfile::NamedTempFile::new().unwrap();
     let lines: Vec<String> = battery.iter().map(Value::to_string).collect();
     std::fs::write(file.path(), lines.join("\n")).unwrap();
@@ -142,7 +142,7 @@ pub(crate) async fn endpoint(base: &str) -> Endpoint {
     Endpoint::new(base, Reach::Loopback).await.unwrap()
 }
 
-async fn bench(base: &str, known: Vec<Canary>) -> Bench {
+pub(crate) async fn bench(base: &str, known: Vec<Canary>) -> Bench {
     let token = |(name, token): &(&str, &str)| ((*name).to_owned(), (*token).to_owned());
     let others = [("LA", TOKEN), ("HOSP", "b"), ("LA2", "c"), ("LAC", "d"), ("PRIV", "e")];
     Bench {
@@ -156,10 +156,13 @@ async fn bench(base: &str, known: Vec<Canary>) -> Bench {
         logs: Vec::new(),
         metrics: Vec::new(),
         timing_pairs: None,
+        states: None,
+        orders: None,
+        audit: None,
     }
 }
 
-fn plan(attacks: Vec<Attack>) -> Plan {
+pub(crate) fn plan(attacks: Vec<Attack>) -> Plan {
     Plan { attacks, only: None, gaps: None, time_max: Some(Duration::from_secs(600)) }
 }
 
@@ -171,7 +174,7 @@ fn ids(run: &Run, wanted: Status) -> Vec<&str> {
     run.findings.iter().filter(|found| found.status() == wanted).map(|found| found.id.as_str()).collect()
 }
 
-fn told(run: &Run) -> Vec<(&str, &str, &str)> {
+pub(crate) fn told(run: &Run) -> Vec<(&str, &str, &str)> {
     run.findings.iter().map(|found| (found.id.as_str(), found.status().word(), found.detail())).collect()
 }
 
@@ -250,6 +253,8 @@ async fn logs_and_the_upstream_are_looked_into() {
     std::fs::write(log.path(), format!("an old line with {HIDDEN}\n")).unwrap();
     let mut bench = bench(&base, vec![canary()]).await;
     bench.logs = vec![log.path().to_owned()];
+    let tapped = tapped(&base, log.path()).await;
+    bench.target = endpoint(&tapped).await;
     let telling = read(&[attack("T-1", "telemetry", asking("GET", "/fhir/Patient/seen"), json!({}))]);
     assert_eq!(
         run(&bench, &plan(telling.clone())).await.count(Status::Pass),
@@ -257,8 +262,6 @@ async fn logs_and_the_upstream_are_looked_into() {
         "what was there before does not count"
     );
     // The tap writes to the log what passes through it; the canary is in the request, which is no excuse in a log.
-    let tapped = tapped(&base, log.path()).await;
-    bench.target = endpoint(&tapped).await;
     let asked = asking("GET", &format!("/fhir/Patient?name={HIDDEN}"));
     let telling = read(&[attack("T-2", "telemetry", asked, json!({}))]);
     assert_eq!(run(&bench, &plan(telling)).await.count(Status::Fail), 1);
@@ -283,7 +286,7 @@ async fn logs_and_the_upstream_are_looked_into() {
 
 async fn tapped(base: &str, log: &Path) -> String {
     let any = "127.0.0.1:0".parse().unwrap();
-    let tap = conformance::privacy::tap::Tap::open(any, &endpoint(base).await, log).await.unwrap();
+    let tap = conformance::privacy::tap::Tap::open(any, &endpoint(base).await, log, None).await.unwrap();
     let address = tap.address().unwrap();
     tokio::spawn(tap.serve());
     format!("http://{address}")

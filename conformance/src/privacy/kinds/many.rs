@@ -55,7 +55,7 @@ fn count_of(path: &str) -> Option<usize> {
     query.split('&').find_map(|pair| unquoted(pair).strip_prefix("_count=")?.parse().ok())
 }
 
-fn matches(page: &serde_json::Value) -> usize {
+pub(super) fn matches(page: &serde_json::Value) -> usize {
     let entries = page.get("entry").and_then(serde_json::Value::as_array);
     let mode = |entry: &serde_json::Value| {
         entry.pointer("/search/mode").and_then(|mode| mode.as_str().map(String::from))

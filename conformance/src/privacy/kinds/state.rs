@@ -1,16 +1,15 @@
-//! Checks in which something changes between requests: what the upstream's control can bring about, and no more.
+//! Checks in which something changes between requests: by the upstream's control, or by what brings states about.
 
 use serde_json::{Value, json};
 
-use super::super::battery::{Attack, MustBe, Request, parsed};
+use super::super::battery::{Attack, MustBe, Request};
 use super::super::bench::{Bench, Ended, Outcome, searched};
+use super::brought;
 use super::compare::key;
-use super::many::{asked_by, next, on_target, together};
+use super::many::{asked_by, together};
 
 /// Consents that are planted.
 const CONSENTS: usize = 50;
-/// Searches tried until one has a second page.
-const SEARCHES_MAX: usize = 40;
 
 /// Brings the state about, if that is possible from here, and judges.
 pub(super) async fn run(bench: &Bench, attack: &Attack) -> Result<Outcome, Ended> {
@@ -21,49 +20,40 @@ pub(super) async fn run(bench: &Bench, attack: &Attack) -> Result<Outcome, Ended
     match attack.setup.upstream.strip_prefix("state:") {
         Some("label-flips") => label_flips(bench, attack).await,
         Some("fifty-consents") => planted_consents(bench, attack).await,
-        Some(other) => Err(Outcome::NotRun(format!("{other} cannot be brought about from outside"))),
-        None if attack.request.path.contains("{{NEXT}}") => {
-            Err(Outcome::NotRun("it needs a consent that is withdrawn between two pages".to_owned()))
+        Some(other) => {
+            let unknown = || Err(Outcome::NotRun(format!("this suite does not know what {other} is")));
+            brought::run(bench, attack, other).await.unwrap_or_else(unknown)
         }
+        None if attack.request.path.contains("{{NEXT}}") => brought::pages(bench, attack).await,
         None if attack.request.method == "GET" => after_others(bench, attack).await,
         None => refused(bench, attack).await,
     }
 }
 
-/// A cursor that was given to another is refused.
+/// A cursor that was given to another is refused. Who is given none may still have that of the requester in hand.
 async fn anothers_cursor(bench: &Bench, attack: &Attack, owner: &str) -> Result<Outcome, Ended> {
-    let link = cursor_of(bench, attack, owner).await?;
-    let path =
-        on_target(bench, &link).ok_or_else(|| Outcome::Leaked("a link leads to another host".to_owned()))?;
-    let answer = bench.answer(&Request { path, ..attack.request.clone() }).await?;
-    searched(&bench.scanner(attack), &answer)?;
-    Ok(match answer.refused() {
-        true => Outcome::Held(format!("status {} for the cursor of {owner}", answer.status)),
-        false => Outcome::Leaked(format!("serves the cursor of {owner}")),
-    })
-}
-
-/// A next link that `owner` is given, by searches over everybody that the canaries know.
-async fn cursor_of(bench: &Bench, attack: &Attack, owner: &str) -> Result<String, Ended> {
-    bench.filled(&format!("{{{{{owner}}}}}"))?;
-    let places = bench.canaries.iter().flat_map(|canary| &canary.places);
-    let mut people: Vec<&str> =
-        places.filter_map(|place| place.strip_prefix("Patient/")?.split('.').next()).collect();
-    people.sort_unstable();
-    people.dedup();
-    let kinds = ["Observation", "Condition", "Encounter", "Patient"];
-    let searches = kinds.iter().flat_map(|kind| people.iter().map(move |person| (*kind, *person)));
-    for (kind, person) in searches.take(SEARCHES_MAX) {
-        let path = format!("/fhir/{kind}?patient={person}&_count=1");
-        let request =
-            Request { method: "GET".to_owned(), path, body: None, ..asked_by(&attack.request, owner) };
-        let answer = bench.answer(&request).await?;
-        let page: Value = parsed(&String::from_utf8_lossy(&answer.body)).unwrap_or_default();
-        if let Some(link) = next(&page) {
-            return Ok(link);
+    let own = attack.setup.requester.as_str();
+    let mut told = Vec::new();
+    let names: Vec<&str> = bench.tokens.keys().map(String::as_str).collect();
+    let others = names.iter().filter(|name| **name != own && **name != owner);
+    let wanted = [(owner, own), (own, owner)].into_iter().chain(others.map(|other| (*other, own)));
+    for (given, uses) in wanted {
+        let path = match brought::cursors(bench, attack, given, 1).await {
+            Ok(mut found) => found.swap_remove(0),
+            Err(Outcome::NotRun(_)) => continue,
+            Err(ended) => return Err(ended),
+        };
+        let answer = bench.answer(&Request { path, ..asked_by(&attack.request, uses) }).await?;
+        searched(&bench.scanner_for(uses, &attack.must_not_contain), &answer)?;
+        if !answer.refused() {
+            return Ok(Outcome::Leaked(format!("serves {uses} with the cursor of {given}")));
         }
+        told.push(format!("status {} to {uses} with the cursor of {given}", answer.status));
     }
-    Err(Outcome::NotRun(format!("{owner} is given no cursor by any search")))
+    match told.is_empty() {
+        true => Err(Outcome::NotRun("nobody is given a cursor by any search".to_owned())),
+        false => Ok(Outcome::Held(told.join("; "))),
+    }
 }
 
 /// A record that gains a label upstream after it was served is served no more.
