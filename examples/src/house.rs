@@ -47,6 +47,9 @@ pub enum HouseError {
     /// The gateway does not start.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// Logs cannot be written.
+    #[error(transparent)]
+    Telemetry(#[from] ::gateway::telemetry::TelemetryFault),
     /// What Ben has decided could not be recorded.
     #[error("the gateway did not record a choice (status {0})")]
     Choice(u16),

@@ -6,6 +6,7 @@
 
 mod files;
 mod play;
+mod states;
 pub mod world;
 
 use std::fs::File;
@@ -40,6 +41,8 @@ pub struct Leaks {
     pub tokens: Vec<(&'static str, String)>,
     ports: Ports,
     gateway: gateway::Running,
+    states: states::States,
+    register: Standin,
     _lock: File,
     _desk: SignIn,
     _standins: Vec<Standin>,
@@ -57,7 +60,7 @@ impl Leaks {
         let (ports, reserved) = Ports::reserve()?;
         let register = standin::start("care register", world::ties()?).await?;
         let care_register = register.base.clone();
-        let mut standins = vec![register];
+        let mut standins = Vec::new();
         let upstream = match upstream {
             Some(base) => answering(base).await?,
             None => {
@@ -72,6 +75,7 @@ impl Leaks {
         let config = files::write(&folder, &facts)?;
         drop(reserved);
         let gateway = gateway::start(&config, ports).await?;
+        let states = states::States::start().await.map_err(HouseError::Port)?;
         let mut tokens = Vec::new();
         for actor in &LEAKS_ACTORS {
             tokens.push((actor.name, desk.token(actor)?));
@@ -86,6 +90,8 @@ impl Leaks {
             tokens,
             ports,
             gateway,
+            states,
+            register,
             _lock: lock,
             _desk: desk,
             _standins: standins,
@@ -105,6 +111,11 @@ impl Leaks {
     #[must_use]
     pub fn token(&self, requester: &str) -> &str {
         self.tokens.iter().find(|(name, _)| *name == requester).map_or("", |(_, token)| token)
+    }
+
+    /// The register of who cares for whom.
+    const fn register(&self) -> &Standin {
+        &self.register
     }
 
     /// Has the gateway read its settings and agreements again, as SIGHUP does.
@@ -146,6 +157,7 @@ impl Leaks {
         Ok(json!({
             "base": self.base(),
             "ops": format!("http://{}", self.ports.ops),
+            "states": format!("http://{}", self.states.address),
             "config": self.config,
             "public_key": self.gateway.public_key,
             "sign_in": self.sign_in,

@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 use examples::house::{GatewayError, House, HouseError};
 use examples::leaks::{self, Leaks};
 use examples::story::{Stage, Told, play};
+use gateway::telemetry::{self, Format};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -99,6 +100,10 @@ async fn discharge(arguments: &Arguments) -> Result<bool, HouseError> {
 /// The scenario of batteries; whether what it reads is the view. It reads with `--once` only, so that whoever attacks
 /// it finds it untouched.
 async fn leaks(arguments: &Arguments) -> Result<bool, HouseError> {
+    if !arguments.once {
+        // What is logged is looked into by whoever attacks it.
+        telemetry::start(Format::Json, None)?;
+    }
     let leaks = Leaks::start(&arguments.folder, arguments.upstream.as_deref()).await?;
     let mut held = true;
     if arguments.once {
@@ -113,7 +118,10 @@ async fn leaks(arguments: &Arguments) -> Result<bool, HouseError> {
                 notice.display()
             ));
         }
-        until_told_to_stop(async || leaks.reload().await).await;
+        tokio::select! {
+            () = until_told_to_stop(async || leaks.reload().await) => {}
+            () = leaks.bring_states_about() => {}
+        }
     }
     leaks.stop().await?;
     Ok(held)
@@ -124,7 +132,8 @@ fn status_of(error: &HouseError) -> u8 {
         HouseError::InUse(_) => 75,
         HouseError::Upstream(_) => 69,
         HouseError::File(..) | HouseError::Port(_) | HouseError::Standin(_) => 74,
-        HouseError::Example(_)
+        HouseError::Telemetry(_)
+        | HouseError::Example(_)
         | HouseError::SignIn(_)
         | HouseError::Token(_)
         | HouseError::Gateway(_)

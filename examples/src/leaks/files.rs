@@ -53,6 +53,10 @@ fn settings(state: &Path, facts: &Facts<'_>) -> Result<String, HouseError> {
     for system in list(&mut table, "system")? {
         let holds_records = system.get("name").and_then(Value::as_str) == Some("upstream");
         set(system, "base", if holds_records { facts.upstream } else { facts.care_register });
+        if !holds_records {
+            // It knows of no choice, and is asked all the same: so that there is something that can fail to answer.
+            system.insert("consent_source".to_owned(), Value::Boolean(true));
+        }
     }
     let text = toml::to_string(&table).map_err(|_| HouseError::Example("leaks/portcullis.toml"))?;
     Ok(format!("# Written by the demo from examples/leaks/portcullis.toml: free ports.\n\n{text}"))

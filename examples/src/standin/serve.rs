@@ -1,8 +1,9 @@
 //! The sockets of a stand-in.
 
-use std::convert::Infallible;
+use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -23,7 +24,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub enum StandinError {
     /// No port could be had.
     #[error("a stand-in cannot listen on loopback")]
-    Listen(#[from] std::io::Error),
+    Listen(#[from] Error),
 }
 
 /// A running stand-in; stops when dropped.
@@ -33,12 +34,25 @@ pub struct Standin {
     pub base: String,
     /// Where it listens.
     pub address: SocketAddr,
+    silent: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
 impl Drop for Standin {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+impl Standin {
+    /// From now on connections break off without an answer.
+    pub fn fall_silent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Answers again.
+    pub fn speak_again(&self) {
+        self.silent.store(false, Ordering::SeqCst);
     }
 }
 
@@ -51,15 +65,24 @@ pub async fn start(name: &str, resources: Vec<Value>) -> Result<Standin, Standin
     let address = listener.local_addr()?;
     let base = format!("http://{address}/fhir");
     let holder = Arc::new(Holder::new(name, base.clone(), resources));
-    let task = tokio::spawn(serve(listener, holder));
-    Ok(Standin { base, address, task })
+    let silent = Arc::new(AtomicBool::new(false));
+    let task = tokio::spawn(serve(listener, holder, Arc::clone(&silent)));
+    Ok(Standin { base, address, silent, task })
 }
 
-async fn serve(listener: TcpListener, holder: Arc<Holder>) {
+async fn serve(listener: TcpListener, holder: Arc<Holder>, silent: Arc<AtomicBool>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let holder = Arc::clone(&holder);
+        let (holder, silent) = (Arc::clone(&holder), Arc::clone(&silent));
         tokio::spawn(async move {
-            let service = service_fn(|request| respond(Arc::clone(&holder), request));
+            let service = service_fn(|request| {
+                let (holder, silent) = (Arc::clone(&holder), Arc::clone(&silent));
+                async move {
+                    match silent.load(Ordering::SeqCst) {
+                        true => Err(Error::from(ErrorKind::ConnectionAborted)),
+                        false => Ok(respond(holder, request).await),
+                    }
+                }
+            });
             // A client that hangs up is no concern of a stand-in.
             drop(
                 auto::Builder::new(TokioExecutor::new())
@@ -70,18 +93,18 @@ async fn serve(listener: TcpListener, holder: Arc<Holder>) {
     }
 }
 
-async fn respond(holder: Arc<Holder>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn respond(holder: Arc<Holder>, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(path) = parts.uri.path().strip_prefix("/fhir") else {
-        return Ok(render(Answer::error(404, "not-found", "no such place")));
+        return render(Answer::error(404, "not-found", "no such place"));
     };
     let path: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
     let Ok(body) = wire::read(body, BODY_BYTES_MAX).await else {
-        return Ok(render(Answer::error(413, "too-long", "the body is too large or broke off")));
+        return render(Answer::error(413, "too-long", "the body is too large or broke off"));
     };
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let call = Call { method: parts.method, path, query, headers: parts.headers, body: body.to_vec() };
-    Ok(render(holder.answer(&call)))
+    render(holder.answer(&call))
 }
 
 fn render(answer: Answer) -> Response<Body> {
