@@ -10,6 +10,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 pub mod logs;
+pub mod memory;
 pub mod metrics;
 pub mod spans;
 

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::serve::{Running, Unstartable};
 use crate::server::listener::Drained;
 use crate::settings::check::load;
-use crate::telemetry::{self, Format};
+use crate::telemetry::{self, Format, memory};
 
 /// Run the gateway.
 ///
@@ -48,6 +48,9 @@ impl Serve {
     pub async fn run(&self, err: &mut dyn Write) -> Exit {
         let clock = Clock::machine();
         let Ok(signals) = Signals::new() else { return Exit::Io };
+        if memory::keep().is_err() {
+            return told(err, "what is in memory cannot be kept out of core files", Exit::Io);
+        }
         // Only for the endpoint of the spans; the gateway reads the file itself.
         let otlp = load(&self.config, crate::decision::calendar::day_of(clock.now()))
             .ok()

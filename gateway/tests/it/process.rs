@@ -4,5 +4,6 @@
 mod faulty_systems;
 mod hanging_up;
 mod killing;
+mod memory;
 mod support;
 mod unwritable;
