@@ -24,6 +24,7 @@ pub mod own;
 mod persons;
 pub mod release;
 mod resource_facts;
+pub mod sieve;
 pub mod subjects;
 pub mod submitted;
 pub mod targets;

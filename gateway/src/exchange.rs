@@ -26,6 +26,7 @@ use crate::outcome::{Ended, Ending, NotTogether};
 use crate::own;
 use crate::pace::{Told, UnderWay};
 use crate::ports::Ports;
+use crate::refill::refill;
 use crate::requestor::Requestor;
 use crate::requestor::identify::identify;
 use crate::server::arrived::Arrived;
@@ -197,12 +198,13 @@ async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<Vie
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
     let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
-    let (held, asked) = include::beside(held, admitted, frame, ports).await?; // what goes with the matches of a page
+    let (held, asked, so_far) = refill(held, admitted, frame, ports).await?; // a long search, without what is hidden
+    let (held, asked) = include::beside(held, asked, frame, ports).await?; // what goes with the matches of a page
     let subjects = subjects(&held, &asked, frame.bases); // keys, no content
     let unproven = |why| begun.end(Ending::Evidence(why));
     let evidence = Evidence::gather(&asked, &subjects, ports.wells()).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
     let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
-    Ok(View { minimised, again, evidence: ruled.evidence })
+    Ok(View { minimised, again, evidence: ruled.evidence.resting_on(&so_far) })
 }

@@ -30,6 +30,7 @@ pub mod person;
 pub mod places;
 pub mod ports;
 pub mod push;
+pub mod refill;
 pub mod register;
 pub mod requestor;
 pub mod seal;

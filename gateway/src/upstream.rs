@@ -18,11 +18,13 @@ mod fetch;
 mod history;
 mod holder;
 mod pages;
+mod reading;
 mod send;
 mod tls;
 
 use fhir::json;
 use holder::Holder;
+pub use reading::Rest;
 pub use send::{Outgoing, Sent, Taken, Write};
 pub use tls::UpstreamProblem;
 

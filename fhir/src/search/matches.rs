@@ -87,9 +87,9 @@ pub fn matches(criterion: &Criterion, resource: Node<'_>, bases: &Bases) -> Matc
                 |test: &_| Match::any(values(&found).map(|(node, leaf)| token::matches(node, leaf, test)));
             token::modified(*modifier, any, whole)
         }
-        Test::Reference(any) => Match::any(
-            any.iter().flat_map(|test| values(&found).map(|(node, _)| reference::matches(node, test, bases))),
-        ),
+        Test::Reference(any) => {
+            Match::any(values(&found).map(|(node, _)| reference::matches_any(node, any, bases)))
+        }
         Test::String { modifier, any } => {
             let told = Match::any(any.iter().flat_map(|test| {
                 values(&found).map(move |(node, leaf)| text::matches(node, leaf, *modifier, test))

@@ -127,6 +127,13 @@ impl Evidence {
         Self::stated(BTreeMap::new(), BTreeMap::new(), Vec::new())
     }
 
+    /// The same, resting on what was gathered before as well: current only while that is.
+    #[must_use]
+    pub fn resting_on(mut self, before: &Self) -> Self {
+        self.epochs.extend(before.epochs.iter().map(|(key, seen)| (key.clone(), *seen)));
+        self
+    }
+
     /// Each person and what is known about her, in the order of the keys.
     pub fn persons(&self) -> impl Iterator<Item = (&PersonKey, &PersonEvidence)> {
         self.persons.iter()

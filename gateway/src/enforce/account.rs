@@ -1,8 +1,11 @@
 //! The account of an exchange for each person: what was shared of hers, what was kept back, on what it rests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use fhir::reference::Id;
 
 use super::judge::{Judged, KeptBack};
+use super::sieve::{Gone, NOTHING_GONE};
 use super::subjects::Subjects;
 use crate::agreement::{Existence, RelationshipKind};
 use crate::decision::refusal::Refusal;
@@ -14,6 +17,7 @@ use crate::trail::record::{AboutPerson, Visibility};
 pub(in crate::enforce) struct Account<'a> {
     ruling: &'a Ruling,
     subjects: &'a Subjects,
+    gone: &'a Gone,
     shared: BTreeMap<PersonKey, Part>,
 }
 
@@ -34,7 +38,16 @@ pub(in crate::enforce) enum Named {
 
 impl<'a> Account<'a> {
     pub(in crate::enforce) fn new(ruling: &'a Ruling, subjects: &'a Subjects) -> Self {
-        Self { ruling, subjects, shared: BTreeMap::new() }
+        Self { ruling, subjects, gone: &NOTHING_GONE, shared: BTreeMap::new() }
+    }
+
+    /// The account of a search of which something was let go while it was read.
+    pub(in crate::enforce) fn with(gone: &'a Gone, ruling: &'a Ruling, subjects: &'a Subjects) -> Self {
+        let mut account = Self { gone, ..Self::new(ruling, subjects) };
+        for kept in &gone.kept {
+            account.keeps(kept, Named::BySubjectsOnly);
+        }
+        account
     }
 
     /// Whether a refusal may be told from absence.
@@ -72,8 +85,9 @@ impl<'a> Account<'a> {
     /// Something that was asked for with what is hers is left out by rule: it stands with those whom the request names
     /// or of whom something is shared.
     pub(in crate::enforce) fn leaves_out(&mut self, what: &str) {
+        let named = self.named();
         for (person, answer) in self.ruling.answers() {
-            let concerns = self.shared.contains_key(person) || self.is_named(person);
+            let concerns = self.shared.contains_key(person) || named.contains(person);
             if concerns && matches!(answer, Answer::Permit(_)) {
                 let part = self.shared.entry(person.clone()).or_default();
                 *part.withheld.entry(what.to_owned()).or_default() += 1;
@@ -84,9 +98,16 @@ impl<'a> Account<'a> {
     /// One entry for each person of whom something was shared or refused, or whom the request names.
     pub(in crate::enforce) fn close(mut self) -> Vec<AboutPerson> {
         let mut persons = Vec::new();
-        for (person, answer) in self.ruling.answers() {
+        let (all_named, patients) = (self.named(), self.patients());
+        let met = self.gone.answers.iter().map(|(person, (answer, id))| (person, (answer, id.as_ref())));
+        let ruled = self.ruling.answers().iter();
+        // Who was met on the way is answered as she is now, if she is in what is left.
+        let answers: BTreeMap<&PersonKey, (&Answer, Option<&Id>)> = met
+            .chain(ruled.map(|(person, answer)| (person, (answer, patients.get(person).copied()))))
+            .collect();
+        for (person, (answer, patient)) in answers {
             let part = self.shared.remove(person).unwrap_or_default();
-            let named = part.refused == Named::ByContent || self.is_named(person);
+            let named = part.refused == Named::ByContent || all_named.contains(person);
             let (visibility, refusal, basis) = match answer {
                 Answer::Permit(_) if part.resources.is_empty() && part.withheld.is_empty() && !named => {
                     continue;
@@ -95,7 +116,7 @@ impl<'a> Account<'a> {
                 Answer::Refusal(refusal) if named => (Visibility::Trail, Some(refusal), None),
                 Answer::Refusal(refusal) => (Visibility::Oversight, Some(refusal), None),
             };
-            persons.push(self.about(person, part, visibility, refusal, basis));
+            persons.push(about((person, patient), part, visibility, refusal, basis));
         }
         persons
     }
@@ -112,46 +133,43 @@ impl<'a> Account<'a> {
         persons
     }
 
-    fn about(
-        &self,
-        person: &PersonKey,
-        part: Part,
-        visibility: Visibility,
-        refusal: Option<&Refusal>,
-        basis: Option<&Basis>,
-    ) -> AboutPerson {
-        let nhs_number = match person {
-            PersonKey::Nhs(number) => Some(number.as_str().to_owned()),
-            PersonKey::Local { .. } => None,
-        };
-        let patient = match person {
-            PersonKey::Local { id, .. } => Some(id),
-            PersonKey::Nhs(_) => {
-                self.subjects.patients.iter().find(|id| self.ruling.person_of(id) == Some(person))
-            }
-        };
-        AboutPerson {
-            nhs_number,
-            patient: patient.map(|id| format!("Patient/{}", id.as_str())),
-            visibility,
-            resources: part.resources,
-            withheld: part.withheld.into_iter().collect(),
-            refusal: refusal.map(|refusal| refusal.reason().to_owned()),
-            relationship: basis.map(|basis| relationship(&basis.relationship)),
-            consent: basis.map(|basis| consent(&basis.consent)),
-            overrode: basis
-                .map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect())
-                .unwrap_or_default(),
-        }
+    /// The persons whom the request names.
+    fn named(&self) -> BTreeSet<PersonKey> {
+        let named = &self.subjects.named;
+        let by_id = named.patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
+        by_id.chain(named.nhs_numbers.iter().map(|number| PersonKey::Nhs(*number))).collect()
     }
 
-    fn is_named(&self, person: &PersonKey) -> bool {
-        let named = &self.subjects.named;
-        let by_number = match person {
-            PersonKey::Nhs(number) => named.nhs_numbers.contains(number),
-            PersonKey::Local { .. } => false,
-        };
-        by_number || named.patients.iter().any(|id| self.ruling.person_of(id) == Some(person))
+    /// The Patient of each person, the first in the order of ids.
+    fn patients(&self) -> BTreeMap<&'a PersonKey, &'a Id> {
+        let (ruling, subjects) = (self.ruling, self.subjects);
+        subjects.patients.iter().rev().filter_map(|id| Some((ruling.person_of(id)?, id))).collect()
+    }
+}
+
+fn about(
+    (person, found): (&PersonKey, Option<&Id>),
+    part: Part,
+    visibility: Visibility,
+    refusal: Option<&Refusal>,
+    basis: Option<&Basis>,
+) -> AboutPerson {
+    let (nhs_number, patient) = match person {
+        PersonKey::Nhs(number) => (Some(number.as_str().to_owned()), found),
+        PersonKey::Local { id, .. } => (None, Some(id)),
+    };
+    AboutPerson {
+        nhs_number,
+        patient: patient.map(|id| format!("Patient/{}", id.as_str())),
+        visibility,
+        resources: part.resources,
+        withheld: part.withheld.into_iter().collect(),
+        refusal: refusal.map(|refusal| refusal.reason().to_owned()),
+        relationship: basis.map(|basis| relationship(&basis.relationship)),
+        consent: basis.map(|basis| consent(&basis.consent)),
+        overrode: basis
+            .map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect())
+            .unwrap_or_default(),
     }
 }
 

@@ -20,8 +20,9 @@ use super::history;
 use super::household::{self, Sheltered};
 use super::included::{Beside, Included, beside};
 use super::judge::{Judge, Judged, KeptBack, Targets, Why};
-use super::matched::{Matched, Seen, Unseen, matched, on_page, reread};
+use super::matched::{Matched, Seen, Unseen, on_page, reread, whole};
 use super::release::{Head, Media, Minimised, Unreleased};
+use super::sieve::Gone;
 use super::subjects::Subjects;
 use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
@@ -84,9 +85,7 @@ impl<'a> Frame<'a> {
             households: ports.households_of(system),
         }
     }
-}
 
-impl Frame<'_> {
     /// Where the face of the system is.
     pub(in crate::enforce) fn face(&self) -> String {
         format!("{}/{}/fhir", self.site.base, self.system)
@@ -122,10 +121,10 @@ pub fn minimise(
             everything::answer(&found, request, targets, &ruling, subjects, frame)?
         }
         (
-            Held::Searchset { pages, complete, included },
+            Held::Searchset { pages, complete, included, gone, .. },
             Interaction::Fhir { action: FhirAction::Search(request), .. },
         ) => {
-            let found = Found { pages: &pages, complete, included: included.as_ref() };
+            let found = Found { pages: &pages, complete, included: included.as_ref(), gone: &gone };
             search(found, targets, request, &ruling, subjects, frame)?
         }
         (
@@ -161,6 +160,7 @@ struct Found<'h> {
     complete: Complete,
     /// What was fetched to go with the page.
     included: Option<&'h Included>,
+    gone: &'h Gone,
 }
 
 fn read(
@@ -227,9 +227,9 @@ fn search(
     let face = frame.face();
     let version = |bytes: &[u8]| frame.version(ruling, bytes);
     let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
-    let mut account = Account::new(ruling, subjects);
-    let Found { pages, complete, included } = found;
-    let found = match matched(pages, complete, request, &judge) {
+    let Found { pages, complete, included, gone } = found;
+    let mut account = Account::with(gone, ruling, subjects);
+    let found = match whole(pages, complete, request, &judge) {
         Ok(found) => found,
         Err(Unseen::AllRefused(refusal)) if ruling.admitted().existence() == Existence::Open => {
             return Err(refused(refusal, Existence::Open, account, frame));

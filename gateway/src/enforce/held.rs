@@ -4,7 +4,8 @@ use fhir::json::Document;
 
 use super::everything::Gathered;
 use super::included::Included;
-use crate::upstream::UpstreamFault;
+use super::sieve::Gone;
+use crate::upstream::{Rest, UpstreamFault};
 
 /// What an upstream answered, in its own shape. Only `enforce` reads it.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub enum Held {
         complete: Complete,
         /// What goes with the matches of a page, when the search asks for such.
         included: Option<Included>,
+        /// Where the search goes on, when the system has more than is read at once.
+        rest: Option<Rest>,
+        /// What was let go of what was read before.
+        gone: Gone,
     },
     /// A Binary, and the pages of what may point at it.
     Binary {
@@ -40,6 +45,14 @@ pub enum Held {
         /// As it was.
         versions: Versions,
     },
+}
+
+impl Held {
+    /// The answer to a search, as it was received.
+    #[must_use]
+    pub fn searchset(pages: Vec<Document>, complete: Complete, rest: Option<Rest>) -> Self {
+        Self::Searchset { pages, complete, included: None, rest, gone: Gone::default() }
+    }
 }
 
 /// What an upstream tells of the versions of a resource.

@@ -17,7 +17,7 @@ use fhir::tables::{self, TypeId};
 use super::answer::Frame;
 use super::held::{Complete, Held};
 use super::judge::{Judge, Judged, KeptBack, Targets};
-use super::matched::{ENTRIES_MAX, Seen, Unseen, matched, on_page, reread};
+use super::matched::{ENTRIES_MAX, Seen, Unseen, on_page, reread, up_to_page};
 use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Ruling;
@@ -109,8 +109,8 @@ impl Included {
     #[must_use]
     pub fn beside(self, held: Unfiltered<Held>) -> Unfiltered<Held> {
         Unfiltered::new(match held.into_inner() {
-            Held::Searchset { pages, complete, .. } => {
-                Held::Searchset { pages, complete, included: Some(self) }
+            Held::Searchset { pages, complete, rest, gone, .. } => {
+                Held::Searchset { pages, complete, included: Some(self), rest, gone }
             }
             other @ (Held::Resource(_)
             | Held::Binary { .. }
@@ -136,7 +136,7 @@ pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fr
     let frame = Frame { sheltered: looked_up.sheltered(), ..frame };
     let judge = Judge::of(ruling, Targets::Known(&visible), frame, &face);
     // What ends the exchange ends it where it is answered.
-    let Ok(found) = matched(pages, *complete, request, &judge) else { return Wanted::default() };
+    let Ok(found) = up_to_page(pages, *complete, request, &judge) else { return Wanted::default() };
     let page = on_page(&found.visible, request);
     let names: Vec<String> = page.iter().map(|seen| seen.judged.reference.clone()).collect();
     let asked = referred(page.iter(), &names.iter().cloned().collect(), request, &judge);

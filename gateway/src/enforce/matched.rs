@@ -10,14 +10,14 @@ use fhir::bundle::{Bundle, SearchMode};
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Document, Limits, Node, parse};
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::Bases;
+use fhir::reference::{Bases, Id};
 use fhir::search::controls::Projection;
 use fhir::search::sort::Standing;
 use fhir::search::{Match, NamedPerson, SearchQuery, matches};
 
 use super::held::Complete;
 use super::judge::{Judge, Judged, KeptBack};
-use super::persons::{Came, persons_of};
+use super::persons::{PersonsOf, persons_of};
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Answer, Ruling};
@@ -27,6 +27,10 @@ use crate::person::PersonKey;
 
 /// The most entries of one upstream page that are read.
 pub(in crate::enforce) const ENTRIES_MAX: usize = 5_000;
+/// The most matches that may be shown of one search, over all its pages, and the most bytes of them as they are shown:
+/// what is hidden does not count.
+const VISIBLE_MAX: usize = 2_000;
+const VISIBLE_BYTES_MAX: usize = 20 << 20;
 /// Matches on a page when the search does not say.
 pub(in crate::enforce) const COUNT: usize = 50;
 /// The most matches on a page.
@@ -78,12 +82,52 @@ pub(in crate::enforce) fn reread(bytes: &[u8]) -> Option<Document> {
     parse(bytes.to_vec().into(), &VIEW).ok()
 }
 
+/// The view of all of a search. Whether it is too much to show depends on what is in it.
+pub(in crate::enforce) fn whole<'d>(
+    pages: &'d [Document],
+    complete: Complete,
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+) -> Result<Matched<'d>, Unseen> {
+    let found = matched(pages, complete, request, judge)?;
+    let bytes: usize = found.visible.iter().map(|seen| seen.judged.bytes.len()).sum();
+    match found.visible.len() > VISIBLE_MAX || bytes > VISIBLE_BYTES_MAX {
+        true => Err(Unseen::Bounded),
+        false => Ok(found),
+    }
+}
+
+/// As much of the view as is needed to know the page that is asked for: of one in the system's order, its beginning.
+pub(in crate::enforce) fn up_to_page<'d>(
+    pages: &'d [Document],
+    complete: Complete,
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+) -> Result<Matched<'d>, Unseen> {
+    let most = match request.query.sort().is_empty() {
+        true => request.offset.saturating_add(count(request)),
+        false => usize::MAX,
+    };
+    beginning(pages, complete, request, judge, most)
+}
+
 /// The view of the matches in `pages`.
 pub(in crate::enforce) fn matched<'d>(
     pages: &'d [Document],
     complete: Complete,
     request: &SearchRequest,
     judge: &Judge<'_>,
+) -> Result<Matched<'d>, Unseen> {
+    beginning(pages, complete, request, judge, usize::MAX)
+}
+
+/// The view until it has `most` matches.
+fn beginning<'d>(
+    pages: &'d [Document],
+    complete: Complete,
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+    most: usize,
 ) -> Result<Matched<'d>, Unseen> {
     let (ruling, bases) = (judge.ruling, judge.bases);
     let named = named(&request.query, ruling);
@@ -93,18 +137,23 @@ pub(in crate::enforce) fn matched<'d>(
     if complete == Complete::Bounded {
         return Err(Unseen::Bounded);
     }
+    let asked_for = AskedFor::of(&request.query, named);
     let mut matched = Matched::default();
-    for page in pages {
+    'pages: for page in pages {
         let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
         for entry in bundle.entries() {
+            if matched.visible.len() >= most {
+                break 'pages;
+            }
             let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
-            if !is_asked_for(node, &request.query, &named, ruling, bases) {
+            let persons = persons_of(node, judge.came, bases);
+            if !asked_for.includes(node, &persons, ruling) {
                 return Err(Unseen::WrongPersons);
             }
             if request.query.matches(node, bases) == Match::No {
                 continue;
             }
-            match judge.judge(node) {
+            match judge.judge_as(node, &persons) {
                 Ok(judged) if matches_again(&judged, request, ruling.admitted(), bases) => {
                     matched.visible.push(Seen { judged, node });
                 }
@@ -193,27 +242,45 @@ fn all_refused(query: &SearchQuery, named: &BTreeSet<PersonKey>, ruling: &Ruling
     refusal
 }
 
-/// Whether a match is about someone the search named; a search that names nobody by id or number asks for all.
-fn is_asked_for(
-    node: Node<'_>,
-    query: &SearchQuery,
-    named: &BTreeSet<PersonKey>,
-    ruling: &Ruling,
-    bases: &Bases,
-) -> bool {
-    let by_key = |person: &NamedPerson| matches!(person, NamedPerson::Patient(_) | NamedPerson::Nhs(_));
-    let names = query.named_persons();
-    if names.is_empty() || !names.iter().all(by_key) {
-        return true;
+/// Whom a search asks for, where it names everybody by id or number; one that does not asks for all.
+struct AskedFor {
+    names: Names,
+    patients: BTreeSet<Id>,
+    numbers: BTreeSet<NhsNumber>,
+    keys: BTreeSet<PersonKey>,
+}
+
+/// Whether the names of a search say whom a match may be about.
+#[derive(PartialEq, Eq)]
+enum Names {
+    All,
+    Some,
+}
+
+impl AskedFor {
+    fn of(query: &SearchQuery, keys: BTreeSet<PersonKey>) -> Self {
+        let mut asked = Self { names: Names::All, patients: BTreeSet::new(), numbers: BTreeSet::new(), keys };
+        for person in query.named_persons() {
+            match person {
+                NamedPerson::Patient(id) => asked.patients.insert(id),
+                NamedPerson::Nhs(number) => asked.numbers.insert(number),
+                NamedPerson::Identifier(_) => return Self { names: Names::Some, ..asked },
+            };
+        }
+        if asked.patients.is_empty() && asked.numbers.is_empty() {
+            asked.names = Names::Some;
+        }
+        asked
     }
-    let found = persons_of(node, Came::FromHolder, bases);
-    let asked_by_id = |person: &NamedPerson| match person {
-        NamedPerson::Patient(id) => found.patients.contains(id),
-        NamedPerson::Nhs(number) => found.nhs_numbers.contains(number) || bears(node, number),
-        NamedPerson::Identifier(_) => false,
-    };
-    names.iter().any(asked_by_id)
-        || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|person| named.contains(person))
+
+    /// Whether a match that is about the persons `found` is about someone who is asked for.
+    fn includes(&self, node: Node<'_>, found: &PersonsOf, ruling: &Ruling) -> bool {
+        self.names == Names::Some
+            || found.patients.iter().any(|id| self.patients.contains(id))
+            || found.nhs_numbers.iter().any(|number| self.numbers.contains(number))
+            || self.numbers.iter().any(|number| bears(node, number))
+            || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|key| self.keys.contains(key))
+    }
 }
 
 /// Whether a Patient bears this number, verified or not.

@@ -18,7 +18,7 @@ use super::held::{Held, Versions};
 use super::household::{self, Sheltered};
 use super::included::beside;
 use super::judge::{Judge, Judged, Targets};
-use super::matched::{ENTRIES_MAX, matched, range};
+use super::matched::{ENTRIES_MAX, matched, range, up_to_page};
 use super::persons::{Came, persons_of};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -297,18 +297,22 @@ pub(in crate::enforce) fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<
         return everything::on_page(gathered, request, judge);
     }
     let (
-        Held::Searchset { pages, complete, included },
+        Held::Searchset { pages, complete, included, .. },
         Interaction::Fhir { action: FhirAction::Search(request), .. },
     ) = (held, &admitted.question().interaction)
     else {
         return nodes(held).into_iter().filter_map(|node| Some((node, judge.judge(node).ok()?))).collect();
     };
-    let Ok(found) = matched(pages, *complete, request, judge) else { return Vec::new() };
+    // Where a criterion reads references, what is on the page is known only when all of them are.
+    let found = match admitted.rematch().is_empty() {
+        true => up_to_page(pages, *complete, request, judge),
+        false => matched(pages, *complete, request, judge),
+    };
+    let Ok(found) = found else { return Vec::new() };
     let beside = match included {
         Some(included) => beside(included, &found.visible, request, judge).unwrap_or_default().shown,
         None => Vec::new(),
     };
-    // Where a criterion reads references, what is on the page is known only when all of them are.
     let here = match admitted.rematch().is_empty() {
         true => range(found.visible.len(), request),
         false => 0..found.visible.len(),

@@ -3,7 +3,7 @@
 use fhir::tables::TypeId;
 use futures_util::stream::{self, StreamExt};
 
-use super::fetch::{BYTES_MAX, ENTRIES_MAX};
+use super::reading::{BYTES_MAX, ENTRIES_MAX};
 use super::{Upstream, UpstreamFault};
 use crate::agreement::Share;
 use crate::enforce::everything::{Gathered, Room};

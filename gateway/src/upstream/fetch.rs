@@ -10,24 +10,13 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::ask::{Again, Ask};
-use super::beside::are_among;
 use super::holder::Holder;
-use super::pages::{check_page, next_page};
 use super::{Upstream, UpstreamFault};
 use crate::decision::ruling::Admitted;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
 use crate::person::SystemName;
-
-/// Entries asked for on one page.
-pub(in crate::upstream) const COUNT: &str = "200";
-/// Pages read for one search.
-pub(in crate::upstream) const PAGES_MAX: usize = 10;
-/// Entries read for one search.
-pub(in crate::upstream) const ENTRIES_MAX: usize = 5_000;
-/// Bytes read for one search.
-pub(in crate::upstream) const BYTES_MAX: usize = 20 << 20;
 
 impl Upstream {
     /// Fetches what an admitted question asks of its system.
@@ -144,10 +133,12 @@ impl Upstream {
         parameters: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Result<(Vec<Document>, Complete), UpstreamFault> {
         let pairs = parameters.into_iter().map(|(name, value)| (name.into(), value.into()));
-        self.read_pages(system, resource_type, search::form(pairs), None).await
+        let part = self.begin(system, resource_type, &search::form(pairs), None).await?;
+        let complete = part.complete();
+        Ok((part.pages, complete))
     }
 
-    /// Searches by a form that was written from a parsed query, over all pages within bounds.
+    /// Searches by a form that was written from a parsed query: the first part of the answer.
     pub(in crate::upstream) async fn search(
         &self,
         system: &SystemName,
@@ -155,63 +146,8 @@ impl Upstream {
         form: String,
         ids: Option<&BTreeSet<Id>>,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
-        let (pages, complete) = self.read_pages(system, resource_type, form, ids).await?;
-        Ok(Unfiltered::new(searchset(pages, complete)))
+        Ok(self.begin(system, resource_type, &form, ids).await?.sealed())
     }
-
-    async fn read_pages(
-        &self,
-        system: &SystemName,
-        resource_type: &str,
-        form: String,
-        ids: Option<&BTreeSet<Id>>,
-    ) -> Result<(Vec<Document>, Complete), UpstreamFault> {
-        let holder = self.holder(system)?;
-        let deadline = Instant::now() + holder.timeout;
-        let body = match form.is_empty() {
-            true => format!("_count={COUNT}"),
-            false => format!("{form}&_count={COUNT}"),
-        };
-        let mut ask = safe(
-            Method::POST,
-            format!("/{resource_type}/_search"),
-            Some("application/x-www-form-urlencoded"),
-            body.into(),
-        );
-        let mut pages = Vec::new();
-        let (mut entries, mut bytes) = (0, 0);
-        let mut seen = BTreeSet::new();
-        loop {
-            let answer = holder.ask(&ask, deadline).await?;
-            if answer.status != StatusCode::OK {
-                let fault = answer.fault();
-                answer.discard(holder, deadline).await;
-                return Err(fault);
-            }
-            let page = answer.document(holder, deadline).await?;
-            entries += check_page(&page, resource_type)?;
-            if ids.is_some_and(|ids| !are_among(page.root(), ids)) {
-                return Err(UpstreamFault::WrongResource);
-            }
-            bytes += page.bytes_len();
-            let next = next_page(&page, holder)?;
-            pages.push(page);
-            let Some(next) = next else {
-                return Ok((pages, Complete::All));
-            };
-            if pages.len() >= PAGES_MAX || entries >= ENTRIES_MAX || bytes >= BYTES_MAX {
-                return Ok((pages, Complete::Bounded));
-            }
-            if !seen.insert(next.clone()) {
-                return Err(UpstreamFault::BadLink);
-            }
-            ask = safe(Method::GET, next, None, Bytes::new());
-        }
-    }
-}
-
-const fn searchset(pages: Vec<Document>, complete: Complete) -> Held {
-    Held::Searchset { pages, complete, included: None }
 }
 
 pub(in crate::upstream) fn safe(

@@ -11,9 +11,10 @@ use fhir::reference::{Bases, Reference};
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::fetch::{BYTES_MAX, COUNT, ENTRIES_MAX, PAGES_MAX, safe};
+use super::fetch::safe;
 use super::holder::Holder;
 use super::pages::next_page;
+use super::reading::{BYTES_MAX, COUNT, ENTRIES_MAX, PAGES_MAX};
 use super::{Upstream, UpstreamFault};
 use crate::enforce::held::{Complete, Held, Versions};
 use crate::enforce::unfiltered::Unfiltered;

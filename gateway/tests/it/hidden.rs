@@ -17,7 +17,7 @@ pub(crate) const BOB: &str = "9990000026";
 const MODIFIED: &str = r#"[{"url":"https://hospital.example/not","valueBoolean":true}]"#;
 
 /// An agreement of this existence: a Patient by her name, her problems but for those about her mind, and Bundles.
-fn agreement(existence: &str) -> String {
+pub(crate) fn agreement(existence: &str) -> String {
     format!(
         r#"
 id = "on-the-wards"

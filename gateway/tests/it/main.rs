@@ -39,6 +39,7 @@ mod pages;
 mod paging;
 mod process;
 mod push;
+mod refilling;
 mod refusals;
 mod serve;
 mod server;

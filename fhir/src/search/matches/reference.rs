@@ -7,17 +7,19 @@ use crate::json::{Kind, Node};
 use crate::reference::{Bases, Local, Reference};
 use crate::tables::TypeId;
 
-/// Whether one value refers to what is asked for. An identifier alone refers to nothing that a search finds.
-pub(super) fn matches(node: Node<'_>, test: &ReferenceTest, bases: &Bases) -> Match {
+/// Whether one value refers to any of what is asked for. An identifier alone refers to nothing that a search finds.
+///
+/// The value is read once, however many are asked for.
+pub(super) fn matches_any(node: Node<'_>, any: &[ReferenceTest], bases: &Bases) -> Match {
     if node.kind() == Kind::String {
-        return canonical(node, test);
+        return Match::any(any.iter().map(|test| canonical(node, test)));
     }
     let Some(held) = node.member("reference").and_then(Node::string) else { return Match::No };
     let Ok(held) = Reference::parse(&held, bases) else { return Match::No };
-    Match::certainly(match (&held, test.reference()) {
+    Match::certainly(any.iter().any(|test| match (&held, test.reference()) {
         (Reference::Local(held), Reference::Local(wanted)) => is(held, wanted),
         (held, wanted) => held == wanted,
-    })
+    }))
 }
 
 /// A version that is not asked for does not matter.

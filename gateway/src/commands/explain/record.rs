@@ -238,7 +238,7 @@ impl Record {
         writer.close().close();
         writer.finish();
         let page = json::parse(text.into(), &LIMITS).map_err(|error| error.to_string())?;
-        Ok(Held::Searchset { pages: vec![page], complete: Complete::All, included: None })
+        Ok(Held::searchset(vec![page], Complete::All, None))
     }
 }
 

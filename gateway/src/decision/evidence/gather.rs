@@ -20,11 +20,16 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::person::{PersonKey, SystemName};
 use crate::settings::System;
 
+/// The most persons asked about in one search.
+const AT_ONCE: usize = 200;
+
 /// The exchange whose evidence is gathered, and what is known so far.
 pub(super) struct Gathering<'a> {
     pub(super) admitted: &'a Admitted,
     pub(super) wells: Wells<'a>,
     pub(super) people: Vec<Known>,
+    /// Where in `people` each person is.
+    places: BTreeMap<PersonKey, usize>,
     stated: &'a [StatedTie],
     /// Numbers that more than one Patient of the system at hand holds.
     shared: BTreeSet<NhsNumber>,
@@ -59,6 +64,7 @@ pub(super) async fn gather(
         admitted,
         wells,
         people: Vec::new(),
+        places: BTreeMap::new(),
         stated: &subjects.stated_ties,
         shared: BTreeSet::new(),
         located: BTreeSet::new(),
@@ -75,7 +81,7 @@ pub(super) async fn gather(
         for id in &subjects.patients {
             let key = PersonKey::Local { system: SystemName::new(""), id: id.clone() };
             patients.insert(id.clone(), key.clone());
-            gathering.people.push(Known::unknown(key));
+            gathering.add(Known::unknown(key));
         }
     }
     for number in &subjects.nhs_numbers {
@@ -136,19 +142,21 @@ impl<'a> Gathering<'a> {
     ) -> Result<BTreeMap<Id, PersonKey>, EvidenceFault> {
         let ids = &subjects.patients;
         let mut found: Vec<PatientFacts> = subjects.read.clone().into_iter().collect();
-        let is_unread = |id: &&Id| found.iter().all(|facts| facts.id != **id);
+        let is_unread = |id: &&Id| subjects.read.as_ref().is_none_or(|facts| facts.id != **id);
         let unread: BTreeSet<Id> = ids.iter().filter(is_unread).cloned().collect();
-        if !unread.is_empty() {
-            let parameters = vec![("_id", list(unread.iter().map(Id::as_str)))];
+        for some in at_once(&unread) {
+            let parameters = vec![("_id", list(some.iter().map(Id::as_str)))];
             let held = self.search(holder, "Patient", parameters).await?;
-            found.extend(facts::patients_by_id(&held, &unread).map_err(|source| holder.fault(source))?);
+            found.extend(facts::patients_by_id(&held, &some).map_err(|source| holder.fault(source))?);
         }
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
         self.shared = self.shared_numbers(holder, &numbers, &found).await?;
+        let of_id: BTreeMap<&Id, &PatientFacts> =
+            found.iter().rev().map(|facts| (&facts.id, facts)).collect();
         let mut patients = BTreeMap::new();
         for id in ids {
-            let facts = found.iter().find(|facts| facts.id == *id);
+            let facts = of_id.get(id).copied();
             let known = Known::of(facts, id, holder.system, &self.shared);
             patients.insert(id.clone(), known.key.clone());
             self.add(known);
@@ -207,12 +215,15 @@ impl<'a> Gathering<'a> {
 
     /// Adds a person; one who is there already keeps the most cautious of what is said about her.
     fn add(&mut self, known: Known) {
-        match self.people.iter_mut().find(|other| other.key == known.key) {
+        match self.places.get(&known.key).and_then(|at| self.people.get_mut(*at)) {
             Some(other) => {
                 other.ids.extend(known.ids);
                 other.evidence.shield = other.evidence.shield.max(known.evidence.shield);
             }
-            None => self.people.push(known),
+            None => {
+                self.places.insert(known.key.clone(), self.people.len());
+                self.people.push(known);
+            }
         }
     }
 
@@ -444,6 +455,12 @@ fn who_of(named: &[TieParty]) -> Option<Who> {
 
 pub(super) fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     items.collect::<Vec<_>>().join(",")
+}
+
+/// As many as are asked for in one search: what it finds stays within its bounds.
+pub(super) fn at_once(ids: &BTreeSet<Id>) -> Vec<BTreeSet<Id>> {
+    let all: Vec<&Id> = ids.iter().collect();
+    all.chunks(AT_ONCE).map(|some| some.iter().map(|id| (*id).clone()).collect()).collect()
 }
 
 fn nhs_numbers(numbers: &BTreeSet<NhsNumber>) -> String {

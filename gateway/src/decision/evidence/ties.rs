@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fhir::reference::{Id, Local};
 
 use super::EvidenceFault;
-use super::gather::{Asked, Gathering, known_parties, list, referred};
+use super::gather::{Asked, Gathering, at_once, known_parties, list, referred};
 use crate::agreement::RelationshipKind;
 use crate::decision::facts::{Identity, Tie, TieParty};
 use crate::enforce::facts::directory::{self, Named};
@@ -25,15 +25,18 @@ impl Gathering<'_> {
             if ids.is_empty() {
                 return Ok(());
             }
-            let parameters = vec![("patient", list(ids.iter().map(Id::as_str)))];
-            let held = match self.search(asked, ties::type_of(*kind), parameters).await {
-                Ok(held) => held,
-                // A system that does not hold such resources proves no such tie; another kind may still count.
-                Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => continue,
-                Err(fault) => return Err(fault),
-            };
-            let stated = ties::ties(&held, *kind, &asked.system.name, &asked.bases, &ids)
-                .map_err(|source| asked.fault(source))?;
+            let mut stated = Vec::new();
+            for some in at_once(&ids) {
+                let parameters = vec![("patient", list(some.iter().map(Id::as_str)))];
+                let held = match self.search(asked, ties::type_of(*kind), parameters).await {
+                    Ok(held) => held,
+                    // A system that does not hold such resources proves no such tie; another kind may still count.
+                    Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => break,
+                    Err(fault) => return Err(fault),
+                };
+                let found = ties::ties(&held, *kind, &asked.system.name, &asked.bases, &some);
+                stated.extend(found.map_err(|source| asked.fault(source))?);
+            }
             let unnamed =
                 stated.iter().map(|tie| std::slice::from_ref(&tie.party)).flat_map(referred).cloned();
             let directory = self.directory(asked, unnamed.collect()).await?;
@@ -88,12 +91,12 @@ impl Gathering<'_> {
             }));
         }
         let name = &asked.system.name;
+        for known in &mut self.people {
+            let Some(ties) = known.ids.get(name).and_then(|id| found.get(id)) else { continue };
+            known.evidence.ties.retain(|tie| tie.kind != kind || !ties.contains(tie));
+            known.evidence.ties.extend(ties.iter().cloned());
+        }
         for (id, ties) in found {
-            let hers = self.people.iter_mut().filter(|known| known.ids.get(name) == Some(&id));
-            for known in hers {
-                known.evidence.ties.retain(|tie| tie.kind != kind || !ties.contains(tie));
-                known.evidence.ties.extend(ties.iter().cloned());
-            }
             if !ties.is_empty() {
                 self.wells.cache.ties.insert((name.clone(), id, kind), Arc::from(ties));
             }

@@ -113,8 +113,8 @@ impl Judge<'_> {
             Ok(Reference::Local(local)) => {
                 let relative = local.to_relative();
                 let is_version = local.version.is_some() && self.came == Came::FromHolder;
-                let may_be_seen = self.may_be_seen(&local, &relative, inside);
-                let written = if relative == *text { Written::AsItStands } else { Written::Anew(relative) };
+                let written =
+                    if relative == *text { Written::AsItStands } else { Written::Anew(relative.clone()) };
                 if local.resource_type.as_str() == "Patient" {
                     let permitted =
                         self.ruling.person_of(&local.id).is_some_and(|person| self.stays(person, concerned));
@@ -124,7 +124,7 @@ impl Judge<'_> {
                         (true, false) => Reach::Tie(written),
                     };
                 }
-                match (may_be_seen, self.leads_to(&local)) {
+                match (self.may_be_seen(&local, &relative, inside), self.leads_to(&local)) {
                     // Versions have other names in the view, and what this one shows is not known.
                     (_, Some(_)) if is_version => Reach::Unseen,
                     (true, _) => Reach::Visible(written),

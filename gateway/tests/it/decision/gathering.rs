@@ -72,6 +72,32 @@ async fn the_shield_and_consents_are_read_anew_each_time() {
 }
 
 #[tokio::test]
+async fn what_was_let_go_on_evidence_that_is_out_of_date_is_out_of_date_too() {
+    let world = World::new(&[patient("ann", ANN), team("t1", "ann", council())]);
+    let before = world.gather(&social_worker(), &page(&["ann"])).await.unwrap();
+    let again = world.gather(&social_worker(), &page(&["ann"])).await.unwrap();
+    assert!(again.resting_on(&before).is_current(&world.registry));
+    dissents(&world, ANN).await;
+    let after = world.gather(&social_worker(), &page(&["ann"])).await.unwrap();
+    assert!(after.is_current(&world.registry));
+    assert!(!after.resting_on(&before).is_current(&world.registry));
+}
+
+#[tokio::test]
+async fn many_persons_are_asked_about_two_hundred_at_a_time_and_nobody_is_left_out() {
+    let ids: Vec<String> = (0..450).map(|at| format!("p{at}")).collect();
+    // Nobody has a number: the Patient alone is the key.
+    let nobody = |id: &String| on("hospital", json!({"resourceType": "Patient", "id": id}));
+    let teams = ids.iter().map(|id| team(&format!("t-{id}"), id, council()));
+    let world = World::new(&ids.iter().map(nobody).chain(teams).collect::<Vec<_>>());
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    assert_eq!(world.permitted(&ids).await, ids);
+    let asked = world.asked();
+    let of = |place: &str| asked.iter().filter(|asked| asked.starts_with(place)).count();
+    assert_eq!((of("hospital/Patient?_id="), of("hospital/CareTeam?patient="), asked.len()), (3, 3, 6));
+}
+
+#[tokio::test]
 async fn two_patients_with_one_number_are_both_uncertain() {
     let world = World::new(&[patient("ann", ANN), patient("twin", ANN), team("t1", "ann", council())]);
     assert!(world.permitted(&["ann"]).await.is_empty());

@@ -98,9 +98,7 @@ impl EvidenceSource for Holder {
         let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries}).to_string();
         let page = json::parse(page.into(), &Limits::default()).unwrap();
         let complete = if manner == Manner::CutsOff { Complete::Bounded } else { Complete::All };
-        Box::pin(async move {
-            Ok(Unfiltered::new(Held::Searchset { pages: vec![page], complete, included: None }))
-        })
+        Box::pin(async move { Ok(Unfiltered::new(Held::searchset(vec![page], complete, None))) })
     }
 }
 

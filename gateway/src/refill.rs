@@ -1,0 +1,53 @@
+//! Long searches: what is hidden is let go while reading goes on.
+//!
+//! What is read at once has a bound, for memory. A system that has more is asked for more until it has no more, or there
+//! is more than is shown to this requestor, or an absolute bound on what is read for one search is met; the last two
+//! end the exchange alike. Nothing leaves on the rulings made here: what stays is decided with everything else.
+
+use crate::decision::decide;
+use crate::decision::evidence::Evidence;
+use crate::decision::ruling::Admitted;
+use crate::enforce::answer::Frame;
+use crate::enforce::held::Held;
+use crate::enforce::sieve::{GoesOn, Sieved, apart};
+use crate::enforce::subjects::subjects;
+use crate::enforce::unfiltered::Unfiltered;
+use crate::outcome::{Ended, Ending};
+use crate::ports::Ports;
+use crate::upstream::UpstreamFault;
+
+/// Reads on where `held` is the beginning of a search. The admitted question comes back, and the evidence on which
+/// something was let go.
+///
+/// # Errors
+/// [`Ended`] when a system does not answer.
+pub async fn refill(
+    held: Unfiltered<Held>,
+    mut admitted: Admitted,
+    frame: Frame<'_>,
+    ports: &Ports,
+) -> Result<(Unfiltered<Held>, Admitted, Evidence), Ended> {
+    let (mut part, mut rest) = apart(held);
+    let mut sieved = Sieved::default();
+    let mut evidence = Evidence::none();
+    while let Some(onward) = rest {
+        let subjects = subjects(&part, &admitted, frame.bases);
+        let known = Evidence::gather(&admitted, &subjects, ports.wells())
+            .await
+            .map_err(|why| frame.exchange.end(Ending::Evidence(why)))?;
+        let ruling = decide(admitted, &known);
+        let goes_on = sieved.take(part, &ruling, &subjects, frame);
+        admitted = ruling.into_admitted();
+        evidence = known.resting_on(&evidence);
+        if goes_on == GoesOn::No {
+            return Ok((sieved.cut_off(), admitted, evidence));
+        }
+        (part, rest) = match ports.upstream.go_on(frame.system, onward).await {
+            Ok(more) => apart(more),
+            // Time is one of the bounds on what is read for one search.
+            Err(UpstreamFault::TimedOut) => return Ok((sieved.cut_off(), admitted, evidence)),
+            Err(why) => return Err(frame.exchange.end(Ending::Upstream(why))),
+        };
+    }
+    Ok((sieved.with(part), admitted, evidence))
+}

@@ -1,0 +1,156 @@
+//! Reading a search page by page: so much at once, and so much in all.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use fhir::json::Document;
+use fhir::reference::Id;
+use http::{Method, StatusCode};
+use tokio::time::Instant;
+
+use super::ask::Ask;
+use super::beside::are_among;
+use super::fetch::safe;
+use super::holder::Holder;
+use super::pages::{check_page, next_page};
+use super::{Upstream, UpstreamFault};
+use crate::enforce::held::{Complete, Held};
+use crate::enforce::unfiltered::Unfiltered;
+use crate::person::SystemName;
+
+/// Entries asked for on one page.
+pub(in crate::upstream) const COUNT: &str = "200";
+/// Pages read at once.
+pub(in crate::upstream) const PAGES_MAX: usize = 10;
+/// Entries read at once.
+pub(in crate::upstream) const ENTRIES_MAX: usize = 5_000;
+/// Bytes read at once.
+pub(in crate::upstream) const BYTES_MAX: usize = 20 << 20;
+/// What is read of one search in all, part after part, where what is hidden is let go between: these bounds count it.
+const PAGES_IN_ALL: usize = 500;
+const ENTRIES_IN_ALL: usize = 50_000;
+const BYTES_IN_ALL: usize = 256 << 20;
+
+/// Where a search goes on of which a part was read.
+#[derive(Debug)]
+pub struct Rest {
+    resource_type: String,
+    next: String,
+    seen: BTreeSet<String>,
+    deadline: Instant,
+    so_far: Extent,
+}
+
+/// How much was read.
+#[derive(Debug, Default, Clone, Copy)]
+struct Extent {
+    pages: usize,
+    entries: usize,
+    bytes: usize,
+}
+
+impl Extent {
+    const fn reaches(self, pages: usize, entries: usize, bytes: usize) -> bool {
+        self.pages >= pages || self.entries >= entries || self.bytes >= bytes
+    }
+}
+
+/// A part of the answer to a search.
+pub(in crate::upstream) struct Part {
+    pub(in crate::upstream) pages: Vec<Document>,
+    rest: Option<Rest>,
+}
+
+impl Part {
+    /// Whether this is all.
+    pub(in crate::upstream) const fn complete(&self) -> Complete {
+        match self.rest {
+            Some(_) => Complete::Bounded,
+            None => Complete::All,
+        }
+    }
+
+    pub(in crate::upstream) fn sealed(self) -> Unfiltered<Held> {
+        let complete = self.complete();
+        Unfiltered::new(Held::searchset(self.pages, complete, self.rest))
+    }
+}
+
+impl Upstream {
+    /// Reads the next part of a search; none of it beyond what is read of one search in all.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`].
+    pub async fn go_on(&self, system: &SystemName, rest: Rest) -> Result<Unfiltered<Held>, UpstreamFault> {
+        if rest.so_far.reaches(PAGES_IN_ALL, ENTRIES_IN_ALL, BYTES_IN_ALL) {
+            return Ok(Unfiltered::new(Held::searchset(Vec::new(), Complete::Bounded, None)));
+        }
+        let ask = safe(Method::GET, rest.next.clone(), None, Bytes::new());
+        Ok(read(self.holder(system)?, ask, rest, None).await?.sealed())
+    }
+
+    /// Reads the first part of a search.
+    pub(in crate::upstream) async fn begin(
+        &self,
+        system: &SystemName,
+        resource_type: &str,
+        form: &str,
+        ids: Option<&BTreeSet<Id>>,
+    ) -> Result<Part, UpstreamFault> {
+        let holder = self.holder(system)?;
+        let body = match form {
+            "" => format!("_count={COUNT}"),
+            form => format!("{form}&_count={COUNT}"),
+        };
+        let place = format!("/{resource_type}/_search");
+        let ask = safe(Method::POST, place, Some("application/x-www-form-urlencoded"), body.into());
+        let nothing = Rest {
+            resource_type: resource_type.to_owned(),
+            next: String::new(),
+            seen: BTreeSet::new(),
+            deadline: Instant::now() + holder.timeout,
+            so_far: Extent::default(),
+        };
+        read(holder, ask, nothing, ids).await
+    }
+}
+
+/// Reads pages from `ask` on, behind what was read `before`.
+async fn read(
+    holder: &Holder,
+    mut ask: Ask,
+    before: Rest,
+    ids: Option<&BTreeSet<Id>>,
+) -> Result<Part, UpstreamFault> {
+    let Rest { resource_type, mut seen, deadline, mut so_far, .. } = before;
+    let mut pages = Vec::new();
+    let mut at_once = Extent::default();
+    loop {
+        let answer = holder.ask(&ask, deadline).await?;
+        if answer.status != StatusCode::OK {
+            let fault = answer.fault();
+            answer.discard(holder, deadline).await;
+            return Err(fault);
+        }
+        let page = answer.document(holder, deadline).await?;
+        let entries = check_page(&page, &resource_type)?;
+        if ids.is_some_and(|ids| !are_among(page.root(), ids)) {
+            return Err(UpstreamFault::WrongResource);
+        }
+        for extent in [&mut at_once, &mut so_far] {
+            extent.pages += 1;
+            extent.entries += entries;
+            extent.bytes += page.bytes_len();
+        }
+        let next = next_page(&page, holder)?;
+        pages.push(page);
+        let Some(next) = next else { return Ok(Part { pages, rest: None }) };
+        if !seen.insert(next.clone()) {
+            return Err(UpstreamFault::BadLink);
+        }
+        if at_once.reaches(PAGES_MAX, ENTRIES_MAX, BYTES_MAX) {
+            return Ok(Part { pages, rest: Some(Rest { resource_type, next, seen, deadline, so_far }) });
+        }
+        ask = safe(Method::GET, next, None, Bytes::new());
+    }
+}
