@@ -1,0 +1,48 @@
+//! What a search costs: the check before anybody is asked, and the answer.
+//!
+//! ```text
+//! cargo bench -p gateway --bench search
+//! ```
+//! Prints the microseconds of each check, and MB/s (10^6 bytes of what the system sent) of a searchset of 1,000 entries
+//! over 300 persons that is indexed, decided and minimised, against `serde_json::Value` parsed and written again. Best of
+//! many rounds, by CPU time of the thread where the system tells it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unreachable,
+    reason = "a bench prints, and fails by panicking"
+)]
+
+mod check;
+#[path = "../minimise/clock.rs"]
+mod clock;
+mod people;
+mod searchset;
+mod site;
+
+use gateway::seal::Seal;
+
+/// As the gateway allocates.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let settings = site::settings();
+    let requestor = site::consultant();
+    let seal = Seal::from_key(&[7; 32]).expect("a key");
+    println!("{:<28} {:>8}", "search check", "us");
+    for (name, microseconds, ends) in check::run(&requestor, &settings, &seal) {
+        println!("{name:<28} {microseconds:>8.1}  {ends}");
+    }
+    let speeds = searchset::run(&requestor, &settings, &seal);
+    println!(
+        "\n{:<28} {:>9} bytes, {:.0} MB/s; decide alone {:.0} us; serde_json::Value and back {:.0} MB/s; ratio {:.2}",
+        "searchset of 1,000 entries",
+        speeds.bytes,
+        speeds.ours,
+        speeds.deciding_us,
+        speeds.tree,
+        speeds.ours / speeds.tree
+    );
+}

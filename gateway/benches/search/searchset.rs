@@ -1,0 +1,130 @@
+//! A searchset on its way from the bytes of a system to the bytes of an answer: indexed, its persons read, decided on
+//! evidence that is there, what it refers to told, minimised, cut into a page. Only the record is not written.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use fhir::json::{Limits, parse};
+use fhir::reference::Bases;
+use gateway::decision::decide;
+use gateway::decision::evidence::Evidence;
+use gateway::decision::ruling::Admitted;
+use gateway::enforce::answer::{Frame, minimise};
+use gateway::enforce::held::{Complete, Held};
+use gateway::enforce::household::Sheltered;
+use gateway::enforce::release::Minimised;
+use gateway::enforce::subjects::subjects;
+use gateway::enforce::targets::wanted;
+use gateway::enforce::unfiltered::Unfiltered;
+use gateway::requestor::Requestor;
+use gateway::seal::Seal;
+use gateway::settings::{Households, Settings};
+use gateway::trail::audit_event::Site;
+use gateway::trail::record::{Event, Exchange};
+
+use super::check::{Checked, check};
+use super::clock::best;
+use super::people::{NAMED, OTHERS, evidence, searchset};
+use super::site::at;
+
+/// Megabytes a second of one kind, and what it is measured against.
+#[derive(Debug)]
+pub(crate) struct Speeds {
+    pub(crate) bytes: usize,
+    pub(crate) ours: f64,
+    /// Decide alone, for everyone.
+    pub(crate) deciding_us: f64,
+    /// Parse to `serde_json::Value` and write it again, with nothing decided and nothing taken out.
+    pub(crate) tree: f64,
+}
+
+pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Speeds {
+    let persons: Vec<String> = (1..=NAMED).map(|number| format!("p{number}")).collect();
+    let query = format!("patient={}&category=vital-signs&_count=200", persons.join(","));
+    let Checked::Admitted(admitted) = check("Observation", &query, requestor, settings, seal) else {
+        unreachable!("the search is admitted");
+    };
+    let (evidence, body) = (evidence(), Bytes::from(searchset().into_bytes()));
+    let exchange = exchange();
+    let system = admitted.system().clone();
+    let bases = Bases::new(["http://127.0.0.1:8090/fhir"]).expect("a base");
+    let nowhere = Sheltered::nowhere();
+    let frame = Frame {
+        exchange: &exchange,
+        site: Site { base: &settings.gateway.base, organisation: &settings.gateway.organisation },
+        system: &system,
+        bases: &bases,
+        codes: &settings.sensitive_codes,
+        seal,
+        sheltered: &nowhere,
+        households: Households::Told,
+    };
+    let mut held_back = Some(*admitted);
+    let mut once = || {
+        let admitted = held_back.take().expect("the question comes back");
+        let (minimised, admitted) = answer(&body, admitted, &evidence, frame);
+        held_back = Some(admitted);
+        minimised
+    };
+    prove(&once());
+    let ours = best(body.len(), || once().persons().len());
+    let deciding = best(20_000, || {
+        let ruling = decide(held_back.take().expect("the question comes back"), &evidence);
+        let answers = ruling.answers().len();
+        held_back = Some(ruling.into_admitted());
+        answers
+    });
+    let tree = best(body.len(), || {
+        #[expect(clippy::disallowed_methods, reason = "what it is compared with")]
+        let tree = serde_json::from_slice::<serde_json::Value>(&body).expect("JSON");
+        tree.to_string().len()
+    });
+    let megabytes = body.len() as f64 / 1e6;
+    Speeds {
+        bytes: body.len(),
+        ours: megabytes / ours.as_secs_f64(),
+        deciding_us: deciding.as_secs_f64() * 1e6,
+        tree: megabytes / tree.as_secs_f64(),
+    }
+}
+
+/// The stages of an exchange that has its evidence.
+fn answer(body: &Bytes, admitted: Admitted, evidence: &Evidence, frame: Frame<'_>) -> (Minimised, Admitted) {
+    let page = parse(body.clone(), &Limits::default()).expect("strict JSON");
+    let held = Unfiltered::new(Held::searchset(vec![page], Complete::All, None));
+    let subjects = subjects(&held, &admitted, frame.bases);
+    let ruling = decide(admitted, evidence);
+    let wanted = wanted(&held, &ruling, frame);
+    assert!(wanted.asks().is_empty(), "nothing has to be looked up");
+    minimise(held, &wanted.begin(), ruling, &subjects, frame).expect("an answer")
+}
+
+/// A fast answer that is wrong is worth nothing: a page is full, and everybody who was named is recorded.
+fn prove(minimised: &Minimised) {
+    let shown: BTreeSet<&String> = minimised.persons().iter().flat_map(|person| &person.resources).collect();
+    assert_eq!((shown.len(), minimised.persons().len()), (200, NAMED + OTHERS), "the page");
+}
+
+fn exchange() -> Exchange {
+    Exchange {
+        request_id: "6f1d1f9e-6f0e-4f4b-9d5a-000000000001".to_owned(),
+        at: at(),
+        event: Event::Disclosed,
+        interaction: "search-type".to_owned(),
+        place: "hospital".to_owned(),
+        resource_type: Some("Observation".to_owned()),
+        requestor: None,
+        purpose: Some("TREAT".to_owned()),
+        agreement: None,
+        override_: None,
+        query: None,
+        format: gateway::server::format::Format::Json,
+        status: 200,
+        reason: None,
+        discloser: Some("RX1".to_owned()),
+        follows: None,
+        within: None,
+        count: 1,
+        peer: None,
+    }
+}
