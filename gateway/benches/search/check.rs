@@ -8,7 +8,7 @@ use gateway::interaction::parse;
 use gateway::requestor::Requestor;
 use gateway::seal::Seal;
 use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId};
-use gateway::server::format::Format;
+use gateway::server::format::{Format, Instead};
 use gateway::server::target::Target;
 use gateway::settings::Settings;
 
@@ -76,6 +76,7 @@ pub(crate) fn check(
         target,
         headers: Headers::default(),
         format: Ok(Format::Json),
+        instead: Instead::default(),
         body: Body::new(bytes::Bytes::new()),
         peer: ([127, 0, 0, 1], 50_000).into(),
         certificate: None,

@@ -18,6 +18,7 @@ use gateway::enforce::targets::wanted;
 use gateway::enforce::unfiltered::Unfiltered;
 use gateway::requestor::Requestor;
 use gateway::seal::Seal;
+use gateway::server::format::{Format, Instead};
 use gateway::settings::{Households, Settings};
 use gateway::trail::audit_event::Site;
 use gateway::trail::record::{Event, Exchange};
@@ -118,7 +119,8 @@ fn exchange() -> Exchange {
         agreement: None,
         override_: None,
         query: None,
-        format: gateway::server::format::Format::Json,
+        format: Format::Json,
+        instead: Instead::default(),
         status: 200,
         reason: None,
         discloser: Some("RX1".to_owned()),
