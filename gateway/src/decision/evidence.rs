@@ -25,6 +25,7 @@ use crate::upstream::{Upstream, UpstreamFault};
 
 mod cache;
 mod gather;
+mod merged;
 mod ties;
 
 pub use cache::EvidenceCache;

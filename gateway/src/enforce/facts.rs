@@ -35,6 +35,28 @@ pub struct PatientFacts {
     pub shield: Shield,
     /// Whether the record may be used.
     pub validity: Validity,
+    /// The Patients of the system that it was merged with: those it replaces, and the one that replaces it.
+    pub merged: BTreeSet<Id>,
+    /// Persons it was merged with that are named by number.
+    pub merged_numbers: BTreeSet<NhsNumber>,
+}
+
+impl PatientFacts {
+    /// What two copies of one Patient say together: the most cautious of either.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        if self.verification != other.verification {
+            self.verification = Verification::NotVerified;
+        }
+        if other.validity == Validity::Invalidated {
+            self.validity = Validity::Invalidated;
+        }
+        self.nhs_numbers.extend(other.nhs_numbers);
+        self.shield = self.shield.max(other.shield);
+        self.merged.extend(other.merged);
+        self.merged_numbers.extend(other.merged_numbers);
+        self
+    }
 }
 
 /// Whether a Patient's NHS number is verified (UKCore-NHSNumberVerificationStatus).
@@ -81,8 +103,9 @@ const VERIFICATION_STATUS: &str =
 pub fn patients_by_id(
     held: &Unfiltered<Held>,
     asked: &BTreeSet<Id>,
+    bases: &Bases,
 ) -> Result<Vec<PatientFacts>, NotEvidence> {
-    let found = patients(held)?;
+    let found = patients(held, bases)?;
     if found.iter().all(|facts| asked.contains(&facts.id)) { Ok(found) } else { Err(NotEvidence::Strangers) }
 }
 
@@ -100,7 +123,8 @@ pub fn patients_by_nhs_number(
         if !all_nhs_numbers(patient).any(|number| asked.contains(&number)) {
             return Err(NotEvidence::Strangers);
         }
-        found.push(facts_of(patient).ok_or(NotEvidence::Shape)?);
+        // Who is merged with her is asked of those who are known by id.
+        found.push(facts_of(patient, &Bases::none()).ok_or(NotEvidence::Shape)?);
     }
     Ok(found)
 }
@@ -153,17 +177,17 @@ pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTre
 
 /// What a Patient that was read whole from its holder says about who she is; nothing, if it is another resource or says
 /// that parts of it were left out.
-pub(in crate::enforce) fn of_read(resource: Node<'_>) -> Option<PatientFacts> {
+pub(in crate::enforce) fn of_read(resource: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
     let is_patient = resource.member("resourceType").is_some_and(|name| name.is_string("Patient"));
     let mut tags = resource.walk(&["meta", "tag", "code"]);
     let is_whole = !tags.any(|code| code.is_string("SUBSETTED"));
-    if is_patient && is_whole { facts_of(resource) } else { None }
+    if is_patient && is_whole { facts_of(resource, bases) } else { None }
 }
 
 /// Whether a Patient, as this version of her has it, is to be shielded.
 pub(in crate::enforce) fn shield_of(version: Node<'_>) -> Shield {
     let is_patient = version.member("resourceType").is_some_and(|name| name.is_string("Patient"));
-    match facts_of(version) {
+    match facts_of(version, &Bases::none()) {
         Some(facts) if is_patient => facts.shield,
         Some(_) | None => Shield::None,
     }
@@ -175,14 +199,15 @@ pub(in crate::enforce) fn numbers_borne(resource: Node<'_>) -> BTreeSet<NhsNumbe
     if is_patient { all_nhs_numbers(resource).collect() } else { BTreeSet::new() }
 }
 
-fn patients(held: &Unfiltered<Held>) -> Result<Vec<PatientFacts>, NotEvidence> {
+fn patients(held: &Unfiltered<Held>, bases: &Bases) -> Result<Vec<PatientFacts>, NotEvidence> {
     resources(held, "Patient")?
         .into_iter()
-        .map(|patient| facts_of(patient).ok_or(NotEvidence::Shape))
+        .map(|patient| facts_of(patient, bases).ok_or(NotEvidence::Shape))
         .collect()
 }
 
-fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
+fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
+    let (merged, merged_numbers) = merged_with(patient, bases);
     let in_use = || patient.walk(&["identifier"]).filter(is_nhs_number_in_use);
     let nhs_numbers = in_use().filter_map(nhs_number).collect();
     let mut verification = Verification::NotStated;
@@ -203,7 +228,24 @@ fn facts_of(patient: Node<'_>) -> Option<PatientFacts> {
         verification,
         shield: if most >= Some(Confidentiality::Restricted) { Shield::Shielded } else { Shield::None },
         validity: if invalidated { Validity::Invalidated } else { Validity::Valid },
+        merged,
+        merged_numbers,
     })
+}
+
+/// The Patients that this one was merged with, by id and by number.
+fn merged_with(patient: Node<'_>, bases: &Bases) -> (BTreeSet<Id>, BTreeSet<NhsNumber>) {
+    let is_merge = |link: &Node<'_>| {
+        let kind = link.member("type");
+        kind.is_some_and(|kind| kind.is_string("replaces") || kind.is_string("replaced-by"))
+    };
+    let (mut ids, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    for link in patient.walk(&["link"]).filter(is_merge) {
+        ids.extend(local_patient(link.member("other"), bases));
+        let named = link.member("other").and_then(|other| other.member("identifier"));
+        numbers.extend(named.filter(is_nhs_number).and_then(nhs_number));
+    }
+    (ids, numbers)
 }
 
 fn is_nhs_number_in_use(identifier: &Node<'_>) -> bool {

@@ -62,7 +62,7 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
     match held.inner() {
         Held::Resource(document) => {
             found.take(document.root(), Came::FromHolder, bases);
-            found.read = facts::of_read(document.root());
+            found.read = facts::of_read(document.root(), bases);
         }
         Held::Absent => {}
         Held::Binary { binary, pointing, .. } => {
@@ -151,7 +151,7 @@ impl Subjects {
     /// Everyone whom the resource is or was about. Who she is, and how she is shielded, a Patient says as she is now.
     fn take_history(&mut self, current: &Document, versions: &Versions, bases: &Bases) {
         self.take(current.root(), Came::FromHolder, bases);
-        self.read = facts::of_read(current.root());
+        self.read = facts::of_read(current.root(), bases);
         let Versions::Known { pages, .. } = versions else { return };
         for version in pages.iter().flat_map(|page| page.root().walk(&["entry", "resource"])) {
             self.take(version, Came::FromHolder, bases);

@@ -40,8 +40,10 @@ pub(super) struct Gathering<'a> {
 /// A person and what is known about her so far.
 pub(super) struct Known {
     pub(super) key: PersonKey,
-    /// Numbers her record claims without proof: their denials count, their permits do not.
-    claimed: BTreeSet<NhsNumber>,
+    /// Whom her record claims to be without proof, or was merged with: their denials count, their permits do not.
+    pub(super) claimed: BTreeSet<PersonKey>,
+    /// Other Patients that she is too: their denials count, their permits do not.
+    pub(super) merged: BTreeSet<(SystemName, Id)>,
     /// Her Patient on each system.
     pub(super) ids: BTreeMap<SystemName, Id>,
     /// Systems whose Patient merely claims to be her.
@@ -147,17 +149,27 @@ impl<'a> Gathering<'a> {
         for some in at_once(&unread) {
             let parameters = vec![("_id", list(some.iter().map(Id::as_str)))];
             let held = self.search(holder, "Patient", parameters).await?;
-            found.extend(facts::patients_by_id(&held, &some).map_err(|source| holder.fault(source))?);
+            found.extend(
+                facts::patients_by_id(&held, &some, &holder.bases).map_err(|source| holder.fault(source))?,
+            );
         }
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
         self.shared = self.shared_numbers(holder, &numbers, &found).await?;
-        let of_id: BTreeMap<&Id, &PatientFacts> =
-            found.iter().rev().map(|facts| (&facts.id, facts)).collect();
+        let merged = self.merged(holder, &found).await?;
+        // One that is there twice is as cautious as either.
+        let mut of_id: BTreeMap<&Id, PatientFacts> = BTreeMap::new();
+        for facts in &found {
+            let joined = match of_id.remove(&facts.id) {
+                Some(other) => other.joined(facts.clone()),
+                None => facts.clone(),
+            };
+            of_id.insert(&facts.id, joined);
+        }
         let mut patients = BTreeMap::new();
         for id in ids {
-            let facts = of_id.get(id).copied();
-            let known = Known::of(facts, id, holder.system, &self.shared);
+            let mut known = Known::of(of_id.get(id), id, holder.system, &self.shared);
+            known.merge(id, &merged, holder);
             patients.insert(id.clone(), known.key.clone());
             self.add(known);
         }
@@ -219,6 +231,8 @@ impl<'a> Gathering<'a> {
             Some(other) => {
                 other.ids.extend(known.ids);
                 other.evidence.shield = other.evidence.shield.max(known.evidence.shield);
+                other.claimed.extend(known.claimed);
+                other.merged.extend(known.merged);
             }
             None => {
                 self.places.insert(known.key.clone(), self.people.len());
@@ -295,8 +309,10 @@ impl<'a> Gathering<'a> {
         for system in sources {
             let asked = self.asked(&system.name)?;
             self.locate_for_consent(&asked).await?;
-            let ids: BTreeSet<Id> =
-                self.people.iter().filter_map(|known| known.ids.get(&system.name)).cloned().collect();
+            let hers = self.people.iter().filter_map(|known| known.ids.get(&system.name));
+            let merged = self.people.iter().flat_map(|known| &known.merged);
+            let others = merged.filter(|(name, _)| *name == system.name).map(|(_, id)| id);
+            let ids: BTreeSet<Id> = hers.chain(others).cloned().collect();
             if ids.is_empty() {
                 continue;
             }
@@ -310,10 +326,14 @@ impl<'a> Gathering<'a> {
             let found = facts::consents(&held, &system.name, &asked.bases, &ids, &who)
                 .map_err(|source| asked.fault(source))?;
             for (id, provisioned) in found {
-                let hers = self.people.iter_mut().filter(|known| known.ids.get(&system.name) == Some(&id));
-                hers.for_each(|known| {
+                let other = (system.name.clone(), id.clone());
+                let is_hers = |known: &&mut Known| {
+                    known.ids.get(&system.name) == Some(&id) || known.merged.contains(&other)
+                };
+                self.people.iter_mut().filter(is_hers).for_each(|known| {
                     // Someone who merely claims her number denies for her, and permits nothing.
-                    let counts = match known.doubted.contains(&system.name) {
+                    let is_she = known.ids.get(&system.name) == Some(&id);
+                    let counts = match known.doubted.contains(&system.name) || !is_she {
                         true => without_permits(provisioned.clone()),
                         false => provisioned.clone(),
                     };
@@ -357,8 +377,7 @@ impl<'a> Gathering<'a> {
 
     /// The Consents of the gateway's own registry, and the epochs before they were read.
     async fn consents(&mut self) -> Result<BTreeMap<PersonKey, u64>, EvidenceFault> {
-        let claimed =
-            self.people.iter().flat_map(|known| &known.claimed).map(|number| PersonKey::Nhs(*number));
+        let claimed = self.people.iter().flat_map(|known| known.claimed.iter().cloned());
         let keys: BTreeSet<PersonKey> =
             self.people.iter().map(|known| known.key.clone()).chain(claimed).collect();
         let registry = self.wells.consents;
@@ -366,8 +385,8 @@ impl<'a> Gathering<'a> {
         let active = registry.active_for_all(keys, self.admitted.question().at).await?;
         for known in &mut self.people {
             known.evidence.consents.extend(active.get(&known.key).cloned().unwrap_or_default());
-            for number in &known.claimed {
-                let theirs = active.get(&PersonKey::Nhs(*number)).cloned().unwrap_or_default();
+            for claimed in &known.claimed {
+                let theirs = active.get(claimed).cloned().unwrap_or_default();
                 known.evidence.consents.extend(theirs.into_iter().map(without_permits));
             }
         }
@@ -386,6 +405,7 @@ impl Known {
         Self {
             key,
             claimed: BTreeSet::new(),
+            merged: BTreeSet::new(),
             ids: BTreeMap::new(),
             doubted: BTreeSet::new(),
             evidence: PersonEvidence::default(),
@@ -397,7 +417,7 @@ impl Known {
         let Some(facts) = facts.filter(|facts| facts.validity == Validity::Valid) else { return known };
         known.ids.insert(holder.name.clone(), id.clone());
         known.evidence.shield = facts.shield;
-        known.claimed = facts.nhs_numbers.clone();
+        known.claimed = facts.nhs_numbers.iter().map(|number| PersonKey::Nhs(*number)).collect();
         known.evidence.identity = match verified(facts, holder) {
             Some(number) if shared.contains(&number) => Identity::Duplicated,
             Some(number) => {

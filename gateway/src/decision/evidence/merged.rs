@@ -1,0 +1,78 @@
+//! Records that were merged: one person under several Patients (`Patient.link`, `replaces` and `replaced-by`).
+//!
+//! What she said under the other record, and how she is shielded there, counts under this one: the strictest wins. What
+//! is permitted there is not taken over. `seealso` and `refer` join records that stand each for itself.
+
+use std::collections::BTreeSet;
+
+use fhir::reference::Id;
+
+use super::EvidenceFault;
+use super::gather::{Asked, Gathering, Known, list};
+use crate::decision::facts::Identity;
+use crate::enforce::facts::{self, PatientFacts};
+use crate::person::PersonKey;
+
+/// How many records one after the other are followed. A person with more is uncertain.
+const MERGES_MAX: usize = 4;
+
+/// The Patients that others were merged with.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    found: Vec<PatientFacts>,
+    asked: BTreeSet<Id>,
+}
+
+impl Gathering<'_> {
+    /// Reads the Patients that those in `found` were merged with. Nothing is asked where there are none.
+    pub(super) async fn merged(
+        &self,
+        holder: &Asked<'_>,
+        found: &[PatientFacts],
+    ) -> Result<Merged, EvidenceFault> {
+        let mut merged = Merged { found: found.to_vec(), asked: BTreeSet::new() };
+        for _ in 0..MERGES_MAX {
+            let known: BTreeSet<&Id> =
+                merged.found.iter().map(|facts| &facts.id).chain(&merged.asked).collect();
+            let named = merged.found.iter().flat_map(|facts| &facts.merged);
+            let wanted: BTreeSet<Id> = named.filter(|id| !known.contains(id)).cloned().collect();
+            if wanted.is_empty() {
+                break;
+            }
+            let parameters = vec![("_id", list(wanted.iter().map(Id::as_str)))];
+            let held = self.search(holder, "Patient", parameters).await?;
+            let more = facts::patients_by_id(&held, &wanted, &holder.bases);
+            merged.found.extend(more.map_err(|source| holder.fault(source))?);
+            merged.asked.extend(wanted);
+        }
+        Ok(merged)
+    }
+}
+
+impl Known {
+    /// Takes over what counts of the records that the Patient `id` was merged with.
+    pub(super) fn merge(&mut self, id: &Id, merged: &Merged, holder: &Asked<'_>) {
+        let (mut open, mut others) = (vec![id.clone()], BTreeSet::new());
+        while let Some(next) = open.pop() {
+            for facts in merged.found.iter().filter(|facts| facts.id == next) {
+                self.evidence.shield = self.evidence.shield.max(facts.shield);
+                open.extend(facts.merged.iter().filter(|other| others.insert((*other).clone())).cloned());
+                let named = facts.merged_numbers.iter();
+                let hers = facts.nhs_numbers.iter().filter(|_| next != *id);
+                self.claimed.extend(named.chain(hers).map(|number| PersonKey::Nhs(*number)));
+            }
+            if next != *id
+                && !merged.asked.contains(&next)
+                && merged.found.iter().all(|facts| facts.id != next)
+            {
+                self.evidence.identity = Identity::Unknown;
+            }
+        }
+        others.remove(id);
+        let system = &holder.system.name;
+        let by_id = |id: &Id| PersonKey::Local { system: system.clone(), id: id.clone() };
+        self.claimed.extend(others.iter().map(by_id));
+        self.claimed.remove(&self.key);
+        self.merged.extend(others.into_iter().map(|id| (system.clone(), id)));
+    }
+}
