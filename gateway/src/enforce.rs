@@ -4,6 +4,7 @@
 
 mod account;
 pub mod answer;
+pub mod behind;
 mod binary;
 mod bundle;
 mod criteria;

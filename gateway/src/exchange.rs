@@ -11,10 +11,12 @@
 //! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
 //! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch (`together`).
 
+use crate::behind::behind;
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::{Admitted, Question};
 use crate::decision::{admit, decide};
 use crate::enforce::answer::{Frame, minimise};
+use crate::enforce::behind::Behind;
 use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release};
 use crate::enforce::subjects::subjects;
 use crate::follow::{Ruled, follow};
@@ -199,9 +201,14 @@ async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<Vie
     let frame = Frame::of(begun, &system, ports);
     let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
     let (held, asked, so_far) = refill(held, admitted, frame, ports).await?; // a long search, without what is hidden
-    let (held, asked) = include::beside(held, asked, frame, ports).await?; // what goes with the matches of a page
-    let subjects = subjects(&held, &asked, frame.bases); // keys, no content
     let unproven = |why| begun.end(Ending::Evidence(why));
+    let on = (&system, frame.bases);
+    let known = behind(&held, Behind::default(), on, ports.wells()).await.map_err(unproven)?; // who is behind a Group
+    let with = Frame { behind: &known, ..frame };
+    let (held, asked) = include::beside(held, asked, with, ports).await?; // what goes with the matches of a page
+    let known = behind(&held, known.clone(), on, ports.wells()).await.map_err(unproven)?;
+    let frame = Frame { behind: &known, ..frame };
+    let subjects = known.join(subjects(&held, &asked, frame.bases)); // keys, no content
     let evidence = Evidence::gather(&asked, &subjects, ports.wells()).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references

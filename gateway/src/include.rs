@@ -33,7 +33,7 @@ pub async fn beside(
         return Ok((held, admitted));
     }
     let unproven = |why| frame.exchange.end(Ending::Evidence(why));
-    let subjects = subjects(&held, &admitted, frame.bases);
+    let subjects = frame.behind.join(subjects(&held, &admitted, frame.bases));
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence };
     // Which matches are shown depends on what they refer to only where a criterion reads it, and on who lives there where

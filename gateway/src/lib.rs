@@ -8,6 +8,7 @@
 //! 2. a legitimate share is never blocked by accident: every refusal names its reason and is recorded like a share.
 
 pub mod agreement;
+pub mod behind;
 pub mod capability;
 pub mod clock;
 pub mod commands;

@@ -4,10 +4,12 @@
 //! is more than is shown to this requestor, or an absolute bound on what is read for one search is met; the last two
 //! end the exchange alike. Nothing leaves on the rulings made here: what stays is decided with everything else.
 
+use crate::behind::behind;
 use crate::decision::decide;
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
+use crate::enforce::behind::Behind;
 use crate::enforce::held::Held;
 use crate::enforce::sieve::{GoesOn, Sieved, apart};
 use crate::enforce::subjects::subjects;
@@ -31,12 +33,14 @@ pub async fn refill(
     let mut sieved = Sieved::default();
     let mut evidence = Evidence::none();
     while let Some(onward) = rest {
-        let subjects = subjects(&part, &admitted, frame.bases);
-        let known = Evidence::gather(&admitted, &subjects, ports.wells())
-            .await
-            .map_err(|why| frame.exchange.end(Ending::Evidence(why)))?;
+        let unproven = |why| frame.exchange.end(Ending::Evidence(why));
+        let on = (frame.system, frame.bases);
+        let found = behind(&part, Behind::default(), on, ports.wells()).await.map_err(unproven)?;
+        let with = Frame { behind: &found, ..frame };
+        let subjects = found.join(subjects(&part, &admitted, frame.bases));
+        let known = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
         let ruling = decide(admitted, &known);
-        let goes_on = sieved.take(part, &ruling, &subjects, frame);
+        let goes_on = sieved.take(part, &ruling, &subjects, with);
         admitted = ruling.into_admitted();
         evidence = known.resting_on(&evidence);
         if goes_on == GoesOn::No {

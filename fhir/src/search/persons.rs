@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::SearchQuery;
 use super::criterion::{Criterion, Test, TokenModifier, TokenTest};
+use super::matches::{self, Match};
 use super::write::form;
 use crate::identifier::Identifier;
+use crate::json::Node;
 use crate::nhs_number::NhsNumber;
-use crate::reference::{Id, Reference};
+use crate::reference::{Bases, Id, Reference};
 use crate::tables::{self, TypeId};
 
 /// A person as a search names her.
@@ -69,7 +71,35 @@ impl SearchQuery {
     }
 }
 
+impl Criterion {
+    /// The persons whom the criterion names in a search of `of`; nothing when it is no such criterion, or one of its values
+    /// is no person.
+    #[must_use]
+    pub fn names_persons(&self, of: TypeId) -> Option<Vec<NamedPerson>> {
+        persons(self, of)
+    }
+}
+
 impl SearchQuery {
+    /// Whether `resource` meets each criterion that refers to Patients by one of those whom `is_seen` picks. Which of
+    /// several Patients of a resource meets it is not to be told of those who are not seen.
+    #[must_use]
+    pub fn is_met_by(
+        &self,
+        is_seen: &dyn Fn(&NamedPerson) -> bool,
+        resource: Node<'_>,
+        bases: &Bases,
+    ) -> bool {
+        self.criteria.iter().all(|criterion| {
+            let is_reference = matches!(criterion.test, Test::Reference(_));
+            if !is_reference || persons(criterion, self.resource_type).is_none() {
+                return true;
+            }
+            let seen = about(criterion, self.resource_type, is_seen);
+            seen.is_some_and(|seen| matches::matches(&seen, resource, bases) != Match::No)
+        })
+    }
+
     /// The query as [`SearchQuery::to_whole_form`] writes it, with nobody named in it but those whom `is_her` picks: no
     /// other Patient by id, and no other NHS number, whatever is asked of them.
     #[must_use]

@@ -132,7 +132,7 @@ fn explain(
         Err(refusal) => return Ok(report.refused(&asked, &refusal)),
     };
     let Some(record) = record else { return Ok(report.without_evidence(&asked, &admitted)) };
-    let Found { held, subjects, evidence } = aside(|| record.gather(&admitted, settings))?;
+    let Found { held, subjects, evidence, behind } = aside(|| record.gather(&admitted, settings))?;
     let exchange = exchange.under(&admitted);
     let system = admitted.system().clone();
     let ruling = decide(admitted, &evidence);
@@ -155,6 +155,7 @@ fn explain(
         seal: &seal,
         sheltered: &nowhere,
         households: Households::Told,
+        behind: &behind,
     };
     let ruled = Ruled { ruling, subjects, evidence };
     let (led_to, ruled) = aside(|| record.follow(&held, ruled, frame, settings))?;

@@ -176,13 +176,31 @@ fn is_one_day_of_birth(criterion: &Criterion) -> bool {
 
 /// The least that is shown of what the criterion reads. The ties to persons and the id are always kept.
 fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Visibility {
-    shown(criterion.code(), criterion.reads(), searched, tables)
+    let is_tie = match criterion.test() {
+        Test::Reference(_) => criterion.names_persons(searched).is_some(),
+        Test::Missing(_)
+        | Test::Token { .. }
+        | Test::String { .. }
+        | Test::Date(_)
+        | Test::Number(_)
+        | Test::Quantity(_)
+        | Test::Uri(_) => true,
+    };
+    match is_tie {
+        true => shown(criterion.code(), criterion.reads(), searched, tables),
+        // Something else than Patients, where it is hidden like any other reference.
+        false => shown_by_tables(criterion.reads(), searched, tables),
+    }
 }
 
 fn shown(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
     if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }
+    shown_by_tables(reads, searched, tables)
+}
+
+fn shown_by_tables(reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
     let shown = reads.iter().map(|read| match ElementPath::parse(searched, read) {
         Ok(path) => visibility(&path, tables),
         Err(_) => Visibility::Hidden,

@@ -67,22 +67,24 @@ pub struct Frame<'a> {
     pub sheltered: &'a Sheltered,
     /// Whether that is asked.
     pub households: crate::settings::Households,
+    /// Whom resources are about that say so through something else.
+    pub behind: &'a super::behind::Behind,
 }
 
 impl<'a> Frame<'a> {
     /// The frame of an exchange with `system`.
     #[must_use]
     pub fn of(exchange: &'a Exchange, system: &'a SystemName, ports: &'a Ports) -> Self {
-        let codes = &ports.settings.sensitive_codes;
         Self {
             exchange,
             site: ports.site(),
             system,
             bases: ports.bases_of(system),
-            codes,
+            codes: &ports.settings.sensitive_codes,
             seal: &ports.seal,
             sheltered: &household::NOWHERE,
             households: ports.households_of(system),
+            behind: &super::behind::NOTHING,
         }
     }
 

@@ -11,12 +11,13 @@ use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
 use super::answer::Frame;
+use super::behind::Behind;
 use super::criteria;
 use super::facts::shield_of;
 use super::household::{self, Sheltered};
 use super::masks::{Masks, Whereabouts};
 use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
-use super::persons::{Came, Certainty, PersonsOf, persons_of};
+use super::persons::{About, Came, Certainty, PersonsOf, persons_of};
 use super::resource_facts::{reference_of, resource_facts};
 use crate::agreement::{Existence, SharedType};
 use crate::decision::facts::Shield;
@@ -30,7 +31,8 @@ use crate::settings::Households;
 mod attached;
 mod reach;
 
-pub(in crate::enforce) use reach::Targets;
+use reach::FullUrls;
+pub(in crate::enforce) use reach::{REGISTERS, Targets};
 
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
 const NO_PERSON: [&str; 5] =
@@ -67,6 +69,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) sheltered_inside: &'a Sheltered,
     /// Where what is judged stands.
     pub(in crate::enforce) stands: Stands,
+    /// Whom resources are about that say so through something else.
+    pub(in crate::enforce) behind: &'a Behind,
 }
 
 /// Where a resource stands.
@@ -185,6 +189,7 @@ impl<'a> Judge<'a> {
                 Households::Shielded => &household::EVERYWHERE,
             },
             stands: Stands::Open,
+            behind: frame.behind,
         }
     }
 
@@ -195,6 +200,7 @@ impl<'a> Judge<'a> {
 
     /// The same for a resource that is about the persons `found`, whatever it says itself.
     pub(in crate::enforce) fn judge_as(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
+        let found = &*self.behind.whole(found);
         let judged = self.reduce(node, found)?;
         if self.sheltered.is_told_by(&judged.bytes) {
             // It tells where somebody is who is protected, whoever it is about.
@@ -226,7 +232,8 @@ impl<'a> Judge<'a> {
         };
         let inside = self.inside(node, &concerned);
         let reach = |reference: Node<'_>| self.reach(reference, &concerned, &inside);
-        let full_url = |url: &str| self.full_url(url);
+        let named = FullUrls::of(node);
+        let full_url = |url: &str| self.full_url(url, &named);
         let link = |url: &str| self.link(url, &inside);
         let content = |base64: &str| self.content(base64);
         let view = View {
@@ -270,8 +277,8 @@ impl<'a> Judge<'a> {
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
     fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
         // Whom it is about as it is now binds a former version too.
-        let now: Vec<PersonsOf> =
-            self.under.iter().map(|now| persons_of(*now, self.came, self.bases)).collect();
+        let of = |now: &Node<'_>| self.behind.whole(&persons_of(*now, self.came, self.bases)).into_owned();
+        let now: Vec<PersonsOf> = self.under.iter().map(of).collect();
         let persons: BTreeSet<PersonKey> =
             persons.into_iter().chain(now.iter().flat_map(|now| self.keys(now))).collect();
         let persons: Vec<PersonKey> = persons.into_iter().collect();
@@ -307,15 +314,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Everyone the resource is about permits it; of those who are merely members of a list, one at least where it is
-    /// about nobody else. Items about other members are stripped when it is written.
+    /// Everyone the resource is about permits it, and so does everyone it mentions; of the members of a list that is about
+    /// nobody else, one at least. Items about other members are stripped when it is written, and so is who merely did
+    /// something.
     fn permitted(&self, node: Node<'_>, found: &PersonsOf, persons: &[PersonKey]) -> Result<(), Refusal> {
         if found.certainty == Certainty::Uncertain {
             return Err(Refusal::PersonUncertain);
-        }
-        if found.patients.is_empty() && found.nhs_numbers.is_empty() {
-            let name = node.str_at(&["resourceType"]).unwrap_or_default();
-            return if NO_PERSON.contains(&&*name) { Ok(()) } else { Err(Refusal::PersonUncertain) };
         }
         for id in &found.about_patients {
             self.permits(self.ruling.person_of(id))?;
@@ -323,17 +327,24 @@ impl<'a> Judge<'a> {
         for number in &found.about_nhs_numbers {
             self.permits(Some(&PersonKey::Nhs(*number)))?;
         }
-        if !found.about_patients.is_empty() || !found.about_nhs_numbers.is_empty() {
-            return Ok(());
-        }
-        let mut refusal = Refusal::PersonUncertain;
-        for person in persons {
-            match self.permits(Some(person)) {
-                Ok(()) => return Ok(()),
-                Err(why) => refusal = why,
+        match found.about {
+            About::Somebody => Ok(()),
+            About::Nobody => {
+                let name = node.str_at(&["resourceType"]).unwrap_or_default();
+                if NO_PERSON.contains(&&*name) { Ok(()) } else { Err(Refusal::PersonUncertain) }
+            }
+            About::Members => {
+                let about = self.about(found);
+                let mut refusal = Refusal::PersonUncertain;
+                for member in persons.iter().filter(|person| !about.contains(*person)) {
+                    match self.permits(Some(member)) {
+                        Ok(()) => return Ok(()),
+                        Err(why) => refusal = why,
+                    }
+                }
+                Err(refusal)
             }
         }
-        Err(refusal)
     }
 
     fn permits(&self, person: Option<&PersonKey>) -> Result<(), Refusal> {
@@ -371,7 +382,8 @@ impl<'a> Judge<'a> {
         // A member's whereabouts may be those of whom it is about.
         let is_shielded =
             |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
-        let told_of_itself = self.under.is_empty() || shield_of(node) == Shield::None;
+        // A label counts in the very bytes that are shown, whatever another fetch said.
+        let told_of_itself = shield_of(node) == Shield::None;
         let whereabouts = match concerned.all.iter().any(is_shielded) {
             false if !told_of_itself || self.sheltered.is_everywhere() => Whereabouts::Shielded,
             true => Whereabouts::Shielded,

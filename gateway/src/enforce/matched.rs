@@ -146,7 +146,8 @@ fn beginning<'d>(
                 break 'pages;
             }
             let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
-            let persons = persons_of(node, judge.came, bases);
+            let found = persons_of(node, judge.came, bases);
+            let persons = judge.behind.whole(&found);
             if !asked_for.includes(node, &persons, ruling) {
                 return Err(Unseen::WrongPersons);
             }
@@ -154,7 +155,10 @@ fn beginning<'d>(
                 continue;
             }
             match judge.judge_as(node, &persons) {
-                Ok(judged) if matches_again(&judged, request, ruling.admitted(), bases) => {
+                Ok(judged)
+                    if is_met_by_the_seen(&judged, node, request, judge)
+                        && matches_again(&judged, request, ruling.admitted(), bases) =>
+                {
                     matched.visible.push(Seen { judged, node });
                 }
                 Ok(_) => {}
@@ -280,6 +284,7 @@ impl AskedFor {
             || found.nhs_numbers.iter().any(|number| self.numbers.contains(number))
             || self.numbers.iter().any(|number| bears(node, number))
             || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|key| self.keys.contains(key))
+            || found.nhs_numbers.iter().any(|number| self.keys.contains(&PersonKey::Nhs(*number)))
     }
 }
 
@@ -290,6 +295,19 @@ fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
             && identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()).as_ref()
                 == Some(number)
     })
+}
+
+/// Whether a match is met by the persons the search names who may be seen in it. One who is stripped of a list is not to be
+/// found in it.
+fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, request: &SearchRequest, judge: &Judge<'_>) -> bool {
+    let is_seen = |person: &NamedPerson| match person {
+        NamedPerson::Patient(id) => {
+            judge.ruling.person_of(id).is_some_and(|person| judged.persons.contains(person))
+        }
+        NamedPerson::Nhs(number) => judged.persons.contains(&PersonKey::Nhs(*number)),
+        NamedPerson::Identifier(_) => false,
+    };
+    request.query.is_met_by(&is_seen, node, judge.bases)
 }
 
 /// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.

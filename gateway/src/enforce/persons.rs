@@ -1,24 +1,32 @@
 //! Which persons one resource is about, by every form in which FHIR can name one.
 //!
-//! Conservative on purpose: a Patient that is referred to anywhere in a resource counts, at any depth, contained
-//! resources and extensions included. Who cannot be told makes the resource uncertain, and it is withheld.
-//!
-//! Of whom a Patient's extensions speak is another matter: it is about that Patient, and what refers to others is stripped
-//! when it is written, if it is shared at all.
+//! What makes a resource about somebody are its subjects: each must be told, and must permit. What is said of others is
+//! told apart by the element they stand in ([`roles`]): who merely did something, or is one of a list, goes when she may
+//! not be seen; who is mentioned in any other way must permit too, and still makes nothing about her. Contained
+//! resources and the entries of a Bundle are read like the resource itself; whoever stands in them must permit. Who
+//! cannot be told makes the resource uncertain, and it is withheld.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::{Bases, Id, Reference};
+use fhir::reference::{Bases, Id, Local, Reference};
 
-/// Lists whose items are persons beside each other: an item can go without changing what is said of the others.
-const MEMBERSHIPS: [&str; 3] = ["participant", "member", "link"];
-/// The same of a Patient: whomever her extensions speak of, she is whom it is about.
-const MEMBERSHIPS_OF_PATIENT: [&str; 2] = ["link", "extension"];
-/// The same of a List: whom its entries are about. An entry of a Bundle is no such item.
-const MEMBERSHIPS_OF_LIST: [&str; 1] = ["entry"];
+use self::roles::{Depth, Place, Role};
+use super::judge::REGISTERS;
+
+mod roles;
+#[cfg(test)]
+mod tests;
+
+/// The most resources behind which the persons of one resource are looked for.
+const BEHIND_MAX: usize = 50;
+/// The most subjects that are followed one after the other within one text.
+const HOPS_MAX: usize = 3;
+/// Types of which a reference by name alone, or by an identifier of nobody knows what, may be about a person.
+const PEOPLE: [&str; 4] = ["Patient", "RelatedPerson", "Person", "Group"];
 
 /// The persons of one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,12 +35,28 @@ pub(in crate::enforce) struct PersonsOf {
     pub(in crate::enforce) patients: BTreeSet<Id>,
     /// Persons named by NHS number.
     pub(in crate::enforce) nhs_numbers: BTreeSet<NhsNumber>,
-    /// Those of `patients` whom the resource is about, not merely as one of a list: all of them must permit.
+    /// Those of `patients` who must permit: all but those who go with what is said of them.
     pub(in crate::enforce) about_patients: BTreeSet<Id>,
-    /// Those of `nhs_numbers` whom the resource is about.
+    /// Those of `nhs_numbers` who must permit.
     pub(in crate::enforce) about_nhs_numbers: BTreeSet<NhsNumber>,
+    /// What else the resource is about: it is about those whom that is about.
+    pub(in crate::enforce) behind: BTreeSet<Local>,
+    /// Whether it is about anybody.
+    pub(in crate::enforce) about: About,
     /// Whether someone is named who cannot be told.
     pub(in crate::enforce) certainty: Certainty,
+}
+
+/// Whether a resource is about anybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::enforce) enum About {
+    /// It says about nobody that it is about her.
+    #[default]
+    Nobody,
+    /// About its members, if there are any.
+    Members,
+    /// About somebody who is told.
+    Somebody,
 }
 
 /// Whether all persons of a resource could be told.
@@ -45,45 +69,13 @@ pub(in crate::enforce) enum Certainty {
     Uncertain,
 }
 
-/// Where in a resource something stands.
+/// What the word of a person means for the resource.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
+    /// She must permit.
     About,
-    Membership,
-}
-
-impl PersonsOf {
-    fn patient(&mut self, id: Id, part: Part) {
-        if part == Part::About {
-            self.about_patients.insert(id.clone());
-        }
-        self.patients.insert(id);
-    }
-
-    /// One Patient, whom it is about.
-    pub(in crate::enforce) fn about(id: Id) -> Self {
-        let mut found = Self::default();
-        found.patient(id, Part::About);
-        found
-    }
-
-    /// The persons of both.
-    pub(in crate::enforce) fn extend(&mut self, other: Self) {
-        self.patients.extend(other.patients);
-        self.nhs_numbers.extend(other.nhs_numbers);
-        self.about_patients.extend(other.about_patients);
-        self.about_nhs_numbers.extend(other.about_nhs_numbers);
-        if other.certainty == Certainty::Uncertain {
-            self.certainty = Certainty::Uncertain;
-        }
-    }
-
-    fn nhs_number(&mut self, number: NhsNumber, part: Part) {
-        if part == Part::About {
-            self.about_nhs_numbers.insert(number);
-        }
-        self.nhs_numbers.insert(number);
-    }
+    /// What is said of her goes if she does not.
+    Aside,
 }
 
 /// Where a resource comes from: only its holder's ids are ids there.
@@ -95,267 +87,379 @@ pub(in crate::enforce) enum Came {
     Submitted,
 }
 
-/// Elements that say whom a resource is about. One that names nobody who can be told makes the resource uncertain.
-const SUBJECTS: [&str; 5] = ["subject", "patient", "for", "beneficiary", "individual"];
+impl PersonsOf {
+    /// One Patient, whom it is about.
+    pub(in crate::enforce) fn about(id: Id) -> Self {
+        let mut found = Self { about: About::Somebody, ..Self::default() };
+        found.patient(id, Part::About);
+        found
+    }
+
+    /// The persons of both.
+    pub(in crate::enforce) fn extend(&mut self, other: Self) {
+        self.patients.extend(other.patients);
+        self.nhs_numbers.extend(other.nhs_numbers);
+        self.about_patients.extend(other.about_patients);
+        self.about_nhs_numbers.extend(other.about_nhs_numbers);
+        self.behind.extend(other.behind);
+        self.about = self.about.max(other.about);
+        if other.certainty == Certainty::Uncertain {
+            self.certainty = Certainty::Uncertain;
+        }
+    }
+
+    /// The same persons, each of whom must permit: those behind a resource that something else is about. Nothing if they
+    /// cannot be told.
+    pub(in crate::enforce) fn as_subjects(self) -> Option<Self> {
+        let is_told = self.certainty == Certainty::Certain && self.behind.is_empty();
+        let (patients, nhs_numbers) = match self.about {
+            About::Nobody => return None,
+            About::Members => (self.patients, self.nhs_numbers),
+            About::Somebody => (self.about_patients, self.about_nhs_numbers),
+        };
+        let is_anybody = !patients.is_empty() || !nhs_numbers.is_empty();
+        (is_told && is_anybody).then(|| Self {
+            about_patients: patients.clone(),
+            about_nhs_numbers: nhs_numbers.clone(),
+            patients,
+            nhs_numbers,
+            about: About::Somebody,
+            ..Self::default()
+        })
+    }
+
+    fn patient(&mut self, id: Id, part: Part) {
+        if part == Part::About {
+            self.about_patients.insert(id.clone());
+        }
+        self.patients.insert(id);
+    }
+
+    fn nhs_number(&mut self, number: NhsNumber, part: Part) {
+        if part == Part::About {
+            self.about_nhs_numbers.insert(number);
+        }
+        self.nhs_numbers.insert(number);
+    }
+
+    /// Nobody knows who: withheld.
+    const fn uncertain(&mut self) {
+        self.certainty = Certainty::Uncertain;
+    }
+}
 
 /// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
 pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bases) -> PersonsOf {
-    let mut found = PersonsOf::default();
-    let is_binary = resource.member("resourceType").is_some_and(|name| name.is_string("Binary"));
-    // What a Binary says of itself is no proof of whom its content is about.
-    if !subjects_can_be_told(resource, bases) || (is_binary && came == Came::FromHolder) {
-        found.certainty = Certainty::Uncertain;
-    }
-    let mut memberships: &[&str] = &MEMBERSHIPS;
-    if resource.member("resourceType").is_some_and(|name| name.is_string("Patient")) {
-        memberships = &MEMBERSHIPS_OF_PATIENT;
-        match resource.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()) {
-            Some(id) if came == Came::FromHolder => found.patient(id, Part::About),
-            Some(_) | None => nested_patient(resource, Part::About, &mut found),
-        }
-    }
-    if resource.member("resourceType").is_some_and(|name| name.is_string("List")) {
-        memberships = &MEMBERSHIPS_OF_LIST;
-    }
-    let mut open = vec![(resource, Part::About)];
-    while let Some((node, part)) = open.pop() {
-        match node.kind() {
-            Kind::Array => open.extend(node.items().map(|item| (item, part))),
-            Kind::Object => {
-                let is_root = node.offset() == resource.offset();
-                for (key, value) in node.members() {
-                    if key.is("reference") {
-                        literal(value, part, bases, &mut found);
-                    } else if key.is("identifier") && value.kind() == Kind::Object {
-                        logical(value, part, &mut found);
-                    } else if key.is("resourceType") && !is_root && value.is_string("Patient") {
-                        nested_patient(node, part, &mut found);
-                    }
-                    let membership = is_root && memberships.iter().any(|name| key.is(name));
-                    if matches!(value.kind(), Kind::Object | Kind::Array) {
-                        open.push((value, if membership { Part::Membership } else { part }));
-                    }
-                }
-            }
-            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {}
-        }
+    let mut scan = Scan { whole: resource, came, bases, hops: 0, found: PersonsOf::default() };
+    let owner = resource.str_at(&["resourceType"]).unwrap_or_default();
+    let stands = if owner == "Bundle" { Stands::Frame } else { Stands::Alone };
+    scan.resource(resource, &At { part: resource, owner, stands });
+    let mut found = scan.found;
+    if found.behind.len() > BEHIND_MAX {
+        found.uncertain();
     }
     found
 }
 
-/// Whether each element that says whom the resource is about, and each of those of the entries of a Bundle, points at
-/// something that can be told.
-fn subjects_can_be_told(resource: Node<'_>, bases: &Bases) -> bool {
-    let entries = resource.walk(&["entry", "resource"]).filter(|entry| entry.kind() == Kind::Object);
-    std::iter::once(resource).chain(entries).all(|part| {
-        SUBJECTS
-            .iter()
-            .flat_map(|name| part.walk(std::slice::from_ref(name)).collect::<Vec<_>>())
-            .filter(|subject| subject.kind() == Kind::Object)
-            .all(|subject| is_told(subject, part, resource, bases))
-    })
+/// A resource in which something is found.
+struct At<'n> {
+    /// The resource whose contained ones can be referred to from here.
+    part: Node<'n>,
+    /// Its own type.
+    owner: Cow<'n, str>,
+    stands: Stands,
 }
 
-/// Whether one reference points at something that can be told: a resource of the system, an NHS number, or a resource
-/// that stands in the same text.
-fn is_told(reference: Node<'_>, part: Node<'_>, whole: Node<'_>, bases: &Bases) -> bool {
-    let Some(text) = reference.str_at(&["reference"]) else {
-        return reference
-            .member("identifier")
-            .and_then(|identifier| identifier.member("system"))
-            .is_some_and(|system| system.is_string(NHS_NUMBER));
-    };
-    match Reference::parse(&text, bases) {
-        Ok(Reference::Local(_)) => true,
-        Ok(Reference::Contained(id)) => part
-            .walk(&["contained", "id"])
-            .any(|found| found.string().is_some_and(|found| found == id.as_str())),
-        Ok(Reference::Urn(urn)) => whole
-            .walk(&["entry", "fullUrl"])
-            .any(|url| url.string().is_some_and(|url| url.eq_ignore_ascii_case(&urn))),
-        Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => false,
+/// How a resource stands in what is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// It is what is read.
+    Alone,
+    /// It is a Bundle that is read.
+    Frame,
+    /// It is an entry of a Bundle: the Bundle is about whomever it is about.
+    Entry,
+    /// It is inside another resource.
+    Inside,
+}
+
+struct Scan<'n, 'b> {
+    whole: Node<'n>,
+    came: Came,
+    bases: &'b Bases,
+    /// How many subjects within the same text were followed to get here.
+    hops: usize,
+    found: PersonsOf,
+}
+
+impl<'n> Scan<'n, '_> {
+    /// Reads a resource with all that is in it.
+    fn resource(&mut self, node: Node<'n>, at: &At<'n>) {
+        self.itself(node, at);
+        for (key, value) in node.members() {
+            let top = key.text();
+            self.named(&top, value, Part::About);
+            let depth = if is_extension(&top) { Depth::Extension } else { Depth::Top };
+            self.values(value, (&top, &top, depth), at);
+        }
+    }
+
+    /// Somebody named by a member of an object: the address of a Reference, or its identifier.
+    fn named(&mut self, key: &str, value: Node<'n>, part: Part) {
+        match (key, value.kind()) {
+            ("reference", Kind::String) => self.literal(value, part),
+            ("identifier", Kind::Object) => self.logical(value, part),
+            (_, _) => {}
+        }
+    }
+
+    /// What a resource is by its type.
+    fn itself(&mut self, node: Node<'n>, at: &At<'n>) {
+        match &*at.owner {
+            // What a Binary says of itself is no proof of whom its content is about.
+            "Binary" if at.stands == Stands::Alone && self.came == Came::FromHolder => self.found.uncertain(),
+            "Patient" => {
+                let id = node.str_at(&["id"]).and_then(|id| Id::parse(&id).ok());
+                match id {
+                    Some(id) if at.stands == Stands::Alone && self.came == Came::FromHolder => {
+                        self.found.patient(id, Part::About);
+                    }
+                    Some(_) | None => self.nested_patient(node),
+                }
+                self.establishes(at);
+            }
+            // Who bears the number is described, whoever she is to the Patient.
+            "RelatedPerson" | "Person" if self.numbered(node) => self.establishes(at),
+            owner if at.stands == Stands::Alone && roles::is_of_members(owner) => {
+                self.found.about = self.found.about.max(About::Members);
+            }
+            _ => {}
+        }
+    }
+
+    /// The values of an element: one, or a list.
+    fn values(&mut self, value: Node<'n>, place: (&str, &str, Depth), at: &At<'n>) {
+        match value.kind() {
+            Kind::Array => value.items().for_each(|item| self.values(item, place, at)),
+            Kind::Object => match value.str_at(&["resourceType"]) {
+                Some(owner) => self.inner(value, owner, place, at),
+                None => self.element(value, place, at),
+            },
+            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {}
+        }
+    }
+
+    /// A resource inside another one.
+    fn inner(&mut self, node: Node<'n>, owner: Cow<'n, str>, place: (&str, &str, Depth), at: &At<'n>) {
+        let (top, leaf, _) = place;
+        let is_entry = at.owner == "Bundle" && (top, leaf) == ("entry", "resource");
+        let at = match at.stands {
+            Stands::Frame | Stands::Entry if is_entry => At { part: node, owner, stands: Stands::Entry },
+            _ => At { part: at.part, owner, stands: Stands::Inside },
+        };
+        self.resource(node, &at);
+    }
+
+    fn element(&mut self, node: Node<'n>, (top, leaf, depth): (&str, &str, Depth), at: &At<'n>) {
+        let role = Place { owner: &at.owner, top, leaf, depth }.role();
+        if let Role::Subject | Role::Attendant = role {
+            self.subject(node, role, at);
+        }
+        let part = match (role, at.stands) {
+            (Role::Member, Stands::Alone) => Part::Aside,
+            // Nobody sees a list for having written it.
+            (Role::Doer, Stands::Alone) if !roles::is_of_members(&at.owner) => Part::Aside,
+            (Role::Subject | Role::Attendant | Role::Member | Role::Doer | Role::Beside, _) => Part::About,
+        };
+        for (key, value) in node.members() {
+            let name = key.text();
+            self.named(&name, value, part);
+            let depth = match depth {
+                Depth::Extension => Depth::Extension,
+                Depth::Top | Depth::Below if is_extension(&name) => Depth::Extension,
+                Depth::Top | Depth::Below => Depth::Below,
+            };
+            self.values(value, (top, &name, depth), at);
+        }
+    }
+
+    /// The resource is about somebody who is told, as far as this one speaks for it.
+    fn establishes(&mut self, at: &At<'_>) {
+        if at.stands != Stands::Inside {
+            self.found.about = About::Somebody;
+        }
+    }
+
+    /// Whom or what the resource is about: it must be told.
+    fn subject(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
+        let Some(text) = reference.str_at(&["reference"]) else {
+            return self.unaddressed(reference, role, at);
+        };
+        match Reference::parse(&text, self.bases) {
+            Ok(Reference::Local(local)) => {
+                let named = local.resource_type.as_str();
+                if named == "Patient" {
+                    self.establishes(at);
+                } else if let Some(entry) = self.entry(named, &local.id) {
+                    self.within(Some(entry), at);
+                } else if self.came == Came::Submitted && !PEOPLE.contains(&named) {
+                    // The receiver holds what the sender names.
+                } else if fhir::tables::resource_type(named).is_none_or(roles::leads_to_persons) {
+                    // Whom that is about is known when it is looked up.
+                    self.found.behind.insert(Local::new(local.resource_type, local.id));
+                }
+            }
+            Ok(Reference::Contained(id)) => {
+                let is_it =
+                    |inside: &Node<'_>| inside.member("id").is_some_and(|found| found.is_string(id.as_str()));
+                let inside = at.part.walk(&["contained"]).find(is_it);
+                self.within(inside, at);
+            }
+            Ok(Reference::Urn(urn)) => {
+                let is_it = |entry: &Node<'n>| {
+                    entry.str_at(&["fullUrl"]).is_some_and(|url| url.eq_ignore_ascii_case(&urn))
+                };
+                let entry = self.whole.walk(&["entry"]).find(is_it);
+                self.within(entry.and_then(|entry| entry.member("resource")), at);
+            }
+            // Inside a resource: what contains it is read itself.
+            Ok(Reference::Container) if at.stands == Stands::Inside => {}
+            Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => self.found.uncertain(),
+        }
+    }
+
+    /// A subject without an address: by NHS number it is told; staff may be written by name alone where they attend.
+    fn unaddressed(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
+        let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
+        if system.is_some_and(|system| system.is_string(NHS_NUMBER)) {
+            return self.establishes(at);
+        }
+        let kind = reference.str_at(&["type"]);
+        let is_no_person = match (&kind, reference.member("identifier")) {
+            (Some(kind), _) => !PEOPLE.contains(&&**kind),
+            (None, None) => true,
+            (None, Some(_)) => {
+                REGISTERS.iter().any(|register| system.is_some_and(|system| system.is_string(register)))
+            }
+        };
+        if role != Role::Attendant || !is_no_person {
+            self.found.uncertain();
+        }
+    }
+
+    /// A subject that stands in the same text: it is read there, and has to be about somebody if it is of a type that is.
+    fn within(&mut self, resource: Option<Node<'n>>, at: &At<'n>) {
+        let owner = resource.and_then(|resource| resource.str_at(&["resourceType"])).unwrap_or_default();
+        let (Some(resource), Some(known)) = (resource, fhir::tables::resource_type(&owner)) else {
+            return self.found.uncertain();
+        };
+        if known.name() != "Patient" && !roles::leads_to_persons(known) {
+            return;
+        }
+        if self.hops == HOPS_MAX {
+            return self.found.uncertain();
+        }
+        let is_of_members = roles::is_of_members(&owner);
+        let mut inner = Scan { hops: self.hops + 1, found: PersonsOf::default(), ..*self };
+        inner.resource(resource, &At { part: at.part, owner, stands: Stands::Entry });
+        let PersonsOf { patients, nhs_numbers, behind, about, .. } = inner.found;
+        let is_anybody = !patients.is_empty() || !nhs_numbers.is_empty();
+        match about == About::Somebody || !behind.is_empty() || (is_of_members && is_anybody) {
+            true => self.establishes(at),
+            false => self.found.uncertain(),
+        }
+    }
+
+    /// The entry `Type/id` of the Bundle that is read.
+    fn entry(&self, owner: &str, id: &Id) -> Option<Node<'n>> {
+        let mut entries = self.whole.walk(&["entry", "resource"]);
+        entries.find(|entry| {
+            let is = |name, text: &str| entry.member(name).is_some_and(|found| found.is_string(text));
+            is("resourceType", owner) && is("id", id.as_str())
+        })
+    }
+
+    /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
+    fn literal(&mut self, value: Node<'_>, part: Part) {
+        let Some(text) = value.string() else { return };
+        match Reference::parse(&text, self.bases) {
+            Ok(Reference::Local(local)) => {
+                if local.resource_type.as_str() == "Patient" {
+                    self.found.patient(local.id, part);
+                }
+            }
+            Ok(Reference::Elsewhere(url)) => {
+                if url.contains("Patient") {
+                    self.found.uncertain();
+                }
+            }
+            // What these point at stands in the same text and is found there.
+            Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => {}
+            Err(_) => {
+                if text.contains("Patient") {
+                    self.found.uncertain();
+                }
+            }
+        }
+    }
+
+    /// A logical reference by NHS number. An invalid number makes the resource uncertain.
+    fn logical(&mut self, identifier: Node<'_>, part: Part) {
+        match number_of(identifier) {
+            Number::Of(number) => self.found.nhs_number(number, part),
+            Number::Invalid => self.found.uncertain(),
+            Number::Other => {}
+        }
+    }
+
+    /// A Patient inside another resource: contained, or an entry of a document.
+    fn nested_patient(&mut self, patient: Node<'_>) {
+        let numbers: BTreeSet<NhsNumber> = patient
+            .walk(&["identifier"])
+            .filter_map(|identifier| match number_of(identifier) {
+                Number::Of(number) => Some(number),
+                Number::Invalid | Number::Other => None,
+            })
+            .collect();
+        let mut numbers = numbers.into_iter();
+        match (numbers.next(), numbers.next()) {
+            (Some(number), None) => self.found.nhs_number(number, Part::About),
+            (Some(_), Some(_)) | (None, _) => self.found.uncertain(),
+        }
+    }
+
+    /// Whether a RelatedPerson or a Person bears NHS numbers: she is described by it, and must permit.
+    fn numbered(&mut self, person: Node<'_>) -> bool {
+        let mut is_any = false;
+        for identifier in person.walk(&["identifier"]) {
+            if let Number::Of(_) | Number::Invalid = number_of(identifier) {
+                is_any = true;
+            }
+            self.logical(identifier, Part::About);
+        }
+        is_any
     }
 }
 
-/// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
-fn literal(value: Node<'_>, part: Part, bases: &Bases, found: &mut PersonsOf) {
-    let Some(text) = value.string() else { return };
-    match Reference::parse(&text, bases) {
-        Ok(Reference::Local(local)) => {
-            if local.resource_type.as_str() == "Patient" {
-                found.patient(local.id, part);
-            }
-        }
-        Ok(Reference::Elsewhere(url)) => {
-            if url.contains("Patient") {
-                found.certainty = Certainty::Uncertain;
-            }
-        }
-        // What these point at stands in the same text and is found there.
-        Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => {}
-        Err(_) => {
-            if text.contains("Patient") {
-                found.certainty = Certainty::Uncertain;
-            }
-        }
-    }
+/// The NHS number that an identifier is.
+enum Number {
+    Of(NhsNumber),
+    /// It says that it is one, and is none.
+    Invalid,
+    /// It is another identifier.
+    Other,
 }
 
-/// A logical reference by NHS number. An invalid number makes the resource uncertain.
-fn logical(identifier: Node<'_>, part: Part, found: &mut PersonsOf) {
+fn number_of(identifier: Node<'_>) -> Number {
     if !identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)) {
-        return;
+        return Number::Other;
     }
     match identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()) {
-        Some(number) => found.nhs_number(number, part),
-        None => found.certainty = Certainty::Uncertain,
+        Some(number) => Number::Of(number),
+        None => Number::Invalid,
     }
 }
 
-/// A Patient inside another resource: contained, or an entry of a document.
-fn nested_patient(patient: Node<'_>, part: Part, found: &mut PersonsOf) {
-    let numbers: BTreeSet<NhsNumber> = patient
-        .walk(&["identifier"])
-        .filter(|identifier| identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)))
-        .filter_map(|identifier| NhsNumber::parse(&identifier.str_at(&["value"])?).ok())
-        .collect();
-    let mut numbers = numbers.into_iter();
-    match (numbers.next(), numbers.next()) {
-        (Some(number), None) => found.nhs_number(number, part),
-        (Some(_), Some(_)) | (None, _) => found.certainty = Certainty::Uncertain,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fhir::json::{Document, Limits, parse};
-
-    use super::*;
-
-    fn check(json: &'static str, patients: &[&str], nhs_numbers: &[&str], certainty: Certainty) {
-        let document: Document = parse(json.into(), &Limits::default()).expect("test input");
-        let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
-        let found = persons_of(document.root(), Came::FromHolder, &bases);
-        assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), patients, "{json}");
-        assert_eq!(
-            found.nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(),
-            nhs_numbers,
-            "{json}"
-        );
-        assert_eq!(found.certainty, certainty, "{json}");
-    }
-
-    #[test]
-    fn members_of_a_list_are_told_apart_from_whom_a_resource_is_about() {
-        let json = r#"{"resourceType":"Patient","id":"b","link":[{"other":{"reference":"Patient/a"}}],
-            "extension":[{"url":"x","extension":[{"url":"y","valueReference":{"reference":"Patient/d"}}]}],
-            "contact":[{"extension":[{"valueReference":{"reference":"Patient/c"}}]}]}"#;
-        let document = parse(json.into(), &Limits::default()).expect("test input");
-        let found = persons_of(document.root(), Came::FromHolder, &Bases::none());
-        assert_eq!(found.patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
-        assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), ["b", "c"]);
-    }
-
-    #[test]
-    fn whom_the_entries_of_a_list_are_about_are_members_and_those_of_a_bundle_are_not() {
-        let entries = r#""entry":[{"item":{"reference":"Patient/a"}},{"item":{"reference":"Patient/b"}}]}"#;
-        let list = format!(r#"{{"resourceType":"List","subject":{{"reference":"Patient/c"}},{entries}"#);
-        let bundle = format!(r#"{{"resourceType":"Bundle",{entries}"#);
-        for (json, about) in [(list, vec!["c"]), (bundle, vec!["a", "b"])] {
-            let document = parse(json.into(), &Limits::default()).expect("test input");
-            let found = persons_of(document.root(), Came::FromHolder, &Bases::none());
-            assert!(found.patients.len() >= 2);
-            assert_eq!(found.about_patients.iter().map(Id::as_str).collect::<Vec<_>>(), about);
-        }
-    }
-
-    #[test]
-    fn the_id_of_a_submitted_patient_names_nobody() {
-        let json = r#"{"resourceType":"Patient","id":"ann","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}"#;
-        let document = parse(json.into(), &Limits::default()).expect("test input");
-        let found = persons_of(document.root(), Came::Submitted, &Bases::none());
-        assert!(found.patients.is_empty());
-        assert_eq!(found.about_nhs_numbers.iter().map(NhsNumber::as_str).collect::<Vec<_>>(), ["9990000018"]);
-    }
-
-    #[test]
-    fn a_subject_that_cannot_be_told_makes_a_resource_uncertain() {
-        use Certainty::Uncertain;
-        let author = r#""author":{"reference":"Patient/a"}"#;
-        for subject in [
-            r#"{"type":"Patient","identifier":{"system":"https://hospital.example/mrn","value":"77"}}"#,
-            r#"{"reference":"urn:uuid:6f1e2a0c-1111-4222-8333-444455556666"}"#,
-            r##"{"reference":"#gone"}"##,
-            r#"{"display":"somebody"}"#,
-        ] {
-            let json = format!(r#"{{"resourceType":"QuestionnaireResponse","subject":{subject},{author}}}"#);
-            let document = parse(json.into(), &Limits::default()).expect("test input");
-            assert_eq!(
-                persons_of(document.root(), Came::FromHolder, &Bases::none()).certainty,
-                Uncertain,
-                "{subject}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_person_is_found_in_every_form_of_reference() {
-        use Certainty::{Certain, Uncertain};
-        check(r#"{"resourceType":"Patient","id":"a"}"#, &["a"], &[], Certain);
-        check(r#"{"resourceType":"Condition","subject":{"reference":"Patient/a"}}"#, &["a"], &[], Certain);
-        check(
-            r#"{"resourceType":"Condition","subject":{"r\u0065ference":"P\u0061tient/a/_history/2"}}"#,
-            &["a"],
-            &[],
-            Certain,
-        );
-        check(
-            r#"{"resourceType":"Condition","subject":{"reference":"HTTPS://EHR.example/fhir/Patient/a"}}"#,
-            &["a"],
-            &[],
-            Certain,
-        );
-        check(
-            r#"{"resourceType":"Condition","subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}}"#,
-            &[],
-            &["9990000018"],
-            Certain,
-        );
-        check(
-            r##"{"resourceType":"Condition","contained":[{"resourceType":"Patient","id":"p","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}],"subject":{"reference":"#p"}}"##,
-            &[],
-            &["9990000018"],
-            Certain,
-        );
-        check(
-            r##"{"resourceType":"Condition","contained":[{"resourceType":"Patient","id":"p"}],"subject":{"reference":"#p"}}"##,
-            &[],
-            &[],
-            Uncertain,
-        );
-        check(
-            r#"{"resourceType":"Observation","subject":{"reference":"Patient/a"},"extension":[{"url":"x","valueReference":{"reference":"Patient/b"}}]}"#,
-            &["a", "b"],
-            &[],
-            Certain,
-        );
-        check(
-            r#"{"resourceType":"Condition","subject":{"reference":"https://other.example/Patient/a"}}"#,
-            &[],
-            &[],
-            Uncertain,
-        );
-        check(
-            r#"{"resourceType":"Condition","subject":{"reference":"Patient?identifier=x"}}"#,
-            &[],
-            &[],
-            Uncertain,
-        );
-        check(
-            r#"{"resourceType":"Condition","subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"1"}}}"#,
-            &[],
-            &[],
-            Uncertain,
-        );
-    }
+fn is_extension(name: &str) -> bool {
+    matches!(name, "extension" | "modifierExtension")
 }

@@ -40,6 +40,7 @@ pub fn minimise_submitted(
         sheltered: frame.sheltered,
         sheltered_inside: frame.sheltered,
         stands: Stands::Open,
+        behind: frame.behind,
     };
     let mut account = Account::new(&ruling, subjects);
     match judge.judge(body.inner().root()) {

@@ -254,7 +254,7 @@ impl LookedUp {
 }
 
 /// The resources that were asked for, and those that go with them.
-fn nodes(held: &Held) -> Vec<Node<'_>> {
+pub(in crate::enforce) fn nodes(held: &Held) -> Vec<Node<'_>> {
     match held {
         Held::Resource(document) => vec![document.root()],
         Held::Searchset { pages, included, .. } => {

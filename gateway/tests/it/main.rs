@@ -37,6 +37,7 @@ mod minimise;
 mod own_records;
 mod pages;
 mod paging;
+mod persons;
 mod process;
 mod push;
 mod refilling;

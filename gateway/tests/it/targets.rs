@@ -77,7 +77,7 @@ async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole,
 }
 
 /// An answer without what is random in it and the moment it was recorded.
-async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
+pub(crate) async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
     let (status, head, body) = hidden::answer(site, path).await;
     let moment = |part: &str| part.find('"').map_or(part.to_owned(), |end| part[end..].to_owned());
     let mut parts = body.split("\"recorded\":\"");

@@ -13,11 +13,13 @@ use fhir::search::{Match, SearchQuery, form, grammar};
 use fhir::tables::{TypeId, resource_type};
 use futures_util::future::{BoxFuture, ready};
 
+use crate::behind::behind;
 use crate::consent::ConsentRegistry;
 use crate::consent::validate::{Writing, validate};
 use crate::decision::evidence::{Evidence, EvidenceCache, EvidenceSource, Wells};
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
+use crate::enforce::behind::Behind;
 use crate::enforce::everything::{Gathered, Room};
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
@@ -49,6 +51,8 @@ pub(super) struct Found {
     pub(super) subjects: Subjects,
     /// What is known about them.
     pub(super) evidence: Evidence,
+    /// Whom resources are about that say so through something else.
+    pub(super) behind: Behind,
 }
 
 struct Resource {
@@ -127,9 +131,16 @@ impl Record {
         let (_folder, consents) = self.consents(admitted, settings).await?;
         let wells = Wells { settings, upstream: self, consents: &consents, cache: &EvidenceCache::default() };
         let (held, subjects) = self.fetch(admitted)?;
+        let mut known = Behind::default();
+        if let Some(held) = &held {
+            let system = admitted.system();
+            let on = (system, &self.bases_of(system));
+            known = behind(held, known, on, wells).await.map_err(|error| error.to_string())?;
+        }
+        let subjects = known.join(subjects);
         let evidence =
             Evidence::gather(admitted, &subjects, wells).await.map_err(|error| error.to_string())?;
-        Ok(Found { held, subjects, evidence })
+        Ok(Found { held, subjects, evidence, behind: known })
     }
 
     /// Looks up what the references of `held` lead to, as far as the file holds it.

@@ -19,7 +19,7 @@ use crate::person::PersonKey;
 const PLACES: [&str; 1] = ["Location"];
 
 /// Registers of organisations and their staff: who is named by one of their identifiers is no patient.
-const REGISTERS: [&str; 7] = [
+pub(in crate::enforce) const REGISTERS: [&str; 7] = [
     identifier::ODS_ORGANIZATION_CODE,
     identifier::ODS_SITE_CODE,
     identifier::SDS_USER_ID,
@@ -74,7 +74,7 @@ impl Judge<'_> {
             alone.mask(owner, inner, concerned).ok().filter(|_| !self.is_of_unknown_owner(owner))
         };
         let reach = |reference: Node<'_>| alone.reach(reference, concerned, &Inside::new());
-        let full_url = |url: &str| alone.full_url(url);
+        let full_url = |_: &str| Written::AsItStands;
         let link = |url: &str| alone.link(url, &Inside::new());
         // Of what a holder sent nothing stands or falls with content: a Binary inside is kept back anyway.
         let content = |base64: &str| match self.came {
@@ -211,13 +211,43 @@ impl Judge<'_> {
         is_unconditional && self.ruling.answers().values().all(free)
     }
 
-    pub(super) fn full_url(&self, url: &str) -> Written {
+    /// How the `fullUrl` of an entry is written. One that names a resource of the system names the very resource that
+    /// stands there, or it could name anybody.
+    pub(super) fn full_url(&self, url: &str, named: &FullUrls) -> Written {
         match Reference::parse(url, self.bases) {
-            Ok(Reference::Local(local)) => Written::Anew(format!("{}/{}", self.face, local.to_relative())),
+            Ok(Reference::Local(local)) if named.is_of(url, &local) => {
+                Written::Anew(format!("{}/{}", self.face, local.to_relative()))
+            }
             Ok(Reference::Urn(_)) => Written::AsItStands,
-            Ok(Reference::Elsewhere(_) | Reference::Contained(_) | Reference::Container) | Err(_) => {
-                Written::Anew(String::from("urn:oid:2.25.0"))
+            Ok(
+                Reference::Local(_)
+                | Reference::Elsewhere(_)
+                | Reference::Contained(_)
+                | Reference::Container,
+            )
+            | Err(_) => Written::Anew(String::from("urn:oid:2.25.0")),
+        }
+    }
+}
+
+/// The resources of a Bundle by the `fullUrl` with which they stand.
+pub(super) struct FullUrls(BTreeMap<String, BTreeSet<String>>);
+
+impl FullUrls {
+    /// Those of a Bundle; none of anything else.
+    pub(super) fn of(bundle: Node<'_>) -> Self {
+        let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for entry in bundle.walk(&["entry"]) {
+            if let Some(url) = entry.str_at(&["fullUrl"]) {
+                let held = entry.member("resource").map(reference_of).unwrap_or_default();
+                named.entry(url.into_owned()).or_default().insert(held);
             }
         }
+        Self(named)
+    }
+
+    fn is_of(&self, url: &str, local: &Local) -> bool {
+        let named = format!("{}/{}", local.resource_type.as_str(), local.id.as_str());
+        self.0.get(url).is_some_and(|held| held.iter().all(|held| *held == named))
     }
 }

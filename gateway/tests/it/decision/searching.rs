@@ -64,6 +64,15 @@ fn an_element_that_nobody_is_shown_cannot_be_searched() {
 }
 
 #[test]
+fn a_subject_that_is_no_patient_is_asked_for_like_any_other_reference() {
+    let hidden = Err("search-reads-hidden-element");
+    check("search hospital Condition?_id=c1&subject=Group/g", hidden);
+    check("search hospital Condition?patient=ann&subject=Group/g", hidden);
+    check("search hospital Condition?patient=ann&subject=Patient/ann,Group/g", hidden);
+    check("search hospital Condition?patient=ann&patient:missing=false", Ok(&[]));
+}
+
+#[test]
 fn what_some_are_shown_can_be_asked_for_and_not_asked_against() {
     check("search hospital Patient?_id=ann&address-postalcode=ZZ99", Ok(&["address-postalcode"]));
     check("search hospital Patient?_id=ann&telecom:missing=true", Err("search-negates-hidden-element"));

@@ -72,6 +72,10 @@ fn meets(found: &Value, name: &str, wanted: &str) -> bool {
                 .iter()
                 .any(|of| of["reference"] == format!("Patient/{id}"))
         }),
+        "member" => any(&|reference| {
+            let members = found["member"].as_array().cloned().unwrap_or_default();
+            members.iter().any(|member| member["entity"]["reference"] == reference)
+        }),
         "identifier" => any(&|token| has(&found["identifier"], token, "value")),
         "encounter" => any(&|reference| found["encounter"]["reference"] == reference),
         "address-postalcode" => any(&|text| lists(&found["address"], "postalCode", text)),

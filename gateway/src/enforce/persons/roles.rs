@@ -1,0 +1,290 @@
+//! What each element that can refer to a person says about her, by its place in the type that holds it.
+//!
+//! The names are those of FHIR R4; `name[x]` and `nameReference` are both called `name`. A test holds that every such
+//! element of every type is named here, so a new table of FHIR asks for a decision.
+
+use fhir::tables::{self, TypeId};
+
+/// What an element says about a person to whom it refers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Whom the resource is about, or what: then it is about those whom that is about. It must be told.
+    Subject,
+    /// The same; but staff attend too, and may be written by name alone.
+    Attendant,
+    /// One of several beside each other: an item can go without changing what is said of the others.
+    Member,
+    /// Who did, said, wrote or is to do something. It is about somebody else.
+    Doer,
+    /// Somebody, or something, that is mentioned: it makes nothing about her, and still she must permit.
+    Beside,
+}
+
+/// Lists whose items are persons beside each other, with all that stands in an item.
+///
+/// Of whom a Patient's extensions speak is of that kind too: it is about that Patient, and what refers to others is
+/// stripped when it is written, if it is shared at all.
+const LISTS: [(&str, &str); 7] = [
+    ("CareTeam", "participant"),
+    ("Encounter", "participant"),
+    ("Group", "member"),
+    ("List", "entry"),
+    ("Patient", "extension"),
+    ("Patient", "link"),
+    ("Person", "link"),
+];
+
+/// Elements at the top of a resource, of whatever type, that say whom it is about.
+const SUBJECTS: [&str; 6] = ["subject", "patient", "for", "beneficiary", "individual", "candidate"];
+
+/// Elements that are something else in this type than their name says elsewhere: the type, the element at its top, the
+/// element itself.
+const PLACES: [(&str, &str, &str, Role); 12] = [
+    ("Appointment", "participant", "actor", Role::Attendant),
+    ("AppointmentResponse", "actor", "actor", Role::Attendant),
+    ("AuditEvent", "entity", "what", Role::Subject),
+    ("Binary", "securityContext", "securityContext", Role::Subject),
+    ("Composition", "section", "focus", Role::Subject),
+    ("Linkage", "item", "resource", Role::Subject),
+    ("Observation", "focus", "focus", Role::Subject),
+    ("Provenance", "entity", "what", Role::Subject),
+    ("Provenance", "target", "target", Role::Subject),
+    ("Schedule", "actor", "actor", Role::Attendant),
+    ("SupplyRequest", "deliverTo", "deliverTo", Role::Subject),
+    ("VerificationResult", "target", "target", Role::Subject),
+];
+
+/// Elements of any type, at any depth, that say who did something.
+const DOERS: [&str; 21] = [
+    "actor",
+    "asserter",
+    "author",
+    "contributor",
+    "enterer",
+    "expressedBy",
+    "informationSource",
+    "managingEntity",
+    "observer",
+    "onBehalfOf",
+    "operator",
+    "owner",
+    "performer",
+    "recorder",
+    "reported",
+    "requester",
+    "responsible",
+    "sender",
+    "source",
+    "verifiedWith",
+    "who",
+];
+
+/// Elements of any type, at any depth, that mention somebody or something.
+#[cfg(test)]
+const BESIDE: [&str; 53] = [
+    "about",
+    "answer",
+    "basedOn",
+    "basis",
+    "content",
+    "defaultValue",
+    "definition",
+    "deliverTo",
+    "derivedFrom",
+    "detail",
+    "enrollment",
+    "entity",
+    "entry",
+    "evaluatedResource",
+    "fixed",
+    "focus",
+    "implicated",
+    "information",
+    "item",
+    "member",
+    "other",
+    "outcome",
+    "parent",
+    "partOf",
+    "participant",
+    "party",
+    "pattern",
+    "payor",
+    "policyHolder",
+    "priorRequest",
+    "profile",
+    "reason",
+    "receiver",
+    "recipient",
+    "ref",
+    "reference",
+    "related",
+    "replaces",
+    "request",
+    "resource",
+    "response",
+    "securityContext",
+    "sourcePatientInfo",
+    "subject",
+    "subscriber",
+    "supportingInfo",
+    "supportingInformation",
+    "supportingPatientInformation",
+    "target",
+    "topic",
+    "type",
+    "value",
+    "what",
+];
+
+/// Types that are nobody's by themselves and go with whoever refers to them: they lead to no person.
+const OF_NOBODY: [&str; 2] = ["Device", "Location"];
+/// Types that are about their members, and about nobody else.
+const OF_MEMBERS: [&str; 3] = ["Group", "List", "Person"];
+
+/// Where in a resource an element stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The name of the type of the resource.
+    pub(super) owner: &'a str,
+    /// The element at its top.
+    pub(super) top: &'a str,
+    /// The element itself.
+    pub(super) leaf: &'a str,
+    /// Whether that is the one at the top.
+    pub(super) depth: Depth,
+}
+
+/// How deep an element stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// At the top of its resource.
+    Top,
+    /// Below another element.
+    Below,
+    /// Below an extension: nobody knows what it says.
+    Extension,
+}
+
+impl Place<'_> {
+    /// What the element says about a person.
+    pub(super) fn role(self) -> Role {
+        let (top, leaf) = (stem(self.top), stem(self.leaf));
+        if LISTS.contains(&(self.owner, self.top)) {
+            return Role::Member;
+        }
+        if self.depth == Depth::Extension {
+            return Role::Beside;
+        }
+        let here =
+            PLACES.iter().find(|(owner, above, name, _)| (*owner, *above, *name) == (self.owner, top, leaf));
+        match here {
+            Some((.., role)) => *role,
+            None if self.depth == Depth::Top && SUBJECTS.contains(&leaf) => Role::Subject,
+            None if DOERS.contains(&leaf) => Role::Doer,
+            None => Role::Beside,
+        }
+    }
+}
+
+/// The name of an element that may have several types, without the type.
+fn stem(name: &str) -> &str {
+    name.strip_suffix("[x]").or_else(|| name.strip_suffix("Reference")).unwrap_or(name)
+}
+
+/// Whether a resource of this type may be about its members alone.
+pub(super) fn is_of_members(owner: &str) -> bool {
+    OF_MEMBERS.contains(&owner)
+}
+
+/// Whether what is of this type may be about a person, and tells whom.
+pub(super) fn leads_to_persons(owner: TypeId) -> bool {
+    let name = owner.name();
+    // What a Binary says of itself is no proof; one that is led to cannot be told.
+    if is_of_members(name) || name == "Binary" {
+        return true;
+    }
+    let is_subject = |path: &String| {
+        let depth = if path.contains('.') { Depth::Below } else { Depth::Top };
+        let top = path.split('.').next().unwrap_or_default();
+        let leaf = path.rsplit('.').next().unwrap_or_default();
+        let role = Place { owner: name, top, leaf, depth }.role();
+        matches!(role, Role::Subject | Role::Attendant)
+    };
+    !OF_NOBODY.contains(&name) && tables::person_elements(owner).iter().any(is_subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every element that can refer to a person, with what it says.
+    fn roles() -> impl Iterator<Item = (String, Option<Role>)> {
+        tables::resource_types().flat_map(|owner| {
+            tables::person_elements(owner).iter().map(move |path| {
+                let top = path.split('.').next().unwrap();
+                let leaf = path.rsplit('.').next().unwrap();
+                let depth = if path.contains('.') { Depth::Below } else { Depth::Top };
+                let role = Place { owner: owner.name(), top, leaf, depth }.role();
+                let is_named = role != Role::Beside || BESIDE.contains(&stem(leaf));
+                (format!("{}.{path}", owner.name()), is_named.then_some(role))
+            })
+        })
+    }
+
+    #[test]
+    fn every_element_that_can_refer_to_a_person_is_classified() {
+        let unknown: Vec<String> = roles().filter(|(_, role)| role.is_none()).map(|(path, _)| path).collect();
+        assert_eq!(unknown, Vec::<String>::new());
+        let all: Vec<String> = roles().map(|(path, _)| path).collect();
+        assert!(all.len() > 300, "{}", all.len());
+        let leaves: Vec<&str> = all.iter().map(|path| stem(path.rsplit('.').next().unwrap())).collect();
+        let unused = |names: &[&'static str]| -> Vec<&'static str> {
+            names.iter().copied().filter(|name| !leaves.contains(name)).collect()
+        };
+        assert_eq!(unused(&BESIDE), [""; 0]);
+        assert_eq!(unused(&DOERS), [""; 0]);
+        assert_eq!(unused(&SUBJECTS), [""; 0]);
+    }
+
+    #[test]
+    fn what_an_element_says_of_a_person_is_read_off_the_table() {
+        let told: Vec<(String, Option<Role>)> = roles().collect();
+        for (path, expected) in [
+            ("Observation.subject", Role::Subject),
+            ("Observation.focus", Role::Subject),
+            ("Observation.performer", Role::Doer),
+            ("Task.for", Role::Subject),
+            ("Task.focus", Role::Beside),
+            ("Task.requester", Role::Doer),
+            ("Coverage.beneficiary", Role::Subject),
+            ("Coverage.subscriber", Role::Beside),
+            ("ResearchSubject.individual", Role::Subject),
+            ("Encounter.participant.individual", Role::Member),
+            ("Appointment.participant.actor", Role::Attendant),
+            ("Composition.section.focus", Role::Subject),
+            ("Composition.section.entry", Role::Beside),
+            ("Provenance.target", Role::Subject),
+            ("Provenance.agent.who", Role::Doer),
+            ("AuditEvent.entity.what", Role::Subject),
+            ("RelatedPerson.patient", Role::Subject),
+            ("Group.member.entity", Role::Member),
+            ("List.entry.item", Role::Member),
+            ("DetectedIssue.implicated", Role::Beside),
+            ("QuestionnaireResponse.source", Role::Doer),
+            ("MedicationRequest.reported[x]", Role::Doer),
+        ] {
+            let found = told.iter().find(|(told, _)| told == path);
+            assert_eq!(found.map(|(_, role)| *role), Some(Some(expected)), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_type_of_a_patients_compartment_says_whom_it_is_about() {
+        let without: Vec<&str> = tables::resource_types()
+            .filter(|owner| !tables::patient_compartment(*owner).is_empty() && !leads_to_persons(*owner))
+            .map(TypeId::name)
+            .collect();
+        assert_eq!(without, ["Patient"], "who is herself");
+    }
+}
