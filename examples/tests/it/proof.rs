@@ -6,6 +6,7 @@
 //! dice begin; both are printed, and a case that fails is printed as small as it gets.
 
 mod asks;
+mod beside;
 mod bodies;
 mod dice;
 mod everything;

@@ -8,6 +8,7 @@ use gateway::interaction::surface::{Answer as Row, OF_SYSTEM, Segment};
 use gateway::server::arrived::Method;
 use serde_json::{Value, json};
 
+use super::beside;
 use super::bodies;
 use super::dice::one;
 use super::house::Answer;
@@ -123,7 +124,11 @@ fn fresh(words: &Words, dice: &mut Dice, who: &'static str) -> Ask {
         after: After::Nothing,
     };
     let is_search = matches!(row.name, "search-type" | "search-compartment" | "search-system");
-    if is_search && dice.chance(30) {
+    if is_search && dice.chance(8) {
+        let (place, query) = beside::several(words, dice);
+        let form = if path.ends_with("/_search") { "/_search" } else { "" };
+        (ask.path, ask.query) = (format!("{FACE}/{place}{form}"), query);
+    } else if is_search && dice.chance(30) {
         ask.query = guessed(words, dice, &record);
     } else if is_search {
         ask.query = searched(words, dice);

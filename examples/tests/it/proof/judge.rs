@@ -27,7 +27,9 @@ fn known() -> Vec<Canary> {
 /// The canaries that this requester may never receive.
 pub(crate) fn hidden_from(requester: &str) -> Vec<String> {
     let hidden = known().into_iter().filter(|canary| canary.hidden_from.contains(requester));
-    hidden.map(|canary| canary.canary).chain(OF_SERVER.map(str::to_owned)).collect()
+    // Beside the fixture lies what others may see some of.
+    let beside = (requester == "LA").then(|| super::beside::CANARY.to_owned());
+    hidden.map(|canary| canary.canary).chain(OF_SERVER.map(str::to_owned)).chain(beside).collect()
 }
 
 /// Judges answers to one requester.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use examples::leaks::world;
 use serde_json::Value;
 
 use super::worlds::key;
@@ -21,7 +20,7 @@ pub(crate) struct Words {
 
 impl Words {
     pub(crate) fn of_fixture() -> Self {
-        let resources = world::resources().unwrap();
+        let resources = super::worlds::resources();
         let (mut codes, mut texts) = (BTreeSet::new(), BTreeSet::new());
         for resource in &resources {
             collect(resource, &mut codes, &mut texts);

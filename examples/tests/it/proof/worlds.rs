@@ -8,6 +8,8 @@ use examples::json::{parse, text};
 use examples::leaks::world;
 use serde_json::{Value, json};
 
+use super::beside;
+
 const HISTORY: &str = include_str!("../../../leaks/fixture/history.json");
 
 /// It refers to versions of what may be seen. The golden view drops such references, the gateway shows where they lead:
@@ -50,7 +52,7 @@ impl Variation {
 }
 
 pub(crate) fn made(variation: Variation, canaries: &[String]) -> World {
-    let (resources, history) = (world::resources().unwrap(), listed(HISTORY));
+    let (resources, history) = (resources(), listed(HISTORY));
     let name = format!("{variation:?}");
     match variation {
         Variation::First => World { name, resources, history },
@@ -80,7 +82,18 @@ fn listed(text: &str) -> Vec<Value> {
 
 /// The keys of what may be seen.
 pub(crate) fn seen() -> BTreeSet<String> {
-    world::view().unwrap().iter().map(key).collect()
+    view().iter().map(key).collect()
+}
+
+/// Every record of the fixture and beside it.
+pub(crate) fn resources() -> Vec<Value> {
+    let beside = beside::hidden().into_iter().chain([beside::grouped()]);
+    world::resources().unwrap().into_iter().chain(beside).collect()
+}
+
+/// What may be seen of them.
+fn view() -> Vec<Value> {
+    world::view().unwrap().into_iter().chain([beside::grouped_as_seen()]).collect()
 }
 
 /// `Type/id`.
@@ -118,7 +131,7 @@ fn replaced(resources: Vec<Value>, canaries: &[String]) -> Vec<Value> {
 
 /// What may be seen, with its labels, and the Consents.
 fn bare(resources: &[Value]) -> Vec<Value> {
-    let view = world::view().unwrap();
+    let view = view();
     let kept = |resource: &Value| -> Option<Value> {
         if resource["resourceType"] == "Consent" {
             return Some(resource.clone());
@@ -200,7 +213,7 @@ fn thin(resources: &mut Vec<Value>, dice: &mut Dice) {
 fn the_worlds_are_others_where_it_is_hidden() {
     let canaries: Vec<String> = super::judge::hidden_from("LA");
     let first = made(Variation::First, &canaries);
-    let shown: Vec<String> = world::view().unwrap().iter().map(key).collect();
+    let shown: Vec<String> = view().iter().map(key).collect();
     for variation in [Variation::Replaced, Variation::Bare, Variation::More, Variation::Mixed(3)] {
         let other = made(variation, &canaries);
         assert_ne!(first.resources, other.resources, "{variation:?}");
