@@ -10,6 +10,7 @@ use gateway::decision::decide;
 use gateway::decision::evidence::Evidence;
 use gateway::decision::ruling::Admitted;
 use gateway::enforce::answer::{Frame, minimise};
+use gateway::enforce::behind::NOTHING;
 use gateway::enforce::held::{Complete, Held};
 use gateway::enforce::household::Sheltered;
 use gateway::enforce::release::Minimised;
@@ -59,6 +60,7 @@ pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Sp
         seal,
         sheltered: &nowhere,
         households: Households::Told,
+        behind: &NOTHING,
     };
     let mut held_back = Some(*admitted);
     let mut once = || {
