@@ -38,7 +38,11 @@ impl Behind {
         let mut wanted: BTreeMap<TypeId, Vec<Id>> = BTreeMap::new();
         let all = match held.inner() {
             Held::Binary { pointing, .. } => in_pages(pointing),
-            other => nodes(other),
+            other @ (Held::Resource(_)
+            | Held::Absent
+            | Held::Searchset { .. }
+            | Held::Everything(_)
+            | Held::History { .. }) => nodes(other),
         };
         for node in all {
             let found = persons_of(node, Came::FromHolder, bases);
@@ -85,7 +89,7 @@ impl Behind {
                 bases,
             ));
         }
-        let told = told.into_iter().filter_map(|(local, persons)| Some((local, persons.as_subjects()?)));
+        let told = told.into_iter().filter_map(|(local, persons)| Some((local, persons.into_subjects()?)));
         self.persons.extend(told);
         Ok(())
     }

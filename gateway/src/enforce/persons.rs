@@ -110,7 +110,7 @@ impl PersonsOf {
 
     /// The same persons, each of whom must permit: those behind a resource that something else is about. Nothing if they
     /// cannot be told.
-    pub(in crate::enforce) fn as_subjects(self) -> Option<Self> {
+    pub(in crate::enforce) fn into_subjects(self) -> Option<Self> {
         let is_told = self.certainty == Certainty::Certain && self.behind.is_empty();
         let (patients, nhs_numbers) = match self.about {
             About::Nobody => return None,
@@ -255,7 +255,9 @@ impl<'n> Scan<'n, '_> {
         let is_entry = at.owner == "Bundle" && (top, leaf) == ("entry", "resource");
         let at = match at.stands {
             Stands::Frame | Stands::Entry if is_entry => At { part: node, owner, stands: Stands::Entry },
-            _ => At { part: at.part, owner, stands: Stands::Inside },
+            Stands::Alone | Stands::Frame | Stands::Entry | Stands::Inside => {
+                At { part: at.part, owner, stands: Stands::Inside }
+            }
         };
         self.resource(node, &at);
     }

@@ -318,7 +318,7 @@ fn a_focus_must_lead_to_somebody() {
 fn the_persons_of_what_is_led_to_must_all_permit_or_are_nobody() {
     let subjects = |json: &str| {
         let document = parse(json.to_owned().into(), &Limits::default()).expect("test input");
-        let found = persons_of(document.root(), Came::FromHolder, &Bases::none()).as_subjects()?;
+        let found = persons_of(document.root(), Came::FromHolder, &Bases::none()).into_subjects()?;
         assert_eq!(found.patients, found.about_patients);
         Some(found.patients.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>())
     };
