@@ -11,6 +11,7 @@ mod criteria;
 mod document;
 pub mod everything;
 pub mod facts;
+mod frame;
 pub mod held;
 mod history;
 pub mod household;

@@ -8,16 +8,15 @@ use std::collections::BTreeMap;
 
 use fhir::json::Document;
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
-use fhir::reference::Bases;
 use fhir::search::controls::{Projection, Total};
 use fhir::search::{SearchQuery, project};
 
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::document::document;
+pub use super::frame::Frame;
 use super::held::{Complete, Held};
 use super::history;
-use super::household::{self, Sheltered};
 use super::included::{Beside, Included, beside};
 use super::judge::{Judge, Judged, KeptBack, Targets, Why};
 use super::matched::{Matched, Seen, Unseen, on_page, reread, whole};
@@ -34,65 +33,16 @@ use crate::decision::search_guard::tells_total;
 use crate::interaction::cursor::{self, Onward, Standing};
 use crate::interaction::{FhirAction, Interaction, Malformed, ReadTarget, SearchRequest};
 use crate::outcome::{Ended, Ending};
-use crate::person::{PersonKey, SystemName};
-use crate::ports::Ports;
-use crate::seal::{Digest, Seal};
-use crate::sensitive_codes::SensitiveCodes;
-use crate::trail::audit_event::Site;
+use crate::person::PersonKey;
+use crate::seal::Digest;
 use crate::trail::provenance::provenance;
-use crate::trail::record::{AboutPerson, Event, Exchange};
+use crate::trail::record::{AboutPerson, Event};
 use crate::trail::records::Records;
 
 /// What is recorded where an include was asked for of which nothing can come by rule.
 const INCLUDE_NOT_SHARED: &str = "include-not-shared";
 /// What a record says of an include that the system does not serve.
 const INCLUDE_NOT_SERVED: &str = "include-not-served";
-
-/// What an answer needs besides content and ruling.
-#[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
-    /// The record of the exchange up to here.
-    pub exchange: &'a Exchange,
-    /// The gateway as it names itself.
-    pub site: Site<'a>,
-    /// Whose records these are.
-    pub system: &'a SystemName,
-    /// The names of that system.
-    pub bases: &'a Bases,
-    /// Which codes earn a label by themselves.
-    pub codes: &'a SensitiveCodes,
-    /// Makes versions and cursors.
-    pub seal: &'a Seal,
-    /// Which whereabouts are those of a protected person.
-    pub sheltered: &'a Sheltered,
-    /// Whether that is asked.
-    pub households: crate::settings::Households,
-    /// Whom resources are about that say so through something else.
-    pub behind: &'a super::behind::Behind,
-}
-
-impl<'a> Frame<'a> {
-    /// The frame of an exchange with `system`.
-    #[must_use]
-    pub fn of(exchange: &'a Exchange, system: &'a SystemName, ports: &'a Ports) -> Self {
-        Self {
-            exchange,
-            site: ports.site(),
-            system,
-            bases: ports.bases_of(system),
-            codes: &ports.settings.sensitive_codes,
-            seal: &ports.seal,
-            sheltered: &household::NOWHERE,
-            households: ports.households_of(system),
-            behind: &super::behind::NOTHING,
-        }
-    }
-
-    /// Where the face of the system is.
-    pub(in crate::enforce) fn face(&self) -> String {
-        format!("{}/{}/fhir", self.site.base, self.system)
-    }
-}
 
 /// Reduces `held` to what `ruling` permits, and builds the record of exactly that. References to what may be about a
 /// person are shown only if `looked_up` or `held` has what they lead to, and that is visible.

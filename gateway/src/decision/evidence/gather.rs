@@ -6,9 +6,10 @@ use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local};
 
+use super::merged::without_permits;
 use super::{Evidence, EvidenceFault, Wells};
 use crate::agreement::RelationshipKind;
-use crate::consent::provision::{Effect, Provisioned, Who};
+use crate::consent::provision::Who;
 use crate::decision::facts::{Identity, PersonEvidence, TieParty};
 use crate::decision::relationship;
 use crate::decision::ruling::{Admitted, Direction};
@@ -450,16 +451,6 @@ fn verified(facts: &PatientFacts, holder: &System) -> Option<NhsNumber> {
         Verification::NotVerified => false,
     };
     trusted.then_some(*number)
-}
-
-/// What a Consent of somebody who may be her denies; what it permits is not hers to claim.
-fn without_permits(mut provisioned: Provisioned) -> Provisioned {
-    let void = |effect: Effect| if effect == Effect::Permit { Effect::Void } else { effect };
-    provisioned.rule.effect = void(provisioned.rule.effect);
-    for exception in &mut provisioned.rule.exceptions {
-        exception.effect = void(exception.effect);
-    }
-    provisioned
 }
 
 /// The one party that an actor is: an organisation before the members of its staff.

@@ -9,6 +9,7 @@ use fhir::reference::Id;
 
 use super::EvidenceFault;
 use super::gather::{Asked, Gathering, Known, list};
+use crate::consent::provision::{Effect, Provisioned};
 use crate::decision::facts::Identity;
 use crate::enforce::facts::{self, PatientFacts};
 use crate::person::PersonKey;
@@ -75,4 +76,14 @@ impl Known {
         self.claimed.remove(&self.key);
         self.merged.extend(others.into_iter().map(|id| (system.clone(), id)));
     }
+}
+
+/// What a Consent of somebody who may be her denies; what it permits is not hers to claim.
+pub(super) fn without_permits(mut provisioned: Provisioned) -> Provisioned {
+    let void = |effect: Effect| if effect == Effect::Permit { Effect::Void } else { effect };
+    provisioned.rule.effect = void(provisioned.rule.effect);
+    for exception in &mut provisioned.rule.exceptions {
+        exception.effect = void(exception.effect);
+    }
+    provisioned
 }
