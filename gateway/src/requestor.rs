@@ -16,6 +16,7 @@ mod remote;
 pub mod session;
 pub mod stated;
 mod token;
+mod waiting;
 
 pub use fetch::FetchProblem;
 pub use identify::{Unauthenticated, identify};

@@ -112,7 +112,7 @@ pub async fn identify(
     match (&arrived.headers.authorization, &arrived.certificate) {
         (Some(authorization), shown) => {
             let token = bearer(authorization.expose())?;
-            let verified = token::verify(token, keys, shown.as_ref(), now).await?;
+            let verified = token::verify(token, keys, shown.as_ref(), arrived.peer.ip(), now).await?;
             Ok(verified.requestor().clone())
         }
         (None, Some(shown)) => certificate::identify(shown, &settings.clients),

@@ -2,18 +2,19 @@
 //!
 //! One attempt runs at a time, in a task of its own, and everybody who waits shares it. Attempts begin when it is
 //! time to, or when a token names an unknown key, and then not before [`ATTEMPT_EVERY`] after the last one began:
-//! strangers who invent key ids cannot make the gateway hammer an issuer. At most [`WAITING_MAX`] requests wait, each
-//! for two attempts at most. Keys that could not be refreshed stay good for as long as the settings say, and no longer.
+//! strangers who invent key ids cannot make the gateway hammer an issuer. How many wait is bounded by [`Room`], where
+//! nobody is turned away because others wait; each waits for two attempts at most. Keys that could not be refreshed stay good for as long as the settings say, and no longer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fetch::{FetchFault, FetchProblem, Place, Published};
 use super::jwks::KeySet;
+use super::waiting::{Place as Seat, Room, Wanted};
 use crate::clock::{Clock, Moment};
 use crate::settings::JwksUrl;
 
@@ -21,8 +22,6 @@ use crate::settings::JwksUrl;
 const ATTEMPT_EVERY: Duration = Duration::from_secs(5);
 /// The time between attempts in the background while they fail.
 const RETRY_EVERY: Duration = Duration::from_secs(15);
-/// Requests that wait for the keys of one issuer at once.
-const WAITING_MAX: usize = 32;
 /// How often those who wait look at the clock.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -43,7 +42,7 @@ struct Held {
     attempts: Mutex<Attempts>,
     /// Told whenever an attempt has ended; how, is in `attempts`, which is never locked while it is told.
     ended: watch::Sender<()>,
-    waiting: Arc<Semaphore>,
+    waiting: Arc<Room>,
 }
 
 #[derive(Debug)]
@@ -96,7 +95,7 @@ pub(in crate::requestor) struct Waiting {
     seen: u64,
     ended: watch::Receiver<()>,
     until: Instant,
-    _place: OwnedSemaphorePermit,
+    seat: Seat,
 }
 
 /// How an attempt ended that somebody waited for.
@@ -128,7 +127,7 @@ impl Remote {
                 fetched: ArcSwapOption::empty(),
                 attempts: Mutex::default(),
                 ended: watch::Sender::new(()),
-                waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+                waiting: Arc::default(),
             })
         });
         Ok(Self { place, refresh: terms.refresh, keep: terms.keep, clock: clock.clone(), held })
@@ -172,16 +171,16 @@ impl Remote {
         drop(timeout(within, ended.wait_for(|()| self.counted().ended > 0)).await);
     }
 
-    /// A place among those who wait for keys; nothing when too many do.
-    pub(in crate::requestor) fn wait(self: &Arc<Self>) -> Option<Waiting> {
-        let place = Arc::clone(&self.held.waiting).try_acquire_owned().ok()?;
+    /// A place among those who wait for keys.
+    pub(in crate::requestor) fn wait(self: &Arc<Self>, wanted: Wanted) -> Waiting {
+        let seat = self.held.waiting.enter(wanted);
         let (begun_before, seen) = {
             let attempts = self.held.attempts();
             (attempts.begun, attempts.ended)
         };
         let until = Instant::now() + self.place.timeout() * 2 + ATTEMPT_EVERY + LOOK_EVERY;
         let (remote, ended) = (Arc::clone(self), self.held.ended.subscribe());
-        Some(Waiting { remote, begun_before, seen, ended, until, _place: place })
+        Waiting { remote, begun_before, seen, ended, until, seat }
     }
 
     /// Begins an attempt, unless one is under way or the last one is too near.
@@ -276,6 +275,8 @@ impl Waiting {
             tokio::select! {
                 // Its other side lives as long as the keys do.
                 ended = self.ended.changed() => drop(ended),
+                // Too many wait, and this is one of those who give way.
+                _ = &mut self.seat.given_way => return Round::Failed,
                 () = sleep(LOOK_EVERY) => {}
             }
         }

@@ -58,7 +58,7 @@ pub async fn begin(
     }
     let form = arrived.body.form().map_err(|_| Unauthenticated::Malformed)?;
     let token = field(form.expose(), "token").ok_or(Unauthenticated::Malformed)?;
-    let verified = token::verify(&token, keys, arrived.certificate.as_ref(), now).await?;
+    let verified = token::verify(&token, keys, arrived.certificate.as_ref(), arrived.peer.ip(), now).await?;
     let requestor = verified.requestor();
     let (Party::Person(person), Proof::Token { issuer, .. }) = (&requestor.party, &requestor.proof) else {
         return Err(Unauthenticated::NotProvenEnough);

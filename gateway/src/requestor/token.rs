@@ -3,6 +3,7 @@
 //! Who the bearer is, `requestor::claims` reads from what is verified here. An unsigned token ends here: it is not
 //! one of the algorithms. Header parameters that name keys (`jku`, `jwk`, `x5u`, `x5c`) are never followed.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -20,6 +21,7 @@ use super::identify::Unauthenticated;
 use super::jwks::KeySet;
 use super::keys::{Held, IssuerKeys, Keys};
 use super::remote::{Remote, Round};
+use super::waiting::Wanted;
 use crate::server::arrived::ClientCertificate;
 
 /// The longest token that is looked at.
@@ -65,7 +67,7 @@ enum Unverified {
     /// It never will be.
     Never(Unauthenticated),
     /// Its issuer may have published its key meanwhile.
-    KeyNotHeld(Arc<Remote>),
+    KeyNotHeld(Arc<Remote>, Option<String>),
 }
 
 impl From<Unauthenticated> for Unverified {
@@ -85,22 +87,23 @@ pub(in crate::requestor) async fn verify(
     token: &str,
     keys: &Keys,
     certificate: Option<&ClientCertificate>,
+    from: IpAddr,
     now: Timestamp,
 ) -> Result<Arc<Verified>, Unauthenticated> {
-    let remote = match verify_with_held(token, keys, certificate, now) {
+    let (remote, key_id) = match verify_with_held(token, keys, certificate, now) {
         Ok(verified) => return Ok(verified),
         Err(Unverified::Never(why)) => return Err(why),
-        Err(Unverified::KeyNotHeld(remote)) => remote,
+        Err(Unverified::KeyNotHeld(remote, key_id)) => (remote, key_id),
     };
-    let mut waiting = remote.wait().ok_or(Unauthenticated::KeysUnavailable)?;
+    let mut waiting = remote.wait(Wanted::new(key_id.as_deref(), from));
     loop {
         let round = waiting.round().await;
         match (verify_with_held(token, keys, certificate, now), round) {
             (Ok(verified), _) => return Ok(verified),
             (Err(Unverified::Never(why)), _) => return Err(why),
-            (Err(Unverified::KeyNotHeld(_)), Round::Earlier) => {}
-            (Err(Unverified::KeyNotHeld(_)), Round::Fresh) => return Err(Unauthenticated::UnknownKey),
-            (Err(Unverified::KeyNotHeld(_)), Round::Failed) => return Err(Unauthenticated::KeysUnavailable),
+            (Err(Unverified::KeyNotHeld(..)), Round::Earlier) => {}
+            (Err(Unverified::KeyNotHeld(..)), Round::Fresh) => return Err(Unauthenticated::UnknownKey),
+            (Err(Unverified::KeyNotHeld(..)), Round::Failed) => return Err(Unauthenticated::KeysUnavailable),
         }
     }
 }
@@ -195,7 +198,7 @@ fn check_signature(
     issuer: &IssuerKeys,
 ) -> Result<Arc<KeySet>, Unverified> {
     let not_held = || match &issuer.held {
-        Held::Remote(remote) => Unverified::KeyNotHeld(Arc::clone(remote)),
+        Held::Remote(remote) => Unverified::KeyNotHeld(Arc::clone(remote), key_id.map(str::to_owned)),
         Held::File(_) => Unverified::Never(Unauthenticated::UnknownKey),
     };
     let keys = issuer.current().ok_or_else(not_held)?;

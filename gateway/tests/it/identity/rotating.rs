@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway::clock::Clock;
 use gateway::serve::Running;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 
 use super::fetching::set;
-use crate::support::front::to_end;
+use crate::support::front::{ask, to_end};
 use crate::support::identity::SigningKey;
 use crate::support::upstream::{Play, System};
 use crate::support::whole::{STAFF, Whole, one_patient};
@@ -59,6 +62,15 @@ impl Rotating {
         self.site.get("/hospital/fhir/Patient/p1", Some(token)).await
     }
 
+    /// Asks from another address of this machine.
+    async fn read_from(&self, address: &str, token: &str) -> u16 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+        let mut stream = socket.connect(self.site.requests).await.unwrap();
+        let request = self.site.request("GET", "/hospital/fhir/Patient/p1", Some(token), "", "");
+        ask(&mut stream, &request).await.unwrap().0
+    }
+
     async fn ops(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.site.ops()).await.unwrap();
         stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
@@ -78,7 +90,7 @@ async fn rotations_under_load_fail_no_request() {
     for (round, id) in ["k-1", "k-2", "k-3"].into_iter().enumerate() {
         let next = key(id);
         rotating.publish(&[&current, &next]);
-        let asking: Vec<_> = (0..8)
+        let asking: Vec<_> = (0..64)
             .map(|number| {
                 let key = if number % 2 == 0 { &current } else { &next };
                 let token = rotating.token(key, &format!("{id}-{number}"));
@@ -94,6 +106,61 @@ async fn rotations_under_load_fail_no_request() {
         assert_eq!(rotating.issuer.seen().len(), round + 2, "one fetch a rotation");
         current = next;
     }
+    running.stop().await;
+}
+
+/// So many requests from one address, each with a key id of its own invention.
+fn flood(rotating: &Arc<Rotating>, range: std::ops::Range<usize>) -> Vec<JoinHandle<u16>> {
+    let invented = key("k-0");
+    let asking = range.map(|number| {
+        let (header, rest) = token_parts(&rotating.token(&invented, "stranger"));
+        let header = header.replace("k-0", &format!("invented-{number}"));
+        let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
+        let rotating = Arc::clone(rotating);
+        tokio::spawn(async move { rotating.read_from("127.0.0.3", &token).await })
+    });
+    asking.collect()
+}
+
+fn token_parts(token: &str) -> (String, String) {
+    let (header, rest) = token.split_once('.').unwrap();
+    (String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap(), rest.to_owned())
+}
+
+async fn ended(asking: &[JoinHandle<u16>], count: usize) {
+    while asking.iter().filter(|asked| asked.is_finished()).count() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_invented_keys_takes_the_place_of_no_request_with_the_new_one() {
+    let (current, next) = (key("k-0"), key("k-1"));
+    let rotating = Arc::new(Rotating::new(Some(set(&[&current]))).await);
+    let running = rotating.start().await;
+    rotating.publish(&[&current, &next]);
+    let mut strangers = flood(&rotating, 0..200);
+    ended(&strangers, 200 - 128).await;
+    let new: Vec<_> = (0..64)
+        .map(|number| {
+            let token = rotating.token(&next, &format!("dr-{number}"));
+            let rotating = Arc::clone(&rotating);
+            tokio::spawn(async move { rotating.read_from("127.0.0.2", &token).await })
+        })
+        .collect();
+    strangers.extend(flood(&rotating, 200..400));
+    // All places are taken, and half of them by those with the new key.
+    ended(&strangers, 400 - 64).await;
+    let known = rotating.read(&rotating.token(&current, "dr-known")).await;
+    assert_eq!(known.0, 200, "who has a known key waits for nothing");
+    rotating.clock.advance(Duration::from_secs(6));
+    for asked in new {
+        assert_eq!(asked.await.unwrap(), 200);
+    }
+    for stranger in strangers {
+        assert!(matches!(stranger.await.unwrap(), 401 | 503));
+    }
+    assert_eq!(rotating.issuer.seen().len(), 2, "one fetch for all of them");
     running.stop().await;
 }
 
@@ -127,7 +194,7 @@ async fn an_issuer_that_is_down_is_named_and_others_are_served_until_it_comes_ba
     let headers = "content-type: application/x-www-form-urlencoded\r\n";
     let mut stream = TcpStream::connect(rotating.site.requests).await.unwrap();
     let signing_in = rotating.site.request("POST", "/me/session", None, headers, &form);
-    let (status, ..) = crate::support::front::ask(&mut stream, &signing_in).await.unwrap();
+    let (status, ..) = ask(&mut stream, &signing_in).await.unwrap();
     assert_eq!(status, 303);
     rotating.publish(&[&staff]);
     rotating.clock.advance(Duration::from_secs(16));
