@@ -11,16 +11,10 @@
 //! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
 //! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch (`together`).
 
-use crate::behind::behind;
+use crate::decision::admit;
 use crate::decision::evidence::Evidence;
-use crate::decision::ruling::{Admitted, Question};
-use crate::decision::{admit, decide};
-use crate::enforce::answer::{Frame, minimise};
-use crate::enforce::behind::Behind;
-use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release};
-use crate::enforce::subjects::subjects;
-use crate::follow::{Ruled, follow};
-use crate::include;
+use crate::decision::ruling::Question;
+use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::interaction::batch::{Brought, NotABatch};
 use crate::interaction::{self, FhirAction, Interaction};
 use crate::message;
@@ -28,7 +22,6 @@ use crate::outcome::{Ended, Ending, NotTogether};
 use crate::own;
 use crate::pace::{Told, UnderWay};
 use crate::ports::Ports;
-use crate::refill::refill;
 use crate::requestor::Requestor;
 use crate::requestor::identify::identify;
 use crate::server::arrived::Arrived;
@@ -38,6 +31,9 @@ use crate::trail::record::Exchange;
 
 mod room;
 mod together;
+mod view;
+
+use view::{View, view};
 
 /// How often a ruling is made: again once, when a consent changed meanwhile.
 const RULINGS_MAX: usize = 2;
@@ -185,33 +181,4 @@ async fn share(
         }
     }
     Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
-}
-
-/// What may be shown of something, and what that rests on.
-struct View {
-    minimised: Minimised,
-    /// The question, should a consent move.
-    again: Admitted,
-    evidence: Evidence,
-}
-
-/// From the question to what may be shown: nothing is recorded here, and nothing leaves.
-async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<View, Ended> {
-    let system = admitted.system().clone();
-    let frame = Frame::of(begun, &system, ports);
-    let held = ports.upstream.fetch(&admitted).await.map_err(|why| begun.end(Ending::Upstream(why)))?; // Unfiltered
-    let (held, asked, so_far) = refill(held, admitted, frame, ports).await?; // a long search, without what is hidden
-    let unproven = |why| begun.end(Ending::Evidence(why));
-    let on = (&system, frame.bases);
-    let known = behind(&held, Behind::default(), on, ports.wells()).await.map_err(unproven)?; // who is behind a Group
-    let with = Frame { behind: &known, ..frame };
-    let (held, asked) = include::beside(held, asked, with, ports).await?; // what goes with the matches of a page
-    let known = behind(&held, known.clone(), on, ports.wells()).await.map_err(unproven)?;
-    let frame = Frame { behind: &known, ..frame };
-    let subjects = known.join(subjects(&held, &asked, frame.bases)); // keys, no content
-    let evidence = Evidence::gather(&asked, &subjects, ports.wells()).await.map_err(unproven)?;
-    let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
-    let (led_to, ruled) = follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?; // by its references
-    let (minimised, again) = minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame)?; // one ruling, one disclosure
-    Ok(View { minimised, again, evidence: ruled.evidence.resting_on(&so_far) })
 }

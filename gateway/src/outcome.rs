@@ -23,6 +23,10 @@ use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
 use crate::upstream::UpstreamFault;
 
+mod unseen;
+
+pub use unseen::Unseen;
+
 /// An ending, with the record of the exchange up to there.
 #[derive(Debug)]
 pub struct Ended {
@@ -47,6 +51,9 @@ pub enum Ending {
     /// There is no such thing in the requestor's view.
     #[error("not found")]
     NotFound,
+    /// A fault that comes up for this one resource or person and for nobody else: it is told as if there were nothing.
+    #[error("not found, by a fault")]
+    Unseen(#[source] Unseen),
     /// The search would read more than one answer may.
     #[error("too much for one answer")]
     TooCostly,
@@ -174,15 +181,20 @@ impl Ending {
             ),
             Self::Malformed(malformed) => return malformed.told(),
             Self::Refused(refusal, existence) => return refused(refusal, *existence),
-            Self::NotFound => not_found(),
+            Self::NotFound | Self::Unseen(_) => not_found(),
             Self::TooCostly => (
                 StatusCode::FORBIDDEN,
                 IssueType::TooCostly,
                 "the search matches more than one answer may hold: narrow it, for example by date or category",
             ),
-            Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => upstream(fault),
+            Self::Upstream(fault) => upstream(fault),
             Self::WrongPersons => upstream(&UpstreamFault::UnexpectedEntry),
-            Self::Evidence(EvidenceFault::NotEvidence { .. } | EvidenceFault::UnknownSystem { .. }) => (
+            // However a source fails: which one it is, and how, may hang on whom it was asked about.
+            Self::Evidence(
+                EvidenceFault::Upstream(_)
+                | EvidenceFault::NotEvidence { .. }
+                | EvidenceFault::UnknownSystem { .. },
+            ) => (
                 StatusCode::BAD_GATEWAY,
                 IssueType::Exception,
                 "whether this may be shared cannot be found out at the moment: try again",
@@ -221,6 +233,12 @@ impl Ending {
         Told { status, issue, text }
     }
 
+    /// Whether it is told as if there were nothing.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.told().status == StatusCode::NOT_FOUND
+    }
+
     /// The name of the reason in records and metrics: stable, lower case, with hyphens.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -229,13 +247,11 @@ impl Ending {
             Self::Malformed(malformed) => malformed.reason(),
             Self::Refused(refusal, _) => refusal.reason(),
             Self::NotFound => "not-found",
+            Self::Unseen(why) => why.reason(),
             Self::TooCostly => "too-costly",
             Self::Upstream(fault) => fault.reason(),
             Self::WrongPersons => "upstream-wrong-persons",
-            Self::Evidence(EvidenceFault::Upstream(_)) => "evidence-unanswered",
-            Self::Evidence(EvidenceFault::NotEvidence { .. }) => "evidence-unusable",
-            Self::Evidence(EvidenceFault::UnknownSystem { .. }) => "evidence-unknown-system",
-            Self::Evidence(EvidenceFault::Consent(_)) => "evidence-consent",
+            Self::Evidence(fault) => fault.reason(),
             Self::ConsentInvalid(_) => "consent-invalid",
             Self::Irreducible => "irreducible",
             Self::NotTaken(NotTaken::Invalid) => "not-taken-invalid",
@@ -264,6 +280,7 @@ impl Ending {
             | Self::Together(NotTogether::TooMuch | NotTogether::EntryFailed(_))
             | Self::ConsentInvalid(_) => Event::Refused,
             Self::Upstream(_)
+            | Self::Unseen(_)
             | Self::WrongPersons
             | Self::Evidence(_)
             | Self::Irreducible
@@ -284,7 +301,7 @@ impl Ending {
             Self::Upstream(fault) | Self::Evidence(EvidenceFault::Upstream(fault)) => {
                 metrics.upstream_fault(fault.reason());
             }
-            Self::WrongPersons => metrics.upstream_fault(self.reason()),
+            Self::WrongPersons | Self::Unseen(_) => metrics.upstream_fault(self.reason()),
             Self::Panicked => metrics.panicked(),
             Self::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_)) => metrics.unrecorded(),
             Self::ConsentInvalid(_)
@@ -310,6 +327,7 @@ impl Ending {
             | Self::Malformed(_)
             | Self::Refused(_, Existence::Withheld)
             | Self::NotFound
+            | Self::Unseen(_)
             | Self::TooCostly
             | Self::WrongPersons
             | Self::Upstream(_)

@@ -23,6 +23,8 @@ use crate::person::{PersonKey, SystemName};
 use crate::settings::Settings;
 use crate::upstream::{Upstream, UpstreamFault};
 
+pub mod anyone;
+mod asked;
 mod cache;
 mod gather;
 mod merged;
@@ -97,6 +99,29 @@ pub enum EvidenceFault {
     /// The registry of Consents could not be read.
     #[error("the consent registry could not be read")]
     Consent(#[from] ConsentFault),
+}
+
+impl EvidenceFault {
+    /// The name of the reason in records and metrics: stable, lower case, with hyphens.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Upstream(_) => "evidence-unanswered",
+            Self::NotEvidence { .. } => "evidence-unusable",
+            Self::UnknownSystem { .. } => "evidence-unknown-system",
+            Self::Consent(_) => "evidence-consent",
+        }
+    }
+
+    /// Whether it may lie in what is held about the person who was asked about: it does not pass by itself.
+    #[must_use]
+    pub const fn may_be_hers(&self) -> bool {
+        match self {
+            Self::Upstream(fault) => !fault.is_transient(),
+            Self::NotEvidence { .. } => true,
+            Self::UnknownSystem { .. } | Self::Consent(_) => false,
+        }
+    }
 }
 
 impl Evidence {

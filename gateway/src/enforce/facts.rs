@@ -129,6 +129,14 @@ pub fn patients_by_nhs_number(
     Ok(found)
 }
 
+/// Whether an answer holds no resource of this type.
+///
+/// # Errors
+/// [`NotEvidence`].
+pub fn are_none(held: &Unfiltered<Held>, name: &str) -> Result<bool, NotEvidence> {
+    resources(held, name).map(|found| found.is_empty())
+}
+
 /// The active Consents of an answer to `Consent?patient=` for the Patients `asked`, compiled.
 ///
 /// # Errors

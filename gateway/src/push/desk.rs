@@ -165,6 +165,7 @@ fn lasting(ending: &Ending) -> Lasting {
         | Ending::NotFound
         | Ending::Irreducible => Lasting::MayPass,
         Ending::Upstream(_)
+        | Ending::Unseen(_)
         | Ending::WrongPersons
         | Ending::Evidence(_)
         | Ending::Consent(_)
@@ -225,6 +226,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Together(_)
         | Ending::NotTaken(_) => NotCleared::Refused,
         Ending::Upstream(_)
+        | Ending::Unseen(_)
         | Ending::WrongPersons
         | Ending::Evidence(_)
         | Ending::Consent(_)

@@ -56,8 +56,18 @@ pub(crate) async fn site(
     existence: &str,
     script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
 ) -> (Whole, Running) {
+    site_after(existence, script, |_| ()).await
+}
+
+/// The same, whose files are changed before it starts.
+pub(crate) async fn site_after(
+    existence: &str,
+    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+    change: impl FnOnce(&Whole),
+) -> (Whole, Running) {
     let site = Whole::with(script).await;
     std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement(existence)).unwrap();
+    change(&site);
     let running = site.start().await.unwrap();
     (site, running)
 }

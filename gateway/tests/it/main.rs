@@ -34,6 +34,7 @@ mod interaction;
 mod ledger;
 mod messages;
 mod minimise;
+mod outages;
 mod own_records;
 mod pages;
 mod paging;

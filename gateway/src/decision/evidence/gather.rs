@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::{Bases, Id, Local};
+use fhir::reference::{Id, Local};
 
+use super::asked::{Asked, consenting, proving};
 use super::merged::without_permits;
 use super::{Evidence, EvidenceFault, Wells};
 use crate::agreement::RelationshipKind;
@@ -14,7 +15,7 @@ use crate::decision::facts::{Identity, PersonEvidence, TieParty};
 use crate::decision::relationship;
 use crate::decision::ruling::{Admitted, Direction};
 use crate::enforce::facts::directory::Named;
-use crate::enforce::facts::{self, NotEvidence, PatientFacts, Validity, Verification};
+use crate::enforce::facts::{self, PatientFacts, Validity, Verification};
 use crate::enforce::held::Held;
 use crate::enforce::subjects::{StatedTie, Subjects};
 use crate::enforce::unfiltered::Unfiltered;
@@ -50,12 +51,6 @@ pub(super) struct Known {
     /// Systems whose Patient merely claims to be her.
     doubted: BTreeSet<SystemName>,
     pub(super) evidence: PersonEvidence,
-}
-
-/// A system that is asked for evidence.
-pub(super) struct Asked<'a> {
-    pub(super) system: &'a System,
-    pub(super) bases: Bases,
 }
 
 pub(super) async fn gather(
@@ -94,7 +89,9 @@ pub(super) async fn gather(
     if let (Some(holder), Direction::Read) = (&holder, admitted.parties().direction) {
         gathering.locate(holder).await?;
     }
-    for source in gathering.sources(holder.as_ref())? {
+    let discloser = &admitted.parties().discloser;
+    let at_hand = holder.as_ref().map(|holder| &holder.system.name);
+    for source in proving(wells.settings, discloser, at_hand)? {
         gathering.locate(&source).await?;
         gathering.tie(&source).await?;
     }
@@ -106,11 +103,7 @@ pub(super) async fn gather(
 
 impl<'a> Gathering<'a> {
     pub(super) fn asked(&self, name: &SystemName) -> Result<Asked<'a>, EvidenceFault> {
-        let unknown = || EvidenceFault::UnknownSystem { system: name.clone() };
-        let system = self.wells.settings.system(name.as_str()).ok_or_else(unknown)?;
-        let base = system.base.to_string();
-        let names = std::iter::once(base.as_str()).chain(system.aliases.iter().map(String::as_str));
-        Ok(Asked { system, bases: Bases::new(names).map_err(|_| unknown())? })
+        Asked::of(name, self.wells.settings)
     }
 
     /// Whether nothing more is needed to say that the person has a tie of care to the recipient.
@@ -242,21 +235,6 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// The systems of the discloser that prove ties, the one at hand first.
-    fn sources(&self, holder: Option<&Asked<'_>>) -> Result<Vec<Asked<'a>>, EvidenceFault> {
-        let discloser = &self.admitted.parties().discloser;
-        let at_hand = |system: &System| holder.is_some_and(|holder| holder.system.name == system.name);
-        let mut proving: Vec<&System> = self
-            .wells
-            .settings
-            .systems
-            .iter()
-            .filter(|system| system.relationship_source && system.organisation == *discloser)
-            .collect();
-        proving.sort_by_key(|system| !at_hand(system));
-        proving.into_iter().map(|system| self.asked(&system.name)).collect()
-    }
-
     /// Finds the Patients of persons who are not known on the system by their numbers, and with them the shield. Only for
     /// those who have no tie yet, or of whom no record was seen.
     async fn locate(&mut self, asked: &Asked<'_>) -> Result<(), EvidenceFault> {
@@ -302,13 +280,9 @@ impl<'a> Gathering<'a> {
     /// The Consents of systems that are a source of them: the one at hand and those of the discloser.
     async fn consents_of_systems(&mut self, holder: Option<&Asked<'_>>) -> Result<(), EvidenceFault> {
         let discloser = &self.admitted.parties().discloser;
-        let at_hand = |system: &System| holder.is_some_and(|holder| holder.system.name == system.name);
-        let systems = self.wells.settings.systems.iter();
-        let sources: Vec<&System> = systems
-            .filter(|system| system.consent_source && (at_hand(system) || system.organisation == *discloser))
-            .collect();
-        for system in sources {
-            let asked = self.asked(&system.name)?;
+        let at_hand = holder.map(|holder| &holder.system.name);
+        for asked in consenting(self.wells.settings, discloser, at_hand)? {
+            let system = asked.system;
             self.locate_for_consent(&asked).await?;
             let hers = self.people.iter().filter_map(|known| known.ids.get(&system.name));
             let merged = self.people.iter().flat_map(|known| &known.merged);
@@ -395,12 +369,6 @@ impl<'a> Gathering<'a> {
     }
 }
 
-impl Asked<'_> {
-    pub(super) fn fault(&self, source: NotEvidence) -> EvidenceFault {
-        EvidenceFault::NotEvidence { system: self.system.name.clone(), source }
-    }
-}
-
 impl Known {
     fn unknown(key: PersonKey) -> Self {
         Self {
@@ -474,7 +442,7 @@ pub(super) fn at_once(ids: &BTreeSet<Id>) -> Vec<BTreeSet<Id>> {
     all.chunks(AT_ONCE).map(|some| some.iter().map(|id| (*id).clone()).collect()).collect()
 }
 
-fn nhs_numbers(numbers: &BTreeSet<NhsNumber>) -> String {
+pub(super) fn nhs_numbers(numbers: &BTreeSet<NhsNumber>) -> String {
     let tokens: Vec<String> =
         numbers.iter().map(|number| format!("{NHS_NUMBER}|{}", number.as_str())).collect();
     tokens.join(",")

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use fhir::reference::Id;
 
 use super::EvidenceFault;
-use super::gather::{Asked, Gathering, Known, list};
+use super::asked::Asked;
+use super::gather::{Gathering, Known, list};
 use crate::consent::provision::{Effect, Provisioned};
 use crate::decision::facts::Identity;
 use crate::enforce::facts::{self, PatientFacts};

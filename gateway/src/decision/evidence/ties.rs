@@ -6,7 +6,8 @@ use std::sync::Arc;
 use fhir::reference::{Id, Local};
 
 use super::EvidenceFault;
-use super::gather::{Asked, Gathering, at_once, known_parties, list, referred};
+use super::asked::Asked;
+use super::gather::{Gathering, at_once, known_parties, list, referred};
 use crate::agreement::RelationshipKind;
 use crate::decision::facts::{Identity, Tie, TieParty};
 use crate::enforce::facts::directory::{self, Named};
@@ -14,7 +15,7 @@ use crate::enforce::facts::ties::{self, StatedByRecord};
 use crate::upstream::UpstreamFault;
 
 /// The types a tie may name by id, those that refer to others first.
-const DIRECTORY: [&str; 3] = ["PractitionerRole", "Organization", "Practitioner"];
+pub(super) const DIRECTORY: [&str; 3] = ["PractitionerRole", "Organization", "Practitioner"];
 
 impl Gathering<'_> {
     /// Adds the ties that the system records, kind by kind, until everyone has one that counts.
@@ -152,7 +153,12 @@ impl Gathering<'_> {
             return Ok(found);
         }
         let ids = list(missing.iter().map(|local| local.id.as_str()));
-        let held = self.search(asked, resource_type, vec![("_id", ids)]).await?;
+        let held = match self.search(asked, resource_type, vec![("_id", ids)]).await {
+            Ok(held) => held,
+            // Who they are cannot be known: what names them names nobody.
+            Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => return Ok(found),
+            Err(fault) => return Err(fault),
+        };
         let entries =
             directory::entries(&held, resource_type, &asked.bases).map_err(|source| asked.fault(source))?;
         for (local, named) in entries {

@@ -1,0 +1,195 @@
+//! From the question to what may be shown: nothing is recorded here, and nothing leaves.
+//!
+//! Where an agreement withholds existence, whether something is hidden or absent must not be told by what fails. So
+//! before nothing is told, every source of evidence has been asked ([`Anyone`]), and a fault of theirs is told whoever
+//! it was about. A fault that lies in one resource or person alone is no outage: it is told as nothing, and recorded as
+//! the fault it is. A system that is down, slow or broken is a fault always: nobody is told "not found" for that.
+
+use crate::behind::behind;
+use crate::decision::decide;
+use crate::decision::evidence::anyone::{Anyone, Road, nothing};
+use crate::decision::evidence::{Evidence, EvidenceFault, Wells};
+use crate::decision::ruling::{Admitted, Answer};
+use crate::enforce::answer::{Frame, minimise};
+use crate::enforce::behind::Behind;
+use crate::enforce::held::Held;
+use crate::enforce::release::Minimised;
+use crate::enforce::subjects::{Subjects, subjects};
+use crate::enforce::unfiltered::Unfiltered;
+use crate::follow::{Ruled, follow};
+use crate::include;
+use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
+use crate::outcome::{Ended, Ending, Unseen};
+use crate::ports::Ports;
+use crate::refill::refill;
+use crate::trail::record::Exchange;
+use crate::upstream::UpstreamFault;
+
+/// What may be shown of something, and what that rests on.
+pub(super) struct View {
+    pub(super) minimised: Minimised,
+    /// The question, should a consent move.
+    pub(super) again: Admitted,
+    pub(super) evidence: Evidence,
+}
+
+/// Finds out what may be shown.
+pub(super) async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<View, Ended> {
+    let system = admitted.system().clone();
+    let frame = Frame::of(begun, &system, ports);
+    let road = Road::over(&*ports.upstream);
+    let quiet = Quiet {
+        anyone: Anyone::of(&admitted),
+        by_id: by_id(&admitted.question().interaction).cloned(),
+        road: &road,
+        wells: Wells { upstream: &road, ..ports.wells() },
+        begun,
+    };
+    let held = match ports.upstream.fetch(&admitted).await {
+        Ok(held) => held, // Unfiltered
+        Err(why) => return Err(quiet.not_fetched(why, &admitted, ports).await),
+    };
+    let (held, asked, so_far) = refill(held, admitted, frame, ports).await?; // a long search, without what is hidden
+    let fault = |why| begun.end(Ending::Evidence(why));
+    let on = (&system, frame.bases);
+    let known = behind(&held, Behind::default(), on, quiet.wells).await.map_err(fault)?; // who is behind a Group
+    let with = Frame { behind: &known, ..frame };
+    let (held, asked) = include::beside(held, asked, with, ports).await?; // what goes with the matches of a page
+    let known = behind(&held, known.clone(), on, quiet.wells).await.map_err(fault)?;
+    let frame = Frame { behind: &known, ..frame };
+    let subjects = known.join(subjects(&held, &asked, frame.bases)); // keys, no content
+    let (evidence, unproven) = quiet.gather(&asked, &subjects).await?;
+    let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
+    let (led_to, ruled) = follow(&held, ruled, frame, quiet.wells).await.map_err(fault)?; // by its references
+    let permits = ruled.ruling.answers().values().any(|answer| matches!(answer, Answer::Permit(_)));
+    match minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame) {
+        Ok((minimised, again)) => {
+            if quiet.by_id.is_none() && !permits {
+                quiet.ask().await?;
+                tell(unproven, ports);
+            }
+            let evidence = ruled.evidence.resting_on(&so_far);
+            Ok(View { minimised, again, evidence }) // one ruling, one disclosure
+        }
+        Err(ended) => Err(quiet.nothing(ended, unproven).await),
+    }
+}
+
+/// What keeps an answer of nothing from telling more.
+struct Quiet<'a> {
+    /// Nothing where existence is open.
+    anyone: Option<Anyone>,
+    /// The one resource that is asked for.
+    by_id: Option<ReadTarget>,
+    road: &'a Road<'a>,
+    wells: Wells<'a>,
+    begun: &'a Exchange,
+}
+
+impl Quiet<'_> {
+    /// The evidence; none, and why, where there is a fault that may be that of a person whose existence is withheld.
+    async fn gather(
+        &self,
+        asked: &Admitted,
+        subjects: &Subjects,
+    ) -> Result<(Evidence, Option<EvidenceFault>), Ended> {
+        let why = match Evidence::gather(asked, subjects, self.wells).await {
+            Ok(evidence) => return Ok((evidence, None)),
+            Err(why) => why,
+        };
+        // Of several persons on one page others are not to be hidden by her.
+        let is_of_one = self.by_id.is_some() || subjects.patients.len().max(subjects.nhs_numbers.len()) <= 1;
+        if self.anyone.is_none() || !is_of_one || !why.may_be_hers() {
+            return Err(self.begun.end(Ending::Evidence(why)));
+        }
+        if let EvidenceFault::NotEvidence { .. } = &why {
+            self.road.forget_last();
+        }
+        Ok((Evidence::none(), Some(why)))
+    }
+
+    /// Asks the sources what they were not asked.
+    async fn ask(&self) -> Result<(), Ended> {
+        match &self.anyone {
+            Some(anyone) => {
+                let answered = anyone.ask(self.road, self.wells).await;
+                answered.map_err(|why| self.begun.end(Ending::Evidence(why)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The end of an exchange that shows nothing.
+    async fn nothing(&self, ended: Ended, unproven: Option<EvidenceFault>) -> Ended {
+        if !ended.ending.is_not_found() {
+            return ended;
+        }
+        match (self.ask().await, unproven) {
+            (Err(outage), _) => Ended { ending: outage.ending, records: ended.records },
+            (Ok(()), Some(why)) => Ended { ending: Ending::Unseen(Unseen::Unproven(why)), ..ended },
+            (Ok(()), None) => ended,
+        }
+    }
+
+    /// The end of an exchange whose holder gave nothing to decide about.
+    ///
+    /// A holder that refuses one resource may refuse all: it is asked for one that nobody holds. Only where it does not
+    /// refuse that is it the resource that is refused, and then it is as if there were none.
+    async fn not_fetched(&self, why: UpstreamFault, admitted: &Admitted, ports: &Ports) -> Ended {
+        let refused = matches!(why, UpstreamFault::NotAuthorised | UpstreamFault::Rejected);
+        let (Some(anyone), Some(target), Some(id), true) = (&self.anyone, &self.by_id, nothing(), refused)
+        else {
+            return self.begun.end(Ending::Upstream(why));
+        };
+        let nothing = ReadTarget { id, ..target.clone() };
+        // Side by side: the road is as long as that of finding nothing.
+        let (of_nothing, outage) = futures_util::join!(
+            ports.upstream.read(admitted.system(), &nothing),
+            anyone.ask(self.road, self.wells)
+        );
+        let outage = outage.map_err(|why| self.begun.end(Ending::Evidence(why)));
+        match (is_of_resource(&of_nothing, why), outage) {
+            (false, _) => self.begun.end(Ending::Upstream(why)),
+            (true, Err(outage)) => outage,
+            (true, Ok(())) => self.begun.end(Ending::Unseen(Unseen::Refused(why))),
+        }
+    }
+}
+
+/// Whether a refusal concerns the resource alone: what nobody holds is not refused in the same way.
+fn is_of_resource(of_nothing: &Result<Unfiltered<Held>, UpstreamFault>, why: UpstreamFault) -> bool {
+    match of_nothing {
+        Ok(_) => true,
+        Err(other @ (UpstreamFault::NotAuthorised | UpstreamFault::Rejected)) => *other != why,
+        Err(_) => false,
+    }
+}
+
+/// Counts a fault that is told to nobody.
+fn tell(unproven: Option<EvidenceFault>, ports: &Ports) {
+    if let Some(why) = unproven {
+        tracing::error!(
+            reason = why.reason(),
+            "evidence about a person could not be used: she is told to nobody"
+        );
+        ports.metrics.upstream_fault(why.reason());
+    }
+}
+
+/// The one resource that is asked for.
+const fn by_id(interaction: &Interaction) -> Option<&ReadTarget> {
+    let Interaction::Fhir { action, .. } = interaction else { return None };
+    match action {
+        FhirAction::Read(target)
+        | FhirAction::Document(target)
+        | FhirAction::ReadBinary(BinaryTarget { binary: target, .. })
+        | FhirAction::Vread(VersionTarget { resource: target, .. })
+        | FhirAction::History(HistoryRequest { resource: target, .. }) => Some(target),
+        FhirAction::Metadata
+        | FhirAction::Search(_)
+        | FhirAction::Everything(_)
+        | FhirAction::Create(_)
+        | FhirAction::Message(_)
+        | FhirAction::Batch(_) => None,
+    }
+}

@@ -1,0 +1,296 @@
+//! While a system fails, what is hidden is still answered like what is not there, and never is a failure told as
+//! nothing: through the whole gateway, source by source and fault by fault.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use gateway::serve::Running;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::hidden::{BOB, answer, says};
+use crate::support::holding::{ANN, condition, held, holding, patient};
+use crate::support::upstream::{Play, Seen, fhir};
+use crate::support::whole::Whole;
+
+const CAROL: &str = "9990000034";
+
+/// A way in which a system fails, and on what of it.
+#[derive(Clone)]
+struct Fault {
+    /// What the line of a request, and its body, must hold for it.
+    line: &'static str,
+    body: &'static str,
+    does: fn() -> Play,
+}
+
+fn is_down() -> Play {
+    Play::ThenClose(Vec::new())
+}
+
+fn hangs() -> Play {
+    Play::ThenHang(Vec::new())
+}
+
+fn fails() -> Play {
+    Play::Bytes(fhir("500 Internal Server Error", "{}"))
+}
+
+fn trusts_us_not() -> Play {
+    Play::Bytes(fhir("403 Forbidden", "{}"))
+}
+
+fn is_garbled() -> Play {
+    Play::Bytes(fhir("200 OK", "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{]}"))
+}
+
+/// Answers every search with somebody nobody asked for.
+fn tells_of_others() -> Play {
+    let stranger = json!({"resourceType": "Patient", "id": "stranger"});
+    let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": stranger}]});
+    Play::Bytes(fhir("200 OK", &page.to_string()))
+}
+
+fn tells_of_another_team() -> Play {
+    let page =
+        json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": team("t", "ann")}]});
+    Play::Bytes(fhir("200 OK", &page.to_string()))
+}
+
+const MANNERS: [(&str, fn() -> Play); 6] = [
+    ("down", is_down),
+    ("hangs", hangs),
+    ("fails", fails),
+    ("does not trust the gateway", trusts_us_not),
+    ("garbled", is_garbled),
+    ("tells of others", tells_of_others),
+];
+
+fn team(id: &str, of: &str) -> Value {
+    let ods = "https://fhir.nhs.uk/Id/ods-organization-code";
+    json!({"resourceType": "CareTeam", "id": id, "status": "active",
+           "subject": {"reference": format!("Patient/{of}")},
+           "participant": [{"member": {"identifier": {"system": ods, "value": "RX1"}}}]})
+}
+
+/// A hospital that proves ties and holds choices, and fails as it is told to. Ann is shared but for a problem about her
+/// mind, Bob dissents, Carol has no tie.
+struct Failing {
+    site: Whole,
+    fault: Arc<Mutex<Option<Fault>>>,
+    running: Running,
+}
+
+impl Failing {
+    async fn start() -> Self {
+        let resources = held(&[
+            patient("ann", ANN),
+            patient("bob", BOB),
+            patient("carol", CAROL),
+            condition("c-ann", "ann", "1", &[]),
+            condition("c-psy", "ann", "2", &["PSY"]),
+            condition("c-bob", "bob", "3", &[]),
+            condition("c-carol", "carol", "4", &[]),
+            team("t-ann", "ann"),
+            team("t-bob", "bob"),
+        ]);
+        let fault: Arc<Mutex<Option<Fault>>> = Arc::default();
+        let honest = holding(&resources);
+        let current = Arc::clone(&fault);
+        let script = move |seen: &Seen| match &*current.lock().unwrap() {
+            Some(fault) if seen.line.contains(fault.line) && seen.body.contains(fault.body) => (fault.does)(),
+            Some(_) | None => honest(seen),
+        };
+        let (site, running) = crate::hidden::site_after("withheld", script, |site| {
+            let file = site.folder.path().join("agreements/wards.toml");
+            let agreement = std::fs::read_to_string(&file).unwrap();
+            let ties = "relationship = [\"care-team\", \"encounter\"]";
+            std::fs::write(file, agreement.replace("relationship = []", ties)).unwrap();
+            site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 300\n");
+        })
+        .await;
+        says(&site, BOB, &json!({"type": "deny"})).await;
+        Self { site, fault, running }
+    }
+
+    fn breaks(&self, line: &'static str, body: &'static str, does: fn() -> Play) {
+        *self.fault.lock().unwrap() = Some(Fault { line, body, does });
+    }
+
+    fn heals(&self) {
+        *self.fault.lock().unwrap() = None;
+    }
+
+    /// What is told of this.
+    async fn told(&self, place: &str) -> (u16, Vec<String>, String) {
+        answer(&self.site, &format!("/hospital/fhir/{place}")).await
+    }
+
+    fn asked(&self) -> usize {
+        self.site.hospital.seen().len()
+    }
+}
+
+/// What the hospital is asked for evidence.
+const SOURCES: [(&str, &str); 7] = [
+    ("/Patient/_search", "_id="),
+    ("/Patient/_search", "identifier="),
+    ("/CareTeam/_search", ""),
+    ("/Encounter/_search", ""),
+    ("/Consent/_search", ""),
+    ("/Organization/_search", ""),
+    ("/PractitionerRole/_search", ""),
+];
+
+/// Reads of what is hidden, and the same of what is not there.
+const HIDDEN: [(&str, &str); 7] = [
+    ("Patient/bob", "Patient/none-"),
+    ("Patient/carol", "Patient/none-"),
+    ("Condition/c-bob", "Condition/none-"),
+    ("Condition/c-carol", "Condition/none-"),
+    ("Condition/c-psy", "Condition/none-"),
+    ("Condition/c-bob/_history", "Condition/none-/_history"),
+    ("Condition?_id=c-bob", "Condition?_id=none-"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_source_of_evidence_fails_and_however_hidden_is_told_as_absent() {
+    let failing = Failing::start().await;
+    for (line, body) in SOURCES {
+        failing.heals();
+        // The ties of both are remembered: an outage of what proves them is none for them.
+        assert_eq!(failing.told("Condition/c-ann").await.0, 200);
+        assert_eq!(failing.told("Condition/c-bob").await.0, 404);
+        for (manner, does) in MANNERS {
+            failing.breaks(line, body, does);
+            let told = join_all(HIDDEN.iter().map(async |(place, absent)| {
+                let (told, nothing) = tokio::join!(failing.told(place), failing.told(absent));
+                (place, blind(told, place), blind(nothing, absent))
+            }));
+            for (place, told, nothing) in told.await {
+                let case = format!("{line} {body} {manner}, {place}");
+                assert_eq!(told, nothing, "{case}");
+                assert!(told.0 >= 500, "{case}: a failure is told as nothing");
+            }
+            let shared = failing.told("Condition/c-ann").await;
+            assert!(shared.0 == 200 || shared.0 >= 500, "{line} {body} {manner}: {shared:?}");
+        }
+    }
+    failing.running.stop().await;
+}
+
+/// An answer without what was asked for in it.
+fn blind(answer: (u16, Vec<String>, String), place: &str) -> (u16, Vec<String>, String) {
+    let id = place.split(['/', '=']).nth(1).unwrap();
+    let hide = |text: String| text.replace(id, "THIS");
+    (
+        answer.0,
+        answer.1.into_iter().map(hide).filter(|line| !line.starts_with("content-length")).collect(),
+        hide(answer.2),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn finding_somebody_hidden_and_finding_nothing_ask_as_many_questions() {
+    let failing = Failing::start().await;
+    // What is remembered is asked for nobody, or for both.
+    for (place, absent) in HIDDEN.into_iter().chain(HIDDEN) {
+        let before = failing.asked();
+        assert!(matches!(failing.told(place).await.0, 404 | 200), "{place}");
+        let between = failing.asked();
+        failing.told(absent).await;
+        assert_eq!(between - before, failing.asked() - between, "{place}");
+    }
+    let before = failing.asked();
+    assert_eq!(failing.told("Condition/c-ann").await.0, 200);
+    assert!(failing.asked() - before <= 5, "what is shared asks for what it needs");
+    failing.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evidence_about_one_person_that_cannot_be_used_refuses_her_and_is_recorded_as_a_fault() {
+    let failing = Failing::start().await;
+    for (does, reason) in [
+        (tells_of_another_team as fn() -> Play, "evidence-unusable"),
+        (is_garbled, "evidence-unanswered"),
+        (trusts_us_not, "evidence-unanswered"),
+    ] {
+        // Of her Patient alone: of anybody else's the hospital tells as it should.
+        failing.breaks("/CareTeam/_search", "patient=bob", does);
+        for (place, absent) in [
+            ("Condition/c-bob", "Condition/none-"),
+            ("Patient/bob", "Patient/none-"),
+            ("Condition?patient=bob", "Condition?patient=none-"),
+        ] {
+            let told = blind(failing.told(place).await, place);
+            assert!(told.0 == 404 || told.0 == 200, "{told:?}");
+            assert_eq!(told, blind(failing.told(absent).await, absent), "{place}");
+        }
+        assert_eq!(failing.told("Condition/c-ann").await.0, 200);
+        assert!(failing.numbers().await.contains(&format!("reason=\"{reason}\"")), "{reason}");
+    }
+    // What may pass by itself is told as what it is: somebody else may be asked about a moment later.
+    failing.breaks("/CareTeam/_search", "patient=bob", fails);
+    assert_eq!(failing.told("Condition/c-bob").await.0, 502);
+    failing.running.stop().await;
+    let told: String = failing.site.entries().iter().map(ToString::to_string).collect();
+    assert!(told.contains("evidence-unusable"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_holder_refuses_by_itself_is_as_absent_and_what_it_refuses_altogether_is_not() {
+    let failing = Failing::start().await;
+    for (does, status, reason) in [
+        (trusts_us_not as fn() -> Play, "403", "upstream-not-authorised"),
+        (|| Play::Bytes(fhir("401 Unauthorized", "{}")), "401", "upstream-not-authorised"),
+        (|| Play::Bytes(fhir("422 Unprocessable Entity", "{}")), "422", "upstream-rejected"),
+    ] {
+        for path in ["", "/_history", "/_history/1"] {
+            failing.breaks("GET /fhir/Condition/c-bob", "", does);
+            let place = format!("Condition/c-bob{path}");
+            let absent = format!("Condition/none-{path}");
+            let told = blind(failing.told(&place).await, &place);
+            assert_eq!(told.0, 404, "{status} {place}");
+            assert_eq!(told, blind(failing.told(&absent).await, &absent), "{status}");
+            failing.breaks("GET /fhir/Condition/", "", does);
+            assert_eq!(failing.told(&place).await.0, 502, "{status}: a holder that refuses everything");
+            assert_eq!(failing.told(&absent).await.0, 502, "{status}: a holder that refuses everything");
+        }
+        assert!(failing.numbers().await.contains(&format!("reason=\"{reason}\"")), "{status}");
+    }
+    for does in [fails as fn() -> Play, is_down, hangs] {
+        failing.breaks("GET /fhir/Condition/c-bob", "", does);
+        assert!(failing.told("Condition/c-bob").await.0 >= 500, "what may pass is never told as nothing");
+    }
+    failing.running.stop().await;
+    let told: String = failing.site.entries().iter().map(ToString::to_string).collect();
+    assert!(told.contains("upstream-not-authorised"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_nothing_go_at_the_same_beat_while_a_source_hangs() {
+    let failing = Failing::start().await;
+    failing.breaks("/CareTeam/_search", "", hangs);
+    let took = async |place: &str| {
+        let began = std::time::Instant::now();
+        failing.told(place).await;
+        began.elapsed()
+    };
+    for (place, absent) in HIDDEN {
+        let (there, absent) = (took(place).await, took(absent).await);
+        let least = Duration::from_millis(512);
+        assert!(there >= least && absent >= least, "{place}: {there:?} {absent:?}");
+    }
+    failing.running.stop().await;
+}
+
+impl Failing {
+    /// The numbers for operators.
+    async fn numbers(&self) -> String {
+        let mut stream = TcpStream::connect(self.site.ops()).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
+        crate::support::front::to_end(&mut stream).await
+    }
+}
