@@ -3,7 +3,7 @@
 //! A path names one element of a resource type, or one extension or identifier system of it, in the words of the
 //! specification: `name`, `address.postalCode`, `onset[x]`, `extension:<url>`, `identifier:<system>`,
 //! `birthDate.extension:<url>`. One type of a choice is named as JSON spells it (`valueQuantity`), and items of a list by
-//! their key: `item:<linkId>`, `section:<system>|<code>`. A path that parses exists; agreements, masks and search
+//! their key: `item:<linkId>`, `section:<system>|<code>`, `contained:<type>`. A path that parses exists; agreements, masks and search
 //! parameters meet in it.
 
 use std::fmt;
@@ -36,7 +36,7 @@ pub enum Step {
     Item {
         /// The list, whose items have a key ([`keyed_by`]).
         list: &'static str,
-        /// A linkId, or a code as `system|code`.
+        /// A linkId, a code as `system|code`, or the type of a contained resource.
         key: String,
     },
     /// Extensions with this url.
@@ -89,7 +89,9 @@ pub enum InvalidPath {
         path: String,
     },
     /// A key after an element whose items have none.
-    #[error("{path}: only items that have a linkId or a code are named one by one, as `name:key`")]
+    #[error(
+        "{path}: only items that have a linkId or a code, and contained resources, are named one by one, as `name:key`"
+    )]
     NoKey {
         /// The whole path.
         path: String,
@@ -234,11 +236,16 @@ pub enum KeyedBy {
     LinkId,
     /// `code`, a CodeableConcept.
     Code,
+    /// `resourceType`, of contained resources.
+    Type,
 }
 
 /// By what items of the type `of` are told apart where they can be named one by one.
 #[must_use]
 pub fn keyed_by(of: TypeId) -> Option<KeyedBy> {
+    if of.kind() == TypeKind::Abstract {
+        return Some(KeyedBy::Type);
+    }
     if of.kind() != TypeKind::Backbone {
         return None;
     }
@@ -291,7 +298,10 @@ fn item(types: &[TypeId], list: &str, key: &str, path: impl Fn() -> String) -> R
         {
             "a code as system|code"
         }
-        KeyedBy::LinkId | KeyedBy::Code => return Ok(Step::Item { list, key: key.to_owned() }),
+        KeyedBy::Type if tables::resource_type(key).is_none() => "a resource type",
+        KeyedBy::LinkId | KeyedBy::Code | KeyedBy::Type => {
+            return Ok(Step::Item { list, key: key.to_owned() });
+        }
     };
     Err(InvalidPath::NotAKey { path: path(), wanted })
 }

@@ -3,17 +3,27 @@
 //! One search for each type that is referred to, none where nothing is. Only where it leads to persons nobody has ruled
 //! on is evidence gathered and the ruling made again, about all of them.
 
+use std::collections::BTreeSet;
+
+use fhir::reference::Id;
+
 use crate::decision::decide;
 use crate::decision::evidence::{Evidence, EvidenceFault, Wells};
 use crate::decision::ruling::Ruling;
 use crate::enforce::answer::Frame;
 use crate::enforce::held::Held;
 use crate::enforce::household::{self, Sheltered};
+use crate::enforce::medicines::{self, Medicines};
 use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, wanted};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::settings::Households;
 use crate::upstream::UpstreamFault;
+
+/// How many medicines are asked for at once.
+const MEDICINES_AT_ONCE: usize = 100;
+/// How often a medicine may be made of another one.
+const MADE_OF_MAX: usize = 3;
 
 /// A ruling, with the persons it is about and the evidence it rests on.
 #[derive(Debug)]
@@ -39,11 +49,14 @@ pub async fn follow(
     frame: Frame<'_>,
     wells: Wells<'_>,
 ) -> Result<(LookedUp, Ruled), EvidenceFault> {
-    let wanted = wanted(held, &ruled.ruling, frame);
+    let open = Medicines::none();
+    let asked = open.wanted(held, &ruled.ruling, frame);
+    let medicines = look_into(open, asked, frame, wells).await?;
+    let wanted = wanted(held, &ruled.ruling, Frame { medicines: &medicines, ..frame });
     let asks = wanted.asks().clone();
     let mut looked_up = wanted.begin();
     for (target, ids) in asks {
-        let list: Vec<&str> = ids.iter().map(fhir::reference::Id::as_str).collect();
+        let list: Vec<&str> = ids.iter().map(Id::as_str).collect();
         let asked = vec![("_id", list.join(","))];
         match wells.upstream.search_all(frame.system, target.name(), asked).await {
             Ok(found) => looked_up
@@ -61,9 +74,45 @@ pub async fn follow(
             Ruled { ruling: decide(admitted, &evidence), subjects, evidence }
         }
     };
+    let asked = medicines.wanted_behind(&looked_up, &ruled.ruling, frame);
+    let medicines = look_into(medicines, asked, frame, wells).await?;
+    let looked_up = looked_up.knowing(medicines);
     // Under the ruling that counts: what is shown by it is asked about.
-    let sheltered = sheltered(held, &looked_up, &ruled.ruling, frame, wells).await?;
+    let known = looked_up.known_in(frame);
+    let sheltered = sheltered(held, &looked_up, &ruled.ruling, known, wells).await?;
     Ok((looked_up.sheltering(sheltered), ruled))
+}
+
+/// Looks up the medicines that are `wanted`, and what they are made of.
+async fn look_into(
+    mut medicines: Medicines,
+    mut wanted: BTreeSet<Id>,
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+) -> Result<Medicines, EvidenceFault> {
+    for hop in 0..=MADE_OF_MAX {
+        let ids: Vec<Id> = wanted.into_iter().collect();
+        for some in ids.chunks(MEDICINES_AT_ONCE) {
+            if hop == MADE_OF_MAX || !medicines.has_room() {
+                medicines.lack(some);
+                continue;
+            }
+            let list: Vec<&str> = some.iter().map(Id::as_str).collect();
+            let asked = vec![("_id", list.join(","))];
+            match wells.upstream.search_all(frame.system, medicines::MEDICATION, asked).await {
+                Ok(found) => medicines
+                    .add(&found, some, frame)
+                    .map_err(|source| EvidenceFault::NotEvidence { system: frame.system.clone(), source })?,
+                Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => medicines.lack(some),
+                Err(fault) => return Err(EvidenceFault::Upstream(fault)),
+            }
+        }
+        wanted = medicines.wanted_next();
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    Ok(medicines)
 }
 
 /// Asks the holder whether the places that the answer would show are those of a protected person, where the settings say

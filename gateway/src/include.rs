@@ -10,6 +10,7 @@ use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::included::wanted;
+use crate::enforce::medicines::Medicines;
 use crate::enforce::subjects::subjects;
 use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
@@ -36,9 +37,10 @@ pub async fn beside(
     let subjects = frame.behind.join(subjects(&held, &admitted, frame.bases));
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence };
-    // Which matches are shown depends on what they refer to only where a criterion reads it, and on who lives there where
-    // that is asked.
-    let is_asked = frame.households == Households::Shielded;
+    // Which matches are shown depends on what they refer to only where a criterion reads it or where they are medicines, and
+    // on who lives there where that is asked.
+    let is_asked = frame.households == Households::Shielded
+        || !Medicines::none().wanted(&held, &ruled.ruling, frame).is_empty();
     let (led_to, ruled) = match ruled.ruling.admitted().rematch().is_empty() && !is_asked {
         true => (LookedUp::nothing(), ruled),
         false => follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?,

@@ -59,7 +59,7 @@ fn what_is_no_path_is_told_with_what_to_write_instead() {
         (
             "Patient",
             "name:x",
-            "Patient.name:x: only items that have a linkId or a code are named one by one, as `name:key`",
+            "Patient.name:x: only items that have a linkId or a code, and contained resources, are named one by one, as `name:key`",
         ),
         ("QuestionnaireResponse", "item:", "QuestionnaireResponse.item:: a linkId must follow the colon"),
         (

@@ -13,6 +13,7 @@ use gateway::enforce::answer::{Frame, minimise};
 use gateway::enforce::behind::NOTHING;
 use gateway::enforce::held::{Complete, Held};
 use gateway::enforce::household::Sheltered;
+use gateway::enforce::medicines::NONE;
 use gateway::enforce::release::Minimised;
 use gateway::enforce::subjects::subjects;
 use gateway::enforce::targets::wanted;
@@ -61,6 +62,7 @@ pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Sp
         sheltered: &nowhere,
         households: Households::Told,
         behind: &NOTHING,
+        medicines: &NONE,
     };
     let mut held_back = Some(*admitted);
     let mut once = || {

@@ -18,6 +18,7 @@ use crate::settings::check::{each_once, read_text, roles};
 use crate::settings::problem::{Gravity, Notebook, Place, Problem, did_you_mean};
 use crate::settings::written::{Written, parse};
 
+mod attachments;
 mod criteria;
 mod overlap;
 mod shares;

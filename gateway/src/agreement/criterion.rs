@@ -33,6 +33,8 @@ pub enum Criterion {
     Absent(Place),
     /// All conditions of one of these sets hold.
     Any(Vec<Vec<Criterion>>),
+    /// The resource stands inside another one.
+    Contained,
 }
 
 /// An element that a condition looks at, with the names by which JSON leads there.

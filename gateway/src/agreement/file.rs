@@ -113,10 +113,12 @@ pub(super) struct ShareTable {
 /// Every key but the ones below is an element of the type (`birthDate`), a path (`"address.postalCode"`), a choice
 /// (`"onset[x]"`) or one type of it (`onsetAge`), one extension (`"extension:URL"`), the identifiers of one system
 /// (`"identifier:SYSTEM"`), or items of a list by their key: questions by linkId (`"item:LINKID"`), sections, components and
-/// the like by code (`"section:SYSTEM|CODE"`), each with all that is inside it. Its value is the reason. An element comes
-/// with everything inside it but extensions, notes, attachments, the `display` of
-/// references and identifiers other than NHS numbers: these are named by themselves. Elements that change the meaning of
-/// others come without being named.
+/// the like by code (`"section:SYSTEM|CODE"`), each with what is inside it but for questions and sections that are not named
+/// themselves, and contained resources by type (`"contained:Medication"`). Its value is the reason. An element comes
+/// with everything inside it but extensions, notes, attachments, contained resources, the `display` of
+/// references and identifiers other than NHS numbers: these are named by themselves. A contained resource goes by the tables
+/// of its own type, and only where something that is shown refers to it. A table that names an attachment, or its `data` or
+/// `url`, says in `where` which media types. Elements that change the meaning of others come without being named.
 #[derive(Debug)]
 pub(super) struct SharedTypeTable {
     /// The type.
@@ -132,6 +134,9 @@ pub(super) struct SharedTypeTable {
     /// version. Where several tables speak of a type to one recipient, all of them must say it. Default: no earlier
     /// versions.
     pub(super) earlier_versions: Option<Written<String>>,
+    /// `true`: the table holds only for resources that stand inside another one (`contained`), as a medicine does in its
+    /// prescription. Default: `false`.
+    pub(super) only_contained: Option<Written<bool>>,
     /// Where the table stands.
     pub(super) place: Place,
 }
@@ -257,8 +262,10 @@ impl SharedTypeTable {
         let criteria = table.table("where").map(WhereTable::read);
         let withhold = table.texts("withhold");
         let earlier_versions = table.text("earlier_versions");
+        let only_contained = table.flag("only_contained");
         let elements = table.rest().into_iter().map(|entry| (entry.key.clone(), entry.text())).collect();
-        Self { resource_type, elements, criteria, withhold, earlier_versions, place: table.place().clone() }
+        let place = table.place().clone();
+        Self { resource_type, elements, criteria, withhold, earlier_versions, only_contained, place }
     }
 }
 

@@ -242,6 +242,7 @@ fn conditions(out: &mut dyn Write, part: &Part) -> io::Result<()> {
             Asks::Present => writeln!(out, "      only where {element} is there")?,
             Asks::Absent => writeln!(out, "      only where {element} is not there")?,
             Asks::AnySet => writeln!(out, "      only where one of these holds")?,
+            Asks::Contained => writeln!(out, "      only where {}", condition.display)?,
         }
         condition.codes.iter().try_for_each(|code| writeln!(out, "        {code}"))?;
         for set in &condition.sets {

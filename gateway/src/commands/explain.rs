@@ -17,6 +17,7 @@ use crate::decision::ruling::Question;
 use crate::decision::{admit, admit_own, decide};
 use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::household::Sheltered;
+use crate::enforce::medicines;
 use crate::follow::Ruled;
 use crate::interaction::{Interaction, parse};
 use crate::requestor::Requestor;
@@ -153,6 +154,7 @@ fn explain(
         bases: &bases,
         codes,
         seal: &seal,
+        medicines: &medicines::NONE,
         sheltered: &nowhere,
         households: Households::Told,
         behind: &behind,

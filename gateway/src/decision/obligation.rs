@@ -25,12 +25,24 @@ pub struct ResourceFacts {
     pub labels: Vec<SecurityLabel>,
     /// What its codes earn beside, stated or not: the entries of the lists that know them.
     pub earned: Vec<Arc<SensitiveEntry>>,
+    /// Whether these are all: something that the resource is by reference could not be looked up.
+    pub known: Labels,
     /// `Type/id` of every resource it refers to.
     pub refers_to: BTreeSet<String>,
     /// Those of `refers_to` that stand as its author, asserter, performer, recorder or requester.
     pub authors: BTreeSet<String>,
     /// When what it tells happened: first moment, and first moment after.
     pub when: Option<(Timestamp, Timestamp)>,
+}
+
+/// Whether all labels of a resource are known. One of which they are not counts as labelled with whatever is weighed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Labels {
+    /// They are.
+    #[default]
+    Known,
+    /// They are not.
+    NotKnown,
 }
 
 /// Why a resource is kept back from somebody who is permitted others.
@@ -46,7 +58,7 @@ impl ResourceFacts {
     /// Whether a rule about this label reaches the resource, by a label that it states or by one that its codes earn.
     #[must_use]
     pub fn is_labelled(&self, rule: &SecurityLabel) -> bool {
-        self.all_labels().any(|label| label.is_covered_by(rule))
+        self.known == Labels::NotKnown || self.all_labels().any(|label| label.is_covered_by(rule))
     }
 
     /// The first entry of a list that makes the difference: what is `kept_back` now would not be without earned labels.
@@ -177,6 +189,9 @@ fn denies_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool 
 fn permits_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool {
     if rule.is_empty() {
         return true;
+    }
+    if facts.known == Labels::NotKnown {
+        return false;
     }
     let is_category = |label: &&SecurityLabel| label.sensitivity().is_some();
     let is_sensitive = facts.all_labels().any(|label| is_category(&label));

@@ -21,11 +21,13 @@ use fhir::search::controls::{Include, Projection, Total};
 use fhir::search::{
     Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, names_person_by,
 };
-use fhir::tables::{self, TypeId};
+use fhir::tables::{self, SearchKind, TypeId};
 
 use super::refusal::SearchGuard;
-use super::shield;
+use super::shield::{self, Compares};
 use crate::agreement::{Share, SharedType};
+
+mod partial;
 
 /// The fewest letters of a family name that a search for an unnamed person must give.
 const FAMILY_LETTERS_MIN: usize = 2;
@@ -59,7 +61,7 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
     let tables = share.types.get(&searched).map(Vec::as_slice).unwrap_or_default();
     let mut rematch = BTreeSet::new();
     for criterion in query.criteria() {
-        match (visibility_of(criterion, searched, tables), criterion.polarity()) {
+        match (visibility_of(criterion, searched, tables), polarity(criterion, searched, tables)) {
             (Visibility::Shown, Polarity::Positive | Polarity::Negative) => {}
             (Visibility::Partly, Polarity::Positive) => {
                 rematch.insert(criterion.code());
@@ -72,6 +74,17 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
     }
     controls(query, share)?;
     Ok(rematch)
+}
+
+/// Whether absence can meet the criterion: where an element is shown in part also that of what is missing in it.
+fn polarity(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Polarity {
+    let is_in_part = |read: &String| {
+        ElementPath::parse(searched, read).is_ok_and(|path| partial::is_shown_in_part(&path, tables))
+    };
+    match partial::reads_absence(criterion) && criterion.reads().iter().any(is_in_part) {
+        true => Polarity::Negative,
+        false => criterion.polarity(),
+    }
 }
 
 /// Checks what shapes the answer, after the criteria.
@@ -189,7 +202,7 @@ fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType])
     match is_tie {
         true => shown(criterion.code(), criterion.reads(), searched, tables),
         // Something else than Patients, where it is hidden like any other reference.
-        false => shown_by_tables(criterion.reads(), searched, tables),
+        false => shown_by_tables(criterion.code(), criterion.reads(), searched, tables),
     }
 }
 
@@ -197,11 +210,15 @@ fn shown(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) 
     if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }
-    shown_by_tables(reads, searched, tables)
+    shown_by_tables(code, reads, searched, tables)
 }
 
-fn shown_by_tables(reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
+fn shown_by_tables(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
+    let compares = tables::search_parameter(searched, code).map(|parameter| parameter.kind());
+    let compares = if compares == Some(SearchKind::String) { Compares::Words } else { Compares::Other };
     let shown = reads.iter().map(|read| match ElementPath::parse(searched, read) {
+        // Words about people whose whereabouts are protected are not shown.
+        Ok(path) if shield::is_worded(&path, compares) => visibility(&path, tables).min(Visibility::Partly),
         Ok(path) => visibility(&path, tables),
         Err(_) => Visibility::Hidden,
     });

@@ -10,8 +10,24 @@ const TYPES: [&str; 2] = ["Address", "ContactPoint"];
 /// Resources that are a place.
 const PLACES: [&str; 1] = ["Location"];
 /// Elements that tell the area by another way: who cares for the person there, and whom to ask.
-const ELEMENTS: [(&str, &str); 3] =
-    [("Patient", "generalPractitioner"), ("Patient", "managingOrganization"), ("Patient", "contact")];
+const ELEMENTS: [(&str, &str); 7] = [
+    ("Patient", "generalPractitioner"),
+    ("Patient", "managingOrganization"),
+    ("Patient", "contact"),
+    ("Person", "managingOrganization"),
+    ("Encounter", "serviceProvider"),
+    ("EpisodeOfCare", "managingOrganization"),
+    ("CareTeam", "managingOrganization"),
+];
+/// Data types of free words and of content that nobody has looked through.
+const WORDS: [&str; 5] = ["Narrative", "Annotation", "Attachment", "base64Binary", "markdown"];
+/// Elements of type string that are free words. Titles, names and the text of a coded concept or a dose are not: care is
+/// not safe without them.
+const WORDY: [&str; 3] = ["description", "comment", "comments"];
+/// The element that counts members of whom some may be hidden.
+pub(crate) const COUNTS_MEMBERS: (&str, &str) = ("Group", "quantity");
+/// Resources of which nothing is left without what tells where the person is.
+pub(crate) const NOTHING_ELSE: [&str; 2] = ["Location", "Binary"];
 
 /// Whether the element of the path, or one on the way to it, tells where the person is.
 #[must_use]
@@ -31,6 +47,49 @@ pub fn hides(path: &ElementPath) -> bool {
         types = step.leads_to(&types);
     }
     false
+}
+
+/// What a search parameter compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compares {
+    /// Words.
+    Words,
+    /// Anything else: of a choice, types that are not words.
+    Other,
+}
+
+/// Whether the element of the path, or one on the way to it, is free words or unread content, in which it may stand where
+/// the person is.
+#[must_use]
+pub fn is_worded(path: &ElementPath, compares: Compares) -> bool {
+    let mut types = vec![path.owner()];
+    for step in path.steps() {
+        let worded = match step {
+            Step::Element(name) | Step::Item { list: name, .. } => types.iter().any(|owner| {
+                let mut keys = owner.keys().filter(|(_, element)| element.name() == *name);
+                keys.any(|(key, element)| {
+                    let is_asked = compares == Compares::Words || !element.is_choice();
+                    is_asked && is_wordy(*owner, key)
+                })
+            }),
+            Step::Choice { key, .. } => types.iter().any(|owner| is_wordy(*owner, key)),
+            Step::Extension(_) | Step::Identifier(_) => return false,
+        };
+        if worded {
+            return true;
+        }
+        types = step.leads_to(&types);
+    }
+    false
+}
+
+/// Whether the element that JSON calls `key` is free words or unread content.
+#[must_use]
+pub fn is_wordy(owner: TypeId, key: &str) -> bool {
+    let Some(element) = tables::element(owner, key) else { return false };
+    let Some(found) = element.only_type() else { return false };
+    let is_text = found.name() == "string" && (element.is_choice() || WORDY.contains(&element.name()));
+    WORDS.contains(&found.name()) || is_text
 }
 
 /// Whether the element `name` of `owner` tells by itself where the person is.

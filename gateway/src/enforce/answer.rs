@@ -14,7 +14,6 @@ use fhir::search::{SearchQuery, project};
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
 use super::document::document;
-pub use super::frame::Frame;
 use super::held::{Complete, Held};
 use super::history;
 use super::included::{Beside, Included, beside};
@@ -39,6 +38,8 @@ use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event};
 use crate::trail::records::Records;
 
+pub use super::frame::Frame;
+
 /// What is recorded where an include was asked for of which nothing can come by rule.
 const INCLUDE_NOT_SHARED: &str = "include-not-shared";
 /// What a record says of an include that the system does not serve.
@@ -61,7 +62,7 @@ pub fn minimise(
 ) -> Result<(Minimised, Admitted), Ended> {
     let visible = looked_up.visible(&held, &ruling, frame);
     let targets = Targets::Known(&visible);
-    let frame = Frame { sheltered: looked_up.sheltered(), ..frame };
+    let frame = looked_up.known_in(frame);
     let minimised = match (held.into_inner(), &ruling.admitted().question().interaction) {
         (Held::Resource(document), Interaction::Fhir { action: FhirAction::Read(target), .. }) => {
             read(&document, target, targets, &ruling, subjects, frame)?

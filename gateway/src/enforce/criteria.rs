@@ -1,17 +1,44 @@
 //! Whether the conditions of a table hold for a resource.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use fhir::json::{Kind, Node};
 
 use crate::agreement::{Criterion, Hop, Place};
 
-/// Whether all of `criteria` hold for `resource`.
-pub(in crate::enforce) fn all_hold(criteria: &[Criterion], resource: Node<'_>) -> bool {
-    criteria.iter().all(|criterion| holds(criterion, resource))
+/// Whether a resource stands by itself or inside another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Holding {
+    Alone,
+    Contained,
 }
 
-fn holds(criterion: &Criterion, resource: Node<'_>) -> bool {
+/// Which of the resources inside one stand by themselves: the entries of a Bundle.
+pub(in crate::enforce) struct Nesting {
+    alone: BTreeSet<usize>,
+}
+
+impl Nesting {
+    pub(in crate::enforce) fn of(outermost: Node<'_>) -> Self {
+        let is_bundle = outermost.member("resourceType").is_some_and(|name| name.is_string("Bundle"));
+        let entries = outermost.walk(&["entry", "resource"]).filter(|_| is_bundle).map(Node::offset);
+        Self { alone: entries.chain([outermost.offset()]).collect() }
+    }
+
+    /// How this one of them stands.
+    pub(in crate::enforce) fn of_one<'d>(&self, inner: Node<'d>) -> (Node<'d>, Holding) {
+        let is_alone = self.alone.contains(&inner.offset());
+        (inner, if is_alone { Holding::Alone } else { Holding::Contained })
+    }
+}
+
+/// Whether all of `criteria` hold for `resource`.
+pub(in crate::enforce) fn all_hold(criteria: &[Criterion], resource: Node<'_>, held: Holding) -> bool {
+    criteria.iter().all(|criterion| holds(criterion, resource, held))
+}
+
+fn holds(criterion: &Criterion, resource: Node<'_>, held: Holding) -> bool {
     match criterion {
         Criterion::Code { element, codes } => {
             values(element, resource).into_iter().any(|value| has_code(value, codes))
@@ -33,7 +60,8 @@ fn holds(criterion: &Criterion, resource: Node<'_>) -> bool {
         }
         Criterion::Present(element) => !values(element, resource).is_empty(),
         Criterion::Absent(element) => !stands(element.hops(), resource),
-        Criterion::Any(sets) => sets.iter().any(|set| all_hold(set, resource)),
+        Criterion::Any(sets) => sets.iter().any(|set| all_hold(set, resource, held)),
+        Criterion::Contained => held == Holding::Contained,
     }
 }
 
@@ -122,7 +150,7 @@ mod tests {
 
     fn held(criterion: &Criterion, json: &'static str) -> bool {
         let document = parse(json.into(), &Limits::default()).expect("strict JSON");
-        all_hold(std::slice::from_ref(criterion), document.root())
+        all_hold(std::slice::from_ref(criterion), document.root(), Holding::Alone)
     }
 
     #[test]

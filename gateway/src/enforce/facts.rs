@@ -9,10 +9,10 @@ use fhir::identifier::NHS_NUMBER;
 use fhir::json::Node;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local, Reference};
-use fhir::security_label::{CONFIDENTIALITY, Confidentiality, SecurityLabel};
+use fhir::security_label::{CONFIDENTIALITY, Confidentiality, SecurityLabel, Sensitivity};
 
 use super::held::{Complete, Held};
-use super::resource_facts::label;
+use super::resource_facts::{inline_labels, label};
 use super::unfiltered::Unfiltered;
 use crate::consent::compile::{self, Origin, Reading};
 use crate::consent::provision::{Provisioned, Who};
@@ -226,7 +226,7 @@ fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
         };
     }
     let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).flat_map(label).collect();
-    let most = labels.iter().filter_map(SecurityLabel::confidentiality).max();
+    let is_protected = labels.iter().any(hides_whereabouts) || has_labelled_place(patient);
     // `REDACTED` of another system marks a view: only that of confidentiality takes a record back.
     let invalidated =
         labels.iter().any(|label| label.system() == CONFIDENTIALITY && label.code() == "REDACTED");
@@ -234,7 +234,7 @@ fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
         id: id_of(patient)?,
         nhs_numbers,
         verification,
-        shield: if most >= Some(Confidentiality::Restricted) { Shield::Shielded } else { Shield::None },
+        shield: if is_protected { Shield::Shielded } else { Shield::None },
         validity: if invalidated { Validity::Invalidated } else { Validity::Valid },
         merged,
         merged_numbers,
@@ -254,6 +254,19 @@ fn merged_with(patient: Node<'_>, bases: &Bases) -> (BTreeSet<Id>, BTreeSet<NhsN
         numbers.extend(named.filter(is_nhs_number).and_then(nhs_number));
     }
     (ids, numbers)
+}
+
+/// Whether a label of a Patient says that where she is is protected: a high degree, or the categories of places.
+fn hides_whereabouts(label: &SecurityLabel) -> bool {
+    label.confidentiality() >= Some(Confidentiality::Restricted)
+        || matches!(label.sensitivity(), Some(Sensitivity::Locis | Sensitivity::Livarg))
+}
+
+/// Whether an address or a way to reach her bears a label of its own (DS4P) that protects it, of whichever category.
+fn has_labelled_place(patient: Node<'_>) -> bool {
+    let places = patient.walk(&["address"]).chain(patient.walk(&["telecom"]));
+    let mut labels = places.flat_map(inline_labels);
+    labels.any(|label| hides_whereabouts(&label) || label.sensitivity().is_some())
 }
 
 fn is_nhs_number_in_use(identifier: &Node<'_>) -> bool {

@@ -1,9 +1,10 @@
-//! What an answer needs besides content and ruling.
+//! What an answer is made with, besides content and ruling.
 
 use fhir::reference::Bases;
 
 use super::behind::{self, Behind};
 use super::household::{self, Sheltered};
+use super::medicines::{self, Medicines};
 use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::seal::Seal;
@@ -27,6 +28,8 @@ pub struct Frame<'a> {
     pub codes: &'a SensitiveCodes,
     /// Makes versions and cursors.
     pub seal: &'a Seal,
+    /// What the medicines that resources refer to are labelled as.
+    pub medicines: &'a Medicines,
     /// Which whereabouts are those of a protected person.
     pub sheltered: &'a Sheltered,
     /// Whether that is asked.
@@ -39,19 +42,23 @@ impl<'a> Frame<'a> {
     /// The frame of an exchange with `system`.
     #[must_use]
     pub fn of(exchange: &'a Exchange, system: &'a SystemName, ports: &'a Ports) -> Self {
+        let codes = &ports.settings.sensitive_codes;
         Self {
             exchange,
             site: ports.site(),
             system,
             bases: ports.bases_of(system),
-            codes: &ports.settings.sensitive_codes,
+            codes,
             seal: &ports.seal,
+            medicines: &medicines::NONE,
             sheltered: &household::NOWHERE,
             households: ports.households_of(system),
             behind: &behind::NOTHING,
         }
     }
+}
 
+impl Frame<'_> {
     /// Where the face of the system is.
     pub(in crate::enforce) fn face(&self) -> String {
         format!("{}/{}/fhir", self.site.base, self.system)

@@ -133,7 +133,7 @@ pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fr
     let Held::Searchset { pages, complete, .. } = held.inner() else { return Wanted::default() };
     let face = frame.face();
     let visible = looked_up.visible(held, ruling, frame);
-    let frame = Frame { sheltered: looked_up.sheltered(), ..frame };
+    let frame = looked_up.known_in(frame);
     let judge = Judge::of(ruling, Targets::Known(&visible), frame, &face);
     // What ends the exchange ends it where it is answered.
     let Ok(found) = up_to_page(pages, *complete, request, &judge) else { return Wanted::default() };

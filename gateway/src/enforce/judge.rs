@@ -12,10 +12,11 @@ use fhir::tables::TypeId;
 
 use super::answer::Frame;
 use super::behind::Behind;
-use super::criteria;
+use super::criteria::{self, Holding, Nesting};
 use super::facts::shield_of;
 use super::household::{self, Sheltered};
 use super::masks::{Masks, Whereabouts};
+use super::medicines::Medicines;
 use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
 use super::persons::{About, Came, Certainty, PersonsOf, persons_of};
 use super::resource_facts::{reference_of, resource_facts};
@@ -63,6 +64,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) under: &'a [Node<'a>],
     /// Which of the references that are shared may be shown.
     pub(in crate::enforce) targets: Targets<'a>,
+    /// What the medicines that resources refer to are labelled as.
+    pub(in crate::enforce) medicines: &'a Medicines,
     /// Which whereabouts are those of a protected person.
     pub(in crate::enforce) sheltered: &'a Sheltered,
     /// The same for what stands inside content: places in it are not asked about.
@@ -183,6 +186,7 @@ impl<'a> Judge<'a> {
             version: None,
             under: &[],
             targets,
+            medicines: frame.medicines,
             sheltered: frame.sheltered,
             sheltered_inside: match frame.households {
                 Households::Told => &household::NOWHERE,
@@ -201,6 +205,13 @@ impl<'a> Judge<'a> {
     /// The same for a resource that is about the persons `found`, whatever it says itself.
     pub(in crate::enforce) fn judge_as(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
         let found = &*self.behind.whole(found);
+        if let Some(inside) = self.medicines.with_entries_of(node, self.bases, self.codes) {
+            return Judge { medicines: &inside, ..*self }.judge_here(node, found);
+        }
+        self.judge_here(node, found)
+    }
+
+    fn judge_here(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
         let judged = self.reduce(node, found)?;
         if self.sheltered.is_told_by(&judged.bytes) {
             // It tells where somebody is who is protected, whoever it is about.
@@ -217,7 +228,9 @@ impl<'a> Judge<'a> {
         let concerned = self.concerned(found, persons.clone(), node);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
-        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, inner, &concerned) {
+        let nesting = Nesting::of(node);
+        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, nesting.of_one(inner), &concerned)
+        {
             Ok(mask) => {
                 Some(mask).filter(|_| inner.offset() == node.offset() || !self.is_of_unknown_owner(owner))
             }
@@ -287,7 +300,7 @@ impl<'a> Judge<'a> {
         if about.is_empty() || persons.iter().all(|person| about.contains(person)) {
             return Concerned { about: persons.clone(), all: persons, gone: BTreeSet::new() };
         }
-        let facts = resource_facts(node, self.bases, self.codes);
+        let facts = self.facts(node);
         let forbids = |person: &&PersonKey| {
             !about.contains(*person)
                 && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
@@ -355,14 +368,27 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The mask for a resource, the outermost or a nested one.
-    fn mask(&self, owner: TypeId, node: Node<'_>, concerned: &Concerned) -> Result<&'a TypeMask, Unmasked> {
+    /// What the rules look at in a resource, with what it is by reference.
+    fn facts(&self, node: Node<'_>) -> ResourceFacts {
         let mut facts = resource_facts(node, self.bases, self.codes);
+        self.medicines.add_to(&mut facts, node, self.bases);
+        facts
+    }
+
+    /// The mask for a resource, the outermost or a nested one.
+    fn mask(
+        &self,
+        owner: TypeId,
+        (node, held): (Node<'_>, Holding),
+        concerned: &Concerned,
+    ) -> Result<&'a TypeMask, Unmasked> {
+        let mut facts = self.facts(node);
         let now: Vec<(Node<'_>, ResourceFacts)> =
-            self.under.iter().map(|now| (*now, resource_facts(*now, self.bases, self.codes))).collect();
+            self.under.iter().map(|now| (*now, self.facts(*now))).collect();
         for (_, now) in &now {
             facts.labels.extend(now.labels.iter().cloned());
             facts.earned.extend(now.earned.iter().cloned());
+            facts.known = facts.known.max(now.known);
         }
         let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
         let denied =
@@ -379,12 +405,9 @@ impl<'a> Judge<'a> {
                 true if !permits.is_empty() => LabelsOfAgreement::Overridden,
                 _ => LabelsOfAgreement::Kept,
             };
-        // A member's whereabouts may be those of whom it is about.
-        let is_shielded =
-            |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
         // A label counts in the very bytes that are shown, whatever another fetch said.
         let told_of_itself = shield_of(node) == Shield::None;
-        let whereabouts = match concerned.all.iter().any(is_shielded) {
+        let whereabouts = match self.is_about_a_shielded_one(concerned) {
             false if !told_of_itself || self.sheltered.is_everywhere() => Whereabouts::Shielded,
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
@@ -395,17 +418,25 @@ impl<'a> Judge<'a> {
             let holds_now = now
                 .iter()
                 .filter(|(_, now)| now.resource_type == facts.resource_type)
-                .try_for_each(|(node, now)| holds(table, *node, now, labels));
-            match holds(table, node, &facts, labels).and(holds_now) {
+                .try_for_each(|(node, now)| holds(table, (*node, held), now, labels));
+            match holds(table, (node, held), &facts, labels).and(holds_now) {
                 Ok(()) => subset |= 1 << at,
                 Err(why) => refusal = why,
             }
         }
         self.masks.of(owner, subset, whereabouts).ok_or_else(|| {
-            let labelled =
-                |facts: &ResourceFacts| !tables.iter().any(|table| holds(table, node, facts, labels).is_ok());
+            let labelled = |facts: &ResourceFacts| {
+                !tables.iter().any(|table| holds(table, (node, held), facts, labels).is_ok())
+            };
             Unmasked::of(refusal, &facts, labelled)
         })
+    }
+
+    /// Whether one of those in it is to be shielded: a member's whereabouts may be those of whom it is about.
+    fn is_about_a_shielded_one(&self, concerned: &Concerned) -> bool {
+        let is_shielded =
+            |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
+        concerned.all.iter().any(is_shielded)
     }
 
     fn marks(&self) -> Marks {
@@ -419,11 +450,11 @@ impl<'a> Judge<'a> {
 /// Whether the conditions of a table hold for a resource.
 fn holds(
     table: &SharedType,
-    node: Node<'_>,
+    (node, held): (Node<'_>, Holding),
     facts: &ResourceFacts,
     labels: LabelsOfAgreement,
 ) -> Result<(), Refusal> {
-    if !criteria::all_hold(&table.criteria, node) {
+    if !criteria::all_hold(&table.criteria, node, held) {
         return Err(Refusal::NothingNecessary);
     }
     let labelled = |rule: &SecurityLabel| facts.is_labelled(rule);

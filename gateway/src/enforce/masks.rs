@@ -70,8 +70,7 @@ impl Masks {
                     chosen.iter().flat_map(|table| &table.items).map(|item| &item.path).collect();
                 let withhold: Vec<&ElementPath> = chosen.iter().flat_map(|table| &table.withhold).collect();
                 masks.open.push(mask(*owner, &paths, &withhold)?);
-                let told: Vec<&ElementPath> = paths.into_iter().filter(|path| !tells(path)).collect();
-                masks.shielded.push(mask(*owner, &told, &withhold)?);
+                masks.shielded.push(shielded_mask(*owner, &paths, &withhold)?);
             }
             by_type.insert(*owner, masks);
         }
@@ -100,6 +99,19 @@ fn mask(
         return Ok(None);
     }
     TypeMask::compile(owner, paths.iter().copied(), withhold.iter().copied()).map(Some)
+}
+
+/// The same without what tells where a person is.
+fn shielded_mask(
+    owner: TypeId,
+    paths: &[&ElementPath],
+    withhold: &[&ElementPath],
+) -> Result<Option<TypeMask>, InvalidMask> {
+    let told: Vec<&ElementPath> = paths.iter().copied().filter(|path| !tells(path)).collect();
+    if told.is_empty() || shield::NOTHING_ELSE.contains(&owner.name()) {
+        return Ok(None);
+    }
+    TypeMask::compile_shielded(owner, told, withhold.iter().copied()).map(Some)
 }
 
 /// Whether a named element, one on the way to it or one below it tells where the person is.

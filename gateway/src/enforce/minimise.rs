@@ -13,8 +13,9 @@
 //!   person. That she also asserted, performed or wrote it is left out unless named.
 //! - **Withheld as a whole**: `modifierExtension` or `implicitRules` at any depth, a modifier that the agreement keeps
 //!   back, a value that is not of the kind the tables say.
-//! - **Of a list whose items are named by key** (`item:mobility`): these items whole, at any depth, and nothing of the
-//!   others; **of a choice of which one type is named** (`valueQuantity`): that type alone.
+//! - **Contained resources**, of the types that are named: those to which something that comes out leads.
+//! - **Of a list whose items are named by key** (`item:mobility`): these items, at any depth, without those inside them that
+//!   are not named, and nothing of the others; **of a choice of which one type is named** (`valueQuantity`): that type alone.
 //! - **Masked**: a required element that does not come out, whatever the data. A required choice is masked as its
 //!   first type in the order of the specification.
 //! - **Marked** by rule, never by data: `SUBSETTED` on every resource, `REDACTED` too where the agreement lets what is
@@ -22,6 +23,8 @@
 
 mod access;
 mod attachment;
+mod compile;
+mod contained;
 mod items;
 pub mod mask;
 mod masked;

@@ -103,6 +103,7 @@ struct Coded<'a> {
     value: Option<Node<'a>>,
     url: Option<Node<'a>>,
     coding: Option<Node<'a>>,
+    concept: Option<Node<'a>>,
 }
 
 /// References, stated labels and earned labels, in one walk.
@@ -127,6 +128,7 @@ fn walk(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes, facts: &mut Resou
                 b"value" => coded.value = Some(value),
                 b"url" => coded.url = Some(value),
                 b"valueCoding" => coded.coding = Some(value),
+                b"valueCodeableConcept" => coded.concept = Some(value),
                 b"valueCode" => whole(value, codes, facts),
                 b"valueUri" | b"valueUrl" | b"valueCanonical" => address(value, codes, facts),
                 b"security" => facts.labels.extend(value.items().flat_map(label)),
@@ -146,14 +148,9 @@ fn walk(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes, facts: &mut Resou
 
 /// What one object earns, and the inline label that it may be.
 fn earned(coded: &Coded<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) {
-    if let Some(coding) = coded.coding {
-        let is_label = coded
-            .url
-            .and_then(Node::string)
-            .is_some_and(|url| url.rsplit('/').next().is_some_and(|name| name == INLINE_LABEL));
-        if is_label {
-            facts.labels.extend(label(coding));
-        }
+    if coded.url.is_some_and(is_inline_label) {
+        let codings = coded.concept.into_iter().flat_map(|concept| concept.walk(&["coding"]));
+        facts.labels.extend(coded.coding.into_iter().chain(codings).flat_map(label));
     }
     let system = coded.system.and_then(Node::string);
     if let Some(code) = coded.code.and_then(Node::string) {
@@ -162,6 +159,27 @@ fn earned(coded: &Coded<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) 
         // An identifier is a code where its system is a code system.
         earn(Some(system), &value, codes, facts);
     }
+}
+
+/// Whether an extension of this address is an inline label, whichever version of its definition is named.
+fn is_inline_label(url: Node<'_>) -> bool {
+    let Some(url) = url.string() else { return false };
+    let unversioned = url.split(['|', '?', '#']).next().unwrap_or_default().trim().trim_end_matches('/');
+    unversioned.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(INLINE_LABEL))
+}
+
+/// The inline labels at any depth of a part of a resource.
+pub(in crate::enforce) fn inline_labels(part: Node<'_>) -> Vec<SecurityLabel> {
+    let (mut found, mut open) = (Vec::new(), vec![part]);
+    while let Some(node) = open.pop() {
+        open.extend(node.items());
+        open.extend(node.members().map(|(_, value)| value));
+        if node.member("url").is_some_and(is_inline_label) {
+            let codings = node.walk(&["valueCoding"]).chain(node.walk(&["valueCodeableConcept", "coding"]));
+            found.extend(codings.flat_map(label));
+        }
+    }
+    found
 }
 
 /// A code that stands by itself, in an extension.

@@ -37,6 +37,7 @@ pub fn minimise_submitted(
         version: None,
         under: &[],
         targets: Targets::OfOpenTypes,
+        medicines: frame.medicines,
         sheltered: frame.sheltered,
         sheltered_inside: frame.sheltered,
         stands: Stands::Open,

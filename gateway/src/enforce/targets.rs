@@ -19,6 +19,7 @@ use super::household::{self, Sheltered};
 use super::included::beside;
 use super::judge::{Judge, Judged, Targets};
 use super::matched::{ENTRIES_MAX, matched, range, up_to_page};
+use super::medicines::Medicines;
 use super::persons::{Came, persons_of};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -57,6 +58,7 @@ pub struct LookedUp {
     /// What stands in the answer itself, by `Type/id`.
     here: BTreeSet<String>,
     sheltered: Sheltered,
+    medicines: Medicines,
     /// Whether that is all that is referred to.
     extent: Extent,
     /// Types that the system does not let be searched: nothing of them was looked up.
@@ -149,6 +151,7 @@ impl LookedUp {
             extent: Extent::All,
             unsearched: BTreeSet::new(),
             sheltered: Sheltered::nowhere(),
+            medicines: Medicines::none(),
         }
     }
 
@@ -158,10 +161,22 @@ impl LookedUp {
         Self { sheltered, ..self }
     }
 
+    /// The same, with what was found out about medicines.
+    #[must_use]
+    pub fn knowing(self, medicines: Medicines) -> Self {
+        Self { medicines, ..self }
+    }
+
     /// Which whereabouts are those of a protected person.
     #[must_use]
     pub const fn sheltered(&self) -> &Sheltered {
         &self.sheltered
+    }
+
+    /// A frame in which all is known that was looked up.
+    #[must_use]
+    pub const fn known_in<'a>(&'a self, frame: Frame<'a>) -> Frame<'a> {
+        Frame { sheltered: &self.sheltered, medicines: &self.medicines, ..frame }
     }
 
     /// Whether all references lead to what was looked up: a matter of how many there are, not of what is behind them.
@@ -234,7 +249,7 @@ impl LookedUp {
             Households::Told => &self.sheltered,
             Households::Shielded => &household::EVERYWHERE,
         };
-        let frame = Frame { sheltered, ..frame };
+        let frame = Frame { sheltered, medicines: &self.medicines, ..frame };
         // That it comes out without its own references is enough: with them it comes out too.
         let judge = Judge::of(ruling, Targets::NONE, frame, &face);
         let mut visible = BTreeSet::new();

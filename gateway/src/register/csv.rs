@@ -108,7 +108,7 @@ fn conditions(part: &Part) -> [String; 2] {
         .iter()
         .map(|rule| match rule.asks {
             Asks::OneOf => format!("{}: {}", rule.element, rule.codes.join(" or ")),
-            Asks::Present | Asks::Absent | Asks::AnySet => rule.display.clone(),
+            Asks::Present | Asks::Absent | Asks::AnySet | Asks::Contained => rule.display.clone(),
         })
         .collect();
     [only.join("; "), codes(&part.never_labelled)]

@@ -168,6 +168,8 @@ pub enum Asks {
     Absent,
     /// That one of the sets holds.
     AnySet,
+    /// That the resource stands inside another one.
+    Contained,
 }
 
 impl Published {
@@ -318,6 +320,13 @@ fn condition(criterion: &Criterion) -> Condition {
                 display: format!("either {}", said.join(", or ")),
             }
         }
+        Criterion::Contained => Condition {
+            asks: Asks::Contained,
+            element: String::new(),
+            codes: Vec::new(),
+            sets: Vec::new(),
+            display: "it stands inside another resource".to_owned(),
+        },
     }
 }
 

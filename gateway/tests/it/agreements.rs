@@ -163,8 +163,23 @@ fn every_fault_of_a_condition_is_told_where_it_stands() {
         "where-media",
         &[(
             "where = { contentType = [\"text/plain\", \"application/pdf\"] }",
-            "where = { contentType = [\"Text/Plain\", \"pdf\", \"text/plain; charset=utf-8\", \"application/fhir+xml\"] }",
+            "where = { contentType = [\"Text/Plain\", \"pdf\", \"text/plain; charset=utf-8\", \"application/fhir+xml\", \"message/rfc822\", \"application/zip\"] }",
         )],
+    );
+    check(
+        "attachments",
+        &[
+            ("where = { \"content.attachment.contentType\" = [\"text/plain\", \"application/pdf\"] }\n", ""),
+            (
+                "[share.core.Organization]",
+                "[share.core.Communication]\n\"payload.content[x]\" = \"what was said\"\nwhere = { any = [{ \
+                 \"payload.contentAttachment.contentType\" = [\"image/png\"] }, { absent = [\"payload\"] }] }\n\
+                 [share.core.DiagnosticReport]\n\"presentedForm.data\" = \"the report\"\nwhere = { any = [{ \
+                 \"presentedForm.contentType\" = [\"image/png\"] }, { status = [\"final\"] }] }\n\
+                 [share.core.Media]\n\"content.title\" = \"what it shows\"\n\
+                 [share.core.Group]\nquantity = \"how many there are\"\n\n[share.core.Organization]",
+            ),
+        ],
     );
     check("binary", &[("where = { contentType = [\"text/plain\", \"application/pdf\"] }\n", "")]);
 }

@@ -18,9 +18,10 @@ const LETTERS: &str = r#"
 status = "whether it is current"
 "content.attachment.contentType" = "to open the letter"
 "content.attachment.url" = "where the letter is read"
-where = { "type.text" = ["Discharge summary"], not_labelled = ["PSY"] }
+where = { "type.text" = ["Discharge summary"], not_labelled = ["PSY"], "content.attachment.contentType" = ["text/plain"] }
 [share.person.DiagnosticReport]
 "presentedForm.url" = "where the report is read"
+where = { "presentedForm.contentType" = ["application/pdf"] }
 [share.person.Binary]
 contentType = "to open the letter"
 data = "the letter itself"
@@ -154,7 +155,7 @@ async fn what_a_binary_says_of_itself_shares_nothing_and_can_only_take_away() {
 async fn a_report_that_the_binary_names_makes_it_readable_when_it_points_back() {
     let report = |id: &str, url: &str| {
         json!({"resourceType": "DiagnosticReport", "id": id, "status": "final", "code": {"text": "x-ray"},
-               "subject": {"reference": "Patient/p1"}, "presentedForm": [{"url": url}]})
+               "subject": {"reference": "Patient/p1"}, "presentedForm": [{"contentType": "application/pdf", "url": url}]})
     };
     let (site, running) = site(&[
         patient("p1", ANN),
@@ -345,6 +346,7 @@ const WHOLE_ATTACHMENTS: &str = r#"
 "content.attachment.size" = "how much there is"
 "content.attachment.url.extension:https://hospital.example/shelf" = "where it stands"
 "content.attachment.data.extension:https://hospital.example/shelf" = "where it stands"
+where = { "content.attachment.contentType" = ["text/plain"] }
 [share.person.Binary]
 data = "the letter itself"
 where = { contentType = ["text/plain"] }
@@ -365,11 +367,11 @@ async fn what_tells_of_content_goes_only_with_that_very_content() {
     let (site, running) = views::site(
         &held(&[
             patient("p1", ANN),
-            attached("whole", json!({"data": letter, "hash": "c2VjcmV0", "size": 1234567})),
-            attached("rewritten", json!({"data": inner, "hash": "c2VjcmV0", "size": 1234567, "_data": shelf})),
-            attached("first", json!({"hash": "c2VjcmV0", "size": 1234567, "data": inner})),
-            attached("elsewhere", json!({"url": "https://storage.example/secret", "hash": "c2VjcmV0", "size": 1234567, "_url": shelf})),
-            attached("binary", json!({"url": "Binary/b1", "hash": "c2VjcmV0", "size": 1234567})),
+            attached("whole", json!({"contentType": "text/plain", "data": letter, "hash": "c2VjcmV0", "size": 1234567})),
+            attached("rewritten", json!({"contentType": "text/plain", "data": inner, "hash": "c2VjcmV0", "size": 1234567, "_data": shelf})),
+            attached("first", json!({"hash": "c2VjcmV0", "size": 1234567, "data": inner, "contentType": "text/plain"})),
+            attached("elsewhere", json!({"contentType": "text/plain", "url": "https://storage.example/secret", "hash": "c2VjcmV0", "size": 1234567, "_url": shelf})),
+            attached("binary", json!({"contentType": "text/plain", "url": "Binary/b1", "hash": "c2VjcmV0", "size": 1234567})),
         ]),
         &format!("{}{WHOLE_ATTACHMENTS}", views::AGREEMENT),
     )
@@ -391,7 +393,7 @@ async fn a_resource_in_the_content_of_a_resource_in_content_is_left_out() {
     let name = json!({"resourceType": "Patient", "id": "p1", "name": [{"family": "Example"}]});
     let attached = |data: &str| {
         let mut document = document("d1", "p1", SUMMARY, "");
-        document["content"] = json!([{"attachment": {"data": data}}]);
+        document["content"] = json!([{"attachment": {"contentType": "text/plain", "data": data}}]);
         document
     };
     let once = attached(&STANDARD.encode(name.to_string()));

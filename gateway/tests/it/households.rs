@@ -154,13 +154,13 @@ async fn a_line_a_text_or_a_number_in_another_spelling_tells_a_protected_place_t
 async fn places_inside_inline_content_are_not_shown_where_they_are_not_asked_about() {
     let inner = living("child", BOB, "ZZ99 9DQ", "07700900999").to_string();
     let document = json!({"resourceType": "DocumentReference", "id": "d1", "status": "current",
-        "subject": {"reference": "Patient/child"}, "content": [{"attachment": {"data": STANDARD.encode(inner)}}]});
+        "subject": {"reference": "Patient/child"}, "content": [{"attachment": {"contentType": "text/plain", "data": STANDARD.encode(inner)}}]});
     let family = family();
     family.lock().unwrap().push(document);
     for (setting, is_shown) in [(ASKED, false), ("", true)] {
         let site = Whole::with(holding(&family)).await;
         let agreement = format!(
-            "{}[share.person.DocumentReference]\n\"content.attachment.data\" = \"the letter\"\n",
+            "{}[share.person.DocumentReference]\n\"content.attachment.data\" = \"the letter\"\nwhere = {{ \"content.attachment.contentType\" = [\"text/plain\"] }}\n",
             agreement()
         );
         std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();

@@ -8,7 +8,7 @@ use examples::json::{parse, text};
 use examples::leaks::world;
 use serde_json::{Value, json};
 
-use super::beside;
+use super::{beside, content};
 
 const HISTORY: &str = include_str!("../../../leaks/fixture/history.json");
 
@@ -87,13 +87,14 @@ pub(crate) fn seen() -> BTreeSet<String> {
 
 /// Every record of the fixture and beside it.
 pub(crate) fn resources() -> Vec<Value> {
-    let beside = beside::hidden().into_iter().chain([beside::grouped()]);
+    let beside = beside::hidden().into_iter().chain([beside::grouped()]).chain(content::records());
     world::resources().unwrap().into_iter().chain(beside).collect()
 }
 
 /// What may be seen of them.
 fn view() -> Vec<Value> {
-    world::view().unwrap().into_iter().chain([beside::grouped_as_seen()]).collect()
+    let beside = content::view().into_iter().chain([beside::grouped_as_seen()]);
+    world::view().unwrap().into_iter().chain(beside).collect()
 }
 
 /// `Type/id`.

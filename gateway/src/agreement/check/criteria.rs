@@ -13,8 +13,28 @@ use crate::settings::written::Written;
 const DEPTH_MAX: usize = 4;
 /// Types of elements whose values are compared letter by letter.
 const TEXTS: [&str; 8] = ["string", "id", "uri", "url", "canonical", "oid", "uuid", "markdown"];
-/// Media types of content that holds resources in a form which is not looked into.
-const CLOSED: [&str; 2] = ["application/fhir+xml", "application/fhir+turtle"];
+/// Media types of content that holds resources, messages or anything at all in a form which is not looked into.
+const CLOSED: [&str; 16] = [
+    "application/fhir+xml",
+    "application/fhir+turtle",
+    "application/fhir+ndjson",
+    "application/hl7-v2",
+    "application/hl7-v2+xml",
+    "application/hl7-cda+xml",
+    "application/hl7-sda+xml",
+    "x-application/hl7-v2+er7",
+    "x-application/hl7-v2+xml",
+    "application/cda+xml",
+    "text/turtle",
+    "application/zip",
+    "application/gzip",
+    "application/x-gzip",
+    "application/x-tar",
+    "application/x-7z-compressed",
+];
+/// Beginnings of the names of others.
+const CLOSED_KINDS: [&str; 4] =
+    ["message/", "multipart/", "application/vnd.openxmlformats-", "application/vnd.oasis.opendocument"];
 
 /// How the values of an element are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,8 +182,8 @@ fn flag(text: &str) -> Result<String, &'static str> {
 }
 
 fn media_type(text: &str) -> Result<String, &'static str> {
-    if CLOSED.contains(&text) {
-        return Err("resources in this form are not looked into, so such content is never shared: remove it");
+    if CLOSED.contains(&text) || CLOSED_KINDS.iter().any(|kind| text.starts_with(kind)) {
+        return Err("content in this form is not looked into, so it is never shared: remove it");
     }
     let token = |part: &str| {
         !part.is_empty()

@@ -8,10 +8,11 @@ use fhir::security_label::SecurityLabel;
 use fhir::tables::{self, Element, TypeId};
 
 use super::super::file::{ShareTable, SharedTypeTable, WhereTable};
-use super::super::{Item, NEVER_SHARED, SharedType};
-use super::{Shares, criteria};
+use super::super::{Criterion, Item, NEVER_SHARED, SharedType};
+use super::{Shares, attachments, criteria};
+use crate::decision::shield::COUNTS_MEMBERS;
 use crate::settings::check::each_once;
-use crate::settings::problem::{Notebook, did_you_mean};
+use crate::settings::problem::{Notebook, Place, did_you_mean};
 use crate::settings::written::Written;
 
 /// Every share of the file.
@@ -66,19 +67,24 @@ fn shared_type(notes: &Notebook, name: &Arc<str>, owner: TypeId, table: &SharedT
     if table.elements.is_empty() {
         notes.error(&table.place, "names no element: write element = \"why the recipient needs it\"");
     }
-    let mut items: Vec<Item> = Vec::new();
+    let (mut items, mut places): (Vec<Item>, Vec<(Place, ElementPath)>) = (Vec::new(), Vec::new());
     for (element, reason) in &table.elements {
         let path = path(notes, owner, element);
         let reason = reason.as_ref().and_then(|reason| justification(notes, element, reason));
         let (Some(path), Some(reason)) = (path, reason) else { continue };
+        places.push((element.place.clone(), path.clone()));
         items.push(Item { path, reason });
     }
     warn_of_bare_identifier(notes, owner, table);
     let withhold = withheld(notes, owner, table, &items);
-    let (criteria, not_labelled) = match &table.criteria {
+    let (mut criteria, not_labelled) = match &table.criteria {
         Some(said) => (criteria::of_table(notes, owner, said), labels(notes, said)),
         None => (Vec::new(), Vec::new()),
     };
+    attachments::have_media_types(notes, &places, &criteria);
+    if table.only_contained.as_ref().is_some_and(|said| said.value) {
+        criteria.push(Criterion::Contained);
+    }
     if owner.name() == "Binary" && !criteria::names_media_types(&criteria) {
         let text = "say which types of content are shared: where = { contentType = [\"application/pdf\"] }";
         notes.error(&table.place, text);
@@ -113,6 +119,11 @@ fn path(notes: &Notebook, owner: TypeId, written: &Written<String>) -> Option<El
     });
     if let Some(name) = never {
         notes.error(&written.place, format!("`{name}` can never be shared: remove the line"));
+        return None;
+    }
+    if (owner.name(), written.value.as_str()) == COUNTS_MEMBERS {
+        let text = "it counts members of whom some may be hidden, so it is never shared: remove the line";
+        notes.error(&written.place, text);
         return None;
     }
     if written.value == "id" {

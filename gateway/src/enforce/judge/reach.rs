@@ -7,6 +7,7 @@ use fhir::json::Node;
 use fhir::reference::{Local, Reference};
 use fhir::tables::TypeId;
 
+use super::super::criteria::Nesting;
 use super::super::minimise::{Reach, View, Withheld, Written, resource};
 use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
@@ -70,8 +71,12 @@ impl Judge<'_> {
             return inside;
         }
         let alone = Judge { targets: Targets::NONE, version: None, ..*self };
+        let nesting = Nesting::of(bundle);
         let mask = |owner: TypeId, inner: Node<'_>| {
-            alone.mask(owner, inner, concerned).ok().filter(|_| !self.is_of_unknown_owner(owner))
+            alone
+                .mask(owner, nesting.of_one(inner), concerned)
+                .ok()
+                .filter(|_| !self.is_of_unknown_owner(owner))
         };
         let reach = |reference: Node<'_>| alone.reach(reference, concerned, &Inside::new());
         let full_url = |_: &str| Written::AsItStands;
@@ -124,6 +129,10 @@ impl Judge<'_> {
                         (true, false) => Reach::Tie(written),
                     };
                 }
+                // An element may refer to anything: where a protected person is stays hidden behind each of them.
+                if PLACES.contains(&local.resource_type.as_str()) && self.hides_places(concerned) {
+                    return Reach::Unseen;
+                }
                 match (self.may_be_seen(&local, &relative, inside), self.leads_to(&local)) {
                     // Versions have other names in the view, and what this one shows is not known.
                     (_, Some(_)) if is_version => Reach::Unseen,
@@ -141,6 +150,11 @@ impl Judge<'_> {
             Ok(Reference::Contained(_) | Reference::Container) => Reach::Tie(Written::AsItStands),
             Ok(Reference::Elsewhere(_)) | Err(_) => Reach::Hidden,
         }
+    }
+
+    /// Whether the resource is about somebody whose whereabouts are protected, or is taken for that.
+    fn hides_places(&self, concerned: &Concerned) -> bool {
+        self.sheltered.is_everywhere() || self.is_about_a_shielded_one(concerned)
     }
 
     /// Whether the requestor may see what a reference leads to, Patients aside.
@@ -175,6 +189,11 @@ impl Judge<'_> {
         let Some(name) = reference.member("identifier") else { return Reach::Hidden };
         let is_of = |named: &str| name.member("system").is_some_and(|system| system.is_string(named));
         if !is_of(identifier::NHS_NUMBER) {
+            let names_a_place =
+                reference.member("type").is_some_and(|named| PLACES.iter().any(|name| named.is_string(name)));
+            if (names_a_place || is_of(identifier::ODS_SITE_CODE)) && self.hides_places(concerned) {
+                return Reach::Unseen;
+            }
             let about_nobody = match reference.member("type") {
                 Some(named) => NO_PERSON.iter().chain(&PLACES).any(|name| named.is_string(name)),
                 None => REGISTERS.into_iter().any(is_of),

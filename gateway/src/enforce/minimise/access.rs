@@ -71,7 +71,7 @@ pub(super) fn access(owner: TypeId, element: &Element, found: TypeId, said: &Nam
     }
     let by_holder = match mode {
         Mode::Part => false,
-        Mode::Extension => true,
+        Mode::Extension => element.name() != "id",
         Mode::Whole => !is_removed(owner, element, found),
     };
     if by_holder {
@@ -80,10 +80,11 @@ pub(super) fn access(owner: TypeId, element: &Element, found: TypeId, said: &Nam
     if said.says_more() || said.tie { Access::Part } else { Access::No }
 }
 
-/// Whether the children of a shared element leave this one out unless it is itself named.
+/// Whether the children of a shared element leave this one out unless it is itself named. The `id` of a part is a key of
+/// the system that holds it.
 fn is_removed(owner: TypeId, element: &Element, found: TypeId) -> bool {
     let of_reference = owner.name() == "Reference" && matches!(element.name(), "display" | "identifier");
-    let by_name = matches!(element.name(), "extension" | "contained");
+    let by_name = matches!(element.name(), "id" | "extension" | "contained");
     of_reference || by_name || matches!(found.name(), "Annotation" | "Attachment")
 }
 

@@ -3,6 +3,7 @@
 
 use fhir::json::{Key, Kind, Node};
 
+use super::super::content;
 use super::plan::{Action, Entry};
 use super::walk::{Came, Stop, Walker, wrong_kind};
 use super::{Unsafe, Written};
@@ -29,6 +30,7 @@ impl<'d> Walker<'_, '_, 'd> {
         if value.kind() != kind {
             return Err(wrong_kind(entry));
         }
+        self.stated = holder.member("contentType");
         let content = holder.member("data").filter(|content| content.kind() == Kind::String);
         if content.and_then(|content| self.content_of(content)) != Some(Written::AsItStands) {
             self.withheld.element(entry.element);
@@ -46,6 +48,11 @@ impl<'d> Walker<'_, '_, 'd> {
         if written.is_none() && self.owner.name() == "Binary" {
             return Err(Unsafe::Opaque(self.owner).into());
         }
+        // An extension is nothing without its value (FHIR ext-1).
+        if written.is_none() && self.in_extension {
+            self.withheld.element(entry.element);
+            return Ok(Came::Strip(entry.element));
+        }
         Ok(self.written_or_left(entry, written, value))
     }
 
@@ -54,7 +61,13 @@ impl<'d> Walker<'_, '_, 'd> {
         match &self.content {
             Some((at, written)) if *at == value.offset() => written.clone(),
             Some(_) | None => {
-                let written = (self.view.content)(&value.string().unwrap_or_default());
+                let base64 = value.string().unwrap_or_default();
+                let stated = self.stated.and_then(Node::string);
+                let written = (self.view.content)(&base64);
+                // What is not what it says it is was not meant by whoever listed that type.
+                let written = written.filter(|written| {
+                    *written != Written::AsItStands || content::looks_like(stated.as_deref(), &base64)
+                });
                 self.content = Some((value.offset(), written.clone()));
                 written
             }

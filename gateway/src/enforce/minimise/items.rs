@@ -1,7 +1,8 @@
 //! Lists whose items are named one by one, by their key: questions by linkId, sections by code.
 //!
-//! A named item comes whole, with the items inside it. Of an item that is not named nothing comes but the named ones
-//! inside it, at any depth: what frames them is masked.
+//! A named item comes whole, but for the items inside it: these are told apart by the same keys, because each is a
+//! question of its own. Of an item that is not named nothing comes but the named ones inside it, at any depth: what frames
+//! them is masked.
 
 use std::sync::Arc;
 
@@ -10,8 +11,9 @@ use fhir::path::{KeyedBy, keyed_by};
 use fhir::tables::{Element, TypeId, TypeKind};
 
 use super::access::Mode;
+use super::compile::Compiler;
 use super::mask::{Again, Named};
-use super::plan::{Action, Compiler, PlanId};
+use super::plan::{Action, PlanId};
 
 /// Which items are written, and how.
 #[derive(Debug, Clone)]
@@ -42,7 +44,7 @@ impl ItemsPlan {
 impl Key {
     fn read(text: &str, by: KeyedBy) -> Self {
         let (system, text) = match by {
-            KeyedBy::LinkId => ("", text),
+            KeyedBy::LinkId | KeyedBy::Type => ("", text),
             KeyedBy::Code => text.rsplit_once('|').unwrap_or(("", text)),
         };
         Self { system: system.into(), text: text.into() }
@@ -54,6 +56,7 @@ impl Key {
         };
         match by {
             KeyedBy::LinkId => is(item, "linkId", &self.text),
+            KeyedBy::Type => is(item, "resourceType", &self.text),
             KeyedBy::Code => item
                 .walk(&["code", "coding"])
                 .any(|coding| is(coding, "system", &self.system) && is(coding, "code", &self.text)),
@@ -71,19 +74,21 @@ impl Compiler {
         let Some(by) = keyed_by(found) else { return Action::Drop };
         let keys: Vec<Key> = said.keys.iter().map(|key| Key::read(key, by)).collect();
         let keys: Arc<[Key]> = keys.into();
-        let inside = Named { whole: false, again: Again::No, keys: Vec::new(), ..said.clone() };
-        let named = self.plan(found, &inside, Mode::Whole);
+        let said = Named { whole: false, again: Again::No, keys: Vec::new(), ..said.clone() };
         let bare = holding(found);
-        let mut inner =
-            ItemsPlan { by, keys, named: self.plan(found, &Named::default(), Mode::Whole), other: None };
-        if bare.says_more() {
-            inner.other = Some(self.next());
-            self.again = Some(inner.clone());
-            self.plan(found, &bare, Mode::Part);
+        let has_inner = bare.says_more();
+        // Items of the same kind inside are written by plans that lead back to themselves.
+        let named = if has_inner { self.reserve() } else { self.plan(found, &bare, Mode::Whole) };
+        let inner = ItemsPlan { by, keys, named, other: has_inner.then(|| self.reserve()) };
+        self.again = Some(inner.clone());
+        if let Some(other) = inner.other {
+            self.fill(named, found, &bare, Mode::Whole);
+            self.fill(other, found, &bare, Mode::Part);
         }
-        let mut others = inside;
-        others.merge(&bare);
-        let other = others.says_more().then(|| self.plan(found, &others, Mode::Part));
+        let mut both = said;
+        both.merge(&bare);
+        let named = self.plan(found, &both, Mode::Whole);
+        let other = both.says_more().then(|| self.plan(found, &both, Mode::Part));
         self.again = around;
         Action::Items(Box::new(ItemsPlan { named, other, ..inner }))
     }

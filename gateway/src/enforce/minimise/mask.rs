@@ -7,7 +7,8 @@ use fhir::path::{ElementPath, Step};
 use fhir::search::names_person_by;
 use fhir::tables::{self, Element, TypeId, patient_compartment, search_parameter};
 
-use super::plan::{Compiler, Plans};
+use super::compile::{Compiler, Telling};
+use super::plan::Plans;
 
 /// What is shared of one resource type.
 #[derive(Debug)]
@@ -100,6 +101,28 @@ impl TypeMask {
         shared: impl IntoIterator<Item = &'p ElementPath>,
         withhold: impl IntoIterator<Item = &'p ElementPath>,
     ) -> Result<Self, InvalidMask> {
+        Self::compiled(owner, shared, withhold, Telling::All)
+    }
+
+    /// The same for people whose whereabouts are protected: without words in which they could stand, and without former
+    /// names.
+    ///
+    /// # Errors
+    /// As [`TypeMask::compile`].
+    pub fn compile_shielded<'p>(
+        owner: TypeId,
+        shared: impl IntoIterator<Item = &'p ElementPath>,
+        withhold: impl IntoIterator<Item = &'p ElementPath>,
+    ) -> Result<Self, InvalidMask> {
+        Self::compiled(owner, shared, withhold, Telling::NotWhereabouts)
+    }
+
+    fn compiled<'p>(
+        owner: TypeId,
+        shared: impl IntoIterator<Item = &'p ElementPath>,
+        withhold: impl IntoIterator<Item = &'p ElementPath>,
+        telling: Telling,
+    ) -> Result<Self, InvalidMask> {
         let mut named = Named::default();
         for path in shared {
             check_owner(path, owner)?;
@@ -113,7 +136,7 @@ impl TypeMask {
             named.withhold(path)?;
         }
         named.add_ties(owner);
-        let plans = Compiler::new(owner).compile(&named);
+        let plans = Compiler::new(owner, telling).compile(&named);
         Ok(Self { owner, named, plans })
     }
 
@@ -132,7 +155,7 @@ impl TypeMask {
         let entry = named.child("entry");
         entry.child("fullUrl").whole = true;
         entry.child("resource").whole = true;
-        let plans = Compiler::new(owner).compile(&named);
+        let plans = Compiler::new(owner, Telling::All).compile(&named);
         Self { owner, named, plans }
     }
 

@@ -1,15 +1,10 @@
 //! A mask, compiled for the walk: for every type on the way, what to do with each JSON name.
 
-use std::collections::HashMap;
-
 use fhir::json::{Key, Kind};
-use fhir::tables::{Element, ElementId, TypeId, TypeKind, element_named, type_named};
+use fhir::tables::{ElementId, TypeId};
 
-use super::access::{Access, Identifiers, Mode, Weight, access, identifiers, is_companion};
-use super::attachment;
+use super::access::Weight;
 use super::items::ItemsPlan;
-use super::mask::{Again, Named, Systems};
-use super::masked;
 use super::reference::WhenHidden;
 
 /// The plans of one mask; the first is that of the resource itself.
@@ -17,7 +12,7 @@ use super::reference::WhenHidden;
 pub(super) struct Plans {
     /// How the resource begins.
     pub(super) opening: Vec<u8>,
-    nodes: Vec<Plan>,
+    pub(super) nodes: Vec<Plan>,
     /// What is shared of `meta`; nothing when nothing of it is named.
     pub(super) meta: Option<MetaPlan>,
     /// `meta` itself, for counting.
@@ -25,14 +20,16 @@ pub(super) struct Plans {
     pub(super) contained: Contained,
 }
 
-/// Whether contained resources are shared, each by the mask of its own type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Which contained resources are shared where something that is shown refers to them, each by the mask of its own type.
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(super) enum Contained {
-    /// They are removed.
+    /// None.
     #[default]
     Removed,
-    /// They are named.
+    /// All.
     Shared,
+    /// Those of these types.
+    These(Vec<TypeId>),
 }
 
 /// What is shared of `meta`.
@@ -45,12 +42,12 @@ pub(super) struct MetaPlan {
 
 /// The place of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct PlanId(u32);
+pub(super) struct PlanId(pub(super) u32);
 
 /// What to do with the members of an object of one type.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// The entries by the hash of their name; no two share a place.
     places: Vec<Place>,
     seed: u64,
@@ -69,7 +66,7 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Entry {
     /// The JSON name in quotes.
-    quoted: Box<[u8]>,
+    pub(super) quoted: Box<[u8]>,
     pub(super) action: Action,
     pub(super) is_array: bool,
     pub(super) weight: Weight,
@@ -108,6 +105,8 @@ pub(super) enum Action {
     /// The `_name` sibling of an array of scalars, and what becomes of the scalars.
     SiblingArray(PlanId, Values),
     Object(PlanId),
+    /// A name of a person whose former names are not told.
+    Name(PlanId),
     Reference {
         /// How it is written when it is named.
         named: Option<PlanId>,
@@ -165,6 +164,17 @@ pub(super) enum Nested {
     Entry,
 }
 
+impl Contained {
+    /// Whether a contained resource of this type is shared.
+    pub(super) fn shares(&self, owner: TypeId) -> bool {
+        match self {
+            Self::Removed => false,
+            Self::Shared => true,
+            Self::These(types) => types.contains(&owner),
+        }
+    }
+}
+
 impl Plans {
     pub(super) fn root(&self) -> &Plan {
         self.plan(PlanId(0))
@@ -197,7 +207,7 @@ impl Plan {
     }
 
     /// Gives every name a place of its own.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let mut size = (self.entries.len() * 2).next_power_of_two().max(8);
         let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
         loop {
@@ -234,7 +244,7 @@ impl Entry {
     }
 
     #[inline]
-    fn name(&self) -> &[u8] {
+    pub(super) fn name(&self) -> &[u8] {
         self.quoted.get(1..self.quoted.len() - 1).unwrap_or_default()
     }
 }
@@ -258,239 +268,4 @@ fn words(name: &[u8]) -> (u64, u64) {
 fn hash((first, last): (u64, u64), length: usize, seed: u64) -> usize {
     let mixed = (first ^ last.rotate_left(27) ^ length as u64).wrapping_mul(seed);
     (mixed >> 40) as usize
-}
-
-/// Compiles the paths of a mask.
-pub(super) struct Compiler {
-    owner: TypeId,
-    nodes: Vec<Plan>,
-    /// Plans of types about whose children nothing is said.
-    plain: HashMap<(TypeId, Mode), PlanId>,
-    /// How the items of the list that is being compiled are told apart, for those inside of them.
-    pub(super) again: Option<ItemsPlan>,
-}
-
-impl Compiler {
-    pub(super) fn new(owner: TypeId) -> Self {
-        Self { owner, nodes: Vec::new(), plain: HashMap::new(), again: None }
-    }
-
-    pub(super) fn compile(mut self, named: &Named) -> Plans {
-        self.plan(self.owner, named, Mode::Part);
-        let meta = match (type_named("Meta"), named.children.get("meta")) {
-            (Some(owner), Some(said)) => Some(self.meta(owner, said)),
-            _ => None,
-        };
-        let meta_element = element_named(self.owner, "meta").map(|element| element.id());
-        let shares_contained = named.children.get("contained").is_some_and(|said| said.whole);
-        let contained = if shares_contained { Contained::Shared } else { Contained::Removed };
-        let opening = format!("{{\"resourceType\":\"{}\"", self.owner).into_bytes();
-        Plans { opening, nodes: self.nodes, meta, meta_element, contained }
-    }
-
-    /// The plan of `meta`: what the gateway writes itself is taken out of it.
-    fn meta(&mut self, owner: TypeId, said: &Named) -> MetaPlan {
-        let mode = if said.whole { Mode::Whole } else { Mode::Part };
-        self.plain.clear();
-        let members = self.plan(owner, said, mode);
-        self.plain.clear();
-        let mut meta = MetaPlan { members, security: None, tag: None };
-        let entries = self
-            .nodes
-            .get_mut(members.0 as usize)
-            .map(|plan| plan.entries.as_mut_slice())
-            .unwrap_or_default();
-        for entry in entries {
-            let list = match entry.name() {
-                b"security" => Some(&mut meta.security),
-                b"tag" => Some(&mut meta.tag),
-                _ => None,
-            };
-            if let (Some(list), Action::Object(plan)) = (list, &entry.action) {
-                *list = Some(*plan);
-                entry.action = Action::Skip;
-            } else if entry.name() == b"versionId" {
-                entry.action = Action::Skip;
-            }
-        }
-        meta
-    }
-
-    /// The place of the plan that is compiled next, if something is said in it.
-    pub(super) const fn next(&self) -> PlanId {
-        PlanId(self.nodes.len() as u32)
-    }
-
-    /// The plan for objects of `owner`, about whose children `named` speaks.
-    pub(super) fn plan(&mut self, owner: TypeId, named: &Named, mode: Mode) -> PlanId {
-        let is_plain = !named.says_more();
-        if let (true, Some(id)) = (is_plain, self.plain.get(&(owner, mode))) {
-            return *id;
-        }
-        let id = PlanId(self.nodes.len() as u32);
-        self.nodes.push(Plan::default());
-        if is_plain {
-            self.plain.insert((owner, mode), id);
-        }
-        let mut plan = Plan::default();
-        let mut bits: HashMap<ElementId, u64> = HashMap::new();
-        for element in owner.elements().filter(|element| element.min() > 0) {
-            let bit = 1_u64 << (bits.len() as u32 & 63);
-            bits.insert(element.id(), bit);
-            if let Some(masked) = masked::member(&element) {
-                plan.required.push(Required { bit, masked });
-            }
-        }
-        let nothing = Named::default();
-        for (key, element) in owner.keys() {
-            let Some(found) = element.only_type() else { continue };
-            let said = named.children.get(element.name()).unwrap_or(&nothing).called(key);
-            let said = &*said;
-            let access = access(owner, &element, found, said, mode);
-            let weight = match access {
-                _ if is_companion(owner, key) => Weight::Companion,
-                Access::Whole(weight) => weight,
-                Access::No | Access::Never | Access::Withheld | Access::Part => Weight::Content,
-            };
-            let bit = bits.get(&element.id()).copied().unwrap_or_default();
-            let mut add = |key: String, action| {
-                let quoted = format!("\"{key}\"").into_bytes().into_boxed_slice();
-                let is_array = element.is_array();
-                plan.entries.push(Entry { quoted, action, is_array, weight, bit, element: element.id() });
-            };
-            if found.kind().is_primitive() {
-                let (value, sibling) = self.primitive(owner, &element, key, said, access);
-                add(key.to_owned(), value);
-                add(format!("_{key}"), sibling);
-            } else {
-                let action = self.complex(&element, found, named, said, (access, mode));
-                add(key.to_owned(), action);
-            }
-        }
-        attachment::drop_digests(&mut plan.entries);
-        plan.settle();
-        if let Some(node) = self.nodes.get_mut(id.0 as usize) {
-            *node = plan;
-        }
-        id
-    }
-
-    /// What to do with a scalar and with its sibling.
-    fn primitive(
-        &mut self,
-        owner: TypeId,
-        element: &Element,
-        key: &str,
-        said: &Named,
-        access: Access,
-    ) -> (Action, Action) {
-        let kind = match element.only_type().map(TypeId::kind) {
-            Some(TypeKind::Number) => Kind::Number,
-            Some(TypeKind::Boolean) => Kind::Boolean,
-            _ => Kind::String,
-        };
-        let sibling = match (access, element.only_type()) {
-            (Access::Part | Access::Whole(_), Some(found)) if said.says_more() => {
-                Some(self.plan(found, said, Mode::Part))
-            }
-            _ => None,
-        };
-        let is_id = owner == self.owner && key == "id";
-        let value = match access {
-            Access::Never => return (Action::Never, Action::Never),
-            Access::Withheld => return (Action::Withheld, Action::Withheld),
-            Access::Whole(_) | Access::No | Access::Part if is_id => Action::Skip,
-            Access::No | Access::Part => Action::Drop,
-            Access::Whole(_) => match (owner.name(), key, sibling) {
-                ("Reference", "reference", _) => Action::Address,
-                ("Bundle.entry", "fullUrl", _) => Action::FullUrl,
-                ("Attachment", "url", _) => Action::Link,
-                ("Attachment" | "Binary", "data", _) => Action::Content,
-                ("Attachment", "hash" | "size", _) => Action::Digest(kind),
-                (_, _, Some(plan)) if element.is_array() => {
-                    Action::Aligned(kind, plan, format!("_{key}").into())
-                }
-                _ => Action::Scalar(kind),
-            },
-        };
-        let beside = match sibling {
-            None => Action::Drop,
-            Some(plan) if element.is_array() => {
-                let is_shared = matches!(value, Action::Aligned(..));
-                let values = if is_shared { Values::Shared(key.into()) } else { Values::Dropped };
-                Action::SiblingArray(plan, values)
-            }
-            Some(plan) => Action::Sibling(plan),
-        };
-        (value, beside)
-    }
-
-    /// What to do with an object.
-    fn complex(
-        &mut self,
-        element: &Element,
-        found: TypeId,
-        named: &Named,
-        said: &Named,
-        (access, mode): (Access, Mode),
-    ) -> Action {
-        let is_extension = element.name() == "extension" && found.name() == "Extension";
-        if is_extension && mode != Mode::Extension {
-            if named.extensions.is_empty() {
-                return Action::Drop;
-            }
-            let plan = self.plan(found, &Named::default(), Mode::Extension);
-            return Action::Extensions(plan, Box::new(Urls::These(named.extensions.clone())));
-        }
-        let inside = match access {
-            Access::Never => return Action::Never,
-            Access::Withheld => return Action::Withheld,
-            Access::No => return Action::Drop,
-            Access::Part => Mode::Part,
-            Access::Whole(_) => Mode::Whole,
-        };
-        let is_root_meta = element.owner() == self.owner && element.name() == "meta";
-        match (found.name(), found.kind()) {
-            ("Meta", _) if is_root_meta => Action::Skip,
-            ("Extension", _) => {
-                Action::Extensions(self.plan(found, said, Mode::Extension), Box::new(Urls::All))
-            }
-            ("Reference", _) => {
-                let is_named = inside == Mode::Whole || said.says_more();
-                let named = is_named.then(|| self.plan(found, said, inside));
-                let tied = said.tie.then(|| named.unwrap_or_else(|| self.plan(found, said, Mode::Part)));
-                Action::Reference { named, tied, hidden: WhenHidden::of(element) }
-            }
-            ("Identifier", _) => self.identifier(element, found, said, (inside, mode)),
-            (_, TypeKind::Abstract | TypeKind::Resource) => match (inside, element.name()) {
-                (Mode::Part, _) => Action::Drop,
-                (Mode::Whole | Mode::Extension, "contained") => Action::Resource(Nested::Contained),
-                (Mode::Whole | Mode::Extension, _) => Action::Resource(Nested::Entry),
-            },
-            _ if inside == Mode::Part && (said.again == Again::Yes || !said.keys.is_empty()) => {
-                self.items(found, said)
-            }
-            _ if inside == Mode::Part && !said.says_more() => Action::Drop,
-            _ => Action::Object(self.plan(found, said, inside)),
-        }
-    }
-
-    fn identifier(
-        &mut self,
-        element: &Element,
-        found: TypeId,
-        said: &Named,
-        (inside, mode): (Mode, Mode),
-    ) -> Action {
-        let systems = match (&said.systems, identifiers(element, said, mode)) {
-            (Systems::Any, _) | (_, Identifiers::All) => {
-                return Action::Object(self.plan(found, said, inside));
-            }
-            (Systems::These(systems), Identifiers::BySystem) => systems.clone(),
-        };
-        let says_children = !said.children.is_empty() || !said.extensions.is_empty();
-        let nhs_number = (inside == Mode::Whole || says_children).then(|| self.plan(found, said, inside));
-        let named = self.plan(found, said, Mode::Whole);
-        Action::Identifier(Box::new(IdentifierPlan { nhs_number, named, systems }))
-    }
 }

@@ -4,7 +4,7 @@ use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
 use fhir::tables::{Element, ElementId};
 
-use super::plan::{Contained, PlanId};
+use super::plan::PlanId;
 use super::walk::{Came, Stop, Walker};
 use super::{Reach, Unsafe, Written, type_of};
 
@@ -134,12 +134,11 @@ impl<'d> Walker<'_, '_, 'd> {
             return true;
         }
         let is_it = |node: &Node<'_>| node.member("id").is_some_and(|id| id.is_string(fragment));
-        self.contained == Contained::Shared
-            && self
-                .container
-                .walk(&["contained"])
-                .find(is_it)
-                .is_some_and(|node| type_of(node).is_ok_and(|owner| (self.view.mask)(owner, node).is_some()))
+        let comes = |node: Node<'_>| {
+            type_of(node)
+                .is_ok_and(|owner| self.contained.shares(owner) && (self.view.mask)(owner, node).is_some())
+        };
+        self.container.walk(&["contained"]).find(is_it).is_some_and(comes)
     }
 }
 

@@ -249,7 +249,7 @@ fn rest(text: &'static str, mask: &TypeMask) -> String {
 }
 
 #[test]
-fn named_items_come_whole_wherever_they_stand_and_nothing_of_the_others() {
+fn named_items_come_wherever_they_stand_and_nothing_of_the_others() {
     let masked =
         r#"[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]"#;
     let answers = mask("QuestionnaireResponse", &["item:a", "item:b.1"]);
@@ -264,8 +264,8 @@ fn named_items_come_whole_wherever_they_stand_and_nothing_of_the_others() {
         );
     };
     check(
-        r#"{"resourceType":"QuestionnaireResponse","status":"completed","item":[{"linkId":"a","text":"A","answer":[{"valueString":"x","item":[{"linkId":"c"}]}]},{"linkId":"c","text":"C"}]}"#,
-        r#","status":"completed","item":[{"linkId":"a","text":"A","answer":[{"valueString":"x","item":[{"linkId":"c"}]}]}]"#,
+        r#"{"resourceType":"QuestionnaireResponse","status":"completed","item":[{"linkId":"a","text":"A","answer":[{"valueString":"x","item":[{"linkId":"c"},{"linkId":"b.1"}]}],"item":[{"linkId":"a"}]},{"linkId":"c","text":"C"}]}"#,
+        r#","status":"completed","item":[{"linkId":"a","text":"A","answer":[{"valueString":"x","item":[{"linkId":"b.1"}]}],"item":[{"linkId":"a"}]}]"#,
     );
     check(
         r#"{"resourceType":"QuestionnaireResponse","status":"completed","item":[{"linkId":"g","text":"G","item":[{"linkId":"c","answer":[{"valueString":"x","item":[{"linkId":"b.1","text":"B"}]}]}]}]}"#,

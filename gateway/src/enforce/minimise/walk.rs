@@ -7,6 +7,7 @@ use fhir::json::{Key, Kind, Node};
 use fhir::tables::{ElementId, TypeId, resource_type};
 
 use super::access::Weight;
+use super::contained::Waiting;
 use super::mask::{NEVER_SHARED, TypeMask};
 use super::output::Output;
 use super::plan::{Action, Contained, Entry, IdentifierPlan, Nested, Plan, PlanId, Plans, Urls, Values};
@@ -39,13 +40,17 @@ pub(super) struct Walker<'v, 'w, 'd> {
     pub(super) owner: TypeId,
     /// The resource that may hold contained ones, and whether those are shared.
     pub(super) container: Node<'d>,
-    pub(super) contained: Contained,
+    pub(super) contained: &'w Contained,
+    /// Contained resources, which are written last.
+    waiting: Option<Waiting<'w, 'd>>,
+    /// The media type that is stated of the content being written.
+    pub(super) stated: Option<Node<'d>>,
     /// How the address of the Reference being written is written.
     pub(super) address: Written,
     /// Where the content is that was looked into last, and what became of it.
     pub(super) content: Option<(usize, Option<Written>)>,
     /// Whether what is written stands inside an extension.
-    in_extension: bool,
+    pub(super) in_extension: bool,
     /// Where the first entry's resource of a document or message is, until it has been written.
     head: Option<usize>,
     pub(super) withheld: &'w mut Withheld,
@@ -71,7 +76,9 @@ pub(super) fn outermost(
         plans: &mask.plans,
         owner,
         container: node,
-        contained: mask.plans.contained,
+        contained: &mask.plans.contained,
+        waiting: None,
+        stated: None,
         address: Written::AsItStands,
         content: None,
         in_extension: false,
@@ -122,6 +129,15 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             Inside::Members(_, seen) => seen,
             Inside::Strip(element) => return Err(Unsafe::Stranger(element.path().into()).into()),
         };
+        match (self.waiting.take(), stands) {
+            (None, _) => {}
+            (Some(waiting), Stands::Alone) => self.write_contained(&waiting, start)?,
+            // Nothing that is contained contains anything itself (FHIR dom-2).
+            (Some(waiting), Stands::Contained) => {
+                self.refuse_unknown_modifier(waiting.list)?;
+                self.withheld.resource();
+            }
+        }
         self.mask(self.plans.root(), seen);
         self.out.bracket(b'}', node.end() - 1);
         if let (Some(at), Some(digest)) = (version, self.view.version) {
@@ -245,17 +261,25 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             },
             Action::Sibling(_) => self.single(entry, key, value),
             Action::Digest(kind) => self.digest(entry, *kind, (key, value), holder),
+            Action::Resource(Nested::Contained) => {
+                self.waiting = Some(Waiting { entry, key, list: value });
+                Ok(Came::Nothing)
+            }
+            Action::Content => {
+                self.stated = holder.member("contentType");
+                self.single(entry, key, value)
+            }
             Action::Scalar(_)
             | Action::Address
             | Action::FullUrl
             | Action::Object(_)
+            | Action::Name(_)
             | Action::Reference { .. }
             | Action::Identifier(_)
             | Action::Items(_)
             | Action::Link
-            | Action::Content
             | Action::Extensions(..)
-            | Action::Resource(_) => {
+            | Action::Resource(Nested::Entry) => {
                 if entry.is_array {
                     self.array(entry, key, value)
                 } else {
@@ -324,6 +348,11 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         }
         match &entry.action {
             Action::Object(plan) | Action::Sibling(plan) => self.object(*plan, value),
+            Action::Name(plan) => {
+                let is_former =
+                    value.member("use").is_some_and(|used| FORMER.iter().any(|one| used.is_string(one)));
+                self.object_or_drop(entry, (!is_former).then_some(*plan), value)
+            }
             Action::Address => {
                 let address = std::mem::replace(&mut self.address, Written::AsItStands);
                 self.write_address(&address, value);
@@ -386,7 +415,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
     }
 
     /// Writes a nested resource by the mask of its own type.
-    fn nested(&mut self, entry: &Entry, nested: Nested, node: Node<'d>) -> Result<Came, Stop> {
+    pub(super) fn nested(&mut self, entry: &Entry, nested: Nested, node: Node<'d>) -> Result<Came, Stop> {
         // What holds a nested resource that is not shared goes with it, unless it can stand without.
         let without = match nested {
             Nested::Contained => Came::Nothing,
@@ -394,6 +423,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         };
         let mask = type_of(node)
             .ok()
+            .filter(|owner| nested == Nested::Entry || self.contained.shares(*owner))
             .and_then(|owner| (self.view.mask)(owner, node).filter(|mask| mask.owner == owner));
         let Some(mask) = mask else {
             self.refuse_unknown_modifier_of(nested, node)?;
@@ -403,7 +433,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         let start = self.out.mark();
         let (stands, container, contained) = match nested {
             Nested::Contained => (Stands::Contained, self.container, self.contained),
-            Nested::Entry => (Stands::Alone, node, mask.plans.contained),
+            Nested::Entry => (Stands::Alone, node, &mask.plans.contained),
         };
         let mut walker = Walker {
             view: self.view,
@@ -411,6 +441,8 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             owner: mask.owner,
             container,
             contained,
+            waiting: None,
+            stated: None,
             address: Written::AsItStands,
             content: None,
             in_extension: false,
@@ -448,9 +480,16 @@ pub(super) fn wrong_kind(entry: &Entry) -> Stop {
     Unsafe::WrongKind(entry.element.path().into()).into()
 }
 
-/// The plan by which the Identifier `node` is shared, if it is.
+/// Uses of names that are not those of today.
+const FORMER: [&str; 2] = ["old", "maiden"];
+
+/// The plan by which the Identifier `node` is shared, if it is. An NHS number that is no longer in use joins who a person
+/// was to who she is, and is never shared.
 fn identifier_plan(node: Node<'_>, rule: &IdentifierPlan) -> Option<PlanId> {
     let system = node.member("system")?;
+    if system.is_string(NHS_NUMBER) && node.member("use").is_some_and(|used| used.is_string("old")) {
+        return None;
+    }
     if rule.systems.iter().any(|named| system.is_string(named)) {
         return Some(rule.named);
     }

@@ -81,6 +81,16 @@ fn what_some_are_shown_can_be_asked_for_and_not_asked_against() {
 }
 
 #[test]
+fn words_are_not_asked_against_where_those_of_protected_people_are_hidden() {
+    check("search hospital Condition?patient=ann&onset-info=fall", Ok(&["onset-info"]));
+    check(
+        "search hospital Condition?patient=ann&onset-info:missing=true",
+        Err("search-negates-hidden-element"),
+    );
+    check("search hospital Condition?patient=ann&onset-date=ne2025", Ok(&[]));
+}
+
+#[test]
 fn only_what_everyone_is_shown_may_be_sorted_by() {
     let (hidden, partly) = (Err("search-reads-hidden-element"), Err("search-orders-by-hidden-element"));
     check("search hospital Condition?patient=ann&_sort=code,-onset-date,_id", Ok(&[]));

@@ -124,7 +124,8 @@ fn stays(owner: Option<TypeId>, name: &str, kind: Option<TypeId>) -> bool {
     let of_reference = owner == type_named("Reference") && matches!(name, "display" | "identifier");
     let is_resource = kind.is_some_and(|kind| matches!(kind.kind(), TypeKind::Resource | TypeKind::Abstract));
     let by_type = kind.is_some_and(|kind| matches!(kind.name(), "Annotation" | "Attachment" | "Extension"));
-    of_reference || by_type || is_resource || name.starts_with('_')
+    let is_key = name == "id" && owner.is_some_and(|owner| owner.kind() != TypeKind::Resource);
+    of_reference || by_type || is_resource || is_key || name.starts_with('_')
 }
 
 #[derive(Debug, Default)]

@@ -72,6 +72,7 @@ section = "the discharge letter"
 [share.letter.DocumentReference]
 type = "what kind of letter it is"
 "content.attachment" = "the discharge letter"
+where = { "content.attachment.contentType" = ["text/plain", "application/pdf"] }
 [share.letter.Binary]
 contentType = "to open the letter"
 data = "the discharge letter"

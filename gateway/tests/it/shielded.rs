@@ -1,0 +1,252 @@
+//! Where a protected person is, in whatever place of her records it may stand, and who she was before.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gateway::serve::Running;
+use serde_json::{Value, json};
+
+use crate::hidden::{self, references};
+use crate::support::holding::{ANN, NHS_NUMBER, held, patient};
+use crate::support::whole::Whole;
+use crate::views;
+
+const BOB: &str = "9990000026";
+
+const WIDE: &str = r#"
+id = "on-the-wards"
+title = "Care on the wards"
+status = "in-force"
+in_force = { from = 2020-01-01, until = 2090-01-01 }
+review_by = 2089-01-01
+approved_by = "Caldicott Guardian, Northshire Hospitals"
+discloser = ["ods:RX1"]
+recipient = ["ods:RX1"]
+purposes = ["TREAT"]
+legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
+identifiability = "identifiable"
+relationship = []
+overrides = []
+existence = "withheld"
+[[recipient_role]]
+roles = ["R0050"]
+standing = "registered"
+share = ["person"]
+[share.person.Patient]
+identifier = "to be sure it is the right person"
+name = "to address the person"
+birthDate = "doses differ by age"
+address = "where the person is visited"
+telecom = "to arrange a visit"
+[share.person.Observation]
+code = "what was seen"
+"value[x]" = "how much it was"
+note = "what was said of it"
+contained = "where it was"
+[share.person.Encounter]
+"reasonCode.text" = "why"
+serviceProvider = "which hospital to ring"
+contained = "where it was"
+"location.status" = "whether it is over"
+[share.person.Location]
+name = "what it is called"
+position = "where it is"
+description = "what it is"
+[share.person.List]
+title = "which list it is"
+"entry.item" = "what is on it"
+contained = "what is on it"
+[share.person.Task]
+description = "what is to be done"
+focus = "what it is about"
+contained = "what it is about"
+[share.person.Composition]
+title = "what it is called"
+section = "the letter"
+[share.person.DocumentReference]
+description = "what it is"
+"content.attachment" = "the letter"
+where = { "content.attachment.contentType" = ["text/plain"] }
+[share.person.Binary]
+data = "the letter"
+where = { contentType = ["text/plain"] }
+[share.person.Organization]
+name = "which it is"
+"#;
+
+async fn site(resources: &[Value]) -> (Whole, Running) {
+    views::site(&held(resources), WIDE).await
+}
+
+async fn read(site: &Whole, path: &str) -> (u16, Value) {
+    let (status, _, body) = hidden::answer(site, &format!("/hospital/fhir/{path}")).await;
+    (status, fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap())
+}
+
+fn label(system: &str, code: &str) -> Value {
+    json!({"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code})
+}
+
+fn at_home(id: &str, number: &str) -> Value {
+    let mut person = patient(id, number);
+    person["address"] = json!([{"line": ["secret-lane"]}]);
+    person["telecom"] = json!([{"system": "phone", "value": "secret-phone"}]);
+    person
+}
+
+fn labelled(mut person: Value, label: &Value) -> Value {
+    person["meta"] = json!({"security": [label]});
+    person
+}
+
+/// What is said of the person with this id, with where she is in every place where it can stand.
+fn records(of: &str) -> Vec<Value> {
+    let subject = json!({"reference": format!("Patient/{of}")});
+    let home = json!({"resourceType": "Location", "id": "home", "name": "secret-home", "description": "secret-house",
+                      "position": {"longitude": -1.5, "latitude": 54.5}});
+    let div = "<div xmlns=\"http://www.w3.org/1999/xhtml\">secret-narrative</div>";
+    vec![
+        json!({"resourceType": "Observation", "id": "text", "status": "final", "subject": subject,
+               "code": {"text": "home safety check"}, "valueString": "secret-text", "note": [{"text": "secret-note"}]}),
+        json!({"resourceType": "Observation", "id": "measured", "status": "final", "subject": subject,
+               "code": {"text": "weight"}, "valueQuantity": {"value": 70, "unit": "kg"}}),
+        json!({"resourceType": "Encounter", "id": "stay", "status": "finished", "class": {"code": "HH"}, "subject": subject,
+               "reasonCode": [{"text": "wound check"}], "serviceProvider": {"reference": "Organization/school"},
+               "contained": [home], "location": [{"location": {"reference": "#home"}, "status": "active"}]}),
+        json!({"resourceType": "List", "id": "places", "status": "current", "mode": "working", "title": "where to go",
+               "subject": subject, "contained": [home],
+               "entry": [{"item": {"reference": "Location/secret-place"}}, {"item": {"reference": "#home"}},
+                         {"item": {"reference": "Observation/measured"}},
+                         {"item": {"type": "Location", "identifier": {"system": "urn:x", "value": "secret-site"}}}]}),
+        json!({"resourceType": "Task", "id": "visit", "status": "requested", "intent": "order", "for": subject,
+               "description": "secret-visit", "contained": [home], "focus": {"reference": "#home"}}),
+        json!({"resourceType": "Composition", "id": "letter", "status": "final", "subject": subject, "title": "Letter",
+               "type": {"text": "letter"}, "date": "2026", "author": [{"display": "x"}],
+               "section": [{"title": "Plan", "text": {"status": "generated", "div": div}}]}),
+        json!({"resourceType": "DocumentReference", "id": "post", "status": "current", "subject": subject,
+               "description": "secret-description",
+               "content": [{"attachment": {"contentType": "text/plain", "url": "Binary/post", "title": "secret-title"}},
+                           {"attachment": {"contentType": "text/plain", "data": STANDARD.encode("secret-letter")}}]}),
+        json!({"resourceType": "Binary", "id": "post", "contentType": "text/plain", "data": STANDARD.encode("secret-letter")}),
+        json!({"resourceType": "Organization", "id": "school", "name": "secret-school"}),
+    ]
+}
+
+const READABLE: [&str; 7] = [
+    "Observation/text",
+    "Observation/measured",
+    "Encounter/stay",
+    "List/places",
+    "Task/visit",
+    "Composition/letter",
+    "DocumentReference/post",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_protected_person_is_stands_in_none_of_her_records() {
+    let protected = labelled(at_home("p1", ANN), &label("v3-Confidentiality", "R"));
+    let (site, running) = site(&[vec![protected], records("p1")].concat()).await;
+    for path in READABLE {
+        let (status, seen) = read(&site, path).await;
+        let text = seen.to_string();
+        let tells = ["secret-", "54.5", "Organization/", "Location", "Binary/"]
+            .iter()
+            .any(|word| text.contains(word));
+        assert_eq!((status, tells), (200, false), "{path} {seen}");
+    }
+    assert_eq!(read(&site, "Binary/post").await.0, 404);
+    let kept = |value: &Value, place: &str| value.pointer(place).cloned().unwrap_or_default();
+    assert_eq!(kept(&read(&site, "Observation/text").await.1, "/code/text"), "home safety check");
+    assert_eq!(kept(&read(&site, "Observation/measured").await.1, "/valueQuantity/unit"), "kg");
+    assert_eq!(kept(&read(&site, "Encounter/stay").await.1, "/reasonCode/0/text"), "wound check");
+    let (_, list) = read(&site, "List/places").await;
+    assert_eq!(list["entry"], json!([{"item": {"reference": "Observation/measured"}}]), "{list}");
+    for asked in [
+        "Observation?patient=p1&value-string=secret",
+        "Encounter?patient=p1&service-provider=Organization/school",
+    ] {
+        let found = hidden::answer(&site, &format!("/hospital/fhir/{asked}")).await;
+        assert_eq!((found.0, references(&found.2).len()), (200, 0), "{asked} {}", found.2);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_others_the_same_is_shared_as_far_as_it_is_named() {
+    let (site, running) = site(&[vec![at_home("p1", ANN)], records("p1")].concat()).await;
+    let letter = hidden::answer(&site, "/hospital/fhir/Binary/post").await;
+    assert_eq!((letter.0, letter.2.as_str()), (200, "secret-letter"));
+    for (path, told) in [
+        ("Observation/text", vec!["secret-text", "secret-note"]),
+        ("Encounter/stay", vec!["Organization/school"]),
+        ("List/places", vec!["Location/secret-place", "secret-home"]),
+        ("Task/visit", vec!["secret-visit", "secret-house", "54.5"]),
+        ("Composition/letter", vec!["secret-narrative"]),
+        ("DocumentReference/post", vec!["secret-description", "Binary/post", "secret-title"]),
+        ("Patient/p1", vec!["secret-lane", "secret-phone"]),
+    ] {
+        let (status, seen) = read(&site, path).await;
+        assert_eq!(status, 200, "{path}");
+        for word in told {
+            assert!(seen.to_string().contains(word), "{path} {word} {seen}");
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_of_places_protect_as_a_high_degree_does() {
+    let inline = |label: Value| {
+        json!([{"url": "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+                "valueCoding": label}])
+    };
+    let on_address = |label: Value| {
+        let mut person = at_home("p1", ANN);
+        person["address"][0]["extension"] = inline(label);
+        person
+    };
+    let mut on_line = at_home("p1", ANN);
+    on_line["address"][0]["_line"] = json!([{"extension": inline(label("v3-Confidentiality", "R"))}]);
+    let mut on_phone = at_home("p1", ANN);
+    on_phone["telecom"][0]["extension"] = inline(label("v3-Confidentiality", "V"));
+    let mut on_name = at_home("p1", ANN);
+    on_name["name"][0]["extension"] = inline(label("v3-Confidentiality", "R"));
+    for (person, shielded) in [
+        (labelled(at_home("p1", ANN), &label("v3-ActCode", "LOCIS")), true),
+        (labelled(at_home("p1", ANN), &label("v3-ActCode", "LIVARG")), true),
+        (labelled(at_home("p1", ANN), &label("v3-ActCode", "ETH")), false),
+        (labelled(at_home("p1", ANN), &label("v3-Confidentiality", "N")), false),
+        (on_address(label("v3-Confidentiality", "R")), true),
+        (on_address(label("v3-ActCode", "SDV")), true),
+        (on_address(label("v3-Confidentiality", "N")), false),
+        (on_line, true),
+        (on_phone, true),
+        (on_name, false),
+    ] {
+        let (site, running) = site(std::slice::from_ref(&person)).await;
+        let (status, seen) = read(&site, "Patient/p1").await;
+        assert_eq!((status, &seen["name"][0]["family"]), (200, &json!("Example")), "{seen}");
+        assert_eq!(!seen.to_string().contains("secret-"), shielded, "{person} {seen}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_somebody_was_is_not_joined_to_who_she_is() {
+    let mut person = patient("p1", ANN);
+    person["identifier"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"use": "old", "system": NHS_NUMBER, "value": BOB}));
+    person["name"] = json!([{"use": "official", "family": "Example"}, {"use": "old", "family": "Before"},
+                            {"use": "maiden", "family": "Earlier"}, {"use": "nickname", "given": ["Annie"]}]);
+    let protected = labelled(person.clone(), &label("v3-Confidentiality", "R"));
+    for (person, before) in [(person, true), (protected, false)] {
+        let (site, running) = site(&[person]).await;
+        let (status, seen) = read(&site, "Patient/p1").await;
+        let told = seen.to_string();
+        assert_eq!((status, told.contains(ANN), told.contains(BOB)), (200, true, false), "{seen}");
+        assert_eq!((told.contains("Before"), told.contains("Earlier")), (before, before), "{seen}");
+        assert!(told.contains("Annie") && told.contains("official"), "{seen}");
+        running.stop().await;
+    }
+}
