@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fhir::json::{Document, Limits, parse};
 use fhir::tables::{Element, TypeId, TypeKind};
 
@@ -63,11 +65,16 @@ fn value(element: &Element, key: &str, kind: TypeId, path: &str, around: &mut Ve
         (TypeKind::Text, "xhtml") => {
             format!("\"<div xmlns=\\\"http://www.w3.org/1999/xhtml\\\">{path}</div>\"")
         }
+        // Content is what it says it is, or it would stay back.
+        (TypeKind::Text, "base64Binary") => format!("\"{}\"", STANDARD.encode(path)),
+        (TypeKind::Text, _) if key == "contentType" => "\"text/plain\"".to_owned(),
         (TypeKind::Text, _) => format!("\"{path}\""),
         (_, "Extension") => format!("{{\"url\":\"urn:extension\",\"valueString\":\"{path}\"}}"),
         (_, "Reference") => {
             let targets: Vec<&str> = element.targets().iter().map(|target| target.name()).collect();
             let to = match targets.first() {
+                // What is contained leaves only where something leads to it.
+                _ if path.ends_with("MedicationRequest.medicationReference") => "#c1".to_owned(),
                 _ if targets.contains(&"Patient") => PERSON.to_owned(),
                 Some(first) => format!("{first}/x1"),
                 None => PERSON.to_owned(),
