@@ -58,7 +58,10 @@ fn tells_of_another_team() -> Play {
     Play::Bytes(fhir("200 OK", &page.to_string()))
 }
 
-const MANNERS: [(&str, fn() -> Play); 6] = [
+/// How a source behaves when it is asked.
+type Manner = fn() -> Play;
+
+const MANNERS: [(&str, Manner); 6] = [
     ("down", is_down),
     ("hangs", hangs),
     ("fails", fails),
