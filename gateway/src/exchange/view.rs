@@ -64,14 +64,14 @@ pub(super) async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) ->
     let permits = ruled.ruling.answers().values().any(|answer| matches!(answer, Answer::Permit(_)));
     match minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame) {
         Ok((minimised, again)) => {
+            tell(unproven, ports); // whatever else is shown
             if quiet.by_id.is_none() && !permits {
                 quiet.ask().await?;
-                tell(unproven, ports);
             }
             let evidence = ruled.evidence.resting_on(&so_far);
             Ok(View { minimised, again, evidence }) // one ruling, one disclosure
         }
-        Err(ended) => Err(quiet.nothing(ended, unproven).await),
+        Err(ended) => Err(quiet.nothing(ended, unproven, ports).await),
     }
 }
 
@@ -120,12 +120,16 @@ impl Quiet<'_> {
     }
 
     /// The end of an exchange that shows nothing.
-    async fn nothing(&self, ended: Ended, unproven: Option<EvidenceFault>) -> Ended {
+    async fn nothing(&self, ended: Ended, unproven: Option<EvidenceFault>, ports: &Ports) -> Ended {
         if !ended.ending.is_not_found() {
+            tell(unproven, ports);
             return ended;
         }
         match (self.ask().await, unproven) {
-            (Err(outage), _) => Ended { ending: outage.ending, records: ended.records },
+            (Err(outage), unproven) => {
+                tell(unproven, ports);
+                Ended { ending: outage.ending, records: ended.records }
+            }
             (Ok(()), Some(why)) => Ended { ending: Ending::Unseen(Unseen::Unproven(why)), ..ended },
             (Ok(()), None) => ended,
         }

@@ -77,6 +77,12 @@ fn team(id: &str, of: &str) -> Value {
            "participant": [{"member": {"identifier": {"system": ods, "value": "RX1"}}}]})
 }
 
+/// A ward, and who wrote that down: it is about nobody.
+fn signed(id: &str, by: &str) -> Value {
+    json!({"resourceType": "Organization", "id": id, "name": "Ward 3",
+           "author": {"reference": format!("Patient/{by}")}})
+}
+
 /// A hospital that proves ties and holds choices, and fails as it is told to. Ann is shared but for a problem about her
 /// mind, Bob dissents, Carol has no tie.
 struct Failing {
@@ -97,6 +103,7 @@ impl Failing {
             condition("c-carol", "carol", "4", &[]),
             team("t-ann", "ann"),
             team("t-bob", "bob"),
+            signed("o-bob", "bob"),
         ]);
         let fault: Arc<Mutex<Option<Fault>>> = Arc::default();
         let honest = holding(&resources);
@@ -109,7 +116,8 @@ impl Failing {
             let file = site.folder.path().join("agreements/wards.toml");
             let agreement = std::fs::read_to_string(&file).unwrap();
             let ties = "relationship = [\"care-team\", \"encounter\"]";
-            std::fs::write(file, agreement.replace("relationship = []", ties)).unwrap();
+            let wards = "[share.person.Organization]\nname = \"whom to ask\"\n";
+            std::fs::write(file, agreement.replace("relationship = []", ties) + wards).unwrap();
             site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 300\n");
         })
         .await;
@@ -242,6 +250,24 @@ async fn evidence_about_one_person_that_cannot_be_used_refuses_her_and_is_record
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evidence_that_cannot_be_used_is_counted_whatever_else_is_shown() {
+    let failing = Failing::start().await;
+    for (does, reason) in
+        [(tells_of_another_team as fn() -> Play, "evidence-unusable"), (trusts_us_not, "evidence-unanswered")]
+    {
+        failing.breaks("/CareTeam/_search", "patient=bob", does);
+        let before = failing.faults(reason).await;
+        let (status, _, body) = failing.told("Organization/o-bob").await;
+        assert!(status == 200 && body.contains("Ward 3") && !body.contains("author"), "{status} {body}");
+        assert_eq!(failing.faults(reason).await, before + 1, "{reason}: beside what is about nobody");
+        let (status, _, body) = failing.told("Condition?patient=bob").await;
+        assert!(status == 200 && !body.contains("c-bob"), "{status} {body}");
+        assert_eq!(failing.faults(reason).await, before + 2, "{reason}: in a search that finds nothing");
+    }
+    failing.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_holder_refuses_by_itself_is_as_absent_and_what_it_refuses_altogether_is_not() {
     let failing = Failing::start().await;
     for (does, status, reason) in [
@@ -295,5 +321,11 @@ impl Failing {
         let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n";
         tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
         crate::support::front::to_end(&mut stream).await
+    }
+    /// How often this fault of a system was counted.
+    async fn faults(&self, reason: &str) -> u64 {
+        let numbers = self.numbers().await;
+        let line = numbers.lines().find(|line| line.contains(&format!("reason=\"{reason}\"")));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 }
