@@ -1,6 +1,6 @@
 //! What references lead to: looked up after the ruling about an answer, and ruled on with it, before anything is shown.
 //!
-//! One search for each type that is referred to, none where nothing is. Only where it leads to persons nobody has ruled
+//! One search for each type and two hundred that are referred to, none where nothing is. Only where it leads to persons nobody has ruled
 //! on is evidence gathered and the ruling made again, about all of them.
 
 use std::collections::BTreeSet;
@@ -15,11 +15,13 @@ use crate::enforce::held::Held;
 use crate::enforce::household::{self, Sheltered};
 use crate::enforce::medicines::{self, Medicines};
 use crate::enforce::subjects::Subjects;
-use crate::enforce::targets::{LookedUp, wanted};
+use crate::enforce::targets::{LookedUp, Wanted, wanted};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::settings::Households;
 use crate::upstream::UpstreamFault;
 
+/// How many resources of one type are asked for at once.
+const TARGETS_AT_ONCE: usize = 200;
 /// How many medicines are asked for at once.
 const MEDICINES_AT_ONCE: usize = 100;
 /// How often a medicine may be made of another one.
@@ -53,19 +55,7 @@ pub async fn follow(
     let asked = open.wanted(held, &ruled.ruling, frame);
     let medicines = look_into(open, asked, frame, wells).await?;
     let wanted = wanted(held, &ruled.ruling, Frame { medicines: &medicines, ..frame });
-    let asks = wanted.asks().clone();
-    let mut looked_up = wanted.begin();
-    for (target, ids) in asks {
-        let list: Vec<&str> = ids.iter().map(Id::as_str).collect();
-        let asked = vec![("_id", list.join(","))];
-        match wells.upstream.search_all(frame.system, target.name(), asked).await {
-            Ok(found) => looked_up
-                .add(found, target, &ids)
-                .map_err(|source| EvidenceFault::NotEvidence { system: frame.system.clone(), source })?,
-            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => looked_up.cannot_search(target),
-            Err(fault) => return Err(EvidenceFault::Upstream(fault)),
-        }
-    }
+    let looked_up = look_up(wanted, frame, wells).await?;
     let ruled = match looked_up.adds_to(&ruled.subjects, frame) {
         None => ruled,
         Some(subjects) => {
@@ -81,6 +71,33 @@ pub async fn follow(
     let known = looked_up.known_in(frame);
     let sheltered = sheltered(held, &looked_up, &ruled.ruling, known, wells).await?;
     Ok((looked_up.sheltering(sheltered), ruled))
+}
+
+/// Looks up what is `wanted`, in parts.
+async fn look_up(wanted: Wanted, frame: Frame<'_>, wells: Wells<'_>) -> Result<LookedUp, EvidenceFault> {
+    let asks = wanted.asks().clone();
+    let mut looked_up = wanted.begin();
+    for (target, ids) in asks {
+        let ids: Vec<Id> = ids.into_iter().collect();
+        for some in ids.chunks(TARGETS_AT_ONCE) {
+            if !looked_up.has_room() {
+                return Ok(looked_up.cut_off());
+            }
+            let list: Vec<&str> = some.iter().map(Id::as_str).collect();
+            let asked = vec![("_id", list.join(","))];
+            match wells.upstream.search_all(frame.system, target.name(), asked).await {
+                Ok(found) => looked_up
+                    .add(found, target, some)
+                    .map_err(|source| EvidenceFault::NotEvidence { system: frame.system.clone(), source })?,
+                Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => {
+                    looked_up.cannot_search(target);
+                    break;
+                }
+                Err(fault) => return Err(EvidenceFault::Upstream(fault)),
+            }
+        }
+    }
+    Ok(looked_up)
 }
 
 /// Looks up the medicines that are `wanted`, and what they are made of.

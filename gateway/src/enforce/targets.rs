@@ -28,8 +28,10 @@ use crate::interaction::{FhirAction, Interaction};
 use crate::settings::Households;
 
 /// The most resources that are looked up for one answer, in the order in which it refers to them. References to
-/// further ones are left out.
-const TARGETS_MAX: usize = 200;
+/// further ones are left out. It counts what turns out hidden too, so it lies beyond what records hold.
+const TARGETS_MAX: usize = 5_000;
+/// The most bytes of them, as the system wrote them.
+const BYTES_MAX: usize = 64 << 20;
 
 /// What has to be looked up: ids, no content.
 #[derive(Debug, Default)]
@@ -47,7 +49,8 @@ pub(in crate::enforce) enum Extent {
     /// All of them.
     #[default]
     All,
-    /// There are more than [`TARGETS_MAX`]: those beyond were not followed, whatever is behind them.
+    /// There are more than [`TARGETS_MAX`], or they are larger than [`BYTES_MAX`]: those beyond were not followed,
+    /// whatever is behind them.
     Cut,
 }
 
@@ -84,12 +87,10 @@ impl Wanted {
         {
             return;
         }
-        if self.asks.values().map(BTreeSet::len).sum::<usize>() + self.here.len() >= TARGETS_MAX {
-            self.extent = Extent::Cut;
-            return;
-        }
         if held.contains(&relative) {
             self.here.insert(relative);
+        } else if self.asks.values().map(BTreeSet::len).sum::<usize>() >= TARGETS_MAX {
+            self.extent = Extent::Cut;
         } else {
             self.asks.entry(target).or_default().insert(local.id.clone());
         }
@@ -184,6 +185,18 @@ impl LookedUp {
         self.extent
     }
 
+    /// Whether more may be looked up.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.pages.inner().iter().map(Document::bytes_len).sum::<usize>() <= BYTES_MAX
+    }
+
+    /// The same, where the rest is not looked up.
+    #[must_use]
+    pub fn cut_off(self) -> Self {
+        Self { extent: Extent::Cut, ..self }
+    }
+
     /// Notes that the system does not let this type be searched.
     pub fn cannot_search(&mut self, target: TypeId) {
         self.unsearched.insert(target);
@@ -198,12 +211,7 @@ impl LookedUp {
     ///
     /// # Errors
     /// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
-    pub fn add(
-        &mut self,
-        held: Unfiltered<Held>,
-        target: TypeId,
-        ids: &BTreeSet<Id>,
-    ) -> Result<(), NotEvidence> {
+    pub fn add(&mut self, held: Unfiltered<Held>, target: TypeId, ids: &[Id]) -> Result<(), NotEvidence> {
         for found in resources(&held, target.name())? {
             let id = found.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()).ok_or(NotEvidence::Shape)?;
             if !ids.contains(&id) {

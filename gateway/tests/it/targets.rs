@@ -231,6 +231,40 @@ async fn a_task_about_the_request_of_someone_refused_is_as_one_about_nothing() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_much_hidden_is_referred_to_what_may_be_seen_is_the_same() {
+    let store: Held = held(&people());
+    let (site, running) = site(holding(&store)).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let visible: Vec<Value> = (0..3).map(|at| of("Encounter", &format!("e{at}"), "p1", &[])).collect();
+    let hidden: Vec<Value> = (0..450)
+        .map(|at| match at % 2 {
+            0 => of("Encounter", &format!("h{at}"), "p1", &["PSY"]),
+            _ => of("Encounter", &format!("h{at}"), "p2", &[]),
+        })
+        .collect();
+    let list = |names: &[String]| {
+        let item = |name: &String| json!({"item": {"reference": name}});
+        let entry: Vec<Value> = names.iter().map(item).collect();
+        json!({"resourceType": "List", "id": "x", "status": "current", "title": "a list", "entry": entry})
+    };
+    let names = |of: &[Value]| -> Vec<String> {
+        of.iter().map(|one| format!("Encounter/{}", one["id"].as_str().unwrap())).collect()
+    };
+    let mut told = Vec::new();
+    let gone: Vec<String> = (0..450).map(|at| format!("Encounter/gone-{at}")).collect();
+    for before in [Vec::new(), names(&hidden[..10]), names(&hidden), gone] {
+        let all = [vec!["Patient/p1".to_owned()], before, names(&visible)].concat();
+        *store.lock().unwrap() = world(&[visible.clone(), hidden.clone(), vec![list(&all)]].concat());
+        told.push(answer(&site, "/hospital/fhir/List/x").await);
+    }
+    assert!(told[0].0 == 200 && told[0].2.contains("Encounter/e2"), "{:?}", told[0]);
+    for (at, other) in told.iter().enumerate().skip(1) {
+        assert_eq!(*other, told[0], "{at}");
+    }
+    running.stop().await;
+}
+
 /// A problem that rests on so many observations, all to be seen.
 fn resting_on(id: &str, labels: &[&str], observations: usize) -> Vec<Value> {
     let mut made = condition(id, "p1", "1", labels);
@@ -242,14 +276,14 @@ fn resting_on(id: &str, labels: &[&str], observations: usize) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn beyond_the_bound_references_are_left_out_and_what_is_hidden_does_not_count() {
-    let many = resting_on("c1", &[], 203);
+async fn beyond_the_bound_references_are_left_out_and_what_is_not_shown_does_not_count() {
+    let many = resting_on("c1", &[], 5_003);
     let (site, running) = site(holding(&held(&world(&many)))).await;
     let (status, _, body) = answer(&site, CONDITION).await;
     assert_eq!(status, 200, "{body}");
-    assert_eq!(body.matches("Observation/").count(), 200, "{body}");
-    assert!(body.contains("c1-199\"") && !body.contains("c1-200\""), "those that come first");
-    assert_eq!(lookups(&site, "Observation").len(), 1);
+    assert_eq!(body.matches("Observation/").count(), 5_000);
+    assert!(body.contains("c1-4999\"") && !body.contains("c1-5000\""), "those that come first");
+    assert_eq!(lookups(&site, "Observation").len(), 25, "two hundred at once");
     running.stop().await;
     let hidden = [resting_on("c0", &["PSY"], 203), resting_on("c1", &[], 2)].concat();
     let (site, running) = self::site(holding(&held(&world(&hidden)))).await;
