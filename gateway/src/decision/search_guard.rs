@@ -61,7 +61,12 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
     let tables = share.types.get(&searched).map(Vec::as_slice).unwrap_or_default();
     let mut rematch = BTreeSet::new();
     for criterion in query.criteria() {
-        match (visibility_of(criterion, searched, tables), polarity(criterion, searched, tables)) {
+        let most = match criterion.reads().iter().any(|read| may_lack_items(searched, read)) {
+            true => Visibility::Partly,
+            false => Visibility::Shown,
+        };
+        let seen = visibility_of(criterion, searched, tables).min(most);
+        match (seen, polarity(criterion, searched, tables)) {
             (Visibility::Shown, Polarity::Positive | Polarity::Negative) => {}
             (Visibility::Partly, Polarity::Positive) => {
                 rematch.insert(criterion.code());
@@ -74,6 +79,30 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
     }
     controls(query, share)?;
     Ok(rematch)
+}
+
+/// Whether what is read stands in items of which some are left out of an element that is shown: former names of protected
+/// people, and items that name somebody who may not be seen.
+fn may_lack_items(searched: TypeId, read: &str) -> bool {
+    let Ok(path) = ElementPath::parse(searched, read) else { return true };
+    let mut types = vec![searched];
+    let mut so_far = String::new();
+    for step in path.steps() {
+        let (Step::Element(name) | Step::Item { list: name, .. } | Step::Choice { name, .. }) = step else {
+            return false;
+        };
+        types = step.leads_to(&types);
+        if types.iter().any(|found| found.name() == "HumanName") {
+            return true;
+        }
+        so_far.push_str(name);
+        so_far.push('.');
+        let is_below = |person: &String| person.starts_with(&so_far);
+        if tables::person_elements(searched).iter().any(is_below) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether absence can meet the criterion: where an element is shown in part also that of what is missing in it.

@@ -21,9 +21,64 @@ const ELEMENTS: [(&str, &str); 7] = [
 ];
 /// Data types of free words and of content that nobody has looked through.
 const WORDS: [&str; 5] = ["Narrative", "Annotation", "Attachment", "base64Binary", "markdown"];
-/// Elements of type string that are free words. Titles, names and the text of a coded concept or a dose are not: care is
-/// not safe without them.
-const WORDY: [&str; 3] = ["description", "comment", "comments"];
+/// Elements of type string that are no free words: names, titles, numbers of things and versions, whatever holds them. Every
+/// other string is. Care is not safe without them.
+const NAMING: [&str; 44] = [
+    "alias",
+    "brand",
+    "carrierHRF",
+    "cigar",
+    "color",
+    "data",
+    "datasetId",
+    "deviceIdentifier",
+    "deviceName",
+    "display",
+    "distinctIdentifier",
+    "etag",
+    "family",
+    "genomeBuild",
+    "given",
+    "id",
+    "ifMatch",
+    "ifNoneExist",
+    "ifNoneMatch",
+    "linkId",
+    "lotNumber",
+    "manufacturer",
+    "modelNumber",
+    "name",
+    "observedAllele",
+    "observedSeq",
+    "partNumber",
+    "prefix",
+    "readsetId",
+    "reference",
+    "referenceAllele",
+    "referenceSeqString",
+    "relation",
+    "serialNumber",
+    "series",
+    "status",
+    "subscriberId",
+    "suffix",
+    "title",
+    "unit",
+    "value",
+    "variantsetId",
+    "version",
+    "versionId",
+];
+/// What holds a `text` that says what a code, a dose, a name or a question is.
+const TEXT_OF: [&str; 7] = [
+    "CodeableConcept",
+    "Dosage",
+    "HumanName",
+    "MedicationAdministration.dosage",
+    "Observation.referenceRange",
+    "Questionnaire.item",
+    "QuestionnaireResponse.item",
+];
 /// The element that counts members of whom some may be hidden.
 pub(crate) const COUNTS_MEMBERS: (&str, &str) = ("Group", "quantity");
 /// Resources of which nothing is left without what tells where the person is.
@@ -88,7 +143,9 @@ pub fn is_worded(path: &ElementPath, compares: Compares) -> bool {
 pub fn is_wordy(owner: TypeId, key: &str) -> bool {
     let Some(element) = tables::element(owner, key) else { return false };
     let Some(found) = element.only_type() else { return false };
-    let is_text = found.name() == "string" && (element.is_choice() || WORDY.contains(&element.name()));
+    let is_naming = NAMING.contains(&element.name())
+        || element.name() == "text" && TEXT_OF.contains(&element.owner().name());
+    let is_text = found.name() == "string" && (element.is_choice() || !is_naming);
     WORDS.contains(&found.name()) || is_text
 }
 
@@ -122,4 +179,65 @@ pub(in crate::decision) fn asks_by_whereabouts(interaction: &Interaction) -> boo
         .iter()
         .flat_map(|criterion| criterion.reads())
         .any(|read| ElementPath::parse(searched, read).is_ok_and(|path| hides(&path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every string of what can be about a patient that is kept although her whereabouts are protected.
+    fn kept() -> BTreeSet<String> {
+        let mut kept = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let is_of_patients = |owner: &TypeId| !tables::patient_compartment(*owner).is_empty();
+        let mut waiting: Vec<TypeId> = tables::resource_types().filter(is_of_patients).collect();
+        while let Some(owner) = waiting.pop() {
+            if !seen.insert(owner) || TYPES.contains(&owner.name()) {
+                continue;
+            }
+            for (key, element) in owner.keys() {
+                let Some(found) = element.only_type() else { continue };
+                match found.kind().is_primitive() {
+                    true if found.name() == "string" && !is_wordy(owner, key) => {
+                        kept.insert(element.path().to_owned());
+                    }
+                    true => {}
+                    false => waiting.push(found),
+                }
+                waiting.extend(element.child_type());
+            }
+        }
+        kept
+    }
+
+    #[test]
+    fn strings_about_protected_people_are_kept_only_where_the_reviewed_list_says_so() {
+        let ids = |path: &String| !path.ends_with(".id");
+        let kept: Vec<String> = kept().into_iter().filter(ids).collect();
+        assert_eq!(kept.join("\n") + "\n", include_str!("../../tests/golden/shielded/strings.txt"));
+    }
+
+    #[test]
+    fn words_in_which_a_place_may_stand_are_hidden_and_names_are_not() {
+        for (owner, key, expected) in [
+            ("Appointment", "patientInstruction", true),
+            ("DiagnosticReport", "conclusion", true),
+            ("ClinicalImpression", "summary", true),
+            ("AuditEvent", "outcomeDesc", true),
+            ("Observation", "valueString", true),
+            ("Condition", "note", true),
+            ("Dosage", "patientInstruction", true),
+            ("Dosage", "text", false),
+            ("CodeableConcept", "text", false),
+            ("HumanName", "family", false),
+            ("Coding", "display", false),
+            ("Quantity", "unit", false),
+            ("QuestionnaireResponse", "status", false),
+        ] {
+            let owner = tables::resource_type(owner).or_else(|| tables::type_named(owner)).unwrap();
+            assert_eq!(is_wordy(owner, key), expected, "{}.{key}", owner.name());
+        }
+    }
 }

@@ -18,6 +18,8 @@ use self::roles::{Depth, Place, Role};
 use super::judge::REGISTERS;
 
 mod roles;
+
+pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
 mod tests;
 

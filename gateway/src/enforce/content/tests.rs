@@ -73,8 +73,26 @@ fn messages_and_documents_are_opaque() {
             br#"<ADT_A01 xmlns="urn:hl7-org:v2xml"/>"#,
             b"MIME-Version: 1.0\r\nContent-Type: application/json\r\n\r\n{}",
             b"From: a\r\ncontent-type: text/plain\r\n\r\nletter",
+            br#"<r xmlns:n1="urn:hl7-org:v3"><n1:section/></r>"#,
+            br#"<section xmlns="urn:hl7-org:v3"/>"#,
+            b"@prefix n1: <urn:hl7-org:v3> .",
+            b"&#00000000000000000067;linicalDocument",
+            b"&#x43linicalDocument",
+            b"<a href='data:application/json;base64,e30='>",
+            b"UNA:+.? 'UNB+UNOA:2+TES5+XX11+920113:1317+100002'",
+            b"UNB+UNOA:2+TES5+XX11+920113:1317+100002'UNH+1+MEDRPT:0:1:RT:NHS003'",
+            b"Dear colleague,\nUNH*1*MEDRPT'PNA*PAT*9990000018'",
         ],
     );
+}
+
+#[test]
+fn a_text_is_looked_through_in_time_that_grows_with_its_length() {
+    // By the square of their number each of these would take minutes.
+    for part in ["&#", "&#0", "xmlns:n1=\"urn:hl7-org:v3\" ", "data:application/font-", "UNB", "UNA'"] {
+        let text = format!("<x>{}", part.repeat((2 << 20) / part.len()));
+        look(&STANDARD.encode(text));
+    }
 }
 
 #[test]
@@ -116,6 +134,10 @@ fn letters_pages_and_pictures_are_whole() {
             "Caf\u{e9} \u{2013} 37\u{b0}".as_bytes(),
             b"Letter.",
             b"BMI 31",
+            br#"<html xmlns:n1="urn:hl7-org:v3" xmlns:sdtc = 'urn:hl7-org:sdtc'><p>a letter</p></html>"#,
+            br#"<style>@font-face{src:url(data:application/font-woff;base64,d09G)}</style><p>a letter</p>"#,
+            b"UNABLE to attend\nUNHAPPY with UNBEARABLE pain",
+            b"&# &#; &#x; a letter",
         ],
     );
     let plain = b"II*\0\x08\0\0\0";

@@ -114,6 +114,10 @@ impl Judge<'_> {
         let Some(text) = reference.str_at(&["reference"]) else {
             return self.logical(reference, concerned);
         };
+        // One that bears two names is of both.
+        if self.is_numbered_otherwise(reference, concerned) {
+            return Reach::Stranger;
+        }
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 let relative = local.to_relative();
@@ -208,6 +212,16 @@ impl Judge<'_> {
             Some(person) if self.stays(&person, concerned) => Reach::Tie(Written::AsItStands),
             Some(_) | None => Reach::Stranger,
         }
+    }
+
+    /// Whether a reference bears the NHS number of somebody who does not permit.
+    fn is_numbered_otherwise(&self, reference: Node<'_>, concerned: &Concerned) -> bool {
+        let Some(name) = reference.member("identifier") else { return false };
+        if !name.member("system").is_some_and(|system| system.is_string(identifier::NHS_NUMBER)) {
+            return false;
+        }
+        let number = name.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
+        number.map(PersonKey::Nhs).is_some_and(|person| !self.stays(&person, concerned))
     }
 
     /// Whether every resource of this type may be named: it is about nobody and shared, or shared without conditions

@@ -3,7 +3,7 @@
 //! They are written last, when it is known what the resource itself shows. One to which nothing shown refers would tell
 //! what is hidden, and would not be valid either (FHIR dom-3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use fhir::json::{Key, Kind, Limits, Node, parse};
@@ -47,23 +47,25 @@ impl<'w, 'd> Walker<'_, 'w, 'd> {
         self.fragments(so_far, &mut asked)?;
         let items: Vec<(Node<'d>, bool)> = first_of_each_name(*list);
         let mut became: Vec<Becomes> = items.iter().map(|_| Becomes::NotAsked).collect();
-        loop {
-            let mut leads_on = false;
-            for ((item, is_first), becomes) in items.iter().zip(&mut became) {
-                let is_asked = |id: Node<'_>| id.string().is_some_and(|id| asked.contains(&*id));
-                let is_asked = *is_first && item.member("id").is_some_and(is_asked);
-                if !is_asked || !matches!(becomes, Becomes::NotAsked) {
-                    continue;
-                }
-                *becomes = Becomes::LeftOut;
-                if let Some(bytes) = self.aside(entry, *item)? {
-                    self.fragments(bytes.clone(), &mut asked)?;
-                    *becomes = Becomes::Written(bytes);
-                    leads_on = true;
-                }
-            }
-            if !leads_on {
-                break;
+        let names: HashMap<String, usize> = items
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, is_first))| *is_first)
+            .filter_map(|(index, (item, _))| Some((item.member("id")?.string()?.into_owned(), index)))
+            .collect();
+        // Each is tried once, when something that was written leads to it.
+        let mut waiting: Vec<String> = asked.iter().cloned().collect();
+        while let Some(name) = waiting.pop() {
+            let Some(index) = names.get(&name) else { continue };
+            let (Some((item, _)), Some(becomes)) = (items.get(*index), became.get_mut(*index)) else {
+                continue;
+            };
+            *becomes = Becomes::LeftOut;
+            if let Some(bytes) = self.aside(entry, *item)? {
+                let mut further = BTreeSet::new();
+                self.fragments(bytes.clone(), &mut further)?;
+                *becomes = Becomes::Written(bytes);
+                waiting.extend(further.into_iter().filter(|name| asked.insert(name.clone())));
             }
         }
         let before = self.out.mark();

@@ -1,5 +1,7 @@
 //! References: which come out, and how much of them.
 
+use std::collections::HashMap;
+
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
 use fhir::tables::{Element, ElementId};
@@ -7,6 +9,7 @@ use fhir::tables::{Element, ElementId};
 use super::plan::PlanId;
 use super::walk::{Came, Stop, Walker};
 use super::{Reach, Unsafe, Written, type_of};
+use crate::enforce::persons::says_who_did;
 
 /// Items that say no more than what they point at, in lists that nobody reads for what is not on them. Of all others the
 /// required reference is masked: without it a rule, a dose or a list would say something else.
@@ -24,8 +27,10 @@ const MEMBERS: [(&str, &str); 4] = [
 /// What becomes of the holder of a reference to something hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WhenHidden {
-    /// The reference alone goes.
+    /// The reference alone goes, unless it leads to somebody who does not permit: what is said beside her is about her too.
     LeftOut,
+    /// The reference alone goes, whoever it leads to: who did or wrote something makes nothing about her.
+    DoerGoes,
     /// The item that is nothing without it goes: what stayed would tell that there is something.
     ItemGoes,
     /// The same, where others of the type that it points at may be seen.
@@ -38,6 +43,7 @@ impl WhenHidden {
         match (ITEMS_THAT_GO.contains(&place), MEMBERS.contains(&place)) {
             (true, _) => Self::ItemGoes,
             (false, true) => Self::MemberGoes,
+            (false, false) if says_who_did(&element.path()) => Self::DoerGoes,
             (false, false) => Self::LeftOut,
         }
     }
@@ -57,7 +63,10 @@ impl<'d> Walker<'_, '_, 'd> {
             return Err(Unsafe::WrongKind(element.path().into()).into());
         }
         let text = literal.and_then(Node::string);
-        if let Some(fragment) = text.as_deref().and_then(|text| text.strip_prefix('#')) {
+        let reach = (self.view.reach)(node);
+        if let Some(fragment) = text.as_deref().and_then(|text| text.strip_prefix('#'))
+            && !matches!(reach, Reach::Stranger)
+        {
             return match named {
                 Some(plan) if self.is_shared_fragment(fragment) => {
                     self.named(plan, Written::AsItStands, node)
@@ -65,7 +74,9 @@ impl<'d> Walker<'_, '_, 'd> {
                 Some(_) | None => self.left_out(element, node),
             };
         }
-        let (plan, written) = match (self.view.reach)(node) {
+        let only_reference = matches!(hidden, WhenHidden::LeftOut | WhenHidden::DoerGoes);
+        let (plan, written) = match reach {
+            Reach::Stranger if hidden == WhenHidden::DoerGoes => return self.left_out(element, node),
             Reach::Stranger => return self.strip(element, node),
             Reach::Hidden | Reach::Unseen
                 if named.is_some() && hidden == WhenHidden::ItemGoes && points(node) =>
@@ -75,7 +86,7 @@ impl<'d> Walker<'_, '_, 'd> {
             Reach::Unseen if named.is_some() && hidden == WhenHidden::MemberGoes => {
                 return self.strip(element, node);
             }
-            Reach::Version(_) if tied.is_none() && named.is_some() && hidden != WhenHidden::LeftOut => {
+            Reach::Version(_) if tied.is_none() && named.is_some() && !only_reference => {
                 return self.strip(element, node);
             }
             Reach::Version(written) => (tied, written),
@@ -129,17 +140,42 @@ impl<'d> Walker<'_, '_, 'd> {
     }
 
     /// Whether `#fragment` points at something that comes out: the resource itself or a shared contained one.
-    fn is_shared_fragment(&self, fragment: &str) -> bool {
+    fn is_shared_fragment(&mut self, fragment: &str) -> bool {
         if fragment.is_empty() {
             return true;
         }
-        let is_it = |node: &Node<'_>| node.member("id").is_some_and(|id| id.is_string(fragment));
-        let comes = |node: Node<'_>| {
-            type_of(node)
-                .is_ok_and(|owner| self.contained.shares(owner) && (self.view.mask)(owner, node).is_some())
+        let container = self.container;
+        let known = self.fragments.0.get_or_insert_with(|| first_of_each_name(container));
+        let Some(known) = known.get_mut(fragment) else { return false };
+        let node = match *known {
+            Fragment::Known(is_shared) => return is_shared,
+            Fragment::NotAsked(node) => node,
         };
-        self.container.walk(&["contained"]).find(is_it).is_some_and(comes)
+        let is_shared = type_of(node)
+            .is_ok_and(|owner| self.contained.shares(owner) && (self.view.mask)(owner, node).is_some());
+        *known = Fragment::Known(is_shared);
+        is_shared
     }
+}
+
+/// The contained resources of a container by their names, found once; and of those that were asked for, whether they
+/// come out.
+#[derive(Default)]
+pub(super) struct Fragments<'d>(Option<HashMap<String, Fragment<'d>>>);
+
+enum Fragment<'d> {
+    NotAsked(Node<'d>),
+    Known(bool),
+}
+
+fn first_of_each_name(container: Node<'_>) -> HashMap<String, Fragment<'_>> {
+    let mut names = HashMap::new();
+    for node in container.walk(&["contained"]) {
+        if let Some(name) = node.member("id").and_then(Node::string) {
+            names.entry(name.into_owned()).or_insert(Fragment::NotAsked(node));
+        }
+    }
+    names
 }
 
 /// Whether the Reference points at anything; one that was masked before does not.

@@ -11,6 +11,7 @@ use super::contained::Waiting;
 use super::mask::{NEVER_SHARED, TypeMask};
 use super::output::Output;
 use super::plan::{Action, Contained, Entry, IdentifierPlan, Nested, Plan, PlanId, Plans, Urls, Values};
+use super::reference::Fragments;
 use super::{Unsafe, View, Withheld, Written, type_of};
 
 /// Why the walk stops; boxed, because a small result is a fast one.
@@ -41,6 +42,8 @@ pub(super) struct Walker<'v, 'w, 'd> {
     /// The resource that may hold contained ones, and whether those are shared.
     pub(super) container: Node<'d>,
     pub(super) contained: &'w Contained,
+    /// The names by which references lead inside of it.
+    pub(super) fragments: Fragments<'d>,
     /// Contained resources, which are written last.
     waiting: Option<Waiting<'w, 'd>>,
     /// The media type that is stated of the content being written.
@@ -77,6 +80,7 @@ pub(super) fn outermost(
         owner,
         container: node,
         contained: &mask.plans.contained,
+        fragments: Fragments::default(),
         waiting: None,
         stated: None,
         address: Written::AsItStands,
@@ -350,7 +354,8 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             Action::Object(plan) | Action::Sibling(plan) => self.object(*plan, value),
             Action::Name(plan) => {
                 let is_former =
-                    value.member("use").is_some_and(|used| FORMER.iter().any(|one| used.is_string(one)));
+                    value.member("use").is_some_and(|used| FORMER.iter().any(|one| used.is_string(one)))
+                        || value.member("period").is_some_and(|period| period.member("end").is_some());
                 self.object_or_drop(entry, (!is_former).then_some(*plan), value)
             }
             Action::Address => {
@@ -441,6 +446,10 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             owner: mask.owner,
             container,
             contained,
+            fragments: match nested {
+                Nested::Contained => std::mem::take(&mut self.fragments),
+                Nested::Entry => Fragments::default(),
+            },
             waiting: None,
             stated: None,
             address: Written::AsItStands,
@@ -450,7 +459,11 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
             withheld: &mut *self.withheld,
             out: &mut *self.out,
         };
-        match walker.resource(node, stands) {
+        let written = walker.resource(node, stands);
+        if nested == Nested::Contained {
+            self.fragments = walker.fragments;
+        }
+        match written {
             Ok(()) => {
                 self.head = self.head.filter(|head| *head != node.offset());
                 Ok(Came::Written)

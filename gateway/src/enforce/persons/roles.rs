@@ -187,6 +187,15 @@ impl Place<'_> {
     }
 }
 
+/// Whether the element at a path of the specification (`Condition.asserter`) says who did something.
+pub(in crate::enforce) fn says_who_did(path: &str) -> bool {
+    let mut names = path.split('.');
+    let (Some(owner), Some(top)) = (names.next(), names.next()) else { return false };
+    let below = names.next_back();
+    let depth = if below.is_some() { Depth::Below } else { Depth::Top };
+    Place { owner, top, leaf: below.unwrap_or(top), depth }.role() == Role::Doer
+}
+
 /// The name of an element that may have several types, without the type.
 fn stem(name: &str) -> &str {
     name.strip_suffix("[x]").or_else(|| name.strip_suffix("Reference")).unwrap_or(name)

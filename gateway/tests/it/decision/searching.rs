@@ -27,8 +27,8 @@ fn a_search_names_its_person_or_what_identifies_one() {
         "search hospital Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018",
         Ok(&["identifier"]),
     );
-    check("search hospital Patient?family=Example&birthdate=1940-02-03", Ok(&[]));
-    check("search hospital Patient?family:exact=Example&birthdate=1940-02-03&gender=female", Ok(&[]));
+    check("search hospital Patient?family=Example&birthdate=1940-02-03", Ok(&["family"]));
+    check("search hospital Patient?family:exact=Example&birthdate=1940-02-03&gender=female", Ok(&["family"]));
     check("search hospital Condition?code=44054006", nobody);
     check("search hospital Patient?birthdate=1940-02-03", nobody);
     check("search hospital Patient?family=Example", nobody);
