@@ -21,6 +21,9 @@ impl Withheld {
     /// element stands under that type: `Reference.display`.
     #[must_use]
     pub fn elements(&self) -> Vec<(String, u32)> {
+        if self.counts.is_empty() {
+            return few(&self.recent);
+        }
         let mut counts = self.counts.clone();
         count(&mut counts, &self.recent);
         let counted = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
@@ -60,11 +63,39 @@ impl Withheld {
     }
 }
 
+/// The path and the number of each of few elements, without a count for every element that there is.
+fn few(elements: &[ElementId]) -> Vec<(String, u32)> {
+    let mut places: Vec<usize> = elements.iter().map(|element| element.index()).collect();
+    places.sort_unstable();
+    let of_one = |same: &[usize]| {
+        let element = ElementId::at(*same.first()?)?;
+        Some((element.path(), u32::try_from(same.len()).unwrap_or(u32::MAX)))
+    };
+    places.chunk_by(|one, next| one == next).filter_map(of_one).collect()
+}
+
 fn count(counts: &mut Vec<u32>, elements: &[ElementId]) {
     counts.resize(elements_len(), 0);
     for element in elements {
         if let Some(count) = counts.get_mut(element.index()) {
             *count += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_counted_alike_whether_it_is_little_or_much() {
+        let elements: Vec<ElementId> = [7, 3, 7, 40, 3, 7].into_iter().filter_map(ElementId::at).collect();
+        let mut counts = Vec::new();
+        count(&mut counts, &elements);
+        let little = Withheld { recent: elements, ..Withheld::default() };
+        let much = Withheld { counts, ..Withheld::default() };
+        assert_eq!(little.elements(), much.elements());
+        assert_eq!(little.elements().iter().map(|(_, count)| *count).collect::<Vec<_>>(), [2, 3, 1]);
+        assert!(Withheld::default().elements().is_empty());
     }
 }
