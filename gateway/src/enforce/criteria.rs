@@ -16,19 +16,24 @@ pub(in crate::enforce) enum Holding {
 
 /// Which of the resources inside one stand by themselves: the entries of a Bundle.
 pub(in crate::enforce) struct Nesting {
-    alone: BTreeSet<usize>,
+    outermost: usize,
+    entries: BTreeSet<usize>,
 }
 
 impl Nesting {
     pub(in crate::enforce) fn of(outermost: Node<'_>) -> Self {
         let is_bundle = outermost.member("resourceType").is_some_and(|name| name.is_string("Bundle"));
-        let entries = outermost.walk(&["entry", "resource"]).filter(|_| is_bundle).map(Node::offset);
-        Self { alone: entries.chain([outermost.offset()]).collect() }
+        let entries = match is_bundle {
+            true => outermost.walk(&["entry", "resource"]).map(Node::offset).collect(),
+            false => BTreeSet::new(),
+        };
+        Self { outermost: outermost.offset(), entries }
     }
 
     /// How this one of them stands.
     pub(in crate::enforce) fn of_one<'d>(&self, inner: Node<'d>) -> (Node<'d>, Holding) {
-        let is_alone = self.alone.contains(&inner.offset());
+        let offset = inner.offset();
+        let is_alone = offset == self.outermost || self.entries.contains(&offset);
         (inner, if is_alone { Holding::Alone } else { Holding::Contained })
     }
 }

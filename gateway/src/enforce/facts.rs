@@ -195,10 +195,8 @@ pub(in crate::enforce) fn of_read(resource: Node<'_>, bases: &Bases) -> Option<P
 /// Whether a Patient, as this version of her has it, is to be shielded.
 pub(in crate::enforce) fn shield_of(version: Node<'_>) -> Shield {
     let is_patient = version.member("resourceType").is_some_and(|name| name.is_string("Patient"));
-    match facts_of(version, &Bases::none()) {
-        Some(facts) if is_patient => facts.shield,
-        Some(_) | None => Shield::None,
-    }
+    let facts = if is_patient { facts_of(version, &Bases::none()) } else { None };
+    facts.map_or(Shield::None, |facts| facts.shield)
 }
 
 /// The NHS numbers that a Patient bears, in use or not; none for another resource.

@@ -197,7 +197,11 @@ fn weighs_labels(ruling: &Ruling) -> bool {
 
 /// The names of the medicines that a resource is by reference: `Medication/id`, or the address of an entry of its Bundle.
 fn named(resource: Node<'_>, bases: &Bases) -> BTreeSet<String> {
-    let (mut found, mut open) = (BTreeSet::new(), vec![resource]);
+    let mut found = BTreeSet::new();
+    if !resource.has_name_within(&KEYS) {
+        return found;
+    }
+    let mut open = vec![resource];
     while let Some(node) = open.pop() {
         open.extend(node.items());
         for (key, value) in node.members() {

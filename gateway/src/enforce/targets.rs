@@ -4,6 +4,7 @@
 //! what it leads to is visible to this very requestor, judged as if it were read alone. What was not looked up, was
 //! not found or cannot be told is hidden. Nothing that is looked up leaves, and nothing of it is remembered.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::bundle::{Bundle, SearchMode};
@@ -125,7 +126,7 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
         | Held::History { .. }
         | Held::Absent => BTreeSet::new(),
     };
-    let known: BTreeSet<String> = nodes.iter().map(name_of).chain(asked).collect();
+    let known = LazyCell::new(|| nodes.iter().map(name_of).chain(asked).collect::<BTreeSet<String>>());
     for (node, judged) in on_page(held.inner(), &judge) {
         let Ok(view) = parse(judged.bytes.into(), &Limits::default()) else { continue };
         // Entries of one Bundle are judged where they stand.
