@@ -167,7 +167,12 @@ impl Seal {
             Digest::Version => &self.version,
             Digest::Standing => &self.standing,
         };
-        let tag = hmac::sign(key, &joined(parts));
+        let mut context = hmac::Context::with_key(key);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let tag = context.sign();
         let mut bytes = [0; DIGEST_LEN];
         for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {
             *to = *from;

@@ -178,7 +178,7 @@ fn search(
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
     let face = frame.face();
-    let version = |bytes: &[u8]| frame.version(ruling, bytes);
+    let version = frame.versions(ruling);
     let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     let Found { pages, complete, included, gone } = found;
     let mut account = Account::with(gone, ruling, subjects);
@@ -347,8 +347,13 @@ fn projected<'j>(judged: &'j Judged, asked: &Projection) -> Option<Cow<'j, [u8]>
 impl Frame<'_> {
     /// The same view has the same version for the same requestor, and another for everyone else.
     pub(in crate::enforce) fn version(&self, ruling: &Ruling, bytes: &[u8]) -> [u8; 16] {
-        let requestor = &ruling.admitted().question().requestor;
-        self.seal.digest_bytes(Digest::Version, &[cursor::holder_of(requestor).as_bytes(), bytes])
+        self.versions(ruling)(bytes)
+    }
+
+    /// The same for many views.
+    pub(in crate::enforce) fn versions(&self, ruling: &Ruling) -> impl Fn(&[u8]) -> [u8; 16] {
+        let holder = cursor::holder_of(&ruling.admitted().question().requestor);
+        move |bytes| self.seal.digest_bytes(Digest::Version, &[holder.as_bytes(), bytes])
     }
 
     /// What a view of these persons is decided under.
