@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use fhir::identifier::NHS_NUMBER;
-use fhir::json::{Kind, Node};
+use fhir::json::{Key, Kind, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local, Reference};
 
@@ -199,19 +199,23 @@ impl<'n> Scan<'n, '_> {
     fn resource(&mut self, node: Node<'n>, at: &At<'n>) {
         self.itself(node, at);
         for (key, value) in node.members() {
-            let top = key.text();
-            self.named(&top, value, Part::About);
-            let depth = if is_extension(&top) { Depth::Extension } else { Depth::Top };
-            self.values(value, (&top, &top, depth), at);
+            if names_somebody(key, value) {
+                self.named(value, Part::About);
+            }
+            if holds_more(value) {
+                let depth = if is_extension(key) { Depth::Extension } else { Depth::Top };
+                let top = key.text();
+                self.values(value, (&top, &top, depth), at);
+            }
         }
     }
 
     /// Somebody named by a member of an object: the address of a Reference, or its identifier.
-    fn named(&mut self, key: &str, value: Node<'n>, part: Part) {
-        match (key, value.kind()) {
-            ("reference", Kind::String) => self.literal(value, part),
-            ("identifier", Kind::Object) => self.logical(value, part),
-            (_, _) => {}
+    fn named(&mut self, value: Node<'n>, part: Part) {
+        match value.kind() {
+            Kind::String => self.literal(value, part),
+            Kind::Object => self.logical(value, part),
+            Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => {}
         }
     }
 
@@ -264,26 +268,28 @@ impl<'n> Scan<'n, '_> {
         self.resource(node, &at);
     }
 
-    fn element(&mut self, node: Node<'n>, (top, leaf, depth): (&str, &str, Depth), at: &At<'n>) {
-        let role = Place { owner: &at.owner, top, leaf, depth }.role();
-        if let Role::Subject | Role::Attendant = role {
-            self.subject(node, role, at);
+    fn element(&mut self, node: Node<'n>, place: (&str, &str, Depth), at: &At<'n>) {
+        let (top, leaf, depth) = place;
+        // Most elements are no subject by their name, and name nobody: what they would say of her is not asked.
+        if roles::may_be_subject(leaf) {
+            let role = role_of(place, at);
+            if let Role::Subject | Role::Attendant = role {
+                self.subject(node, role, at);
+            }
         }
-        let part = match (role, at.stands) {
-            (Role::Member, Stands::Alone) => Part::Aside,
-            // Nobody sees a list for having written it.
-            (Role::Doer, Stands::Alone) if !roles::is_of_members(&at.owner) => Part::Aside,
-            (Role::Subject | Role::Attendant | Role::Member | Role::Doer | Role::Beside, _) => Part::About,
-        };
         for (key, value) in node.members() {
-            let name = key.text();
-            self.named(&name, value, part);
+            if names_somebody(key, value) {
+                self.named(value, part_of(place, at));
+            }
+            if !holds_more(value) {
+                continue;
+            }
             let depth = match depth {
                 Depth::Extension => Depth::Extension,
-                Depth::Top | Depth::Below if is_extension(&name) => Depth::Extension,
+                Depth::Top | Depth::Below if is_extension(key) => Depth::Extension,
                 Depth::Top | Depth::Below => Depth::Below,
             };
-            self.values(value, (top, &name, depth), at);
+            self.values(value, (top, &key.text(), depth), at);
         }
     }
 
@@ -386,24 +392,19 @@ impl<'n> Scan<'n, '_> {
     /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
     fn literal(&mut self, value: Node<'_>, part: Part) {
         let Some(text) = value.string() else { return };
+        // What does not say so speaks of no Patient, however it is read.
+        if !text.contains("Patient") {
+            return;
+        }
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 if local.resource_type.as_str() == "Patient" {
                     self.found.patient(local.id, part);
                 }
             }
-            Ok(Reference::Elsewhere(url)) => {
-                if url.contains("Patient") {
-                    self.found.uncertain();
-                }
-            }
             // What these point at stands in the same text and is found there.
             Ok(Reference::Urn(_) | Reference::Contained(_) | Reference::Container) => {}
-            Err(_) => {
-                if text.contains("Patient") {
-                    self.found.uncertain();
-                }
-            }
+            Ok(Reference::Elsewhere(_)) | Err(_) => self.found.uncertain(),
         }
     }
 
@@ -464,6 +465,34 @@ fn number_of(identifier: Node<'_>) -> Number {
     }
 }
 
-fn is_extension(name: &str) -> bool {
-    matches!(name, "extension" | "modifierExtension")
+/// What an element says about a person.
+fn role_of((top, leaf, depth): (&str, &str, Depth), at: &At<'_>) -> Role {
+    Place { owner: &at.owner, top, leaf, depth }.role()
+}
+
+/// What the word of somebody whom an element names means for the resource.
+fn part_of(place: (&str, &str, Depth), at: &At<'_>) -> Part {
+    match (role_of(place, at), at.stands) {
+        (Role::Member, Stands::Alone) => Part::Aside,
+        // Nobody sees a list for having written it.
+        (Role::Doer, Stands::Alone) if !roles::is_of_members(&at.owner) => Part::Aside,
+        (Role::Subject | Role::Attendant | Role::Member | Role::Doer | Role::Beside, _) => Part::About,
+    }
+}
+
+/// Whether a member of an object names somebody: the address of a Reference, or its identifier.
+fn names_somebody(key: Key<'_>, value: Node<'_>) -> bool {
+    match value.kind() {
+        Kind::String => key.is("reference"),
+        Kind::Object => key.is("identifier"),
+        Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => false,
+    }
+}
+
+fn holds_more(value: Node<'_>) -> bool {
+    matches!(value.kind(), Kind::Object | Kind::Array)
+}
+
+fn is_extension(key: Key<'_>) -> bool {
+    key.is("extension") || key.is("modifierExtension")
 }

@@ -196,6 +196,12 @@ pub(in crate::enforce) fn says_who_did(path: &str) -> bool {
     Place { owner, top, leaf: below.unwrap_or(top), depth }.role() == Role::Doer
 }
 
+/// Whether an element called `leaf` may be a subject, or an attendant, of whatever type it is and wherever it stands.
+pub(super) fn may_be_subject(leaf: &str) -> bool {
+    let leaf = stem(leaf);
+    SUBJECTS.contains(&leaf) || PLACES.iter().any(|(.., name, _)| *name == leaf)
+}
+
 /// The name of an element that may have several types, without the type.
 fn stem(name: &str) -> &str {
     name.strip_suffix("[x]").or_else(|| name.strip_suffix("Reference")).unwrap_or(name)
@@ -254,6 +260,27 @@ mod tests {
         assert_eq!(unused(&BESIDE), [""; 0]);
         assert_eq!(unused(&DOERS), [""; 0]);
         assert_eq!(unused(&SUBJECTS), [""; 0]);
+    }
+
+    #[test]
+    fn what_may_be_no_subject_by_its_name_is_none_anywhere() {
+        let mut subjects = 0;
+        for owner in tables::resource_types() {
+            for path in tables::person_elements(owner) {
+                let (top, leaf) = (path.split('.').next().unwrap(), path.rsplit('.').next().unwrap());
+                for depth in [Depth::Top, Depth::Below, Depth::Extension] {
+                    let role = Place { owner: owner.name(), top, leaf, depth }.role();
+                    if matches!(role, Role::Subject | Role::Attendant) {
+                        subjects += 1;
+                        assert!(may_be_subject(leaf), "{}.{path}", owner.name());
+                        let typed = format!("{}Reference", stem(leaf));
+                        assert!(may_be_subject(&typed), "{}.{path}", owner.name());
+                    }
+                }
+            }
+        }
+        assert!(subjects > 100, "{subjects}");
+        assert!(!may_be_subject("performer") && !may_be_subject("component"));
     }
 
     #[test]
