@@ -16,7 +16,7 @@ mod tests;
 mod value;
 mod write;
 
-pub use document::{Document, Items, Key, Kind, Members, Node, Walk};
+pub use document::{Document, Items, Key, Kind, Members, Node, Place, Walk};
 pub use parse::parse;
 pub use value::{parse_into, parse_value};
 pub use write::{Writer, quote};

@@ -161,7 +161,8 @@ impl Local {
 
     /// Whether both name the same resource, whatever version is meant.
     pub fn is_same_resource(&self, other: &Self) -> bool {
-        self.resource_type == other.resource_type && self.id == other.id
+        // Of many that are compared most are of one type.
+        self.id == other.id && self.resource_type == other.resource_type
     }
 }
 

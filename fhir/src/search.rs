@@ -28,7 +28,7 @@ pub use criterion::{
 };
 pub use matches::Match;
 pub use number::Number;
-pub use persons::{NamedPerson, names_person_by};
+pub use persons::{NamedPerson, Naming, names_person_by};
 pub use project::project;
 pub use served::{InvalidValue, NotServed, SearchError};
 pub use write::form;

@@ -2,12 +2,13 @@
 //!
 //! One search for each type that they name, none where nothing is named: for most answers.
 
-use fhir::reference::{Bases, Id};
+use fhir::reference::Id;
 
 use crate::decision::evidence::{EvidenceFault, Wells};
 use crate::enforce::behind::Behind;
 use crate::enforce::held::Held;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::enforce::whom::Whom;
 use crate::person::SystemName;
 use crate::upstream::UpstreamFault;
 
@@ -20,15 +21,15 @@ use crate::upstream::UpstreamFault;
 pub async fn behind(
     held: &Unfiltered<Held>,
     before: Behind,
-    (system, bases): (&SystemName, &Bases),
+    (system, whom): (&SystemName, &Whom<'_>),
     wells: Wells<'_>,
 ) -> Result<Behind, EvidenceFault> {
     let mut found = before;
-    for (target, ids) in found.wants(held, bases) {
+    for (target, ids) in found.wants(held, whom) {
         let list: Vec<&str> = ids.iter().map(Id::as_str).collect();
         match wells.upstream.search_all(system, target.name(), vec![("_id", list.join(","))]).await {
             Ok(answer) => found
-                .add(&answer, (target, &ids), bases)
+                .add(&answer, (target, &ids), whom)
                 .map_err(|source| EvidenceFault::NotEvidence { system: system.clone(), source })?,
             Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => {}
             Err(fault) => return Err(EvidenceFault::Upstream(fault)),

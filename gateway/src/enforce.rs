@@ -35,3 +35,4 @@ pub mod targets;
 pub mod together;
 pub mod unfiltered;
 mod versions_bundle;
+pub mod whom;

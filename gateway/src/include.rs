@@ -14,6 +14,7 @@ use crate::enforce::medicines::Medicines;
 use crate::enforce::subjects::subjects;
 use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
 use crate::outcome::{Ended, Ending};
 use crate::ports::Ports;
@@ -34,7 +35,9 @@ pub async fn beside(
         return Ok((held, admitted));
     }
     let unproven = |why| frame.exchange.end(Ending::Evidence(why));
-    let subjects = frame.behind.join(subjects(&held, &admitted, frame.bases));
+    let anew = Whom::over(frame.bases);
+    let whom = frame.whom.unwrap_or(&anew);
+    let subjects = frame.behind.join(subjects(&held, &admitted, whom));
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence };
     // Which matches are shown depends on what they refer to only where a criterion reads it or where they are medicines, and

@@ -14,6 +14,7 @@ use crate::enforce::held::Held;
 use crate::enforce::sieve::{GoesOn, Sieved, apart};
 use crate::enforce::subjects::subjects;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::enforce::whom::Whom;
 use crate::outcome::{Ended, Ending};
 use crate::ports::Ports;
 use crate::upstream::UpstreamFault;
@@ -34,10 +35,11 @@ pub async fn refill(
     let mut evidence = Evidence::none();
     while let Some(onward) = rest {
         let unproven = |why| frame.exchange.end(Ending::Evidence(why));
-        let on = (frame.system, frame.bases);
+        let whom = Whom::over(frame.bases);
+        let on = (frame.system, &whom);
         let found = behind(&part, Behind::default(), on, ports.wells()).await.map_err(unproven)?;
-        let with = Frame { behind: &found, ..frame };
-        let subjects = found.join(subjects(&part, &admitted, frame.bases));
+        let with = Frame { behind: &found, whom: Some(&whom), ..frame };
+        let subjects = found.join(subjects(&part, &admitted, &whom));
         let known = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
         let ruling = decide(admitted, &known);
         let goes_on = sieved.take(part, &ruling, &subjects, with);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -14,11 +15,23 @@ use super::tape::{Entry, Tag};
 pub struct Document {
     bytes: Bytes,
     tape: Vec<Entry>,
+    number: u64,
+}
+
+/// Where a value stands: in which of all documents that this process has read, and where in it.
+///
+/// No two values share one, not even after a document is gone: what was found out about a value can be kept by its
+/// place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    document: u64,
+    index: usize,
 }
 
 impl Document {
-    pub(super) const fn new(bytes: Bytes, tape: Vec<Entry>) -> Self {
-        Self { bytes, tape }
+    pub(super) fn new(bytes: Bytes, tape: Vec<Entry>) -> Self {
+        static READ: AtomicU64 = AtomicU64::new(0);
+        Self { bytes, tape, number: READ.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// The outermost value.
@@ -127,6 +140,12 @@ impl<'a> Node<'a> {
         if entry.is_container() { self.close().start() + 1 } else { entry.end() }
     }
 
+    /// Where the value stands, among all values of all documents.
+    #[must_use]
+    pub fn place(self) -> Place {
+        Place { document: self.document.number, index: self.index }
+    }
+
     /// The whole text that the value is part of.
     #[must_use]
     pub fn source(self) -> &'a [u8] {
@@ -227,7 +246,7 @@ impl<'a> Node<'a> {
     /// (and at the end) stand for each of their items.
     #[must_use]
     pub fn walk<'p>(self, path: &'p [&'p str]) -> Walk<'a, 'p> {
-        Walk { stack: vec![(self, path)] }
+        Walk { next: Some((self, path)), stack: Vec::new() }
     }
 
     /// The text of the first string that [`Node::walk`] finds.
@@ -416,6 +435,8 @@ impl<'a> Iterator for Items<'a> {
 
 /// The values at the end of a path; see [`Node::walk`].
 pub struct Walk<'a, 'p> {
+    /// Where it goes on; without an array on the way that is all there is.
+    next: Option<(Node<'a>, &'p [&'p str])>,
     stack: Vec<(Node<'a>, &'p [&'p str])>,
 }
 
@@ -423,7 +444,7 @@ impl<'a> Iterator for Walk<'a, '_> {
     type Item = Node<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some((node, path)) = self.stack.pop() {
+        while let Some((node, path)) = self.next.take().or_else(|| self.stack.pop()) {
             if node.kind() == Kind::Array {
                 let first = self.stack.len();
                 self.stack.extend(node.items().map(|item| (item, path)));
@@ -431,9 +452,7 @@ impl<'a> Iterator for Walk<'a, '_> {
                 continue;
             }
             let Some((name, rest)) = path.split_first() else { return Some(node) };
-            if let Some(value) = node.member(name) {
-                self.stack.push((value, rest));
-            }
+            self.next = node.member(name).map(|value| (value, rest));
         }
         None
     }

@@ -10,7 +10,7 @@ mod reference;
 pub(super) mod text;
 mod token;
 
-use super::criterion::{Criterion, Presence, Test};
+use super::criterion::{Criterion, Presence, ReferenceTest, Test};
 use super::place::{self, Found};
 use crate::json::Node;
 use crate::reference::Bases;
@@ -88,7 +88,7 @@ pub fn matches(criterion: &Criterion, resource: Node<'_>, bases: &Bases) -> Matc
             token::modified(*modifier, any, whole)
         }
         Test::Reference(any) => {
-            Match::any(values(&found).map(|(node, _)| reference::matches_any(node, any, bases)))
+            Match::any(values(&found).map(|(node, _)| reference::matches_any(node, any, &|_| true, bases)))
         }
         Test::String { modifier, any } => {
             let told = Match::any(any.iter().flat_map(|test| {
@@ -111,6 +111,23 @@ pub fn matches(criterion: &Criterion, resource: Node<'_>, bases: &Bases) -> Matc
             Match::any(any.iter().flat_map(|test| values(&found).map(|(node, _)| text::uri(node, test))))
         }
     }
+}
+
+/// The same for a criterion that asks for the references `any`, as if it asked for those alone that `is_picked` picks. Few
+/// are ever picked from: those to which the resource refers.
+pub(super) fn matches_one_of(
+    criterion: &Criterion,
+    any: &[ReferenceTest],
+    is_picked: &dyn Fn(&ReferenceTest) -> bool,
+    resource: Node<'_>,
+    bases: &Bases,
+) -> Match {
+    let Some(places) = &criterion.places else { return Match::CannotTell };
+    let found = place::find(places, resource);
+    if found.only_beside && found.values.is_empty() {
+        return Match::CannotTell;
+    }
+    Match::any(values(&found).map(|(node, _)| reference::matches_any(node, any, is_picked, bases)))
 }
 
 fn values<'a>(found: &'a Found<'a>) -> impl Iterator<Item = (Node<'a>, &'static str)> {

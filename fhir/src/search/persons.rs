@@ -1,9 +1,10 @@
 //! The persons that a search names.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::SearchQuery;
-use super::criterion::{Criterion, Test, TokenModifier, TokenTest};
+use super::criterion::{Criterion, ReferenceTest, Test, TokenModifier, TokenTest};
 use super::matches::{self, Match};
 use super::write::form;
 use crate::identifier::Identifier;
@@ -80,7 +81,18 @@ impl Criterion {
     }
 }
 
-impl SearchQuery {
+/// The criteria of a query that name persons by reference.
+pub struct Naming<'q> {
+    criteria: Vec<(&'q Criterion, &'q [ReferenceTest])>,
+}
+
+impl fmt::Debug for Naming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Naming({} criteria)", self.criteria.len())
+    }
+}
+
+impl Naming<'_> {
     /// Whether `resource` meets each criterion that refers to Patients by one of those whom `is_seen` picks. Which of
     /// several Patients of a resource meets it is not to be told of those who are not seen.
     #[must_use]
@@ -90,14 +102,34 @@ impl SearchQuery {
         resource: Node<'_>,
         bases: &Bases,
     ) -> bool {
-        self.criteria.iter().all(|criterion| {
-            let is_reference = matches!(criterion.test, Test::Reference(_));
-            if !is_reference || persons(criterion, self.resource_type).is_none() {
-                return true;
+        let is_picked = |test: &ReferenceTest| {
+            let person = spoken_of(&test.0);
+            person.is_none_or(|person| is_seen(&person))
+        };
+        self.criteria.iter().all(|(criterion, any)| {
+            match matches::matches_one_of(criterion, any, &is_picked, resource, bases) {
+                Match::Yes => true,
+                Match::No => false,
+                // The resource does not tell: it is enough that somebody is asked for who is seen.
+                Match::CannotTell => any.iter().any(is_picked),
             }
-            let seen = about(criterion, self.resource_type, is_seen);
-            seen.is_some_and(|seen| matches::matches(&seen, resource, bases) != Match::No)
         })
+    }
+}
+
+impl SearchQuery {
+    /// Its criteria that name persons by reference, found once for many resources.
+    #[must_use]
+    pub fn naming(&self) -> Naming<'_> {
+        let mut criteria = Vec::new();
+        for criterion in &self.criteria {
+            if let Test::Reference(any) = &criterion.test
+                && refers_to_persons(criterion, any, self.resource_type)
+            {
+                criteria.push((criterion, any.as_slice()));
+            }
+        }
+        Naming { criteria }
     }
 
     /// The query as [`SearchQuery::to_whole_form`] writes it, with nobody named in it but those whom `is_her` picks: no
@@ -191,9 +223,7 @@ fn spoken_of_by_token(token: &TokenTest, code: &str, of: TypeId) -> Option<Named
 fn persons(criterion: &Criterion, of: TypeId) -> Option<Vec<NamedPerson>> {
     let is_patient = of.name() == "Patient";
     match (&criterion.test, criterion.code()) {
-        (Test::Reference(any), code)
-            if matches!(code, "patient" | "subject") || names_person_by(of) == Some(code) =>
-        {
+        (Test::Reference(any), _) if refers_to_persons(criterion, any, of) => {
             any.iter().map(|test| referred(&test.0)).collect()
         }
         (Test::Token { modifier: TokenModifier::Is, any }, "_id") if is_patient => {
@@ -206,9 +236,21 @@ fn persons(criterion: &Criterion, of: TypeId) -> Option<Vec<NamedPerson>> {
     }
 }
 
+/// Whether the criterion, which asks for `any`, asks for the person whom a resource belongs to, and for Patients alone.
+fn refers_to_persons(criterion: &Criterion, any: &[ReferenceTest], of: TypeId) -> bool {
+    let code = criterion.code();
+    (matches!(code, "patient" | "subject") || names_person_by(of) == Some(code))
+        && any.iter().all(|test| patient(&test.0).is_some())
+}
+
 fn referred(reference: &Reference) -> Option<NamedPerson> {
+    patient(reference).cloned().map(NamedPerson::Patient)
+}
+
+/// The Patient of the system to whom a reference leads.
+fn patient(reference: &Reference) -> Option<&Id> {
     let local = reference.local()?;
-    (local.resource_type.as_str() == "Patient").then(|| NamedPerson::Patient(local.id.clone()))
+    (local.resource_type.as_str() == "Patient").then_some(&local.id)
 }
 
 fn by_id(token: &TokenTest) -> Option<NamedPerson> {
@@ -227,4 +269,83 @@ fn by_identifier(token: &TokenTest) -> Option<NamedPerson> {
         TokenTest::System(_) => return None,
     };
     Some(identifier.nhs_number().map_or(NamedPerson::Identifier(identifier), NamedPerson::Nhs))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::json::{Limits, parse};
+    use crate::search::grammar;
+
+    const IDS: [&str; 4] = ["a", "b", "c", "d"];
+
+    fn query(owner: &str, text: &str) -> SearchQuery {
+        let owner = tables::resource_type(owner).expect("a type");
+        let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
+        SearchQuery::compile(owner, &grammar::parse(text).expect("a query"), &bases).expect("a search")
+    }
+
+    /// As it is said: each criterion that names persons, without those who are not seen, is asked of the resource.
+    fn is_met(
+        query: &SearchQuery,
+        is_seen: &dyn Fn(&NamedPerson) -> bool,
+        resource: Node<'_>,
+        bases: &Bases,
+    ) -> bool {
+        query.criteria.iter().all(|criterion| {
+            let is_reference = matches!(criterion.test, Test::Reference(_));
+            if !is_reference || persons(criterion, query.resource_type).is_none() {
+                return true;
+            }
+            let seen = about(criterion, query.resource_type, is_seen);
+            seen.is_some_and(|seen| matches::matches(&seen, resource, bases) != Match::No)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_picked_is_as_who_is_left(
+            asked in prop::collection::vec(0..IDS.len(), 1..4),
+            again in prop::collection::vec(0..IDS.len(), 0..3),
+            seen in prop::collection::vec(0..IDS.len(), 0..4),
+            held in prop::collection::vec(prop::sample::select(vec![
+                "Patient/a", "Patient/b", "https://ehr.example/fhir/Patient/c", "Patient/d/_history/2",
+                "https://other.example/Patient/a", "Group/a", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "#a", "?",
+            ]), 0..3),
+            owner in prop::sample::select(vec!["Observation", "Appointment", "Encounter", "Consent"]),
+        ) {
+            let names = |picked: &[usize]| -> Vec<&str> {
+                picked.iter().filter_map(|at| IDS.get(*at).copied()).collect()
+            };
+            let mut text = format!("patient={}", names(&asked).join(","));
+            if !again.is_empty() {
+                text.push_str(&format!("&patient={}", names(&again).join(",")));
+            }
+            let query = query(owner, &text);
+            let references: Vec<String> =
+                held.iter().map(|to| format!(r#"{{"reference":"{to}"}}"#)).collect();
+            let json = match (owner, references.first()) {
+                (_, None) => format!(r#"{{"resourceType":"{owner}"}}"#),
+                ("Appointment", _) => {
+                    let actors: Vec<String> =
+                        references.iter().map(|to| format!(r#"{{"actor":{to}}}"#)).collect();
+                    format!(r#"{{"resourceType":"{owner}","participant":[{}]}}"#, actors.join(","))
+                }
+                ("Consent", Some(to)) => format!(r#"{{"resourceType":"{owner}","patient":{to}}}"#),
+                (_, Some(to)) => format!(r#"{{"resourceType":"{owner}","subject":{to}}}"#),
+            };
+            let document = parse(json.into(), &Limits::default()).expect("test input");
+            let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
+            let seen = names(&seen);
+            let is_seen = |person: &NamedPerson| {
+                matches!(person, NamedPerson::Patient(id) if seen.contains(&id.as_str()))
+            };
+            prop_assert_eq!(
+                query.naming().is_met_by(&is_seen, document.root(), &bases),
+                is_met(&query, &is_seen, document.root(), &bases)
+            );
+        }
+    }
 }

@@ -18,6 +18,7 @@ use gateway::enforce::release::Minimised;
 use gateway::enforce::subjects::subjects;
 use gateway::enforce::targets::wanted;
 use gateway::enforce::unfiltered::Unfiltered;
+use gateway::enforce::whom::Whom;
 use gateway::requestor::Requestor;
 use gateway::seal::Seal;
 use gateway::server::format::{Format, Instead};
@@ -62,6 +63,7 @@ pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Sp
         sheltered: &nowhere,
         households: Households::Told,
         behind: &NOTHING,
+        whom: None,
         medicines: &NONE,
     };
     let mut held_back = Some(*admitted);
@@ -97,7 +99,9 @@ pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Sp
 fn answer(body: &Bytes, admitted: Admitted, evidence: &Evidence, frame: Frame<'_>) -> (Minimised, Admitted) {
     let page = parse(body.clone(), &Limits::default()).expect("strict JSON");
     let held = Unfiltered::new(Held::searchset(vec![page], Complete::All, None));
-    let subjects = subjects(&held, &admitted, frame.bases);
+    let whom = Whom::over(frame.bases);
+    let frame = Frame { whom: Some(&whom), ..frame };
+    let subjects = subjects(&held, &admitted, &whom);
     let ruling = decide(admitted, evidence);
     let wanted = wanted(&held, &ruling, frame);
     assert!(wanted.asks().is_empty(), "nothing has to be looked up");

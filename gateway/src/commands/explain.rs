@@ -158,6 +158,7 @@ fn explain(
         sheltered: &nowhere,
         households: Households::Told,
         behind: &behind,
+        whom: None,
     };
     let ruled = Ruled { ruling, subjects, evidence };
     let (led_to, ruled) = aside(|| record.follow(&held, ruled, frame, settings))?;

@@ -30,7 +30,7 @@ pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
             (key.clone(), answer)
         })
         .collect();
-    Ruling { admitted, answers, patients: evidence.patients().clone() }
+    Ruling::new(admitted, answers, evidence.patients().clone())
 }
 
 fn decide_person(

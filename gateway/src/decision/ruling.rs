@@ -159,9 +159,28 @@ pub struct Ruling {
     pub(in crate::decision) admitted: Admitted,
     pub(in crate::decision) answers: BTreeMap<PersonKey, Answer>,
     pub(in crate::decision) patients: BTreeMap<Id, PersonKey>,
+    is_unconditional: bool,
 }
 
 impl Ruling {
+    pub(in crate::decision) fn new(
+        admitted: Admitted,
+        answers: BTreeMap<PersonKey, Answer>,
+        patients: BTreeMap<Id, PersonKey>,
+    ) -> Self {
+        let is_unconditional = answers.values().all(|answer| match answer {
+            Answer::Permit(permit) => permit.obligations.is_unconditional(),
+            Answer::Refusal(_) => true,
+        });
+        Self { admitted, answers, patients, is_unconditional }
+    }
+
+    /// Whether nobody who is permitted keeps any of her resources back.
+    #[must_use]
+    pub const fn is_unconditional(&self) -> bool {
+        self.is_unconditional
+    }
+
     /// The question that was admitted.
     #[must_use]
     pub const fn admitted(&self) -> &Admitted {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use fhir::reference::{Bases, Id, Local, TypeName};
+use fhir::reference::{Id, Local, TypeName};
 use fhir::tables::TypeId;
 
 use super::facts::{NotEvidence, resources};
@@ -16,6 +16,7 @@ use super::persons::{Came, Certainty, PersonsOf, persons_of};
 use super::subjects::Subjects;
 use super::targets::{in_pages, nodes};
 use super::unfiltered::Unfiltered;
+use super::whom::Whom;
 
 /// The most resources that are asked for at once.
 const ASKED_MAX: usize = 100;
@@ -34,7 +35,7 @@ impl Behind {
     /// What has to be asked for before whom `held` is about is known, by type and at most so many at once; empty for most
     /// answers. What was asked for before is not asked for again.
     #[must_use]
-    pub fn wants(&mut self, held: &Unfiltered<Held>, bases: &Bases) -> Vec<(TypeId, BTreeSet<Id>)> {
+    pub fn wants(&mut self, held: &Unfiltered<Held>, whom: &Whom<'_>) -> Vec<(TypeId, BTreeSet<Id>)> {
         let mut wanted: BTreeMap<TypeId, Vec<Id>> = BTreeMap::new();
         let all = match held.inner() {
             Held::Binary { pointing, .. } => in_pages(pointing),
@@ -45,15 +46,15 @@ impl Behind {
             | Held::History { .. }) => nodes(other),
         };
         for node in all {
-            let found = persons_of(node, Came::FromHolder, bases);
+            let found = whom.of(node);
             // Who is uncertain anyway asks for nothing.
             if found.certainty == Certainty::Uncertain {
                 continue;
             }
-            for local in found.behind {
+            for local in &found.behind {
                 let target = fhir::tables::resource_type(local.resource_type.as_str());
                 if let (Some(target), true) = (target, self.asked.insert(local.clone())) {
-                    wanted.entry(target).or_default().push(local.id);
+                    wanted.entry(target).or_default().push(local.id.clone());
                 }
             }
         }
@@ -73,7 +74,7 @@ impl Behind {
         &mut self,
         found: &Unfiltered<Held>,
         (target, ids): (TypeId, &BTreeSet<Id>),
-        bases: &Bases,
+        whom: &Whom<'_>,
     ) -> Result<(), NotEvidence> {
         let type_name = TypeName::parse(target.name()).ok_or(NotEvidence::Shape)?;
         let mut told: BTreeMap<Local, PersonsOf> = BTreeMap::new();
@@ -86,7 +87,7 @@ impl Behind {
             told.entry(Local::new(type_name.clone(), id)).or_default().extend(persons_of(
                 node,
                 Came::FromHolder,
-                bases,
+                whom.bases(),
             ));
         }
         let told = told.into_iter().filter_map(|(local, persons)| Some((local, persons.into_subjects()?)));

@@ -5,6 +5,7 @@ use fhir::reference::Bases;
 use super::behind::{self, Behind};
 use super::household::{self, Sheltered};
 use super::medicines::{self, Medicines};
+use super::whom::Whom;
 use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::seal::Seal;
@@ -36,6 +37,8 @@ pub struct Frame<'a> {
     pub households: Households,
     /// Whom resources are about that say so through something else.
     pub behind: &'a Behind,
+    /// Whom they are about, as far as that was read; without it each is read anew.
+    pub whom: Option<&'a Whom<'a>>,
 }
 
 impl<'a> Frame<'a> {
@@ -54,6 +57,7 @@ impl<'a> Frame<'a> {
             sheltered: &household::NOWHERE,
             households: ports.households_of(system),
             behind: &behind::NOTHING,
+            whom: None,
         }
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fhir::json::Node;
-use fhir::reference::Bases;
+use fhir::nhs_number::NhsNumber;
+use fhir::reference::{Bases, Id};
 use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
@@ -19,7 +20,8 @@ use super::masks::{Masks, Whereabouts};
 use super::medicines::Medicines;
 use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
 use super::persons::{About, Came, Certainty, PersonsOf, persons_of};
-use super::resource_facts::{reference_of, resource_facts};
+use super::resource_facts::{Weighed, facts_weighed, reference_of};
+use super::whom::Whom;
 use crate::agreement::{Existence, SharedType};
 use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
@@ -32,7 +34,7 @@ use crate::settings::Households;
 mod attached;
 mod reach;
 
-use reach::FullUrls;
+use reach::{FullUrls, in_order};
 pub(in crate::enforce) use reach::{REGISTERS, Targets};
 
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
@@ -74,6 +76,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) stands: Stands,
     /// Whom resources are about that say so through something else.
     pub(in crate::enforce) behind: &'a Behind,
+    /// Whom they are about themselves, as far as that was read.
+    pub(in crate::enforce) whom: Option<&'a Whom<'a>>,
 }
 
 /// Where a resource stands.
@@ -194,12 +198,22 @@ impl<'a> Judge<'a> {
             },
             stands: Stands::Open,
             behind: frame.behind,
+            whom: frame.whom,
         }
     }
 
     /// Minimises `node`, a whole resource, or says why it is kept back.
     pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
-        self.judge_as(node, &persons_of(node, self.came, self.bases))
+        self.judge_as(node, &self.persons(node))
+    }
+
+    /// Whom `node`, a whole resource, is about by what it says itself.
+    pub(in crate::enforce) fn persons(&self, node: Node<'_>) -> Arc<PersonsOf> {
+        match (self.whom, self.came) {
+            // What was read by other names of the system is not asked.
+            (Some(whom), Came::FromHolder) if std::ptr::eq(whom.bases(), self.bases) => whom.of(node),
+            (_, came) => Arc::new(persons_of(node, came, self.bases)),
+        }
     }
 
     /// The same for a resource that is about the persons `found`, whatever it says itself.
@@ -282,37 +296,37 @@ impl<'a> Judge<'a> {
 
     /// The keys of the persons found; who has none is left out here and counts as a stranger.
     fn keys(&self, found: &PersonsOf) -> Vec<PersonKey> {
-        let by_id = found.patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
-        let by_number = found.nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
-        by_id.chain(by_number).collect::<BTreeSet<_>>().into_iter().collect()
+        self.known(&found.patients, &found.nhs_numbers)
+    }
+
+    /// Those who have keys, in order.
+    fn known(&self, patients: &BTreeSet<Id>, numbers: &BTreeSet<NhsNumber>) -> Vec<PersonKey> {
+        let by_id = patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
+        in_order(by_id.chain(numbers.iter().copied().map(PersonKey::Nhs)))
     }
 
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
     fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
         // Whom it is about as it is now binds a former version too.
-        let of = |now: &Node<'_>| self.behind.whole(&persons_of(*now, self.came, self.bases)).into_owned();
+        let of = |now: &Node<'_>| self.behind.whole(&self.persons(*now)).into_owned();
         let now: Vec<PersonsOf> = self.under.iter().map(of).collect();
-        let persons: BTreeSet<PersonKey> =
-            persons.into_iter().chain(now.iter().flat_map(|now| self.keys(now))).collect();
-        let persons: Vec<PersonKey> = persons.into_iter().collect();
-        let about: BTreeSet<PersonKey> =
-            std::iter::once(found).chain(&now).flat_map(|found| self.about(found)).collect();
-        if about.is_empty() || persons.iter().all(|person| about.contains(person)) {
+        let persons = in_order(persons.into_iter().chain(now.iter().flat_map(|now| self.keys(now))));
+        let about = in_order(std::iter::once(found).chain(&now).flat_map(|found| self.about(found)));
+        let is_about = |person: &PersonKey| about.binary_search(person).is_ok();
+        if about.is_empty() || persons.iter().all(is_about) {
             return Concerned { about: persons.clone(), all: persons, gone: BTreeSet::new() };
         }
-        let facts = self.facts(node);
+        let facts = self.facts(node, Weighed::All);
         let forbids = |person: &&PersonKey| {
-            !about.contains(*person)
+            !is_about(person)
                 && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
-        Concerned { about: about.into_iter().collect(), all: persons, gone }
+        Concerned { about, all: persons, gone }
     }
 
-    fn about(&self, found: &PersonsOf) -> BTreeSet<PersonKey> {
-        let by_id = found.about_patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
-        let by_number = found.about_nhs_numbers.iter().map(|number| PersonKey::Nhs(*number));
-        by_id.chain(by_number).collect()
+    fn about(&self, found: &PersonsOf) -> Vec<PersonKey> {
+        self.known(&found.about_patients, &found.about_nhs_numbers)
     }
 
     /// Whether what is said of this person may stay.
@@ -349,7 +363,7 @@ impl<'a> Judge<'a> {
             About::Members => {
                 let about = self.about(found);
                 let mut refusal = Refusal::PersonUncertain;
-                for member in persons.iter().filter(|person| !about.contains(*person)) {
+                for member in persons.iter().filter(|person| about.binary_search(person).is_err()) {
                     match self.permits(Some(member)) {
                         Ok(()) => return Ok(()),
                         Err(why) => refusal = why,
@@ -369,8 +383,8 @@ impl<'a> Judge<'a> {
     }
 
     /// What the rules look at in a resource, with what it is by reference.
-    fn facts(&self, node: Node<'_>) -> ResourceFacts {
-        let mut facts = resource_facts(node, self.bases, self.codes);
+    fn facts(&self, node: Node<'_>, weighed: Weighed) -> ResourceFacts {
+        let mut facts = facts_weighed(node, weighed, self.bases, self.codes);
         self.medicines.add_to(&mut facts, node, self.bases);
         facts
     }
@@ -382,15 +396,17 @@ impl<'a> Judge<'a> {
         (node, held): (Node<'_>, Holding),
         concerned: &Concerned,
     ) -> Result<&'a TypeMask, Unmasked> {
-        let mut facts = self.facts(node);
+        let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
+        let is_free = permits.iter().all(|permit| permit.obligations().is_unconditional());
+        let weighed = if is_free { Weighed::Labels } else { Weighed::All };
+        let mut facts = self.facts(node, weighed);
         let now: Vec<(Node<'_>, ResourceFacts)> =
-            self.under.iter().map(|now| (*now, self.facts(*now))).collect();
+            self.under.iter().map(|now| (*now, self.facts(*now, weighed))).collect();
         for (_, now) in &now {
             facts.labels.extend(now.labels.iter().cloned());
             facts.earned.extend(now.earned.iter().cloned());
             facts.known = facts.known.max(now.known);
         }
-        let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
         let denied =
             |facts: &ResourceFacts| permits.iter().any(|permit| permit.obligations().weigh(facts).is_err());
         if denied(&facts) {

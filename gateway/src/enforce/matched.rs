@@ -13,11 +13,11 @@ use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id};
 use fhir::search::controls::Projection;
 use fhir::search::sort::Standing;
-use fhir::search::{Match, NamedPerson, SearchQuery, matches};
+use fhir::search::{Match, NamedPerson, Naming, SearchQuery, matches};
 
 use super::held::Complete;
 use super::judge::{Judge, Judged, KeptBack};
-use super::persons::{PersonsOf, persons_of};
+use super::persons::PersonsOf;
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Answer, Ruling};
@@ -130,14 +130,16 @@ fn beginning<'d>(
     most: usize,
 ) -> Result<Matched<'d>, Unseen> {
     let (ruling, bases) = (judge.ruling, judge.bases);
-    let named = named(&request.query, ruling);
-    if let Some(refusal) = all_refused(&request.query, &named, ruling) {
+    let people = request.query.named_persons();
+    let named = named(&people, ruling);
+    if let Some(refusal) = all_refused(&people, &named, ruling) {
         return Err(Unseen::AllRefused(refusal));
     }
     if complete == Complete::Bounded {
         return Err(Unseen::Bounded);
     }
-    let asked_for = AskedFor::of(&request.query, named);
+    let naming = request.query.naming();
+    let asked_for = AskedFor::of(people, named);
     let mut matched = Matched::default();
     'pages: for page in pages {
         let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
@@ -146,7 +148,7 @@ fn beginning<'d>(
                 break 'pages;
             }
             let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
-            let found = persons_of(node, judge.came, bases);
+            let found = judge.persons(node);
             let persons = judge.behind.whole(&found);
             if !asked_for.includes(node, &persons, ruling) {
                 return Err(Unseen::WrongPersons);
@@ -156,7 +158,7 @@ fn beginning<'d>(
             }
             match judge.judge_as(node, &persons) {
                 Ok(judged)
-                    if is_met_by_the_seen(&judged, node, request, judge)
+                    if is_met_by_the_seen(&judged, node, &naming, judge)
                         && matches_again(&judged, request, ruling.admitted(), bases) =>
                 {
                     matched.visible.push(Seen { judged, node });
@@ -218,9 +220,8 @@ fn sort(visible: &mut Vec<Seen<'_>>, query: &SearchQuery) {
 }
 
 /// The keys of the persons the search names, as far as the system knows them.
-fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
-    query
-        .named_persons()
+fn named(people: &BTreeSet<NamedPerson>, ruling: &Ruling) -> BTreeSet<PersonKey> {
+    people
         .iter()
         .filter_map(|person| match person {
             NamedPerson::Patient(id) => ruling.person_of(id).cloned(),
@@ -231,8 +232,12 @@ fn named(query: &SearchQuery, ruling: &Ruling) -> BTreeSet<PersonKey> {
 }
 
 /// The refusal when everyone the search names is refused.
-fn all_refused(query: &SearchQuery, named: &BTreeSet<PersonKey>, ruling: &Ruling) -> Option<Refusal> {
-    if query.named_persons().is_empty() {
+fn all_refused(
+    people: &BTreeSet<NamedPerson>,
+    named: &BTreeSet<PersonKey>,
+    ruling: &Ruling,
+) -> Option<Refusal> {
+    if people.is_empty() {
         return None;
     }
     let mut refusal = None;
@@ -262,9 +267,9 @@ enum Names {
 }
 
 impl AskedFor {
-    fn of(query: &SearchQuery, keys: BTreeSet<PersonKey>) -> Self {
+    fn of(people: BTreeSet<NamedPerson>, keys: BTreeSet<PersonKey>) -> Self {
         let mut asked = Self { names: Names::All, patients: BTreeSet::new(), numbers: BTreeSet::new(), keys };
-        for person in query.named_persons() {
+        for person in people {
             match person {
                 NamedPerson::Patient(id) => asked.patients.insert(id),
                 NamedPerson::Nhs(number) => asked.numbers.insert(number),
@@ -299,7 +304,7 @@ fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
 
 /// Whether a match is met by the persons the search names who may be seen in it. One who is stripped of a list is not to be
 /// found in it.
-fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, request: &SearchRequest, judge: &Judge<'_>) -> bool {
+fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, naming: &Naming<'_>, judge: &Judge<'_>) -> bool {
     let is_seen = |person: &NamedPerson| match person {
         NamedPerson::Patient(id) => {
             judge.ruling.person_of(id).is_some_and(|person| judged.persons.contains(person))
@@ -307,7 +312,7 @@ fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, request: &SearchRequest, 
         NamedPerson::Nhs(number) => judged.persons.contains(&PersonKey::Nhs(*number)),
         NamedPerson::Identifier(_) => false,
     };
-    request.query.is_met_by(&is_seen, node, judge.bases)
+    naming.is_met_by(&is_seen, node, judge.bases)
 }
 
 /// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.

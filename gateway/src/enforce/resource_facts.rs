@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fhir::instant::{DateTime, Range};
-use fhir::json::{Kind, Node};
+use fhir::json::{Key, Kind, Node};
 use fhir::reference::{Bases, Reference};
 use fhir::security_label::{CONFIDENTIALITY, SecurityLabel};
 
@@ -40,29 +40,50 @@ const TIMES: [&str; 18] = [
 /// The extension by which a part of a resource carries a label of its own (DS4P).
 const INLINE_LABEL: &str = "extension-inline-sec-label";
 
+/// What is weighed of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Weighed {
+    /// Labels, stated and earned: nobody's word says more than an agreement can.
+    Labels,
+    /// These, and which it is, what it refers to, who wrote it and when it happened: what a person's word may speak of.
+    All,
+}
+
 /// Reads the facts of one resource on a system with these `bases`; `codes` say what earns a label by itself.
 pub(in crate::enforce) fn resource_facts(
     resource: Node<'_>,
     bases: &Bases,
     codes: &SensitiveCodes,
 ) -> ResourceFacts {
+    facts_weighed(resource, Weighed::All, bases, codes)
+}
+
+/// The same, without what is not weighed.
+pub(in crate::enforce) fn facts_weighed(
+    resource: Node<'_>,
+    weighed: Weighed,
+    bases: &Bases,
+    codes: &SensitiveCodes,
+) -> ResourceFacts {
     let resource_type = resource.str_at(&["resourceType"]).unwrap_or_default().into_owned();
-    let mut facts = ResourceFacts {
-        reference: reference_of(resource),
-        resource_type,
-        when: when(resource),
-        ..ResourceFacts::default()
-    };
-    for name in AUTHORS {
-        for author in resource.walk(&[name]) {
-            references(author, bases, &mut facts.authors);
+    let mut facts = ResourceFacts { resource_type, ..ResourceFacts::default() };
+    if weighed == Weighed::All {
+        facts.reference = reference_of(resource);
+        facts.when = when(resource);
+        for name in AUTHORS {
+            for author in resource.walk(&[name]) {
+                references(author, bases, &mut facts.authors);
+            }
+        }
+        match facts.resource_type == "Bundle" {
+            true => references(resource, bases, &mut facts.refers_to),
+            false => references_within(resource, bases, &mut facts.refers_to),
         }
     }
     if facts.resource_type == "Bundle" {
-        references(resource, bases, &mut facts.refers_to);
         facts.labels.extend(resource.walk(&["meta", "security"]).flat_map(label));
     } else {
-        walk(resource, bases, codes, &mut facts);
+        walk(resource, codes, &mut facts);
     }
     facts
 }
@@ -71,7 +92,7 @@ pub(in crate::enforce) fn resource_facts(
 pub(in crate::enforce) fn reference_of(resource: Node<'_>) -> String {
     let resource_type = resource.str_at(&["resourceType"]).unwrap_or_default();
     let id = resource.str_at(&["id"]).unwrap_or_default();
-    format!("{resource_type}/{id}")
+    [&resource_type, "/", &id].concat()
 }
 
 /// `Type/id` of every literal reference at any depth.
@@ -85,6 +106,20 @@ fn references(root: Node<'_>, bases: &Bases, found: &mut BTreeSet<String>) {
             } else {
                 open.push(value);
             }
+        }
+    }
+}
+
+/// The same, and those in elements that are called like an address themselves (`Consent.provision.data.reference`).
+fn references_within(root: Node<'_>, bases: &Bases, found: &mut BTreeSet<String>) {
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        open.extend(node.items());
+        for (key, value) in node.members() {
+            if key.is("reference") {
+                reference(value, bases, found);
+            }
+            open.push(value);
         }
     }
 }
@@ -106,12 +141,52 @@ struct Coded<'a> {
     concept: Option<Node<'a>>,
 }
 
-/// References, stated labels and earned labels, in one walk.
+/// A member that says something about labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    System,
+    Code,
+    Value,
+    Url,
+    Coding,
+    Concept,
+    Whole,
+    Address,
+    Security,
+    SecurityLabel,
+    Confidentiality,
+}
+
+impl Telling {
+    /// What a member of this name says. Most names differ from all of these by their length and first letter.
+    fn of(key: Key<'_>) -> Option<Self> {
+        let name = key.bytes();
+        let (meant, told): (&[u8], Self) = match (name.len(), name.first()?) {
+            (3, b'u') => (b"url", Self::Url),
+            (4, b'c') => (b"code", Self::Code),
+            (5, b'v') => (b"value", Self::Value),
+            (6, b's') => (b"system", Self::System),
+            (8, b's') => (b"security", Self::Security),
+            (8, b'v') if *name == *b"valueUri" => (b"valueUri", Self::Address),
+            (8, b'v') => (b"valueUrl", Self::Address),
+            (9, b'v') => (b"valueCode", Self::Whole),
+            (11, b'v') => (b"valueCoding", Self::Coding),
+            (13, b's') => (b"securityLabel", Self::SecurityLabel),
+            (14, b'v') => (b"valueCanonical", Self::Address),
+            (15, b'c') => (b"confidentiality", Self::Confidentiality),
+            (20, b'v') => (b"valueCodeableConcept", Self::Concept),
+            _ => return None,
+        };
+        (*name == *meant).then_some(told)
+    }
+}
+
+/// Stated labels and earned labels, in one walk.
 ///
 /// `meta.security` of the resource and of what it contains, `securityLabel` and `confidentiality` of documents, inline labels
 /// and codes at any depth: the strictest wins, so all of them count for the whole. Of a Bundle its own alone: what
 /// it holds is judged entry by entry.
-fn walk(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes, facts: &mut ResourceFacts) {
+fn walk(root: Node<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) {
     let mut open = vec![root];
     while let Some(node) = open.pop() {
         if node.kind() == Kind::Array {
@@ -121,22 +196,23 @@ fn walk(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes, facts: &mut Resou
         }
         let mut coded = Coded::default();
         for (key, value) in node.members() {
-            match &*key.bytes() {
-                b"reference" => reference(value, bases, &mut facts.refers_to),
-                b"system" => coded.system = Some(value),
-                b"code" => coded.code = Some(value),
-                b"value" => coded.value = Some(value),
-                b"url" => coded.url = Some(value),
-                b"valueCoding" => coded.coding = Some(value),
-                b"valueCodeableConcept" => coded.concept = Some(value),
-                b"valueCode" => whole(value, codes, facts),
-                b"valueUri" | b"valueUrl" | b"valueCanonical" => address(value, codes, facts),
-                b"security" => facts.labels.extend(value.items().flat_map(label)),
-                b"securityLabel" => facts.labels.extend(value.walk(&["coding"]).flat_map(label)),
-                b"confidentiality" => facts
+            match Telling::of(key) {
+                None => {}
+                Some(Telling::System) => coded.system = Some(value),
+                Some(Telling::Code) => coded.code = Some(value),
+                Some(Telling::Value) => coded.value = Some(value),
+                Some(Telling::Url) => coded.url = Some(value),
+                Some(Telling::Coding) => coded.coding = Some(value),
+                Some(Telling::Concept) => coded.concept = Some(value),
+                Some(Telling::Whole) => whole(value, codes, facts),
+                Some(Telling::Address) => address(value, codes, facts),
+                Some(Telling::Security) => facts.labels.extend(value.items().flat_map(label)),
+                Some(Telling::SecurityLabel) => {
+                    facts.labels.extend(value.walk(&["coding"]).flat_map(label));
+                }
+                Some(Telling::Confidentiality) => facts
                     .labels
                     .extend(value.string().map(|code| SecurityLabel::new(CONFIDENTIALITY, code.trim()))),
-                _ => {}
             }
             if matches!(value.kind(), Kind::Object | Kind::Array) {
                 open.push(value);

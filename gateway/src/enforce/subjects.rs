@@ -12,9 +12,10 @@ use super::everything::Gathered;
 use super::facts::{self, PatientFacts};
 use super::held::{Held, Versions};
 use super::history;
-use super::persons::{Came, persons_of};
+use super::persons::{Came, PersonsOf, persons_of};
 use super::targets::in_pages;
 use super::unfiltered::Unfiltered;
+use super::whom::Whom;
 use crate::decision::ruling::Admitted;
 use crate::interaction::{FhirAction, Interaction};
 use crate::person::SystemName;
@@ -55,27 +56,27 @@ pub struct StatedTie {
     pub evidence: String,
 }
 
-/// Reads whom `held` and the request concern, on a system with these `bases`.
+/// Reads whom `held` and the request concern, on the system of `whom`.
 #[must_use]
-pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> Subjects {
+pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, whom: &Whom<'_>) -> Subjects {
     let mut found = named(admitted);
     match held.inner() {
         Held::Resource(document) => {
-            found.take(document.root(), Came::FromHolder, bases);
-            found.read = facts::of_read(document.root(), bases);
+            found.take(&whom.of(document.root()));
+            found.read = facts::of_read(document.root(), whom.bases());
         }
         Held::Absent => {}
         Held::Binary { binary, pointing, .. } => {
             for node in std::iter::once(binary.root()).chain(in_pages(pointing)) {
-                found.take(node, Came::FromHolder, bases);
+                found.take(&whom.of(node));
             }
         }
-        Held::History { current, versions } => found.take_history(current, versions, bases),
-        Held::Everything(Gathered { pages, .. }) => found.take_pages(pages, bases),
+        Held::History { current, versions } => found.take_history(current, versions, whom),
+        Held::Everything(Gathered { pages, .. }) => found.take_pages(pages, whom),
         Held::Searchset { pages, included, .. } => {
-            found.take_pages(pages, bases);
+            found.take_pages(pages, whom);
             if let Some(included) = included {
-                found.take_pages(&included.pages, bases);
+                found.take_pages(&included.pages, whom);
             }
         }
     }
@@ -87,7 +88,7 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, bases: &Bases) -> 
 pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases: &Bases) -> Subjects {
     let mut found = named(admitted);
     let root = body.inner().root();
-    found.take(root, Came::Submitted, bases);
+    found.take(&persons_of(root, Came::Submitted, bases));
     found.named.patients.clone_from(&found.patients);
     found.named.nhs_numbers.clone_from(&found.nhs_numbers);
     if let Interaction::Push { .. } | Interaction::Fhir { action: FhirAction::Message(_), .. } =
@@ -133,28 +134,31 @@ fn named(admitted: &Admitted) -> Subjects {
 }
 
 impl Subjects {
-    fn take_pages(&mut self, pages: &[Document], bases: &Bases) {
+    fn take_pages(&mut self, pages: &[Document], whom: &Whom<'_>) {
         for page in pages {
             let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
             for resource in bundle.entries().iter().filter_map(|entry| entry.resource) {
-                self.take(resource, Came::FromHolder, bases);
+                self.take(&whom.of(resource));
             }
         }
     }
 
-    fn take(&mut self, resource: Node<'_>, came: Came, bases: &Bases) {
-        let persons = persons_of(resource, came, bases);
-        self.patients.extend(persons.patients);
-        self.nhs_numbers.extend(persons.nhs_numbers);
+    fn take(&mut self, persons: &PersonsOf) {
+        for id in &persons.patients {
+            if !self.patients.contains(id) {
+                self.patients.insert(id.clone());
+            }
+        }
+        self.nhs_numbers.extend(&persons.nhs_numbers);
     }
 
     /// Everyone whom the resource is or was about. Who she is, and how she is shielded, a Patient says as she is now.
-    fn take_history(&mut self, current: &Document, versions: &Versions, bases: &Bases) {
-        self.take(current.root(), Came::FromHolder, bases);
-        self.read = facts::of_read(current.root(), bases);
+    fn take_history(&mut self, current: &Document, versions: &Versions, whom: &Whom<'_>) {
+        self.take(&whom.of(current.root()));
+        self.read = facts::of_read(current.root(), whom.bases());
         let Versions::Known { pages, .. } = versions else { return };
         for version in pages.iter().flat_map(|page| page.root().walk(&["entry", "resource"])) {
-            self.take(version, Came::FromHolder, bases);
+            self.take(&whom.of(version));
             // A record that was once another person's is hers too, as it was then.
             self.nhs_numbers.extend(history::others_of(version, current.root()));
         }

@@ -42,6 +42,7 @@ pub fn minimise_submitted(
         sheltered_inside: frame.sheltered,
         stands: Stands::Open,
         behind: frame.behind,
+        whom: None,
     };
     let mut account = Account::new(&ruling, subjects);
     match judge.judge(body.inner().root()) {

@@ -16,6 +16,7 @@ use crate::enforce::held::Held;
 use crate::enforce::release::Minimised;
 use crate::enforce::subjects::{Subjects, subjects};
 use crate::enforce::unfiltered::Unfiltered;
+use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
 use crate::include;
 use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
@@ -37,6 +38,8 @@ pub(super) struct View {
 pub(super) async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<View, Ended> {
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
+    let whom = Whom::over(frame.bases); // each resource is read for its persons once
+    let frame = Frame { whom: Some(&whom), ..frame };
     let road = Road::over(&*ports.upstream);
     let quiet = Quiet {
         anyone: Anyone::of(&admitted),
@@ -51,13 +54,13 @@ pub(super) async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) ->
     };
     let (held, asked, so_far) = refill(held, admitted, frame, ports).await?; // a long search, without what is hidden
     let fault = |why| begun.end(Ending::Evidence(why));
-    let on = (&system, frame.bases);
+    let on = (&system, &whom);
     let known = behind(&held, Behind::default(), on, quiet.wells).await.map_err(fault)?; // who is behind a Group
     let with = Frame { behind: &known, ..frame };
     let (held, asked) = include::beside(held, asked, with, ports).await?; // what goes with the matches of a page
     let known = behind(&held, known.clone(), on, quiet.wells).await.map_err(fault)?;
     let frame = Frame { behind: &known, ..frame };
-    let subjects = known.join(subjects(&held, &asked, frame.bases)); // keys, no content
+    let subjects = known.join(subjects(&held, &asked, &whom)); // keys, no content
     let (evidence, unproven) = quiet.gather(&asked, &subjects).await?;
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, quiet.wells).await.map_err(fault)?; // by its references

@@ -7,19 +7,26 @@ use crate::json::{Kind, Node};
 use crate::reference::{Bases, Local, Reference};
 use crate::tables::TypeId;
 
-/// Whether one value refers to any of what is asked for. An identifier alone refers to nothing that a search finds.
+/// Whether one value refers to any of what is asked for, as far as it `is_picked`. An identifier alone refers to nothing
+/// that a search finds.
 ///
-/// The value is read once, however many are asked for.
-pub(super) fn matches_any(node: Node<'_>, any: &[ReferenceTest], bases: &Bases) -> Match {
+/// The value is read once, however many are asked for, and only those that it refers to are picked from.
+pub(super) fn matches_any(
+    node: Node<'_>,
+    any: &[ReferenceTest],
+    is_picked: &dyn Fn(&ReferenceTest) -> bool,
+    bases: &Bases,
+) -> Match {
     if node.kind() == Kind::String {
-        return Match::any(any.iter().map(|test| canonical(node, test)));
+        return Match::any(any.iter().filter(|test| is_picked(test)).map(|test| canonical(node, test)));
     }
     let Some(held) = node.member("reference").and_then(Node::string) else { return Match::No };
     let Ok(held) = Reference::parse(&held, bases) else { return Match::No };
-    Match::certainly(any.iter().any(|test| match (&held, test.reference()) {
+    let is_it = |test: &ReferenceTest| match (&held, test.reference()) {
         (Reference::Local(held), Reference::Local(wanted)) => is(held, wanted),
         (held, wanted) => held == wanted,
-    }))
+    };
+    Match::certainly(any.iter().any(|test| is_it(test) && is_picked(test)))
 }
 
 /// A version that is not asked for does not matter.

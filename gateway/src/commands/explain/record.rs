@@ -25,6 +25,7 @@ use crate::enforce::held::{Complete, Held};
 use crate::enforce::subjects::{Subjects, subjects, subjects_of_body};
 use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
 use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
@@ -134,7 +135,8 @@ impl Record {
         let mut known = Behind::default();
         if let Some(held) = &held {
             let system = admitted.system();
-            let on = (system, &self.bases_of(system));
+            let bases = self.bases_of(system);
+            let on = (system, &Whom::over(&bases));
             known = behind(held, known, on, wells).await.map_err(|error| error.to_string())?;
         }
         let subjects = known.join(subjects);
@@ -218,7 +220,7 @@ impl Record {
             }
         };
         let held = Unfiltered::new(held);
-        let subjects = subjects(&held, admitted, &bases);
+        let subjects = subjects(&held, admitted, &Whom::over(&bases));
         Ok((Some(held), subjects))
     }
 

@@ -54,6 +54,7 @@ impl Judge<'_> {
                     targets: self.inner_targets(),
                     sheltered: self.sheltered_inside,
                     stands: Stands::InContent,
+                    whom: None,
                     ..*self
                 };
                 let judged = alone.judge(document.root()).ok()?;

@@ -13,7 +13,6 @@ use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
 use super::{Concerned, Judge, NO_PERSON};
 use crate::agreement::SharedType;
-use crate::decision::ruling::Answer;
 use crate::person::PersonKey;
 
 /// Types that are as the person who refers to them: named by rule alone, because nothing of theirs says whose they are.
@@ -235,13 +234,7 @@ impl Judge<'_> {
         if NO_PERSON.contains(&target.name()) {
             return is_unconditional;
         }
-        let free = |answer: &Answer| match answer {
-            Answer::Permit(permit) => {
-                permit.obligations().exclude.is_empty() && permit.obligations().only.is_empty()
-            }
-            Answer::Refusal(_) => true,
-        };
-        is_unconditional && self.ruling.answers().values().all(free)
+        is_unconditional && self.ruling.is_unconditional()
     }
 
     /// How the `fullUrl` of an entry is written. One that names a resource of the system names the very resource that
@@ -283,4 +276,12 @@ impl FullUrls {
         let named = format!("{}/{}", local.resource_type.as_str(), local.id.as_str());
         self.0.get(url).is_some_and(|held| held.iter().all(|held| *held == named))
     }
+}
+
+/// Each of them once, in order.
+pub(super) fn in_order(persons: impl Iterator<Item = PersonKey>) -> Vec<PersonKey> {
+    let mut persons: Vec<PersonKey> = persons.collect();
+    persons.sort_unstable();
+    persons.dedup();
+    persons
 }

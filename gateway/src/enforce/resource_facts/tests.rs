@@ -1,4 +1,5 @@
 use fhir::json::{Limits, parse};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -96,4 +97,113 @@ fn what_a_label_may_have_been_meant_as_counts_beside_what_it_is() {
         "nothing that would lower protection"
     );
     assert_eq!(labelled("http://terminology.hl7.org/CodeSystem/v3-ActReason", "PSY"), ["PSY"]);
+}
+
+/// The same, told member by member and not by length and first letter, with references in the same walk.
+fn plainly(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes) -> ResourceFacts {
+    let mut facts = ResourceFacts::default();
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        open.extend(node.items());
+        let mut coded = Coded::default();
+        for (key, value) in node.members() {
+            match &*key.text() {
+                "reference" => reference(value, bases, &mut facts.refers_to),
+                "system" => coded.system = Some(value),
+                "code" => coded.code = Some(value),
+                "value" => coded.value = Some(value),
+                "url" => coded.url = Some(value),
+                "valueCoding" => coded.coding = Some(value),
+                "valueCodeableConcept" => coded.concept = Some(value),
+                "valueCode" => whole(value, codes, &mut facts),
+                "valueUri" | "valueUrl" | "valueCanonical" => address(value, codes, &mut facts),
+                "security" => facts.labels.extend(value.items().flat_map(label)),
+                "securityLabel" => facts.labels.extend(value.walk(&["coding"]).flat_map(label)),
+                "confidentiality" => {
+                    let code = value.string();
+                    facts.labels.extend(code.map(|code| SecurityLabel::new(CONFIDENTIALITY, code.trim())));
+                }
+                _ => {}
+            }
+            open.push(value);
+        }
+        earned(&coded, codes, &mut facts);
+    }
+    facts
+}
+
+/// JSON in which names and values meet that say something about labels, and some that nearly do.
+fn telling() -> impl Strategy<Value = String> {
+    let text = prop::sample::select(vec![
+        r#""13746004""#,
+        r#""F20""#,
+        r#""http://snomed.info/sct""#,
+        r#""http://snomed.info/id/13746004""#,
+        r#""http://snomed.info/sct|13746004""#,
+        r#""PSY""#,
+        r#""R""#,
+        r#""Patient/a""#,
+        r#""Practitioner/b/_history/2""#,
+        r#""https://x.example/extension-inline-sec-label""#,
+        "1",
+        "null",
+    ]);
+    let name = prop::sample::select(vec![
+        "reference",
+        "system",
+        "code",
+        "value",
+        "url",
+        "valueCoding",
+        "valueCodeableConcept",
+        "valueCode",
+        "valueUri",
+        "valueUrl",
+        "valueUrn",
+        "valueCanonical",
+        "security",
+        "subjects",
+        "securityLabel",
+        "confidentiality",
+        "coding",
+        "extension",
+        "uri",
+        "core",
+        "status",
+        "cod\\u0065",
+        "v\\u0061lueUri",
+        "",
+    ]);
+    text.prop_map(str::to_owned).prop_recursive(6, 60, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::btree_map(name.clone(), inner, 0..6).prop_map(|members| {
+                let members: Vec<String> =
+                    members.into_iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_told_by_length_and_letter_is_what_is_told_by_name(inside in telling()) {
+        let json = format!(r#"{{"resourceType":"Basic","id":"b","extension":[{inside}]}}"#);
+        // A name twice in one object is no JSON that is read.
+        let Ok(document) = parse(json.into(), &Limits::default()) else { return Ok(()) };
+        let (bases, codes) = (Bases::none(), SensitiveCodes::shipped());
+        let plain = plainly(document.root(), &bases, &codes);
+        let names = |facts: &ResourceFacts| -> Vec<String> {
+            facts.earned.iter().map(|entry| entry.name.clone()).collect()
+        };
+        let all = facts_weighed(document.root(), Weighed::All, &bases, &codes);
+        prop_assert_eq!(&all.labels, &plain.labels);
+        prop_assert_eq!(names(&all), names(&plain));
+        prop_assert_eq!(&all.refers_to, &plain.refers_to);
+        let labels = facts_weighed(document.root(), Weighed::Labels, &bases, &codes);
+        prop_assert_eq!(&labels.labels, &plain.labels);
+        prop_assert_eq!(names(&labels), names(&plain));
+        prop_assert!(labels.refers_to.is_empty());
+    }
 }

@@ -10,6 +10,7 @@ use gateway::enforce::facts::NotEvidence;
 use gateway::enforce::held::Held;
 use gateway::enforce::subjects::{Subjects, subjects};
 use gateway::enforce::unfiltered::Unfiltered;
+use gateway::enforce::whom::Whom;
 use gateway::person::{PersonKey, SystemName};
 use gateway::upstream::UpstreamFault;
 use serde_json::{Value, json};
@@ -303,7 +304,7 @@ async fn a_patient_that_was_read_is_not_asked_for_again_and_is_taken_as_it_says(
         let asking = social_worker().asks("read hospital Patient");
         let document = fhir::json::parse(ann.to_string().into(), &fhir::json::Limits::default()).unwrap();
         let held = Unfiltered::new(Held::Resource(document));
-        let read = subjects(&held, &asking.admitted(&world.settings).unwrap(), &Bases::none());
+        let read = subjects(&held, &asking.admitted(&world.settings).unwrap(), &Whom::over(&Bases::none()));
         let evidence = world.gather(&asking, &read).await.unwrap();
         let (key, person) = evidence.persons().next().unwrap();
         assert_eq!((key, person.identity, person.shield), (&nhs(ANN), Identity::Certain, shield), "{case}");

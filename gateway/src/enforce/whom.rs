@@ -1,0 +1,105 @@
+//! Whom the resources of one answer are about, each read once.
+//!
+//! Who is behind them, whose evidence is gathered, which matches are of those who were asked for and whom a resource
+//! is judged about are all asked of the same resources, one after the other. Nothing of it outlives the exchange.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fhir::json::{Node, Place};
+use fhir::reference::Bases;
+
+use super::persons::{Came, PersonsOf, persons_of};
+
+/// The most resources of which it is remembered; of further ones it is read again.
+const KEPT_MAX: usize = 10_000;
+
+/// Whom resources of one system are about.
+///
+/// They are known by where they stand among all documents ever read, so what is told of one is never told of another.
+pub struct Whom<'b> {
+    bases: &'b Bases,
+    read: Mutex<HashMap<Place, Arc<PersonsOf>>>,
+}
+
+impl<'b> Whom<'b> {
+    /// Nothing was read yet of a system with these `bases`.
+    #[must_use]
+    pub fn over(bases: &'b Bases) -> Self {
+        Self { bases, read: Mutex::default() }
+    }
+
+    /// The names of the system.
+    pub(in crate::enforce) const fn bases(&self) -> &'b Bases {
+        self.bases
+    }
+
+    /// The persons of a whole resource that its holder sent.
+    pub(in crate::enforce) fn of(&self, resource: Node<'_>) -> Arc<PersonsOf> {
+        let place = resource.place();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = read.get(&place) {
+            return Arc::clone(found);
+        }
+        let found = Arc::new(persons_of(resource, Came::FromHolder, self.bases));
+        if read.len() < KEPT_MAX {
+            read.insert(place, Arc::clone(&found));
+        }
+        found
+    }
+}
+
+impl fmt::Debug for Whom<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Whom(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::{Document, Limits, parse};
+    use fhir::reference::Id;
+
+    use super::*;
+
+    fn about(person: &str) -> Document {
+        let json = format!(r#"{{"resourceType":"Condition","subject":{{"reference":"Patient/{person}"}}}}"#);
+        parse(json.into(), &Limits::default()).expect("test input")
+    }
+
+    fn told(whom: &Whom<'_>, resource: &Document) -> Vec<String> {
+        whom.of(resource.root()).patients.iter().map(Id::as_str).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_resource_is_read_once() {
+        let (bases, ann) = (Bases::none(), about("ann"));
+        let whom = Whom::over(&bases);
+        assert!(Arc::ptr_eq(&whom.of(ann.root()), &whom.of(ann.root())));
+        assert_eq!(told(&whom, &ann), ["ann"]);
+    }
+
+    #[test]
+    fn what_was_read_of_a_document_that_is_gone_is_told_of_no_other() {
+        let bases = Bases::none();
+        let whom = Whom::over(&bases);
+        for number in 0..1_000 {
+            // As long as the one before, and most likely where that one was.
+            let person = format!("p{:04}", number);
+            assert_eq!(told(&whom, &about(&person)), [person]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_remembered_is_read_again() {
+        let bases = Bases::none();
+        let whom = Whom::over(&bases);
+        for number in 0..KEPT_MAX + 10 {
+            let person = format!("p{number}");
+            let document = about(&person);
+            assert_eq!(told(&whom, &document), told(&whom, &document));
+        }
+        assert_eq!(whom.read.lock().map(|read| read.len()).ok(), Some(KEPT_MAX));
+    }
+}
