@@ -3,11 +3,11 @@
 //! These are the agreements as meant: checked, compiled, immutable. How they are written is `agreement::file`; which
 //! one covers a question is `agreement::matching`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fhir::ods_code::OdsCode;
-use fhir::path::ElementPath;
+use fhir::path::{ElementPath, Step};
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
 use fhir::security_label::SecurityLabel;
@@ -15,6 +15,7 @@ use fhir::tables::TypeId;
 use jiff::civil::Date;
 
 use crate::enforce::masks::Masks;
+use crate::enforce::minimise::TypeMask;
 use crate::person::SystemName;
 
 pub mod check;
@@ -182,6 +183,12 @@ pub struct Share {
     pub types: BTreeMap<TypeId, Vec<SharedType>>,
     /// The same, compiled: one mask for each type and subset of its tables.
     pub masks: Masks,
+    /// The elements at the top of each type that may be written too, by their names in the specification.
+    pub writable: BTreeMap<TypeId, BTreeSet<&'static str>>,
+    /// What may be sent of them: masks of these elements alone.
+    pub forms: BTreeMap<TypeId, TypeMask>,
+    /// The types of which what is shown whole may be deleted.
+    pub deletable: BTreeSet<TypeId>,
 }
 
 /// What one `[share.NAME.Type]` table says.
@@ -227,6 +234,37 @@ impl SharedType {
 }
 
 impl Share {
+    /// Whether anything of the type may be changed.
+    #[must_use]
+    pub fn writes(&self, resource_type: TypeId) -> bool {
+        self.writable.get(&resource_type).is_some_and(|elements| !elements.is_empty())
+    }
+
+    /// Whether what is shown whole of the type may be deleted.
+    #[must_use]
+    pub fn deletes(&self, resource_type: TypeId) -> bool {
+        self.deletable.contains(&resource_type)
+    }
+
+    /// Whether what is shown of this element may be changed.
+    #[must_use]
+    pub fn may_write(&self, resource_type: TypeId, element: &str) -> bool {
+        self.writable.get(&resource_type).is_some_and(|elements| elements.contains(element))
+    }
+
+    /// What may be sent of the type; nothing where nothing may be changed.
+    #[must_use]
+    pub fn form(&self, resource_type: TypeId) -> Option<&TypeMask> {
+        self.forms.get(&resource_type)
+    }
+
+    /// Whether a table names the element `name` at the top of the type, or something in it.
+    #[must_use]
+    pub fn speaks_of(&self, resource_type: TypeId, name: &str) -> bool {
+        let items = self.tables(resource_type).iter().flat_map(|table| &table.items);
+        items.into_iter().any(|item| begins_with(&item.path, name))
+    }
+
     /// The elements of the type that come along because they change the meaning of others.
     #[must_use]
     pub fn modifiers(&self, resource_type: TypeId) -> Vec<String> {
@@ -253,6 +291,18 @@ impl Share {
     #[must_use]
     pub fn tables(&self, resource_type: TypeId) -> &[SharedType] {
         self.types.get(&resource_type).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whether the way of `path` begins with the element `name`.
+pub(crate) fn begins_with(path: &ElementPath, name: &str) -> bool {
+    match path.steps().first() {
+        Some(Step::Element(first) | Step::Choice { name: first, .. } | Step::Item { list: first, .. }) => {
+            *first == name
+        }
+        Some(Step::Identifier(_)) => name == "identifier",
+        Some(Step::Extension(_)) => name == "extension",
+        None => false,
     }
 }
 

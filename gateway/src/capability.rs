@@ -10,6 +10,7 @@ use fhir::tables::{self, SearchKind, TypeId};
 use jiff::Timestamp;
 
 use crate::agreement::{Share, SharingAgreement};
+use crate::decision::not_proof;
 use crate::decision::search_guard::{self, Visibility, visibility};
 use crate::interaction::batch::Together;
 use crate::interaction::surface::{self, Flow};
@@ -51,6 +52,18 @@ pub fn of_system(
             if discloses && reads(requestor, agreement, &block.roles) {
                 readable(&block.share, &mut served);
                 followable(&block.share, &mut served);
+                for owner in block.share.writable.keys() {
+                    if not_proof(system, *owner, settings).is_ok() {
+                        let changes = surface::served_of_type(Flow::Changes, owner.name());
+                        served.entry(*owner).or_default().names.extend(changes);
+                    }
+                }
+                for owner in &block.share.deletable {
+                    if not_proof(system, *owner, settings).is_ok() {
+                        let removes = surface::served_of_type(Flow::Removes, owner.name());
+                        served.entry(*owner).or_default().names.extend(removes);
+                    }
+                }
             }
         }
         for block in &agreement.systems {
@@ -185,10 +198,16 @@ fn resource(owner: TypeId, served: &Served) -> Element {
         .map(|(name, kind)| Element::new().with("name", *name).with("type", *kind))
         .collect();
     let reads_history = interactions.contains(&"history-instance");
+    let updates = interactions.contains(&"update");
+    let interactions_have_create = interactions.contains(&"create");
+    let searches_by_identifier =
+        interactions.contains(&"search-type") && served.parameters.contains_key("identifier");
+    // What is changed names the version it changes.
+    let versioning = if updates { "versioned-update" } else { "versioned" };
     let mut resource = Element::new()
         .with("type", owner.name())
         .with("interaction", interactions.into_iter().map(coded).collect::<Vec<_>>())
-        .with("versioning", "versioned");
+        .with("versioning", versioning);
     if reads_history {
         resource.put("readHistory", true);
     }
@@ -199,6 +218,14 @@ fn resource(owner: TypeId, served: &Served) -> Element {
         if !values.is_empty() {
             resource.put(name, values.iter().map(String::as_str).collect::<Vec<_>>());
         }
+    }
+    if interactions_have_create {
+        // What may be there already is looked for as its finder may search.
+        resource.put("conditionalCreate", searches_by_identifier);
+    }
+    if updates {
+        resource.put("updateCreate", false);
+        resource.put("conditionalUpdate", false);
     }
     if !parameters.is_empty() {
         resource.put("searchParam", parameters);

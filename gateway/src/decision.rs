@@ -21,5 +21,6 @@ pub mod ruling;
 mod standing;
 
 pub use admit::admit;
+pub(crate) use admit::not_proof;
 pub use decide::decide;
 pub use own::admit_own;

@@ -9,11 +9,15 @@
 //!
 //! Each stage takes the value of the one before and returns a new type. Every exchange is recorded, whichever way it
 //! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
-//! intent recorded before the receiving system sees a byte ([`submit`]). So does each entry of a batch (`together`).
+//! intent recorded before the receiving system sees a byte ([`submit`], [`change`], [`delete`], [`conditional`]). So does
+//! each entry of a batch (`together`).
 
+use crate::change;
+use crate::conditional;
 use crate::decision::admit;
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::Question;
+use crate::delete;
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::interaction::batch::{Brought, NotABatch};
 use crate::interaction::{self, FhirAction, Interaction};
@@ -31,7 +35,7 @@ use crate::trail::record::Exchange;
 
 mod room;
 mod together;
-mod view;
+pub(crate) mod view;
 
 use view::{View, view};
 
@@ -134,8 +138,19 @@ async fn serve(
         Interaction::Own(_) | Interaction::Fhir { action: FhirAction::Metadata, .. } => {
             own::answer(question, begun, ports).await.map(Shared::from)
         }
+        Interaction::Fhir { action: FhirAction::Create(new), .. } if new.unless.is_some() => {
+            let (released, evidence) = conditional::create(question, begun, ports, under_way).await?;
+            Ok(Shared { released, evidence, tally: Tally::Done })
+        }
         Interaction::Fhir { action: FhirAction::Create(_), .. } | Interaction::Push { .. } => {
             submit::submit(question, begun, ports, under_way).await.map(Shared::from)
+        }
+        Interaction::Fhir { action: FhirAction::Change(_), .. } => {
+            let (released, evidence) = change::change(question, begun, ports, under_way).await?;
+            Ok(Shared { released, evidence, tally: Tally::Done })
+        }
+        Interaction::Fhir { action: FhirAction::Delete(_), .. } => {
+            delete::delete(question, begun, ports, under_way).await.map(Shared::from)
         }
         Interaction::Fhir { action: FhirAction::Message(_), .. } => {
             message::process(question, begun, ports, under_way).await.map(Shared::from)
@@ -171,7 +186,7 @@ async fn share(
     for _ in 0..RULINGS_MAX {
         // What takes too long is dropped while nothing is recorded of it: what is recorded is never cut.
         let view = under_way.in_time(view(admitted, &begun, ports)).await;
-        let View { minimised, again, evidence } =
+        let View { made: minimised, again, evidence } =
             view.map_err(|_| begun.end(Ending::Together(NotTogether::TooSlow)))??;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, begun.format, &epoch, &*ports.ledger).await {

@@ -15,6 +15,8 @@ use crate::person::SystemName;
 
 pub mod batch;
 mod binary;
+mod change;
+mod condition;
 pub mod conditional;
 pub mod cursor;
 pub mod everything;
@@ -73,6 +75,11 @@ impl Interaction {
             } if target.resource_type.name() == "Patient" => {
                 vec![NamedPerson::Patient(target.id.clone())]
             }
+            Self::Fhir { action: FhirAction::Change(change), .. }
+                if change.target.resource_type.name() == "Patient" =>
+            {
+                vec![NamedPerson::Patient(change.target.id.clone())]
+            }
             Self::Fhir { action: FhirAction::Search(request), .. } => {
                 request.query.named_persons().into_iter().collect()
             }
@@ -109,6 +116,10 @@ pub enum FhirAction {
     Message(message::NewMessage),
     /// `POST /` with a batch or transaction.
     Batch(batch::Batch),
+    /// `PUT /Type/id` or `PATCH /Type/id`, with `If-Match`.
+    Change(ResourceChange),
+    /// `DELETE /Type/id`, with `If-Match`.
+    Delete(ResourceDeletion),
 }
 
 /// One resource by type and id.
@@ -168,6 +179,51 @@ pub struct NewResource {
     pub resource_type: TypeId,
     /// The body as received, validated.
     pub body: Arc<Unfiltered<Document>>,
+    /// `If-None-Exist`: nothing is created when the requestor can see what this finds.
+    pub unless: Option<SearchQuery>,
+}
+
+/// A change of a resource as the requestor sees it. What is wanted is content and stays sealed until it was decided.
+#[derive(Debug, Clone)]
+pub struct ResourceChange {
+    /// Which resource.
+    pub target: ReadTarget,
+    /// The version of `If-Match`, without its quotes.
+    pub if_match: String,
+    /// What is to become of it.
+    pub wanted: Wanted,
+    /// What is to be told of it.
+    pub told: Return,
+}
+
+/// A resource that is to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceDeletion {
+    /// Which resource.
+    pub target: ReadTarget,
+    /// The version of `If-Match`, without its quotes.
+    pub if_match: String,
+}
+
+/// What is to become of a resource.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// The view of it, as it is to be seen.
+    Whole(Arc<Unfiltered<Document>>),
+    /// A JSON Patch of the view.
+    Patch(Arc<Unfiltered<Document>>),
+}
+
+/// `Prefer: return=...`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Return {
+    /// The view of what is stored now.
+    #[default]
+    Representation,
+    /// Nothing.
+    Minimal,
+    /// An OperationOutcome.
+    OperationOutcome,
 }
 
 /// The gateway's own resources.

@@ -10,10 +10,13 @@
 pub mod agreement;
 pub mod behind;
 pub mod capability;
+pub mod change;
 pub mod clock;
 pub mod commands;
+pub mod conditional;
 pub mod consent;
 pub mod decision;
+pub mod delete;
 pub mod enforce;
 pub mod exchange;
 pub mod follow;

@@ -12,9 +12,9 @@ use crate::consent::ConsentFault;
 use crate::consent::validate::Problem;
 use crate::decision::evidence::EvidenceFault;
 use crate::decision::refusal::{Refusal, SearchGuard};
+use crate::enforce::merge::Unwritable;
 use crate::enforce::release::Unreleased;
 use crate::interaction::Malformed;
-use crate::ports::Ports;
 use crate::requestor::identify::Unauthenticated;
 use crate::server::arrive::Told;
 use crate::server::reply::Reply;
@@ -35,6 +35,9 @@ pub struct Ended {
     /// What is recorded of it.
     pub records: Box<Records>,
 }
+
+mod recorded;
+mod writes;
 
 /// Why nothing was shared.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,15 @@ pub enum Ending {
     /// It came with others, and together they are more than is done or told at once, or are told together or not.
     #[error("not together: {}", .0.reason())]
     Together(NotTogether),
+    /// The version in `If-Match` is not the one that is shown now.
+    #[error("another version")]
+    VersionMoved,
+    /// The change cannot be made through a share.
+    #[error("not writable")]
+    Unwritable(#[source] Unwritable),
+    /// A fault of the program: what was sent and what is stored made something that it must not be.
+    #[error("not merged")]
+    NotMerged,
     /// A Consent is not valid: everything that is wrong with it.
     #[error("the consent is not valid")]
     ConsentInvalid(Vec<Problem>),
@@ -104,6 +116,8 @@ pub enum NotTaken {
     Conflict,
     /// It does not take such writes.
     NotSupported,
+    /// It holds several that meet the condition under which there is nothing to do.
+    Several,
 }
 
 /// Why an entry of a batch, or a transaction as a whole, is not told.
@@ -169,11 +183,9 @@ impl Ending {
     #[must_use]
     pub fn told(&self) -> Told {
         let (status, issue, text) = match self {
-            Self::NotAuthenticated(Unauthenticated::KeysUnavailable) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Transient,
-                "the keys of the token's issuer cannot be read at the moment: try again",
-            ),
+            Self::NotAuthenticated(Unauthenticated::KeysUnavailable) => {
+                again("the keys of the token's issuer cannot be read at the moment: try again")
+            }
             Self::NotAuthenticated(_) => (
                 StatusCode::UNAUTHORIZED,
                 IssueType::Login,
@@ -202,24 +214,25 @@ impl Ending {
             Self::ConsentInvalid(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, IssueType::Invalid, "the consent is not valid")
             }
-            Self::Evidence(EvidenceFault::Consent(_)) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Transient,
-                "choices about sharing cannot be read or written at the moment: try again",
-            ),
+            Self::Evidence(EvidenceFault::Consent(_)) => {
+                again("choices about sharing cannot be read or written at the moment: try again")
+            }
             Self::Irreducible => (
                 StatusCode::BAD_GATEWAY,
                 IssueType::Exception,
                 "the system holds this in a form that cannot be shared safely",
             ),
-            Self::NotTaken(why) => not_taken(*why),
+            Self::NotTaken(why) => writes::not_taken(*why),
             Self::Together(why) => return why.told(),
-            Self::Consent(fault) => return fault.told(),
-            Self::TrailBehind => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Transient,
-                "the trail is not up to date yet: try again",
+            Self::VersionMoved => writes::version_moved(),
+            Self::Unwritable(why) => writes::unwritable(why),
+            Self::NotMerged => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                IssueType::Exception,
+                "the gateway failed to make the change; nothing was changed",
             ),
+            Self::Consent(fault) => return fault.told(),
+            Self::TrailBehind => again("the trail is not up to date yet: try again"),
             Self::Unrecorded(why) => unrecorded(why),
             Self::NotWritten => {
                 (StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "the answer could not be written")
@@ -258,6 +271,10 @@ impl Ending {
             Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
             Self::NotTaken(NotTaken::NotSupported) => "not-taken-not-supported",
             Self::Together(why) => why.reason(),
+            Self::NotTaken(NotTaken::Several) => "not-taken-several-match",
+            Self::VersionMoved => "version-moved",
+            Self::Unwritable(why) => why.reason(),
+            Self::NotMerged => "not-merged",
             Self::Consent(fault) => fault.reason(),
             Self::TrailBehind => "trail-behind",
             Self::Unrecorded(Unreleased::ConsentMoved) => "consent-moved",
@@ -278,6 +295,8 @@ impl Ending {
             | Self::NotFound
             | Self::TooCostly
             | Self::Together(NotTogether::TooMuch | NotTogether::EntryFailed(_))
+            | Self::VersionMoved
+            | Self::Unwritable(_)
             | Self::ConsentInvalid(_) => Event::Refused,
             Self::Upstream(_)
             | Self::Unseen(_)
@@ -289,6 +308,7 @@ impl Ending {
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(_)
+            | Self::NotMerged
             | Self::NotWritten
             | Self::Panicked => Event::Failed,
         }
@@ -312,9 +332,12 @@ impl Ending {
             | Self::Irreducible
             | Self::NotTaken(_)
             | Self::Together(_)
+            | Self::VersionMoved
+            | Self::Unwritable(_)
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(Unreleased::ConsentMoved | Unreleased::Unsayable(_))
+            | Self::NotMerged
             | Self::NotWritten => {}
         }
     }
@@ -335,10 +358,13 @@ impl Ending {
             | Self::Irreducible
             | Self::NotTaken(_)
             | Self::Together(_)
+            | Self::VersionMoved
+            | Self::Unwritable(_)
             | Self::ConsentInvalid(_)
             | Self::Consent(_)
             | Self::TrailBehind
             | Self::Unrecorded(_)
+            | Self::NotMerged
             | Self::NotWritten
             | Self::Panicked => None,
         }
@@ -359,6 +385,13 @@ impl Ending {
                     problem.to_string(),
                 ));
             }
+        }
+        if let Self::Unwritable(why) = self
+            && let Some(path) = why.element()
+        {
+            let text = format!("the element is {path}");
+            outcome =
+                outcome.and(Issue::from_settings(Severity::Information, IssueType::Informational, text));
         }
         let reply = Reply::outcome(told.status, &outcome);
         if let Self::Malformed(malformed) = self
@@ -390,42 +423,21 @@ const fn not_found() -> (StatusCode, IssueType, &'static str) {
 
 const fn unrecorded(why: &Unreleased) -> (StatusCode, IssueType, &'static str) {
     match why {
-        Unreleased::ConsentMoved => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            IssueType::Transient,
-            "a choice about sharing changed meanwhile: try again",
-        ),
+        Unreleased::ConsentMoved => again("a choice about sharing changed meanwhile: try again"),
         Unreleased::Unsayable(_) => (
             StatusCode::NOT_ACCEPTABLE,
             IssueType::NotSupported,
             "XML cannot say what is to be shared as it is held: ask for application/fhir+json",
         ),
-        Unreleased::Ledger(_) | Unreleased::NotEncoded(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            IssueType::Transient,
-            "the disclosure could not be recorded: try again",
-        ),
+        Unreleased::Ledger(_) | Unreleased::NotEncoded(_) => {
+            again("the disclosure could not be recorded: try again")
+        }
     }
 }
 
-const fn not_taken(why: NotTaken) -> (StatusCode, IssueType, &'static str) {
-    match why {
-        NotTaken::Invalid => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            IssueType::Processing,
-            "the receiving system does not take this content",
-        ),
-        NotTaken::Conflict => (
-            StatusCode::CONFLICT,
-            IssueType::Conflict,
-            "the receiving system holds this already, or another version of it",
-        ),
-        NotTaken::NotSupported => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            IssueType::NotSupported,
-            "the receiving system does not take such resources",
-        ),
-    }
+/// It may go well at another time.
+const fn again(text: &'static str) -> (StatusCode, IssueType, &'static str) {
+    (StatusCode::SERVICE_UNAVAILABLE, IssueType::Transient, text)
 }
 
 fn upstream(fault: &UpstreamFault) -> (StatusCode, IssueType, &'static str) {
@@ -452,40 +464,5 @@ impl Exchange {
     pub fn refuse(&self, refusal: Refusal, named: &[NamedPerson]) -> Ended {
         let records = Box::new(Records::refused_by_rule(self.clone(), named, &refusal));
         Ended { ending: Ending::refused_by_rule(refusal), records }
-    }
-}
-
-impl Ended {
-    /// Records the ending, in as much detail as a share, and only then tells it.
-    ///
-    /// When it cannot be recorded, that is what is told.
-    pub async fn record(mut self, ports: &Ports) -> Reply {
-        self.ending.count(&ports.metrics);
-        if let Ending::NotAuthenticated(_) = &self.ending {
-            ports.strangers.count(self.records.exchange.peer.as_deref());
-            return self.ending.to_reply();
-        }
-        let told = self.ending.told();
-        self.records.exchange = self.records.exchange.ended(
-            self.ending.event(),
-            told.status.as_u16(),
-            Some(self.ending.reason()),
-        );
-        match self.records.to_batch() {
-            Ok(batch) => match ports.ledger.append(batch).await {
-                Ok(receipt) => self.ending.to_reply().with_receipt(receipt.to_header()),
-                Err(fault) => self.unrecorded(Unreleased::Ledger(fault), ports),
-            },
-            Err(fault) => self.unrecorded(Unreleased::NotEncoded(fault), ports),
-        }
-    }
-
-    /// The ending could not be recorded either: that is what is told, and it counts once.
-    fn unrecorded(&self, why: Unreleased, ports: &Ports) -> Reply {
-        let ending = Ending::Unrecorded(why);
-        if !matches!(self.ending, Ending::Unrecorded(Unreleased::Ledger(_) | Unreleased::NotEncoded(_))) {
-            ending.count(&ports.metrics);
-        }
-        ending.to_reply()
     }
 }

@@ -82,12 +82,14 @@ impl UnderWay {
                 FhirAction::Read(_)
                 | FhirAction::ReadBinary(_)
                 | FhirAction::Vread(_)
-                | FhirAction::Create(_)
                 | FhirAction::Message(_) => Manner::One,
                 FhirAction::Search(_)
                 | FhirAction::History(_)
                 | FhirAction::Everything(_)
                 | FhirAction::Document(_) => Manner::Many,
+                // Whatever its condition finds that is hidden.
+                FhirAction::Create(new) if new.unless.is_some() => Manner::Many,
+                FhirAction::Create(_) | FhirAction::Change(_) | FhirAction::Delete(_) => Manner::One,
                 // Each entry of a batch has a beat of its own, and the batch ends when its last entry does.
                 FhirAction::Metadata | FhirAction::Batch(_) => return,
             },

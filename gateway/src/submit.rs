@@ -17,10 +17,11 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::{FhirAction, Interaction};
 use crate::outcome::{Ended, Ending, NotTaken};
 use crate::pace::UnderWay;
+use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::server::format::Format;
 use crate::trail::record::Exchange;
-use crate::upstream::{Outgoing, Sent, Taken, Write};
+use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
 
 /// How often a ruling is made: again once, when a consent changed meanwhile.
 const RULINGS_MAX: usize = 2;
@@ -48,9 +49,23 @@ pub async fn submit(
     let provenance = intent.provenance().cloned();
     let sent = ports.upstream.send(&system, Outgoing::released(write, &intent, provenance)).await;
     let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..begun };
+    created(sent, resource_type, &system, outcome, ports).await
+}
+
+/// The answer to a create, by what became of it.
+///
+/// # Errors
+/// [`Ended`] when it was not created, or that could not be recorded.
+pub(crate) async fn created(
+    sent: Result<Sent, UpstreamFault>,
+    resource_type: &'static str,
+    system: &SystemName,
+    outcome: Exchange,
+    ports: &Ports,
+) -> Result<Released, Ended> {
     match sent {
         Ok(Sent { taken: Taken::Created | Taken::Done | Taken::Accepted, id, .. }) => {
-            let told = own::written(id.as_ref(), resource_type, &system, outcome.clone(), ports.site());
+            let told = own::written(id.as_ref(), resource_type, system, outcome.clone(), ports.site());
             release(told, outcome.format, &|| Epoch::Same, &*ports.ledger)
                 .await
                 .map_err(|why| outcome.end(Ending::Unrecorded(why)))

@@ -8,6 +8,7 @@
 mod asks;
 mod beside;
 mod bodies;
+mod changes;
 mod content;
 mod dice;
 mod everything;

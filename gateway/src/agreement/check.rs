@@ -1,6 +1,6 @@
 //! Turns the files of the agreements folder into [`Agreements`], or tells every problem at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::file::AgreementFile;
-use super::{Agreements, RecipientRole, RecipientSystem, Share, SharedType, SharingAgreement};
+use super::{Agreements, Existence, RecipientRole, RecipientSystem, Share, SharedType, SharingAgreement};
 use crate::enforce::masks::Masks;
 use crate::person::SystemName;
+use crate::settings::Households;
 use crate::settings::check::{each_once, read_text, roles};
 use crate::settings::problem::{Gravity, Notebook, Place, Problem, did_you_mean};
 use crate::settings::written::{Written, parse};
@@ -23,9 +24,21 @@ mod criteria;
 mod overlap;
 mod shares;
 mod terms;
+mod writes;
 
-/// The systems that agreements may name, and who runs each; none when that is not known.
-pub type KnownSystems = [(SystemName, Option<OdsCode>)];
+/// A system that agreements may name.
+#[derive(Debug, Clone)]
+pub struct KnownSystem {
+    /// Its name.
+    pub name: SystemName,
+    /// Who runs it; none when that is not known.
+    pub organisation: Option<OdsCode>,
+    /// Whether it keeps back where protected people live, told by the records of others.
+    pub households: Households,
+}
+
+/// All of them.
+pub type KnownSystems = [KnownSystem];
 
 const FILES_MAX: usize = 10_000;
 
@@ -34,6 +47,7 @@ const FILES_MAX: usize = 10_000;
 struct Sheet {
     notes: Notebook,
     agreement: Option<Arc<SharingAgreement>>,
+    written: Vec<writes::Written>,
 }
 
 /// Reads every `.toml` file of `folder`, each by itself and then against the others.
@@ -53,6 +67,12 @@ pub fn load(folder: &Path, systems: &KnownSystems, today: Date) -> (Option<Agree
     let read: Vec<_> =
         sheets.iter().filter_map(|sheet| Some((&sheet.notes, sheet.agreement.as_ref()?))).collect();
     overlap::refuse(&read);
+    for sheet in &sheets {
+        if let Some(agreement) = &sheet.agreement {
+            let all = read.iter().map(|(_, agreement)| &***agreement);
+            writes::refuse_deciding(&sheet.notes, &sheet.written, agreement, all);
+        }
+    }
     let all = sheets.iter().filter_map(|sheet| sheet.agreement.clone()).collect();
     let mut problems: Vec<Problem> =
         sheets.into_iter().flat_map(|sheet| sheet.notes.into_problems()).collect();
@@ -76,10 +96,13 @@ pub fn read_one(
     today: Date,
 ) -> Result<SharingAgreement, Vec<Problem>> {
     let notes = Notebook::new(file, text);
-    let agreement = agreement(&notes, text, systems, today);
+    let read = agreement(&notes, text, systems, today);
+    if let Some((agreement, written)) = &read {
+        writes::refuse_deciding(&notes, written, agreement, std::iter::once(agreement));
+    }
     let problems = notes.into_problems();
-    match agreement {
-        Some(agreement) if problems.iter().all(|problem| problem.gravity == Gravity::Warning) => {
+    match read {
+        Some((agreement, _)) if problems.iter().all(|problem| problem.gravity == Gravity::Warning) => {
             Ok(agreement)
         }
         Some(_) | None => Err(problems),
@@ -108,22 +131,32 @@ fn sheet(file: &Path, systems: &KnownSystems, today: Date) -> Sheet {
     match read_text(file) {
         Ok(text) => {
             let notes = Notebook::new(file, &text);
-            let agreement = agreement(&notes, &text, systems, today).map(Arc::new);
-            Sheet { notes, agreement }
+            let (agreement, written) = agreement(&notes, &text, systems, today).unzip();
+            Sheet { notes, agreement: agreement.map(Arc::new), written: written.unwrap_or_default() }
         }
         Err(fault) => {
             let notes = Notebook::new(file, "");
             notes.error(&Place::whole(), fault);
-            Sheet { notes, agreement: None }
+            Sheet { notes, agreement: None, written: Vec::new() }
         }
     }
 }
 
-fn agreement(notes: &Notebook, text: &str, systems: &KnownSystems, today: Date) -> Option<SharingAgreement> {
+/// The agreement, and what it lets be written, with the places where that stands.
+fn agreement(
+    notes: &Notebook,
+    text: &str,
+    systems: &KnownSystems,
+    today: Date,
+) -> Option<(SharingAgreement, Vec<writes::Written>)> {
     let read = parse(text, notes, AgreementFile::read)?;
     let terms = terms::terms(notes, &read, today);
     let shares = shares::shares(notes, &read.share);
-    let roles = role_blocks(notes, &read, &shares);
+    // What cannot be read is a problem of its own.
+    let existence = terms.as_ref().map_or(Existence::Open, |terms| terms.existence);
+    let discloser = terms.as_ref().map(|terms| terms.discloser.as_slice()).unwrap_or_default();
+    let households = households(systems, discloser);
+    let (roles, written) = role_blocks(notes, &read, &shares, (existence, households));
     let recipient = terms.as_ref().map(|terms| terms.recipient.as_slice()).unwrap_or_default();
     let systems = system_blocks(notes, &read, &shares, systems, recipient);
     if read.recipient_role.is_empty() && read.recipient_system.is_empty() {
@@ -131,7 +164,7 @@ fn agreement(notes: &Notebook, text: &str, systems: &KnownSystems, today: Date) 
     }
     warn_of_unused(notes, &read);
     let terms = terms?;
-    Some(SharingAgreement {
+    let agreement = SharingAgreement {
         id: terms.id,
         version: hex(&Sha256::digest(text.as_bytes())),
         title: terms.title,
@@ -152,14 +185,30 @@ fn agreement(notes: &Notebook, text: &str, systems: &KnownSystems, today: Date) 
         roles,
         systems,
         shares,
-    })
+    };
+    Some((agreement, written))
+}
+
+/// Whether a system of the discloser keeps back where protected people live.
+fn households(systems: &KnownSystems, discloser: &[OdsCode]) -> Households {
+    let is_of_it =
+        |system: &&KnownSystem| system.organisation.as_ref().is_none_or(|code| discloser.contains(code));
+    match systems.iter().filter(is_of_it).any(|system| system.households == Households::Shielded) {
+        true => Households::Shielded,
+        false => Households::Told,
+    }
 }
 
 type Shares = BTreeMap<String, BTreeMap<fhir::tables::TypeId, SharedType>>;
 
-fn role_blocks(notes: &Notebook, read: &AgreementFile, shares: &Shares) -> Vec<RecipientRole> {
+fn role_blocks(
+    notes: &Notebook,
+    read: &AgreementFile,
+    shares: &Shares,
+    (existence, households): (Existence, Households),
+) -> (Vec<RecipientRole>, Vec<writes::Written>) {
     let mut taken = BTreeMap::new();
-    let mut blocks = Vec::new();
+    let (mut blocks, mut written) = (Vec::new(), Vec::new());
     for table in &read.recipient_role {
         let roles = roles(notes, &table.roles);
         if table.roles.is_empty() {
@@ -174,11 +223,13 @@ fn role_blocks(notes: &Notebook, read: &AgreementFile, shares: &Shares) -> Vec<R
             }
         }
         let standing = table.standing.as_ref().and_then(|written| terms::standing(notes, written));
-        let share = share(notes, &table.share, &table.place, read, shares);
+        let mut share = share(notes, &table.share, &table.place, read, shares);
+        writes::writable(notes, table.write.as_ref(), &mut share, households, &mut written);
+        share.deletable = writes::deletable(notes, table.write.as_ref(), &share, existence);
         let Some(standing) = standing else { continue };
-        blocks.push(RecipientRole { roles, standing, share });
+        blocks.push(RecipientRole { roles, standing, share: Arc::new(share) });
     }
-    blocks
+    (blocks, written)
 }
 
 fn system_blocks(
@@ -195,16 +246,15 @@ fn system_blocks(
             notes.error(&table.place.key("systems", None), "name at least one [[system]] of the settings");
         }
         let systems = each_once(notes, &table.systems, |name| {
-            let Some((system, organisation)) = known.iter().find(|(system, _)| system.as_str() == name)
-            else {
-                let near = did_you_mean(name, known.iter().map(|(system, _)| system.as_str()));
+            let Some(system) = known.iter().find(|known| known.name.as_str() == name) else {
+                let near = did_you_mean(name, known.iter().map(|known| known.name.as_str()));
                 return Err(format!("the settings have no [[system]] of this name{near}"));
             };
-            match organisation {
+            match &system.organisation {
                 Some(code) if !recipient.is_empty() && !recipient.contains(code) => {
                     Err(format!("this system belongs to {}, which is not in `recipient`", code.to_setting()))
                 }
-                Some(_) | None => Ok(system.clone()),
+                Some(_) | None => Ok(system.name.clone()),
             }
         });
         for written in &table.systems {
@@ -215,7 +265,7 @@ fn system_blocks(
             }
         }
         let share = share(notes, &table.share, &table.place, read, shares);
-        blocks.push(RecipientSystem { systems, share });
+        blocks.push(RecipientSystem { systems, share: Arc::new(share) });
     }
     blocks
 }
@@ -232,7 +282,7 @@ fn share(
     place: &Place,
     read: &AgreementFile,
     shares: &Shares,
-) -> Arc<Share> {
+) -> Share {
     if written.is_empty() {
         notes.error(&place.key("share", None), "name at least one [share.NAME] of this file");
     }
@@ -254,7 +304,14 @@ fn share(
         }
         Masks::default()
     });
-    Arc::new(Share { names, types, masks })
+    Share {
+        names,
+        types,
+        masks,
+        writable: BTreeMap::new(),
+        forms: BTreeMap::new(),
+        deletable: BTreeSet::new(),
+    }
 }
 
 fn warn_of_unused(notes: &Notebook, read: &AgreementFile) {

@@ -84,8 +84,24 @@ pub(super) struct RecipientRoleTable {
     pub(super) standing: Option<Written<String>>,
     /// The names of the shares they see.
     pub(super) share: Vec<Written<String>>,
+    /// What of it they may change: nothing without this table.
+    pub(super) write: Option<WriteTable>,
     /// Where the table stands.
     pub(super) place: Place,
+}
+
+/// What those who read it may change or delete too.
+///
+/// Every key is a resource type that their shares name; its values are elements at the top of that type, such as
+/// `Patient = ["gender", "telecom"]`. Each is shared whole of every resource of the type. Never among them: what says whose
+/// or what a record is, what holds references, labels, what conditions read, and the types that decide who sees what.
+#[derive(Debug)]
+pub(super) struct WriteTable {
+    /// Types of which they may delete a resource that they see whole, such as `["Condition"]`. Only with
+    /// `existence = "open"`: a refusal tells that something of it is hidden.
+    pub(super) delete: Vec<Written<String>>,
+    /// Types and their elements.
+    pub(super) types: Vec<(Written<String>, Vec<Written<String>>)>,
 }
 
 /// Which systems may be sent to, and what.
@@ -238,10 +254,21 @@ impl RecipientRoleTable {
             roles: table.required_texts("roles"),
             standing: table.required_text("standing"),
             share: table.required_texts("share"),
+            write: table.table("write").map(WriteTable::read),
             place: table.place().clone(),
         };
         table.refuse_unknown();
         read
+    }
+}
+
+impl WriteTable {
+    fn read(mut table: Table<'_, '_>) -> Self {
+        let delete = table.texts("delete");
+        Self {
+            delete,
+            types: table.rest().into_iter().map(|entry| (entry.key.clone(), entry.texts())).collect(),
+        }
     }
 }
 

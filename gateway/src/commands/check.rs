@@ -231,6 +231,13 @@ pub(super) fn seen(out: &mut dyn Write, kind: &Kind) -> io::Result<()> {
     if !modifiers.is_empty() {
         writeln!(out, "      and, because they change the meaning: {}", modifiers.join(", "))?;
     }
+    let changes: Vec<_> = kind.changes.iter().map(|element| element.code.as_str()).collect();
+    if !changes.is_empty() {
+        writeln!(out, "      may be changed, as far as it is seen: {}", changes.join(", "))?;
+    }
+    if kind.deletes {
+        writeln!(out, "      may be deleted, where it is seen whole")?;
+    }
     Ok(())
 }
 

@@ -19,10 +19,12 @@ use crate::agreement::{Agreements, Cover, Share, SharingAgreement, Standing};
 use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
 use crate::requestor::{Party, Supervision, SystemClient};
-use crate::settings::{ClientRole, Settings, System};
+use crate::settings::{ClientRole, Settings};
 
 /// Types that prove ties of care: nobody writes these into a system that is asked for them.
 const PROVE_TIES: [&str; 4] = ["CareTeam", "Encounter", "EpisodeOfCare", "ServiceRequest"];
+/// Types that say who works where: ties and choices name these, so they are not written where either is asked for.
+const PROVE_PLACES: [&str; 3] = ["Organization", "Practitioner", "PractitionerRole"];
 /// How many characters the reason for an override has.
 const REASON_CHARACTERS: std::ops::RangeInclusive<usize> = 10..=500;
 
@@ -86,6 +88,7 @@ fn direction(action: &FhirAction, party: &Party) -> Direction {
         (FhirAction::Create(_) | FhirAction::Message(_), _) | (FhirAction::Metadata, Party::System(_)) => {
             Direction::Write
         }
+        // What is changed is read first, and shown afterwards.
         (
             FhirAction::Read(_)
             | FhirAction::ReadBinary(_)
@@ -95,6 +98,8 @@ fn direction(action: &FhirAction, party: &Party) -> Direction {
             | FhirAction::Everything(_)
             | FhirAction::Document(_)
             | FhirAction::Batch(_)
+            | FhirAction::Change(_)
+            | FhirAction::Delete(_)
             | FhirAction::Metadata,
             _,
         ) => Direction::Read,
@@ -236,6 +241,12 @@ fn override_of(question: &Question, matched: &Matched) -> Result<Option<Override
     if !asked {
         return Ok(None);
     }
+    // An emergency opens what is to be read. What is labelled stays as it is.
+    if let Interaction::Fhir { action: FhirAction::Change(_) | FhirAction::Delete(_), .. } =
+        &question.interaction
+    {
+        return Err(Refusal::PurposeNotCovered(matched.purpose));
+    }
     let in_person = matches!(question.requestor.party, Party::Professional(_));
     if !in_person || matched.standing == Standing::Supervised {
         return Err(Refusal::PurposeNotCovered(matched.purpose));
@@ -277,16 +288,29 @@ fn covered(
         }
         FhirAction::Create(new) => {
             shared(new.resource_type, share)?;
-            proves_nothing(new.resource_type, settings.system(system.as_str())).map(|()| BTreeSet::new())
+            not_proof(system, new.resource_type, settings).map(|()| BTreeSet::new())
         }
         // What is in it is shared entry by entry; whatever of it the receiver makes resources of proves nothing either.
-        FhirAction::Message(message) => {
-            let target = settings.system(system.as_str());
-            message
-                .types
-                .iter()
-                .try_for_each(|owner| proves_nothing(*owner, target))
-                .map(|()| BTreeSet::new())
+        FhirAction::Message(message) => message
+            .types
+            .iter()
+            .try_for_each(|owner| not_proof(system, *owner, settings))
+            .map(|()| BTreeSet::new()),
+        FhirAction::Change(change) => {
+            let owner = change.target.resource_type;
+            shared(owner, share)?;
+            if !share.writes(owner) {
+                return Err(Refusal::WritingNotCovered);
+            }
+            not_proof(system, owner, settings).map(|()| BTreeSet::new())
+        }
+        FhirAction::Delete(deletion) => {
+            let owner = deletion.target.resource_type;
+            shared(owner, share)?;
+            if !share.deletes(owner) {
+                return Err(Refusal::DeletingNotCovered);
+            }
+            not_proof(system, owner, settings).map(|()| BTreeSet::new())
         }
     }
 }
@@ -301,12 +325,22 @@ fn leave_out(interaction: &mut Interaction, share: &Share) -> usize {
     }
 }
 
-/// Nobody writes what proves their own relationship, or a consent, into a system that is asked for it.
-fn proves_nothing(written: TypeId, target: Option<&System>) -> Result<(), Refusal> {
-    let proves_tie =
-        target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&written.name());
-    let proves_consent = target.is_some_and(|target| target.consent_source) && written.name() == "Consent";
-    if proves_tie || proves_consent { Err(Refusal::WouldProveOwnRelationship) } else { Ok(()) }
+/// Whether writing this type to this system would prove nothing that the gateway relies on.
+pub(crate) fn not_proof(
+    system: &SystemName,
+    resource_type: TypeId,
+    settings: &Settings,
+) -> Result<(), Refusal> {
+    let target = settings.system(system.as_str());
+    let name = resource_type.name();
+    let proves_tie = target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&name);
+    let proves_consent = target.is_some_and(|target| target.consent_source) && name == "Consent";
+    let is_source = target.is_some_and(|target| target.relationship_source || target.consent_source);
+    if proves_tie || proves_consent || is_source && PROVE_PLACES.contains(&name) {
+        Err(Refusal::WouldProveOwnRelationship)
+    } else {
+        Ok(())
+    }
 }
 
 fn shared(resource_type: TypeId, share: &Share) -> Result<(), Refusal> {

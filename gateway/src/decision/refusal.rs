@@ -20,6 +20,10 @@ pub enum Refusal {
     OverrideReasonMissing,
     /// The agreement shares nothing of this resource type with this role.
     TypeNotShared,
+    /// The agreement lets this role read the type, and write nothing of it.
+    WritingNotCovered,
+    /// The agreement lets this role delete nothing of the type.
+    DeletingNotCovered,
     /// The search reads an element this role may not see, or names no person.
     SearchNotPermitted(SearchGuard),
     /// Writes of the types that prove relationships are not taken on such systems.
@@ -80,6 +84,8 @@ impl Refusal {
             | Self::PurposeNotCovered(_)
             | Self::OverrideReasonMissing
             | Self::TypeNotShared
+            | Self::WritingNotCovered
+            | Self::DeletingNotCovered
             | Self::SearchNotPermitted(_)
             | Self::WouldProveOwnRelationship
             | Self::PersonUncertain
@@ -100,6 +106,8 @@ impl Refusal {
             | Self::PurposeNotCovered(_)
             | Self::OverrideReasonMissing
             | Self::TypeNotShared
+            | Self::WritingNotCovered
+            | Self::DeletingNotCovered
             | Self::SearchNotPermitted(_)
             | Self::WouldProveOwnRelationship
             | Self::NotForThisRequestor => true,
@@ -127,6 +135,12 @@ impl Refusal {
             }
             Self::TypeNotShared => {
                 "the sharing agreement shares nothing of this resource type with this role"
+            }
+            Self::WritingNotCovered => {
+                "the sharing agreement lets this role change nothing of this resource type"
+            }
+            Self::DeletingNotCovered => {
+                "the sharing agreement lets this role delete nothing of this resource type"
             }
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => {
                 "the search must name its person: by patient, subject, _id or identifier, or by family and birthdate"
@@ -179,6 +193,8 @@ impl Refusal {
             Self::PurposeNotCovered(_) => "purpose-not-covered",
             Self::OverrideReasonMissing => "override-reason-missing",
             Self::TypeNotShared => "type-not-shared",
+            Self::WritingNotCovered => "writing-not-covered",
+            Self::DeletingNotCovered => "deleting-not-covered",
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => "search-names-no-person",
             Self::SearchNotPermitted(SearchGuard::NamesApart) => "search-names-apart",
             Self::SearchNotPermitted(SearchGuard::ReadsHidden) => "search-reads-hidden-element",

@@ -73,6 +73,10 @@ pub fn minimise(
         (Held::Everything(found), Interaction::Fhir { action: FhirAction::Everything(request), .. }) => {
             everything::answer(&found, request, targets, &ruling, subjects, frame)?
         }
+        // After a change: what is stored now.
+        (Held::Resource(document), Interaction::Fhir { action: FhirAction::Change(change), .. }) => {
+            read(&document, &change.target, targets, &ruling, subjects, frame)?
+        }
         (
             Held::Searchset { pages, complete, included, gone, .. },
             Interaction::Fhir { action: FhirAction::Search(request), .. },

@@ -33,6 +33,7 @@ use crate::settings::Households;
 
 mod attached;
 mod reach;
+mod seen;
 
 use reach::{FullUrls, in_order};
 pub(in crate::enforce) use reach::{REGISTERS, Targets};

@@ -77,15 +77,32 @@ impl Masks {
         Ok(Self { by_type })
     }
 
+    /// Whether the element `name` of `owner` is shown whole by the mask of every subset of tables that holds `always`: of
+    /// every resource that is shown at all, whatever it holds.
+    #[must_use]
+    pub fn show_whole(&self, owner: TypeId, name: &str, always: usize, whereabouts: Whereabouts) -> bool {
+        let Some(masks) = self.by_type.get(&owner) else { return false };
+        let mut reached = masks.list(whereabouts).iter().enumerate().skip(1);
+        reached.all(|(subset, mask)| {
+            subset & always != always || mask.as_ref().is_some_and(|mask| mask.shows_whole(name))
+        })
+    }
+
     /// The mask of `owner` for the tables whose bits are set in `subset`; nothing when nothing is shared then.
     #[must_use]
     pub fn of(&self, owner: TypeId, subset: usize, whereabouts: Whereabouts) -> Option<&TypeMask> {
         let masks = self.by_type.get(&owner)?;
-        let list = match whereabouts {
-            Whereabouts::Told => &masks.open,
-            Whereabouts::Shielded => &masks.shielded,
-        };
-        list.get(subset)?.as_ref()
+        masks.list(whereabouts).get(subset)?.as_ref()
+    }
+}
+
+impl TypeMasks {
+    /// The masks by subset of tables.
+    fn list(&self, whereabouts: Whereabouts) -> &[Option<TypeMask>] {
+        match whereabouts {
+            Whereabouts::Told => &self.open,
+            Whereabouts::Shielded => &self.shielded,
+        }
     }
 }
 

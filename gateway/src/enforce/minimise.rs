@@ -25,6 +25,7 @@ mod access;
 mod attachment;
 mod compile;
 mod contained;
+mod extent;
 mod items;
 pub mod mask;
 mod masked;

@@ -7,6 +7,7 @@ use fhir::instant::{DateTime, Range};
 use fhir::json::{Key, Kind, Node};
 use fhir::reference::{Bases, Reference};
 use fhir::security_label::{CONFIDENTIALITY, SecurityLabel};
+use fhir::tables::TypeId;
 
 use crate::decision::obligation::ResourceFacts;
 use crate::sensitive_codes::SensitiveCodes;
@@ -47,6 +48,12 @@ pub(in crate::enforce) enum Weighed {
     Labels,
     /// These, and which it is, what it refers to, who wrote it and when it happened: what a person's word may speak of.
     All,
+}
+
+/// Whether choices about sharing decide by the element `name` at the top of a resource: when it happened, whose word it is.
+pub(crate) fn is_decided_by(owner: TypeId, name: &str) -> bool {
+    let mut keys = owner.keys().filter(|(_, element)| element.name() == name);
+    AUTHORS.contains(&name) || keys.any(|(key, _)| TIMES.contains(&key))
 }
 
 /// Reads the facts of one resource on a system with these `bases`; `codes` say what earns a label by itself.

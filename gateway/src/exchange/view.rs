@@ -1,4 +1,5 @@
-//! From the question to what may be shown: nothing is recorded here, and nothing leaves.
+//! From the question to what may be shown, or to what a change of that comes to: nothing is recorded here, and nothing
+//! leaves.
 //!
 //! Where an agreement withholds existence, whether something is hidden or absent must not be told by what fails. So
 //! before nothing is told, every source of evidence has been asked ([`Anyone`]), and a fault of theirs is told whoever
@@ -9,33 +10,52 @@ use crate::behind::behind;
 use crate::decision::decide;
 use crate::decision::evidence::anyone::{Anyone, Road, nothing};
 use crate::decision::evidence::{Evidence, EvidenceFault, Wells};
-use crate::decision::ruling::{Admitted, Answer};
+use crate::decision::ruling::{Admitted, Answer, Ruling};
 use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::behind::Behind;
 use crate::enforce::held::Held;
 use crate::enforce::release::Minimised;
 use crate::enforce::subjects::{Subjects, subjects};
+use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
 use crate::include;
-use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, VersionTarget};
+use crate::interaction::{
+    BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, ResourceChange, ResourceDeletion,
+    VersionTarget,
+};
 use crate::outcome::{Ended, Ending, Unseen};
 use crate::ports::Ports;
 use crate::refill::refill;
 use crate::trail::record::Exchange;
 use crate::upstream::UpstreamFault;
 
-/// What may be shown of something, and what that rests on.
-pub(super) struct View {
-    pub(super) minimised: Minimised,
+/// What was made of something that was looked at, and what that rests on.
+pub(crate) struct View<T> {
+    pub(crate) made: T,
     /// The question, should a consent move.
-    pub(super) again: Admitted,
-    pub(super) evidence: Evidence,
+    pub(crate) again: Admitted,
+    pub(crate) evidence: Evidence,
 }
 
 /// Finds out what may be shown.
-pub(super) async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) -> Result<View, Ended> {
+pub(crate) async fn view(
+    admitted: Admitted,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<View<Minimised>, Ended> {
+    // One ruling, one disclosure.
+    looked_at(admitted, begun, ports, minimise).await
+}
+
+/// Looks at what is asked for as on a read, and makes of it what `make` does: a change takes this road too.
+pub(crate) async fn looked_at<T>(
+    admitted: Admitted,
+    begun: &Exchange,
+    ports: &Ports,
+    make: impl FnOnce(Unfiltered<Held>, &LookedUp, Ruling, &Subjects, Frame<'_>) -> Result<(T, Admitted), Ended>,
+) -> Result<View<T>, Ended> {
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
     let whom = Whom::over(frame.bases); // each resource is read for its persons once
@@ -65,14 +85,14 @@ pub(super) async fn view(admitted: Admitted, begun: &Exchange, ports: &Ports) ->
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, quiet.wells).await.map_err(fault)?; // by its references
     let permits = ruled.ruling.answers().values().any(|answer| matches!(answer, Answer::Permit(_)));
-    match minimise(held, &led_to, ruled.ruling, &ruled.subjects, frame) {
-        Ok((minimised, again)) => {
+    match make(held, &led_to, ruled.ruling, &ruled.subjects, frame) {
+        Ok((made, again)) => {
             tell(unproven, ports); // whatever else is shown
             if quiet.by_id.is_none() && !permits {
                 quiet.ask().await?;
             }
             let evidence = ruled.evidence.resting_on(&so_far);
-            Ok(View { minimised, again, evidence }) // one ruling, one disclosure
+            Ok(View { made, again, evidence })
         }
         Err(ended) => Err(quiet.nothing(ended, unproven, ports).await),
     }
@@ -191,7 +211,9 @@ const fn by_id(interaction: &Interaction) -> Option<&ReadTarget> {
         | FhirAction::Document(target)
         | FhirAction::ReadBinary(BinaryTarget { binary: target, .. })
         | FhirAction::Vread(VersionTarget { resource: target, .. })
-        | FhirAction::History(HistoryRequest { resource: target, .. }) => Some(target),
+        | FhirAction::History(HistoryRequest { resource: target, .. })
+        | FhirAction::Change(ResourceChange { target, .. })
+        | FhirAction::Delete(ResourceDeletion { target, .. }) => Some(target),
         FhirAction::Metadata
         | FhirAction::Search(_)
         | FhirAction::Everything(_)

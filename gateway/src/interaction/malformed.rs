@@ -61,8 +61,8 @@ pub enum Malformed {
     /// The body is not what it should be.
     #[error(transparent)]
     Body(#[from] BodyFault),
-    /// A conditional create: it would tell what exists.
-    #[error("conditional interactions are not served")]
+    /// A condition that is not one identifier of a create: it would tell what exists.
+    #[error("a conditional interaction that is not served")]
     Conditional,
     /// The body of a batch or an entry of it, or what it asks together, is not what is served.
     #[error(transparent)]
@@ -178,7 +178,11 @@ impl Malformed {
             Self::Body(BodyFault::NotText) => (bad, Issue::Structure, "the form is not UTF-8"),
             Self::Batch(why) => return why.told(),
             Self::Message(why) => return why.told(),
-            Self::Conditional => (bad, Issue::NotSupported, "conditional interactions are not served"),
+            Self::Conditional => (
+                bad,
+                Issue::NotSupported,
+                "of conditional interactions only creates are served, under If-None-Exist: identifier=system|value",
+            ),
             Self::IfMatchMissing => (
                 StatusCode::PRECONDITION_REQUIRED,
                 Issue::Required,
@@ -193,7 +197,7 @@ impl Malformed {
 const fn not_read(why: NotRead) -> &'static str {
     match why {
         NotRead::Type => {
-            "send application/fhir+json or application/fhir+xml, or application/x-www-form-urlencoded to _search"
+            "send application/fhir+json or application/fhir+xml, application/json-patch+json to change, or application/x-www-form-urlencoded to _search"
         }
         NotRead::Charset => "send UTF-8: no other charset is read",
         NotRead::Version => "send FHIR R4: no fhirVersion but 4.0 is read",

@@ -9,6 +9,11 @@ pub(in crate::interaction) fn check_resource(content_type: Option<&str>) -> Resu
     Format::of_body(content_type).map(|_| ()).map_err(Malformed::MediaType)
 }
 
+/// Checks that a body is a JSON Patch. Other kinds of patch can ask what is hidden.
+pub(in crate::interaction) fn check_patch(content_type: Option<&str>) -> Result<(), Malformed> {
+    check(content_type, "application/json-patch+json")
+}
+
 /// Checks that a body is a form.
 pub(in crate::interaction) fn check_form(content_type: Option<&str>) -> Result<(), Malformed> {
     check(content_type, "application/x-www-form-urlencoded")
@@ -40,6 +45,10 @@ mod tests {
             (Some("application/fhir+json; fhirVersion=3.0"), NotRead::Version),
         ] {
             assert_eq!(check_resource(wrong), Err(Malformed::MediaType(why)), "{wrong:?}");
+        }
+        assert_eq!(check_patch(Some("application/json-patch+json; charset=utf-8")), Ok(()));
+        for other in ["application/fhir+json", "application/xml-patch+xml", "application/merge-patch+json"] {
+            assert_eq!(check_patch(Some(other)), Err(Malformed::MediaType(NotRead::Type)), "{other}");
         }
         assert_eq!(check_form(Some("application/x-www-form-urlencoded; charset=utf-8")), Ok(()));
         let utf16 = check_form(Some("application/x-www-form-urlencoded; charset=utf-16"));

@@ -9,6 +9,8 @@ use fhir::search::grammar::{self, Escaped, Name, Parameter};
 use fhir::search::{SearchError, SearchQuery};
 use fhir::tables::{self, TypeId};
 
+use super::change::{change, deletion};
+use super::condition::unless;
 use super::conditional::HeldVersions;
 use super::malformed::Malformed;
 use super::surface::{self, Served};
@@ -124,7 +126,9 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
             parameters.extend(query_parameters(&arrived)?);
             search(&arrived, &parameters, resource_type, asked)
         }
-        Served::Create => create(arrived, resource_type(at(0))?),
+        Served::Create => create(arrived, resource_type(at(0))?, asked),
+        Served::Update | Served::Patch => change(arrived, target()?),
+        Served::Delete => deletion(&arrived, target()?),
         Served::Everything => {
             let patient = id(at(1))?;
             let parameters = query_parameters(&arrived)?;
@@ -145,13 +149,15 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
             message::check_parameters(&parameters)?;
             Ok(FhirAction::Message(message::parse(arrived.body.resource("Bundle", &BODY)?)?))
         }
-        Served::Batch => {
-            media::check_resource(arrived.headers.content_type.as_deref())?;
-            check_plain_read(&arrived)?;
-            let body = arrived.body.resource("Bundle", &BODY)?;
-            Ok(FhirAction::Batch(batch::parse(&body, asked.settings.limits.batch_entries_max)?))
-        }
+        Served::Batch => together(arrived, asked.settings),
     }
+}
+
+fn together(arrived: Arrived, settings: &Settings) -> Result<FhirAction, Malformed> {
+    media::check_resource(arrived.headers.content_type.as_deref())?;
+    check_plain_read(&arrived)?;
+    let body = arrived.body.resource("Bundle", &BODY)?;
+    Ok(FhirAction::Batch(batch::parse(&body, settings.limits.batch_entries_max)?))
 }
 
 /// Reads a Binary: `Accept` may name another format than a resource has.
@@ -223,14 +229,15 @@ fn search(
     Ok(FhirAction::Search(request))
 }
 
-fn create(arrived: Arrived, resource_type: TypeId) -> Result<FhirAction, Malformed> {
-    if arrived.headers.if_none_exist.is_some() {
-        return Err(Malformed::Conditional);
-    }
+fn create(arrived: Arrived, resource_type: TypeId, asked: &Asked<'_>) -> Result<FhirAction, Malformed> {
+    let condition = arrived.headers.if_none_exist.as_ref();
+    let unless = condition
+        .map(|text| unless(text.expose(), resource_type, &names(asked.system, asked.settings)))
+        .transpose()?;
     media::check_resource(arrived.headers.content_type.as_deref())?;
     check_plain_read(&arrived)?;
     let body = arrived.body.resource(resource_type.name(), &BODY)?;
-    Ok(FhirAction::Create(NewResource { resource_type, body: Arc::new(body) }))
+    Ok(FhirAction::Create(NewResource { resource_type, body: Arc::new(body), unless }))
 }
 
 /// Every name under which a client may refer to a resource of the system: its own, its aliases, and ours for it.

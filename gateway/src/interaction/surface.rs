@@ -90,6 +90,12 @@ pub enum Served {
     SearchCompartment,
     /// A new resource.
     Create,
+    /// A resource as it is to be seen.
+    Update,
+    /// A JSON Patch of what is seen.
+    Patch,
+    /// Taking away what is seen whole.
+    Delete,
 }
 
 /// How an interaction on the gateway's own resources is served.
@@ -142,8 +148,6 @@ pub enum NotServed {
     EverythingOfOthers,
     /// Several interactions in one.
     Batch,
-    /// A change of what a system holds.
-    Change,
     /// A change of whatever a search finds.
     ConditionalChange,
 }
@@ -176,7 +180,9 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
     row("search-type", OfType, BY_POST, &[Type, Word("_search")], Serves(Served::SearchForm)),
     row("search-compartment", Compartment, BY_GET, &[Word("Patient"), Id, Type], Serves(Served::SearchCompartment)),
     row("create", OfType, BY_POST, &[Type], Serves(Served::Create)),
-    row("update", Instance, CHANGES, &[Type, Id], Refused(NotServed::Change)),
+    row("update", Instance, &[Put], &[Type, Id], Serves(Served::Update)),
+    row("patch", Instance, &[Patch], &[Type, Id], Serves(Served::Patch)),
+    row("delete", Instance, &[Delete], &[Type, Id], Serves(Served::Delete)),
     row("conditional-update", OfType, CHANGES, &[Type], Refused(NotServed::ConditionalChange)),
     row("history-type", OfType, BY_GET, &[Type, Word("_history")], Refused(NotServed::HistoryOfMany)),
     row("history-system", System, BY_GET, &[Word("_history")], Refused(NotServed::HistoryOfMany)),
@@ -306,6 +312,8 @@ impl Served {
             | Self::SearchForm
             | Self::SearchCompartment => Flow::Gives,
             Self::Create | Self::ProcessMessage => Flow::Takes,
+            Self::Update | Self::Patch => Flow::Changes,
+            Self::Delete => Flow::Removes,
         }
     }
 }
@@ -319,6 +327,10 @@ pub enum Flow {
     Takes,
     /// As each of its entries says.
     OfEntries,
+    /// Both ways: what is changed is what is seen, and what is seen then is told.
+    Changes,
+    /// What is seen is taken away.
+    Removes,
     /// No content of anybody goes either way.
     Neither,
 }
@@ -375,7 +387,6 @@ impl NotServed {
             Self::OutsideCompartment => "resources of this type do not belong to one Patient",
             Self::EverythingOfOthers => "everything is served about one Patient who is named",
             Self::Batch => "batches and transactions are not served here: send the interactions one by one",
-            Self::Change => "updates, patches and deletions are not served; see Allow",
             Self::ConditionalChange => "conditional updates, patches and deletions are not served; see Allow",
         }
     }

@@ -146,6 +146,8 @@ fn lasting(ending: &Ending) -> Lasting {
         | Ending::TooCostly
         | Ending::ConsentInvalid(_)
         | Ending::Together(_)
+        | Ending::VersionMoved
+        | Ending::Unwritable(_)
         | Ending::NotTaken(_) => Lasting::ForGood,
         Ending::Refused(
             Refusal::NoSharingAgreement
@@ -153,6 +155,8 @@ fn lasting(ending: &Ending) -> Lasting {
             | Refusal::SupervisionMissing
             | Refusal::PurposeNotCovered(_)
             | Refusal::TypeNotShared
+            | Refusal::WritingNotCovered
+            | Refusal::DeletingNotCovered
             | Refusal::WouldProveOwnRelationship
             | Refusal::PersonUncertain
             | Refusal::Shielded
@@ -171,6 +175,7 @@ fn lasting(ending: &Ending) -> Lasting {
         | Ending::Consent(_)
         | Ending::TrailBehind
         | Ending::Unrecorded(_)
+        | Ending::NotMerged
         | Ending::NotWritten
         | Ending::Panicked => Lasting::Failed,
     }
@@ -224,6 +229,8 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Irreducible
         | Ending::ConsentInvalid(_)
         | Ending::Together(_)
+        | Ending::VersionMoved
+        | Ending::Unwritable(_)
         | Ending::NotTaken(_) => NotCleared::Refused,
         Ending::Upstream(_)
         | Ending::Unseen(_)
@@ -232,6 +239,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Consent(_)
         | Ending::TrailBehind
         | Ending::Unrecorded(_)
+        | Ending::NotMerged
         | Ending::NotWritten
         | Ending::Panicked => NotCleared::Failed,
     }

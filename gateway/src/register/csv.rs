@@ -6,7 +6,7 @@ use super::Register;
 use super::published::{Asks, Coded, Kind, Organisation, Part, Published, Recipient};
 use crate::settings::Settings;
 
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 24] = [
     "agreement",
     "title",
     "status",
@@ -29,6 +29,8 @@ const HEADER: [&str; 22] = [
     "why",
     "only_where",
     "never_labelled",
+    "may_be_changed",
+    "may_be_deleted",
 ];
 
 /// What stands for an element where earlier versions are shared.
@@ -97,6 +99,8 @@ fn rows(head: &Head, recipient: &Recipient, kind: &Kind, text: &mut String) {
             fields.extend(who.iter().chain(&head.after).cloned());
             fields.extend([kind.resource_type.clone(), element, why]);
             fields.extend(conditions.iter().cloned());
+            fields.push(codes(&kind.changes));
+            fields.push(if kind.deletes { "where seen whole" } else { "" }.to_owned());
             text.push_str(&line(&fields));
         }
     }

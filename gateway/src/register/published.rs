@@ -100,6 +100,10 @@ pub struct Kind {
     pub shares: Vec<Part>,
     /// Elements that come along because they change the meaning of others.
     pub modifiers: Vec<Coded>,
+    /// Elements that they may change as far as they see them.
+    pub changes: Vec<Coded>,
+    /// Whether they may delete what they see whole.
+    pub deletes: bool,
 }
 
 impl Kind {
@@ -259,6 +263,14 @@ pub(crate) fn kinds(share: &Share) -> Vec<Kind> {
         modifiers: share
             .modifiers(resource_type)
             .iter()
+            .map(|element| coded(element, &words::element(element)))
+            .collect(),
+        deletes: share.deletes(resource_type),
+        changes: share
+            .writable
+            .get(&resource_type)
+            .into_iter()
+            .flatten()
             .map(|element| coded(element, &words::element(element)))
             .collect(),
     });

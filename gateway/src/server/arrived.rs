@@ -243,6 +243,14 @@ impl Body {
         }
     }
 
+    /// Opens into a patch, checked as JSON and sealed as content.
+    ///
+    /// # Errors
+    /// [`BodyFault`].
+    pub fn patch(self, limits: &json::Limits) -> Result<Unfiltered<Document>, BodyFault> {
+        json::parse(self.0, limits).map(Unfiltered::new).map_err(BodyFault::Json)
+    }
+
     /// Opens into the text of a form. It is a query like that of a URL, and as telling.
     ///
     /// # Errors

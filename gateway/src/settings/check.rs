@@ -16,6 +16,7 @@ use super::problem::{Gravity, Notebook, Place, Problem};
 use super::written::{Written, parse};
 use super::{Gateway, Settings};
 use crate::agreement;
+use crate::agreement::check::KnownSystem;
 use crate::person::SystemName;
 use crate::sensitive_codes::check::Off;
 use crate::sensitive_codes::{self, SensitiveCodes};
@@ -121,11 +122,12 @@ fn agreements_folder(site: &Site<'_>, read: &SettingsFile) -> PathBuf {
 }
 
 /// The systems that agreements may name; a system with other faults is still one.
-fn known_systems(read: &SettingsFile) -> Vec<(SystemName, Option<OdsCode>)> {
+fn known_systems(read: &SettingsFile) -> Vec<KnownSystem> {
     let named = read.system.iter().filter_map(|system| {
         let organisation = system.organisation.as_ref();
         let organisation = organisation.and_then(|written| OdsCode::parse_setting(&written.value).ok());
-        Some((SystemName::new(&system.name.as_ref()?.value), organisation))
+        let name = SystemName::new(&system.name.as_ref()?.value);
+        Some(KnownSystem { name, organisation, households: systems::households(system) })
     });
     named.collect()
 }

@@ -13,7 +13,7 @@ use super::record::{
 };
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Admitted;
-use crate::interaction::{FhirAction, Interaction, OwnAction};
+use crate::interaction::{FhirAction, Interaction, OwnAction, Wanted};
 use crate::ledger::Batch;
 use crate::requestor::{Party, Proof, Requestor, Supervision};
 use crate::server::arrived::Arrived;
@@ -197,14 +197,16 @@ impl Exchange {
                         Some(request.to_form()).filter(|form| !form.is_empty())
                     }
                     FhirAction::History(request) => Some(request.to_form()).filter(|form| !form.is_empty()),
+                    FhirAction::Create(new) => new.unless.as_ref().map(SearchQuery::to_form),
                     FhirAction::Metadata
                     | FhirAction::Read(_)
                     | FhirAction::ReadBinary(_)
                     | FhirAction::Vread(_)
-                    | FhirAction::Create(_)
                     | FhirAction::Document(_)
                     | FhirAction::Message(_)
-                    | FhirAction::Batch(_) => None,
+                    | FhirAction::Batch(_)
+                    | FhirAction::Change(_)
+                    | FhirAction::Delete(_) => None,
                 };
                 self.query = form.map(|form| STANDARD.encode(form));
                 asked(action)
@@ -266,6 +268,14 @@ fn asked(action: &FhirAction) -> (&'static str, Option<&'static str>) {
         FhirAction::Document(_) => ("document", Some("Composition")),
         FhirAction::Message(_) => ("process-message", Some("Bundle")),
         FhirAction::Batch(batch) => (batch.bundle.name(), None),
+        FhirAction::Change(change) => {
+            let name = match change.wanted {
+                Wanted::Whole(_) => "update",
+                Wanted::Patch(_) => "patch",
+            };
+            (name, Some(change.target.resource_type.name()))
+        }
+        FhirAction::Delete(deletion) => ("delete", Some(deletion.target.resource_type.name())),
     }
 }
 

@@ -29,6 +29,10 @@ pub(super) fn refusal(reason: &str) -> &'static str {
         | "search-orders-by-hidden-element"
         | "search-total-not-told"
         | "search-not-served" => "They searched by something that they are not allowed to see.",
+        "deleting-not-covered" => "They may see this information, but not delete it.",
+        "delete-partly-hidden" => "They do not see all of this information, so they cannot delete it.",
+        "writing-not-covered" => "They may see this information, but not change it.",
+        "write-shielded" => "Your details have extra protection, and only those who hold them change them.",
         "would-prove-own-relationship" => "They are not allowed to add themselves to your care.",
         "person-uncertain" => "It was not certain that the record was yours.",
         "shielded" => "Your details have extra protection.",
@@ -235,6 +239,8 @@ mod tests {
             Refusal::PurposeNotCovered(PurposeOfUse::Treat),
             Refusal::OverrideReasonMissing,
             Refusal::TypeNotShared,
+            Refusal::WritingNotCovered,
+            Refusal::DeletingNotCovered,
             Refusal::SearchNotPermitted(SearchGuard::NamesNoPerson),
             Refusal::SearchNotPermitted(SearchGuard::NamesApart),
             Refusal::SearchNotPermitted(SearchGuard::ReadsHidden),

@@ -41,6 +41,12 @@ impl Upstream {
                     false => self.only_version(system, resource).await,
                 }
             }
+            Interaction::Fhir { system, action: FhirAction::Change(change) } => {
+                self.read(system, &change.target).await
+            }
+            Interaction::Fhir { system, action: FhirAction::Delete(deletion) } => {
+                self.read(system, &deletion.target).await
+            }
             Interaction::Fhir { system, action: FhirAction::Search(search) } => {
                 let resource_type = search.query.resource_type().name();
                 self.search(system, resource_type, search.query.to_form(), None).await

@@ -41,6 +41,15 @@ pub enum Write {
         /// `If-Match`: the version it changes.
         if_match: Option<Id>,
     },
+    /// `DELETE /Type/id`.
+    Delete {
+        /// The resource type.
+        resource_type: &'static str,
+        /// Its logical id.
+        id: Id,
+        /// `If-Match`: the version that is deleted.
+        if_match: Id,
+    },
     /// `POST /`: a transaction or batch Bundle.
     Transaction,
     /// `POST /$process-message`: a message Bundle.
@@ -137,6 +146,10 @@ impl Outgoing {
                 }
                 (Method::PUT, format!("/{resource_type}/{}", id.as_str()))
             }
+            Write::Delete { resource_type, id, if_match } => {
+                headers.insert(header::IF_MATCH, value(&format!("W/\"{}\"", if_match.as_str()))?);
+                (Method::DELETE, format!("/{resource_type}/{}", id.as_str()))
+            }
             Write::Transaction => (Method::POST, String::new()),
             Write::Message => (Method::POST, "/$process-message".to_owned()),
         };
@@ -144,7 +157,7 @@ impl Outgoing {
             let provenance = HeaderValue::from_maybe_shared(provenance);
             headers.insert(PROVENANCE, provenance.map_err(|_| UpstreamFault::NotWritable)?);
         }
-        let content_type = Some("application/fhir+json; charset=utf-8");
+        let content_type = (!self.body.is_empty()).then_some("application/fhir+json; charset=utf-8");
         Ok(Ask { method, path, content_type, body: self.body, headers, again: Again::Never })
     }
 }
@@ -152,7 +165,9 @@ impl Outgoing {
 impl Write {
     const fn resource_type(&self) -> Option<&'static str> {
         match self {
-            Self::Create { resource_type, .. } | Self::Update { resource_type, .. } => Some(resource_type),
+            Self::Create { resource_type, .. }
+            | Self::Update { resource_type, .. }
+            | Self::Delete { resource_type, .. } => Some(resource_type),
             Self::Transaction | Self::Message => None,
         }
     }

@@ -225,6 +225,78 @@ fn blocks_name_shares_and_systems_that_exist_and_each_role_once() {
 }
 
 #[test]
+fn what_may_be_changed_is_seen_and_decides_nothing() {
+    check(
+        "writes",
+        &[
+            ("[share.core.Patient]", "[share.core.List]\ntitle = \"which list it is\"\n[share.core.Patient]"),
+            (
+                "share = [\"core\", \"visit\", \"clinical\"]",
+                "share = [\"core\", \"visit\", \"clinical\"]\n[recipient_role.write]\n\
+             delete = [\"Condition\", \"Condition\", \"Patient\", \"Binary\", \"Procedure\"]\n\
+             List = [\"title\"]\nPatient = [\"name\", \"name\", \"identifier\", \"photo\", \"meta\", \"nmae\", \"name.family\"]\n\
+             Condition = [\"subject\", \"code\"]\nConsent = [\"status\"]\nEncounter = []",
+            ),
+        ],
+    );
+}
+
+/// A share that lets `written` be changed; its table of Conditions is `table`, and there is `more`.
+fn written_site(table: &str, more: &str, written: &str) -> Site {
+    let site = Site::example();
+    let shared = format!(
+        "[share.core.Condition]\n{table}\n[share.core.Patient]\nmaritalStatus = \"how to address her\"\n\
+         address = \"where to visit\"\n"
+    );
+    site.edit(DISCHARGE, "[share.core.Patient]\n", &shared);
+    site.edit(DISCHARGE, "[share.core.Practitioner]", &format!("{more}\n[share.core.Practitioner]"));
+    let block = "share = [\"core\", \"visit\", \"clinical\"]";
+    let named = if more.contains("share.more") { "\"core\", \"more\"" } else { "\"core\"" };
+    site.edit(DISCHARGE, block, &format!("share = [{named}, \"visit\"]\n[recipient_role.write]\n{written}"));
+    site
+}
+
+#[track_caller]
+fn written(case: &str, table: &str, more: &str, written: &str) {
+    told(case, &written_site(table, more, written));
+}
+
+const REASONED: &str = "clinicalStatus = \"a\"\nseverity = \"a\"\nbodySite = \"a\"\nnote = \"a\"\nstage = \"a\"\n\
+    evidence = \"a\"\n\"onset[x]\" = \"a\"\nrecordedDate = \"a\"\ncode = \"a\"\n\"abatement[x]\" = \"a\"\nasserter = \"a\"\n\
+    category = \"a\"\n";
+
+#[test]
+fn what_is_written_is_shown_whole_of_every_resource_and_is_no_ones_rule() {
+    let all = "Patient = [\"maritalStatus\", \"address\"]\nCondition = [\"clinicalStatus\", \"severity\", \"bodySite\", \"note\", \
+        \"stage\", \"evidence\", \"onset[x]\", \"recordedDate\", \"code\", \"abatement[x]\", \"asserter\", \"category\"]";
+    let other = |table: &str| format!("[share.more.Condition]\n{table}\n");
+    written("writes-by-content", REASONED, &other("\"severity.text\" = \"a\""), all);
+    // A table that holds for some only, beside one that holds for all, and two of which both name it.
+    let some = "Condition = [\"severity\", \"bodySite\"]";
+    let psy = "bodySite = \"a\"\nseverity = \"a\"\nwhere = { not_labelled = [\"PSY\"] }";
+    written("writes-of-some", "clinicalStatus = \"a\"\nbodySite = \"a\"", &other(psy), some);
+    let labelled = "bodySite = \"a\"\nwhere = { not_labelled = [\"PSY\"] }";
+    written("writes-of-each", labelled, &other(psy), "Condition = [\"bodySite\"]");
+    // Conditions, modifiers that are kept back, and extensions of it that somebody is shown.
+    let by_status = "note = \"a\"\nwhere = { \"severity.text\" = [\"x\"], any = [{ absent = [\"bodySite\"] }, { present = [\"note\"] }] }";
+    written("writes-of-rules", REASONED, &other(by_status), some);
+    let site = written_site(REASONED, "", some);
+    site.edit(
+        HOSPITAL,
+        "[share.record.Condition]\n",
+        "[share.record.Condition]\nwhere = { present = [\"bodySite\"] }\n",
+    );
+    told("writes-of-others", &site);
+    let places = "Patient = [\"address\", \"maritalStatus\"]\nCondition = [\"abatement[x]\", \"severity\"]";
+    let site = written_site(REASONED, "", places);
+    site.edit("portcullis.toml", "name = \"hospital\"\n", "name = \"hospital\"\nshields_households = true\n");
+    told("writes-of-places", &site);
+    let kept =
+        "[share.elsewhere.Condition]\n\"bodySite.extension:urn:x\" = \"a\"\nwithhold = [\"clinicalStatus\"]";
+    written("writes-of-kept", REASONED, kept, "Condition = [\"severity\", \"bodySite\", \"clinicalStatus\"]");
+}
+
+#[test]
 fn an_agreement_in_force_was_signed() {
     check("unsigned", &[("approved_by = \"Caldicott Guardian, Northshire Hospitals\"\n", "")]);
     check(

@@ -145,6 +145,7 @@ fn done() -> Vec<Case> {
         (Some("IHE.BasicAudit.PatientRead"), Some("IHE.BasicAudit.PrivacyDisclosure.Source"));
     let (query, create) = (Some("IHE.BasicAudit.PatientQuery"), Some("IHE.BasicAudit.PatientCreate"));
     let update = Some("IHE.BasicAudit.PatientUpdate");
+    let delete = Some("IHE.BasicAudit.PatientDelete");
     vec![
         ("a read", record(read(), one()), patient_read),
         ("a read in an emergency", record(Exchange { override_: Some(btg), ..read() }, one()), patient_read),
@@ -159,6 +160,9 @@ fn done() -> Vec<Case> {
             record(own(Event::ConsentRecorded, "consent-update"), about(&["Consent/7"])),
             update,
         ),
+        ("an update", record(by(Event::Outcome, "update", social_worker()), one()), update),
+        ("a patch about to be made", record(by(Event::Intent, "patch", social_worker()), one()), update),
+        ("a deletion", record(by(Event::Outcome, "delete", social_worker()), one()), delete),
         ("a push", record(push(), about(&["DocumentReference/1", "Binary/1"])), sent),
         ("a push about to go", record(Exchange { event: Event::Intent, ..push() }, one()), sent),
         ("a push that failed", record(Exchange { status: 502, ..push() }, one()), sent),
@@ -374,7 +378,7 @@ proptest! {
     #[test]
     fn whatever_stands_in_a_record_makes_an_event(
         texts in proptest::collection::vec(".{0,12}", 6),
-        interaction in "(read|create|search-type|push|update|x)",
+        interaction in "(read|create|search-type|push|update|delete|x)",
         refused in proptest::option::of("[a-z-]{0,9}"),
     ) {
         let mut exchange = exchange(Event::Disclosed, &interaction, Some(social_worker()));

@@ -14,9 +14,11 @@ use gateway::trail::record::{About, Event};
 use serde_json::json;
 use tokio::net::TcpStream;
 
+use crate::hidden::agreement;
 use crate::support::assembled::Assembled;
 use crate::support::front::ask;
-use crate::support::holding::{ANN, consent};
+use crate::support::holding::{ANN, consent, held, holding, patient};
+use crate::support::upstream::{Play, fhir};
 use crate::support::whole::{Whole, one_patient};
 
 /// What a ledger does instead of what it should, while it is told to.
@@ -39,7 +41,7 @@ struct Faulty {
     consents: ConsentRegistry,
     fault: Fault,
     /// For how many appends it lasts.
-    left: AtomicUsize,
+    left: Arc<AtomicUsize>,
 }
 
 impl AuditLedger for Faulty {
@@ -81,7 +83,7 @@ async fn elsewhere(consents: &ConsentRegistry) {
 /// A gateway whose ledger has this fault for the first `count` appends.
 async fn gateway(site: &Whole, fault: Fault, count: usize) -> Assembled {
     Assembled::start(site, |real, consents| {
-        Arc::new(Faulty { real, consents, fault, left: AtomicUsize::new(count) })
+        Arc::new(Faulty { real, consents, fault, left: Arc::new(AtomicUsize::new(count)) })
     })
     .await
 }
@@ -177,4 +179,46 @@ async fn a_fault_that_cannot_even_be_recorded_is_told_all_the_same() {
     assert_eq!(status, 500, "{body}");
     assert!(!body.contains("Example"));
     assert_eq!(gateway.front.metrics.text().matches("portcullis_panics_total 1").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_attempt_is_made_before_what_became_of_the_last_is_recorded() {
+    let failing = Arc::new(AtomicUsize::new(0));
+    let arm = Arc::clone(&failing);
+    let honest = holding(&held(&[at_version_1(patient("p1", ANN))]));
+    let site = Whole::with(move |seen| match seen.line.starts_with("PUT ") {
+        true => {
+            arm.store(1, Ordering::SeqCst);
+            Play::Bytes(fhir("412 Precondition Failed", r#"{"resourceType":"OperationOutcome"}"#))
+        }
+        false => honest(seen),
+    })
+    .await;
+    let agreement = agreement("open").replace(
+        "share = [\"person\"]\n",
+        "share = [\"person\"]\n[recipient_role.write]\nPatient = [\"name\"]\n",
+    );
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
+    let left = Arc::clone(&failing);
+    let gateway = Assembled::start(&site, |real, consents| {
+        Arc::new(Faulty { real, consents, fault: Fault::Fails, left })
+    })
+    .await;
+    let token = site.consultant();
+    let (_, head, body) = site.get("/hospital/fhir/Patient/p1", Some(&token)).await;
+    let headers = format!("if-match: {}\r\ncontent-type: application/fhir+json\r\n", header(&head, "etag: "));
+    let body = body.replace("Example", "Renamed");
+    let request = site.request("PUT", "/hospital/fhir/Patient/p1", Some(&token), &headers, &body);
+    let (status, _, body) =
+        ask(&mut TcpStream::connect(site.requests).await.unwrap(), &request).await.unwrap();
+    assert_eq!(status, 503, "{body}");
+    let puts = site.hospital.seen().iter().filter(|seen| seen.line.starts_with("PUT ")).count();
+    assert_eq!(puts, 1, "there is no second attempt");
+    let events: Vec<Event> = gateway.records().await.iter().map(|record| record.exchange.event).collect();
+    assert_eq!(events.iter().filter(|event| **event == Event::Failed).count(), 1, "{events:?}");
+}
+
+fn at_version_1(mut made: serde_json::Value) -> serde_json::Value {
+    made["meta"]["versionId"] = json!("1");
+    made
 }

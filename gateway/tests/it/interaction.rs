@@ -5,7 +5,8 @@ use fhir::role::SdsRole;
 use fhir::search::NamedPerson;
 use gateway::interaction::cursor::{Onward, Standing};
 use gateway::interaction::{
-    AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, cursor, metadata, parse,
+    AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, Wanted, cursor, metadata,
+    parse,
 };
 use gateway::requestor::{Party, Professional, Proof, Requestor, Supervision, SystemClient};
 use gateway::seal::Seal;
@@ -85,6 +86,17 @@ fn said(interaction: Interaction) -> String {
             FhirAction::Message(message) => format!("{system} message of {}", message.types.len()),
             FhirAction::Batch(batch) => format!("{system} {} of {}", batch.bundle.name(), batch.lines.len()),
             FhirAction::Create(new) => format!("{system} create {}", new.resource_type.name()),
+            FhirAction::Change(change) => {
+                let (target, wanted) = (&change.target, &change.wanted);
+                let how = if matches!(wanted, Wanted::Whole(_)) { "update" } else { "patch" };
+                let (kind, id) = (target.resource_type.name(), target.id.as_str());
+                format!("{system} {how} {kind}/{id} {} {:?}", change.if_match, change.told)
+            }
+            FhirAction::Delete(deletion) => {
+                let target = &deletion.target;
+                let (kind, id) = (target.resource_type.name(), target.id.as_str());
+                format!("{system} delete {kind}/{id} {}", deletion.if_match)
+            }
         },
         Interaction::Push { system } => format!("{system} push"),
         Interaction::Own(action) => match action {
@@ -179,6 +191,20 @@ fn what_is_served_is_understood() {
             "hospital history Patient/p1?_since=2026-01-01T00%3A00%3A00Z&_count=5 from 0",
         ),
         (Method::Post, "/hospital/fhir/Observation", fhir_json(), patient, "hospital create Observation"),
+        (
+            Method::Put,
+            "/hospital/fhir/Observation/o1",
+            Headers { prefer: Some("return=minimal".into()), ..if_match.clone() },
+            patient,
+            "hospital update Observation/o1 3 Minimal",
+        ),
+        (
+            Method::Patch,
+            "/hospital/fhir/Observation/o1",
+            Headers { content_type: Some("application/json-patch+json".into()), ..if_match.clone() },
+            "[]",
+            "hospital patch Observation/o1 3 Representation",
+        ),
         (Method::Get, "/fhir/metadata", none(), "", "own metadata"),
         (Method::Get, "/fhir/Consent/7", none(), "", "read Consent/7"),
         (
@@ -286,9 +312,13 @@ fn what_is_not_served_is_told_with_the_right_status() {
         (Method::Get, "/hospital/fhir/Patient/1/x.css", none(), "", 404),
         (Method::Get, "/hospital/fhir/Patient/a_b", none(), "", 400),
         (Method::Head, read, none(), "", 405),
-        (Method::Put, read, fhir_json(), "{}", 405),
-        (Method::Patch, read, fhir_json(), "{}", 405),
-        (Method::Delete, read, none(), "", 405),
+        (Method::Put, read, fhir_json(), "{}", 428),
+        (Method::Put, "/hospital/fhir/Patient?_id=1", fhir_json(), "{}", 405),
+        (Method::Patch, read, fhir_json(), "{}", 415),
+        (Method::Patch, read, typed("application/xml-patch+xml"), "<a/>", 415),
+        (Method::Patch, read, typed("application/json-patch+json"), "[]", 428),
+        (Method::Delete, "/hospital/fhir/Patient?_id=1", none(), "", 405),
+        (Method::Delete, read, none(), "", 428),
         (Method::Options, read, none(), "", 405),
         (Method::Get, "/hospital/fhir/Patient/_search", none(), "", 405),
         (Method::Post, "/hospital/fhir/metadata", none(), "", 405),

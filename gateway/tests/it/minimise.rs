@@ -4,6 +4,7 @@ mod golden;
 mod in_xml;
 mod invent;
 mod leaves;
+mod merging;
 pub(crate) mod oracle;
 mod properties;
 pub(crate) mod rules;

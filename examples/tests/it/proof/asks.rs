@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::beside;
 use super::bodies;
+use super::changes::{back, put, read_and_back};
 use super::dice::one;
 use super::house::Answer;
 use super::words::{PARAMETERS, Words};
@@ -54,7 +55,7 @@ pub(crate) struct Ready {
     pub(crate) said: String,
 }
 
-const FACE: &str = "/upstream/fhir";
+pub(crate) const FACE: &str = "/upstream/fhir";
 const MADE_UP: [&str; 8] =
     ["_frobnicate", "$dump", "$diff", "%2e%2e", "..", "x;y=1", "*", "Patient%2Fpd-5v1t"];
 const ACCEPT: [&str; 12] = [
@@ -75,7 +76,8 @@ const ACCEPT: [&str; 12] = [
 /// The sequence of requests of one case.
 pub(crate) fn case(words: &Words, dice: &mut Dice) -> Vec<Ask> {
     let who = *one(dice, &["LA", "LA", "LA", "LA", "LA", "LA", "LAC", "LA2", "HOSP", "PRIV"]);
-    let mut asks = vec![fresh(words, dice, who)];
+    let mut asks =
+        if dice.chance(8) { read_and_back(words, dice, who) } else { vec![fresh(words, dice, who)] };
     while asks.len() < 4 && dice.chance(30) {
         let before = asks.last().unwrap().clone();
         let next = match dice.below(6) {
@@ -88,19 +90,6 @@ pub(crate) fn case(words: &Words, dice: &mut Dice) -> Vec<Ask> {
         asks.push(next);
     }
     asks
-}
-
-fn back(words: &Words, dice: &mut Dice, before: Ask) -> Ask {
-    let changes = (0..dice.below(3))
-        .map(|_| {
-            let place = *one(
-                dice,
-                &["/code", "/status", "/telecom/0/value", "/name", "/subject", "/extension", "/meta", "/id"],
-            );
-            (place.to_owned(), json!(one(dice, &words.texts)))
-        })
-        .collect();
-    Ask { after: After::Back(changes), method: "PUT", row: "update", query: Vec::new(), ..before }
 }
 
 fn fresh(words: &Words, dice: &mut Dice, who: &'static str) -> Ask {
@@ -475,9 +464,7 @@ impl Ask {
                 headers.push(("content-type", "application/fhir+json".to_owned()));
                 let mut content = examples::json::parse(&before?.body).ok()?;
                 for (place, value) in changes {
-                    if let Some(held) = content.pointer_mut(place) {
-                        held.clone_from(value);
-                    }
+                    put(&mut content, place, value);
                 }
                 body = content.to_string();
             }

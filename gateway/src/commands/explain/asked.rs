@@ -5,7 +5,9 @@ use fhir::tables::{TypeId, resource_type};
 
 use crate::decision::calendar::day_of;
 use crate::decision::ruling::Question;
-use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{
+    BinaryTarget, FhirAction, HistoryRequest, Interaction, ResourceChange, ResourceDeletion, VersionTarget,
+};
 use crate::requestor::{Party, Supervision};
 use crate::settings::Settings;
 
@@ -32,6 +34,7 @@ pub(super) enum Kind {
     Read,
     Search,
     Create,
+    Change,
     Push,
 }
 
@@ -56,6 +59,10 @@ impl Asked {
                 FhirAction::Message(_) => (Some(system), Kind::Push, None),
                 FhirAction::Batch(_) => (Some(system), Kind::Metadata, None),
                 FhirAction::Create(new) => (Some(system), Kind::Create, Some(new.resource_type)),
+                FhirAction::Change(ResourceChange { target, .. })
+                | FhirAction::Delete(ResourceDeletion { target, .. }) => {
+                    (Some(system), Kind::Change, Some(target.resource_type))
+                }
             },
             Interaction::Push { system } => (Some(system), Kind::Push, None),
             Interaction::Own(_) => (None, Kind::Metadata, None),
@@ -65,7 +72,7 @@ impl Asked {
         let asking = question.requestor.organisation();
         let (from, to) = match kind {
             Kind::Create | Kind::Push => (asking, holder),
-            Kind::Metadata | Kind::Read | Kind::Search => (holder, asking),
+            Kind::Metadata | Kind::Read | Kind::Search | Kind::Change => (holder, asking),
         };
         let today = day_of(question.at);
         let binds = |from: &OdsCode, to: &OdsCode| {
@@ -83,7 +90,7 @@ impl Asked {
         };
         let role = match (kind, system) {
             (Kind::Create | Kind::Push, Some(system)) => format!("the system `{system}`"),
-            (Kind::Create | Kind::Push | Kind::Metadata | Kind::Read | Kind::Search, _) => {
+            (Kind::Create | Kind::Change | Kind::Push | Kind::Metadata | Kind::Read | Kind::Search, _) => {
                 role(&question.requestor.party)
             }
         };

@@ -27,7 +27,9 @@ use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
-use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{
+    BinaryTarget, FhirAction, HistoryRequest, Interaction, ResourceChange, ResourceDeletion, VersionTarget,
+};
 use crate::person::SystemName;
 use crate::server::arrived::RequestId;
 use crate::settings::Settings;
@@ -199,7 +201,9 @@ impl Record {
             | FhirAction::ReadBinary(BinaryTarget { binary: target, .. })
             | FhirAction::Document(target)
             | FhirAction::Vread(VersionTarget { resource: target, .. })
-            | FhirAction::History(HistoryRequest { resource: target, .. }) => {
+            | FhirAction::History(HistoryRequest { resource: target, .. })
+            | FhirAction::Change(ResourceChange { target, .. })
+            | FhirAction::Delete(ResourceDeletion { target, .. }) => {
                 let place = Place::System(system.clone());
                 let asked_for = |resource: &&Resource| {
                     resource.resource_type == target.resource_type && resource.has_id(target.id.as_str())

@@ -67,7 +67,7 @@ impl AdmitRule {
     pub(super) fn applies_to(self, kind: Kind) -> bool {
         match self {
             Self::Search => kind == Kind::Search,
-            Self::Write => kind == Kind::Create,
+            Self::Write => matches!(kind, Kind::Create | Kind::Change),
             Self::ResourceType => !matches!(kind, Kind::Metadata | Kind::Push),
             Self::Agreement | Self::Role | Self::Standing | Self::Purpose | Self::Override => true,
         }
@@ -113,7 +113,9 @@ impl Rule {
             Refusal::OverrideReasonMissing => Self::Admit(AdmitRule::Override),
             Refusal::TypeNotShared => Self::Admit(AdmitRule::ResourceType),
             Refusal::SearchNotPermitted(_) => Self::Admit(AdmitRule::Search),
-            Refusal::WouldProveOwnRelationship => Self::Admit(AdmitRule::Write),
+            Refusal::WouldProveOwnRelationship | Refusal::WritingNotCovered | Refusal::DeletingNotCovered => {
+                Self::Admit(AdmitRule::Write)
+            }
             Refusal::PersonUncertain => Self::Person(PersonRule::Known),
             Refusal::Shielded => Self::Person(PersonRule::Shield),
             Refusal::NoLegitimateRelationship => Self::Person(PersonRule::Relationship),

@@ -12,7 +12,9 @@ use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{
     Admitted, ConsentBasis, DataRule, LabelsOfAgreement, Permit, RelationshipBasis,
 };
-use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
+use crate::interaction::{
+    BinaryTarget, FhirAction, HistoryRequest, Interaction, ResourceDeletion, VersionTarget,
+};
 use crate::person::PersonKey;
 use crate::requestor::Party;
 use crate::settings::{Settings, System};
@@ -118,6 +120,12 @@ pub(super) fn what(interaction: &Interaction) -> String {
                 FhirAction::Message(_) => "process a message".to_owned(),
                 FhirAction::Batch(batch) => format!("a {} of interactions", batch.bundle.name()),
                 FhirAction::Create(new) => format!("create {}", new.resource_type),
+                FhirAction::Change(change) => {
+                    format!("change {}/{}", change.target.resource_type, change.target.id.as_str())
+                }
+                FhirAction::Delete(ResourceDeletion { target, .. }) => {
+                    format!("delete {}/{}", target.resource_type, target.id.as_str())
+                }
             };
             format!("{action} on {system}")
         }

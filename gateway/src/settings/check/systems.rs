@@ -56,15 +56,20 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
         relationship_source: is_set(&table.relationship_source),
         consent_source: is_set(&table.consent_source),
         trusted_identity: is_set(&table.trusted_identity),
-        households: match is_set(&table.shields_households) {
-            true => Households::Shielded,
-            false => Households::Told,
-        },
+        households: households(table),
         credentials,
         ca,
         timeout,
         body_bytes_max,
     })
+}
+
+/// Whether it keeps back where protected people live.
+pub(super) fn households(table: &SystemTable) -> Households {
+    match table.shields_households.as_ref().is_some_and(|flag| flag.value) {
+        true => Households::Shielded,
+        false => Households::Told,
+    }
 }
 
 fn name(text: &str) -> Result<SystemName, String> {

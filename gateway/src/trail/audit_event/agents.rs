@@ -15,6 +15,7 @@ const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-Participat
 const ROLE_CLASS: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleClass";
 const SECURITY_ROLE: &str = "http://terminology.hl7.org/CodeSystem/extra-security-role-type";
 const USER_AGENT: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes";
+const PROVENANCE_PARTICIPANT: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
 const SNOMED: &str = "http://snomed.info/sct";
 
 /// Codes of `network.type`.
@@ -28,6 +29,7 @@ pub(super) fn agents(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
         Pattern::Query | Pattern::Together | Pattern::Create | Pattern::Update => {
             vec![client(SOURCE, told), server(DESTINATION, told)]
         }
+        Pattern::Delete => vec![client(APPLICATION, told), keeper(told)],
         Pattern::Disclosure => vec![source(told), recipient(told), custodian(told)],
         Pattern::Refusal => vec![client(APPLICATION, told), authorizer(told)],
         Pattern::Other => vec![client(APPLICATION, told)],
@@ -37,6 +39,7 @@ pub(super) fn agents(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
         Pattern::Read
         | Pattern::Query
         | Pattern::Together
+        | Pattern::Delete
         | Pattern::Disclosure
         | Pattern::Refusal
         | Pattern::Other => "IRCP",
@@ -90,10 +93,19 @@ fn client(code: &str, told: &Told<'_>) -> Element {
 
 /// The face of the system that was asked.
 fn server(code: &str, told: &Told<'_>) -> Element {
+    face(dicom(code), told)
+}
+
+/// The same, as the one that kept what is deleted.
+fn keeper(told: &Told<'_>) -> Element {
+    face(Element::new().with("type", Element::concept(PROVENANCE_PARTICIPANT, "custodian", None)), told)
+}
+
+fn face(agent: Element, told: &Told<'_>) -> Element {
     let organisation = told.exchange.discloser.as_deref().unwrap_or(told.site.organisation.as_str());
     let who = Element::logical_reference(ODS_ORGANIZATION_CODE, organisation)
         .with("display", told.exchange.place.as_str());
-    at(dicom(code).with("who", who).with("requestor", false), Some(&told.face()), URI)
+    at(agent.with("who", who).with("requestor", false), Some(&told.face()), URI)
 }
 
 /// The gateway as the sender.

@@ -29,7 +29,7 @@ pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>)
         Pattern::Read if matches!(told.exchange.interaction.as_str(), "history-instance" | "document") => {
             entities.extend(told.resources().iter().map(|resource| data(resource, told)));
         }
-        Pattern::Read | Pattern::Create | Pattern::Update => {
+        Pattern::Read | Pattern::Create | Pattern::Update | Pattern::Delete => {
             entities.extend(told.resources().first().map(|resource| data(resource, told)));
         }
         Pattern::Disclosure => entities.extend(told.resources().iter().map(|resource| data(resource, told))),

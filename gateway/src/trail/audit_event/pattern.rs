@@ -25,6 +25,8 @@ pub(super) enum Pattern {
     Update,
     /// Somebody asked for several things at once; each of them has events of its own.
     Together,
+    /// Somebody deleted a resource.
+    Delete,
     /// The gateway sent something to another organisation's system.
     Disclosure,
     /// The gateway said no.
@@ -50,7 +52,8 @@ impl Pattern {
             }
             "search" | "search-type" | "everything" | "audit-search" | "consent-search" => Self::Query,
             "create" | "consent-create" => Self::Create,
-            "update" | "consent-update" => Self::Update,
+            "update" | "patch" | "consent-update" => Self::Update,
+            "delete" => Self::Delete,
             "push" | "process-message" => Self::Disclosure,
             "batch" | "transaction" => Self::Together,
             _ => Self::Other,
@@ -79,6 +82,9 @@ impl Pattern {
             (Self::Update, Some(_)) if succeeded && known && told.resources().len() == 1 => {
                 Some("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientUpdate")
             }
+            (Self::Delete, Some(_)) if succeeded && known && told.resources().len() == 1 => {
+                Some("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientDelete")
+            }
             (Self::Disclosure, Some(_)) if known => Some(
                 "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PrivacyDisclosure.Source",
             ),
@@ -91,7 +97,7 @@ impl Pattern {
 
     pub(super) fn event_type(self, event: Event) -> Element {
         match self {
-            Self::Read | Self::Query | Self::Create | Self::Update | Self::Together => {
+            Self::Read | Self::Query | Self::Create | Self::Update | Self::Delete | Self::Together => {
                 Element::coding(REST, "rest", None)
             }
             Self::Disclosure => Element::coding(DCM, "110106", Some("Export")),
@@ -116,6 +122,7 @@ impl Pattern {
             Self::Create => vec![interaction("create")],
             Self::Update => vec![interaction("update")],
             Self::Together => vec![interaction(code)],
+            Self::Delete => vec![interaction("delete")],
             Self::Disclosure => vec![Element::coding(LIFECYCLE, "disclose", None)],
             Self::Refusal => {
                 let code = if told.consent_id().is_some() { "AuthZ-Consent" } else { "AuthZ-Role" };
@@ -130,6 +137,7 @@ impl Pattern {
             Self::Read | Self::Disclosure => "R",
             Self::Create => "C",
             Self::Update => "U",
+            Self::Delete => "D",
             Self::Query | Self::Together | Self::Refusal => "E",
             Self::Other if exchange.event == Event::Erased => "D",
             Self::Other => "E",

@@ -30,6 +30,8 @@ impl Since {
     #[must_use]
     pub fn of<'a>(later: impl IntoIterator<Item = &'a Exchange>) -> Self {
         later.into_iter().fold(Self::Nothing, |since, exchange| match exchange.event {
+            // What was written is, whatever became of the answer to it or of an intent before.
+            Event::Outcome if since != Self::TakenBack => Self::Received,
             _ if matches!(since, Self::NotReleased | Self::TakenBack | Self::NotAnswered) => since,
             Event::Outcome => Self::Received,
             Event::Failed if is_not_taken(exchange) => Self::NotTaken,
@@ -107,6 +109,7 @@ mod tests {
             (vec![entry(Event::NotReleased, Some("transaction-entry-failed"))], Since::TakenBack),
             (vec![entry(Event::NotReleased, Some("ledger"))], Since::NotAnswered),
             (vec![entry(Event::NotReleased, None), entry(Event::Failed, None)], Since::NotReleased),
+            (vec![entry(Event::NotReleased, None), entry(Event::Outcome, None)], Since::Received),
             (vec![entry(Event::Outcome, None), entry(Event::NotDelivered, None)], Since::NotReceived),
         ] {
             assert_eq!(Since::of(&later), since, "{later:?}");

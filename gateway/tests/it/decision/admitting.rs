@@ -118,6 +118,18 @@ fn only_staff_who_stand_by_themselves_override() {
 }
 
 #[test]
+fn what_is_opened_in_an_emergency_is_read_and_not_changed() {
+    let block = "share = [\"person\", \"record\"]";
+    let deletes = format!("{block}\n[recipient_role.write]\ndelete = [\"Condition\"]");
+    let edits = [("agreements/care-in-hospital.toml", block, deletes.as_str())];
+    let refused = Err("purpose-not-covered");
+    check_admit(&emergency_doctor().asks("read hospital Condition"), &edits, Ok(()));
+    check_admit(&emergency_doctor().asks("delete hospital Condition"), &edits, refused);
+    let calm = Asking { purpose: "TREAT", override_reason: None, ..emergency_doctor() };
+    check_admit(&calm.asks("delete hospital Condition"), &edits, Ok(()));
+}
+
+#[test]
 fn a_type_that_is_not_shared_with_the_role_is_refused() {
     check_admit(&social_worker().asks("read hospital Immunization"), &[], Err("type-not-shared"));
     check_admit(&support_worker().asks("read hospital Condition"), &[], Err("type-not-shared"));

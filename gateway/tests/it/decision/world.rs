@@ -21,7 +21,9 @@ use gateway::decision::ruling::{Admitted, Answer, Permit, Question, Ruling};
 use gateway::decision::{admit, decide};
 use gateway::enforce::subjects::StatedTie;
 use gateway::enforce::unfiltered::Unfiltered;
-use gateway::interaction::{FhirAction, Interaction, NewResource, ReadTarget, SearchRequest};
+use gateway::interaction::{
+    FhirAction, Interaction, NewResource, ReadTarget, ResourceDeletion, SearchRequest,
+};
 use gateway::person::{PersonKey, SystemName};
 use gateway::requestor::{Party, PersonHerself, Professional, Proof, Requestor, Supervision, SystemClient};
 use gateway::settings::Settings;
@@ -140,11 +142,16 @@ fn interaction(what: &str) -> Interaction {
         "push" => return Interaction::Push { system },
         "metadata" => FhirAction::Metadata,
         "read" => FhirAction::Read(ReadTarget::new(type_of(rest), Id::parse("x1").unwrap())),
+        "delete" => FhirAction::Delete(ResourceDeletion {
+            target: ReadTarget::new(type_of(rest), Id::parse("x1").unwrap()),
+            if_match: "1".to_owned(),
+        }),
         "create" => {
             let body = json::parse("{}".into(), &Limits::default()).unwrap();
             FhirAction::Create(NewResource {
                 resource_type: type_of(rest),
                 body: Arc::new(Unfiltered::new(body)),
+                unless: None,
             })
         }
         "search" => {

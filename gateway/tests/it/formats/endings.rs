@@ -160,7 +160,7 @@ async fn every_ending_is_an_outcome_in_the_format_that_is_asked_for_also_at_the_
             "",
             400,
         ),
-        ("DELETE /hospital/fhir/Patient/p1 HTTP/1.1\r\n", "", "", 405),
+        ("DELETE /hospital/fhir/Patient HTTP/1.1\r\n", "", "", 405),
     ] {
         for (accept, media_type) in
             [("application/fhir+json", JSON), ("application/fhir+xml", XML), ("text/html", JSON)]

@@ -50,6 +50,13 @@ impl Inventor {
         inventor.out
     }
 
+    /// Another of type `owner`; no string in it is in one of [`Inventor::resource`].
+    pub(crate) fn of(owner: TypeId, seed: u64) -> String {
+        let mut inventor = Self { dice: Dice::new(seed), out: String::new(), count: 0 };
+        inventor.one(owner, 0);
+        inventor.out.replace("\"v", "\"w")
+    }
+
     fn one(&mut self, owner: TypeId, depth: usize) {
         self.out.push_str(&format!("{{\"resourceType\":\"{owner}\""));
         if depth > 0 || !self.dice.one_in(4) {

@@ -23,7 +23,7 @@ const MARKS: [&str; 6] = [
     r#""<div xmlns=\"http://www.w3.org/1999/xhtml\">withheld</div>""#,
 ];
 
-fn read(text: &[u8]) -> Document {
+pub(super) fn read(text: &[u8]) -> Document {
     parse(Bytes::copy_from_slice(text), &Limits::default()).expect("strict JSON")
 }
 

@@ -10,11 +10,12 @@ use fhir::ods_code::OdsCode;
 use fhir::path::Step;
 use fhir::search::names_person_by;
 use fhir::tables::{self, TypeId, resource_types, search_parameter};
-use gateway::agreement::check::read_one;
+use gateway::agreement::check::{KnownSystem, read_one};
 use gateway::agreement::{Share, SharingAgreement};
 use gateway::enforce::masks::Whereabouts;
 use gateway::enforce::minimise::{Marks, Reach, Unsafe, View, Withheld, Written, resource};
 use gateway::person::SystemName;
+use gateway::settings::Households;
 
 use super::leaves::Leaves;
 use super::saturate::{PERSON, saturated};
@@ -106,7 +107,8 @@ fn lines(owner: TypeId, share: &Share, open: &Leaves, shielded: &BTreeMap<String
 fn read(file: &Path) -> SharingAgreement {
     let text = std::fs::read_to_string(file).expect("an agreement");
     let council = SystemName::new("council");
-    let systems = [(council, OdsCode::parse("E10000099").ok())];
+    let organisation = OdsCode::parse("E10000099").ok();
+    let systems = [KnownSystem { name: council, organisation, households: Households::Told }];
     read_one(file, &text, &systems, TODAY)
         .unwrap_or_else(|problems| panic!("{}: {problems:?}", file.display()))
 }

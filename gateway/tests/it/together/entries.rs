@@ -132,7 +132,7 @@ async fn a_batch_holds_no_other_and_what_is_not_served_alone_is_not_served_in_on
     let answer = post(&site, "", &bundle("batch", &entries)).await;
     assert_eq!(
         answer.statuses(),
-        ["400", "403", "405", "405", "405", "400", "404", "404"],
+        ["400", "403", "428", "428", "405", "400", "404", "404"],
         "{}",
         answer.body
     );

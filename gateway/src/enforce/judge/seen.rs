@@ -1,0 +1,72 @@
+//! What a change is held against: what of a resource decides about whom it concerns and who sees it.
+
+use std::collections::BTreeSet;
+
+use fhir::identifier::NHS_NUMBER;
+use fhir::json::Node;
+use fhir::security_label::SecurityLabel;
+
+use super::super::facts::shield_of;
+use super::super::persons::persons_of;
+use super::super::resource_facts::{Weighed, resource_facts};
+use super::Judge;
+use crate::decision::facts::Shield;
+use crate::decision::obligation::ResourceFacts;
+
+/// The labels of a resource: those it states, each by itself, and those that each entry of a list gives it together.
+pub(in crate::enforce) type Labels = BTreeSet<BTreeSet<SecurityLabel>>;
+
+impl Judge<'_> {
+    /// The labels that `node` states and earns. Codes of one label can stand for one another, in whichever entry of a
+    /// list they are.
+    pub(in crate::enforce) fn labels(&self, node: Node<'_>) -> Labels {
+        labels_of(&self.facts(node, Weighed::Labels))
+    }
+
+    /// Whether a part of a resource that nobody sees may decide something: it states or earns a label, refers to
+    /// something or names somebody.
+    pub(in crate::enforce) fn tells(&self, part: Node<'_>) -> bool {
+        let facts = resource_facts(part, self.bases, self.codes);
+        !facts.labels.is_empty() || !facts.earned.is_empty() || names_somebody(part)
+    }
+
+    /// Whether rules and choices decide alike about two states of one resource: its labels, to what it refers, whose
+    /// word it is, when it happened, whom it concerns.
+    pub(in crate::enforce) fn decides_alike(&self, before: Node<'_>, after: Node<'_>) -> bool {
+        let (one, other) = (self.facts(before, Weighed::All), self.facts(after, Weighed::All));
+        let persons = |node| persons_of(node, self.came, self.bases);
+        labels_of(&one) == labels_of(&other)
+            && one.refers_to == other.refers_to
+            && one.authors == other.authors
+            && one.when == other.when
+            && persons(before) == persons(after)
+    }
+
+    /// Whether the whereabouts of somebody in `node` are protected, and so left out of it.
+    pub(in crate::enforce) fn is_shielded(&self, node: Node<'_>) -> bool {
+        let found = self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
+        let concerned = self.concerned(&found, self.keys(&found), node);
+        shield_of(node) == Shield::Shielded || self.is_about_a_shielded_one(&concerned)
+    }
+}
+
+fn labels_of(facts: &ResourceFacts) -> Labels {
+    let stated = facts.labels.iter().map(|label| [label.clone()].into());
+    stated.chain(facts.earned.iter().map(|entry| entry.labels.iter().cloned().collect())).collect()
+}
+
+/// Whether something in it is the address of a Reference, or an identifier that may be somebody's.
+fn names_somebody(part: Node<'_>) -> bool {
+    let mut open = vec![part];
+    while let Some(node) = open.pop() {
+        open.extend(node.items());
+        for (key, value) in node.members() {
+            if key.is("reference") || key.is("identifier") || key.is("system") && value.is_string(NHS_NUMBER)
+            {
+                return true;
+            }
+            open.push(value);
+        }
+    }
+    false
+}
