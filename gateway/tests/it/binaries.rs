@@ -6,10 +6,10 @@ use gateway::serve::Running;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::hidden::{self, BOB, references, says};
 use crate::support::front::ask;
 use crate::support::holding::{ANN, NHS_NUMBER, held, holding, patient};
-use crate::support::upstream::{Play, Seen, fhir as answer};
+use crate::support::sharing::{BOB, agreement, answer, references, says};
+use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::views::{self, is_as_absent};
 
@@ -44,7 +44,7 @@ fn context(mut binary: Value, reference: &str) -> Value {
 }
 
 async fn site(resources: &[Value]) -> (Whole, Running) {
-    views::site(&held(resources), &format!("{}{LETTERS}", views::AGREEMENT)).await
+    views::site(&held(resources), &format!("{}{LETTERS}", views::TABLES)).await
 }
 
 /// Reads as `accept` says: status, head, body.
@@ -140,7 +140,7 @@ async fn what_a_binary_says_of_itself_shares_nothing_and_can_only_take_away() {
         is_as_absent(&site, &format!("Binary/{id}")).await;
         let raw = get(&site, &format!("Binary/{id}"), "text/plain").await;
         assert_eq!((raw.0, raw.2.contains("secret")), (404, false), "{id}");
-        let found = hidden::answer(&site, &format!("/hospital/fhir/Binary?_id={id}")).await;
+        let found = answer(&site, &format!("/hospital/fhir/Binary?_id={id}")).await;
         assert_eq!(
             (references(&found.2).len(), found.2.contains("contentType")),
             (0, false),
@@ -221,13 +221,12 @@ async fn an_attachment_leads_to_a_binary_of_this_system_or_nowhere() {
         ("urn:uuid:6f1e2a0c-1111-4222-8333-444455556666", Value::Null),
     ];
     let held = held(&[patient("p1", ANN)]);
-    let (site, running) = views::site(&held, &format!("{}{LETTERS}", views::AGREEMENT)).await;
+    let (site, running) = views::site(&held, &format!("{}{LETTERS}", views::TABLES)).await;
     for (number, (url, expected)) in urls.iter().enumerate() {
         let url = url.replace("HOSPITAL", &format!("http://{}/fhir", site.hospital.address));
         let id = format!("d{number}");
         held.lock().unwrap().push(document(&id, "p1", SUMMARY, &url));
-        let (status, _, body) =
-            hidden::answer(&site, &format!("/hospital/fhir/DocumentReference/{id}")).await;
+        let (status, _, body) = answer(&site, &format!("/hospital/fhir/DocumentReference/{id}")).await;
         let seen = fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap();
         assert_eq!((status, &seen["content"][0]["attachment"]["url"]), (200, expected), "{url} {seen}");
     }
@@ -268,7 +267,7 @@ async fn whatever_points_at_a_binary_can_take_it_away_and_all_whose_it_is_count(
         document("d11", "p1", SUMMARY, "Binary/twins"),
         document("d12", "p3", SUMMARY, "Binary/twins"),
     ]);
-    let (site, running) = views::site(&held, &format!("{}{LETTERS}", views::AGREEMENT)).await;
+    let (site, running) = views::site(&held, &format!("{}{LETTERS}", views::TABLES)).await;
     held.lock().unwrap().push(document("d8", "p2", SUMMARY, &hospital(&site)));
     says(&site, BOB, &json!({"type": "deny"})).await;
     for id in ["shared-with-bob", "mind", "mind-in-a-memo", "absolute"] {
@@ -328,11 +327,11 @@ async fn a_binary_at_which_more_points_than_is_read_is_as_absent() {
         let page = json!({"resourceType": "Bundle", "type": "searchset", "link": [next], "entry": [entry]});
         let none = json!({"resourceType": "Bundle", "type": "searchset"});
         let found = if seen.body.contains("b1") || !asks { page } else { none };
-        Play::Bytes(answer("200 OK", &found.to_string()))
+        Play::Bytes(fhir("200 OK", &found.to_string()))
     };
     let site = Whole::with(endless).await;
-    let agreement = format!("{}{LETTERS}", views::AGREEMENT);
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
+    let tables = format!("{}{LETTERS}", views::TABLES);
+    site.agrees(&agreement("withheld", &tables));
     let running = site.start().await.unwrap();
     is_as_absent(&site, "Binary/b1").await;
     running.stop().await;
@@ -373,7 +372,7 @@ async fn what_tells_of_content_goes_only_with_that_very_content() {
             attached("elsewhere", json!({"contentType": "text/plain", "url": "https://storage.example/secret", "hash": "c2VjcmV0", "size": 1234567, "_url": shelf})),
             attached("binary", json!({"contentType": "text/plain", "url": "Binary/b1", "hash": "c2VjcmV0", "size": 1234567})),
         ]),
-        &format!("{}{WHOLE_ATTACHMENTS}", views::AGREEMENT),
+        &format!("{}{WHOLE_ATTACHMENTS}", views::TABLES),
     )
     .await;
     for id in ["whole", "rewritten", "first", "elsewhere", "binary"] {
@@ -399,8 +398,8 @@ async fn a_resource_in_the_content_of_a_resource_in_content_is_left_out() {
     let once = attached(&STANDARD.encode(name.to_string()));
     let mut deep = attached(&STANDARD.encode(once.to_string()));
     deep["id"] = json!("deep");
-    let agreement = format!("{}{WHOLE_ATTACHMENTS}", views::AGREEMENT);
-    let (site, running) = views::site(&held(&[patient("p1", ANN), once, deep]), &agreement).await;
+    let tables = format!("{}{WHOLE_ATTACHMENTS}", views::TABLES);
+    let (site, running) = views::site(&held(&[patient("p1", ANN), once, deep]), &tables).await;
     let inside = async |id: &str| {
         let (status, _, body) = get(&site, &format!("DocumentReference/{id}"), FHIR).await;
         assert_eq!(status, 200, "{body}");

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::support::front::ask;
-use crate::support::holding::{ANN, condition, consent, patient};
+use crate::support::holding::{ANN, condition, patient};
+use crate::support::sharing::{self, BOB, agreement, blind, parsed, says, timeless};
 use crate::support::upstream::{Play, Seen};
 use crate::support::whole::Whole;
 
@@ -15,28 +16,7 @@ mod including;
 mod ordering;
 mod shaping;
 
-const BOB: &str = "9990000026";
-
-const AGREEMENT: &str = r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = { from = 2020-01-01, until = 2090-01-01 }
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "withheld"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
+const TABLES: &str = r#"[share.person.Patient]
 identifier = "to be sure it is the right person"
 name = "to address the person"
 [share.person.Condition]
@@ -58,18 +38,7 @@ name = "whom to ask"
 
 /// A site under that agreement, whose hospital answers as `script` says.
 async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
-    site_under(AGREEMENT, script).await
-}
-
-/// The same under another agreement.
-async fn site_under(
-    agreement: &str,
-    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
-) -> (Whole, Running) {
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
-    let running = site.start().await.unwrap();
-    (site, running)
+    sharing::site(&agreement("withheld", TABLES), script).await
 }
 
 /// An answer without what is random in it: status, head, body.
@@ -85,21 +54,8 @@ async fn asks_with(site: &Whole, path: &str, headers: &str) -> Answer {
     let mut stream = TcpStream::connect(site.requests).await.unwrap();
     let request =
         site.request("GET", &format!("/hospital/fhir/{path}"), Some(&site.consultant()), headers, "");
-    let (status, head, body) = ask(&mut stream, &request).await.unwrap();
-    let header =
-        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-    let (request, receipt) = (header("x-request-id: "), header("portcullis-receipt: "));
-    let blind = |text: &str| text.replace(&request, "REQUEST").replace(&receipt, "RECEIPT");
-    let lines = head.lines().filter(|line| !line.starts_with("date: ")).map(blind).collect();
-    Answer { status, head: lines, body: timeless(&blind(&body)) }
-}
-
-/// Without when its Provenance was made.
-fn timeless(body: &str) -> String {
-    match body.split_once(r#""recorded":""#) {
-        Some((before, after)) => format!(r#"{before}"recorded":"THEN"{}"#, after.split_once('"').unwrap().1),
-        None => body.to_owned(),
-    }
+    let (status, head, body) = blind(ask(&mut stream, &request).await.unwrap());
+    Answer { status, head, body: timeless(&body) }
 }
 
 async fn asks(site: &Whole, path: &str) -> Answer {
@@ -108,7 +64,7 @@ async fn asks(site: &Whole, path: &str) -> Answer {
 
 impl Answer {
     fn json(&self) -> Value {
-        fhir::json::parse_value(self.body.clone().into(), &fhir::json::Limits::default()).unwrap()
+        parsed(&self.body)
     }
 
     /// The resources of this mode, but for the Provenance of the share itself.
@@ -145,15 +101,6 @@ async fn is_refused_unasked(site: &Whole, path: &str, text: &str) {
     assert_eq!(answer.status, 403, "{path}: {}", answer.body);
     assert!(answer.body.contains(text), "{path}: {}", answer.body);
     assert_eq!(asked(site), before, "{path}: the hospital was asked");
-}
-
-async fn says(site: &Whole, number: &str, provision: &Value) {
-    let headers = "content-type: application/fhir+json\r\n";
-    let body = consent(number, provision);
-    let request = site.request("POST", "/fhir/Consent", Some(&site.staff_token("R5105")), headers, &body);
-    let mut stream = TcpStream::connect(site.requests).await.unwrap();
-    let (status, _, body) = ask(&mut stream, &request).await.unwrap();
-    assert_eq!(status, 201, "{body}");
 }
 
 fn ann() -> Value {

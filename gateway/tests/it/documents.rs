@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::hidden::says;
 use crate::support::asking::{Answer, answered, asks, bundle, get, name, post, site_with};
 use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, holding, patient};
+use crate::support::sharing::says;
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::together::{BOB, blind};
 

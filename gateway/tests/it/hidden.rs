@@ -6,49 +6,30 @@ use std::time::{Duration, Instant};
 
 use gateway::serve::Running;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
-use crate::support::front::ask;
-use crate::support::holding::{ANN, Held, NHS_NUMBER, PROBLEMS, condition, consent, held, holding, patient};
+use crate::support::holding::{ANN, Held, NHS_NUMBER, PROBLEMS, condition, held, holding, patient};
+use crate::support::sharing::{self, answer, references};
+pub(crate) use crate::support::sharing::{BOB, says};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
-pub(crate) const BOB: &str = "9990000026";
 const MODIFIED: &str = r#"[{"url":"https://hospital.example/not","valueBoolean":true}]"#;
 
-/// An agreement of this existence: a Patient by her name, her problems but for those about her mind, and Bundles.
-pub(crate) fn agreement(existence: &str) -> String {
-    format!(
-        r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = {{ from = 2020-01-01, until = 2090-01-01 }}
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = {{ uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }}
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "{existence}"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
+/// A Patient by her name, her problems but for those about her mind, and Bundles.
+const TABLES: &str = r#"[share.person.Patient]
 identifier = "to be sure it is the right person"
 name = "to address the person"
 [share.person.Condition]
 code = "what care is needed for"
-where = {{ not_labelled = ["PSY"] }}
+where = { not_labelled = ["PSY"] }
 [share.person.Bundle]
 type = "to read it"
 entry = "what it holds"
-"#
-    )
+"#;
+
+/// An agreement of this existence that shares these.
+pub(crate) fn agreement(existence: &str) -> String {
+    sharing::agreement(existence, TABLES)
 }
 
 /// A site whose hospital answers as `script` says, under an agreement of this existence.
@@ -56,52 +37,7 @@ pub(crate) async fn site(
     existence: &str,
     script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
 ) -> (Whole, Running) {
-    site_after(existence, script, |_| ()).await
-}
-
-/// The same, whose files are changed before it starts.
-pub(crate) async fn site_after(
-    existence: &str,
-    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
-    change: impl FnOnce(&Whole),
-) -> (Whole, Running) {
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement(existence)).unwrap();
-    change(&site);
-    let running = site.start().await.unwrap();
-    (site, running)
-}
-
-/// An answer without what is random in it: status, head, body.
-pub(crate) async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
-    let (status, head, body) = site.get(path, Some(&site.consultant())).await;
-    let header =
-        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-    let (request, receipt) = (header("x-request-id: "), header("portcullis-receipt: "));
-    let blind = |text: &str| text.replace(&request, "REQUEST").replace(&receipt, "RECEIPT");
-    let lines = head.lines().filter(|line| !line.starts_with("date: ")).map(blind).collect();
-    (status, lines, blind(&body))
-}
-
-fn entries(body: &str) -> Vec<Value> {
-    let bundle = fhir::json::parse_value(body.to_owned().into(), &fhir::json::Limits::default()).unwrap();
-    bundle["entry"].as_array().cloned().unwrap_or_default()
-}
-
-pub(crate) fn references(body: &str) -> Vec<String> {
-    let found = entries(body);
-    let matches = found.iter().filter(|entry| entry["search"]["mode"] == "match");
-    matches.map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()).collect()
-}
-
-pub(crate) async fn says(site: &Whole, number: &str, provision: &Value) {
-    let headers = "content-type: application/fhir+json\r\n";
-    let recorder = site.staff_token("R5105");
-    let body = consent(number, provision);
-    let request = site.request("POST", "/fhir/Consent", Some(&recorder), headers, &body);
-    let mut stream = TcpStream::connect(site.requests).await.unwrap();
-    let (status, _, body) = ask(&mut stream, &request).await.unwrap();
-    assert_eq!(status, 201, "{body}");
+    sharing::site(&agreement(existence), script).await
 }
 
 const SENSITIVE: &str = "entries marked as sensitive were left out";
@@ -216,7 +152,7 @@ async fn doubtful(held: &Held) -> (Whole, Running) {
     let site = Whole::with(holding(held)).await;
     let settings = std::fs::read_to_string(site.config()).unwrap();
     std::fs::write(site.config(), settings.replace("trusted_identity = true", "")).unwrap();
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open")).unwrap();
+    site.agrees(&agreement("open"));
     let running = site.start().await.unwrap();
     (site, running)
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::support::historic::{Past, as_version, deletion, past, site, version};
-use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, consent, held, patient};
+use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, patient};
+use crate::support::sharing::{BOB, answer, denies, parsed, says};
 use crate::support::upstream::{answer as raw, fhir};
 use crate::support::whole::Whole;
 
-const BOB: &str = "9990000026";
 const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 const HISTORY: &str = "/hospital/fhir/Patient/p1/_history";
 const OF_CONDITION: &str = "/hospital/fhir/Condition/c1/_history";
@@ -31,10 +31,6 @@ fn named(family: &str) -> Value {
     patient
 }
 
-fn parsed(body: &str) -> Value {
-    fhir::json::parse_value(body.to_owned().into(), &fhir::json::Limits::default()).unwrap()
-}
-
 fn entries(body: &str) -> Vec<Value> {
     parsed(body)["entry"].as_array().cloned().unwrap_or_default()
 }
@@ -46,31 +42,6 @@ fn families(body: &str) -> Vec<String> {
 
 async fn get(site: &Whole, path: &str) -> (u16, String, String) {
     site.get(path, Some(&site.consultant())).await
-}
-
-/// An answer without what is random in it: status, head, body.
-async fn blind(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
-    let (status, head, body) = get(site, path).await;
-    let header =
-        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-    let (request, receipt) = (header("x-request-id: "), header("portcullis-receipt: "));
-    let blind = |text: &str| text.replace(&request, "REQUEST").replace(&receipt, "RECEIPT");
-    let lines = head.lines().filter(|line| !line.starts_with("date: ")).map(blind).collect();
-    (status, lines, blind(&body))
-}
-
-async fn denies(site: &Whole, number: &str) {
-    says(site, number, &json!({"type": "deny"})).await;
-}
-
-async fn says(site: &Whole, number: &str, provision: &Value) {
-    let recorder = site.staff_token("R5105");
-    let body = consent(number, provision);
-    let headers = "content-type: application/fhir+json\r\n";
-    let request = site.request("POST", "/fhir/Consent", Some(&recorder), headers, &body);
-    let mut stream = tokio::net::TcpStream::connect(site.requests).await.unwrap();
-    let (status, _, body) = crate::support::front::ask(&mut stream, &request).await.unwrap();
-    assert_eq!(status, 201, "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,10 +92,10 @@ async fn a_version_is_read_by_the_name_that_this_gateway_gave_it_and_by_no_other
     }
     assert_eq!(bundle["entry"][0]["response"]["etag"], etag, "what a read gave is a version");
     assert_eq!(parsed(&read), bundle["entry"][0]["resource"]);
-    let absent = blind(&site, "/hospital/fhir/Patient/p9/_history/1").await;
+    let absent = answer(&site, "/hospital/fhir/Patient/p9/_history/1").await;
     assert_eq!(absent.0, 404);
     for name in ["1", "2", "upstream", "0123456789abcdef0123456789abcdef"] {
-        assert_eq!(blind(&site, &format!("{HISTORY}/{name}")).await, absent, "{name}");
+        assert_eq!(answer(&site, &format!("{HISTORY}/{name}")).await, absent, "{name}");
     }
     running.stop().await;
 }
@@ -263,9 +234,9 @@ async fn the_history_of_what_is_hidden_is_as_that_of_what_is_absent() {
     let past_ = told(past(&[version(&hidden), version(&open)]));
     let (site, running) = site("withheld", &held, &past_).await;
     for tail in ["", "?_since=2026-01-01T00:00:00Z", "?_count=1", "/1", "/0123456789abcdef0123456789abcdef"] {
-        let absent = blind(&site, &format!("/hospital/fhir/Condition/c9/_history{tail}")).await;
+        let absent = answer(&site, &format!("/hospital/fhir/Condition/c9/_history{tail}")).await;
         assert_eq!(absent.0, 404, "{}", absent.2);
-        for answer in [
+        for past_answer in [
             past(&[version(&hidden), version(&open)]),
             past(&[]),
             fhir("501 Not Implemented", "{}"),
@@ -273,8 +244,8 @@ async fn the_history_of_what_is_hidden_is_as_that_of_what_is_absent() {
             past(&[version(&patient("p1", ANN))]),
             past(&[deletion("Condition/c1", "2026-01-09T00:00:00Z")]),
         ] {
-            set(&past_, answer);
-            assert_eq!(blind(&site, &format!("{OF_CONDITION}{tail}")).await, absent, "{tail}");
+            set(&past_, past_answer);
+            assert_eq!(answer(&site, &format!("{OF_CONDITION}{tail}")).await, absent, "{tail}");
         }
     }
     let lines = |id: &str| -> Vec<String> {

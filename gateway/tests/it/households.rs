@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{self, BOB, references};
 use crate::support::holding::{ANN, Held, held, holding, patient};
+use crate::support::sharing::{self, BOB, answer, read, references};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::views;
@@ -28,15 +28,13 @@ telecom = "to reach them"
 const PAT: &str = "9990000034";
 
 fn agreement() -> String {
-    views::AGREEMENT.replace("[share.person.Patient]\nname = \"to address the person\"\n", WHEREABOUTS)
+    let tables =
+        views::TABLES.replace("[share.person.Patient]\nname = \"to address the person\"\n", WHEREABOUTS);
+    sharing::agreement("withheld", &tables)
 }
 
 async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static, setting: &str) -> (Whole, Running) {
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement()).unwrap();
-    site.also_set(setting);
-    let running = site.start().await.unwrap();
-    (site, running)
+    sharing::site_after(&agreement(), script, |site| site.also_set(setting)).await
 }
 
 const ASKED: &str = "shields_households = true\n";
@@ -66,11 +64,6 @@ fn family() -> Held {
     ])
 }
 
-async fn read(site: &Whole, path: &str) -> (u16, Value) {
-    let (status, _, body) = hidden::answer(site, &format!("/hospital/fhir/{path}")).await;
-    (status, fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_at_a_protected_address_is_shared_without_it_and_others_with_theirs() {
     let (site, running) = site(holding(&family()), ASKED).await;
@@ -97,11 +90,11 @@ async fn nobody_is_found_by_a_protected_address() {
     let (site, running) = site(holding(&family), ASKED).await;
     let by_postcode =
         |id: &str, postcode: &str| format!("/hospital/fhir/Patient?_id={id}&address-postalcode={postcode}");
-    let open = hidden::answer(&site, &by_postcode("other", "ZZ99%209DR")).await;
+    let open = answer(&site, &by_postcode("other", "ZZ99%209DR")).await;
     assert_eq!(references(&open.2), ["other"], "{}", open.2);
     for id in ["mother", "child"] {
-        let right = hidden::answer(&site, &by_postcode(id, "ZZ99%209DQ")).await;
-        let wrong = hidden::answer(&site, &by_postcode(id, "ZZ99%209DX")).await;
+        let right = answer(&site, &by_postcode(id, "ZZ99%209DQ")).await;
+        let wrong = answer(&site, &by_postcode(id, "ZZ99%209DX")).await;
         assert_eq!(right.2.replace("9DQ", "9DX"), wrong.2, "{id}");
         assert_eq!((right.0, references(&right.2).len()), (wrong.0, 0), "{id}");
     }
@@ -163,7 +156,7 @@ async fn places_inside_inline_content_are_not_shown_where_they_are_not_asked_abo
             "{}[share.person.DocumentReference]\n\"content.attachment.data\" = \"the letter\"\nwhere = {{ \"content.attachment.contentType\" = [\"text/plain\"] }}\n",
             agreement()
         );
-        std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
+        site.agrees(&agreement);
         site.also_set(setting);
         let running = site.start().await.unwrap();
         let (status, document) = read(&site, "DocumentReference/d1").await;
@@ -201,7 +194,7 @@ async fn who_is_nothing_but_a_protected_number_is_neither_found_nor_referred_to(
         sent("c1", "aunt"),
     ]);
     let site = Whole::with(holding(&family)).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), of_numbers()).unwrap();
+    site.agrees(&of_numbers());
     site.also_set(ASKED);
     let running = site.start().await.unwrap();
     views::is_as_absent(&site, "RelatedPerson/aunt").await;
@@ -209,7 +202,7 @@ async fn who_is_nothing_but_a_protected_number_is_neither_found_nor_referred_to(
     assert_eq!((status, &message["topic"]["text"]), (200, &json!("hello")), "{message}");
     assert!(!message.to_string().contains("aunt"), "{message}");
     let path = "/hospital/fhir/RelatedPerson?patient=other&_revinclude=Communication:sender";
-    let (status, _, page) = hidden::answer(&site, path).await;
+    let (status, _, page) = answer(&site, path).await;
     assert_eq!((status, references(&page)), (200, vec!["uncle".to_owned()]), "{page}");
     assert!(!page.contains("aunt"), "{page}");
     running.stop().await;
@@ -251,7 +244,7 @@ async fn a_document_and_everything_about_a_child_keep_a_protected_address() {
     let site = Whole::with(holding(&family)).await;
     let composition = "[share.person.Composition]\nsubject = \"whom it is about\"\n";
     let agreement = agreement().replace("[share.person.Composition]\n", composition);
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
+    site.agrees(&agreement);
     site.also_set(ASKED);
     let running = site.start().await.unwrap();
     for path in ["Composition/c1/$document", "Patient/child/$everything"] {

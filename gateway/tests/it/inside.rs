@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{self, references, says};
-use crate::support::holding::{ANN, PROBLEMS, held, patient};
+use crate::support::holding::{ANN, PROBLEMS, held, holding, patient};
+use crate::support::sharing::{self, answer, parsed, references, says};
 use crate::support::whole::Whole;
 use crate::views::{self, is_as_absent};
 
@@ -17,13 +17,13 @@ const SALBUTAMOL: &str = "35936411000001109";
 async fn site(resources: &[Value], more: &str) -> (Whole, Running) {
     let mut all = vec![patient("p1", ANN)];
     all.extend_from_slice(resources);
-    views::site(&held(&all), &format!("{}{more}", views::AGREEMENT)).await
+    views::site(&held(&all), &format!("{}{more}", views::TABLES)).await
 }
 
 async fn read(site: &Whole, path: &str) -> Value {
-    let (status, _, body) = hidden::answer(site, &format!("/hospital/fhir/{path}")).await;
+    let (status, _, body) = answer(site, &format!("/hospital/fhir/{path}")).await;
     assert_eq!(status, 200, "{path} {body}");
-    fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap()
+    parsed(&body)
 }
 
 fn subject() -> Value {
@@ -76,7 +76,7 @@ async fn what_is_contained_leaves_only_where_something_shown_leads_to_it() {
         assert_eq!(contained(&seen), ["part", "med"], "{seen}");
         assert_eq!(seen["medicationReference"], json!({"reference": "#med"}));
         assert!(!seen.to_string().contains("secret-"), "{seen}");
-        let found = hidden::answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await.2;
+        let found = answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await.2;
         assert!(found.contains("Salbutamol") && !found.contains("secret-"), "{found}");
         running.stop().await;
     }
@@ -86,7 +86,7 @@ async fn what_is_contained_leaves_only_where_something_shown_leads_to_it() {
 async fn a_contained_resource_of_a_type_that_is_not_named_is_shown_by_no_reference() {
     let terms = PRESCRIPTIONS.replace("CONTAINED", "\"contained:Medication\"")
         + "[share.more.MedicationRequest]\nrequester = \"whom to ask\"\nreasonReference = \"why\"\n";
-    let terms = format!("{}{terms}", views::AGREEMENT)
+    let terms = sharing::agreement("withheld", &format!("{}{terms}", views::TABLES))
         .replace("share = [\"person\"]", "share = [\"person\", \"more\"]");
     for (named, expected) in [
         ("contained:Medication", vec!["part", "med"]),
@@ -94,7 +94,8 @@ async fn a_contained_resource_of_a_type_that_is_not_named_is_shown_by_no_referen
         ("contained", vec!["mh", "who", "part", "med"]),
     ] {
         let terms = terms.replace("contained:Medication", named);
-        let (site, running) = views::site(&held(&[patient("p1", ANN), prescription()]), &terms).await;
+        let held = held(&[patient("p1", ANN), prescription()]);
+        let (site, running) = sharing::site(&terms, holding(&held)).await;
         let seen = read(&site, "MedicationRequest/m1").await;
         assert_eq!(contained(&seen), expected, "{named} {seen}");
         let asks = seen["requester"]["reference"] == "#who";
@@ -172,14 +173,14 @@ async fn a_prescription_is_labelled_as_the_medicine_behind_its_reference() {
             )
             .await;
         }
-        let found = hidden::answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
+        let found = answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
         assert_eq!(references(&found.2), ["m-salbutamol", "m-gone"], "{}", found.2);
         for id in ["m-lithium", "m-version", "m-mixed", "m-labelled"] {
             is_as_absent(&site, &format!("MedicationRequest/{id}")).await;
         }
         let seen = read(&site, "MedicationRequest/m-salbutamol").await;
         assert_eq!(seen["medicationReference"], json!({"reference": "Medication/salbutamol"}));
-        let with = hidden::answer(
+        let with = answer(
             &site,
             "/hospital/fhir/MedicationRequest?patient=p1&_include=MedicationRequest:medication",
         )
@@ -192,7 +193,7 @@ async fn a_prescription_is_labelled_as_the_medicine_behind_its_reference() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nothing_weighs_labels_no_medicine_is_asked_for() {
     let (site, running) = site(&taken(), &BY_REFERENCE.replace("WHERE", "")).await;
-    let found = hidden::answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
+    let found = answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
     assert_eq!(references(&found.2).len(), 6, "{}", found.2);
     let asked = site.hospital.seen().iter().any(|seen| seen.line.contains("/Medication/_search"));
     assert!(!asked, "a search costs no more than it must");
@@ -306,12 +307,12 @@ async fn all_that_is_base64_is_looked_into() {
     let terms = format!(
         "\"extension:{url}\" = \"the scan\"\n[share.person.Provenance]\nsignature = \"who signed\"\n"
     );
-    let agreement = views::AGREEMENT.replace(
+    let tables = views::TABLES.replace(
         "[share.person.QuestionnaireResponse]",
         &format!("\"extension:{url}\" = \"the scan\"\n[share.person.QuestionnaireResponse]"),
     );
-    let agreement = format!("{agreement}{}", terms.split_once('\n').unwrap().1);
-    let (site, running) = views::site(&held(&[patient("p1", ANN), device, consent]), &agreement).await;
+    let tables = format!("{tables}{}", terms.split_once('\n').unwrap().1);
+    let (site, running) = views::site(&held(&[patient("p1", ANN), device, consent]), &tables).await;
     let seen = read(&site, "Condition/c1").await;
     assert_eq!(seen["extension"], json!([{"url": url, "valueBase64Binary": fine}]), "{seen}");
     let signed = read(&site, "Provenance/v1").await;
@@ -324,7 +325,7 @@ async fn all_that_is_base64_is_looked_into() {
 async fn keys_of_parts_stay_with_the_system_that_made_them() {
     let mut ann = patient("p1", ANN);
     ann["name"][0]["id"] = json!("secret-key");
-    let (site, running) = views::site(&held(&[ann]), views::AGREEMENT).await;
+    let (site, running) = views::site(&held(&[ann]), views::TABLES).await;
     let seen = read(&site, "Patient/p1").await;
     assert_eq!(seen["name"], json!([{"family": "Example"}]), "{seen}");
     running.stop().await;
@@ -334,15 +335,14 @@ async fn keys_of_parts_stay_with_the_system_that_made_them() {
 async fn what_is_shown_in_part_is_not_compared_with_what_is_missing() {
     let stay = json!({"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"},
         "subject": subject(), "period": {"start": "2025-01-01", "end": "2025-02-02"}});
-    let open = views::AGREEMENT
-        .replace("[share.person.Encounter]", "[share.person.Encounter]\n\"PERIOD\" = \"when\"");
+    let open =
+        views::TABLES.replace("[share.person.Encounter]", "[share.person.Encounter]\n\"PERIOD\" = \"when\"");
     for (shown, status) in [("period.start", 403), ("period", 200)] {
-        let agreement = open.replace("PERIOD", shown);
-        let (site, running) = views::site(&held(&[patient("p1", ANN), stay.clone()]), &agreement).await;
+        let tables = open.replace("PERIOD", shown);
+        let (site, running) = views::site(&held(&[patient("p1", ANN), stay.clone()]), &tables).await;
         let mut told = Vec::new();
         for date in ["gt2026-01-01", "gt2025-01-15", "2025", "lt2024"] {
-            let asked =
-                hidden::answer(&site, &format!("/hospital/fhir/Encounter?patient=p1&date={date}")).await;
+            let asked = answer(&site, &format!("/hospital/fhir/Encounter?patient=p1&date={date}")).await;
             assert_eq!(asked.0, status, "{shown} {date} {}", asked.2);
             told.push(asked.2);
         }
@@ -372,12 +372,12 @@ async fn a_part_with_a_label_of_its_own_labels_the_whole_in_either_form_of_its_v
         with("nested", json!({"url": "urn:x", "extension": [{"url": url, "valueCoding": coding}]})),
     ];
     all.push(with("other", json!({"url": "urn:x", "valueCoding": coding})));
-    let agreement = views::AGREEMENT.replace(
+    let tables = views::TABLES.replace(
         "[share.person.QuestionnaireResponse]",
         "where = { not_labelled = [\"PSY\"] }\n[share.person.QuestionnaireResponse]",
     );
-    let (site, running) = views::site(&held(&[vec![patient("p1", ANN)], all].concat()), &agreement).await;
-    let found = hidden::answer(&site, "/hospital/fhir/Condition?patient=p1").await;
+    let (site, running) = views::site(&held(&[vec![patient("p1", ANN)], all].concat()), &tables).await;
+    let found = answer(&site, "/hospital/fhir/Condition?patient=p1").await;
     assert_eq!(references(&found.2), ["other"], "{}", found.2);
     for id in ["coding", "concept", "versioned", "slash", "nested"] {
         is_as_absent(&site, &format!("Condition/{id}")).await;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::hidden::says;
 use crate::support::asking::{agreement, answered, asks, bundle, post};
 use crate::support::holding::{ANN, condition, held, holding, patient};
+use crate::support::sharing::says;
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
@@ -51,7 +51,7 @@ fn takes(status: &'static str) -> impl Fn(&Seen) -> Play + Send + Sync + 'static
 
 async fn site(status: &'static str, more: &str) -> (Whole, gateway::serve::Running) {
     let site = Whole::with(takes(status)).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open", TABLES)).unwrap();
+    site.agrees(&agreement("open", TABLES));
     site.also_set(more);
     let running = site.start().await.unwrap();
     (site, running)
@@ -219,7 +219,7 @@ async fn a_message_that_was_processed_is_told_so_however_full_the_answer_is() {
         _ => takes(seen),
     };
     let site = Whole::with(both).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open", TABLES)).unwrap();
+    site.agrees(&agreement("open", TABLES));
     site.also_set("\n[limits]\nexchange_timeout_ms = 600000\n");
     let running = site.start().await.unwrap();
     let mut entries = vec![asks("Patient/p1"); 3];

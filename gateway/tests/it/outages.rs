@@ -9,8 +9,9 @@ use gateway::serve::Running;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::hidden::{BOB, answer, says};
+use crate::hidden;
 use crate::support::holding::{ANN, condition, held, holding, patient};
+use crate::support::sharing::{self, BOB, answer, says};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
@@ -112,12 +113,10 @@ impl Failing {
             Some(fault) if seen.line.contains(fault.line) && seen.body.contains(fault.body) => (fault.does)(),
             Some(_) | None => honest(seen),
         };
-        let (site, running) = crate::hidden::site_after("withheld", script, |site| {
-            let file = site.folder.path().join("agreements/wards.toml");
-            let agreement = std::fs::read_to_string(&file).unwrap();
-            let ties = "relationship = [\"care-team\", \"encounter\"]";
-            let wards = "[share.person.Organization]\nname = \"whom to ask\"\n";
-            std::fs::write(file, agreement.replace("relationship = []", ties) + wards).unwrap();
+        let ties = "relationship = [\"care-team\", \"encounter\"]";
+        let wards = "[share.person.Organization]\nname = \"whom to ask\"\n";
+        let agreement = hidden::agreement("withheld").replace("relationship = []", ties) + wards;
+        let (site, running) = sharing::site_after(&agreement, script, |site| {
             site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 300\n");
         })
         .await;

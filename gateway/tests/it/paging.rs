@@ -3,8 +3,9 @@
 use gateway::serve::Running;
 use serde_json::json;
 
-use crate::hidden::{BOB, references, says, site};
+use crate::hidden::site;
 use crate::support::holding::{ANN, condition, held, holding, patient};
+use crate::support::sharing::{BOB, references, says};
 use crate::support::whole::Whole;
 
 const SEARCH: &str = "/hospital/fhir/Condition?patient=p1&_count=1";

@@ -4,8 +4,8 @@
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{self, BOB, references, says};
 use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, holding, patient};
+use crate::support::sharing::{self, BOB, agreement, answer, references, says};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::targets;
@@ -13,26 +13,7 @@ use crate::targets;
 /// A third one, who says nothing.
 const CY: &str = "9990000034";
 
-const AGREEMENT: &str = r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = { from = 2020-01-01, until = 2090-01-01 }
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "withheld"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
+const TABLES: &str = r#"[share.person.Patient]
 name = "to address the person"
 address = "where to find the person"
 [share.person.Condition]
@@ -67,14 +48,11 @@ entry = "what it holds"
 "#;
 
 async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), AGREEMENT).unwrap();
-    let running = site.start().await.unwrap();
-    (site, running)
+    sharing::site(&agreement("withheld", TABLES), script).await
 }
 
 async fn read(site: &Whole, place: &str) -> (u16, String) {
-    let (status, _, body) = hidden::answer(site, &format!("/hospital/fhir/{place}")).await;
+    let (status, _, body) = answer(site, &format!("/hospital/fhir/{place}")).await;
     (status, body)
 }
 
@@ -185,7 +163,7 @@ fn with_bob_in_it() -> Vec<(&'static str, Value, bool)> {
 async fn everyone_a_resource_is_about_must_permit_it_and_who_did_something_is_not_enough() {
     let store: Held = held(&people());
     let (site, running) = site(holding(&store)).await;
-    let absent = hidden::answer(&site, "/hospital/fhir/Observation/none").await;
+    let absent = answer(&site, "/hospital/fhir/Observation/none").await;
     for dissents in [false, true] {
         if dissents {
             says(&site, BOB, &json!({"type": "deny"})).await;
@@ -195,13 +173,13 @@ async fn everyone_a_resource_is_about_must_permit_it_and_who_did_something_is_no
             let kind = resource["resourceType"].as_str().unwrap().to_owned();
             *store.lock().unwrap() = people().into_iter().chain([resource]).collect();
             let path = format!("/hospital/fhir/{kind}/x");
-            let told = hidden::answer(&site, &path).await;
+            let told = answer(&site, &path).await;
             let expected = if shared && !dissents { 200 } else { 404 };
             assert_eq!(told.0, expected, "{case}, {dissents}: {}", told.2);
             if expected == 404 {
                 assert_eq!(told, absent, "{case}");
             }
-            let (status, _, found) = hidden::answer(&site, &format!("/hospital/fhir/{kind}?_id=x")).await;
+            let (status, _, found) = answer(&site, &format!("/hospital/fhir/{kind}?_id=x")).await;
             let entries = usize::from(expected == 200);
             assert_eq!((status, references(&found).len()), (200, entries), "{case}, {dissents}: {found}");
             assert!(entries == 1 || !found.contains("secret"), "{case}: {found}");
@@ -342,7 +320,7 @@ async fn of_records_that_were_merged_the_strictest_word_and_shield_count() {
         assert_eq!((told, body.contains("Northtown")), (status, address), "{case}: {body}");
         let (told, body) = read(&site, "Condition/c1").await;
         assert_eq!(told, status, "{case}: {body}");
-        let (_, _, found) = hidden::answer(&site, "/hospital/fhir/Patient?_id=p1").await;
+        let (_, _, found) = answer(&site, "/hospital/fhir/Patient?_id=p1").await;
         assert_eq!(found.contains("Northtown"), address, "{case}: {found}");
     }
     running.stop().await;
@@ -364,9 +342,9 @@ async fn a_shield_counts_in_the_bytes_that_bear_it_and_in_either_copy() {
     );
     *store.lock().unwrap() = vec![linked("p1", ANN, &[], "N")];
     let path = "/hospital/fhir/Patient?_id=p1";
-    assert!(hidden::answer(&site, path).await.2.contains("Northtown"));
+    assert!(answer(&site, path).await.2.contains("Northtown"));
     *store.lock().unwrap() = vec![linked("p1", ANN, &[], "N"), linked("p1", ANN, &[], "R")];
-    let (status, _, body) = hidden::answer(&site, path).await;
+    let (status, _, body) = answer(&site, path).await;
     assert_eq!((status, body.contains("Northtown")), (200, false), "{body}");
     running.stop().await;
 }
@@ -411,13 +389,13 @@ async fn a_record_that_names_her_by_number_is_hers_in_a_search_by_id() {
         false => honest(seen),
     })
     .await;
-    let (status, _, body) = hidden::answer(&site, "/hospital/fhir/Condition?patient=p1").await;
+    let (status, _, body) = answer(&site, "/hospital/fhir/Condition?patient=p1").await;
     assert_eq!(
         (status, references(&body)),
         (200, vec!["c1".to_owned()]),
         "a search compares addresses: {body}"
     );
-    let (status, _, body) = hidden::answer(&site, "/hospital/fhir/Condition?patient=p3").await;
+    let (status, _, body) = answer(&site, "/hospital/fhir/Condition?patient=p3").await;
     assert_eq!(status, 502, "{body}");
     running.stop().await;
 }

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{BOB, agreement, answer, references, says};
+use crate::hidden::agreement;
 use crate::support::holding::{ANN, condition, held, holding, patient};
+use crate::support::sharing::{self, BOB, answer, references, says, timeless};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
+
 
 const SEARCH: &str = "/hospital/fhir/Condition?patient=p1";
 
@@ -46,28 +48,42 @@ fn pages(of: &[Value], size: usize) -> Vec<String> {
 
 /// A hospital with these pages of problems.
 async fn paged(existence: &str) -> (Pages, Whole, Running) {
+    reading(&agreement(existence), 300_000, |_| None).await
+}
+
+/// A hospital with these pages of problems, which is waited for so long and does something else when it is asked for the page
+/// for which `instead` says so.
+async fn reading(
+    agreement: &str,
+    timeout_ms: u32,
+    instead: impl Fn(usize) -> Option<Play> + Send + Sync + 'static,
+) -> (Pages, Whole, Running) {
     let pages: Pages = Pages::default();
-    let others = holding(&held(&[patient("p1", ANN), patient("p3", BOB)]));
+    let stay = json!({"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"},
+                      "subject": {"reference": "Patient/p1"}});
+    let others = holding(&held(&[patient("p1", ANN), patient("p3", BOB), stay]));
     let script = {
         let pages = Arc::clone(&pages);
         move |seen: &Seen| {
-            let number = match seen.line.split(' ').nth(1).unwrap() {
-                "/fhir/Condition/_search" => 0,
-                place => match place.strip_prefix("/fhir/Condition?page=") {
-                    Some(number) => number.parse().unwrap(),
-                    None => return others(seen),
-                },
-            };
+            let Some(number) = number_of(seen) else { return others(seen) };
             let pages = pages.lock().unwrap();
-            Play::Bytes(fhir("200 OK", &pages[number]))
+            instead(number).unwrap_or_else(|| Play::Bytes(fhir("200 OK", &pages[number])))
         }
     };
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement(existence)).unwrap();
-    // However slow the machine is: time is not what is tested.
-    site.also_set("timeout_ms = 300000\n[limits]\nexchange_timeout_ms = 600000\n");
-    let running = site.start().await.unwrap();
+    let (site, running) = sharing::site_after(agreement, script, |site| {
+        // However slow the machine is: time is not what is tested.
+        site.also_set(&format!("timeout_ms = {timeout_ms}\n[limits]\nexchange_timeout_ms = 600000\n"));
+    })
+    .await;
     (pages, site, running)
+}
+
+/// Which page of problems is asked for, if one is.
+fn number_of(seen: &Seen) -> Option<usize> {
+    match seen.line.split(' ').nth(1).unwrap() {
+        "/fhir/Condition/_search" => Some(0),
+        place => place.strip_prefix("/fhir/Condition?page=").map(|number| number.parse().unwrap()),
+    }
 }
 
 /// A page without what is random in it: status, head, body; and where the next one is.
@@ -78,13 +94,10 @@ async fn page(site: &Whole, path: &str) -> ((u16, Vec<String>, String), Option<S
         Some(cursor) => body.replace(cursor, "CURSOR"),
         None => body,
     };
-    let blind = match blind.split_once(r#""recorded":""#) {
-        Some((before, after)) => {
-            format!(r#"{before}"recorded":"THEN"{}"#, after.split_once('"').unwrap().1)
-        }
-        None => blind,
-    };
-    ((status, head, blind), next.map(|cursor| format!("/hospital/fhir/Condition?_cursor={cursor}")))
+    (
+        (status, head, timeless(&blind)),
+        next.map(|cursor| format!("/hospital/fhir/Condition?_cursor={cursor}")),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

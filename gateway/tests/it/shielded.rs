@@ -5,33 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{self, references};
 use crate::support::holding::{ANN, NHS_NUMBER, held, patient};
+use crate::support::sharing::{BOB, answer, read, references};
 use crate::support::whole::Whole;
 use crate::views;
 
-const BOB: &str = "9990000026";
-
-const WIDE: &str = r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = { from = 2020-01-01, until = 2090-01-01 }
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "withheld"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
+const WIDE: &str = r#"[share.person.Patient]
 identifier = "to be sure it is the right person"
 name = "to address the person"
 birthDate = "doses differ by age"
@@ -75,11 +54,6 @@ name = "which it is"
 
 async fn site(resources: &[Value]) -> (Whole, Running) {
     views::site(&held(resources), WIDE).await
-}
-
-async fn read(site: &Whole, path: &str) -> (u16, Value) {
-    let (status, _, body) = hidden::answer(site, &format!("/hospital/fhir/{path}")).await;
-    (status, fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap())
 }
 
 fn label(system: &str, code: &str) -> Value {
@@ -164,7 +138,7 @@ async fn where_a_protected_person_is_stands_in_none_of_her_records() {
         "Observation?patient=p1&value-string=secret",
         "Encounter?patient=p1&service-provider=Organization/school",
     ] {
-        let found = hidden::answer(&site, &format!("/hospital/fhir/{asked}")).await;
+        let found = answer(&site, &format!("/hospital/fhir/{asked}")).await;
         assert_eq!((found.0, references(&found.2).len()), (200, 0), "{asked} {}", found.2);
     }
     running.stop().await;
@@ -173,7 +147,7 @@ async fn where_a_protected_person_is_stands_in_none_of_her_records() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_others_the_same_is_shared_as_far_as_it_is_named() {
     let (site, running) = site(&[vec![at_home("p1", ANN)], records("p1")].concat()).await;
-    let letter = hidden::answer(&site, "/hospital/fhir/Binary/post").await;
+    let letter = answer(&site, "/hospital/fhir/Binary/post").await;
     assert_eq!((letter.0, letter.2.as_str()), (200, "secret-letter"));
     for (path, told) in [
         ("Observation/text", vec!["secret-text", "secret-note"]),

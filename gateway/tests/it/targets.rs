@@ -5,31 +5,12 @@ use std::sync::{Arc, Mutex};
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{self, BOB, references, says};
 use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, holding, patient};
+use crate::support::sharing::{self, BOB, agreement, references, says, timeless};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
-const AGREEMENT: &str = r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = { from = 2020-01-01, until = 2090-01-01 }
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "withheld"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
+const TABLES: &str = r#"[share.person.Patient]
 name = "to address the person"
 [share.person.Condition]
 code = "what care is needed for"
@@ -70,19 +51,13 @@ entry = "what it holds"
 "#;
 
 async fn site(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), AGREEMENT).unwrap();
-    let running = site.start().await.unwrap();
-    (site, running)
+    sharing::site(&agreement("withheld", TABLES), script).await
 }
 
 /// An answer without what is random in it and the moment it was recorded.
 pub(crate) async fn answer(site: &Whole, path: &str) -> (u16, Vec<String>, String) {
-    let (status, head, body) = hidden::answer(site, path).await;
-    let moment = |part: &str| part.find('"').map_or(part.to_owned(), |end| part[end..].to_owned());
-    let mut parts = body.split("\"recorded\":\"");
-    let first = parts.next().unwrap().to_owned();
-    (status, head, parts.fold(first, |all, part| all + "\"recorded\":\"" + &moment(part)))
+    let (status, head, body) = sharing::answer(site, path).await;
+    (status, head, timeless(&body))
 }
 
 fn of(kind: &str, id: &str, person: &str, labels: &[&str]) -> Value {

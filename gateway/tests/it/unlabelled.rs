@@ -3,8 +3,9 @@
 use gateway::commands::Exit;
 use serde_json::{Value, json};
 
-use crate::hidden::{answer, references, says, site};
+use crate::hidden::site;
 use crate::support::holding::{ANN, PROBLEMS, condition, held, holding, patient};
+use crate::support::sharing::{answer, references, says};
 use crate::support::whole::Whole;
 
 const BIPOLAR: &str = "13746004";

@@ -4,30 +4,11 @@
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{self, references};
 use crate::support::holding::{ANN, Held, held, holding, patient};
+use crate::support::sharing::{self, agreement, answer, read, references};
 use crate::support::whole::Whole;
 
-pub(crate) const AGREEMENT: &str = r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = { from = 2020-01-01, until = 2090-01-01 }
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "withheld"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
+pub(crate) const TABLES: &str = r#"[share.person.Patient]
 name = "to address the person"
 [share.person.Practitioner]
 name = "whom to ask"
@@ -58,27 +39,15 @@ description = "what is to be done"
 where = { any = [{ "code.text" = ["visit"], present = ["description"] }, { status = ["draft"] }] }
 "#;
 
-pub(crate) async fn site(held: &Held, agreement: &str) -> (Whole, Running) {
-    let site = Whole::with(holding(held)).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
-    let running = site.start().await.unwrap();
-    (site, running)
-}
-
-fn parsed(body: &str) -> Value {
-    fhir::json::parse_value(body.to_owned().into(), &fhir::json::Limits::default()).unwrap()
-}
-
-async fn read(site: &Whole, path: &str) -> (u16, Value) {
-    let (status, _, body) = hidden::answer(site, &format!("/hospital/fhir/{path}")).await;
-    (status, parsed(&body))
+pub(crate) async fn site(held: &Held, tables: &str) -> (Whole, Running) {
+    sharing::site(&agreement("withheld", tables), holding(held)).await
 }
 
 /// The answer about `path` is that about something of this type that does not exist.
 pub(crate) async fn is_as_absent(site: &Whole, path: &str) {
     let (kind, _) = path.split_once('/').unwrap();
-    let there = hidden::answer(site, &format!("/hospital/fhir/{path}")).await;
-    let absent = hidden::answer(site, &format!("/hospital/fhir/{kind}/nothing")).await;
+    let there = answer(site, &format!("/hospital/fhir/{path}")).await;
+    let absent = answer(site, &format!("/hospital/fhir/{kind}/nothing")).await;
     assert_eq!(there, absent, "{path}");
     assert_eq!(there.0, 404, "{path}");
 }
@@ -107,7 +76,7 @@ fn staff() -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn staff_and_organisations_that_a_condition_does_not_select_are_as_absent() {
     let held = held(&staff());
-    let (site, running) = site(&held, AGREEMENT).await;
+    let (site, running) = site(&held, TABLES).await;
     assert_eq!(read(&site, "Practitioner/nurse").await.0, 200);
     assert_eq!(read(&site, "Organization/o1").await.1["name"], "Hospital");
     is_as_absent(&site, "Practitioner/psychiatrist").await;
@@ -122,12 +91,12 @@ async fn staff_and_organisations_that_a_condition_does_not_select_are_as_absent(
     let (_, other) = read(&site, "Encounter/e2").await;
     assert_eq!(other["serviceProvider"], Value::Null, "{other}");
     // What is hidden takes no part in an answer: it is the same without it.
-    let with = hidden::answer(&site, "/hospital/fhir/Encounter/e1").await;
+    let with = answer(&site, "/hospital/fhir/Encounter/e1").await;
     held.lock().unwrap().retain(|one| one["id"] != "psychiatrist");
     held.lock().unwrap().iter_mut().filter(|one| one["id"] == "e1").for_each(|stay| {
         stay["participant"].as_array_mut().unwrap().truncate(1);
     });
-    assert_eq!(with, hidden::answer(&site, "/hospital/fhir/Encounter/e1").await);
+    assert_eq!(with, answer(&site, "/hospital/fhir/Encounter/e1").await);
     running.stop().await;
 }
 
@@ -146,13 +115,13 @@ async fn a_search_finds_only_what_a_condition_selects() {
         untold,
         task("t4", "secret", "draft"),
     ]);
-    let (site, running) = site(&held, AGREEMENT).await;
-    let found = hidden::answer(&site, "/hospital/fhir/Task?patient=p1").await;
+    let (site, running) = site(&held, TABLES).await;
+    let found = answer(&site, "/hospital/fhir/Task?patient=p1").await;
     assert_eq!(references(&found.2), ["t1", "t4"], "{}", found.2);
     assert!(found.2.contains(r#""total":2"#), "{}", found.2);
     is_as_absent(&site, "Task/t2").await;
     is_as_absent(&site, "Task/t3").await;
-    let by_id = hidden::answer(&site, "/hospital/fhir/Task?_id=t2").await;
+    let by_id = answer(&site, "/hospital/fhir/Task?_id=t2").await;
     assert_eq!((by_id.0, references(&by_id.2).len()), (200, 0), "{}", by_id.2);
     running.stop().await;
 }
@@ -178,7 +147,7 @@ async fn of_questions_sections_and_values_only_the_named_ones_come() {
         json!({"resourceType": "Observation", "id": "w2", "status": "final", "subject": subject(), "code": {"text": "weight"},
                "valueString": "secret-value"}),
     ]);
-    let (site, running) = site(&held, AGREEMENT).await;
+    let (site, running) = site(&held, TABLES).await;
     let (_, answers) = read(&site, "QuestionnaireResponse/q1").await;
     let named = &answers["item"][0]["item"];
     assert_eq!(
@@ -198,8 +167,8 @@ async fn of_questions_sections_and_values_only_the_named_ones_come() {
         assert_eq!((status, one.to_string().contains("secret-")), (200, false), "{one}");
     }
     // A value that not every match shows is compared with what is shown.
-    let asked = hidden::answer(&site, "/hospital/fhir/Observation?patient=p1&value-string=secret").await;
-    let nothing = hidden::answer(&site, "/hospital/fhir/Observation?patient=p1&value-string=wrong0").await;
+    let asked = answer(&site, "/hospital/fhir/Observation?patient=p1&value-string=secret").await;
+    let nothing = answer(&site, "/hospital/fhir/Observation?patient=p1&value-string=wrong0").await;
     assert_eq!((asked.0, asked.2.contains("secret-value")), (nothing.0, false), "{}", asked.2);
     assert_eq!(references(&asked.2), [""; 0]);
     running.stop().await;
@@ -215,7 +184,7 @@ async fn a_reference_to_one_version_does_not_become_one_to_another() {
     };
     let versions = ["Patient/p1/_history/1", "Condition/c1/_history/1", "Condition/c1"];
     let held = held(&[patient("p1", ANN), condition("Patient/p1/_history/2"), list(&versions)]);
-    let (site, running) = site(&held, AGREEMENT).await;
+    let (site, running) = site(&held, TABLES).await;
     let (_, seen) = read(&site, "List/l1").await;
     assert_eq!(seen["entry"], json!([{"item": {"reference": "Condition/c1"}}]), "{seen}");
     let (_, tied) = read(&site, "Condition/c1").await;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AGREEMENT, BOB, ann, asks, bob, problem, says, site, site_under, stay};
+use super::{BOB, TABLES, ann, asks, bob, problem, says, site, stay};
 use crate::support::holding::{ANN, held, holding};
+use crate::support::sharing;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_matches_refer_to_comes_once_minimised_and_counts_neither_in_total_nor_in_pages() {
@@ -117,8 +118,10 @@ async fn a_reference_that_is_shown_in_some_is_followed_where_it_is_shown_and_now
     let stays = format!(
         "[share.stays.Condition]\nencounter = \"when it was found\"\nwhere = {{ category = [\"{listed}\"] }}\n"
     );
-    let agreement = AGREEMENT.replace("encounter = \"when it was found\"\n", "");
-    let agreement = agreement.replace("share = [\"person\"]", "share = [\"person\", \"stays\"]") + &stays;
+    let tables = TABLES.replace("encounter = \"when it was found\"\n", "");
+    let agreement = sharing::agreement("withheld", &tables)
+        .replace("share = [\"person\"]", "share = [\"person\", \"stays\"]")
+        + &stays;
     let of_list = |mut found: Value| {
         let (system, code) = listed.split_once('|').unwrap();
         found["category"] = json!([{"coding": [{"system": system, "code": code}]}]);
@@ -132,7 +135,7 @@ async fn a_reference_that_is_shown_in_some_is_followed_where_it_is_shown_and_now
         stay("e1", "p1", &[]),
         stay("e2", "p1", &[]),
     ];
-    let (site, running) = site_under(&agreement, holding(&held(&all))).await;
+    let (site, running) = sharing::site(&agreement, holding(&held(&all))).await;
     let there = asks(&site, "Condition?patient=p1&_include=Condition:encounter").await;
     assert_eq!((there.ids("match").len(), there.ids("include")), (2, vec!["e2".into()]), "{}", there.body);
     assert!(!there.body.contains("Encounter/e1"), "{}", there.body);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::{JSON, XML};
-use crate::hidden::says;
 use crate::support::holding::{ANN, NHS_NUMBER, held, holding, patient};
+use crate::support::sharing::{BOB, says};
 use crate::support::upstream::{Play, Seen, answer};
 use crate::support::whole::Whole;
 use crate::support::wire::{get, xml_of};
@@ -202,7 +202,7 @@ async fn what_xml_cannot_say_is_refused_with_what_to_do_instead_and_counts_as_no
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_xml_cannot_say_goes_in_json_where_that_is_taken_too() {
     let (_, odd) = unsayable().remove(0);
-    let held_now = held(&[odd, patient("p2", crate::hidden::BOB)]);
+    let held_now = held(&[odd, patient("p2", BOB)]);
     let site = Whole::with(holding(&held_now)).await;
     let running = site.start().await.unwrap();
     let ask = async |path: &str, accept: &str| {

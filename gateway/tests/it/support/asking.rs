@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::front::ask;
+use super::sharing;
+pub(crate) use super::sharing::agreement;
 use super::upstream::{Play, Seen};
 use super::whole::Whole;
 
@@ -89,33 +91,5 @@ pub(crate) async fn site_with(
     tables: &str,
     script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
 ) -> (Whole, Running) {
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement(existence, tables)).unwrap();
-    let running = site.start().await.unwrap();
-    (site, running)
-}
-
-pub(crate) fn agreement(existence: &str, tables: &str) -> String {
-    format!(
-        r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = {{ from = 2020-01-01, until = 2090-01-01 }}
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = {{ uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }}
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "{existence}"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-{tables}"#
-    )
+    sharing::site(&agreement(existence, tables), script).await
 }

@@ -6,6 +6,7 @@ use gateway::serve::Running;
 use serde_json::{Value, json};
 
 use super::holding::{Held, holding};
+use super::sharing;
 use super::upstream::{Play, Seen, fhir};
 use super::whole::Whole;
 
@@ -51,35 +52,15 @@ pub(crate) async fn site_under(agreement: &str, held: &Held, told: &Past) -> (Wh
         true => Play::Bytes(told.lock().unwrap().clone()),
         false => honest(seen),
     };
-    let site = Whole::with(script).await;
-    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
-    let running = site.start().await.unwrap();
-    (site, running)
+    sharing::site(agreement, script).await
 }
 
 /// An agreement of this existence that shares earlier versions.
 pub(crate) fn agreement(existence: &str) -> String {
-    format!(
-        r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "in-force"
-in_force = {{ from = 2020-01-01, until = 2090-01-01 }}
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = {{ uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }}
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "{existence}"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person", "detail"]
-[share.person.Patient]
+    sharing::agreement(existence, TABLES).replace("share = [\"person\"]", "share = [\"person\", \"detail\"]")
+}
+
+const TABLES: &str = r#"[share.person.Patient]
 identifier = "to be sure it is the right person"
 name = "to address the person"
 address = "which team covers the area"
@@ -87,14 +68,12 @@ earlier_versions = "how it has changed"
 [share.person.Condition]
 code = "what care is needed for"
 earlier_versions = "how it has changed"
-where = {{ not_labelled = ["PSY"] }}
+where = { not_labelled = ["PSY"] }
 [share.detail.Condition]
 "onset[x]" = "how long it has been so"
 earlier_versions = "how it has changed"
-where = {{ not_labelled = ["PSY", "HIV"] }}
+where = { not_labelled = ["PSY", "HIV"] }
 [share.person.Group]
 member = "who is on the list"
 earlier_versions = "how it has changed"
-"#
-    )
-}
+"#;

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::front::ask;
 use super::identity::{SigningKey, issuer};
+use super::sharing::agreement;
 use super::upstream::{Play, Seen, System, fhir};
 
 pub(crate) const STAFF: &str = "https://identity.hospital.example";
@@ -28,6 +29,13 @@ pub(crate) struct Whole {
 }
 
 pub(crate) const PATIENT: &str = r#"{"resourceType":"Patient","id":"p1","meta":{"versionId":"7","source":"secret-source"},"identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}],"name":[{"family":"Example","given":["Ann"]}],"telecom":[{"value":"secret-phone"}],"birthDate":"1950-01-01"}"#;
+
+/// What a site shares where a test does not say otherwise.
+const PERSON: &str = r#"[share.person.Patient]
+identifier = "to be sure it is the right person"
+name = "to address the person"
+birthDate = "doses differ by age"
+"#;
 
 /// Answers reads and searches of the one Patient, and nothing else.
 pub(crate) fn one_patient(seen: &Seen) -> Play {
@@ -96,43 +104,22 @@ base = "http://{hospital}/fhir"
 trusted_identity = true
 "#
         );
-        let agreement = format!(
-            r#"
-id = "on-the-wards"
-title = "Care on the wards"
-status = "{status}"
-in_force = {{ from = 2020-01-01, until = 2090-01-01 }}
-review_by = 2089-01-01
-approved_by = "Caldicott Guardian, Northshire Hospitals"
-discloser = ["ods:RX1"]
-recipient = ["ods:RX1"]
-purposes = ["TREAT"]
-legal_basis = {{ uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }}
-identifiability = "identifiable"
-relationship = []
-overrides = []
-existence = "open"
-[[recipient_role]]
-roles = ["R0050"]
-standing = "registered"
-share = ["person"]
-[share.person.Patient]
-identifier = "to be sure it is the right person"
-name = "to address the person"
-birthDate = "doses differ by age"
-"#
-        );
+        let agreement = agreement("open", PERSON).replacen("in-force", status, 1);
         let agreements = self.folder.path().join("agreements");
-        std::fs::create_dir_all(&agreements).unwrap();
-        std::fs::write(agreements.join("wards.toml"), agreement).unwrap();
+        std::fs::create_dir_all(agreements).unwrap();
+        self.agrees(&agreement);
         std::fs::write(self.config(), settings).unwrap();
+    }
+
+    /// Writes this agreement in place of the one that is there.
+    pub(crate) fn agrees(&self, agreement: &str) {
+        std::fs::write(self.folder.path().join("agreements/wards.toml"), agreement).unwrap();
     }
 
     /// Adds to the agreement.
     pub(crate) fn also_agree(&self, text: &str) {
         let file = self.folder.path().join("agreements/wards.toml");
-        let agreement = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(file, agreement + text).unwrap();
+        self.agrees(&(std::fs::read_to_string(file).unwrap() + text));
     }
 
     /// Adds to the settings, in the table of the hospital.
