@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::asking::{Answer, answered, asks, bundle, get, name, post, site_with};
 use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, holding, patient};
-use crate::support::sharing::says;
+use crate::support::sharing::{self, LONG, agreement, says};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::together::{BOB, blind};
 
@@ -210,7 +210,9 @@ async fn a_document_of_more_parts_than_are_looked_up_is_refused_and_not_cut() {
     let conditions = names.iter().map(|name| condition(&name["Condition/".len()..], "p1", "11", &[]));
     let mut all: Vec<Value> = conditions.collect();
     all.extend([patient("p1", ANN), composition("long", "Patient/p1", &names)]);
-    let (site, running) = site_with("open", TABLES, holding(&held(&all))).await;
+    let (site, running) =
+        sharing::site_after(&agreement("open", TABLES), holding(&held(&all)), |site| site.also_set(LONG))
+            .await;
     let answer = get(&site, "/Composition/long/$document").await;
     assert_eq!((answer.status, answer.entries().len()), (403, 0), "{}", answer.body);
     running.stop().await;
@@ -229,7 +231,8 @@ async fn whether_a_document_is_refused_as_too_long_does_not_depend_on_what_is_hi
         let held_of = |name: &&str| condition(&name["Condition/".len()..], &name[10..12], "11", &[]);
         let mut resources: Vec<Value> = all.iter().map(held_of).collect();
         resources.extend([patient("p1", ANN), patient("p2", BOB), composition("long", "Patient/p1", &all)]);
-        let (site, running) = site_with("withheld", TABLES, holding(&held(&resources))).await;
+        let (script, agreement) = (holding(&held(&resources)), agreement("withheld", TABLES));
+        let (site, running) = sharing::site_after(&agreement, script, |site| site.also_set(LONG)).await;
         says(&site, BOB, &json!({"type": "deny"})).await;
         let answer = get(&site, "/Composition/long/$document").await;
         assert_eq!(answer.status, status, "{of_bob} and {of_ann}: {}", answer.body);

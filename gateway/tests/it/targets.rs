@@ -6,7 +6,7 @@ use gateway::serve::Running;
 use serde_json::{Value, json};
 
 use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, held, holding, patient};
-use crate::support::sharing::{self, BOB, agreement, references, says, timeless};
+use crate::support::sharing::{self, BOB, LONG, agreement, references, says, timeless};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
@@ -253,7 +253,9 @@ fn resting_on(id: &str, labels: &[&str], observations: usize) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_the_bound_references_are_left_out_and_what_is_not_shown_does_not_count() {
     let many = resting_on("c1", &[], 5_003);
-    let (site, running) = site(holding(&held(&world(&many)))).await;
+    let script = holding(&held(&world(&many)));
+    let (site, running) =
+        sharing::site_after(&agreement("withheld", TABLES), script, |site| site.also_set(LONG)).await;
     let (status, _, body) = answer(&site, CONDITION).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(body.matches("Observation/").count(), 5_000);

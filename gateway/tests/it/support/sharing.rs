@@ -10,6 +10,8 @@ use super::upstream::{Play, Seen};
 use super::whole::Whole;
 
 pub(crate) const BOB: &str = "9990000026";
+/// Settings of the hospital and of the limits. However slow the machine is: time is not what is tested.
+pub(crate) const LONG: &str = "timeout_ms = 300000\n\n[limits]\nexchange_timeout_ms = 600000\n";
 
 /// An agreement of this existence inside the hospital, for its consultants, with these tables of what `person` shares.
 pub(crate) fn agreement(existence: &str, tables: &str) -> String {

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::{TABLES, hospital};
 use crate::support::asking::{Answer, agreement, asks, bundle, post};
 use crate::support::holding::holding;
+use crate::support::sharing::LONG;
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::{PATIENT, Whole};
 
@@ -42,8 +43,9 @@ async fn a_slow_entry_ends_by_itself_and_takes_no_answer_of_the_others() {
         }
         false => honest(seen),
     };
-    // The system itself may take longer than the whole batch has.
-    let limits = "timeout_ms = 60000\n\n[limits]\nexchange_timeout_ms = 20000\nbody_timeout_ms = 2000\n";
+    // The system itself may take longer than the whole batch has. A quarter of that is for each entry, and enough for those
+    // that are not slow, however busy the machine is.
+    let limits = "timeout_ms = 120000\n\n[limits]\nexchange_timeout_ms = 40000\nbody_timeout_ms = 2000\n";
     let (site, running) = site(limits, slow).await;
     for kind in ["batch", "transaction"] {
         // More than go at once, of which each fourth is slow: none waits for one before it.
@@ -118,7 +120,7 @@ impl Gate {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_entries_together_ask_a_system_for_no_more_at_once_than_one_exchange_may() {
     let (gate, script) = Gate::before(holding(&hospital()));
-    let (site, running) = site("timeout_ms = 60000\n", script).await;
+    let (site, running) = site(LONG, script).await;
     let urls = ["Patient/p1/$everything", "Patient/p1/$everything", "Patient/p1/$everything", "Patient/p1"];
     let asked = bundle("batch", &urls.map(asks));
     let (most, answer) = gate.most_at_once(post(&site, "", &asked)).await;
@@ -130,8 +132,7 @@ async fn all_entries_together_ask_a_system_for_no_more_at_once_than_one_exchange
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_places_are_few_a_batch_has_one_and_goes_on_entry_by_entry() {
     let (gate, script) = Gate::before(holding(&hospital()));
-    let limits = "timeout_ms = 60000\n\n[limits]\nin_flight_max = 2\n";
-    let (site, running) = site(limits, script).await;
+    let (site, running) = site(&format!("{LONG}in_flight_max = 2\n"), script).await;
     let (most, answer) =
         gate.most_at_once(post(&site, "", &bundle("batch", &vec![asks("Patient/p1"); 6]))).await;
     assert_eq!(answer.statuses(), vec!["200"; 6], "{}", answer.body);
