@@ -154,3 +154,31 @@ async fn read(
         ask = safe(Method::GET, next, None, Bytes::new());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn beyond_any_of_its_bounds_a_search_is_not_read_on() {
+        let nowhere = Upstream { holders: BTreeMap::new() };
+        let system = SystemName::new("hospital");
+        let on = async |pages, entries, bytes| {
+            let rest = Rest {
+                resource_type: "Condition".to_owned(),
+                next: String::new(),
+                seen: BTreeSet::new(),
+                deadline: Instant::now(),
+                so_far: Extent { pages, entries, bytes },
+            };
+            nowhere.go_on(&system, rest).await.map(drop)
+        };
+        for (pages, entries, bytes) in [(PAGES_IN_ALL, 1, 1), (1, ENTRIES_IN_ALL, 1), (1, 1, BYTES_IN_ALL)] {
+            assert_eq!(on(pages, entries, bytes).await, Ok(()), "{pages} {entries} {bytes}");
+        }
+        let below = on(PAGES_IN_ALL - 1, ENTRIES_IN_ALL - 1, BYTES_IN_ALL - 1).await;
+        assert_eq!(below, Err(UpstreamFault::UnknownSystem), "the system is asked");
+    }
+}
