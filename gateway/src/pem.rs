@@ -8,7 +8,7 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 /// The most that one file may weigh: revocation lists can be long.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 16 << 20;
 /// The first byte of everything that X.509 writes in DER.
 const DER_SEQUENCE: u8 = 0x30;
 
@@ -31,6 +31,9 @@ pub enum PemFault {
     /// It is not PEM, or broken.
     #[error("is not valid pem")]
     Invalid,
+    /// It is larger than is read: what stands behind that, a revocation say, would not count.
+    #[error("is larger than {FILE_BYTES_MAX} bytes")]
+    TooLarge,
     /// It holds nothing of the kind.
     #[error("holds no {0}")]
     Holds(&'static str),
@@ -89,6 +92,29 @@ fn items<T: PemObject>(bytes: &[u8], kind: &'static str) -> Result<Vec<T>, PemFa
 fn bytes(path: &Path) -> Result<Vec<u8>, PemFault> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(PemFault::Unreadable)?;
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(PemFault::Unreadable)?;
-    Ok(bytes)
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(PemFault::Unreadable)?;
+    match u64::try_from(read).is_ok_and(|read| read <= FILE_BYTES_MAX) {
+        true => Ok(bytes),
+        false => Err(PemFault::TooLarge),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_longer_than_is_read_is_refused_and_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lists.pem");
+        let list = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+        for (between, is_read) in [(1 << 20, true), (16 << 20, false)] {
+            std::fs::write(&path, format!("{list}{}\n{list}", " ".repeat(between))).unwrap();
+            match (revocation_lists(&path), is_read) {
+                (Ok(lists), true) => assert_eq!(lists.len(), 2),
+                (Err(problem), false) => assert!(matches!(problem.fault, PemFault::TooLarge), "{problem}"),
+                (other, _) => panic!("{between}: {other:?}"),
+            }
+        }
+    }
 }

@@ -19,10 +19,11 @@ use x509_parser::time::ASN1Time;
 use super::problem::Notebook;
 use super::written::Written;
 use super::{Claims, Issuer, KeySource};
-use crate::pem::{PemFault, lists_of};
+use crate::pem::{FILE_BYTES_MAX, PemFault, lists_of};
 use crate::requestor::Keys;
 
-const BYTES_MAX: u64 = 4 << 20;
+/// As much as is read when it is used.
+const BYTES_MAX: u64 = FILE_BYTES_MAX;
 
 /// Where files are looked for, and which day it is.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Site<'_> {
                     "holds no revocation list, neither PEM (-----BEGIN X509 CRL-----) nor DER",
                 );
             }
-            Err(PemFault::Invalid | PemFault::Unreadable(_)) => {
+            Err(PemFault::Invalid | PemFault::TooLarge | PemFault::Unreadable(_)) => {
                 return self.fault(written, "holds a revocation list that is not valid PEM");
             }
         };
