@@ -129,7 +129,8 @@ fn read_by_another(xml: &str) -> String {
     out
 }
 
-/// Reads as JSON and writes again every XML file of `sub`; it must say the same to another reader. Yields how many
+/// Reads as JSON and writes again every XML file of `sub`; it must say the same to another reader, and be the same JSON
+/// when it is read once more. Yields how many
 /// did and the files that were refused.
 fn back_and_there(sub: &str) -> Option<(usize, Vec<String>)> {
     let folder = folder(sub)?;
@@ -146,6 +147,8 @@ fn back_and_there(sub: &str) -> Option<(usize, Vec<String>)> {
         };
         let again = from_json(json.root(), &Limits::default());
         let again = again.unwrap_or_else(|unwritable| panic!("{}: {unwritable}", path.display()));
+        let back_again = document(&to_json(&again, &Limits::default()).expect("what was written is read"));
+        assert_eq!(difference(json.root(), back_again.root(), ""), None, "{}", path.display());
         let [before, after] = [bytes, again].map(|xml| {
             let text = String::from_utf8(xml).expect("UTF-8");
             read_by_another(text.trim_start_matches('\u{FEFF}'))
