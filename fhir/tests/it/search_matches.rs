@@ -150,6 +150,11 @@ fn references_match_in_each_spelling() {
         &[("patient=Patient/1/_history/2", Yes), ("patient=Patient/1/_history/3", No)],
     );
     check(&condition("Patient/1"), &[("patient=Patient/1/_history/2", No), ("patient:missing=false", Yes)]);
+    // An id that another one begins with, ends in or contains is another id.
+    for (held, asked) in [("12", "1"), ("21", "1"), ("212", "1"), ("1", "12"), ("1", "21")] {
+        let named = [format!("patient={asked}"), format!("patient=Patient/{asked}")];
+        check(&condition(&format!("Patient/{held}")), &[(named[0].as_str(), No), (named[1].as_str(), No)]);
+    }
     check(
         &condition("Group/1"),
         &[("patient=1", No), ("patient:missing=true", Yes), ("subject:missing=true", No)],
