@@ -10,6 +10,8 @@ use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::targets;
 
+mod merged;
+
 /// A third one, who says nothing.
 const CY: &str = "9990000034";
 

@@ -1,0 +1,100 @@
+//! What was said and is held under another record of hers, after they were merged.
+
+use serde_json::{Value, json};
+
+use super::{CY, TABLES, linked, site};
+use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, consent, held, holding};
+use crate::support::sharing::{self, BOB, agreement, parsed, says};
+use crate::support::whole::Whole;
+
+/// A Patient without a number, whose record took the place of this one.
+fn nameless(id: &str, replaces: &str) -> Value {
+    let mut made = linked(id, ANN, &[("replaces", replaces)], "N");
+    made["identifier"] = json!([]);
+    made
+}
+
+/// Ann, whose record took the place of this one, and a problem of hers.
+fn ann(replaces: &str) -> Vec<Value> {
+    vec![linked("p1", ANN, &[("replaces", replaces)], "N"), condition("c1", "p1", "1", &[])]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_more_records_than_are_followed_is_uncertain() {
+    let store: Held = held(&[]);
+    let (site, running) = site(holding(&store)).await;
+    let chain = |last: usize| {
+        let others = (3..last).map(|at| nameless(&format!("p{at}"), &format!("Patient/p{}", at + 1)));
+        let end = linked(&format!("p{last}"), CY, &[], "N");
+        ann("Patient/p3").into_iter().chain(others).chain([end]).collect::<Vec<Value>>()
+    };
+    for (last, status) in [(6, 200), (7, 404)] {
+        *store.lock().unwrap() = chain(last);
+        let (told, body) = sharing::read(&site, "Condition/c1").await;
+        assert_eq!(told, status, "{} records after hers: {body}", last - 2);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_the_link_itself_names_is_hers_to_deny_by() {
+    let mut by_number = ann("Patient/none");
+    by_number[0]["link"][0]["other"] = json!({"identifier": {"system": NHS_NUMBER, "value": BOB}});
+    let (site, running) = site(holding(&held(&by_number))).await;
+    assert_eq!(sharing::read(&site, "Condition/c1").await.0, 200);
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    assert_eq!(sharing::read(&site, "Condition/c1").await.0, 404);
+    running.stop().await;
+}
+
+/// Bob denies, but not to the hospital.
+fn denial_with_an_exception() -> Value {
+    let ods = "https://fhir.nhs.uk/Id/ods-organization-code";
+    let role = json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "PRCP"}]});
+    let hospital = json!({"role": role, "reference": {"identifier": {"system": ods, "value": "RX1"}}});
+    json!({"type": "deny", "provision": [{"type": "permit", "actor": [hospital]}]})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exception_to_a_denial_under_another_record_is_none_under_this_one() {
+    let mut all = ann("Patient/p2");
+    all.extend([linked("p2", BOB, &[], "N"), condition("c2", "p2", "2", &[])]);
+    let store: Held = held(&all);
+    let (site, running) = site(holding(&store)).await;
+    says(&site, BOB, &denial_with_an_exception()).await;
+    assert_eq!(
+        sharing::read(&site, "Condition/c2").await.0,
+        200,
+        "under her own record the exception counts"
+    );
+    assert_eq!(sharing::read(&site, "Condition/c1").await.0, 404, "under another one only the denial");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_system_holds_of_her_choices_under_another_record_denies_without_exception() {
+    let choice = |provision: Value| {
+        let mut made = parsed(&consent(BOB, &provision));
+        made["id"] = json!("choice");
+        made["patient"] = json!({"reference": "Patient/p3"});
+        made
+    };
+    let world = |provision: Value| {
+        let old = [nameless("p3", "Patient/p3"), condition("c3", "p3", "3", &[]), choice(provision)];
+        ann("Patient/p3").into_iter().chain(old).collect::<Vec<Value>>()
+    };
+    let store: Held = held(&world(json!({"type": "deny"})));
+    let holds = |site: &Whole| site.also_set("consent_source = true\n");
+    let (site, running) = sharing::site_after(&agreement("withheld", TABLES), holding(&store), holds).await;
+    for (provision, told) in [
+        (json!({"type": "deny"}), [404, 404]),
+        (json!({"type": "permit"}), [200, 200]),
+        (denial_with_an_exception(), [404, 200]),
+    ] {
+        *store.lock().unwrap() = world(provision.clone());
+        let of_hers = sharing::read(&site, "Condition/c1").await.0;
+        let of_old = sharing::read(&site, "Condition/c3").await.0;
+        assert_eq!([of_hers, of_old], told, "{provision}");
+    }
+    running.stop().await;
+}
