@@ -84,11 +84,18 @@ fn signed(id: &str, by: &str) -> Value {
            "author": {"reference": format!("Patient/{by}")}})
 }
 
+/// A problem of those behind something else.
+fn about(id: &str, what: &str) -> Value {
+    let mut made = condition(id, "bob", "5", &[]);
+    made["subject"] = json!({"reference": what});
+    made
+}
+
 /// A hospital that proves ties and holds choices, and fails as it is told to. Ann is shared but for a problem about her
 /// mind, Bob dissents, Carol has no tie.
 struct Failing {
     site: Whole,
-    fault: Arc<Mutex<Option<Fault>>>,
+    faults: Arc<Mutex<Vec<Fault>>>,
     running: Running,
 }
 
@@ -105,31 +112,42 @@ impl Failing {
             team("t-ann", "ann"),
             team("t-bob", "bob"),
             signed("o-bob", "bob"),
+            about("c-group", "Group/g-bob"),
+            about("c-kin", "RelatedPerson/r-bob"),
+            json!({"resourceType": "Group", "id": "g-bob", "type": "person", "actual": true,
+                   "member": [{"entity": {"reference": "Patient/bob"}}]}),
+            json!({"resourceType": "RelatedPerson", "id": "r-bob", "patient": {"reference": "Patient/bob"}}),
         ]);
-        let fault: Arc<Mutex<Option<Fault>>> = Arc::default();
+        let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
         let honest = holding(&resources);
-        let current = Arc::clone(&fault);
-        let script = move |seen: &Seen| match &*current.lock().unwrap() {
-            Some(fault) if seen.line.contains(fault.line) && seen.body.contains(fault.body) => (fault.does)(),
-            Some(_) | None => honest(seen),
+        let current = Arc::clone(&faults);
+        let script = move |seen: &Seen| {
+            let is_of_it = |fault: &&Fault| seen.line.contains(fault.line) && seen.body.contains(fault.body);
+            let does = current.lock().unwrap().iter().find(is_of_it).map(|fault| fault.does);
+            does.map_or_else(|| honest(seen), |does| does())
         };
         let ties = "relationship = [\"care-team\", \"encounter\"]";
         let wards = "[share.person.Organization]\nname = \"whom to ask\"\n";
         let agreement = hidden::agreement("withheld").replace("relationship = []", ties) + wards;
         let (site, running) = sharing::site_after(&agreement, script, |site| {
-            site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 300\n");
+            site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 1000\n");
         })
         .await;
         says(&site, BOB, &json!({"type": "deny"})).await;
-        Self { site, fault, running }
+        Self { site, faults, running }
     }
 
     fn breaks(&self, line: &'static str, body: &'static str, does: fn() -> Play) {
-        *self.fault.lock().unwrap() = Some(Fault { line, body, does });
+        self.heals();
+        self.also_breaks(line, body, does);
+    }
+
+    fn also_breaks(&self, line: &'static str, body: &'static str, does: fn() -> Play) {
+        self.faults.lock().unwrap().push(Fault { line, body, does });
     }
 
     fn heals(&self) {
-        *self.fault.lock().unwrap() = None;
+        self.faults.lock().unwrap().clear();
     }
 
     /// What is told of this.
@@ -246,6 +264,56 @@ async fn evidence_about_one_person_that_cannot_be_used_refuses_her_and_is_record
     failing.running.stop().await;
     let told: String = failing.site.entries().iter().map(ToString::to_string).collect();
     assert!(told.contains("evidence-unusable"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_nobody_can_say_who_is_behind_something_hidden_is_told_as_absent() {
+    let failing = Failing::start().await;
+    for (line, place) in
+        [("/Group/_search", "Condition/c-group"), ("/RelatedPerson/_search", "Condition/c-kin")]
+    {
+        failing.heals();
+        assert_eq!(failing.told(place).await.0, 404);
+        for (manner, does) in MANNERS {
+            failing.breaks(line, "", does);
+            let absent = "Condition/none-";
+            let (told, nothing) = tokio::join!(failing.told(place), failing.told(absent));
+            let told = blind(told, place);
+            assert_eq!(told, blind(nothing, absent), "{line} {manner}");
+            // A system that says that it is not for us to ask is one that cannot be asked.
+            let is_unknown = manner == "does not trust the gateway";
+            assert!((told.0 >= 500) != is_unknown, "{line} {manner}: {told:?}");
+        }
+    }
+    failing.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_several_whose_evidence_cannot_be_used_hides_nobody_else() {
+    let failing = Failing::start().await;
+    failing.breaks("/CareTeam/_search", "bob", is_garbled);
+    let (status, _, body) = failing.told("Condition?patient=ann,bob").await;
+    assert_eq!(status, 502, "a page without Ann would say that she has nothing: {body}");
+    failing.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_told_before_the_holders_own_refusal() {
+    let failing = Failing::start().await;
+    failing.breaks("GET /fhir/Condition/c-bob", "", trusts_us_not);
+    failing.also_breaks("/CareTeam/_search", "", fails);
+    let (told, nothing) = (failing.told("Condition/c-bob").await, failing.told("Condition/none-").await);
+    assert_eq!(told.0, 502, "{}", told.2);
+    assert_eq!(blind(told, "Condition/c-bob"), blind(nothing, "Condition/none-"));
+    failing.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_existence_is_open_what_is_not_there_asks_for_no_evidence() {
+    let (site, running) = hidden::site("open", holding(&held(&[patient("ann", ANN)]))).await;
+    assert_eq!(answer(&site, "/hospital/fhir/Condition/none").await.0, 404);
+    assert_eq!(site.hospital.seen().len(), 1, "the read itself");
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
