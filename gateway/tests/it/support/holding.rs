@@ -1,5 +1,6 @@
 //! A hospital that holds resources and answers reads and searches honestly, and the words of people about sharing.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -28,7 +29,14 @@ pub(crate) fn holding(held: &Held) -> impl Fn(&Seen) -> Play + Send + Sync + 'st
                 let criteria = form(&seen.body);
                 let matches =
                     |found: &&Value| criteria.iter().all(|(name, wanted)| meets(found, name, wanted));
-                let of_kind = held.iter().filter(|found| found["resourceType"] == *kind);
+                // Of many by their ids these are looked up before anything else is compared.
+                let ids: Option<BTreeSet<&str>> =
+                    criteria.iter().find(|(name, _)| name == "_id").map(|(_, ids)| ids.split(',').collect());
+                let is_named = |found: &Value| match &ids {
+                    Some(ids) => found["id"].as_str().is_some_and(|id| ids.contains(id)),
+                    None => true,
+                };
+                let of_kind = held.iter().filter(|found| found["resourceType"] == *kind && is_named(found));
                 let entries: Vec<Value> = of_kind
                     .filter(matches)
                     .map(|found| json!({"search": {"mode": "match"}, "resource": found}))
