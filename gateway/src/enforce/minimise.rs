@@ -26,6 +26,7 @@ mod attachment;
 mod compile;
 mod contained;
 mod extent;
+mod identity;
 mod items;
 pub mod mask;
 mod masked;

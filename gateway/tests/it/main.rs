@@ -51,6 +51,7 @@ mod server;
 mod settings;
 mod shielded;
 mod site;
+mod strangers;
 mod support;
 mod surface;
 mod targets;

@@ -50,6 +50,12 @@ data = "the letter"
 where = { contentType = ["text/plain"] }
 [share.person.Organization]
 name = "which it is"
+[share.person.DiagnosticReport]
+code = "what was examined"
+conclusion = "what was found"
+[share.person.ServiceRequest]
+code = "what is asked for"
+patientInstruction = "where to come"
 "#;
 
 async fn site(resources: &[Value]) -> (Whole, Running) {
@@ -102,10 +108,14 @@ fn records(of: &str) -> Vec<Value> {
                            {"attachment": {"contentType": "text/plain", "data": STANDARD.encode("secret-letter")}}]}),
         json!({"resourceType": "Binary", "id": "post", "contentType": "text/plain", "data": STANDARD.encode("secret-letter")}),
         json!({"resourceType": "Organization", "id": "school", "name": "secret-school"}),
+        json!({"resourceType": "DiagnosticReport", "id": "report", "status": "final", "subject": subject,
+               "code": {"text": "scan"}, "conclusion": "secret-conclusion"}),
+        json!({"resourceType": "ServiceRequest", "id": "request", "status": "active", "intent": "order", "subject": subject,
+               "code": {"text": "scan"}, "patientInstruction": "secret-instruction"}),
     ]
 }
 
-const READABLE: [&str; 7] = [
+const READABLE: [&str; 9] = [
     "Observation/text",
     "Observation/measured",
     "Encounter/stay",
@@ -113,6 +123,8 @@ const READABLE: [&str; 7] = [
     "Task/visit",
     "Composition/letter",
     "DocumentReference/post",
+    "DiagnosticReport/report",
+    "ServiceRequest/request",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,6 +169,8 @@ async fn of_others_the_same_is_shared_as_far_as_it_is_named() {
         ("Composition/letter", vec!["secret-narrative"]),
         ("DocumentReference/post", vec!["secret-description", "Binary/post", "secret-title"]),
         ("Patient/p1", vec!["secret-lane", "secret-phone"]),
+        ("DiagnosticReport/report", vec!["secret-conclusion"]),
+        ("ServiceRequest/request", vec!["secret-instruction"]),
     ] {
         let (status, seen) = read(&site, path).await;
         assert_eq!(status, 200, "{path}");
@@ -221,6 +235,26 @@ async fn who_somebody_was_is_not_joined_to_who_she_is() {
         assert_eq!((status, told.contains(ANN), told.contains(BOB)), (200, true, false), "{seen}");
         assert_eq!((told.contains("Before"), told.contains("Earlier")), (before, before), "{seen}");
         assert!(told.contains("Annie") && told.contains("official"), "{seen}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_protected_person_is_not_found_by_a_name_that_is_not_shown() {
+    let mut person = patient("p1", ANN);
+    person["birthDate"] = json!("1950-01-01");
+    person["name"] = json!([{"family": "Newname"}, {"use": "old", "family": "Before"},
+                            {"family": "Ended", "period": {"end": "2001-01-01"}}]);
+    let protected = labelled(person.clone(), &label("v3-Confidentiality", "R"));
+    for (person, found) in [(person, 1), (protected, 0)] {
+        let (site, running) = site(&[person]).await;
+        for (name, expected) in [("Newname", 1), ("Before", found), ("Ended", found), ("Nobody", 0)] {
+            for asked in ["birthdate=1950-01-01", "_id=p1"] {
+                let path = format!("/hospital/fhir/Patient?{asked}&family={name}");
+                let (status, _, body) = answer(&site, &path).await;
+                assert_eq!((status, references(&body).len()), (200, expected), "{path} {body}");
+            }
+        }
         running.stop().await;
     }
 }

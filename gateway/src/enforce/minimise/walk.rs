@@ -2,15 +2,15 @@
 
 use std::sync::LazyLock;
 
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Key, Kind, Node};
 use fhir::tables::{ElementId, TypeId, resource_type};
 
 use super::access::Weight;
 use super::contained::Waiting;
+use super::identity::{identifier_plan, is_former};
 use super::mask::{NEVER_SHARED, TypeMask};
 use super::output::Output;
-use super::plan::{Action, Contained, Entry, IdentifierPlan, Nested, Plan, PlanId, Plans, Urls, Values};
+use super::plan::{Action, Contained, Entry, Nested, Plan, PlanId, Plans, Urls, Values};
 use super::reference::Fragments;
 use super::{Unsafe, View, Withheld, Written, type_of};
 
@@ -352,12 +352,7 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         }
         match &entry.action {
             Action::Object(plan) | Action::Sibling(plan) => self.object(*plan, value),
-            Action::Name(plan) => {
-                let is_former =
-                    value.member("use").is_some_and(|used| FORMER.iter().any(|one| used.is_string(one)))
-                        || value.member("period").is_some_and(|period| period.member("end").is_some());
-                self.object_or_drop(entry, (!is_former).then_some(*plan), value)
-            }
+            Action::Name(plan) => self.object_or_drop(entry, (!is_former(value)).then_some(*plan), value),
             Action::Address => {
                 let address = std::mem::replace(&mut self.address, Written::AsItStands);
                 self.write_address(&address, value);
@@ -491,20 +486,4 @@ pub(super) enum Inside {
 #[cold]
 pub(super) fn wrong_kind(entry: &Entry) -> Stop {
     Unsafe::WrongKind(entry.element.path().into()).into()
-}
-
-/// Uses of names that are not those of today.
-const FORMER: [&str; 2] = ["old", "maiden"];
-
-/// The plan by which the Identifier `node` is shared, if it is. An NHS number that is no longer in use joins who a person
-/// was to who she is, and is never shared.
-fn identifier_plan(node: Node<'_>, rule: &IdentifierPlan) -> Option<PlanId> {
-    let system = node.member("system")?;
-    if system.is_string(NHS_NUMBER) && node.member("use").is_some_and(|used| used.is_string("old")) {
-        return None;
-    }
-    if rule.systems.iter().any(|named| system.is_string(named)) {
-        return Some(rule.named);
-    }
-    rule.nhs_number.filter(|_| system.is_string(NHS_NUMBER))
 }
