@@ -1,9 +1,13 @@
 //! What a translation knows beyond the bytes: who sent them, and how that sender writes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fhir::ods_code::OdsCode;
 use jiff::tz::TimeZone;
+
+use crate::hl7v2::Fault;
+use crate::hl7v2::maps::{SegmentMap, read_site};
 
 /// What is known about the sender of a message.
 #[derive(Debug, Clone)]
@@ -15,6 +19,7 @@ pub struct Context {
     pub(crate) identifier_systems: BTreeMap<String, String>,
     pub(crate) codes: BTreeMap<(String, String), String>,
     pub(crate) bytes_max: usize,
+    pub(crate) site: Option<Arc<Vec<SegmentMap>>>,
 }
 
 /// How a message is written when it does not say so itself.
@@ -50,6 +55,7 @@ impl Context {
             identifier_systems: BTreeMap::new(),
             codes: BTreeMap::new(),
             bytes_max: 16 << 20,
+            site: None,
         })
     }
 
@@ -72,6 +78,22 @@ impl Context {
     pub fn with_code(mut self, map: &str, local: &str, standard: &str) -> Self {
         self.codes.insert((map.to_owned(), local.to_ascii_uppercase()), standard.to_owned());
         self
+    }
+
+    /// Reads the sender's own HL7 v2 segments, whose names begin with `Z`, by `map`: lines such as
+    ///
+    /// ```text
+    /// segment ZPV many minor
+    /// 2    Encounter.identifier[]   identifier
+    /// ```
+    ///
+    /// in the format of the segment maps of this crate. What it does not name is listed as lost, as before.
+    ///
+    /// # Errors
+    /// [`Fault`] with the line that cannot be read.
+    pub fn with_site_map(mut self, map: &str) -> Result<Self, Fault> {
+        self.site = Some(Arc::new(read_site(map)?));
+        Ok(self)
     }
 
     /// Refuses messages of more than `bytes` bytes (16 MiB unless set).

@@ -1,33 +1,40 @@
 //! HL7 v2 messages into FHIR R4.
 //!
-//! `ADT^A03` becomes a `message` Bundle led by a MessageHeader; `MDM^T02` a `document` Bundle led by a
-//! Composition, in which the MessageHeader is reached through `DocumentReference.context.related`, so
+//! Most messages become a `message` Bundle led by a MessageHeader; a document with its content (`MDM^T02` and its like) a
+//! `document` Bundle led by a Composition, in which the MessageHeader is reached through `DocumentReference.context.related`, so
 //! that the routing of the message is carried and the document stays closed under its references.
 //! Document content becomes one Binary for each part: a run of text OBX segments, or an ED value.
 //! Aligned with the HL7 v2-to-FHIR guide, and with the habits of the United Kingdom: NHS numbers by
 //! authority `NHS` or type `NH`/`HN`, PID-32 as their verification status, PV1 as the hospital spell.
 //!
-//! The segment maps in `maps/hl7v2` say which field goes where. While a message is translated each
+//! The maps in `maps/hl7v2` say what a message type becomes, which segments belong together and which field goes where; the
+//! engine knows no type. Each resource has a Provenance that names the message and the places it comes from. While a message is translated each
 //! value that reaches the Bundle is marked; what is not marked in the end is a [`Loss`](crate::Loss).
 
 mod acknowledgement;
+mod bundle;
 mod charset;
 mod codes;
 mod concept;
 mod document;
+mod draft;
 mod engine;
 mod envelope;
 mod escape;
 mod identifier;
-mod maps;
+pub(crate) mod maps;
 mod message;
+mod mime;
 mod moment;
 mod person;
+mod plan;
+mod value;
 
 use crate::{Context, Refused, Translated};
 
 pub use acknowledgement::{AckCode, Problem, Stamp, acknowledge};
 pub use envelope::{AckWhen, Envelope, Identifier, Party, Recipient, envelope};
+pub use maps::Fault;
 
 /// Translates one message.
 ///
@@ -39,5 +46,5 @@ pub fn translate(input: &[u8], context: &Context) -> Result<Translated, Refused>
     // What is never translated is told so, whatever else may be wrong with it.
     engine::known_type(&text, maps)?;
     let message = message::Message::parse(&text)?;
-    engine::run(&message, maps, context)
+    engine::run(&message, input, maps, context)
 }

@@ -22,6 +22,24 @@ pub(crate) enum Node {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Object(Vec<(String, Node)>);
 
+/// Elements of more than one type that the maps set.
+const CHOICES: [&str; 11] = [
+    "value",
+    "effective",
+    "occurrence",
+    "onset",
+    "performed",
+    "medication",
+    "deceased",
+    "dose",
+    "rate",
+    "collected",
+    "allowed",
+];
+
+/// The most elements of a list that are looked through for the same.
+const SAME_MAX: usize = 64;
+
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -144,6 +162,82 @@ impl Object {
             Some(_) => true,
             None => false,
         }
+    }
+
+    /// The value at `path`; lists stand for their first element.
+    pub(crate) fn at(&self, path: &[Step]) -> Option<&Node> {
+        let (step, rest) = path.split_first()?;
+        let held = match self.find(&step.name)? {
+            Node::List(items) if matches!(step.index, Index::Last | Index::Segment) => items.last()?,
+            Node::List(items) if step.index != Index::One => items.first()?,
+            held @ (Node::Text(_) | Node::Bare(_) | Node::Object(_) | Node::List(_)) => held,
+        };
+        match held {
+            _ if rest.is_empty() => Some(held),
+            Node::Object(object) => object.at(rest),
+            Node::Text(_) | Node::Bare(_) | Node::List(_) => None,
+        }
+    }
+
+    /// Adds `more` as a further line to the text at `path`; false when there is none.
+    pub(crate) fn add_line(&mut self, path: &[Step], more: &str) -> bool {
+        let Some((step, rest)) = path.split_first() else { return false };
+        let held = match self.0.iter_mut().find(|(name, _)| *name == step.name) {
+            Some((_, Node::List(items))) if step.index == Index::First => items.first_mut(),
+            Some((_, Node::List(items))) if step.index != Index::One => items.last_mut(),
+            Some((_, held)) => Some(held),
+            None => None,
+        };
+        match held {
+            Some(Node::Text(text)) if rest.is_empty() => {
+                text.push('\n');
+                text.push_str(more);
+                true
+            }
+            Some(Node::Object(object)) => object.add_line(rest, more),
+            _ => false,
+        }
+    }
+
+    /// Whether the list that `path` adds to holds `value` already.
+    pub(crate) fn lists(&self, path: &[Step], value: &Node) -> bool {
+        match path {
+            [Step { name, index: Index::New }] => {
+                matches!(self.find(name), Some(Node::List(items)) if items.iter().take(SAME_MAX).any(|item| item == value))
+            }
+            [Step { name, index: Index::One }, rest @ ..] if !rest.is_empty() => {
+                matches!(self.find(name), Some(Node::Object(object)) if object.lists(rest, value))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an element of a choice such as `value[x]` on `path` is there already, under another type.
+    pub(crate) fn has_choice(&self, path: &[Step]) -> bool {
+        let mut held = self;
+        for step in path {
+            if held.find(&step.name).is_none() && held.has_other_type(&step.name) {
+                return true;
+            }
+            held = match (held.find(&step.name), step.index) {
+                (Some(Node::Object(object)), Index::One) => object,
+                (Some(Node::List(items)), Index::First | Index::Last) => {
+                    let item = if step.index == Index::First { items.first() } else { items.last() };
+                    let Some(Node::Object(object)) = item else { return false };
+                    object
+                }
+                _ => return false,
+            };
+        }
+        false
+    }
+
+    fn has_other_type(&self, name: &str) -> bool {
+        fn kind<'n>(name: &'n str, base: &str) -> Option<&'n str> {
+            name.strip_prefix(base).filter(|kind| kind.starts_with(|first: char| first.is_ascii_uppercase()))
+        }
+        let base = CHOICES.iter().find(|base| kind(name, base).is_some());
+        base.is_some_and(|base| self.0.iter().any(|(held, _)| kind(held, base).is_some()))
     }
 
     /// Sets the value at `path`. False when a value that is no object stands in the way.

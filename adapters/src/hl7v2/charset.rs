@@ -1,6 +1,10 @@
 //! From the bytes of a message to text, by the character set that MSH-18 names.
 
+mod halves;
+
 use std::borrow::Cow;
+
+use halves::Half;
 
 use crate::{Charset, Context, Refused, Why};
 
@@ -16,6 +20,13 @@ pub(super) fn decode<'m>(input: &'m [u8], context: &Context) -> Result<Text<'m>,
     if input.len() > context.bytes_max {
         return Err(Refused::TooLarge { max: context.bytes_max, unit: "bytes" });
     }
+    if let Some(text) = wide(input) {
+        let text = text?;
+        let text = text
+            .trim_start_matches(['\u{feff}', '\u{b}', '\r', '\n'])
+            .trim_end_matches(['\r', '\n', '\u{1c}']);
+        return Ok(Text { text: Cow::Owned(text.to_owned()), remark: None });
+    }
     let input = trim(input);
     let Some(rest) = input.strip_prefix(b"MSH") else { return Err(Refused::NoHeader) };
     let Some(separator) = rest.first() else { return Err(Refused::NoHeader) };
@@ -27,26 +38,92 @@ pub(super) fn decode<'m>(input: &'m [u8], context: &Context) -> Result<Text<'m>,
     // Senders spell the names of HL7 table 0211 in many ways.
     let plain: Vec<u8> =
         first.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
-    let charset = match plain.as_slice() {
-        b"" | b"ASCII" | b"USASCII" | b"ISOIR6" => None,
-        b"88591" | b"ISO88591" | b"ISOIR100" => Some(Charset::Latin1),
-        b"885915" | b"ISO885915" => Some(Charset::Latin9),
-        b"UNICODEUTF8" | b"UTF8" => Some(Charset::Utf8),
+    let read = |text: String| Ok(Text { text: Cow::Owned(text), remark: None });
+    match named_set(&plain, context)? {
+        Set::Utf8 => Ok(Text { text: Cow::Borrowed(utf8(input)?), remark: None }),
+        Set::Undeclared => {
+            let remark = (!input.is_ascii()).then_some(Why::CharsetUndeclared);
+            Ok(Text { text: Cow::Borrowed(utf8(input)?), remark })
+        }
+        Set::Latin1 => read(input.iter().map(|byte| char::from(*byte)).collect()),
+        Set::Latin9 => read(input.iter().map(|byte| latin9(*byte)).collect()),
+        Set::Half(half) => read(by_half(input, half)?),
+    }
+}
+
+/// How bytes become text.
+enum Set {
+    /// Not said; UTF-8 then.
+    Undeclared,
+    Utf8,
+    Latin1,
+    Latin9,
+    Half(&'static Half),
+}
+
+/// The set that MSH-18 names, by its letters and digits.
+fn named_set(plain: &[u8], context: &Context) -> Result<Set, Refused> {
+    Ok(match plain {
+        b"" | b"ASCII" | b"USASCII" | b"ISOIR6" => match context.charset {
+            Charset::Utf8 => Set::Undeclared,
+            Charset::Latin1 => Set::Latin1,
+            Charset::Latin9 => Set::Latin9,
+        },
+        b"88591" | b"ISO88591" | b"ISOIR100" => Set::Latin1,
+        b"88592" | b"ISO88592" | b"ISOIR101" => Set::Half(&halves::CENTRAL),
+        b"88593" | b"ISO88593" | b"ISOIR109" => Set::Half(&halves::SOUTH),
+        b"88594" | b"ISO88594" | b"ISOIR110" => Set::Half(&halves::NORTH),
+        b"88595" | b"ISO88595" | b"ISOIR144" => Set::Half(&halves::CYRILLIC),
+        b"88596" | b"ISO88596" | b"ISOIR127" => Set::Half(&halves::ARABIC),
+        b"88597" | b"ISO88597" | b"ISOIR126" => Set::Half(&halves::GREEK),
+        b"88598" | b"ISO88598" | b"ISOIR138" => Set::Half(&halves::HEBREW),
+        b"88599" | b"ISO88599" | b"ISOIR148" => Set::Half(&halves::TURKISH),
+        b"885915" | b"ISO885915" => Set::Latin9,
+        b"UNICODEUTF8" | b"UTF8" | b"UNICODE" => Set::Utf8,
         _ => return Err(Refused::Charset),
+    })
+}
+
+fn utf8(input: &[u8]) -> Result<&str, Refused> {
+    str::from_utf8(input).map_err(|error| Refused::Encoding { offset: error.valid_up_to() })
+}
+
+fn by_half(input: &[u8], half: &Half) -> Result<String, Refused> {
+    let letter = |(offset, byte): (usize, &u8)| {
+        let at = usize::from(*byte).checked_sub(0xa0);
+        let Some(at) = at else { return Ok(char::from(*byte)) };
+        let code = half.get(at).copied().filter(|code| *code != 0).map(u32::from);
+        code.and_then(char::from_u32).ok_or(Refused::Encoding { offset })
     };
-    match charset.unwrap_or(context.charset) {
-        Charset::Utf8 => {
-            let text =
-                str::from_utf8(input).map_err(|error| Refused::Encoding { offset: error.valid_up_to() })?;
-            let remark = (charset.is_none() && !input.is_ascii()).then_some(Why::CharsetUndeclared);
-            Ok(Text { text: Cow::Borrowed(text), remark })
+    input.iter().enumerate().map(letter).collect()
+}
+
+/// UTF-16 and UTF-32 are known by their first bytes, for the name in MSH-18 cannot be read before.
+fn wide(input: &[u8]) -> Option<Result<String, Refused>> {
+    let unit = |size: usize, little: bool| {
+        let units = input.chunks_exact(size).map(move |bytes| {
+            let fold = |sum: u32, byte: &u8| (sum << 8) | u32::from(*byte);
+            if little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) }
+        });
+        let units: Vec<u32> = units.collect();
+        if !input.len().is_multiple_of(size) {
+            return Err(Refused::Encoding { offset: input.len() });
         }
-        Charset::Latin1 => {
-            Ok(Text { text: Cow::Owned(input.iter().map(|byte| char::from(*byte)).collect()), remark: None })
-        }
-        Charset::Latin9 => {
-            Ok(Text { text: Cow::Owned(input.iter().map(|byte| latin9(*byte)).collect()), remark: None })
-        }
+        let text: Option<String> = match size {
+            4 => units.into_iter().map(char::from_u32).collect(),
+            _ => {
+                let halves = units.into_iter().map(|unit| u16::try_from(unit).unwrap_or(0xfffd));
+                char::decode_utf16(halves).collect::<Result<String, _>>().ok()
+            }
+        };
+        text.ok_or(Refused::Encoding { offset: 0 })
+    };
+    match input {
+        [0xff, 0xfe, 0, 0, ..] | [b'M', 0, 0, 0, ..] => Some(unit(4, true)),
+        [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, b'M', ..] => Some(unit(4, false)),
+        [0xff, 0xfe, ..] | [b'M', 0, ..] => Some(unit(2, true)),
+        [0xfe, 0xff, ..] | [0, b'M', ..] => Some(unit(2, false)),
+        _ => None,
     }
 }
 
@@ -102,6 +179,11 @@ mod tests {
             ("8859/1", &b"Andr\xe9"[..], "André"),
             ("8859/15", b"\xa4", "€"),
             ("ISO8859-15", b"\xa4", "€"),
+            ("8859/2", b"\xa9tefan", "Štefan"),
+            ("8859/5", b"\xb0", "А"),
+            ("8859/7", b"\xe1", "α"),
+            ("8859/9", b"\xfd", "ı"),
+            ("ISO IR144", b"\xf0", "№"),
             ("UNICODE UTF-8", "André".as_bytes(), "André"),
             ("", b"Ann", "Ann"),
             ("ASCII", b"Ann", "Ann"),
@@ -121,6 +203,30 @@ mod tests {
         assert!(matches!(decode(&input, &context()), Err(Refused::Encoding { .. })));
         let latin = context().with_charset(Charset::Latin1);
         assert!(decode(&input, &latin).unwrap().text.ends_with("André"));
+    }
+
+    #[test]
+    fn utf_16_and_utf_32_are_known_by_their_first_bytes() {
+        let text = String::from_utf8(message("UNICODE UTF-16", "André 🩺".as_bytes())).unwrap();
+        let wide: Vec<u16> = text.encode_utf16().collect();
+        let marked: Vec<u16> = std::iter::once(0xfeff).chain(wide.iter().copied()).collect();
+        let little = |units: &[u16]| units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>();
+        let big = |units: &[u16]| units.iter().flat_map(|unit| unit.to_be_bytes()).collect::<Vec<u8>>();
+        let four: Vec<u8> = text.chars().flat_map(|letter| u32::from(letter).to_be_bytes()).collect();
+        for input in [little(&wide), big(&wide), little(&marked), big(&marked), four] {
+            assert_eq!(decode(&input, &context()).unwrap().text, text);
+        }
+        let half = [little(&wide), vec![0x00, 0xd8]].concat();
+        assert!(matches!(decode(&half, &context()), Err(Refused::Encoding { .. })));
+        assert!(matches!(
+            decode(little(&wide).split_last().unwrap().1, &context()),
+            Err(Refused::Encoding { .. })
+        ));
+    }
+
+    #[test]
+    fn a_byte_that_the_named_set_does_not_assign_is_refused() {
+        assert!(matches!(decode(&message("8859/7", b"\xff"), &context()), Err(Refused::Encoding { .. })));
     }
 
     #[test]

@@ -41,11 +41,11 @@ pub(super) struct Found<'c> {
 }
 
 impl Codes {
-    /// Reads the table.
-    pub(super) fn read(text: &str) -> Result<Self, (usize, &'static str)> {
+    /// Reads the tables.
+    pub(super) fn read(tables: &[&str]) -> Result<Self, (usize, &'static str)> {
         let mut codes = Self::default();
         let mut present: Option<String> = None;
-        for (line, text) in (1..).zip(text.lines()) {
+        for (line, text) in tables.iter().flat_map(|table| (1..).zip(table.lines())) {
             if text.trim().is_empty() || text.starts_with('#') {
                 continue;
             }
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_local_code_is_read_as_the_standard_one_the_context_names() {
-        let codes = Codes::read("map sex http://example.org/sex\nM male Male\nA ~other Other\n").unwrap();
+        let codes = Codes::read(&["map sex http://example.org/sex\nM male Male\nA ~other Other\n"]).unwrap();
         let context = crate::context::tests::hospital().with_code("sex", "man", "M");
         assert_eq!(codes.find("sex", "MAN", &context).unwrap().code, "male");
         assert!(codes.find("sex", "a", &context).unwrap().broader);
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_code_system_is_known_or_stays_local() {
-        let codes = Codes::read("map code-systems -\nSCT http://snomed.info/sct\n").unwrap();
+        let codes = Codes::read(&["map code-systems -\nSCT http://snomed.info/sct\n"]).unwrap();
         let context = crate::context::tests::hospital();
         for (name, uri) in [
             ("sct", "http://snomed.info/sct"),
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_faulty_table_is_refused() {
         for text in ["M male\n", "map x http://s\nM\n", "map x http://s\nM a\nm b\n", "map x\n"] {
-            assert!(Codes::read(text).is_err(), "{text}");
+            assert!(Codes::read(&[text]).is_err(), "{text}");
         }
     }
 }

@@ -86,6 +86,34 @@ impl Known<'_> {
         (!concept.is_empty()).then(|| concept.into())
     }
 
+    /// A `CodeableConcept` whose code, words and system are subcomponents of one component.
+    pub(super) fn subconcept(&self, part: Part<'_, '_>, map: &str) -> Option<Node> {
+        if part.subcomponent(2).is_empty() && part.subcomponent(3).is_empty() {
+            let written = part.peek()?;
+            let found = self.codes.find(map, &written, self.context);
+            let text = part.text()?;
+            let Some(found) = found else { return Some(Object::new().with("text", Node::Text(text)).into()) };
+            self.narrowed(part, found);
+            return Some(found.concept());
+        }
+        let mut coding = Object::new();
+        if let Some(name) = part.subcomponent(3).text() {
+            coding.put("system", Node::Text(code_system(&name, self.codes, self.context)));
+        }
+        if let Some(code) = part.subcomponent(1).text() {
+            coding.put("code", Node::Text(code));
+        }
+        let Some(words) = part.subcomponent(2).text() else {
+            return (!coding.is_empty())
+                .then(|| Object::new().with("coding", Node::List(vec![coding.into()])).into());
+        };
+        if coding.find("code").is_none() {
+            return Some(Object::new().with("text", Node::Text(words)).into());
+        }
+        coding.put("display", Node::Text(words));
+        Some(Object::new().with("coding", Node::List(vec![coding.into()])).into())
+    }
+
     fn mapped(&self, part: Part<'_, '_>, map: &str, written: &str) -> Option<Found<'_>> {
         let system = part.component(3).peek().map(|name| code_system(&name, self.codes, self.context));
         let found = self.codes.find(map, written, self.context)?;

@@ -8,8 +8,9 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use super::concept::Known;
-use super::engine::Draft;
+use super::draft::Draft;
 use super::message::{Message, Part, Segment};
+use super::mime;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -72,6 +73,67 @@ pub(super) fn apply(draft: &mut Draft<'_>, message: &Message<'_>, name: &str, kn
     any
 }
 
+/// The content of `value`, an ED or RP in OBX-5, as a Binary and the attachment that points at it.
+pub(super) fn attachment(
+    draft: &mut Draft<'_>,
+    value: Part<'_, '_>,
+    segment: &Segment<'_>,
+    message: &Message<'_>,
+    known: Known<'_>,
+) -> Option<Node> {
+    let kind = segment.peek(message, 2).unwrap_or_default().to_ascii_uppercase();
+    if kind == "RP" {
+        return pointer(value, known, segment, message);
+    }
+    let (kind, bytes) = encapsulated(value, known)?;
+    segment.repetitions_of(message, 2).for_each(|part| part.mark());
+    let content = Content::new(segment, message, known);
+    let content = Content { place: value.place(), kind, bytes, ..content };
+    Some(content.attachment(draft).into())
+}
+
+/// The content of a MIME part whose lines are `lines`; `first` is the value of the first.
+pub(super) fn part(
+    draft: &mut Draft<'_>,
+    first: Part<'_, '_>,
+    lines: &[&Segment<'_>],
+    known: Known<'_>,
+) -> Option<Node> {
+    let message = first.message;
+    let Some(read) = mime::read(lines.iter().map(|segment| mime::line(message, segment)), known) else {
+        first.remark(Why::DocumentUnreadable, Severity::Major);
+        return None;
+    };
+    for field in lines.iter().flat_map(|segment| [2, 5].map(|field| segment.repetitions_of(message, field))) {
+        field.for_each(|part| part.mark());
+    }
+    let content = Content::new(first.segment, message, known);
+    let kind = read.kind.unwrap_or_else(|| "application/octet-stream".to_owned());
+    let title = content.title.clone().or(read.title);
+    let content = Content { place: first.place(), kind, bytes: read.bytes, title, ..content };
+    Some(content.attachment(draft).into())
+}
+
+/// RP: where the content is kept. Nobody here can read it, so it is told as it stands.
+fn pointer(
+    value: Part<'_, '_>,
+    known: Known<'_>,
+    segment: &Segment<'_>,
+    message: &Message<'_>,
+) -> Option<Node> {
+    let written = value.component(1).text()?;
+    segment.repetitions_of(message, 2).for_each(|part| part.mark());
+    let mut attachment = Object::new();
+    if !value.component(3).is_empty() || !value.component(4).is_empty() {
+        attachment.put("contentType", Node::Text(media_type_at(value, (3, 4), known)));
+    }
+    let is_url = written.split_once("://").is_some_and(|(scheme, rest)| {
+        !rest.is_empty() && !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    attachment.put(if is_url { "url" } else { "title" }, Node::Text(written));
+    Some(attachment.into())
+}
+
 /// The text in OBX-5, its repetitions as lines; empty for a blank line.
 fn text(segment: &Segment<'_>, message: &Message<'_>) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -120,11 +182,15 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
 
 /// The media type of an ED value, by its type and subtype.
 fn media_type(value: Part<'_, '_>, known: Known<'_>) -> String {
-    let kind = value.component(2).peek().unwrap_or_default().to_ascii_lowercase();
-    let subtype = value.component(3).peek().unwrap_or_default().to_ascii_lowercase();
+    media_type_at(value, (2, 3), known)
+}
+
+fn media_type_at(value: Part<'_, '_>, (first, second): (u16, u16), known: Known<'_>) -> String {
+    let kind = value.component(first).peek().unwrap_or_default().to_ascii_lowercase();
+    let subtype = value.component(second).peek().unwrap_or_default().to_ascii_lowercase();
     let use_both = || {
-        value.component(2).text();
-        value.component(3).text();
+        value.component(first).text();
+        value.component(second).text();
     };
     if let Some(found) = known.codes.find("media-types", &format!("{kind}/{subtype}"), known.context) {
         use_both();
@@ -161,23 +227,31 @@ impl Content {
         whole.push_str(text);
     }
 
-    fn put(self, draft: &mut Draft<'_>) {
+    /// Adds the Binary, and points at it.
+    fn attachment(&self, draft: &mut Draft<'_>) -> Object {
         let bytes = self.text.as_ref().map_or(self.bytes.as_slice(), String::as_bytes);
         let binary = Object::new()
             .with("contentType", Node::text(self.kind.as_str()))
             .with("data", Node::Text(STANDARD.encode(bytes)));
         let id = draft.other("Binary", &self.place, &binary);
         let mut attachment = Object::new()
-            .with("contentType", Node::Text(self.kind))
+            .with("contentType", Node::text(self.kind.as_str()))
             .with("url", Node::Text(format!("urn:uuid:{id}")))
             .with("size", Node::Bare(bytes.len().to_string()));
-        let mut section = Object::new();
         if let Some(title) = &self.title {
             attachment.put("title", Node::text(title.as_str()));
-            section.put("title", Node::text(title.as_str()));
         }
-        if let Some(created) = self.created {
-            attachment.put("creation", created);
+        if let Some(created) = &self.created {
+            attachment.put("creation", created.clone());
+        }
+        attachment
+    }
+
+    fn put(self, draft: &mut Draft<'_>) {
+        let attachment = self.attachment(draft);
+        let mut section = Object::new();
+        if let Some(title) = &self.title {
+            section.put("title", Node::text(title.as_str()));
         }
         if let Some(code) = self.code {
             section.put("code", code);
@@ -185,7 +259,9 @@ impl Content {
         if let Some(text) = &self.text {
             section.put("text", narrative(text));
         }
-        section.push("entry", Node::reference(&draft.id("DocumentReference")));
+        if let Some(slot) = draft.whole("DocumentReference") {
+            section.push("entry", Node::reference(&draft.id_of(slot)));
+        }
         if let Some(reference) = draft.named("DocumentReference") {
             reference.push("content", Object::new().with("attachment", attachment.into()).into());
         }

@@ -1,59 +1,55 @@
-//! Applies the maps to a message and puts the Bundle together.
+//! Applies the maps to a message.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use super::bundle::beside;
 use super::charset::Text;
 use super::codes::local_system;
 use super::concept::Known;
 use super::document;
+use super::draft::{Draft, Slot};
 use super::envelope::Kind;
-use super::maps::{Condition, Conversion, Count, Fixed, Maps, MessageMap, Row, SegmentMap, Target, Values};
-use super::message::{Message, Part, Position, Segment};
-use crate::identity;
+use super::maps::{Conversion, Count, Fixedly, Maps, MessageMap, Needs, Plain, Row, SegmentMap};
+use super::message::{Fate, Message, Part, Position, Segment};
+use super::mime;
+use super::plan::{Placed, Plan};
 use crate::tree::{Index, Node, Object, Step};
 use crate::{Context, Loss, Refused, Severity, Translated, Why};
 
-/// The resources of a Bundle while they are being built.
-#[derive(Debug)]
-pub(super) struct Draft<'x> {
-    map: &'x MessageMap,
-    context: &'x Context,
-    control: String,
-    /// Resources that the message map names.
-    named: BTreeMap<&'x str, Object>,
-    /// Resources that are referenced by others, with their ids.
-    others: Vec<(String, Object)>,
-    /// Ids of what is in `others`, by what it says.
-    known: BTreeMap<String, String>,
-}
-
-/// Translates `message` by `maps`.
-pub(super) fn run(message: &Message<'_>, maps: &Maps, context: &Context) -> Result<Translated, Refused> {
+/// Translates `message`, which came as the bytes `input`, by `maps`.
+pub(super) fn run(
+    message: &Message<'_>,
+    input: &[u8],
+    maps: &Maps,
+    context: &Context,
+) -> Result<Translated, Refused> {
     let kind = Kind::of(message)?;
-    let map = maps
-        .messages
-        .iter()
-        .find(|map| map.name == kind.map)
-        .ok_or_else(|| Refused::UnknownType { name: kind.safe() })?;
+    let map = maps.message(&kind.map).ok_or_else(|| Refused::UnknownType { name: kind.safe() })?;
     let control =
         message.field("MSH", 10).and_then(|part| part.peek()).ok_or(Refused::NoControlId)?.into_owned();
     counted(message, maps, map)?;
-    let mut draft =
-        Draft { map, context, control, named: BTreeMap::new(), others: Vec::new(), known: BTreeMap::new() };
     let known = Known { codes: &maps.codes, context };
+    let plan = Plan::of(message, map, known);
+    let mut draft = Draft::new(map, &kind.trigger, context, control, plan);
     draft.sender();
-    for name in &map.segments {
-        let Some(segment_map) = maps.segment(name) else { continue };
-        let times = if segment_map.count == Count::Once { 1 } else { usize::MAX };
-        for segment in message.named(name).take(times) {
+    let of_site = context.site.iter().flat_map(|site| site.iter());
+    let standard = map.segments.iter().filter_map(|name| maps.segment(name));
+    for segment_map in standard.chain(of_site) {
+        for segment in message.named(&segment_map.name) {
             draft.apply(message, segment, segment_map, known);
         }
     }
     let empty = map.document.as_ref().is_some_and(|name| !document::apply(&mut draft, message, name, known));
-    draft.finish(known);
+    draft.finish(message, known);
     let id = draft.id("Bundle");
-    let bundle = draft.bundle(message, known)?;
-    let mut losses = losses(message, maps);
+    let digest = format!("ni:///sha-256;{}", URL_SAFE_NO_PAD.encode(Sha256::digest(input)));
+    let bundle = draft.bundle(message, known, &digest)?;
+    let mut losses = losses(message, maps, context);
     if empty {
         let place = map.document.clone().unwrap_or_default();
         losses.push(Loss { place, why: Why::NoDocument, severity: Severity::Major });
@@ -66,7 +62,7 @@ pub(super) fn known_type(text: &Text<'_>, maps: &Maps) -> Result<(), Refused> {
     let header = text.text.split(['\r', '\n']).next().unwrap_or_default();
     let header = Text { text: header.into(), remark: None };
     let kind = Kind::of(&Message::parse(&header)?)?;
-    if !kind.trigger.is_empty() && !maps.messages.iter().any(|map| map.name == kind.map) {
+    if !kind.trigger.is_empty() && maps.message(&kind.map).is_none() {
         return Err(Refused::UnknownType { name: kind.safe() });
     }
     Ok(())
@@ -75,15 +71,18 @@ pub(super) fn known_type(text: &Text<'_>, maps: &Maps) -> Result<(), Refused> {
 /// That required segments are there, and those that decide who it is about are there once.
 fn counted(message: &Message<'_>, maps: &Maps, map: &MessageMap) -> Result<(), Refused> {
     for name in &map.required {
-        if message.first(name).is_none() {
-            return Err(Refused::Missing { segment: known_name(name) });
+        if name.split('|').all(|name| message.first(name).is_none()) {
+            let first = name.split('|').next().unwrap_or_default();
+            return Err(Refused::Missing { segment: known_name(first) });
         }
     }
-    for segment in &maps.segments {
-        if segment.count == Count::Once
-            && map.segments.contains(&segment.name)
-            && message.named(&segment.name).count() > 1
-        {
+    let more = |name: &str| message.named(name).nth(1).is_some();
+    if more("MSH") {
+        return Err(Refused::MoreThanOne { segment: "MSH" });
+    }
+    for segment in maps.segments.iter().filter(|segment| segment.count == Count::Once) {
+        let once = map.segments.contains(&segment.name) && !map.many.contains(&segment.name);
+        if once && more(&segment.name) {
             return Err(Refused::MoreThanOne { segment: known_name(&segment.name) });
         }
     }
@@ -92,19 +91,21 @@ fn counted(message: &Message<'_>, maps: &Maps, map: &MessageMap) -> Result<(), R
 
 /// The name of a segment as a constant, so that no text of a message can come into an error.
 fn known_name(name: &str) -> &'static str {
-    ["MSH", "EVN", "PID", "PD1", "PV1", "PV2", "TXA"]
+    ["MSH", "EVN", "PID", "PD1", "PV1", "PV2", "TXA", "MRG", "OBR", "ORC", "RF1", "SCH", "RXA", "RXE", "IAM"]
         .into_iter()
         .find(|known| *known == name)
         .unwrap_or("required")
 }
 
 /// What no conversion carried, and what conversions remarked, in the order of the message.
-fn losses(message: &Message<'_>, maps: &Maps) -> Vec<Loss> {
+fn losses(message: &Message<'_>, maps: &Maps, context: &Context) -> Vec<Loss> {
     let mut losses = message.take_remarks();
     let remarked: BTreeSet<((usize, Position), String)> =
         losses.iter().map(|(order, loss)| (*order, loss.place.clone())).collect();
     for segment in &message.segments {
-        let map = maps.segment(segment.name);
+        let of_site =
+            || context.site.iter().flat_map(|site| site.iter()).find(|map| map.name == segment.name);
+        let map = maps.segment(segment.name).or_else(of_site);
         for (order, place, why) in segment.uncarried() {
             if why == Why::NotMapped && remarked.contains(&(order, place.clone())) {
                 continue;
@@ -130,158 +131,135 @@ fn severity(segment: &Segment<'_>, map: Option<&SegmentMap>, field: u16) -> Seve
     }
 }
 
-impl<'x> Draft<'x> {
-    /// The id of the resource with this name.
-    pub(super) fn id(&self, place: &str) -> String {
-        identity::id(self.context.source(), &self.control, place)
-    }
-
-    /// The named resource, made when it is not there yet.
-    pub(super) fn named(&mut self, name: &str) -> Option<&mut Object> {
-        let (name, _) = self.map.resources.iter().find(|(held, _)| held == name)?;
-        Some(self.named.entry(name.as_str()).or_default())
-    }
-
-    /// Adds a resource that others refer to; the same content twice is one resource.
-    pub(super) fn other(&mut self, kind: &str, place: &str, object: &Object) -> String {
-        let mut resource = Object::new().with("resourceType", Node::text(kind));
-        let mut key = String::new();
-        Node::from(object.clone()).write(&mut key);
-        key.push_str(kind);
-        if let Some(id) = self.known.get(&key) {
-            return id.clone();
-        }
-        let id = self.id(place);
-        resource.put("id", Node::text(id.as_str()));
-        resource.extend(object);
-        self.others.push((id.clone(), resource));
-        self.known.insert(key, id.clone());
-        id
-    }
-
-    /// The organisation that sent the message, when the context knows it.
-    fn sender(&mut self) {
-        let Some(organisation) = &self.context.organisation else { return };
-        let identifier = Object::new()
-            .with("system", Node::text(fhir::identifier::ODS_ORGANIZATION_CODE))
-            .with("value", Node::text(organisation.as_str()));
-        if let Some(sender) = self.named("Sender") {
-            sender.push("identifier", identifier.into());
-        }
-    }
-
+impl Draft<'_> {
     fn apply(&mut self, message: &Message<'_>, segment: &Segment<'_>, map: &SegmentMap, known: Known<'_>) {
+        let Some(placed) = self.plan.placed(segment).cloned() else { return };
         let mut opened: Vec<(&str, &str)> = Vec::new();
-        for row in &map.rows {
-            if self.map.kind(&row.target.resource).is_none() || !row.applies(message, segment, known) {
+        for row in map.rows.iter().filter(|row| row.on.holds(self.trigger)) {
+            let Some(slot) = self.slot(&row.target.resource, &placed, map) else { continue };
+            let missing = row.needs == Needs::Resource && !self.named.contains_key(&slot);
+            if missing || !row.applies(message, segment, known) {
                 continue;
             }
             for part in segment.repetitions_of(message, row.field) {
+                if row.conversion == Conversion::Value {
+                    self.value(slot, part, segment, known);
+                    continue;
+                }
+                let said = said_before(message, &placed, part);
                 let part = row.component.map_or(part, |component| part.component(component));
                 if part.is_empty() {
+                    continue;
+                }
+                if said {
+                    part.mark();
                     continue;
                 }
                 let list = row.target.path.iter().find(|step| step.index == Index::Segment);
                 let again = list
                     .is_some_and(|step| opened.contains(&(row.target.resource.as_str(), step.name.as_str())));
                 let path = resolved(&row.target.path, if again { Index::Last } else { Index::New });
-                if self.named.get(row.target.resource.as_str()).is_some_and(|held| held.has(&path)) {
-                    part.turn_away();
+                if self.named.get(&slot).is_some_and(|held| held.has(&path) || held.has_choice(&path)) {
+                    self.occupied(slot, row, &path, part, known);
                     continue;
                 }
-                let Some(value) = self.convert(row, part, segment, message, known) else { continue };
-                if !self.named(&row.target.resource).is_some_and(|held| held.set(&path, value)) {
+                let Some(value) = self.convert(row, slot, part, segment, message, known) else { continue };
+                let value = in_list(row, value, known);
+                let there = self.named.get(&slot).is_some_and(|held| held.lists(&path, &value));
+                if !there && !self.set(slot, &path, value) {
                     continue;
+                }
+                if let Some(step) = row.target.path.first() {
+                    self.comes_from(slot, &step.name, part.field_place());
                 }
                 if let Some(step) = list.filter(|_| !again) {
                     opened.push((row.target.resource.as_str(), step.name.as_str()));
                 }
-                for (path, fixed) in &row.beside {
-                    self.beside(row, path, fixed, known);
+                for (name, fixed) in row.beside.iter().filter(|_| !there) {
+                    let whole = beside(&row.target.path, name);
+                    let free = self.named.get(&slot).is_some_and(|held| !held.has(&whole));
+                    if let (true, Some(value)) = (free, fixed.node(known)) {
+                        self.set(slot, &whole, value);
+                    }
                 }
             }
         }
     }
 
-    /// Sets what a row says beside its element, in the list element just set.
-    fn beside(&mut self, row: &Row, path: &[Step], fixed: &Fixed, known: Known<'_>) {
-        let Some(value) = Self::fixed(fixed, known) else { return };
-        let lists =
-            row.target.path.iter().rposition(|step| step.index != Index::One).map_or(0, |last| last + 1);
-        let mut whole: Vec<Step> = row.target.path.iter().take(lists).cloned().collect();
-        for step in &mut whole {
-            if matches!(step.index, Index::New | Index::Segment) {
-                step.index = Index::Last;
+    /// What `part` says where something stands already: a further line of a text, or too much.
+    fn occupied(&mut self, slot: Slot, row: &Row, path: &[Step], part: Part<'_, '_>, known: Known<'_>) {
+        match &row.conversion {
+            Conversion::Constant(_) | Conversion::Reference(_) => {}
+            // Whole lists of one field are its own matter; of other fields the same again is not lost.
+            _ if path.iter().any(|step| step.index == Index::New) => part.turn_away(),
+            Conversion::Lines => {
+                if let (Some(held), Some(more)) = (self.named.get_mut(&slot), part.whole_text()) {
+                    held.add_line(path, &more);
+                }
             }
-        }
-        whole.extend_from_slice(path);
-        if let Some(held) = self.named(&row.target.resource)
-            && !held.has(&whole)
-        {
-            held.set(&whole, value);
+            Conversion::Practitioner => {
+                let fates = part.fates();
+                let practitioner = known.practitioner(part);
+                let id =
+                    practitioner.and_then(|practitioner| self.known_other("Practitioner", &practitioner));
+                self.same_or_away(slot, path, part, &fates, id.map(|id| Node::reference(&id)));
+            }
+            Conversion::Plain(plain) => {
+                let fates = part.fates();
+                let said = known.plain(plain, part);
+                self.same_or_away(slot, path, part, &fates, said);
+            }
+            Conversion::BirthDate
+            | Conversion::Quantity(_)
+            | Conversion::Value
+            | Conversion::Attachment
+            | Conversion::Identifier(_)
+            | Conversion::Organization
+            | Conversion::Location
+            | Conversion::Place => part.turn_away(),
         }
     }
 
-    fn fixed(fixed: &Fixed, known: Known<'_>) -> Option<Node> {
-        Some(match fixed {
-            Fixed::Text(text) => Node::text(text.as_str()),
-            Fixed::Absent(reason) => Node::absent(reason),
-            Fixed::Coding(map, code) => known.codes.target(map, code)?.coding().into(),
-            Fixed::Concept(map, code) => known.codes.target(map, code)?.concept(),
-        })
+    /// Turns `part` away, unless it `said` what stands there.
+    fn same_or_away(
+        &self,
+        slot: Slot,
+        path: &[Step],
+        part: Part<'_, '_>,
+        fates: &[Fate],
+        said: Option<Node>,
+    ) {
+        let held = self.named.get(&slot).and_then(|held| held.at(path));
+        if said.is_none() || said.as_ref() != held {
+            part.restore(fates);
+            part.turn_away();
+        }
     }
 
     fn convert(
         &mut self,
         row: &Row,
+        slot: Slot,
         part: Part<'_, '_>,
         segment: &Segment<'_>,
         message: &Message<'_>,
         known: Known<'_>,
     ) -> Option<Node> {
+        let first = |field: u16| segment.repetitions_of(message, field).next();
         match &row.conversion {
-            Conversion::Text => part.text().map(Node::Text),
-            Conversion::Date => known.moment(part).map(|moment| Node::text(moment.date())),
-            Conversion::BirthDate => self.birth(part, known),
-            Conversion::DateTime => known.date_time(part),
-            Conversion::Instant => {
-                // An instant has a time of day; a date alone has no place here.
-                part.peek().filter(|text| text.len() > 8).and_then(|_| known.date_time(part))
+            Conversion::Constant(value) => part.peek().map(|_| match value {
+                Fixedly::Text(text) => Node::text(text.as_str()),
+                Fixedly::Bare(text) => Node::Bare(text.clone()),
+            }),
+            Conversion::Reference(name) => {
+                let placed = self.plan.placed(segment)?;
+                let (number, named) = self.map.resource(name)?;
+                let held = (number, placed.open.get(named.group).copied().flatten()?);
+                self.named.contains_key(&held).then(|| Node::reference(&self.id_of(held)))
             }
-            Conversion::Boolean => {
-                let value = part.peek().and_then(|code| known.codes.find("yes-no", &code, known.context))?;
-                part.text();
-                Some(Node::Bare(value.code.to_owned()))
-            }
-            Conversion::Integer => {
-                let value = part.peek().and_then(|text| text.parse::<u32>().ok());
-                if value.is_none() {
-                    part.remark(Why::NotOfType, Severity::Minor);
-                }
-                value.inspect(|_| drop(part.text())).map(|value| Node::Bare(value.to_string()))
-            }
-            Conversion::Code(map) => known.code(part, map),
-            Conversion::Coding(map) => known.coding(part, map),
-            Conversion::Concept(map) => known.concept(part, map),
-            Conversion::Label(map) => known.label(part, map),
-            Conversion::Display(map) => {
-                let found = known
-                    .codes
-                    .find(map, &part.peek()?, known.context)
-                    .filter(|found| !found.display.is_empty())?;
-                Some(Node::text(found.display))
-            }
-            Conversion::Language => known.code(part, "languages"),
-            Conversion::Event => event(part),
-            Conversion::Identifier(status) => {
-                known.identifier(part, status.and_then(|field| segment.repetitions_of(message, field).next()))
-            }
-            Conversion::Entity => known.entity(part),
-            Conversion::Universal => known.universal(part),
-            Conversion::SourceUri => part.text().map(|name| Node::Text(local_system(&name))),
-            Conversion::Name => known.name(part, 1),
-            Conversion::Address => known.address(part),
-            Conversion::Telecom(used) => known.telecom(part, used),
+            Conversion::BirthDate => self.birth(slot, part, known),
+            Conversion::Identifier(status) => known.identifier(part, status.and_then(first)),
+            Conversion::Quantity(unit) => known.quantity(part, unit.and_then(first)),
             Conversion::Practitioner => {
                 let practitioner = known.practitioner(part)?;
                 Some(Node::reference(&self.other("Practitioner", &part.place(), &practitioner)))
@@ -296,6 +274,11 @@ impl<'x> Draft<'x> {
                 Some(Node::reference(&self.other("Location", &place, &location)))
             }
             Conversion::Location => self.location(part, known),
+            Conversion::Attachment => self.attached(slot, part, segment, message, known),
+            Conversion::Plain(plain) => known.plain(plain, part),
+            Conversion::Lines => part.whole_text().map(Node::Text),
+            // What an observation says is set by itself.
+            Conversion::Value => None,
         }
     }
 
@@ -312,93 +295,121 @@ impl<'x> Draft<'x> {
         outer.map(|id| Node::reference(&id))
     }
 
-    fn birth(&mut self, part: Part<'_, '_>, known: Known<'_>) -> Option<Node> {
+    fn birth(&mut self, slot: Slot, part: Part<'_, '_>, known: Known<'_>) -> Option<Node> {
         let moment = known.moment(part)?;
         if moment.has_time() {
             let time = Object::new()
                 .with("url", Node::text("http://hl7.org/fhir/StructureDefinition/patient-birthTime"))
                 .with("valueDateTime", Node::Text(moment.date_time()));
             let extensions = Object::new().with("extension", Node::List(vec![time.into()]));
-            self.named("Patient")?.put("_birthDate", extensions.into());
+            self.named.entry(slot).or_default().put("_birthDate", extensions.into());
         }
         Some(Node::text(moment.date()))
     }
 
-    /// Defaults, and the references between the named resources.
-    fn finish(&mut self, known: Known<'_>) {
-        let map = self.map;
-        for (target, name) in &map.links {
-            if self.named.contains_key(name.as_str()) && self.named.contains_key(target.resource.as_str()) {
-                let reference = Node::reference(&self.id(name));
-                self.set_if_free(target, reference);
-            }
+    /// Adds the content of an ED as a Binary, and to the report it is with; the attachment that points at it.
+    fn attached(
+        &mut self,
+        slot: Slot,
+        part: Part<'_, '_>,
+        segment: &Segment<'_>,
+        message: &Message<'_>,
+        known: Known<'_>,
+    ) -> Option<Node> {
+        // A further line was read with the first.
+        self.plan.placed(segment).filter(|placed| placed.run.is_none())?;
+        let attachment = if mime::begins(message, segment) {
+            let lines = self.plan.run(message, segment);
+            document::part(self, part, &lines, known)?
+        } else {
+            document::attachment(self, part, segment, message, known)?
+        };
+        let group = self.map.resources.get(slot.0)?.group;
+        let open = Rc::clone(&self.plan.instance(group, slot.1)?.open);
+        if let Some((number, report)) = self.map.resource("DiagnosticReport")
+            && let Some(ordinal) = open.get(report.group).copied().flatten()
+        {
+            self.named.entry((number, ordinal)).or_default().push("presentedForm", attachment.clone());
         }
-        for (target, fixed) in &map.defaults {
-            if self.named.contains_key(target.resource.as_str())
-                && let Some(value) = Self::fixed(fixed, known)
-            {
-                self.set_if_free(target, value);
-            }
-        }
-    }
-
-    fn set_if_free(&mut self, target: &Target, value: Node) {
-        let Some(held) = self.named(&target.resource) else { return };
-        // `_endpoint` says why `endpoint` is absent, so it is not free when that is there.
-        let mut plain = target.path.clone();
-        if let Some(step) = plain.last_mut() {
-            step.name = step.name.trim_start_matches('_').to_owned();
-        }
-        if !held.has(&target.path) && !held.has(&plain) {
-            held.set(&target.path, value);
-        }
-    }
-
-    fn bundle(mut self, message: &Message<'_>, known: Known<'_>) -> Result<Vec<u8>, Refused> {
-        let mut bundle = Object::new()
-            .with("resourceType", Node::text("Bundle"))
-            .with("id", Node::Text(self.id("Bundle")));
-        let system = local_system(self.context.source());
-        if let Some(control) = message.field("MSH", 10).and_then(|part| part.text()) {
-            bundle.put(
-                "identifier",
-                Object::new().with("system", Node::Text(system)).with("value", Node::Text(control)).into(),
-            );
-        }
-        bundle.put("type", Node::text(self.map.bundle.as_str()));
-        let sent = message.field("MSH", 7).filter(|part| part.peek().is_some_and(|text| text.len() > 8));
-        let sent = sent.and_then(|part| known.date_time(part));
-        // A document must say when it was put together.
-        let dated =
-            || self.named.get("Composition").and_then(|composition| composition.find("date")).cloned();
-        match sent.or_else(dated) {
-            Some(Node::Text(sent)) if sent.contains('T') => bundle.put("timestamp", Node::Text(sent)),
-            _ if self.map.bundle == "document" => return Err(Refused::NoTime),
-            _ => {}
-        }
-        let mut entries = Vec::new();
-        for (name, kind) in &self.map.resources {
-            let Some(object) = self.named.remove(name.as_str()) else { continue };
-            let id = self.id(name);
-            let mut resource = Object::new()
-                .with("resourceType", Node::text(kind.as_str()))
-                .with("id", Node::text(id.as_str()));
-            resource.extend(&object);
-            entries.push(entry(&id, resource));
-        }
-        entries.extend(self.others.into_iter().map(|(id, resource)| entry(&id, resource)));
-        bundle.put("entry", Node::List(entries));
-        let mut out = String::new();
-        Node::from(bundle).write(&mut out);
-        Ok(out.into_bytes())
+        Some(attachment)
     }
 }
 
-fn entry(id: &str, resource: Object) -> Node {
-    Object::new()
-        .with("fullUrl", Node::Text(format!("urn:uuid:{id}")))
-        .with("resource", resource.into())
-        .into()
+impl Known<'_> {
+    /// The conversions that need the field alone.
+    fn plain(&self, conversion: &Plain, part: Part<'_, '_>) -> Option<Node> {
+        match conversion {
+            Plain::Text => part.text().map(Node::Text),
+            Plain::Whole => part.whole_text().map(Node::Text),
+            Plain::Date => self.moment(part).map(|moment| Node::text(moment.date())),
+            Plain::DateTime => self.date_time(part),
+            Plain::Instant => {
+                // An instant has a time of day; a date alone has no place here.
+                part.peek().filter(|text| text.len() > 8).and_then(|_| self.date_time(part))
+            }
+            Plain::Boolean(map) => {
+                let value = part.peek().and_then(|code| self.codes.find(map, &code, self.context))?;
+                part.text();
+                Some(Node::Bare(value.code.to_owned()))
+            }
+            Plain::Integer | Plain::Rank => {
+                let least = u32::from(*conversion == Plain::Rank);
+                let value =
+                    part.peek().and_then(|text| text.parse::<u32>().ok()).filter(|value| *value >= least);
+                if value.is_none() {
+                    part.remark(Why::NotOfType, Severity::Minor);
+                }
+                value.inspect(|_| drop(part.text())).map(|value| Node::Bare(value.to_string()))
+            }
+            Plain::Decimal => self.decimal(part).map(Node::Bare),
+            Plain::Range => self.range(part),
+            Plain::Code(map) => self.code(part, map),
+            Plain::Coding(map) => self.coding(part, map),
+            Plain::Concept(map) => self.concept(part, map),
+            Plain::SubConcept(map) => self.subconcept(part, map),
+            Plain::Label(map) => self.label(part, map),
+            Plain::Display(map) => {
+                let found = self
+                    .codes
+                    .find(map, &part.peek()?, self.context)
+                    .filter(|found| !found.display.is_empty())?;
+                Some(Node::text(found.display))
+            }
+            Plain::Language => self.code(part, "languages"),
+            Plain::Event => event(part),
+            Plain::Entity => self.entity(part),
+            Plain::SubEntity => self.subentity(part),
+            Plain::Licence => {
+                self.of_person_or_organization(part.component(1), part.component(3), part.component(2))
+            }
+            Plain::Universal => self.universal(part),
+            Plain::SourceUri => part.text().map(|name| Node::Text(local_system(&name))),
+            Plain::Name => self.name(part, 1),
+            Plain::Address => self.address(part),
+            Plain::Telecom(used) => self.telecom(part, used),
+        }
+    }
+}
+
+/// Whether the first line of a text says in this field what this further line of it says again.
+fn said_before(message: &Message<'_>, placed: &Placed, part: Part<'_, '_>) -> bool {
+    let Some(first) = placed.run.and_then(|first| message.segments.get(first)) else { return false };
+    first
+        .repetitions_of(message, part.field())
+        .any(|other| other.repetition() == part.repetition() && other.peek_whole() == part.peek_whole())
+}
+
+/// The value of a list element with what stands beside it, so that the same again is seen to be the same.
+fn in_list(row: &Row, value: Node, known: Known<'_>) -> Node {
+    let Node::Object(mut object) = value else { return value };
+    if row.target.path.last().is_some_and(|step| step.index == Index::New) {
+        for (name, fixed) in &row.beside {
+            if let (false, Some(value)) = (object.has(name), fixed.node(known)) {
+                object.set(name, value);
+            }
+        }
+    }
+    object.into()
 }
 
 /// MSH-9 as the code of an event.
@@ -420,18 +431,4 @@ fn resolved(path: &[Step], segment: Index) -> Vec<Step> {
         step.index = segment;
     }
     path
-}
-
-impl Row {
-    fn applies(&self, message: &Message<'_>, segment: &Segment<'_>, known: Known<'_>) -> bool {
-        let met = |condition: &Condition| {
-            let Some(held) = segment.peek(message, condition.field) else { return false };
-            match &condition.values {
-                Values::Any => true,
-                Values::OneOf(values) => values.iter().any(|value| held.eq_ignore_ascii_case(value)),
-                Values::CodeOf(map) => known.codes.find(map, &held, known.context).is_some(),
-            }
-        };
-        self.only_if.as_ref().is_none_or(met) && !self.unless.as_ref().is_some_and(met)
-    }
 }

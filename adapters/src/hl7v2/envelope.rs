@@ -135,6 +135,9 @@ fn value(message: &Message<'_>, field: u16) -> Option<String> {
     message.field("MSH", field).and_then(|part| part.peek()).map(std::borrow::Cow::into_owned)
 }
 
+/// Messages of one trigger.
+const ONLY: [(&str, &str); 3] = [("ORU", "R01"), ("ORM", "O01"), ("VXU", "V04")];
+
 impl Kind {
     /// The type in MSH-9; the trigger of an old message stands in EVN-1.
     pub(super) fn of(message: &Message<'_>) -> Result<Self, Refused> {
@@ -142,7 +145,12 @@ impl Kind {
         let code = field.component(1).peek().ok_or(Refused::NoType)?.to_ascii_uppercase();
         let trigger =
             field.component(2).peek().or_else(|| message.field("EVN", 1).and_then(|part| part.peek()));
-        let trigger = trigger.unwrap_or_default().to_ascii_uppercase();
+        let mut trigger = trigger.unwrap_or_default().to_ascii_uppercase();
+        if trigger.is_empty() {
+            // Version 2.1 had no trigger for messages that know only one.
+            trigger =
+                ONLY.iter().find(|(only, _)| *only == code).map_or("", |(_, trigger)| trigger).to_owned();
+        }
         Ok(Self { map: format!("{code}^{trigger}"), code, trigger })
     }
 

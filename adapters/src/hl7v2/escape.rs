@@ -15,6 +15,8 @@ pub(super) struct Unescaped<'m> {
     pub(super) inexact: bool,
     /// Control characters were left out.
     pub(super) controls: bool,
+    /// What follows is in a character set that was not switched to.
+    pub(super) switched: bool,
 }
 
 /// Undoes the escapes of `raw`. What is not understood stays as it is.
@@ -22,10 +24,14 @@ pub(super) fn unescape<'m>(raw: &'m str, delimiters: &Delimiters) -> Unescaped<'
     let escape = delimiters.escape;
     let plain = |letter: char| letter != escape && !forbidden(letter);
     if raw.chars().all(plain) {
-        return Unescaped { text: Cow::Borrowed(raw), inexact: false, controls: false };
+        return Unescaped { text: Cow::Borrowed(raw), inexact: false, controls: false, switched: false };
     }
-    let mut out =
-        Unescaped { text: Cow::Owned(String::with_capacity(raw.len())), inexact: false, controls: false };
+    let mut out = Unescaped {
+        text: Cow::Owned(String::with_capacity(raw.len())),
+        inexact: false,
+        controls: false,
+        switched: false,
+    };
     let mut rest = raw;
     while let Some((before, after)) = rest.split_once(escape) {
         out.push(before);
@@ -110,6 +116,14 @@ impl Unescaped<'_> {
                 None => false,
             };
         }
+        if let Some(hex) = sequence.strip_prefix(['C', 'M'])
+            && matches!(hex.len(), 4 | 6)
+            && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            // Back to ASCII is what the text is in anyway.
+            self.switched |= !hex.eq_ignore_ascii_case("2842");
+            return true;
+        }
         if let Some(lines) = sequence.strip_prefix(".sp") {
             let lines = lines.trim().trim_start_matches('+').parse().unwrap_or(1);
             self.push(&"\n".repeat(lines.clamp(1, BLANK_LINES_MAX)));
@@ -178,10 +192,18 @@ mod tests {
     #[test]
     fn what_is_not_understood_stays() {
         check(r"\\server\share", r"\\server\share", Inexact);
-        check(r"\Zxx\ \XQ\ \Cab12\", r"\Zxx\ \XQ\ \Cab12\", Inexact);
+        check(r"\Zxx\ \XQ\ \Cab\", r"\Zxx\ \XQ\ \Cab\", Inexact);
         check(r"a\", r"a\", Inexact);
         check(r"\H\bold\N\", "bold", Inexact);
         check(r"\.sp999999999\", &"\n".repeat(20), Inexact);
+    }
+
+    #[test]
+    fn a_switch_to_another_character_set_is_told() {
+        for (raw, switched) in [(r"a\C2D42\b", true), (r"a\M2442\b", true), (r"a\C2842\b", false)] {
+            let out = unescape(raw, &Delimiters::USUAL);
+            assert_eq!((out.text.as_ref(), out.switched), ("ab", switched));
+        }
     }
 
     #[test]

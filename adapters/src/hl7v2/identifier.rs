@@ -108,6 +108,24 @@ impl Known<'_> {
         Some(identifier.into())
     }
 
+    /// EI whose parts are the subcomponents of a component.
+    pub(super) fn subentity(&self, part: Part<'_, '_>) -> Option<Node> {
+        let value = part.text()?;
+        let said = |number: u16| part.subcomponent(number).peek();
+        let uri = said(3).zip(said(4)).and_then(|(id, kind)| universal(&id, &kind));
+        let mut identifier = Object::new();
+        if let Some(uri) = uri {
+            part.subcomponent(3).text();
+            part.subcomponent(4).text();
+            identifier.put("system", Node::Text(uri));
+        }
+        identifier.put("value", Node::Text(value));
+        if let Some(name) = part.subcomponent(2).text() {
+            identifier.put("assigner", assigner(name));
+        }
+        Some(identifier.into())
+    }
+
     /// The universal id of an HD as an Identifier of whoever it names.
     pub(super) fn universal(&self, part: Part<'_, '_>) -> Option<Node> {
         let uri = universal(&part.component(2).peek()?, &part.component(3).peek()?)?;

@@ -44,7 +44,7 @@ pub(super) struct Segment<'m> {
     /// Which of the segments of this name it is, from 1.
     pub(super) occurrence: u32,
     /// Which of all segments it is, from 0.
-    index: usize,
+    pub(super) index: usize,
     values: Vec<Value<'m>>,
     repetitions: Vec<(u16, u16, &'m str)>,
 }
@@ -59,7 +59,7 @@ pub(super) struct Value<'m> {
 
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Untouched,
     /// Its element had a value already.
     TurnedAway,
@@ -341,22 +341,26 @@ impl<'a, 'm> Part<'a, 'm> {
     /// The leading value of a component, trimmed and unescaped, without using it.
     pub(super) fn peek(&self) -> Option<Cow<'m, str>> {
         let value = self.lead()?;
-        Some(unescape(value.raw.trim(), &self.message.delimiters).text)
+        Some(unescape(value.raw.trim(), &self.message.delimiters).text).filter(|text| !text.trim().is_empty())
     }
 
     /// The leading value, trimmed and unescaped; it counts as carried.
     pub(super) fn text(&self) -> Option<String> {
         let value = self.lead()?;
+        let text = self.clean(value.raw.trim(), value.at)?;
         value.fate.set(Fate::Carried);
-        Some(self.clean(value.raw.trim(), value.at))
+        Some(text)
     }
 
     /// The text of a whole repetition, in which components mean nothing; it counts as carried.
     pub(super) fn whole_text(&self) -> Option<String> {
         let Level::Repetition(whole) = self.level else { return None };
-        let at = self.values.first()?.at;
+        if whole.trim() == "\"\"" {
+            return None;
+        }
+        let text = self.clean(whole, self.values.first()?.at)?;
         self.mark();
-        Some(self.clean(whole, at))
+        Some(text)
     }
 
     /// The text as it stands, without undoing escapes; it counts as carried.
@@ -388,6 +392,18 @@ impl<'a, 'm> Part<'a, 'm> {
         }
     }
 
+    /// What became of the values under this part so far.
+    pub(super) fn fates(&self) -> Vec<Fate> {
+        self.values.iter().map(|value| value.fate.get()).collect()
+    }
+
+    /// Takes back what became of the values since.
+    pub(super) fn restore(&self, fates: &[Fate]) {
+        for (value, fate) in self.values.iter().zip(fates) {
+            value.fate.set(*fate);
+        }
+    }
+
     /// Adds a remark about the leading value.
     pub(super) fn remark(&self, why: Why, severity: Severity) {
         if let Some(value) = self.values.first() {
@@ -400,20 +416,36 @@ impl<'a, 'm> Part<'a, 'm> {
         self.values.first().map_or_else(String::new, |value| self.segment.place(value.at))
     }
 
+    /// The place of the field that this is a part of.
+    pub(super) fn field_place(&self) -> String {
+        self.values.first().map_or_else(String::new, |value| {
+            self.segment.place_of(Position { repetition: 1, ..value.at }, 0, 1)
+        })
+    }
+
+    /// The field this is a part of.
+    pub(super) fn field(&self) -> u16 {
+        self.values.first().map_or(0, |value| value.at.field)
+    }
+
     /// Which repetition of its field this is.
     pub(super) fn repetition(&self) -> u16 {
         self.values.first().map_or(1, |value| value.at.repetition)
     }
 
-    fn clean(&self, raw: &str, at: Position) -> String {
+    /// `raw` as text; nothing when nothing is left of it.
+    fn clean(&self, raw: &str, at: Position) -> Option<String> {
         let out = unescape(raw, &self.message.delimiters);
         if out.inexact {
             self.message.remark(self.segment, at, Why::Escape, Severity::Trivial);
         }
+        if out.switched {
+            self.message.remark(self.segment, at, Why::CharsetSwitched, Severity::Major);
+        }
         if out.controls {
             self.message.remark(self.segment, at, Why::ControlCharacters, Severity::Minor);
         }
-        out.text.into_owned()
+        (!out.text.trim().is_empty()).then(|| out.text.into_owned())
     }
 }
 

@@ -86,6 +86,16 @@ pub(super) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
     Ok(Moment { date: date.to_string(), time: Some(written), ambiguous })
 }
 
+/// Reads `HHMM[SS]` as a FHIR time.
+pub(super) fn time(text: &str) -> Option<String> {
+    if !matches!(text.len(), 4 | 6) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = |from: usize| text.get(from..from + 2).map_or(Some(0), |part| part.parse::<i8>().ok());
+    let time = civil::Time::new(number(0)?, number(2)?, number(4)?, 0).ok()?;
+    Some(format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second()))
+}
+
 /// Splits `+hhmm` off and gives it as `+hh:mm`.
 fn split_offset(text: &str) -> Result<(&str, Option<String>), Why> {
     let Some(at) = text.find(['+', '-']) else { return Ok((text, None)) };
@@ -120,12 +130,21 @@ fn local_offset(local: civil::DateTime, zone: &TimeZone) -> Result<(String, bool
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::parse;
+    use super::{parse, time};
 
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
         let zone = TimeZone::get("Europe/London").unwrap();
         assert_eq!(parse(text, &zone).ok().map(|moment| moment.date_time()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_time_of_day_exists_or_is_refused() {
+        assert_eq!(time("1305").as_deref(), Some("13:05:00"));
+        assert_eq!(time("130507").as_deref(), Some("13:05:07"));
+        for text in ["13", "2405", "13056", "1a05", ""] {
+            assert_eq!(time(text), None, "{text}");
+        }
     }
 
     #[test]

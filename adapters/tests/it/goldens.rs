@@ -39,13 +39,22 @@ fn every_case_becomes_what_its_golden_says() {
     for (folder, input) in cases {
         let translated = hl7v2::translate(&input, &hospital()).unwrap();
         let losses: String = translated.losses.iter().map(|loss| format!("{loss}\n")).collect();
+        assert_eq!(unknown_to_r4(&translated.bundle), None, "{}", folder.display());
         golden(&folder.join("out.json"), &pretty(&translated.bundle));
         golden(&folder.join("losses.txt"), &losses);
     }
 }
 
+/// What the tables of R4 say against a Bundle: an element that there is not, one value for a list, a primitive that is none.
+pub(crate) fn unknown_to_r4(bundle: &[u8]) -> Option<String> {
+    let limits = fhir::json::Limits::default();
+    let document = fhir::json::parse(bundle.to_vec().into(), &limits).unwrap();
+    fhir::xml::from_json(document.root(), &fhir::xml::Limits::default()).err().map(|error| error.to_string())
+}
+
+/// Compares `actual` with what the file at `path` holds.
 #[track_caller]
-fn golden(path: &Path, actual: &str) {
+pub(crate) fn golden(path: &Path, actual: &str) {
     if std::env::vars().any(|(name, value)| name == "UPDATE_GOLDEN" && value == "1") {
         std::fs::write(path, actual).unwrap();
     }

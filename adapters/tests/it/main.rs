@@ -8,3 +8,5 @@ mod corpus;
 mod framing;
 #[cfg(test)]
 mod goldens;
+#[cfg(test)]
+mod shape;

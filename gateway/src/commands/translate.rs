@@ -32,6 +32,9 @@ pub struct Translate {
     /// Whose clock the sender's local times are.
     #[arg(long, default_value = "Europe/London")]
     pub time_zone: String,
+    /// A map of the sender's own segments, whose names begin with `Z`; see docs/hl7v2.md.
+    #[arg(long)]
+    pub site_map: Option<PathBuf>,
     /// How the sender writes when a message does not say so itself.
     #[arg(long, value_enum, default_value = "utf-8")]
     pub charset: Assumed,
@@ -76,7 +79,16 @@ impl Translate {
             writeln!(err, "the time zone is not in the IANA database, such as Europe/London")?;
             return Ok(Exit::Settings);
         };
-        let context = context.with_charset(self.charset.into());
+        let mut context = context.with_charset(self.charset.into());
+        if let Some(map) = &self.site_map {
+            match context.with_site_map(&std::fs::read_to_string(map)?) {
+                Ok(mapped) => context = mapped,
+                Err(fault) => {
+                    writeln!(err, "{fault}")?;
+                    return Ok(Exit::Settings);
+                }
+            }
+        }
         let mut input = Vec::new();
         // One byte more than may be, so that the adapter sees that it is too much.
         let limited =
@@ -133,6 +145,7 @@ mod tests {
             source: "file".to_owned(),
             organisation: None,
             time_zone: zone.to_owned(),
+            site_map: None,
             charset: Assumed::Utf8,
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());

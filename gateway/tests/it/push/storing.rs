@@ -79,7 +79,7 @@ async fn what_is_no_message_is_rejected_with_the_reason_and_recorded() {
     for (message, expected) in [
         ("garbage".to_owned(), "AR"),
         (discharge("", "0000018"), "AR"),
-        (discharge("M1", "0000018").replace("ADT^A03", "ADT^A60"), "AR"),
+        (discharge("M1", "0000018").replace("ADT^A03", "ADT^A99"), "AR"),
         (discharge("M2", "0000018").replace("|P|2.4", "|T|2.4"), "AR"),
         (discharge("M3", "0000018").replace("ADT^A03", "MDM^T02"), "AR"),
     ] {

@@ -1,0 +1,158 @@
+//! The resources of a Bundle while they are being built.
+
+use std::collections::BTreeMap;
+
+use super::concept::Known;
+use super::maps::{Fixed, MessageMap, Scope, SegmentMap};
+use super::plan::{Placed, Plan};
+use crate::tree::{Node, Object, Step};
+use crate::{Context, identity};
+
+/// A resource that the maps name: its number in the map of the message, and which group it is of.
+pub(super) type Slot = (usize, u32);
+
+/// The resources of a Bundle while they are being built.
+#[derive(Debug)]
+pub(super) struct Draft<'x> {
+    pub(super) map: &'x MessageMap,
+    pub(super) trigger: &'x str,
+    pub(super) context: &'x Context,
+    pub(super) control: String,
+    pub(super) plan: Plan,
+    /// Resources that the message map names.
+    pub(super) named: BTreeMap<Slot, Object>,
+    /// Resources that are referenced by others.
+    pub(super) others: Vec<Other>,
+    /// Where the elements of the named resources come from.
+    pub(super) origins: BTreeMap<Slot, Vec<(String, String)>>,
+    /// Ids of what is in `others`, by what it says.
+    known: BTreeMap<String, String>,
+}
+
+/// A resource that others refer to.
+#[derive(Debug)]
+pub(super) struct Other {
+    pub(super) id: String,
+    pub(super) kind: String,
+    /// Where in the message it comes from.
+    pub(super) place: String,
+    pub(super) object: Object,
+}
+
+impl<'x> Draft<'x> {
+    pub(super) fn new(
+        map: &'x MessageMap,
+        trigger: &'x str,
+        context: &'x Context,
+        control: String,
+        plan: Plan,
+    ) -> Self {
+        Self {
+            map,
+            trigger,
+            context,
+            control,
+            plan,
+            named: BTreeMap::new(),
+            others: Vec::new(),
+            origins: BTreeMap::new(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The id of what comes from this place.
+    pub(super) fn id(&self, place: &str) -> String {
+        identity::id(self.context.source(), &self.control, place)
+    }
+
+    /// The id of a named resource.
+    pub(super) fn id_of(&self, (number, ordinal): Slot) -> String {
+        let name = self.map.resources.get(number).map_or("", |named| named.name.as_str());
+        if ordinal == 0 { self.id(name) } else { self.id(&format!("{name}/{}", ordinal + 1)) }
+    }
+
+    /// The resource `name` of the whole message.
+    pub(super) fn whole(&self, name: &str) -> Option<Slot> {
+        self.map.resource(name).filter(|(_, named)| named.group == 0).map(|(number, _)| (number, 0))
+    }
+
+    /// The resource `name` of the whole message, made when it is not there yet.
+    pub(super) fn named(&mut self, name: &str) -> Option<&mut Object> {
+        let slot = self.whole(name)?;
+        Some(self.named.entry(slot).or_default())
+    }
+
+    /// The resource `name` that a segment at `placed` speaks of.
+    pub(super) fn slot(&self, name: &str, placed: &Placed, map: &SegmentMap) -> Option<Slot> {
+        let (number, named) = self.map.resource(name)?;
+        if map.scope == Scope::Near && named.group != placed.near {
+            return None;
+        }
+        placed.open.get(named.group).copied().flatten().map(|ordinal| (number, ordinal))
+    }
+
+    /// Sets `path` of a named resource; false when something stands in the way.
+    pub(super) fn set(&mut self, slot: Slot, path: &[Step], value: Node) -> bool {
+        self.named.entry(slot).or_default().set(path, value)
+    }
+
+    /// Notes that the element at `path` comes from `place`.
+    pub(super) fn comes_from(&mut self, slot: Slot, element: &str, place: String) {
+        let held = self.origins.entry(slot).or_default();
+        let pair = (element.trim_start_matches('_').to_owned(), place);
+        // Long lists of places help nobody.
+        if held.len() < 64 && !held.contains(&pair) {
+            held.push(pair);
+        }
+    }
+
+    /// Adds a resource that others refer to; the same content twice is one resource.
+    pub(super) fn other(&mut self, kind: &str, place: &str, object: &Object) -> String {
+        let key = key(kind, object);
+        if let Some(id) = self.known.get(&key) {
+            return id.clone();
+        }
+        let id = self.id(place);
+        let (kind, place) = (kind.to_owned(), place.split('/').next().unwrap_or_default().to_owned());
+        self.others.push(Other { id: id.clone(), kind, place, object: object.clone() });
+        self.known.insert(key, id.clone());
+        id
+    }
+
+    /// The id of a resource that others refer to, if it is there.
+    pub(super) fn known_other(&self, kind: &str, object: &Object) -> Option<String> {
+        self.known.get(&key(kind, object)).cloned()
+    }
+
+    /// The organisation that sent the message, when the context knows it.
+    pub(super) fn sender(&mut self) {
+        let Some(organisation) = &self.context.organisation else { return };
+        let identifier = Object::new()
+            .with("system", Node::text(fhir::identifier::ODS_ORGANIZATION_CODE))
+            .with("value", Node::text(organisation.as_str()));
+        if let Some(sender) = self.named("Sender") {
+            sender.push("identifier", identifier.into());
+        }
+    }
+}
+
+/// What makes a resource that others refer to the same as another.
+fn key(kind: &str, object: &Object) -> String {
+    let mut key = String::new();
+    Node::from(object.clone()).write(&mut key);
+    key.push_str(kind);
+    key
+}
+
+impl Fixed {
+    /// As a value of an element.
+    pub(super) fn node(&self, known: Known<'_>) -> Option<Node> {
+        Some(match self {
+            Self::Text(text) => Node::text(text.as_str()),
+            Self::Bare(text) => Node::Bare(text.clone()),
+            Self::Absent(reason) => Node::absent(reason),
+            Self::Coding(map, code) => known.codes.target(map, code)?.coding().into(),
+            Self::Concept(map, code) => known.codes.target(map, code)?.concept(),
+        })
+    }
+}

@@ -1,0 +1,295 @@
+//! Values of observations: OBX-5 by the type in OBX-2; numbers, quantities, ranges.
+
+use super::concept::Known;
+use super::draft::{Draft, Slot};
+use super::message::{Part, Segment};
+use super::moment;
+use crate::tree::{Node, Object, Step};
+use crate::{Severity, Why};
+
+impl Draft<'_> {
+    /// OBX-5 as `value[x]` of the Observation `slot`; a further repetition as a component of it.
+    pub(super) fn value(&mut self, slot: Slot, part: Part<'_, '_>, segment: &Segment<'_>, known: Known<'_>) {
+        let message = part.message;
+        let kind = segment.peek(message, 2).unwrap_or_default().to_ascii_uppercase();
+        let read = match kind.as_str() {
+            "NM" => known.number(part, segment.repetitions_of(message, 6).next()),
+            "SN" => known.structured(part, segment.repetitions_of(message, 6).next()),
+            "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => {
+                known.concept(part, "").map(|node| ("CodeableConcept", node))
+            }
+            "DT" | "TS" | "DTM" => known.date_time(part).map(|node| ("DateTime", node)),
+            "TM" => known.time(part),
+            "CQ" => known.quantity(part, None).map(|node| ("Quantity", node)),
+            "NR" => known.numeric_range(part, segment.repetitions_of(message, 6).next()),
+            "ED" | "RP" | "MA" | "NA" => None,
+            _ => part.whole_text().map(|text| ("String", Node::Text(text))),
+        };
+        let Some((suffix, value)) = read else { return };
+        // What is text is text by any name.
+        if suffix != "String" {
+            segment.repetitions_of(message, 2).for_each(|part| part.mark());
+        }
+        self.comes_from(slot, "value", part.field_place());
+        let observation = self.named.entry(slot).or_default();
+        if let ("String", Node::Text(more)) = (suffix, &value)
+            && let Some(path) = Step::path("valueString")
+            && observation.add_line(&path, more)
+        {
+            return;
+        }
+        let taken = ["String", "Quantity", "CodeableConcept", "DateTime", "Time", "Range", "Ratio"]
+            .iter()
+            .any(|kind| observation.find(&format!("value{kind}")).is_some());
+        if !taken {
+            observation.put(&format!("value{suffix}"), value);
+            return;
+        }
+        let mut component = Object::new();
+        let code = observation.find("code").cloned().unwrap_or_else(|| Node::absent("unknown"));
+        component.put("code", code);
+        component.put(&format!("value{suffix}"), value);
+        observation.push("component", component.into());
+    }
+}
+
+impl Known<'_> {
+    /// A number as FHIR writes one.
+    pub(super) fn decimal(&self, part: Part<'_, '_>) -> Option<String> {
+        let written = part.peek()?;
+        let Some(number) = decimal(&written) else {
+            part.remark(Why::NotOfType, Severity::Minor);
+            return None;
+        };
+        part.text();
+        Some(number)
+    }
+
+    /// A number and its unit, which stands in a field of its own or in the second component.
+    pub(super) fn quantity(&self, part: Part<'_, '_>, unit: Option<Part<'_, '_>>) -> Option<Node> {
+        let number = self.decimal(part.component(1))?;
+        let mut quantity = Object::new().with("value", Node::Bare(number));
+        match unit {
+            Some(unit) => self.unit(&mut quantity, unit),
+            None if !part.component(2).is_empty() => self.sub_unit(&mut quantity, part.component(2)),
+            None => {}
+        }
+        Some(quantity.into())
+    }
+
+    /// NM: a quantity, with its comparator where senders write one; else what is written, as text.
+    fn number(&self, part: Part<'_, '_>, unit: Option<Part<'_, '_>>) -> Option<(&'static str, Node)> {
+        let written = part.peek()?;
+        let (comparator, rest) = comparator(&written);
+        let Some(number) = decimal(rest) else {
+            part.remark(Why::NotOfType, Severity::Minor);
+            return part.whole_text().map(|text| ("String", Node::Text(text)));
+        };
+        part.text();
+        let mut quantity = Object::new().with("value", Node::Bare(number));
+        if let Some(comparator) = comparator {
+            quantity.put("comparator", Node::text(comparator));
+        }
+        if let Some(unit) = unit {
+            self.unit(&mut quantity, unit);
+        }
+        Some(("Quantity", quantity.into()))
+    }
+
+    /// SN: comparator, number, separator, number.
+    fn structured(&self, part: Part<'_, '_>, unit: Option<Part<'_, '_>>) -> Option<(&'static str, Node)> {
+        let said = |component: u16| part.component(component).peek().unwrap_or_default().into_owned();
+        let (sign, separator) = (said(1), said(3));
+        let numbers = (decimal(&said(2)), decimal(&said(4)));
+        let quantity = |number: String| {
+            let mut quantity = Object::new().with("value", Node::Bare(number));
+            if let Some(unit) = unit {
+                self.unit(&mut quantity, unit);
+            }
+            quantity
+        };
+        let read = match (sign.as_str(), numbers, separator.as_str()) {
+            ("" | "=", (Some(number), None), "") => Some(("Quantity", quantity(number))),
+            ("<" | ">" | "<=" | ">=", (Some(number), None), "") => {
+                Some(("Quantity", quantity(number).with("comparator", Node::text(sign.as_str()))))
+            }
+            ("" | "=", (Some(low), Some(high)), "-") => Some((
+                "Range",
+                Object::new().with("low", quantity(low).into()).with("high", quantity(high).into()),
+            )),
+            ("" | "=", (Some(one), Some(other)), ":" | "/") => Some((
+                "Ratio",
+                Object::new()
+                    .with("numerator", quantity(one).into())
+                    .with("denominator", Object::new().with("value", Node::Bare(other)).into()),
+            )),
+            _ => None,
+        };
+        match read {
+            Some((suffix, value)) => {
+                part.mark();
+                Some((suffix, value.into()))
+            }
+            None => {
+                part.remark(Why::NotOfType, Severity::Minor);
+                let text = [sign, said(2), separator, said(4)].concat();
+                part.mark();
+                (!text.is_empty()).then_some(("String", Node::Text(text)))
+            }
+        }
+    }
+
+    /// NR: the lowest and the highest number.
+    fn numeric_range(&self, part: Part<'_, '_>, unit: Option<Part<'_, '_>>) -> Option<(&'static str, Node)> {
+        let mut range = Object::new();
+        for (component, name) in [(1, "low"), (2, "high")] {
+            if part.component(component).is_empty() {
+                continue;
+            }
+            let mut quantity =
+                Object::new().with("value", Node::Bare(self.decimal(part.component(component))?));
+            if let Some(unit) = unit {
+                self.unit(&mut quantity, unit);
+            }
+            range.put(name, quantity.into());
+        }
+        (!range.is_empty()).then_some(("Range", range.into()))
+    }
+
+    fn time(&self, part: Part<'_, '_>) -> Option<(&'static str, Node)> {
+        let Some(time) = moment::time(&part.peek()?) else {
+            part.remark(Why::NotATime, Severity::Major);
+            return None;
+        };
+        part.text();
+        Some(("Time", Node::Text(time)))
+    }
+
+    /// OBX-7 as a reference range: its words, and the limits where they can be read.
+    pub(super) fn range(&self, part: Part<'_, '_>) -> Option<Node> {
+        let text = part.whole_text()?;
+        let mut range = Object::new();
+        let limit =
+            |number: &str| decimal(number).map(|number| Object::new().with("value", Node::Bare(number)));
+        let (sign, rest) = comparator(&text);
+        let between = text
+            .trim()
+            .char_indices()
+            .skip(1)
+            .find(|(_, letter)| *letter == '-')
+            .and_then(|(at, _)| Some((text.trim().get(..at)?.trim(), text.trim().get(at + 1..)?.trim())));
+        if let Some((low, high)) = between
+            && let (Some(low), Some(high)) = (limit(low), limit(high))
+        {
+            range.put("low", low.into());
+            range.put("high", high.into());
+        } else if let Some(limit) = limit(rest) {
+            // Only what is at or below, or at or above, is said by a limit exactly.
+            match sign {
+                Some("<=") => range.put("high", limit.into()),
+                Some(">=") => range.put("low", limit.into()),
+                Some(_) | None => {}
+            }
+        }
+        range.put("text", Node::Text(text));
+        Some(range.into())
+    }
+
+    /// A coded unit: its words, and the code with its system.
+    fn unit(&self, quantity: &mut Object, unit: Part<'_, '_>) {
+        let read = |component: u16| unit.component(component).text();
+        let (code, words, system) = (read(1), read(2), read(3));
+        self.put_unit(quantity, code, words, system);
+    }
+
+    fn sub_unit(&self, quantity: &mut Object, unit: Part<'_, '_>) {
+        let read = |component: u16| unit.subcomponent(component).text();
+        let (code, words, system) = (read(1), read(2), read(3));
+        self.put_unit(quantity, code, words, system);
+    }
+
+    fn put_unit(
+        &self,
+        quantity: &mut Object,
+        code: Option<String>,
+        words: Option<String>,
+        system: Option<String>,
+    ) {
+        if let Some(said) = words.or_else(|| code.clone()) {
+            quantity.put("unit", Node::Text(said));
+        }
+        if let (Some(code), Some(system)) = (code, system) {
+            let system = super::codes::code_system(&system, self.codes, self.context);
+            quantity.put("system", Node::Text(system));
+            quantity.put("code", Node::Text(code));
+        }
+    }
+}
+
+/// A comparator before a number.
+fn comparator(text: &str) -> (Option<&'static str>, &str) {
+    let text = text.trim();
+    for sign in ["<=", ">=", "<", ">"] {
+        if let Some(rest) = text.strip_prefix(sign) {
+            return (Some(sign), rest.trim());
+        }
+    }
+    (None, text)
+}
+
+/// A number as FHIR and JSON write it: the digits as they stand, without a plus or zeros before them.
+fn decimal(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits, None),
+    };
+    let numeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !numeric(whole) || digits.len() > 40 || (whole.is_empty() && fraction.is_none_or(str::is_empty)) {
+        return None;
+    }
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    match fraction {
+        None | Some("") => Some(format!("{sign}{whole}")),
+        Some(fraction) if numeric(fraction) => Some(format!("{sign}{whole}.{fraction}")),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{comparator, decimal};
+
+    #[test]
+    fn a_number_keeps_its_digits() {
+        for (text, expected) in [
+            ("7.30", Some("7.30")),
+            ("007", Some("7")),
+            ("+1", Some("1")),
+            ("-0.5", Some("-0.5")),
+            (".5", Some("0.5")),
+            ("5.", Some("5")),
+            ("0", Some("0")),
+            ("", None),
+            (".", None),
+            ("-", None),
+            ("1e5", None),
+            ("1,5", None),
+            ("٣", None),
+        ] {
+            assert_eq!(decimal(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_comparator_stands_before_its_number() {
+        assert_eq!(comparator(" <= 5"), (Some("<="), "5"));
+        assert_eq!(comparator(">5"), (Some(">"), "5"));
+        assert_eq!(comparator("5"), (None, "5"));
+    }
+}
