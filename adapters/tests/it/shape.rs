@@ -16,7 +16,9 @@ pub(crate) const TYPES: &[&str] = &[
     "ADT^A01", "ADT^A02", "ADT^A03", "ADT^A04", "ADT^A05", "ADT^A06", "ADT^A07", "ADT^A08", "ADT^A11",
     "ADT^A12", "ADT^A13", "ADT^A28", "ADT^A31", "ADT^A34", "ADT^A40", "ADT^A60", "ORU^R01", "MDM^T01",
     "MDM^T02", "MDM^T03", "MDM^T04", "MDM^T05", "MDM^T06", "MDM^T07", "MDM^T08", "MDM^T09", "MDM^T10",
-    "MDM^T11", "ORM^O01", "OML^O21", "REF^I12", "REF^I13", "REF^I14",
+    "MDM^T11", "ORM^O01", "OML^O21", "REF^I12", "REF^I13", "REF^I14", "SIU^S12", "SIU^S13", "SIU^S14",
+    "SIU^S15", "SIU^S16", "SIU^S17", "SIU^S18", "SIU^S19", "SIU^S20", "SIU^S21", "SIU^S22", "SIU^S23",
+    "SIU^S24", "SIU^S25", "SIU^S26",
 ];
 
 /// Looks at a Bundle as a receiver would.
