@@ -9,4 +9,6 @@ mod framing;
 #[cfg(test)]
 mod goldens;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod shape;
