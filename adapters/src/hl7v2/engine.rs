@@ -340,6 +340,12 @@ impl Known<'_> {
     fn plain(&self, conversion: &Plain, part: Part<'_, '_>) -> Option<Node> {
         match conversion {
             Plain::Text => part.text().map(Node::Text),
+            Plain::FullName => {
+                let said =
+                    [5, 2, 3, 1, 4].into_iter().filter_map(|component| part.component(component).text());
+                let name = said.collect::<Vec<_>>().join(" ");
+                (!name.is_empty()).then_some(Node::Text(name))
+            }
             Plain::Whole => part.whole_text().map(Node::Text),
             Plain::Date => self.moment(part).map(|moment| Node::text(moment.date())),
             Plain::DateTime => self.date_time(part),

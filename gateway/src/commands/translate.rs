@@ -174,10 +174,10 @@ mod tests {
         for (file, stdin, zone, status, said) in [
             (
                 "-",
-                &b"MSH|^~\\&|A|B|C|D|2026||ADT^A60|1|P|2.4"[..],
+                &b"MSH|^~\\&|A|B|C|D|2026||ADT^A99|1|P|2.4"[..],
                 "Europe/London",
                 65,
-                "refused: messages of type ADT^A60 are not translated\n",
+                "refused: messages of type ADT^A99 are not translated\n",
             ),
             ("-", b"nothing", "Europe/London", 65, "refused: the input does not begin with an MSH segment\n"),
             (

@@ -22,6 +22,8 @@ mod roles;
 pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod translated;
 
 /// The most resources behind which the persons of one resource are looked for.
 const BEHIND_MAX: usize = 50;

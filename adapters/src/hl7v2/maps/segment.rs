@@ -135,6 +135,8 @@ pub(in crate::hl7v2) enum Conversion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::hl7v2) enum Plain {
     Text,
+    /// XPN as one reads it.
+    FullName,
     /// A whole repetition as text, in which components mean nothing.
     Whole,
     Date,
@@ -377,6 +379,7 @@ impl Conversion {
         let field = || if argument.is_empty() { Ok(None) } else { number(argument).map(Some) };
         Ok(match name {
             "text" => Self::Plain(Plain::Text),
+            "fullName" => Self::Plain(Plain::FullName),
             "whole" => Self::Plain(Plain::Whole),
             "lines" => Self::Lines,
             "reference" => Self::Reference(named()),
