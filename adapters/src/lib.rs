@@ -12,6 +12,7 @@ mod context;
 pub mod hl7v2;
 mod identity;
 mod loss;
+pub mod mapping;
 pub mod mllp;
 mod refused;
 mod tree;

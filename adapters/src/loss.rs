@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     /// Where it stood: for HL7 v2 `segment[occurrence]-field[repetition].component.subcomponent`,
-    /// numbers that are 1 by default left out: `PID-5[2].4`.
+    /// numbers that are 1 by default left out: `PID-5[2].4`; for a mapping the row and column, or the path.
     pub place: String,
     /// Why it was not carried.
     pub why: Why,
@@ -62,6 +62,12 @@ pub enum Why {
     NoDocument,
     /// The sender marked the document part as wrong or deleted.
     Withdrawn,
+    /// Not in the code map; carried as the sender's own code or text.
+    CodeKept,
+    /// The map has a place for it, but not under the conditions that hold.
+    ConditionUnmet,
+    /// The map leaves it out on purpose.
+    LeftOut,
 }
 
 impl Why {
@@ -85,6 +91,9 @@ impl Why {
             Self::DocumentUnreadable => "the content of the document cannot be decoded",
             Self::NoDocument => "there is no document content in the message",
             Self::Withdrawn => "the sender marked this part as wrong or deleted",
+            Self::CodeKept => "not in the code map, carried as the sender's own",
+            Self::ConditionUnmet => "the conditions of the map leave no place for it",
+            Self::LeftOut => "the map leaves it out on purpose",
         }
     }
 }

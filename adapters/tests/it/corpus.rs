@@ -9,7 +9,7 @@ use crate::goldens::{golden, hospital};
 use crate::shape::check_shape;
 
 /// The folder of the corpora, or a loud word that there is none.
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let root = std::env::vars_os()
         .find(|(name, _)| name == "PORTCULLIS_CORPUS")
         .map(|(_, value)| PathBuf::from(value).join("data"));

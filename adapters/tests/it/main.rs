@@ -9,6 +9,8 @@ mod framing;
 #[cfg(test)]
 mod goldens;
 #[cfg(test)]
+mod mapping;
+#[cfg(test)]
 mod meaning;
 #[cfg(test)]
 mod shape;

@@ -1,0 +1,369 @@
+//! The other direction: a Bundle that a mapping wrote, as the rows it came from.
+//!
+//! Which columns can be told from the Bundle is known when the mapping is loaded: [`Mapping::columns`]. For those, a
+//! cell that holds something comes back as it stood unless a loss named it; codes come back in the spelling of the
+//! code map, NHS numbers without spaces. Everything else comes back empty.
+
+mod invert;
+
+use bytes::Bytes;
+use fhir::json::{Document, Kind, Limits, Node, parse};
+
+use self::invert::invert;
+use super::Mapping;
+use super::csv::write_row;
+use super::plan::{
+    Conversion, Each, Field, Form, Format, Item, Plan, ResourcePlan, Rule, Shape, TimeKind, Value,
+};
+use super::refused::Refused;
+
+/// A column of a CSV mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// As the mapping calls it.
+    pub name: String,
+    /// Why it does not come back; nothing when it does.
+    pub one_way: Option<&'static str>,
+}
+
+/// Rows made from a Bundle, in the order of [`Mapping::columns`]. `Debug` shows their number only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Back {
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl std::fmt::Debug for Back {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Back({} rows)", self.rows.len())
+    }
+}
+
+impl Mapping {
+    /// The columns that the mapping names, in order, and which of them come back from FHIR. Empty for JSON and XML.
+    #[must_use]
+    pub fn columns(&self) -> Vec<Column> {
+        let plan = &self.plan;
+        if plan.source.format != Format::Csv {
+            return Vec::new();
+        }
+        let named = plan.selectors.iter().enumerate();
+        named
+            .map(|(index, selector)| Column { name: selector.written.clone(), one_way: one_way(plan, index) })
+            .collect()
+    }
+
+    /// The header of the file that [`Mapping::write_back`] goes on with.
+    #[must_use]
+    pub fn write_header(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let names = self.plan.selectors.iter().map(|selector| selector.written.as_str());
+        write_row(names, self.plan.source.delimiter, &mut out);
+        out
+    }
+
+    /// A Bundle as the rows it came from, as CSV.
+    ///
+    /// # Errors
+    /// As [`Mapping::back`].
+    pub fn write_back(&self, bundle: &[u8]) -> Result<Vec<u8>, Refused> {
+        let mut out = Vec::new();
+        for row in self.back(bundle)?.rows {
+            write_row(row.iter().map(String::as_str), self.plan.source.delimiter, &mut out);
+        }
+        Ok(out)
+    }
+
+    /// A Bundle as the rows it came from.
+    ///
+    /// # Errors
+    /// [`Refused::OneWay`] when the mapping is not of CSV; [`Refused::Json`] and [`Refused::NotOurs`] when the Bundle
+    /// is none that it wrote.
+    pub fn back(&self, bundle: &[u8]) -> Result<Back, Refused> {
+        let plan = &self.plan;
+        if plan.source.format != Format::Csv {
+            return Err(Refused::OneWay);
+        }
+        let document = parse(Bytes::copy_from_slice(bundle), &Limits::default()).map_err(Refused::Json)?;
+        let entries = document.root().member("entry").ok_or(Refused::NotOurs)?;
+        let held: Vec<Node<'_>> = entries.items().filter_map(|entry| entry.member("resource")).collect();
+        let mut whole: Vec<Option<String>> = vec![None; plan.selectors.len()];
+        let mut rows: Vec<Vec<Option<String>>> = Vec::new();
+        let mut found = 0;
+        for resource in &plan.resources {
+            let ours = held.iter().filter(|node| {
+                node.member("resourceType").is_some_and(|kind| kind.is_string(resource.kind.name()))
+                    && fixed_match(&resource.fields, **node)
+            });
+            for node in ours {
+                found += 1;
+                if resource.each.is_none() {
+                    take(plan, &resource.fields, *node, &mut whole);
+                    continue;
+                }
+                let mut row = vec![None; plan.selectors.len()];
+                take(plan, &resource.fields, *node, &mut row);
+                rows.push(row);
+            }
+        }
+        if found == 0 {
+            return Err(Refused::NotOurs);
+        }
+        if rows.is_empty() {
+            rows.push(vec![None; plan.selectors.len()]);
+        }
+        let known: Vec<bool> =
+            (0..plan.selectors.len()).map(|index| one_way(plan, index).is_none()).collect();
+        let merged = rows.into_iter().map(|row| {
+            let cells = row.into_iter().zip(&whole).zip(&known);
+            cells
+                .map(|((cell, whole), known)| {
+                    let cell = cell.or_else(|| whole.clone()).filter(|_| *known);
+                    cell.unwrap_or_default()
+                })
+                .collect()
+        });
+        Ok(Back { rows: merged.collect() })
+    }
+}
+
+/// Why a column does not come back from FHIR.
+fn one_way(plan: &Plan, column: usize) -> Option<&'static str> {
+    let mut reasons = Vec::new();
+    let mut certain = false;
+    for resource in &plan.resources {
+        let mut way =
+            Way { plan, column, resource, reasons: Vec::new(), conditional: resource.when.is_some() };
+        way.fields(&resource.fields, None);
+        certain |= way.reasons.iter().any(|(reason, conditional)| reason.is_none() && !conditional);
+        reasons.extend(way.reasons.into_iter().map(|(reason, _)| reason));
+    }
+    if certain {
+        return None;
+    }
+    if reasons.is_empty() {
+        return Some("no element is made from it");
+    }
+    reasons.into_iter().flatten().next()
+}
+
+/// The search for one column through one resource.
+struct Way<'p> {
+    plan: &'p Plan,
+    column: usize,
+    resource: &'p ResourcePlan,
+    /// For each rule that uses the column: why it cannot be read backwards, and whether it holds at times only.
+    reasons: Vec<(Option<&'static str>, bool)>,
+    conditional: bool,
+}
+
+impl Way<'_> {
+    fn fields(&mut self, fields: &[Field], outer: Option<&'static str>) {
+        for field in fields {
+            for item in &field.items {
+                let apart =
+                    field.items.iter().all(|other| std::ptr::eq(item, other) || are_apart(item, other));
+                let reason = outer
+                    .or_else(|| item.each.map(|_| "it becomes items of a list"))
+                    .or((!apart).then_some("the items of its list cannot be told apart"));
+                match &item.shape {
+                    Shape::Object(_, inner) => self.fields(inner, reason),
+                    Shape::Value(rules) => self.rules(rules, reason),
+                }
+            }
+        }
+    }
+
+    fn rules(&mut self, rules: &[Rule], reason: Option<&'static str>) {
+        let cells = rules.iter().filter(|rule| matches!(rule.value, Value::Cell { .. })).count();
+        for rule in rules {
+            let Value::Cell { selector, conversion } = &rule.value else { continue };
+            if *selector != self.column {
+                continue;
+            }
+            let reason = reason
+                .or((cells > 1).then_some("its element is made from several columns"))
+                .or_else(|| self.of_resource())
+                .or_else(|| one_way_conversion(self.plan, conversion));
+            self.reasons.push((reason, self.conditional || rule.when.is_some()));
+        }
+    }
+
+    /// Why a resource cannot be found in a Bundle, or its row not be told.
+    fn of_resource(&self) -> Option<&'static str> {
+        let others = self.plan.resources.iter().filter(|other| !std::ptr::eq(*other, self.resource));
+        let rows = self.resource.each == Some(Each::Rows);
+        for other in others {
+            if other.kind == self.resource.kind && !fields_apart(&other.fields, &self.resource.fields) {
+                return Some("two resources of its type cannot be told apart");
+            }
+            if rows && other.each.is_some() {
+                return Some("which row it stood in cannot be told");
+            }
+        }
+        (rows && self.resource.when.is_some()).then_some("rows that become nothing do not come back")
+    }
+}
+
+fn one_way_conversion(plan: &Plan, conversion: &Conversion) -> Option<&'static str> {
+    let map = |index: &usize| plan.codes.get(*index);
+    match conversion {
+        Conversion::Text
+        | Conversion::Uri
+        | Conversion::Base64
+        | Conversion::Boolean(None)
+        | Conversion::Integer(_)
+        | Conversion::Decimal
+        | Conversion::Quantity(_)
+        | Conversion::Identifier(_)
+        | Conversion::Logical(..) => None,
+        Conversion::Split(_) => Some("white space between its parts is not kept"),
+        Conversion::Concept(index) => {
+            let kept = map(index)
+                .is_some_and(|map| map.is_one_to_one() || (map.keeps_original() && !map.has_nothing()));
+            (!kept).then_some("several of its codes mean the same")
+        }
+        Conversion::Code(index) | Conversion::Coding(index) | Conversion::Boolean(Some(index)) => {
+            (!map(index).is_some_and(|map| map.is_one_to_one()))
+                .then_some("several of its codes mean the same")
+        }
+        Conversion::Time(kind, patterns) => match patterns.as_slice() {
+            [pattern] if *kind == TimeKind::Date && pattern.has_time() => Some("its time of day is not kept"),
+            [pattern] if pattern.is_reversible() => None,
+            [_] => Some("its way of writing a date can be read but not told"),
+            _ => Some("its dates may be written in several ways"),
+        },
+    }
+}
+
+/// Whether two items of a list can be told apart by what the mapping says of each.
+fn are_apart(one: &Item, other: &Item) -> bool {
+    match (&one.shape, &other.shape) {
+        (Shape::Object(_, one), Shape::Object(_, other)) => fields_apart(one, other),
+        (Shape::Value(one), Shape::Value(other)) => match (system_of(one), system_of(other)) {
+            (Some(one), Some(other)) => one != other,
+            _ => false,
+        },
+        (Shape::Object(..), Shape::Value(_)) | (Shape::Value(_), Shape::Object(..)) => false,
+    }
+}
+
+/// The system of the identifiers that rules write.
+fn system_of(rules: &[Rule]) -> Option<&str> {
+    match rules {
+        [Rule { value: Value::Cell { conversion: Conversion::Identifier(system), .. }, .. }] => Some(system),
+        _ => None,
+    }
+}
+
+fn fields_apart(one: &[Field], other: &[Field]) -> bool {
+    one.iter().any(|field| {
+        let twin = other.iter().find(|twin| twin.key == field.key);
+        let (Some(twin), [item]) = (twin, field.items.as_slice()) else { return false };
+        let [its] = twin.items.as_slice() else { return false };
+        match (&item.shape, &its.shape) {
+            (Shape::Object(_, one), Shape::Object(_, other)) => fields_apart(one, other),
+            (Shape::Value(one), Shape::Value(other)) => match (fixed(one), fixed(other)) {
+                (Some(one), Some(other)) => one != other,
+                _ => false,
+            },
+            (Shape::Object(..), Shape::Value(_)) | (Shape::Value(_), Shape::Object(..)) => false,
+        }
+    })
+}
+
+/// What an element always says.
+fn fixed(rules: &[Rule]) -> Option<&[u8]> {
+    match rules {
+        [Rule { value: Value::Fixed(json), when: None, .. }] => Some(json),
+        _ => None,
+    }
+}
+
+/// Whether a value has everything that the mapping always says.
+fn fixed_match(fields: &[Field], node: Node<'_>) -> bool {
+    fields.iter().all(|field| {
+        let [item] = field.items.as_slice() else { return true };
+        let value = node.member(field.key).and_then(|value| only(field.form, value));
+        match (&item.shape, value) {
+            (Shape::Value(rules), value) => match (fixed(rules), value) {
+                (Some(json), Some(value)) => says(json, value),
+                (Some(_), None) => false,
+                (None, _) => true,
+            },
+            (Shape::Object(_, inner), Some(value)) => fixed_match(inner, value),
+            (Shape::Object(_, inner), None) => item.is_sourced || inner.is_empty(),
+        }
+    })
+}
+
+fn only(form: Form, value: Node<'_>) -> Option<Node<'_>> {
+    match form {
+        Form::One => Some(value),
+        Form::List => value.items().next(),
+    }
+}
+
+fn says(json: &[u8], value: Node<'_>) -> bool {
+    let constant = parse(Bytes::copy_from_slice(json), &Limits::default());
+    constant.is_ok_and(|constant: Document| same(constant.root(), value))
+}
+
+fn same(one: Node<'_>, other: Node<'_>) -> bool {
+    match one.kind() {
+        Kind::Object => {
+            one.len() == other.len()
+                && one
+                    .members()
+                    .all(|(key, value)| other.member(&key.text()).is_some_and(|other| same(value, other)))
+        }
+        Kind::Array => {
+            one.len() == other.len() && one.items().zip(other.items()).all(|(one, other)| same(one, other))
+        }
+        Kind::String => one.string() == other.string(),
+        Kind::Number | Kind::Boolean | Kind::Null => one.raw() == other.raw(),
+    }
+}
+
+/// Takes the cells out of a resource or what is inside it.
+fn take(plan: &Plan, fields: &[Field], node: Node<'_>, cells: &mut [Option<String>]) {
+    for field in fields {
+        let Some(value) = node.member(field.key) else { continue };
+        for item in field.items.iter().filter(|item| item.each.is_none()) {
+            let mut candidates: Vec<Node<'_>> = match field.form {
+                Form::One => vec![value],
+                Form::List => value.items().collect(),
+            };
+            if field.items.len() > 1 {
+                candidates.retain(|node| match &item.shape {
+                    Shape::Object(_, inner) => fixed_match(inner, *node),
+                    Shape::Value(rules) => system_of(rules).is_some_and(|system| is_of(*node, system)),
+                });
+            }
+            let Some(node) = candidates.first() else { continue };
+            match &item.shape {
+                Shape::Object(_, inner) => take(plan, inner, *node, cells),
+                Shape::Value(rules) => cell(plan, rules, *node, cells),
+            }
+        }
+    }
+}
+
+/// Whether an identifier is of a system; what is no NHS number has none.
+fn is_of(node: Node<'_>, system: &str) -> bool {
+    match node.member("system") {
+        Some(held) => held.is_string(system),
+        None => system == fhir::identifier::NHS_NUMBER,
+    }
+}
+
+fn cell(plan: &Plan, rules: &[Rule], node: Node<'_>, cells: &mut [Option<String>]) {
+    for rule in rules {
+        let Value::Cell { selector, conversion } = &rule.value else { continue };
+        if let Some(text) = invert(plan, conversion, node)
+            && let Some(cell) = cells.get_mut(*selector)
+        {
+            cell.get_or_insert(text);
+        }
+    }
+}

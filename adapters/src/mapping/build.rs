@@ -1,0 +1,497 @@
+//! Writes the resources of one record, and marks what of it was carried.
+//!
+//! Nothing is built in between: the tree of the mapping is walked and JSON is appended; what turns out to be empty
+//! is cut off again.
+
+use jiff::tz::TimeZone;
+
+use super::Refused;
+use super::convert::{self, Converted};
+use super::plan::{Each, Field, Form, Item, Plan, ResourcePlan, Rule, Shape, Test, Value};
+use super::record::{Input, Scope};
+use crate::identity;
+use crate::{Loss, Severity, Why};
+
+/// One record on its way.
+#[derive(Debug)]
+pub(super) struct Build<'m> {
+    plan: &'m Plan,
+    input: Input<'m>,
+    zone: &'m TimeZone,
+    source: &'m str,
+    marks: Vec<Mark>,
+    remarks: Vec<Remark>,
+    /// What the present resource was made of.
+    used: Vec<usize>,
+    /// What was built, by resource.
+    ids: Vec<Vec<Held>>,
+    /// Which place went where, when somebody wants to know.
+    traced: Option<Vec<Went>>,
+    resource: usize,
+}
+
+/// What happened to a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Untouched,
+    Carried,
+}
+
+/// A resource in the output.
+#[derive(Debug)]
+struct Held {
+    scope: Scope,
+    id: String,
+    body: std::ops::Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Remark {
+    leaf: usize,
+    why: Why,
+    severity: Severity,
+}
+
+/// A place that went to an element.
+#[derive(Debug, Clone)]
+pub(super) struct Went {
+    pub(super) leaf: usize,
+    /// The number of the resource in the mapping.
+    pub(super) resource: usize,
+    /// The path of the element, as the mapping writes it.
+    pub(super) path: String,
+}
+
+/// What was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wrote {
+    Nothing,
+    /// Only what the mapping itself says.
+    Fixed,
+    /// Something of the source.
+    Sourced,
+}
+
+/// A resource that was written.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) id: String,
+    pub(super) scope: Scope,
+    /// The number of the resource in the mapping.
+    pub(super) resource: usize,
+    /// The places it was made of, in order, each once.
+    pub(super) used: Vec<usize>,
+}
+
+impl<'m> Build<'m> {
+    pub(super) fn new(plan: &'m Plan, input: Input<'m>, zone: &'m TimeZone, source: &'m str) -> Self {
+        Self {
+            plan,
+            input,
+            zone,
+            source,
+            marks: vec![Mark::Untouched; input.leaves()],
+            remarks: Vec::new(),
+            used: Vec::new(),
+            ids: plan.resources.iter().map(|_| Vec::new()).collect(),
+            traced: None,
+            resource: 0,
+        }
+    }
+
+    /// Remembers which place goes where.
+    pub(super) fn traced(mut self) -> Self {
+        self.traced = Some(Vec::new());
+        self
+    }
+
+    /// Which place went where; empty unless it was to be remembered.
+    pub(super) fn take_trace(&mut self) -> Vec<Went> {
+        self.traced.take().unwrap_or_default()
+    }
+
+    /// Writes every resource of the record, each followed by what `after` appends for it.
+    pub(super) fn resources(
+        &mut self,
+        out: &mut Vec<u8>,
+        mut after: impl FnMut(&Built, &mut Vec<u8>),
+    ) -> Result<(), Refused> {
+        let plan = self.plan;
+        for (number, resource) in plan.resources.iter().enumerate() {
+            self.resource = number;
+            for scope in self.scopes(resource.each, Scope::Record) {
+                if resource.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+                    continue;
+                }
+                if let Some(built) = self.one(resource, scope, out)? {
+                    after(&built, out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn scopes(&self, each: Option<Each>, scope: Scope) -> Vec<Scope> {
+        match each {
+            None => vec![scope],
+            Some(each) => self.input.parts(each, &self.plan.selectors, scope),
+        }
+    }
+
+    /// Writes one entry. Nothing when the source says nothing for it.
+    fn one(
+        &mut self,
+        resource: &ResourcePlan,
+        scope: Scope,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Built>, Refused> {
+        let start = out.len();
+        self.used.clear();
+        let id = self.id(resource, scope);
+        out.extend_from_slice(if start_of_list(out) {
+            b"{\"fullUrl\":\"urn:uuid:"
+        } else {
+            b",{\"fullUrl\":\"urn:uuid:"
+        });
+        out.extend_from_slice(id.as_deref().unwrap_or_default().as_bytes());
+        let body = out.len();
+        out.extend_from_slice(b"\",\"resource\":{\"resourceType\":\"");
+        out.extend_from_slice(resource.kind.name().as_bytes());
+        out.extend_from_slice(b"\",\"id\":\"");
+        out.extend_from_slice(id.as_deref().unwrap_or_default().as_bytes());
+        out.push(b'"');
+        let is_sourced = resource.fields.iter().flat_map(|field| &field.items).any(|item| item.is_sourced);
+        let wrote = self.fields(&resource.fields, scope, Comma::First, out);
+        if wrote == Wrote::Nothing || (is_sourced && wrote == Wrote::Fixed) {
+            out.truncate(start);
+            return Ok(None);
+        }
+        let Some(id) = id else {
+            let place = self.input.fragment(scope, &self.plan.selectors);
+            return Err(Refused::NoKey { resource: resource.name.clone(), place });
+        };
+        out.extend_from_slice(b"}}");
+        if !self.is_new(resource, scope, &id, body..out.len(), out)? {
+            out.truncate(start);
+            return Ok(None);
+        }
+        let mut used = std::mem::take(&mut self.used);
+        used.sort_unstable();
+        used.dedup();
+        Ok(Some(Built { id, scope, resource: self.resource, used }))
+    }
+
+    /// Whether a resource is none of those that are there. One with the same id must say the same.
+    fn is_new(
+        &mut self,
+        resource: &ResourcePlan,
+        scope: Scope,
+        id: &str,
+        body: std::ops::Range<usize>,
+        out: &[u8],
+    ) -> Result<bool, Refused> {
+        let Some(held) = self.ids.get_mut(self.resource) else { return Ok(true) };
+        let first = held.iter().find(|held| held.id == id);
+        let is_new = first.is_none();
+        if let Some(first) = first
+            && out.get(first.body.clone()) != out.get(body.clone())
+        {
+            let place = self.input.fragment(scope, &self.plan.selectors);
+            return Err(Refused::SameKey { resource: resource.name.clone(), place });
+        }
+        held.push(Held { scope, id: id.to_owned(), body });
+        Ok(is_new)
+    }
+
+    /// The id of a resource, from the source system and what the mapping names. Nothing when the first of that is
+    /// empty.
+    fn id(&mut self, resource: &ResourcePlan, scope: Scope) -> Option<String> {
+        let mut key = String::new();
+        for (number, index) in resource.id_from.iter().enumerate() {
+            let text = match self.leaf(*index, scope) {
+                Some(leaf) => self.input.text(leaf),
+                None if number == 0 => return None,
+                None => "",
+            };
+            key.push_str(&text.len().to_string());
+            key.push(':');
+            key.push_str(text);
+        }
+        let mut place = String::with_capacity(resource.name.len() + 24);
+        place.push_str(resource.kind.name());
+        place.push('/');
+        place.push_str(&resource.name);
+        Some(identity::id(self.source, &key, &place))
+    }
+
+    /// The place that holds a value for a selector; empty ones, and those that say that there is none, do not.
+    fn leaf(&mut self, index: usize, scope: Scope) -> Option<usize> {
+        let selector = self.plan.selectors.get(index)?;
+        let leaf = self.input.find(index, selector, scope)?;
+        let text = self.input.text(leaf);
+        if text.is_empty() {
+            return None;
+        }
+        if self.plan.nulls.iter().any(|null| null == text) {
+            self.remark(leaf, Why::Nulled, Severity::Trivial);
+            return None;
+        }
+        Some(leaf)
+    }
+
+    fn fields(&mut self, fields: &[Field], scope: Scope, mut comma: Comma, out: &mut Vec<u8>) -> Wrote {
+        let mut wrote = Wrote::Nothing;
+        let mut chosen = Vec::new();
+        let mut missing: Vec<&Field> = Vec::new();
+        for field in fields {
+            if field.is_choice && chosen.contains(&field.element) {
+                continue;
+            }
+            let start = out.len();
+            comma.put(out);
+            out.push(b'"');
+            out.extend_from_slice(field.key.as_bytes());
+            out.extend_from_slice(b"\":");
+            let found = self.field(field, scope, out);
+            if found == Wrote::Nothing {
+                out.truncate(start);
+                if field.required {
+                    missing.push(field);
+                }
+                continue;
+            }
+            comma = Comma::Next;
+            wrote = wrote.max(found);
+            if field.is_choice {
+                chosen.push(field.element);
+            }
+        }
+        if wrote != Wrote::Nothing {
+            for field in missing.into_iter().filter(|field| !chosen.contains(&field.element)) {
+                comma.put(out);
+                absent(field, out);
+                comma = Comma::Next;
+            }
+        }
+        wrote
+    }
+
+    fn field(&mut self, field: &Field, scope: Scope, out: &mut Vec<u8>) -> Wrote {
+        let Form::List = field.form else {
+            return field.items.first().map_or(Wrote::Nothing, |item| self.item(item, scope, out));
+        };
+        out.push(b'[');
+        let mut wrote = Wrote::Nothing;
+        for item in &field.items {
+            for scope in self.scopes(item.each, scope) {
+                let start = out.len();
+                if wrote != Wrote::Nothing {
+                    out.push(b',');
+                }
+                let found = self.item(item, scope, out);
+                if found == Wrote::Nothing {
+                    out.truncate(start);
+                }
+                wrote = wrote.max(found);
+            }
+        }
+        out.push(b']');
+        wrote
+    }
+
+    fn item(&mut self, item: &Item, scope: Scope, out: &mut Vec<u8>) -> Wrote {
+        match &item.shape {
+            Shape::Value(rules) => self.value(rules, scope, out),
+            Shape::Object(_, fields) => {
+                out.push(b'{');
+                let wrote = self.fields(fields, scope, Comma::None, out);
+                out.push(b'}');
+                // What the mapping says about a value is not said when there is none.
+                if item.is_sourced && wrote == Wrote::Fixed { Wrote::Nothing } else { wrote }
+            }
+        }
+    }
+
+    /// The first rule that yields something.
+    fn value(&mut self, rules: &[Rule], scope: Scope, out: &mut Vec<u8>) -> Wrote {
+        for rule in rules {
+            if rule.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+                continue;
+            }
+            let wrote = match &rule.value {
+                Value::Fixed(json) => {
+                    out.extend_from_slice(json);
+                    Wrote::Fixed
+                }
+                Value::Reference(target) => self.reference(*target, scope, out),
+                Value::Cell { selector, .. } => match self.leaf(*selector, scope) {
+                    Some(leaf) => self.cell(rule, leaf, scope, out),
+                    None => or_else(rule, rule.default.as_deref(), out),
+                },
+            };
+            if wrote != Wrote::Nothing {
+                return wrote;
+            }
+        }
+        Wrote::Nothing
+    }
+
+    fn cell(&mut self, rule: &Rule, leaf: usize, scope: Scope, out: &mut Vec<u8>) -> Wrote {
+        let Value::Cell { conversion, .. } = &rule.value else { return Wrote::Nothing };
+        let start = out.len();
+        let text = self.input.text(leaf);
+        let why = match convert::write(conversion, text, &self.plan.codes, self.zone, out) {
+            Ok(Converted::Whole) => {
+                self.carry(leaf, scope, rule);
+                return Wrote::Sourced;
+            }
+            Ok(Converted::With(why, severity)) => {
+                self.carry(leaf, scope, rule);
+                self.remark(leaf, why, severity);
+                return Wrote::Sourced;
+            }
+            Ok(Converted::Nothing) => {
+                self.carry(leaf, scope, rule);
+                return Wrote::Nothing;
+            }
+            Err(why) => why,
+        };
+        out.truncate(start);
+        self.remark(leaf, why, rule.severity);
+        or_else(rule, rule.otherwise.as_deref(), out)
+    }
+
+    fn reference(&self, target: usize, scope: Scope, out: &mut Vec<u8>) -> Wrote {
+        let Some(ids) = self.ids.get(target) else { return Wrote::Nothing };
+        let own = ids.iter().find(|held| held.scope == scope);
+        let Some(Held { id, .. }) = own.or_else(|| ids.iter().find(|held| held.scope == Scope::Record))
+        else {
+            return Wrote::Nothing;
+        };
+        out.extend_from_slice(b"{\"reference\":\"urn:uuid:");
+        out.extend_from_slice(id.as_bytes());
+        out.extend_from_slice(b"\"}");
+        Wrote::Fixed
+    }
+
+    fn holds(&self, test: &Test, scope: Scope) -> bool {
+        let text = |index: &usize| {
+            let selector = self.plan.selectors.get(*index)?;
+            let text = self.input.text(self.input.find(*index, selector, scope)?);
+            Some(text).filter(|text| !text.is_empty() && !self.plan.nulls.iter().any(|null| null == text))
+        };
+        let is_one_of = |(index, values): &(usize, Vec<String>)| {
+            text(index).is_some_and(|text| values.iter().any(|value| value.eq_ignore_ascii_case(text)))
+        };
+        test.present.iter().all(|index| text(index).is_some())
+            && test.absent.iter().all(|index| text(index).is_none())
+            && test.values.iter().all(is_one_of)
+            && !test.except.iter().any(is_one_of)
+            && (test.any.is_empty() || test.any.iter().any(|any| self.holds(any, scope)))
+    }
+
+    fn carry(&mut self, leaf: usize, scope: Scope, rule: &Rule) {
+        self.mark(leaf);
+        if scope == Scope::Record {
+            let input = self.input;
+            for other in input.same(leaf) {
+                self.mark(other);
+            }
+        }
+        if let Some(traced) = &mut self.traced {
+            traced.push(Went { leaf, resource: self.resource, path: rule.path.clone() });
+        }
+    }
+
+    fn mark(&mut self, leaf: usize) {
+        if let Some(mark) = self.marks.get_mut(leaf) {
+            *mark = Mark::Carried;
+        }
+        self.used.push(leaf);
+    }
+
+    fn remark(&mut self, leaf: usize, why: Why, severity: Severity) {
+        if !self.remarks.iter().rev().take(64).any(|held| held.leaf == leaf && held.why == why) {
+            self.remarks.push(Remark { leaf, why, severity });
+        }
+    }
+
+    /// Everything that was not carried as it stood, in the order of the source.
+    pub(super) fn losses(&mut self) -> Vec<(usize, Loss)> {
+        let mut remarks = std::mem::take(&mut self.remarks);
+        remarks.sort_by_key(|remark| (remark.leaf, remark.why));
+        remarks.dedup_by_key(|remark| (remark.leaf, remark.why));
+        let mut remarks = remarks.into_iter().peekable();
+        let mut losses = Vec::new();
+        for (leaf, mark) in self.marks.iter().enumerate() {
+            let mut told = false;
+            while let Some(remark) = remarks.next_if(|remark| remark.leaf == leaf) {
+                losses.push((leaf, self.loss(leaf, remark.why, remark.severity)));
+                told = true;
+            }
+            if told || *mark == Mark::Carried || self.input.text(leaf).is_empty() {
+                continue;
+            }
+            let named = self.input.named(leaf, &self.plan.selectors);
+            let (why, severity) = match (self.plan.severity_of(named), named) {
+                (Some(severity), _) => (Why::LeftOut, severity),
+                (None, Some(_)) => (Why::ConditionUnmet, Severity::Minor),
+                (None, None) => (Why::NotMapped, Severity::Minor),
+            };
+            losses.push((leaf, self.loss(leaf, why, severity)));
+        }
+        losses
+    }
+
+    fn loss(&self, leaf: usize, why: Why, severity: Severity) -> Loss {
+        Loss { place: self.input.place(leaf, &self.plan.selectors), why, severity }
+    }
+}
+
+/// What the mapping says instead of a value. A security label is never left out for being said by the mapping alone.
+fn or_else(rule: &Rule, json: Option<&[u8]>, out: &mut Vec<u8>) -> Wrote {
+    let Some(json) = json else { return Wrote::Nothing };
+    out.extend_from_slice(json);
+    if rule.path.starts_with("meta.security") { Wrote::Sourced } else { Wrote::Fixed }
+}
+
+/// Whether a comma stands before the next member.
+#[derive(Debug, Clone, Copy)]
+enum Comma {
+    /// Nothing is before it.
+    None,
+    /// The id of the resource is before it.
+    First,
+    Next,
+}
+
+impl Comma {
+    fn put(self, out: &mut Vec<u8>) {
+        match self {
+            Self::None => {}
+            Self::First | Self::Next => out.push(b','),
+        }
+    }
+}
+
+fn start_of_list(out: &[u8]) -> bool {
+    out.last() == Some(&b'[')
+}
+
+/// A required element that the source does not have.
+fn absent(field: &Field, out: &mut Vec<u8>) {
+    const REASON: &[u8] =
+        b"{\"extension\":[{\"url\":\"http://hl7.org/fhir/StructureDefinition/data-absent-reason\",\
+        \"valueCode\":\"unknown\"}]}";
+    out.extend_from_slice(if field.is_primitive { b"\"_" } else { b"\"" });
+    out.extend_from_slice(field.key.as_bytes());
+    out.extend_from_slice(b"\":");
+    match field.form {
+        Form::One => out.extend_from_slice(REASON),
+        Form::List => {
+            out.push(b'[');
+            out.extend_from_slice(REASON);
+            out.push(b']');
+        }
+    }
+}
