@@ -119,7 +119,9 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, today, &mut out, &mut err),
         Command::Explain(args) => explain::run(&args, Clock::machine().now(), &mut out, &mut err),
         Command::Register(args) => register::run(&args, today, &mut out, &mut err),
-        Command::Translate(translate) => translate.run(&mut io::stdin().lock(), &mut out, &mut err),
+        Command::Translate(translate) => {
+            translate.run(Clock::machine().now(), &mut io::stdin().lock(), &mut out, &mut err)
+        }
         Command::Ledger(command) => evidence(&command, today, &mut out, &mut err),
     };
     match out.flush() {

@@ -6,15 +6,15 @@
 
 mod invert;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use fhir::json::{Document, Kind, Limits, Node, parse};
 
 use self::invert::invert;
 use super::Mapping;
 use super::csv::write_row;
-use super::plan::{
-    Conversion, Each, Field, Form, Format, Item, Plan, ResourcePlan, Rule, Shape, TimeKind, Value,
-};
+use super::plan::{Conversion, Field, Form, Format, Item, Plan, ResourcePlan, Rule, Shape, TimeKind, Value};
 use super::refused::Refused;
 
 /// A column of a CSV mapping.
@@ -87,8 +87,9 @@ impl Mapping {
         let document = parse(Bytes::copy_from_slice(bundle), &Limits::default()).map_err(Refused::Json)?;
         let entries = document.root().member("entry").ok_or(Refused::NotOurs)?;
         let held: Vec<Node<'_>> = entries.items().filter_map(|entry| entry.member("resource")).collect();
-        let mut whole: Vec<Option<String>> = vec![None; plan.selectors.len()];
-        let mut rows: Vec<Vec<Option<String>>> = Vec::new();
+        let nothing: Vec<Option<String>> = vec![None; plan.selectors.len()];
+        let mut whole = nothing.clone();
+        let mut rows: BTreeMap<u64, Vec<Option<String>>> = BTreeMap::new();
         let mut found = 0;
         for resource in &plan.resources {
             let ours = held.iter().filter(|node| {
@@ -101,20 +102,19 @@ impl Mapping {
                     take(plan, &resource.fields, *node, &mut whole);
                     continue;
                 }
-                let mut row = vec![None; plan.selectors.len()];
-                take(plan, &resource.fields, *node, &mut row);
-                rows.push(row);
+                let number = row_of(*node, &held).ok_or(Refused::NotOurs)?;
+                take(plan, &resource.fields, *node, rows.entry(number).or_insert_with(|| nothing.clone()));
             }
         }
         if found == 0 {
             return Err(Refused::NotOurs);
         }
         if rows.is_empty() {
-            rows.push(vec![None; plan.selectors.len()]);
+            rows.insert(0, nothing);
         }
         let known: Vec<bool> =
             (0..plan.selectors.len()).map(|index| one_way(plan, index).is_none()).collect();
-        let merged = rows.into_iter().map(|row| {
+        let merged = rows.into_values().map(|row| {
             let cells = row.into_iter().zip(&whole).zip(&known);
             cells
                 .map(|((cell, whole), known)| {
@@ -125,6 +125,17 @@ impl Mapping {
         });
         Ok(Back { rows: merged.collect() })
     }
+}
+
+/// The row that a resource was made of, as its Provenance tells.
+fn row_of(resource: Node<'_>, held: &[Node<'_>]) -> Option<u64> {
+    let id = resource.str_at(&["id"])?;
+    let own = held.iter().find(|node| {
+        let target = node.str_at(&["target", "reference"]);
+        node.str_at(&["resourceType"]).as_deref() == Some("Provenance")
+            && target.is_some_and(|target| target.strip_prefix("urn:uuid:") == Some(&id))
+    });
+    own?.str_at(&["entity", "what", "identifier", "value"])?.rsplit_once("#row=")?.1.parse().ok()
 }
 
 /// Why a column does not come back from FHIR.
@@ -161,8 +172,10 @@ impl Way<'_> {
     fn fields(&mut self, fields: &[Field], outer: Option<&'static str>) {
         for field in fields {
             for item in &field.items {
-                let apart =
-                    field.items.iter().all(|other| std::ptr::eq(item, other) || are_apart(item, other));
+                let apart = field
+                    .items
+                    .iter()
+                    .all(|other| std::ptr::eq(item, other) || are_apart(self.plan, item, other));
                 let reason = outer
                     .or_else(|| item.each.map(|_| "it becomes items of a list"))
                     .or((!apart).then_some("the items of its list cannot be told apart"));
@@ -189,19 +202,13 @@ impl Way<'_> {
         }
     }
 
-    /// Why a resource cannot be found in a Bundle, or its row not be told.
+    /// Why a resource cannot be found in a Bundle.
     fn of_resource(&self) -> Option<&'static str> {
-        let others = self.plan.resources.iter().filter(|other| !std::ptr::eq(*other, self.resource));
-        let rows = self.resource.each == Some(Each::Rows);
-        for other in others {
-            if other.kind == self.resource.kind && !fields_apart(&other.fields, &self.resource.fields) {
-                return Some("two resources of its type cannot be told apart");
-            }
-            if rows && other.each.is_some() {
-                return Some("which row it stood in cannot be told");
-            }
-        }
-        (rows && self.resource.when.is_some()).then_some("rows that become nothing do not come back")
+        let mut others = self.plan.resources.iter().filter(|other| !std::ptr::eq(*other, self.resource));
+        let alike = others.any(|other| {
+            other.kind == self.resource.kind && !fields_apart(&other.fields, &self.resource.fields)
+        });
+        alike.then_some("two resources of its type cannot be told apart")
     }
 }
 
@@ -237,10 +244,10 @@ fn one_way_conversion(plan: &Plan, conversion: &Conversion) -> Option<&'static s
 }
 
 /// Whether two items of a list can be told apart by what the mapping says of each.
-fn are_apart(one: &Item, other: &Item) -> bool {
+fn are_apart(plan: &Plan, one: &Item, other: &Item) -> bool {
     match (&one.shape, &other.shape) {
         (Shape::Object(_, one), Shape::Object(_, other)) => fields_apart(one, other),
-        (Shape::Value(one), Shape::Value(other)) => match (system_of(one), system_of(other)) {
+        (Shape::Value(one), Shape::Value(other)) => match (system_of(plan, one), system_of(plan, other)) {
             (Some(one), Some(other)) => one != other,
             _ => false,
         },
@@ -248,11 +255,26 @@ fn are_apart(one: &Item, other: &Item) -> bool {
     }
 }
 
-/// The system of the identifiers that rules write.
-fn system_of(rules: &[Rule]) -> Option<&str> {
-    match rules {
-        [Rule { value: Value::Cell { conversion: Conversion::Identifier(system), .. }, .. }] => Some(system),
-        _ => None,
+/// The system of what rules write: of an identifier, or of the sender's own codes.
+fn system_of<'p>(plan: &'p Plan, rules: &'p [Rule]) -> Option<&'p str> {
+    let [Rule { value: Value::Cell { conversion, .. }, .. }] = rules else { return None };
+    match conversion {
+        Conversion::Identifier(system) => Some(system),
+        Conversion::Coding(index) | Conversion::Concept(index) => {
+            let map = plan.codes.get(*index)?;
+            map.from_system.as_deref().filter(|_| map.system.is_none() || map.keeps_original())
+        }
+        Conversion::Text
+        | Conversion::Uri
+        | Conversion::Base64
+        | Conversion::Split(_)
+        | Conversion::Code(_)
+        | Conversion::Boolean(_)
+        | Conversion::Integer(_)
+        | Conversion::Decimal
+        | Conversion::Quantity(_)
+        | Conversion::Time(..)
+        | Conversion::Logical(..) => None,
     }
 }
 
@@ -337,7 +359,7 @@ fn take(plan: &Plan, fields: &[Field], node: Node<'_>, cells: &mut [Option<Strin
             if field.items.len() > 1 {
                 candidates.retain(|node| match &item.shape {
                     Shape::Object(_, inner) => fixed_match(inner, *node),
-                    Shape::Value(rules) => system_of(rules).is_some_and(|system| is_of(*node, system)),
+                    Shape::Value(rules) => system_of(plan, rules).is_some_and(|system| is_of(*node, system)),
                 });
             }
             let Some(node) = candidates.first() else { continue };
@@ -349,8 +371,11 @@ fn take(plan: &Plan, fields: &[Field], node: Node<'_>, cells: &mut [Option<Strin
     }
 }
 
-/// Whether an identifier is of a system; what is no NHS number has none.
+/// Whether an identifier, coding or concept is of a system; what is called an NHS number and is none has none.
 fn is_of(node: Node<'_>, system: &str) -> bool {
+    if let Some(codings) = node.member("coding") {
+        return codings.items().any(|coding| is_of(coding, system));
+    }
     match node.member("system") {
         Some(held) => held.is_string(system),
         None => system == fhir::identifier::NHS_NUMBER,

@@ -3,11 +3,17 @@
 //! Nothing is built in between: the tree of the mapping is walked and JSON is appended; what turns out to be empty
 //! is cut off again.
 
+mod write;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 
+use self::write::{Comma, absent, start_of_list};
 use super::Refused;
 use super::convert::{self, Converted};
-use super::plan::{Each, Field, Form, Item, Plan, ResourcePlan, Rule, Shape, Test, Value};
+use super::plan::{Each, Field, Form, Item, Plan, ResourcePlan, Rule, Selector, Shape, Test, Value};
 use super::record::{Input, Scope};
 use crate::identity;
 use crate::{Loss, Severity, Why};
@@ -24,7 +30,9 @@ pub(super) struct Build<'m> {
     /// What the present resource was made of.
     used: Vec<usize>,
     /// What was built, by resource.
-    ids: Vec<Vec<Held>>,
+    built: Vec<Held>,
+    /// For paths that begin at the record, where they lead.
+    rooted: Vec<Option<usize>>,
     /// Which place went where, when somebody wants to know.
     traced: Option<Vec<Went>>,
     resource: usize,
@@ -37,12 +45,12 @@ enum Mark {
     Carried,
 }
 
-/// A resource in the output.
-#[derive(Debug)]
+/// What was built of one resource of the mapping.
+#[derive(Debug, Default)]
 struct Held {
-    scope: Scope,
-    id: String,
-    body: std::ops::Range<usize>,
+    /// Where each stands in the output.
+    bodies: BTreeMap<String, Range<usize>>,
+    ids: BTreeMap<Scope, String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +101,8 @@ impl<'m> Build<'m> {
             marks: vec![Mark::Untouched; input.leaves()],
             remarks: Vec::new(),
             used: Vec::new(),
-            ids: plan.resources.iter().map(|_| Vec::new()).collect(),
+            built: plan.resources.iter().map(|_| Held::default()).collect(),
+            rooted: rooted(plan, input),
             traced: None,
             resource: 0,
         }
@@ -187,19 +196,22 @@ impl<'m> Build<'m> {
         resource: &ResourcePlan,
         scope: Scope,
         id: &str,
-        body: std::ops::Range<usize>,
+        body: Range<usize>,
         out: &[u8],
     ) -> Result<bool, Refused> {
-        let Some(held) = self.ids.get_mut(self.resource) else { return Ok(true) };
-        let first = held.iter().find(|held| held.id == id);
+        let Some(held) = self.built.get_mut(self.resource) else { return Ok(true) };
+        let first = held.bodies.get(id);
         let is_new = first.is_none();
         if let Some(first) = first
-            && out.get(first.body.clone()) != out.get(body.clone())
+            && out.get(first.clone()) != out.get(body.clone())
         {
             let place = self.input.fragment(scope, &self.plan.selectors);
             return Err(Refused::SameKey { resource: resource.name.clone(), place });
         }
-        held.push(Held { scope, id: id.to_owned(), body });
+        held.ids.insert(scope, id.to_owned());
+        if is_new {
+            held.bodies.insert(id.to_owned(), body);
+        }
         Ok(is_new)
     }
 
@@ -224,10 +236,18 @@ impl<'m> Build<'m> {
         Some(identity::id(self.source, &key, &place))
     }
 
+    fn find(&self, index: usize, scope: Scope) -> Option<usize> {
+        let selector = self.plan.selectors.get(index)?;
+        if selector.from_record {
+            self.rooted.get(index).copied()?
+        } else {
+            self.input.find(index, selector, scope)
+        }
+    }
+
     /// The place that holds a value for a selector; empty ones, and those that say that there is none, do not.
     fn leaf(&mut self, index: usize, scope: Scope) -> Option<usize> {
-        let selector = self.plan.selectors.get(index)?;
-        let leaf = self.input.find(index, selector, scope)?;
+        let leaf = self.find(index, scope)?;
         let text = self.input.text(leaf);
         if text.is_empty() {
             return None;
@@ -362,10 +382,8 @@ impl<'m> Build<'m> {
     }
 
     fn reference(&self, target: usize, scope: Scope, out: &mut Vec<u8>) -> Wrote {
-        let Some(ids) = self.ids.get(target) else { return Wrote::Nothing };
-        let own = ids.iter().find(|held| held.scope == scope);
-        let Some(Held { id, .. }) = own.or_else(|| ids.iter().find(|held| held.scope == Scope::Record))
-        else {
+        let Some(Held { ids, .. }) = self.built.get(target) else { return Wrote::Nothing };
+        let Some(id) = ids.get(&scope).or_else(|| ids.get(&Scope::Record)) else {
             return Wrote::Nothing;
         };
         out.extend_from_slice(b"{\"reference\":\"urn:uuid:");
@@ -376,8 +394,7 @@ impl<'m> Build<'m> {
 
     fn holds(&self, test: &Test, scope: Scope) -> bool {
         let text = |index: &usize| {
-            let selector = self.plan.selectors.get(*index)?;
-            let text = self.input.text(self.input.find(*index, selector, scope)?);
+            let text = self.input.text(self.find(*index, scope)?);
             Some(text).filter(|text| !text.is_empty() && !self.plan.nulls.iter().any(|null| null == text))
         };
         let is_one_of = |(index, values): &(usize, Vec<String>)| {
@@ -448,50 +465,20 @@ impl<'m> Build<'m> {
     }
 }
 
+/// Looked up once: a record may have many items that ask for the same.
+fn rooted(plan: &Plan, input: Input<'_>) -> Vec<Option<usize>> {
+    if plan.selectors.iter().all(|selector| !selector.from_record) {
+        return Vec::new();
+    }
+    let look_up = |(index, selector): (usize, &Selector)| {
+        input.find(index, selector, Scope::Record).filter(|_| selector.from_record)
+    };
+    plan.selectors.iter().enumerate().map(look_up).collect()
+}
+
 /// What the mapping says instead of a value. A security label is never left out for being said by the mapping alone.
 fn or_else(rule: &Rule, json: Option<&[u8]>, out: &mut Vec<u8>) -> Wrote {
     let Some(json) = json else { return Wrote::Nothing };
     out.extend_from_slice(json);
     if rule.path.starts_with("meta.security") { Wrote::Sourced } else { Wrote::Fixed }
-}
-
-/// Whether a comma stands before the next member.
-#[derive(Debug, Clone, Copy)]
-enum Comma {
-    /// Nothing is before it.
-    None,
-    /// The id of the resource is before it.
-    First,
-    Next,
-}
-
-impl Comma {
-    fn put(self, out: &mut Vec<u8>) {
-        match self {
-            Self::None => {}
-            Self::First | Self::Next => out.push(b','),
-        }
-    }
-}
-
-fn start_of_list(out: &[u8]) -> bool {
-    out.last() == Some(&b'[')
-}
-
-/// A required element that the source does not have.
-fn absent(field: &Field, out: &mut Vec<u8>) {
-    const REASON: &[u8] =
-        b"{\"extension\":[{\"url\":\"http://hl7.org/fhir/StructureDefinition/data-absent-reason\",\
-        \"valueCode\":\"unknown\"}]}";
-    out.extend_from_slice(if field.is_primitive { b"\"_" } else { b"\"" });
-    out.extend_from_slice(field.key.as_bytes());
-    out.extend_from_slice(b"\":");
-    match field.form {
-        Form::One => out.extend_from_slice(REASON),
-        Form::List => {
-            out.push(b'[');
-            out.extend_from_slice(REASON);
-            out.push(b']');
-        }
-    }
 }

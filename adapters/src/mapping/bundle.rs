@@ -1,17 +1,17 @@
 //! Puts the resources of a record into a Bundle, each with its Provenance.
 
-use fhir::json::quote;
-
 use super::build::{Build, Built, Went};
+use super::convert::quote;
 use super::plan::Plan;
 use super::record::{Input, Scope};
 use super::{Origin, Refused};
-use crate::{Context, Loss, Translated, identity};
+use crate::{Context, Translated, identity};
 
 /// A record that was translated, with where its places went when that was asked for.
 pub(super) struct Done {
     pub(super) translated: Translated,
-    pub(super) losses: Vec<(usize, Loss)>,
+    /// The places of the losses, one for each.
+    pub(super) lost: Vec<usize>,
     pub(super) went: Vec<Went>,
     /// What was built: the resource of the mapping, and where its part of the record stands.
     pub(super) built: Vec<(usize, String)>,
@@ -102,10 +102,9 @@ impl<'m> Frame<'m> {
         bundle.extend_from_slice(&self.rest);
         bundle.extend_from_slice(entries.get(1..).unwrap_or_default());
         bundle.extend_from_slice(b"]}");
-        let losses = build.losses();
-        let translated =
-            Translated { id, bundle, losses: losses.iter().map(|(_, loss)| loss.clone()).collect() };
-        Ok(Done { translated, losses, went: build.take_trace(), built })
+        let (lost, losses) = build.losses().into_iter().unzip();
+        let translated = Translated { id, bundle, losses };
+        Ok(Done { translated, lost, went: build.take_trace(), built })
     }
 
     /// Appends where a resource comes from.

@@ -46,6 +46,9 @@ impl CodeMap {
 
     /// What `written` means, whatever the case of its letters.
     pub(super) fn find(&self, written: &str) -> Option<&Meant> {
+        if self.entries.is_empty() {
+            return None;
+        }
         let found = self.entries.get(written).or_else(|| self.entries.get(&folded(written)));
         found.map(|(_, meant)| meant)
     }

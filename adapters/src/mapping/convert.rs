@@ -2,13 +2,23 @@
 
 use jiff::tz::TimeZone;
 
-use fhir::json::quote;
 use fhir::nhs_number::{InvalidNhsNumber, NhsNumber};
 
 use super::codes::{CodeMap, Meant, is_code};
 use super::dates::{Moment, Pattern};
 use super::plan::{Conversion, TimeKind};
 use crate::{Severity, Why};
+
+/// Appends a JSON string.
+pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
+    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if !text.bytes().all(plain) {
+        return fhir::json::quote(text, out);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
 
 /// What became of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +152,16 @@ fn narrowed(meant: &Meant) -> Converted {
 }
 
 fn coding(map: &CodeMap, text: &str, out: &mut Vec<u8>) -> Result<Converted, Why> {
-    match map.find(text) {
+    found_coding(map, map.find(text), text, out)
+}
+
+fn found_coding(
+    map: &CodeMap,
+    found: Option<&Meant>,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Result<Converted, Why> {
+    match found {
         Some(meant @ Meant::Code { code, display, .. }) => {
             write_coding(map.system.as_deref().or(map.from_system.as_deref()), code, display.as_deref(), out);
             Ok(narrowed(meant))
@@ -163,21 +182,24 @@ fn kept(map: &CodeMap) -> Converted {
 
 /// A concept: what is meant, and beside it the sender's own code when its system is known.
 fn concept(map: &CodeMap, text: &str, out: &mut Vec<u8>) -> Result<Converted, Why> {
-    if map.find(text) == Some(&Meant::Nothing) {
-        return Ok(Converted::Nothing);
-    }
-    if map.find(text).is_none() && !(map.from_system.is_some() && is_code(text)) {
-        out.extend_from_slice(b"{\"text\":");
-        string(text, out);
-        out.push(b'}');
-        return Ok(Converted::With(Why::CodeKept, Severity::Minor));
+    let found = map.find(text);
+    let own = map.from_system.as_deref().filter(|_| is_code(text));
+    match found {
+        Some(Meant::Nothing) => return Ok(Converted::Nothing),
+        None if own.is_none() => {
+            out.extend_from_slice(b"{\"text\":");
+            string(text, out);
+            out.push(b'}');
+            return Ok(Converted::With(Why::CodeKept, Severity::Minor));
+        }
+        Some(Meant::Code { .. }) | None => {}
     }
     out.extend_from_slice(b"{\"coding\":[");
-    let mut converted = coding(map, text, out)?;
-    if map.keeps_original() && map.find(text).is_some() {
-        if is_code(text) {
+    let mut converted = found_coding(map, found, text, out)?;
+    if map.keeps_original() && found.is_some() {
+        if own.is_some() {
             out.push(b',');
-            write_coding(map.from_system.as_deref(), text, None, out);
+            write_coding(own, text, None, out);
         }
         // The sender's own code says all of it: nothing is lost.
         converted = Converted::Whole;

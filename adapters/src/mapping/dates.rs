@@ -285,7 +285,14 @@ impl<'t> Fields<'t> {
             }
             (Some(year), Some(month), Some(day)) => {
                 civil::Date::new(year, month, day).ok()?;
-                Some(format!("{year:04}-{month:02}-{day:02}"))
+                let mut date = String::with_capacity(32);
+                let (century, of_century) = (year / 100, year % 100);
+                for (mark, part) in [("", century), ("", of_century), ("-", month.into()), ("-", day.into())]
+                {
+                    date.push_str(mark);
+                    date.extend([part / 10, part % 10].map(|digit| char::from(b'0' + digit as u8)));
+                }
+                Some(date)
             }
         };
         let Some(hour) = self.hour else { return Some(Moment { date, time: None, ambiguous: false }) };

@@ -64,12 +64,8 @@ pub(super) fn explain<R: Read>(
                 went.push(text);
             }
         }
-        let lost: Vec<(Why, Severity)> = done
-            .losses
-            .iter()
-            .filter(|(held, _)| *held == leaf)
-            .map(|(_, loss)| (loss.why, loss.severity))
-            .collect();
+        let losses = done.lost.iter().zip(&done.translated.losses).filter(|(held, _)| **held == leaf);
+        let lost: Vec<(Why, Severity)> = losses.map(|(_, loss)| (loss.why, loss.severity)).collect();
         if lost.iter().any(|(why, _)| matches!(why, Why::ConditionUnmet | Why::LeftOut | Why::NotMapped)) {
             went.clear();
         }

@@ -35,6 +35,10 @@ pub(super) struct Node {
     first: Option<usize>,
     last: Option<usize>,
     next: Option<usize>,
+    /// How many nodes stand inside it.
+    inside: usize,
+    /// Which of all its siblings it is, from 1.
+    number: usize,
     /// Which of the siblings with its name it is, from 0, when there may be several.
     ordinal: Option<usize>,
 }
@@ -56,7 +60,7 @@ pub(super) enum Input<'r> {
 }
 
 /// The record, one of its rows, or one of its items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
     Record,
     Part(usize),
@@ -90,8 +94,11 @@ impl Tree {
     pub(super) fn add(&mut self, parent: Option<usize>, name: &str, ordinal: Option<usize>) -> usize {
         let at = self.nodes.len();
         let name = self.keep(name);
+        let mut number = 1;
         let before = parent.and_then(|parent| {
             let parent = self.nodes.get_mut(parent)?;
+            parent.inside += 1;
+            number = parent.inside;
             parent.first.get_or_insert(at);
             parent.last.replace(at)
         });
@@ -99,7 +106,17 @@ impl Tree {
             before.next = Some(at);
         }
         let value = (self.text.len(), self.text.len());
-        self.nodes.push(Node { name, value, parent, first: None, last: None, next: None, ordinal });
+        self.nodes.push(Node {
+            name,
+            value,
+            parent,
+            first: None,
+            last: None,
+            next: None,
+            inside: 0,
+            number,
+            ordinal,
+        });
         at
     }
 
@@ -163,20 +180,20 @@ impl Tree {
         let mut at = Some(node);
         while let Some(here) = at {
             let parent = self.nodes.get(here).and_then(|node| node.parent);
-            if let Some(parent) = parent {
-                way.push((parent, here));
+            if parent.is_some() {
+                way.push(here);
             }
             at = parent;
         }
         let mut out = self.place.clone();
-        for (parent, here) in way.into_iter().rev() {
+        for here in way.into_iter().rev() {
             let name = self.name(here);
             let known = selectors.iter().any(|selector| selector.path.iter().any(|step| step == name));
             if known {
                 out.push('/');
                 out.push_str(name);
             } else {
-                let number = self.children(parent).position(|child| child == here).unwrap_or(0) + 1;
+                let number = self.nodes.get(here).map_or(0, |node| node.number);
                 append(&mut out, format_args!("/#{number}"));
             }
             match self.nodes.get(here).and_then(|node| node.ordinal) {

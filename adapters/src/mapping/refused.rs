@@ -21,6 +21,9 @@ pub enum Refused {
         /// The first byte that is wrong, counted from 0.
         byte: u64,
     },
+    /// The file says that it is in another character set.
+    #[error("the file declares a character set other than the mapping names (`charset`)")]
+    Declared,
     /// Reading failed.
     #[error("the file cannot be read: {kind}")]
     Unreadable {
@@ -126,7 +129,7 @@ pub enum Refused {
     #[error("not well-formed xml")]
     Xml,
     /// A Bundle that is read back is none of this mapping.
-    #[error("not a bundle that this mapping wrote")]
+    #[error("not a bundle that this mapping wrote, with its provenance")]
     NotOurs,
     /// The mapping cannot be read backwards.
     #[error("only a mapping of csv can be read backwards")]
@@ -150,6 +153,7 @@ impl Refused {
             | Self::NotOurs => Reach::Record,
             Self::Utf16
             | Self::Encoding { .. }
+            | Self::Declared
             | Self::Unreadable { .. }
             | Self::Empty
             | Self::NoColumn { .. }

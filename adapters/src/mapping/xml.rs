@@ -12,6 +12,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::Refused;
 use super::decode::{Decoded, refused};
 use super::json::NODES_MAX;
+use super::plan::FileCharset;
 use super::record::Tree;
 
 const DEPTH_MAX: usize = 64;
@@ -22,6 +23,7 @@ pub(super) struct Records<R: Read> {
     reader: Reader<Decoded<R>>,
     buffer: Vec<u8>,
     path: Vec<String>,
+    charset: FileCharset,
     /// The elements that are open outside records.
     open: Vec<Open>,
     /// Where text stands outside records.
@@ -54,12 +56,20 @@ impl<R: Read> std::fmt::Debug for Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(input: Decoded<R>, path: Vec<String>) -> Self {
+    pub(super) fn new(input: Decoded<R>, path: Vec<String>, charset: FileCharset) -> Self {
         let mut reader = Reader::from_reader(input);
         let config = reader.config_mut();
         config.enable_all_checks(true);
         config.expand_empty_elements = true;
-        Self { reader, buffer: Vec::new(), path, open: Vec::new(), outside: Vec::new(), seen: Seen::Nothing }
+        Self {
+            reader,
+            buffer: Vec::new(),
+            path,
+            charset,
+            open: Vec::new(),
+            outside: Vec::new(),
+            seen: Seen::Nothing,
+        }
     }
 
     /// Puts the next record into `tree`. False at the end.
@@ -98,7 +108,13 @@ impl<R: Read> Records<R> {
                 Event::End(_) => drop(self.open.pop()),
                 Event::Text(text) if text.trim().is_empty() => {}
                 Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => self.outside.push(at),
-                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => {}
+                Event::Decl(declared) => {
+                    let encoding = declared.encoding().transpose().map_err(|_| Refused::Xml)?;
+                    if encoding.is_some_and(|encoding| !is_charset(self.charset, &encoding)) {
+                        return Err(Refused::Declared);
+                    }
+                }
+                Event::Comment(_) | Event::PI(_) => {}
                 Event::DocType(_) => return Err(Refused::DocumentType),
                 Event::Eof if !self.open.is_empty() || self.seen == Seen::Nothing => {
                     return Err(Refused::Xml);
@@ -175,6 +191,15 @@ impl Open {
             ordinal => format!("/{}[{}]", self.name, ordinal + 1),
         }
     }
+}
+
+/// Whether a declared encoding says what the mapping says, or less.
+fn is_charset(charset: FileCharset, declared: &str) -> bool {
+    let names: &[&str] = match charset {
+        FileCharset::Utf8 => &["utf-8", "utf8", "us-ascii", "ascii"],
+        FileCharset::Windows1252 => &["windows-1252", "cp1252", "iso-8859-1", "us-ascii", "ascii"],
+    };
+    names.iter().any(|name| name.eq_ignore_ascii_case(declared))
 }
 
 fn add(open: &mut [Open], text: &str) {

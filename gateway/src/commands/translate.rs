@@ -2,13 +2,17 @@
 //! standard error. Nothing is decided, shared or recorded; it is for those who set up a sender.
 
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adapters::{Charset, Context, hl7v2};
 use clap::{Args, ValueEnum};
 use fhir::ods_code::OdsCode;
+use jiff::Timestamp;
 
+use self::mapped::Wanted;
 use super::Exit;
+
+mod mapped;
 
 /// The most that is read.
 const BYTES_MAX: u64 = 16 << 20;
@@ -19,9 +23,15 @@ const BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, Args)]
 pub struct Translate {
     /// What the file holds.
-    #[arg(long, value_enum)]
-    pub from: Format,
-    /// The message; `-` reads standard input.
+    #[arg(long, value_enum, required_unless_present = "mapping")]
+    pub from: Option<Format>,
+    /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
+    #[arg(long, value_name = "MAPPING", conflicts_with = "from")]
+    pub mapping: Option<PathBuf>,
+    /// Tell where each cell of one record went instead, and what was lost and why; 1 is the first.
+    #[arg(long, value_name = "RECORD", requires = "mapping", num_args = 0..=1, default_missing_value = "1")]
+    pub explain: Option<usize>,
+    /// The message or file; `-` reads standard input.
     pub file: PathBuf,
     /// Name of the sending system: part of every id in the Bundle.
     #[arg(long, default_value = "file")]
@@ -63,8 +73,14 @@ pub enum Assumed {
 
 impl Translate {
     /// Reads the file, or `stdin` when it is `-`, and translates it.
-    pub fn run(&self, stdin: &mut dyn Read, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-        match self.translate(stdin, out, err) {
+    pub fn run(
+        &self,
+        now: Timestamp,
+        stdin: &mut dyn Read,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> Exit {
+        match self.translate(now, stdin, out, err) {
             Ok(ended) => ended,
             Err(fault) => {
                 // Standard error is all there is to say it on; when that is gone too, the status remains.
@@ -74,7 +90,13 @@ impl Translate {
         }
     }
 
-    fn translate(&self, stdin: &mut dyn Read, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    fn translate(
+        &self,
+        now: Timestamp,
+        stdin: &mut dyn Read,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> io::Result<Exit> {
         let Ok(context) = Context::new(&self.source, self.organisation.clone(), &self.time_zone) else {
             writeln!(err, "the time zone is not in the IANA database, such as Europe/London")?;
             return Ok(Exit::Settings);
@@ -89,6 +111,9 @@ impl Translate {
                 }
             }
         }
+        if let Some(mapping) = &self.mapping {
+            return self.by_mapping(mapping, (&context, now), stdin, (out, err));
+        }
         let mut input = Vec::new();
         // One byte more than may be, so that the adapter sees that it is too much.
         let limited =
@@ -99,7 +124,7 @@ impl Translate {
             limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
         }
         let translated = match self.from {
-            Format::Hl7v2 => hl7v2::translate(&input, &context),
+            Some(Format::Hl7v2) | None => hl7v2::translate(&input, &context),
         };
         match translated {
             Ok(translated) => {
@@ -116,6 +141,28 @@ impl Translate {
                 Ok(Exit::BadInput)
             }
         }
+    }
+}
+
+impl Translate {
+    fn by_mapping(
+        &self,
+        mapping: &Path,
+        (context, now): (&Context, Timestamp),
+        stdin: &mut dyn Read,
+        (out, err): (&mut dyn Write, &mut dyn Write),
+    ) -> io::Result<Exit> {
+        let mapping = match mapped::load(mapping, err)? {
+            Ok(mapping) => mapping,
+            Err(ended) => return Ok(ended),
+        };
+        let wanted = self.explain.map_or(Wanted::Bundles, Wanted::Explanation);
+        let document = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let from = (context, &*document, now);
+        if self.file.as_os_str() == "-" {
+            return mapped::run(&mapping, wanted, stdin, from, (out, err));
+        }
+        mapped::run(&mapping, wanted, &mut std::fs::File::open(&self.file)?, from, (out, err))
     }
 }
 
@@ -140,7 +187,9 @@ mod tests {
 
     fn translate(file: &Path, stdin: &[u8], zone: &str) -> (Exit, String, String) {
         let command = Translate {
-            from: Format::Hl7v2,
+            from: Some(Format::Hl7v2),
+            mapping: None,
+            explain: None,
             file: file.to_owned(),
             source: "file".to_owned(),
             organisation: None,
@@ -149,7 +198,7 @@ mod tests {
             charset: Assumed::Utf8,
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let ended = command.run(&mut &*stdin, &mut out, &mut err);
+        let ended = command.run(jiff::Timestamp::UNIX_EPOCH, &mut &*stdin, &mut out, &mut err);
         (ended, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -191,6 +240,70 @@ mod tests {
         ] {
             let (ended, out, err) = translate(Path::new(file), stdin, zone);
             assert_eq!((ended.code(), out.as_str(), err.as_str()), (status, "", said));
+        }
+    }
+
+    const REVIEWS: &[u8] = b"CHILD,DOB,REVIEW,REVIEW_CODE\n700101,27/03/2008,01/06/2024,PN1\n";
+
+    fn mapped(mapping: &str, explain: Option<usize>, stdin: &[u8]) -> (u8, String, String) {
+        let command = Translate {
+            from: None,
+            mapping: Some(mapping.into()),
+            explain,
+            file: "-".into(),
+            source: "council".to_owned(),
+            organisation: None,
+            time_zone: "Europe/London".to_owned(),
+            charset: Assumed::Utf8,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let ended = command.run(jiff::Timestamp::UNIX_EPOCH, &mut &*stdin, &mut out, &mut err);
+        (ended.code(), String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn a_file_becomes_a_bundle_a_line_by_a_ready_mapping_or_a_file() {
+        let (status, out, err) = mapped("ssda903-reviews", None, REVIEWS);
+        assert_eq!((status, err.as_str()), (0, ""));
+        assert!(out.starts_with("{\"resourceType\":\"Bundle\"") && out.ends_with("}\n"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), adapters::mapping::social::Ready::named("ssda903-reviews").unwrap().text)
+            .unwrap();
+        assert_eq!(mapped(file.path().to_str().unwrap(), None, REVIEWS), (0, out, String::new()));
+    }
+
+    #[test]
+    fn an_explanation_tells_which_cell_went_where() {
+        let (status, out, err) = mapped("ssda903-reviews", Some(1), REVIEWS);
+        assert_eq!((status, err.as_str()), (0, ""));
+        assert!(out.contains("row 2 column 2 DOB -> Patient child: birthDate\n"), "{out}");
+        assert!(!out.contains("700101"));
+    }
+
+    #[test]
+    fn what_a_mapping_refuses_is_never_silent() {
+        for (mapping, explain, file, status, said) in [
+            (
+                "ssda903-reviews",
+                None,
+                &b"CHILD,DOB\n1,2\n"[..],
+                65,
+                "refused: the file has no column `REVIEW`",
+            ),
+            (
+                "ssda903-reviews",
+                None,
+                b"CHILD,DOB,REVIEW,REVIEW_CODE\n,,,\n",
+                65,
+                "refused: row=2: the mapping makes no",
+            ),
+            ("ssda903-reviews", Some(7), REVIEWS, 65, "refused: the file has no record 7"),
+            ("no/such/mapping", None, REVIEWS, 74, "no/such/mapping is not readable: entity not found"),
+            ("Cargo.toml", None, REVIEWS, 64, "Cargo.toml: `[source]` is missing"),
+        ] {
+            let (ended, out, err) = mapped(mapping, explain, file);
+            assert_eq!((ended, out.as_str()), (status, ""), "{err}");
+            assert!(err.contains(said), "{err}");
         }
     }
 }

@@ -310,6 +310,11 @@ fn hostile_files_are_refused_in_bounds() {
         (XML.to_owned(), "<r><p id='&a;'/></r>".to_owned(), "an entity that xml does not define"),
         (XML.to_owned(), "<r><p id='1'><n>a</n>".to_owned(), "not well-formed xml"),
         (XML.to_owned(), "".to_owned(), "not well-formed xml"),
+        (
+            XML.to_owned(),
+            "<?xml version='1.0' encoding='ebcdic'?><r/>".to_owned(),
+            "the file declares a character set",
+        ),
     ] {
         let records = translate_with(&mapping, file.as_bytes(), &small);
         let Some(Err(refused)) = records.last() else { panic!("{expected}: not refused") };
@@ -344,4 +349,41 @@ fn a_file_without_an_end_is_translated_as_it_comes() {
     let context = council();
     let records = mapping.records(Endless { row: 0, left: Vec::new() }, &context, &origin()).unwrap();
     assert_eq!(records.take(20_000).filter(Result::is_ok).count(), 20_000);
+}
+
+#[test]
+fn as_much_as_the_bounds_allow_is_translated_without_a_standstill() {
+    let items = |what: &str| (0..20_000).map(|n| what.replace('N', &n.to_string())).collect::<Vec<_>>();
+    let notes = items(r#"{"caseNoteId":"N","caseNoteContent":"x"}"#).join(",");
+    let unknown = items(r#""N""#).join(",");
+    let json = format!(r#"{{"residents":[{{"caseNotes":[{notes}],"x":[{unknown}],"mosaicId":"1"}}]}}"#);
+    let episodes = items("<EPISODE><DECOM>01/01/2020</DECOM><LS>N</LS></EPISODE>").concat();
+    let same =
+        format!("<EXPSSDA903><CHILD>{episodes}<HEADER><CHILDID>1</CHILDID></HEADER></CHILD></EXPSSDA903>");
+    let unknown = items("<aN/><bN>x</bN>").concat();
+    let xml =
+        format!("<EXPSSDA903><CHILD>{unknown}<HEADER><CHILDID>1</CHILDID></HEADER></CHILD></EXPSSDA903>");
+    let rows = items("1,01/01/2020,xN\n").into_iter().take(10_000).collect::<String>();
+    for (mapping, file, expected) in [
+        (include_str!("../../../maps/social/mosaic-residents.toml").to_owned(), json, None),
+        (include_str!("../../../maps/social/ssda903-xml.toml").to_owned(), xml, None),
+        (
+            include_str!("../../../maps/social/ssda903-xml.toml").to_owned(),
+            same,
+            Some("would have the same id"),
+        ),
+        (
+            people("record_key = [\"ID\"]", VISITS),
+            format!("ID,DAY,WHY\n{rows}"),
+            Some("would have the same id"),
+        ),
+    ] {
+        let records = translate(&mapping, file.as_bytes());
+        assert_eq!(records.len(), 1);
+        match (&records[0], expected) {
+            (Ok(_), None) => {}
+            (Err(refused), Some(expected)) => assert!(refused.to_string().contains(expected), "{refused}"),
+            (other, _) => panic!("{:?}", other.as_ref().err()),
+        }
+    }
 }
