@@ -59,6 +59,9 @@ pub enum Refused {
         /// The name of the segment.
         segment: &'static str,
     },
+    /// The input is no CDA document that can be translated.
+    #[error(transparent)]
+    Cda(#[from] crate::cda::Fault),
     /// The tables of this program are faulty.
     #[error("the maps of this program are faulty")]
     Maps,

@@ -130,6 +130,15 @@ impl Object {
         self.0.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds the elements of `other`, which has none of these.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
     /// Adds the elements of `other`.
     pub(crate) fn extend(&mut self, other: &Self) {
         for (name, value) in &other.0 {

@@ -105,9 +105,11 @@ impl Refused {
         let (ack, code) = match self {
             Self::UnknownType { .. } => (AckCode::ApplicationReject, "200"),
             Self::NoType => (AckCode::ApplicationReject, "101"),
-            Self::NoHeader | Self::Delimiters | Self::NotASegment { .. } | Self::Missing { .. } => {
-                (AckCode::ApplicationReject, "100")
-            }
+            Self::NoHeader
+            | Self::Delimiters
+            | Self::NotASegment { .. }
+            | Self::Missing { .. }
+            | Self::Cda(_) => (AckCode::ApplicationReject, "100"),
             Self::NoControlId | Self::NoTime => (AckCode::ApplicationReject, "101"),
             Self::Charset | Self::Encoding { .. } => (AckCode::ApplicationReject, "102"),
             Self::TooLarge { .. } | Self::MoreThanOne { .. } => (AckCode::ApplicationReject, "207"),

@@ -1,6 +1,10 @@
 //! The adapters against their goldens, their promises, and what others really send.
 
 #[cfg(test)]
+mod cda;
+#[cfg(test)]
+mod cda_corpus;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod corpus;

@@ -1,0 +1,168 @@
+//! Codes: CS, CE, CD with translations and original text.
+
+use super::codes::{Codes, Target};
+use super::source::{Element, Space};
+use crate::tree::{Node, Object};
+use crate::{Context, Severity, Why};
+
+/// What conversions know beyond the document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'x> {
+    pub(super) codes: &'x Codes,
+    pub(super) context: &'x Context,
+}
+
+impl<'x> Known<'x> {
+    /// The target of the code in `element` by the map `map`, without using it.
+    pub(super) fn target(
+        &self,
+        element: Element<'_>,
+        attribute: Option<&str>,
+        map: &str,
+    ) -> Option<&'x Target> {
+        let direct = element.peek(attribute.unwrap_or("code"));
+        let own = direct.and_then(|code| self.codes.find(map, code, self.context));
+        let translated = || {
+            let codes = element.children().filter(|child| child.is(Space::V3, "translation"));
+            codes
+                .filter_map(|code| code.peek("code"))
+                .find_map(|code| self.codes.find(map, code, self.context))
+        };
+        own.or_else(|| if attribute.is_none() { translated() } else { None })
+    }
+
+    /// A code of an element that takes only certain codes.
+    pub(super) fn code(&self, element: Element<'_>, attribute: Option<&str>, map: &str) -> Option<Node> {
+        let name = attribute.unwrap_or("code");
+        let Some(target) = self.target(element, attribute, map) else {
+            if element.peek(name).is_some() {
+                element.remark(
+                    if attribute.is_none() { Some("code") } else { None },
+                    Why::CodeNotMapped,
+                    Severity::Minor,
+                );
+            }
+            return None;
+        };
+        if target.is_broader {
+            element.remark(None, Why::Narrowed, Severity::Minor);
+        }
+        element.mark(&[name]);
+        // What the code says is said; its own name and system say no more.
+        element.mark(&["codeSystem", "codeSystemName", "displayName"]);
+        Some(Node::text(target.code.as_str()))
+    }
+
+    /// A Coding by a map, or `None` when the map does not know the code.
+    pub(super) fn mapped(&self, element: Element<'_>, attribute: Option<&str>, map: &str) -> Option<Object> {
+        let target = self.target(element, attribute, map)?;
+        if target.is_broader {
+            element.remark(None, Why::Narrowed, Severity::Minor);
+        }
+        element.mark(&[attribute.unwrap_or("code"), "codeSystem", "codeSystemName", "displayName"]);
+        Some(target.coding())
+    }
+
+    /// A CodeableConcept: what the map makes of it, the code itself, its translations, its original text.
+    pub(super) fn concept(&self, element: Element<'_>, map: Option<&str>) -> Option<Node> {
+        let mut codings: Vec<Node> = Vec::new();
+        if let Some(target) = map.and_then(|map| self.target(element, None, map)) {
+            codings.push(target.coding().into());
+        }
+        self.codings(element, &mut codings);
+        let mut concept = Object::new();
+        let text = element.child("originalText").and_then(|text| self.words(text));
+        if codings.is_empty() && text.is_none() {
+            // A name without a code is still what was meant.
+            if let Some(display) = element.take("displayName") {
+                return Some(Object::new().with("text", Node::text(display)).into());
+            }
+            let inline = element.peek_text().filter(|_| element.children().next().is_none())?;
+            element.text();
+            return Some(Object::new().with("text", Node::Text(inline)).into());
+        }
+        if !codings.is_empty() {
+            concept.put("coding", Node::List(codings));
+        }
+        if let Some(text) = text {
+            concept.put("text", Node::Text(text));
+        }
+        element.mark(&["nullFlavor"]);
+        Some(concept.into())
+    }
+
+    fn codings(&self, element: Element<'_>, out: &mut Vec<Node>) {
+        if let Some(coding) = self.coding(element) {
+            let coding = Node::from(coding);
+            if !out.iter().any(|held| same_code(held, &coding)) {
+                out.push(coding);
+            }
+        }
+        for translation in element.children().filter(|child| child.is(Space::V3, "translation")) {
+            self.codings(translation, out);
+        }
+    }
+
+    /// The code itself as a Coding.
+    pub(super) fn coding(&self, element: Element<'_>) -> Option<Object> {
+        let code = element.take("code")?;
+        let mut coding = Object::new();
+        if let Some(root) = element.peek("codeSystem") {
+            match self.codes.system(root) {
+                Some(system) => {
+                    coding.put("system", Node::Text(system));
+                    element.mark(&["codeSystem", "codeSystemName"]);
+                }
+                None => element.remark(Some("codeSystem"), Why::NotOfType, Severity::Minor),
+            }
+        }
+        if let Some(version) = element.take("codeSystemVersion") {
+            coding.put("version", Node::text(version));
+        }
+        coding.put("code", Node::text(code));
+        if let Some(display) = element.take("displayName") {
+            coding.put("display", Node::text(display));
+        }
+        Some(coding)
+    }
+
+    /// A language as CDA writes it, which is nearly BCP 47.
+    pub(super) fn language(&self, element: Element<'_>) -> Option<String> {
+        let code = element.peek("code")?;
+        let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !plain || code.len() < 2 || code.len() > 35 {
+            element.remark(Some("code"), Why::NotOfType, Severity::Minor);
+            return None;
+        }
+        element.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+        Some(code.to_owned())
+    }
+
+    /// The text of an ED: its own, or that of the part of the narrative that it points at.
+    pub(super) fn words(&self, element: Element<'_>) -> Option<String> {
+        let pointed = element.child("reference").and_then(|reference| {
+            let id = reference.peek("value")?.trim_start_matches('#');
+            let at = *element.tree.ids.get(id)?;
+            let words = Element { tree: element.tree, at }.peek_text()?;
+            let left = element.tree.copies.get().saturating_sub(words.len());
+            element.tree.copies.set(left);
+            reference.mark(&["value"]);
+            (left > 0).then_some(words)
+        });
+        match (pointed, element.text()) {
+            (Some(pointed), Some(own)) if own != pointed => Some(format!("{own} {pointed}")),
+            (Some(pointed), _) => Some(pointed),
+            (None, own) => own,
+        }
+    }
+}
+
+/// Whether two Codings are the same code of the same system.
+fn same_code(one: &Node, other: &Node) -> bool {
+    match (one, other) {
+        (Node::Object(one), Node::Object(other)) => {
+            one.find("system") == other.find("system") && one.find("code") == other.find("code")
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,154 @@
+//! How confidential a part of a document is, as labels.
+
+use fhir::security_label::{Confidentiality, SecurityLabel};
+
+use super::coded::Known;
+use super::source::{Element, Space};
+use crate::tree::{Node, Object};
+use crate::{Severity, Why};
+
+/// An extension by which a part of a resource bears its own label (DS4P).
+pub(super) const INLINE: &str =
+    "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label";
+const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+/// How deep in a statement its security observations are looked for.
+const DEPTH: u8 = 4;
+
+/// The labels in force: the strictest degree, and every category.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Labels {
+    degree: Option<Confidentiality>,
+    others: Vec<(String, String)>,
+}
+
+impl Labels {
+    /// What `element` itself says: its confidentialityCode, and security observations in it.
+    pub(super) fn stated(known: Known<'_>, element: Element<'_>) -> Self {
+        let mut labels = Self::default();
+        for child in element.children() {
+            match (child.name(), child.space()) {
+                ("confidentialityCode", Space::V3 | Space::Sdtc) => labels.read(known, child),
+                ("entryRelationship", Space::V3) => labels.observed(known, child, DEPTH),
+                // Of a section, only entries that are nothing but labels.
+                ("entry", Space::V3) if is_security_entry(child) => labels.observed(known, child, DEPTH),
+                _ => {}
+            }
+        }
+        labels
+    }
+
+    fn observed(&mut self, known: Known<'_>, element: Element<'_>, depth: u8) {
+        if depth == 0 {
+            return;
+        }
+        for child in element.children().filter(|child| child.space() == Space::V3) {
+            match child.name() {
+                "observation" if is_security(child) => {
+                    for value in child.children().filter(|value| value.is(Space::V3, "value")) {
+                        self.read(known, value);
+                    }
+                    if let Some(code) = child.child("code") {
+                        code.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+                    }
+                }
+                "organizer" | "component" => self.observed(known, child, depth - 1),
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds the label that a code is.
+    fn read(&mut self, known: Known<'_>, element: Element<'_>) {
+        let Some(code) = element.peek("code") else { return };
+        let found = known.target(element, None, "confidentiality");
+        let (system, code) = match found {
+            Some(target) => {
+                if target.is_broader {
+                    element.remark(Some("code"), Why::Narrowed, Severity::Major);
+                }
+                (target.system.clone().unwrap_or_default(), target.code.clone())
+            }
+            // Nobody knows it here; whoever knows it must see it.
+            None => {
+                let system = element.peek("codeSystem").and_then(|root| known.codes.system(root));
+                if system.as_deref() != Some(ACT_CODE) {
+                    element.remark(Some("code"), Why::CodeNotMapped, Severity::Major);
+                }
+                (system.unwrap_or_default(), code.to_owned())
+            }
+        };
+        element.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+        match SecurityLabel::new(&system, &code).confidentiality() {
+            Some(degree) if system == CONFIDENTIALITY => self.degree = self.degree.max(Some(degree)),
+            Some(_) | None => {
+                if !self.others.contains(&(system.clone(), code.clone())) {
+                    self.others.push((system, code));
+                }
+            }
+        }
+    }
+
+    /// Both together: the strictest degree, all categories.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.degree = both.degree.max(other.degree);
+        for label in &other.others {
+            if !both.others.contains(label) {
+                both.others.push(label.clone());
+            }
+        }
+        both
+    }
+
+    /// Whether they protect more than an ordinary record is protected.
+    pub(super) fn is_special(&self) -> bool {
+        self.degree > Some(Confidentiality::Normal) || !self.others.is_empty()
+    }
+
+    /// The labels as Codings.
+    pub(super) fn codings(&self) -> Vec<Node> {
+        let degree = self.degree.map(|degree| (CONFIDENTIALITY.to_owned(), degree.code().to_owned()));
+        let all = degree.iter().chain(&self.others);
+        all.map(|(system, code)| {
+            let mut coding = Object::new();
+            if !system.is_empty() {
+                coding.put("system", Node::text(system.as_str()));
+            }
+            coding.with("code", Node::text(code.as_str())).into()
+        })
+        .collect()
+    }
+
+    /// The labels as inline extensions of a part.
+    pub(super) fn inline(&self) -> Vec<Node> {
+        let extension =
+            |coding| Object::new().with("url", Node::text(INLINE)).with("valueCoding", coding).into();
+        self.codings().into_iter().map(extension).collect()
+    }
+}
+
+/// What tells a receiver that a resource bears labels inside.
+pub(super) fn process_inline() -> Node {
+    Object::new().with("system", Node::text(ACT_CODE)).with("code", Node::text("PROCESSINLINELABEL")).into()
+}
+
+/// Whether a statement is a label and nothing else.
+pub(super) fn is_security(statement: Element<'_>) -> bool {
+    statement.child("code").is_some_and(|code| matches!(code.peek("code"), Some("SECCLASSOBS" | "SECCATOBS")))
+}
+
+/// Whether an entry holds labels and nothing else.
+pub(super) fn is_security_entry(entry: Element<'_>) -> bool {
+    let is_label = |statement: Element<'_>| match statement.name() {
+        "observation" => is_security(statement),
+        "organizer" => {
+            let mut parts =
+                statement.children().filter_map(|component| component.child("observation")).peekable();
+            parts.peek().is_some() && parts.all(is_security)
+        }
+        _ => false,
+    };
+    let mut statements = entry.children().filter(|child| child.space() == Space::V3).peekable();
+    statements.peek().is_some() && statements.all(is_label)
+}

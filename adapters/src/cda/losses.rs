@@ -1,0 +1,134 @@
+//! What of a document was not carried, with its XPath.
+
+use std::collections::HashMap;
+
+use super::maps::Maps;
+use super::source::{Element, NONE, Remark, Tree, What};
+use crate::{Loss, Refused, Severity, Translated, Why};
+
+/// All places together may not be longer than this.
+const PLACES_BYTES_MAX: usize = 64 << 20;
+
+struct Walk<'w> {
+    maps: &'w Maps,
+    remarks: HashMap<u32, Vec<&'w Remark>>,
+    losses: Vec<Loss>,
+    bytes: usize,
+    path: String,
+}
+
+/// Adds to each document what it lost, and to the first what its envelope says.
+pub(super) fn collect<'t>(
+    tree: &'t Tree<'t>,
+    roots: &[Element<'t>],
+    maps: &Maps,
+    all: &mut [Translated],
+) -> Result<(), Refused> {
+    if tree.is_exhausted() {
+        return Err(Refused::TooLarge { max: tree.nodes.len(), unit: "steps for its size" });
+    }
+    let held = tree.remarks.borrow();
+    let mut remarks: HashMap<u32, Vec<&Remark>> = HashMap::new();
+    for remark in held.iter() {
+        remarks.entry(remark.at).or_default().push(remark);
+    }
+    let tops: Vec<u32> = roots.iter().map(|root| root.at).collect();
+    let mut walk = Walk { maps, remarks, losses: Vec::new(), bytes: 0, path: String::new() };
+    // A walk looks at every node once more.
+    tree.visits.set(usize::MAX);
+    let around = Element { tree, at: 0 };
+    if !tops.contains(&0) {
+        walk.element(around, None, Severity::Trivial, &tops)?;
+    }
+    let mut before = std::mem::take(&mut walk.losses);
+    for (root, translated) in roots.iter().zip(all) {
+        walk.path = root.parent().map(Element::path).unwrap_or_default();
+        walk.element(*root, None, Severity::Minor, &[])?;
+        translated.losses.append(&mut before);
+        translated.losses.append(&mut walk.losses);
+    }
+    Ok(())
+}
+
+impl Walk<'_> {
+    /// Everything in `element` that was not carried, but for what stands in `except`.
+    fn element(
+        &mut self,
+        element: Element<'_>,
+        turned_away: Option<Why>,
+        around: Severity,
+        except: &[u32],
+    ) -> Result<(), Refused> {
+        let length = self.path.len();
+        self.path.push('/');
+        self.path.push_str(&element.step());
+        let is_structural = element.name() == "code"
+            && element.peek("code").is_some_and(|code| self.maps.structural.contains(code));
+        let severity = match self.maps.weights.get(element.name()) {
+            _ if is_structural => Severity::Trivial,
+            // What is of little weight around stays so inside.
+            Some(severity) if around != Severity::Trivial || *severity == Severity::Major => *severity,
+            Some(_) | None => around,
+        };
+        let mut turned_away = turned_away;
+        let mut said: Vec<Option<&'static str>> = Vec::new();
+        for remark in self.remarks.remove(&element.at).unwrap_or_default() {
+            if remark.why == Why::PlaceTaken {
+                turned_away = Some(Why::PlaceTaken);
+            } else if !said.contains(&remark.attribute) {
+                said.push(remark.attribute);
+                self.lose(remark.attribute.map(|name| ("/@", name)), remark.why, remark.severity)?;
+            }
+        }
+        for attribute in element.attributes() {
+            let is_plain = attribute.name == "negationInd" && !element.is_negated();
+            if attribute.carried.get()
+                || is_plain
+                || attribute.value.trim().is_empty()
+                || self.maps.ignored.contains(attribute.name)
+                || said.iter().any(|name| name.is_some_and(|name| name == attribute.name))
+            {
+                continue;
+            }
+            let (why, severity) = match attribute.name {
+                "nullFlavor" if element.name() == "confidentialityCode" => (Why::Nulled, severity),
+                "nullFlavor" => (Why::Nulled, Severity::Trivial),
+                "displayName" | "codeSystemName" | "codeSystemVersion" => {
+                    (turned_away.unwrap_or(Why::NotMapped), severity.min(Severity::Minor))
+                }
+                "negationInd" => (Why::NotMapped, Severity::Major),
+                _ => (turned_away.unwrap_or(Why::NotMapped), severity),
+            };
+            self.lose(Some(("/@", attribute.name)), why, severity)?;
+        }
+        let is_unsaid = |text: &str, carried: bool| !carried && !text.trim().is_empty();
+        for (at, node) in element.content() {
+            match &node.what {
+                What::Text { text, carried } if is_unsaid(text, carried.get()) => {
+                    self.lose(Some(("/", "text()")), turned_away.unwrap_or(Why::NotMapped), severity)?;
+                }
+                What::Text { .. } => {}
+                What::Element { .. } if except.contains(&at) || at == NONE => {}
+                What::Element { .. } => {
+                    self.element(Element { tree: element.tree, at }, turned_away, severity, except)?;
+                }
+            }
+        }
+        self.path.truncate(length);
+        Ok(())
+    }
+
+    fn lose(&mut self, at: Option<(&str, &str)>, why: Why, severity: Severity) -> Result<(), Refused> {
+        let (separator, name) = at.unwrap_or_default();
+        let place = [self.path.as_str(), separator, name].concat();
+        self.bytes += place.len();
+        if self.bytes > PLACES_BYTES_MAX {
+            return Err(Refused::TooLarge {
+                max: PLACES_BYTES_MAX,
+                unit: "bytes of places that are not carried",
+            });
+        }
+        self.losses.push(Loss { place, why, severity });
+        Ok(())
+    }
+}

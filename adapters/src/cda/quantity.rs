@@ -1,0 +1,211 @@
+//! PQ, IVL_PQ, RTO and INT, and values whose type the document names.
+
+use super::coded::Known;
+use super::convert::Made;
+use super::source::Element;
+use crate::tree::{Node, Object};
+use crate::{Severity, Why};
+
+const UCUM: &str = "http://unitsofmeasure.org";
+
+impl Known<'_> {
+    /// PQ as a Quantity, the unit as UCUM where it can be.
+    pub(super) fn quantity(&self, element: Element<'_>) -> Option<Object> {
+        let mut quantity = Object::new();
+        if let Some(value) = element.peek("value") {
+            let Some(number) = number(value) else {
+                element.remark(Some("value"), Why::NotOfType, Severity::Major);
+                return None;
+            };
+            element.mark(&["value"]);
+            quantity.put("value", Node::Bare(number));
+        }
+        match (element.peek("unit"), element.child("translation")) {
+            (Some(unit), translation) => {
+                element.mark(&["unit"]);
+                quantity.put("unit", Node::text(unit));
+                if is_ucum(unit) {
+                    quantity.put("system", Node::text(UCUM));
+                    quantity.put("code", Node::text(unit));
+                }
+                // A unit of its own words beside the standard one.
+                let words = translation.and_then(|translation| translation.child("originalText"));
+                if let Some(words) = words.and_then(Element::text) {
+                    quantity.put("unit", Node::Text(words));
+                }
+            }
+            (None, Some(translation)) if quantity.find("value").is_none() => {
+                return self.quantity(translation);
+            }
+            (None, _) => {}
+        }
+        (!quantity.is_empty() && quantity.find("value").is_some()).then_some(quantity)
+    }
+
+    /// PQ as an Age: a number of years, months and so on.
+    pub(super) fn age(&self, element: Element<'_>) -> Option<Node> {
+        self.quantity(element).filter(|age| age.find("system").is_some()).map(Node::from)
+    }
+
+    /// IVL_PQ as a Range.
+    pub(super) fn range(&self, element: Element<'_>) -> Option<Node> {
+        let mut range = Object::new();
+        for side in ["low", "high"] {
+            if let Some(quantity) = element.child(side).and_then(|side| self.quantity(side)) {
+                range.put(side, quantity.into());
+            }
+        }
+        (!range.is_empty()).then(|| range.into())
+    }
+
+    fn ratio(&self, element: Element<'_>) -> Option<Node> {
+        let mut ratio = Object::new();
+        for side in ["numerator", "denominator"] {
+            let quantity = element.child(side).and_then(|side| self.quantity(side))?;
+            ratio.put(side, quantity.into());
+        }
+        Some(ratio.into())
+    }
+
+    /// A value by the type that it says it has, or that it has the shape of.
+    pub(super) fn value(&self, element: Element<'_>) -> Option<Made> {
+        let named = element.peek("xsi:type").map(|kind| kind.rsplit(':').next().unwrap_or(kind));
+        let has = |name: &str| element.child(name).is_some();
+        let shaped = || match () {
+            () if element.peek("code").is_some() || has("translation") && !has("low") => "CD",
+            () if has("numerator") => "RTO",
+            () if has("low") || has("high") => "IVL_PQ",
+            () if element.peek("unit").is_some() => "PQ",
+            () => "ST",
+        };
+        let kind = named.unwrap_or_else(shaped);
+        let text = |made: Option<Made>| {
+            made.or_else(|| self.words(element).map(|text| Made::of("String", Node::Text(text))))
+        };
+        let whole = |element: Element<'_>| -> Option<Made> {
+            let value = element.take("value")?;
+            Some(Made::of("String", Node::text(value)))
+        };
+        match kind {
+            "INT" => match element.peek("value").and_then(integer) {
+                Some(number) => {
+                    element.mark(&["value"]);
+                    Some(Made::of("Integer", Node::Bare(number)))
+                }
+                None => whole(element),
+            },
+            "PQ" | "REAL" | "MO" => self
+                .quantity(element)
+                .map(|quantity| Made::of("Quantity", quantity.into()))
+                .or_else(|| whole(element)),
+            "IVL_PQ" | "IVL_INT" | "IVL_REAL" => {
+                self.bounded(element).or_else(|| self.range(element).map(|range| Made::of("Range", range)))
+            }
+            "RTO" | "RTO_PQ_PQ" | "RTO_QTY_QTY" => self.ratio(element).map(|ratio| Made::of("Ratio", ratio)),
+            "CD" | "CE" | "CV" | "CO" | "CS" => {
+                text(self.concept(element, None).map(|concept| Made::of("CodeableConcept", concept)))
+            }
+            "BL" => match element.peek("value") {
+                Some("true" | "1") => Some(Made::of("Boolean", Node::Bare("true".to_owned()))),
+                Some("false" | "0") => Some(Made::of("Boolean", Node::Bare("false".to_owned()))),
+                Some(_) | None => None,
+            }
+            .inspect(|_| element.mark(&["value"])),
+            "TS" | "IVL_TS" => self.when(element),
+            _ => text(None),
+        }
+    }
+
+    /// An interval with one side that FHIR says with a comparator: more than 5, at most 10.
+    fn bounded(&self, element: Element<'_>) -> Option<Made> {
+        let (low, high) = (element.child("low"), element.child("high"));
+        let is_said = |side: &Option<Element<'_>>| side.is_some_and(|side| side.peek("value").is_some());
+        let (side, open, closed) = match (is_said(&low), is_said(&high)) {
+            (true, false) => (low?, ">", ">="),
+            (false, true) => (high?, "<", "<="),
+            (true, true) | (false, false) => return None,
+        };
+        let quantity = self.quantity(side)?;
+        let sign = if side.take("inclusive") == Some("false") { open } else { closed };
+        let mut bounded = Object::new();
+        if let Some(value) = quantity.find("value") {
+            bounded.put("value", value.clone());
+        }
+        bounded.put("comparator", Node::text(sign));
+        bounded.extend(&quantity);
+        Some(Made::of("Quantity", bounded.into()))
+    }
+}
+
+/// A number as JSON writes it; `None` when it is none.
+pub(super) fn number(text: &str) -> Option<String> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) =
+        rest.split_once('.').map_or((rest, None), |(whole, fraction)| (whole, Some(fraction)));
+    if !digits(whole) || !fraction.is_none_or(digits) || rest.len() > 32 {
+        return None;
+    }
+    if whole.is_empty() && fraction.is_none_or(str::is_empty) {
+        return None;
+    }
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    Some(match fraction.filter(|fraction| !fraction.is_empty()) {
+        Some(fraction) => format!("{sign}{whole}.{fraction}"),
+        None => format!("{sign}{whole}"),
+    })
+}
+
+/// A whole number that fits.
+pub(super) fn integer(text: &str) -> Option<String> {
+    text.parse::<i32>().ok().map(|number| number.to_string())
+}
+
+/// Whether a unit can be UCUM: no spaces, and letters of its case-sensitive form only.
+fn is_ucum(unit: &str) -> bool {
+    let mut depth = 0_i32;
+    unit.bytes().all(|byte| {
+        match byte {
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' => depth -= 1,
+            _ => {}
+        }
+        byte.is_ascii_graphic() && depth >= 0
+    }) && depth == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_ucum, number};
+
+    #[test]
+    fn numbers_are_written_as_json_writes_them() {
+        for (text, expected) in [
+            ("13.20", Some("13.20")),
+            ("+5", Some("5")),
+            (".5", Some("0.5")),
+            ("-007", Some("-7")),
+            ("5.", Some("5")),
+            ("1e5", None),
+            ("", None),
+            (".", None),
+            ("NaN", None),
+            ("<5", None),
+        ] {
+            assert_eq!(number(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_ucum_only_when_it_can_be() {
+        for (unit, expected) in
+            [("mm[Hg]", true), ("10*3/uL", true), ("1", true), ("per minute", false), ("mm[Hg", false)]
+        {
+            assert_eq!(is_ucum(unit), expected, "{unit}");
+        }
+    }
+}
