@@ -142,6 +142,9 @@ impl<'x> Known<'x> {
     pub(super) fn words(&self, element: Element<'_>) -> Option<String> {
         let pointed = element.child("reference").and_then(|reference| {
             let id = reference.peek("value")?.trim_start_matches('#');
+            if element.tree.copies.get() == 0 {
+                return None;
+            }
             let at = *element.tree.ids.get(id)?;
             let words = Element { tree: element.tree, at }.peek_text()?;
             let left = element.tree.copies.get().saturating_sub(words.len());

@@ -34,6 +34,8 @@ pub(super) enum Conversion {
     Section,
     /// What an entry becomes.
     Statement,
+    /// Nothing: another row said what it says, and it counts as carried.
+    Noted,
     /// A piece of a resource, by a rule.
     Part(String),
     /// A reference to a resource, by a rule.
@@ -97,6 +99,7 @@ impl Conversion {
             "narrative" => Self::Narrative,
             "section" => Self::Section,
             "statement" => Self::Statement,
+            "noted" => Self::Noted,
             "part" => Self::Part(named()),
             "resource" => Self::Resource(named()),
             _ => return Err("an unknown conversion"),

@@ -37,6 +37,12 @@ impl<'x, 't> Draft<'x, 't> {
             Conversion::Section => self.section(found).map(|section| Made::of("", section.into())),
             // An entry may become several resources; the engine asks for them itself.
             Conversion::Statement => None,
+            Conversion::Noted => {
+                for held in found.attributes() {
+                    held.carried.set(held.carried.get() || attribute.is_none_or(|name| name == held.name));
+                }
+                None
+            }
             Conversion::Narrative => super::narrative::narrative(found).map(|text| Made::of("", text)),
             Conversion::Concept(map) => {
                 let made = known.concept(found, map.as_deref())?;

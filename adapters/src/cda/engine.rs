@@ -141,6 +141,10 @@ impl<'x, 't> Draft<'x, 't> {
                     let negated = if is_whole { Negated::Found } else { Negated::PassedOver };
                     let attribute = path.attribute.as_deref();
                     for found in path.find(element, self.kind, negated) {
+                        // That something is not negated is the rule, and says nothing.
+                        if attribute == Some("negationInd") && !found.is_negated() {
+                            continue;
+                        }
                         if self.set(row, found, attribute, conversion, &mut choices, object)
                             == Applied::Something
                         {
@@ -211,8 +215,12 @@ impl<'x, 't> Draft<'x, 't> {
             return applied;
         }
         let base = row.target.path.last().map(|step| step.name.as_str()).unwrap_or_default();
-        // A part may say more about the very same object.
+        // A part may say more about the very same object, or nothing more.
         if row.target.path.is_empty() {
+            if *conversion == Conversion::Noted {
+                self.convert(found, attribute, conversion);
+                return Applied::Nothing;
+            }
             let maps = self.maps;
             let rule = conversion.rule().and_then(|name| maps.rules.get(name));
             return rule.map_or(Applied::Nothing, |rule| self.apply(rule, found, object));
@@ -229,14 +237,17 @@ impl<'x, 't> Draft<'x, 't> {
         let Some(Made { kind, node }) = self.convert(found, attribute, conversion) else {
             return Applied::Nothing;
         };
-        let mut path = row.target.path.clone();
-        if row.target.is_choice {
+        let is_set = if row.target.is_choice {
             choices.push(base);
+            let mut path = row.target.path.clone();
             if let Some(last) = path.last_mut() {
                 last.name.push_str(kind);
             }
-        }
-        if !object.set(&path, node) {
+            object.set(&path, node)
+        } else {
+            object.set(&row.target.path, node)
+        };
+        if !is_set {
             return Applied::Nothing;
         }
         for (beside, fixed) in &row.beside {

@@ -60,8 +60,7 @@ impl Walk<'_> {
         except: &[u32],
     ) -> Result<(), Refused> {
         let length = self.path.len();
-        self.path.push('/');
-        self.path.push_str(&element.step());
+        element.step(&mut self.path);
         let is_structural = element.name() == "code"
             && element.peek("code").is_some_and(|code| self.maps.structural.contains(code));
         let severity = match self.maps.weights.get(element.name()) {

@@ -17,13 +17,19 @@ const NODES_MAX: usize = 1_000_000;
 const ATTRIBUTES_MAX: usize = 64;
 const BINDINGS_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 64;
+/// How often, for each node, nodes may be looked at. Real documents need a fifth of it.
+const VISITS_OF_A_NODE: usize = 150;
+const VISITS_AT_LEAST: usize = 1_000_000;
+/// Names of children that are looked through one by one.
+const NAMES_BESIDE: usize = 24;
 
 /// An element that is open.
 struct Open<'a> {
     at: u32,
     last: u32,
-    /// How many children of each name there were.
-    names: HashMap<(Space, &'a str), u32>,
+    /// How many children of each name there were: of the first few names, and of all others.
+    names: Vec<((Space, &'a str), u32)>,
+    more: HashMap<(Space, &'a str), u32>,
     /// How many prefixes were bound before it.
     bindings: usize,
     /// Whether it is in the text of a section, where white space counts.
@@ -82,9 +88,26 @@ pub(super) fn parse(source: &str) -> Result<Tree<'_>, Refused> {
             Event::Eof => return Err(Fault::Malformed { at }.into()),
         }
     }
-    let visits = builder.tree.nodes.len().saturating_mul(600) + 1_000_000;
+    let visits = builder.tree.nodes.len().saturating_mul(VISITS_OF_A_NODE) + VISITS_AT_LEAST;
     builder.tree.visits.set(visits);
     Ok(builder.tree)
+}
+
+impl<'a> Open<'a> {
+    /// The number of a child of this name among those of the same name.
+    fn count(&mut self, name: (Space, &'a str)) -> u32 {
+        if let Some((_, count)) = self.names.iter_mut().find(|(held, _)| *held == name) {
+            *count += 1;
+            return *count;
+        }
+        if self.names.len() < NAMES_BESIDE {
+            self.names.push((name, 1));
+            return 1;
+        }
+        let count = self.more.entry(name).or_insert(0);
+        *count += 1;
+        *count
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -111,14 +134,7 @@ impl<'a> Builder<'a> {
         }
         let in_text =
             self.open.last().is_some_and(|open| open.in_text) || (name == "text" && space == Space::V3);
-        let position = match self.open.last_mut() {
-            Some(open) => {
-                let count = open.names.entry((space, name)).or_insert(0);
-                *count += 1;
-                *count
-            }
-            None => 1,
-        };
+        let position = self.open.last_mut().map_or(1, |open| open.count((space, name)));
         let what = What::Element {
             name,
             space,
@@ -132,7 +148,14 @@ impl<'a> Builder<'a> {
                 self.tree.ids.entry(attribute.value.trim().to_owned()).or_insert(here);
             }
         }
-        self.open.push(Open { at: here, last: NONE, names: HashMap::new(), bindings, in_text });
+        self.open.push(Open {
+            at: here,
+            last: NONE,
+            names: Vec::new(),
+            more: HashMap::new(),
+            bindings,
+            in_text,
+        });
         Ok(())
     }
 

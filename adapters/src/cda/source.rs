@@ -250,25 +250,30 @@ impl<'t> Element<'t> {
 
     /// The XPath of the element.
     pub(super) fn path(self) -> String {
-        let mut steps = Vec::new();
-        let mut next = Some(self);
-        while let Some(element) = next {
-            steps.push(element.step());
-            next = element.parent();
+        let mut up = vec![self];
+        while let Some(parent) = up.last().and_then(|element| element.parent()) {
+            up.push(parent);
         }
-        steps.iter().rev().flat_map(|step| ["/", step]).collect()
+        let mut path = String::new();
+        for element in up.iter().rev() {
+            element.step(&mut path);
+        }
+        path
     }
 
-    /// Its own step of the XPath.
-    pub(super) fn step(self) -> String {
-        let name = match self.space() {
-            Space::Sdtc => format!("sdtc:{}", self.name()),
-            Space::Npfit => format!("npfit:{}", self.name()),
-            Space::V3 | Space::Xsi | Space::Other => self.name().to_owned(),
-        };
-        match self.node().map(|node| &node.what) {
-            Some(What::Element { position, .. }) if *position > 1 => format!("{name}[{position}]"),
-            Some(What::Element { .. } | What::Text { .. }) | None => name,
+    /// Adds its own step of the XPath.
+    pub(super) fn step(self, path: &mut String) {
+        path.push('/');
+        path.push_str(match self.space() {
+            Space::Sdtc => "sdtc:",
+            Space::Npfit => "npfit:",
+            Space::V3 | Space::Xsi | Space::Other => "",
+        });
+        path.push_str(self.name());
+        if let Some(Node { what: What::Element { position, .. }, .. }) = self.node()
+            && *position > 1
+        {
+            path.push_str(&format!("[{position}]"));
         }
     }
 }

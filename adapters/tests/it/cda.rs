@@ -301,6 +301,12 @@ fn what_is_not_so_is_never_carried_as_if_it_were() {
 }
 
 #[test]
+fn decimals_keep_their_digits() {
+    let translated = cda::translate(&case("continuity-of-care"), &hospital()).unwrap();
+    assert!(String::from_utf8(translated.bundle).unwrap().contains(r#""value":13.20,"#));
+}
+
+#[test]
 fn what_is_no_document_is_refused_with_its_reason() {
     let whole = String::from_utf8(case("labelled")).unwrap();
     let twice = format!("<a>{whole}{whole}</a>");
