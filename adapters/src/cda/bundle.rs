@@ -40,8 +40,9 @@ impl Draft<'_, '_> {
         resources.append(&mut self.resources);
         let mut entries = Vec::with_capacity(resources.len() * 2);
         let mut sources = Vec::with_capacity(resources.len());
+        let alike = Alike::of(identifier.as_ref(), &who, &self.digest);
         for resource in resources {
-            sources.push(self.provenance(&resource, identifier.as_ref(), &who, &dated.instant));
+            sources.push(self.provenance(&resource, &alike, &dated.instant));
             entries.push(entry(resource));
         }
         entries.append(&mut sources);
@@ -52,35 +53,19 @@ impl Draft<'_, '_> {
     }
 
     /// Where a resource comes from: which document, which place in it, which bytes, and who wrote it.
-    fn provenance(
-        &self,
-        resource: &Resource<'_>,
-        identifier: Option<&Node>,
-        who: &[Node],
-        instant: &str,
-    ) -> Node {
-        let authors = if resource.authors.is_empty() { who } else { resource.authors.as_slice() };
-        let agent = |who: &Node| Object::new().with("who", who.clone()).into();
-        let mut agents: Vec<Node> = authors.iter().map(agent).collect();
-        if agents.is_empty() {
-            agents.push(Object::new().with("who", Node::absent("unknown")).into());
-        }
-        let source =
-            |what: Object| Object::new().with("role", Node::text("source")).with("what", what.into()).into();
+    fn provenance(&self, resource: &Resource<'_>, alike: &Alike, instant: &str) -> Node {
+        let agents =
+            if resource.authors.is_empty() { alike.agents.clone() } else { agents(&resource.authors) };
         let mut document = Object::new();
-        if let Some(identifier) = identifier {
+        if let Some(identifier) = &alike.identifier {
             document.put("identifier", identifier.clone());
         }
         document.put("display", Node::text(resource.place.as_str()));
-        let bytes = Object::new()
-            .with("system", Node::text(fhir::identifier::URI))
-            .with("value", Node::text(self.digest.as_str()));
-        let bytes = Object::new().with("identifier", bytes.into());
         let object = Object::new()
             .with("target", Node::List(vec![Node::reference(&resource.id)]))
             .with("recorded", Node::text(resource.recorded.as_deref().unwrap_or(instant)))
-            .with("agent", Node::List(agents))
-            .with("entity", Node::List(vec![source(document), source(bytes)]));
+            .with("agent", agents)
+            .with("entity", Node::List(vec![source(document), alike.bytes.clone()]));
         entry(Resource {
             id: self.id(&format!("Provenance {}", resource.id)),
             kind: "Provenance",
@@ -108,6 +93,42 @@ impl Draft<'_, '_> {
     fn id(&self, place: &str) -> String {
         identity::id(self.known.context.source(), &self.message, place)
     }
+}
+
+/// What every Provenance of a document says, written once.
+struct Alike {
+    identifier: Option<Node>,
+    agents: Node,
+    bytes: Node,
+}
+
+impl Alike {
+    fn of(identifier: Option<&Node>, who: &[Node], digest: &str) -> Self {
+        let bytes =
+            Object::new().with("system", Node::text(fhir::identifier::URI)).with("value", Node::text(digest));
+        Self {
+            identifier: identifier.map(written),
+            agents: written(&agents(who)),
+            bytes: written(&source(Object::new().with("identifier", bytes.into()))),
+        }
+    }
+}
+
+fn agents(who: &[Node]) -> Node {
+    let agent = |who: Node| Object::new().with("who", who).into();
+    let known = who.iter().cloned().map(agent).collect::<Vec<Node>>();
+    Node::List(if known.is_empty() { vec![agent(Node::absent("unknown"))] } else { known })
+}
+
+fn source(what: Object) -> Node {
+    Object::new().with("role", Node::text("source")).with("what", what.into()).into()
+}
+
+/// The same, as JSON that is copied from now on.
+fn written(node: &Node) -> Node {
+    let mut out = String::new();
+    node.write(&mut out);
+    Node::Bare(out)
 }
 
 /// A resource as an entry.

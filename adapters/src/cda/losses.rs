@@ -71,7 +71,8 @@ impl Walk<'_> {
         };
         let mut turned_away = turned_away;
         let mut said: Vec<Option<&'static str>> = Vec::new();
-        for remark in self.remarks.remove(&element.at).unwrap_or_default() {
+        let remarks = if self.remarks.is_empty() { None } else { self.remarks.remove(&element.at) };
+        for remark in remarks.unwrap_or_default() {
             if remark.why == Why::PlaceTaken {
                 turned_away = Some(Why::PlaceTaken);
             } else if !said.contains(&remark.attribute) {

@@ -1,7 +1,7 @@
 //! Resources: made once for each place, once for each content where they are shared, labelled, and with their authors.
 
 use super::engine::{Applied, Draft};
-use super::labels::Labels;
+use super::labels::{self, Labels};
 use super::maps::{Negation, Sharing};
 use super::moment;
 use super::source::{Element, Space};
@@ -33,7 +33,7 @@ impl<'x, 't> Draft<'x, 't> {
         // What is not so must not be carried as if it were, nor what is about somebody else.
         let is_unsaid = element.is_negated() && rule.negation == Negation::NotCarried;
         let is_about_another = rule.name != "family-history" && element.child("subject").is_some();
-        if is_unsaid || is_about_another || self.depth > 64 {
+        if is_unsaid || is_about_another || labels::is_security(element) || self.depth > 64 {
             return None;
         }
         // A rule that leads back here finds nothing more to make.

@@ -249,6 +249,32 @@ fn what_a_part_is_labelled_with_its_resources_its_section_and_the_whole_are_labe
 }
 
 #[test]
+fn a_label_on_a_wrapper_holds_for_what_is_inside_and_who_is_named_in_both_parts_is_told_twice() {
+    let label = r#"<entryRelationship typeCode="COMP"><observation classCode="OBS" moodCode="EVN"><code code="SECCLASSOBS"/><value xsi:type="CE" code="V" codeSystem="2.16.840.1.113883.5.25"/></observation></entryRelationship>"#;
+    let inside = |author: &str| {
+        format!(
+            r#"<author><time value="20260304"/><assignedAuthor><id root="1.2" extension="{author}"/></assignedAuthor></author><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><code code="ASSERTION"/><value xsi:type="CD" code="1" codeSystem="1.2.3"/></observation></entryRelationship>"#
+        )
+    };
+    let act = |label: &str| {
+        let start = r#"<entry><act classCode="ACT" moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.3"/>"#;
+        format!("{start}{label}{}</act></entry>", inside("same"))
+    };
+    let text = String::from_utf8(case("labelled")).unwrap();
+    let entries = format!("<text>Asthma</text>{}{}", act(""), act(label));
+    let bundle = json(
+        &cda::translate(text.replacen("<text>Asthma</text>", &entries, 1).as_bytes(), &hospital()).unwrap(),
+    );
+    let all: Vec<Vec<&str>> = resources(&bundle, "Condition").into_iter().map(labels).collect();
+    assert_eq!(all, [vec![], vec!["V"], vec![]]);
+    // Were the author one resource, its label would hide it from the first, or its lack of one tell of the second.
+    let same = |resource: &&serde_json::Value| resource["identifier"][0]["value"] == "same";
+    let authors: Vec<Vec<&str>> =
+        resources(&bundle, "Practitioner").into_iter().filter(same).map(labels).collect();
+    assert_eq!(authors, [vec![], vec!["V"]]);
+}
+
+#[test]
 fn a_document_that_is_very_restricted_labels_all_but_the_patient() {
     let bundle = json(&cda::translate(&case("nhs-111-report"), &hospital()).unwrap());
     let patient = resources(&bundle, "Patient")[0]["id"].as_str().unwrap().to_owned();
