@@ -12,8 +12,6 @@ pub(super) const INLINE: &str =
     "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label";
 const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-/// How deep in a statement its security observations are looked for.
-const DEPTH: u8 = 4;
 
 /// The labels in force: the strictest degree, and every category.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,38 +21,33 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// What `element` itself says: its confidentialityCode, and security observations in it.
+    /// What `element` itself says, anywhere in it but in what is labelled by itself: the sections and entries of a
+    /// document, the entries of a section, the components of an organizer.
     pub(super) fn stated(known: Known<'_>, element: Element<'_>) -> Self {
         let mut labels = Self::default();
-        for child in element.children() {
-            match (child.name(), child.space()) {
-                ("confidentialityCode", Space::V3 | Space::Sdtc) => labels.read(known, child),
-                ("entryRelationship", Space::V3) => labels.observed(known, child, DEPTH),
-                // Of a section, only entries that are nothing but labels.
-                ("entry", Space::V3) if is_security_entry(child) => labels.observed(known, child, DEPTH),
-                _ => {}
-            }
-        }
+        labels.gather(known, element);
         labels
     }
 
-    fn observed(&mut self, known: Known<'_>, element: Element<'_>, depth: u8) {
-        if depth == 0 {
-            return;
-        }
-        for child in element.children().filter(|child| child.space() == Space::V3) {
-            match child.name() {
-                "observation" if is_security(child) => {
-                    for value in child.children().filter(|value| value.is(Space::V3, "value")) {
-                        self.read(known, value);
-                    }
-                    if let Some(code) = child.child("code") {
-                        code.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
-                    }
-                }
-                "organizer" | "component" => self.observed(known, child, depth - 1),
-                _ => {}
+    fn gather(&mut self, known: Known<'_>, element: Element<'_>) {
+        for child in element.children() {
+            match (child.name(), child.space()) {
+                ("confidentialityCode", Space::V3 | Space::Sdtc) => self.read(known, child),
+                ("observation", Space::V3) if is_security(child) => self.observed(known, child),
+                // The narrative, and what is labelled by itself.
+                ("text", Space::V3) => {}
+                ("entry" | "component", Space::V3) if !is_security_entry(child) => {}
+                _ => self.gather(known, child),
             }
+        }
+    }
+
+    fn observed(&mut self, known: Known<'_>, observation: Element<'_>) {
+        for value in observation.children().filter(|value| value.is(Space::V3, "value")) {
+            self.read(known, value);
+        }
+        if let Some(code) = observation.child("code") {
+            code.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
         }
     }
 

@@ -275,6 +275,27 @@ fn a_label_on_a_wrapper_holds_for_what_is_inside_and_who_is_named_in_both_parts_
 }
 
 #[test]
+fn a_label_deep_in_an_entry_or_in_the_header_is_a_label() {
+    let code = r#"<confidentialityCode code="V" codeSystem="2.16.840.1.113883.5.25"/>"#;
+    let text = String::from_utf8(case("labelled")).unwrap();
+    let deep = format!(
+        r#"<entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><code code="SEV"/><entryRelationship typeCode="COMP"><observation classCode="OBS" moodCode="EVN">{code}</observation></entryRelationship></observation></entryRelationship></observation></entry>"#
+    );
+    let bundle = json(
+        &cda::translate(text.replacen("</observation></entry>", &deep, 1).as_bytes(), &hospital()).unwrap(),
+    );
+    assert_eq!(labels(resources(&bundle, "Condition")[0]), ["V"]);
+    assert_eq!(labels(resources(&bundle, "Observation")[0]), ["R"]);
+    assert_eq!(labels(&bundle), ["V", "PSY"]);
+    let header = format!("{code}</assignedAuthor></author>");
+    let bundle = json(
+        &cda::translate(text.replacen("</assignedAuthor></author>", &header, 1).as_bytes(), &hospital())
+            .unwrap(),
+    );
+    assert_eq!(labels(resources(&bundle, "Condition")[0]), ["V"]);
+}
+
+#[test]
 fn a_document_that_is_very_restricted_labels_all_but_the_patient() {
     let bundle = json(&cda::translate(&case("nhs-111-report"), &hospital()).unwrap());
     let patient = resources(&bundle, "Patient")[0]["id"].as_str().unwrap().to_owned();
