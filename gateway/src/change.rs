@@ -42,11 +42,7 @@ pub async fn change(
     let begun = begun.under(&admitted);
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
-        // Read and decided about as on a read, up to the merge.
-        let decided = looked_at(admitted, &begun, ports, |held, led_to, ruling, subjects, frame| {
-            merge::change(&held, led_to, &wanted, ruling, subjects, frame)
-        });
-        let View { made: step, again, evidence } = decided.await?;
+        let View { made: step, again, evidence } = decided(admitted, &wanted, &begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         admitted = again;
         let (minimised, format, version) = match step {
@@ -82,6 +78,20 @@ pub async fn change(
     Err(begun.end(last))
 }
 
+/// One ruling on what is stored now: what is to be done, and the evidence that says so.
+pub(crate) async fn decided(
+    admitted: Admitted,
+    wanted: &ResourceChange,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<View<Step>, Ended> {
+    // Read and decided about as on a read, up to the merge.
+    looked_at(admitted, begun, ports, |held, led_to, ruling, subjects, frame| {
+        merge::change(&held, led_to, wanted, ruling, subjects, frame)
+    })
+    .await
+}
+
 /// Sends what was released, if the holder still has the version it was made of.
 async fn send(
     released: &Released,
@@ -112,7 +122,7 @@ async fn send(
 }
 
 /// The answer: the view of what is stored now. That it was changed is told also when it cannot be shown.
-async fn told(
+pub(crate) async fn told(
     admitted: Admitted,
     wanted: Return,
     outcome: Exchange,

@@ -14,7 +14,7 @@ use fhir::tables::TypeId;
 
 use crate::decision::admit;
 use crate::decision::evidence::Evidence;
-use crate::decision::ruling::Question;
+use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::existing::{Existing, existing};
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::enforce::subjects::named_in;
@@ -33,7 +33,7 @@ use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
 const ATTEMPTS_MAX: usize = 3;
 
 /// What is asked, as often as the rules are.
-struct Asked {
+pub(crate) struct Asked {
     question: Question,
     system: SystemName,
     resource_type: TypeId,
@@ -42,7 +42,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(question: Question, ports: &Ports) -> Option<Self> {
+    pub(crate) fn of(question: Question, ports: &Ports) -> Option<Self> {
         let Interaction::Fhir { system, action: FhirAction::Create(new) } = &question.interaction else {
             return None;
         };
@@ -54,14 +54,14 @@ impl Asked {
     }
 
     /// The create by itself.
-    fn writing(&self) -> Question {
+    pub(crate) fn writing(&self) -> Question {
         let body = Arc::clone(&self.body);
         let unless = Some(self.condition.clone());
         self.asking(FhirAction::Create(NewResource { resource_type: self.resource_type, body, unless }))
     }
 
     /// The search by itself.
-    fn searching(&self) -> Question {
+    pub(crate) fn searching(&self) -> Question {
         self.asking(FhirAction::Search(SearchRequest {
             query: self.condition.clone(),
             offset: 0,
@@ -98,10 +98,7 @@ pub async fn create(
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
         let looking = Exchange { interaction: "search-type".into(), ..begun.clone().under(&read) };
-        let found = looked_at(read, &looking, ports, |held, led_to, ruling, subjects, frame| {
-            existing(&held, led_to, ruling, subjects, frame)
-        });
-        let View { made: there, again, evidence } = found.await?;
+        let View { made: there, again, evidence } = looked_for(read, &looking, ports).await?;
         read = again;
         let condition = match there {
             Existing::Seen(told) => {
@@ -135,6 +132,18 @@ pub async fn create(
         }
     }
     Err(begun.end(last))
+}
+
+/// Looks for what is there already, as the requestor may search.
+pub(crate) async fn looked_for(
+    read: Admitted,
+    looking: &Exchange,
+    ports: &Ports,
+) -> Result<View<Existing>, Ended> {
+    looked_at(read, looking, ports, |held, led_to, ruling, subjects, frame| {
+        existing(&held, led_to, ruling, subjects, frame)
+    })
+    .await
 }
 
 /// The condition within the record of the one Patient whom the body names: a search names its person. A Patient is named

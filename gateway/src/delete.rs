@@ -41,10 +41,7 @@ pub async fn delete(
     let begun = begun.under(&admitted);
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
-        let decided = looked_at(admitted, &begun, ports, |held, led_to, ruling, subjects, frame| {
-            merge::remove(&held, led_to, &wanted, ruling, subjects, frame)
-        });
-        let View { made: removal, again, evidence } = decided.await?;
+        let View { made: removal, again, evidence } = decided(admitted, &wanted, &begun, ports).await?;
         admitted = again;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         let (intent, version, persons) = removal.into_parts();
@@ -76,6 +73,19 @@ pub async fn delete(
         }
     }
     Err(begun.end(last))
+}
+
+/// One ruling on what is stored now: what may be deleted, and the evidence that says so.
+pub(crate) async fn decided(
+    admitted: Admitted,
+    wanted: &ResourceDeletion,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<View<Removal>, Ended> {
+    looked_at(admitted, begun, ports, |held, led_to, ruling, subjects, frame| {
+        merge::remove(&held, led_to, wanted, ruling, subjects, frame)
+    })
+    .await
 }
 
 /// Asks for the deletion of the version that was decided about.

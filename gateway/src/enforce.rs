@@ -37,6 +37,7 @@ pub mod subjects;
 pub mod submitted;
 pub mod targets;
 pub mod together;
+pub mod transaction;
 pub mod unfiltered;
 mod versions_bundle;
 pub mod whom;

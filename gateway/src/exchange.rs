@@ -10,13 +10,14 @@
 //! Each stage takes the value of the one before and returns a new type. Every exchange is recorded, whichever way it
 //! ends, and runs in a task of its own: a client that hangs up cancels nothing. Writes take the same road, with an
 //! intent recorded before the receiving system sees a byte ([`submit`], [`change`], [`delete`], [`conditional`]). So does
-//! each entry of a batch (`together`).
+//! each entry of a batch (`together`), and a transaction that writes is decided entry by entry and sent as one
+//! (`transaction`).
 
 use crate::change;
 use crate::conditional;
 use crate::decision::admit;
 use crate::decision::evidence::Evidence;
-use crate::decision::ruling::Question;
+use crate::decision::ruling::{Admitted, Question};
 use crate::delete;
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::interaction::batch::{Brought, NotABatch};
@@ -35,6 +36,7 @@ use crate::trail::record::Exchange;
 
 mod room;
 mod together;
+mod transaction;
 pub(crate) mod view;
 
 use view::{View, view};
@@ -101,6 +103,17 @@ async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Resu
     let brought = Brought::by(&arrived);
     let (question, begun) = question(arrived, requestor, begun, ports)?;
     match question.interaction {
+        Interaction::Fhir { action: FhirAction::Batch(batch), system } if batch.is_writing_transaction() => {
+            let whole = transaction::Whole {
+                brought: &brought,
+                requestor: &question.requestor,
+                begun,
+                system,
+                ports,
+                at_once: 1,
+            };
+            transaction::answer(batch.lines, whole, under_way).await
+        }
         Interaction::Fhir { action: FhirAction::Batch(batch), .. } => {
             together::answer(batch, &brought, &question.requestor, begun, ports).await
         }
@@ -180,12 +193,22 @@ async fn share(
     under_way: &UnderWay,
 ) -> Result<Shared, Ended> {
     let named = question.interaction.named_persons();
-    let mut admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
+    let admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
     under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
+    given(admitted, &begun, ports, under_way).await
+}
+
+/// What was admitted, as it is decided now: recorded, and then released.
+async fn given(
+    mut admitted: Admitted,
+    begun: &Exchange,
+    ports: &Ports,
+    under_way: &UnderWay,
+) -> Result<Shared, Ended> {
     for _ in 0..RULINGS_MAX {
         // What takes too long is dropped while nothing is recorded of it: what is recorded is never cut.
-        let view = under_way.in_time(view(admitted, &begun, ports)).await;
+        let view = under_way.in_time(view(admitted, begun, ports)).await;
         let View { made: minimised, again, evidence } =
             view.map_err(|_| begun.end(Ending::Together(NotTogether::TooSlow)))??;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };

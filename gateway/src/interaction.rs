@@ -27,6 +27,7 @@ pub mod message;
 mod own;
 mod parse;
 pub mod surface;
+pub mod transaction;
 
 pub use binary::{Accepts, BinaryForm};
 pub use history::HistoryRequest;

@@ -37,7 +37,10 @@ pub struct Ended {
 }
 
 mod recorded;
+mod together;
 mod writes;
+
+pub use together::NotTogether;
 
 /// Why nothing was shared.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +81,14 @@ pub enum Ending {
     /// It came with others, and together they are more than is done or told at once, or are told together or not.
     #[error("not together: {}", .0.reason())]
     Together(NotTogether),
+    /// An entry of a transaction ended so, and nothing of the transaction was done.
+    #[error("entry {at} of the transaction: {why}")]
+    OfEntry {
+        /// Its place among the entries, from 0.
+        at: usize,
+        /// How it ended.
+        why: Box<Ending>,
+    },
     /// The version in `If-Match` is not the one that is shown now.
     #[error("another version")]
     VersionMoved,
@@ -118,58 +129,6 @@ pub enum NotTaken {
     NotSupported,
     /// It holds several that meet the condition under which there is nothing to do.
     Several,
-}
-
-/// Why an entry of a batch, or a transaction as a whole, is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotTogether {
-    /// The entries before it took all the time there is; it was not begun.
-    TooLate,
-    /// It took longer itself than one of several may; nothing came of it.
-    TooSlow,
-    /// The answers before it are all that is told at once.
-    TooMuch,
-    /// An entry of the transaction ended with this status.
-    EntryFailed(StatusCode),
-}
-
-impl NotTogether {
-    /// The name of the reason in records and metrics: stable, lower case, with hyphens.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::TooLate => "batch-took-too-long",
-            Self::TooSlow => "entry-took-too-long",
-            Self::TooMuch => "batch-holds-too-much",
-            Self::EntryFailed(_) => "transaction-entry-failed",
-        }
-    }
-
-    fn told(self) -> Told {
-        let (status, issue, text) = match self {
-            Self::TooLate => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Timeout,
-                "the entries before this one took too long: send it again, with fewer others",
-            ),
-            Self::TooSlow => (
-                StatusCode::GATEWAY_TIMEOUT,
-                IssueType::Timeout,
-                "this entry took longer than one of several may: ask for it by itself",
-            ),
-            Self::TooMuch => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                IssueType::TooCostly,
-                "the entries before this one fill the answer: send it again, with fewer others",
-            ),
-            Self::EntryFailed(status) => (
-                status,
-                if status == StatusCode::NOT_FOUND { IssueType::NotFound } else { IssueType::Processing },
-                "an entry of the transaction is not answered, so none is: a batch says which",
-            ),
-        };
-        Told { status, issue, text }
-    }
 }
 
 impl Ending {
@@ -224,6 +183,7 @@ impl Ending {
             ),
             Self::NotTaken(why) => writes::not_taken(*why),
             Self::Together(why) => return why.told(),
+            Self::OfEntry { why, .. } => return why.told(),
             Self::VersionMoved => writes::version_moved(),
             Self::Unwritable(why) => writes::unwritable(why),
             Self::NotMerged => (
@@ -271,6 +231,7 @@ impl Ending {
             Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
             Self::NotTaken(NotTaken::NotSupported) => "not-taken-not-supported",
             Self::Together(why) => why.reason(),
+            Self::OfEntry { .. } => "transaction-entry-failed",
             Self::NotTaken(NotTaken::Several) => "not-taken-several-match",
             Self::VersionMoved => "version-moved",
             Self::Unwritable(why) => why.reason(),
@@ -287,8 +248,9 @@ impl Ending {
     }
 
     /// Whether it was decided, or something failed.
-    const fn event(&self) -> Event {
+    fn event(&self) -> Event {
         match self {
+            Self::OfEntry { why, .. } => why.event(),
             Self::NotAuthenticated(_) => Event::NotAuthenticated,
             Self::Malformed(_)
             | Self::Refused(..)
@@ -332,6 +294,7 @@ impl Ending {
             | Self::Irreducible
             | Self::NotTaken(_)
             | Self::Together(_)
+            | Self::OfEntry { .. }
             | Self::VersionMoved
             | Self::Unwritable(_)
             | Self::Consent(_)
@@ -346,6 +309,7 @@ impl Ending {
         match self {
             Self::Refused(refusal, Existence::Open) => Some(refusal.spine_code()),
             Self::Refused(refusal, Existence::Withheld) if refusal.is_by_rule() => Some(refusal.spine_code()),
+            Self::OfEntry { why, .. } => why.spine_code(),
             Self::NotAuthenticated(_)
             | Self::Malformed(_)
             | Self::Refused(_, Existence::Withheld)
@@ -372,6 +336,27 @@ impl Ending {
 
     pub(crate) fn to_reply(&self) -> Reply {
         let told = self.told();
+        let reply = Reply::outcome(told.status, &self.outcome());
+        if let Some(methods) = self.allow() {
+            return reply.with_allow(methods);
+        }
+        if told.status == StatusCode::SERVICE_UNAVAILABLE { reply.with_retry_after_s(1) } else { reply }
+    }
+
+    fn allow(&self) -> Option<&'static str> {
+        if let Self::OfEntry { why, .. } = self {
+            return why.allow();
+        }
+        if let Self::Malformed(malformed) = self { malformed.allow() } else { None }
+    }
+
+    fn outcome(&self) -> OperationOutcome {
+        let told = self.told();
+        if let Self::OfEntry { at, why } = self {
+            let text = format!("this is about entry {at} of the transaction, from 0: nothing of it was done");
+            let note = Issue::from_settings(Severity::Information, IssueType::Informational, text);
+            return why.outcome().and(note);
+        }
         let mut issue = Issue::new(Severity::Error, told.issue, told.text);
         if let Some(code) = self.spine_code() {
             issue = issue.with_code(code);
@@ -393,13 +378,7 @@ impl Ending {
             outcome =
                 outcome.and(Issue::from_settings(Severity::Information, IssueType::Informational, text));
         }
-        let reply = Reply::outcome(told.status, &outcome);
-        if let Self::Malformed(malformed) = self
-            && let Some(methods) = malformed.allow()
-        {
-            return reply.with_allow(methods);
-        }
-        if told.status == StatusCode::SERVICE_UNAVAILABLE { reply.with_retry_after_s(1) } else { reply }
+        outcome
     }
 }
 

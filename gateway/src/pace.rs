@@ -95,6 +95,15 @@ impl UnderWay {
             },
             Interaction::Push { .. } | Interaction::Own(_) => return,
         };
+        self.is(manner, admitted);
+    }
+
+    /// The same for one of several that are told together or not at all: as many, whatever each is by itself.
+    pub fn concerns_together(&self, admitted: &Admitted) {
+        self.is(Manner::Many, admitted);
+    }
+
+    fn is(&self, manner: Manner, admitted: &Admitted) {
         if admitted.existence() == Existence::Withheld {
             // An exchange is admitted once; a ruling that is made again concerns the same.
             self.manner.get_or_init(|| manner);

@@ -195,6 +195,8 @@ pub struct System {
     pub trusted_identity: bool,
     /// Whether where a protected person is stays hidden in the records of others too.
     pub households: Households,
+    /// Whether it takes transactions that write.
+    pub transactions: Transactions,
     /// How the gateway proves itself to it.
     pub credentials: UpstreamCredentials,
     /// Certificate authorities it is checked against; none only when its base is `http` on loopback.
@@ -213,6 +215,16 @@ pub enum Households {
     Told,
     /// Wherever they stand: the system is asked.
     Shielded,
+}
+
+/// Whether a system takes transactions that write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transactions {
+    /// It does not, or nobody has said so.
+    #[default]
+    NotTaken,
+    /// It carries out all entries or none.
+    Taken,
 }
 
 /// How the gateway proves itself upstream.

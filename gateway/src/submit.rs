@@ -142,13 +142,27 @@ async fn cut(
     begun: &Exchange,
     ports: &Ports,
 ) -> Result<(Minimised, Admitted, Evidence), Ended> {
+    cut_beside(admitted, body, body, begun, ports).await
+}
+
+/// The same for a body that is about those whom `together` is about: itself, and what it refers to that is sent with it.
+///
+/// # Errors
+/// [`Ended`] when nothing of it may be sent.
+pub(crate) async fn cut_beside(
+    admitted: Admitted,
+    body: &Unfiltered<Document>,
+    together: &Unfiltered<Document>,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<(Minimised, Admitted, Evidence), Ended> {
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
-    let subjects = subjects_of_body(body, &admitted, frame.bases);
+    let subjects = subjects_of_body(together, &admitted, frame.bases);
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
         .await
         .map_err(|why| begun.end(Ending::Evidence(why)))?;
     let ruling = decide(admitted, &evidence);
-    let (minimised, again) = minimise_submitted(body, ruling, &subjects, frame)?;
+    let (minimised, again) = minimise_submitted(body, together, ruling, &subjects, frame)?;
     Ok((minimised, again, evidence))
 }

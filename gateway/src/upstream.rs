@@ -21,12 +21,14 @@ mod pages;
 mod reading;
 mod send;
 mod tls;
+mod transaction;
 
 use fhir::json;
 use holder::Holder;
 pub use reading::Rest;
 pub use send::{Outgoing, Sent, Taken, Write};
 pub use tls::UpstreamProblem;
+pub use transaction::Transacted;
 
 /// The clients of all systems of one set of settings.
 #[derive(Debug)]
@@ -100,6 +102,9 @@ pub enum UpstreamFault {
     /// An entry without a resource, or of a type nobody asked for.
     #[error("the searchset holds an entry that nobody asked for")]
     UnexpectedEntry,
+    /// Not a Bundle of type `transaction-response` with one answer for each entry, each of them that it was done.
+    #[error("the answer is not one to the transaction")]
+    NotAResponse,
     /// A next link to another place, or to a page seen before.
     #[error("the next link does not lead on within the system")]
     BadLink,
@@ -164,6 +169,7 @@ impl UpstreamFault {
             Self::NotAHistory => "upstream-not-a-history",
             Self::NoHistory => "upstream-no-history",
             Self::UnexpectedEntry => "upstream-unexpected-entry",
+            Self::NotAResponse => "upstream-not-a-response",
             Self::BadLink => "upstream-bad-link",
         }
     }
@@ -195,6 +201,7 @@ impl UpstreamFault {
             | Self::NotAHistory
             | Self::NoHistory
             | Self::UnexpectedEntry
+            | Self::NotAResponse
             | Self::BadLink => false,
         }
     }

@@ -54,6 +54,7 @@ fn line(entry: Node<'_>) -> Result<Line, NotABatch> {
         if_none_exist: text("ifNoneExist")?.map(Secret::new),
         content_type,
         body: Body::new(body),
+        full_url: entry.str_at(&["fullUrl"]).map(|url| Secret::new(url.into_owned())),
     })
 }
 

@@ -165,6 +165,16 @@ pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bas
     found
 }
 
+/// Whether `resource` says itself whom it is about, when it stands beside others in `whole`: who stands in those must
+/// permit too, and does not speak for it.
+pub(in crate::enforce) fn says_whom(resource: Node<'_>, whole: Node<'_>, came: Came, bases: &Bases) -> About {
+    let mut scan = Scan { whole, came, bases, hops: 0, found: PersonsOf::default() };
+    let owner = resource.str_at(&["resourceType"]).unwrap_or_default();
+    let stands = if owner == "Bundle" { Stands::Frame } else { Stands::Alone };
+    scan.resource(resource, &At { part: resource, owner, stands });
+    scan.found.about
+}
+
 /// A resource in which something is found.
 struct At<'n> {
     /// The resource whose contained ones can be referred to from here.

@@ -5,7 +5,7 @@ use fhir::json::{Document, Kind, Limits, parse};
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
 use super::judge::{Judge, Stands, Targets, Why};
-use super::persons::Came;
+use super::persons::{About, Came, persons_of, says_whom};
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -15,12 +15,14 @@ use crate::trail::provenance::provenance;
 use crate::trail::record::Event;
 use crate::trail::records::Records;
 
-/// Reduces a submitted body to what `ruling` permits the receiving system, with the record of the intent to send it.
+/// Reduces a submitted body to what `ruling` permits the receiving system, with the record of the intent to send it. It is
+/// about those whom `together` is about: itself, or a Bundle of it and what it refers to that is sent with it.
 ///
 /// # Errors
 /// [`Ended`] when nothing is to be sent, with the record that says why.
 pub fn minimise_submitted(
     body: &Unfiltered<Document>,
+    together: &Unfiltered<Document>,
     ruling: Ruling,
     subjects: &Subjects,
     frame: Frame<'_>,
@@ -45,7 +47,12 @@ pub fn minimise_submitted(
         whom: None,
     };
     let mut account = Account::new(&ruling, subjects);
-    match judge.judge(body.inner().root()) {
+    let (node, whole) = (body.inner().root(), together.inner().root());
+    let mut found = persons_of(whole, Came::Submitted, frame.bases);
+    if says_whom(node, whole, Came::Submitted, frame.bases) == About::Nobody {
+        found.about = About::Nobody;
+    }
+    match judge.judge_as(node, &found) {
         Ok(judged) => {
             account.shares(&judged);
             let records = Records {

@@ -33,16 +33,16 @@ use crate::server::reply::Reply;
 use crate::trail::record::Exchange;
 
 /// Entries under way at once.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 /// Requests to one system under way at once, for all entries.
-const ASKED_AT_ONCE: usize = crate::upstream::everything::AT_ONCE;
+pub(super) const ASKED_AT_ONCE: usize = crate::upstream::everything::AT_ONCE;
 /// The most bytes that are told at once.
-const BYTES_MAX: usize = 32 << 20;
+pub(super) const BYTES_MAX: usize = 32 << 20;
 /// How often the answer is put together: again when a consent moves meanwhile.
 const ATTEMPTS_MAX: usize = 3;
 
 /// What became of an entry.
-enum Entry {
+pub(super) enum Entry {
     /// It is recorded and may leave, while what it rests on stands.
     Given(Box<Shared>),
     /// Nothing is given, and this is told. It is recorded too.
@@ -50,7 +50,7 @@ enum Entry {
 }
 
 impl Entry {
-    fn told(reply: Reply) -> Self {
+    pub(super) fn told(reply: Reply) -> Self {
         Self::Told(Box::new(reply))
     }
 
@@ -62,7 +62,7 @@ impl Entry {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Given(shared) => shared.released.body().len(),
             Self::Told(reply) => reply.fhir().map_or(0, |body| body.len()),
@@ -126,10 +126,23 @@ pub(super) async fn answer(
     drop(answered);
     drop(spare);
     let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
-    if bundle == Together::Transaction {
+    let stands_by = match bundle {
+        Together::Batch => StandsBy::Itself,
+        Together::Transaction => StandsBy::TheOthers,
+    };
+    if stands_by == StandsBy::TheOthers {
         entries = all_or_none(entries, &begun, ports).await?;
     }
-    tell(bundle, entries, begun, ports).await
+    tell(bundle, stands_by, entries, begun, ports).await
+}
+
+/// On what it rests whether an entry is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StandsBy {
+    /// On nothing but itself; what has been done is told.
+    Itself,
+    /// On all others being told.
+    TheOthers,
 }
 
 /// Takes back what has no room behind what comes before it.
@@ -147,7 +160,7 @@ async fn within_room(entries: &mut [Option<Entry>], all: &All<'_>) -> Result<(),
 }
 
 /// Takes back what the format of the answer cannot say: it is the only one that is not told.
-async fn in_format(entry: Entry, begun: &Exchange, ports: &Ports) -> Result<Entry, Ended> {
+pub(super) async fn in_format(entry: Entry, begun: &Exchange, ports: &Ports) -> Result<Entry, Ended> {
     match entry {
         Entry::Given(shared) => match shared.released.can_be_said_in(begun) {
             Ok(()) => Ok(Entry::Given(shared)),
@@ -198,7 +211,7 @@ async fn one(at: usize, line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
 }
 
 /// The record of an entry of the batch that `batch` is the record of.
-fn entry_of(batch: &Exchange) -> Exchange {
+pub(super) fn entry_of(batch: &Exchange) -> Exchange {
     // What an entry comes to is a part of one answer, whose format is that of the batch.
     Exchange { format: Format::Json, ..batch.clone().within(batch) }
 }
@@ -222,7 +235,12 @@ async fn alone(
 
 /// Records that an entry is not given after all, and what is told instead. What a system has done stands, and is told:
 /// who heard otherwise would do it again. What was said about it goes.
-async fn taken_back(shared: Shared, why: Ending, batch: &Exchange, ports: &Ports) -> Result<Entry, Ended> {
+pub(super) async fn taken_back(
+    shared: Shared,
+    why: Ending,
+    batch: &Exchange,
+    ports: &Ports,
+) -> Result<Entry, Ended> {
     if shared.released.tells_what_was_done() {
         return Ok(Entry::Given(Box::new(Shared::from(shared.released.without_body()))));
     }
@@ -249,8 +267,12 @@ async fn all_or_none(entries: Vec<Entry>, begun: &Exchange, ports: &Ports) -> Re
 }
 
 /// Records the batch, and tells what became of its entries while all they rest on stands.
-async fn tell(
+///
+/// # Errors
+/// [`Ended`] when nothing is told.
+pub(super) async fn tell(
     bundle: Together,
+    stands_by: StandsBy,
     mut entries: Vec<Entry>,
     begun: Exchange,
     ports: &Ports,
@@ -266,7 +288,7 @@ async fn tell(
                 entry @ (Entry::Given(_) | Entry::Told(_)) => entry,
             });
         }
-        if bundle == Together::Transaction {
+        if stands_by == StandsBy::TheOthers {
             standing = all_or_none(standing, &begun, ports).await?;
         }
         let replies: Vec<Reply> = standing.iter().map(|entry| reply(entry, ports)).collect();

@@ -7,12 +7,14 @@ use fhir::outcome::IssueType;
 use http::StatusCode;
 
 use super::malformed::Malformed;
+use super::transaction::NotATransaction;
 use crate::enforce::lines;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::server::arrive::Told;
 use crate::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret};
 use crate::server::format::{self, Format, Instead, NotSpoken};
 use crate::server::target::Target;
+use crate::settings::Transactions;
 
 /// Interactions that came together.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub struct Line {
     pub content_type: Option<String>,
     /// What goes with it; sealed.
     pub body: Body,
+    /// `fullUrl`: what other entries call it.
+    pub full_url: Option<Secret>,
 }
 
 /// Why a Bundle or an entry of it is no request that is served.
@@ -69,9 +73,9 @@ pub enum NotABatch {
     /// A batch in a batch.
     #[error("a batch holds no other")]
     Nested,
-    /// A transaction with an entry that changes something.
-    #[error("the transaction writes")]
-    Writes,
+    /// A transaction that writes, in a way that is not taken.
+    #[error("the transaction is not taken: {0}")]
+    Transaction(NotATransaction),
 }
 
 impl Together {
@@ -85,19 +89,30 @@ impl Together {
     }
 }
 
-/// Reads the envelope of `body`, a Bundle with at most `entries_max` entries.
+impl Batch {
+    /// Whether it is a transaction with an entry that may change something.
+    #[must_use]
+    pub fn is_writing_transaction(&self) -> bool {
+        let writes = |line: &Result<Line, NotABatch>| {
+            line.as_ref().is_ok_and(|line| !matches!(line.method, Method::Get | Method::Head))
+        };
+        self.bundle == Together::Transaction && self.lines.iter().any(writes)
+    }
+}
+
+/// Reads the envelope of `body`, a Bundle with at most `entries_max` entries for a system that takes such transactions.
 pub(in crate::interaction) fn parse(
     body: &Unfiltered<Document>,
     entries_max: usize,
+    transactions: Transactions,
 ) -> Result<Batch, NotABatch> {
     let batch = lines::of_bundle(body, entries_max)?;
-    let writes = |line: &Result<Line, NotABatch>| {
-        line.as_ref().is_ok_and(|line| !matches!(line.method, Method::Get | Method::Head))
-    };
-    match batch.bundle {
-        // Entries that cannot be undone must not be begun: nothing here takes back what a system has taken.
-        Together::Transaction if batch.lines.iter().any(writes) => Err(NotABatch::Writes),
-        Together::Transaction | Together::Batch => Ok(batch),
+    match transactions {
+        // Nothing here takes back what a system has taken, so it has to carry out all or none itself.
+        Transactions::NotTaken if batch.is_writing_transaction() => {
+            Err(NotABatch::Transaction(NotATransaction::NotTaken))
+        }
+        Transactions::NotTaken | Transactions::Taken => Ok(batch),
     }
 }
 
@@ -183,7 +198,7 @@ impl NotABatch {
             Self::TooMany => "batch-too-long",
             Self::Entry | Self::Url => "bad-batch-entry",
             Self::Nested => "batch-in-a-batch",
-            Self::Writes => "transaction-writes",
+            Self::Transaction(why) => why.reason(),
         }
     }
 
@@ -202,11 +217,7 @@ impl NotABatch {
             Self::Entry => (bad, Issue::Structure, "the entry is not a request with a method and a url"),
             Self::Url => (bad, Issue::Value, "the url of an entry is relative to the base of this face"),
             Self::Nested => (bad, Issue::NotSupported, "a batch holds no batch and no transaction"),
-            Self::Writes => (
-                bad,
-                Issue::NotSupported,
-                "transactions only read here: send the changes as a batch, or one by one",
-            ),
+            Self::Transaction(why) => return why.told(),
         };
         Told { status, issue, text }
     }

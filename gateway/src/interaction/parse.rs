@@ -149,15 +149,16 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
             message::check_parameters(&parameters)?;
             Ok(FhirAction::Message(message::parse(arrived.body.resource("Bundle", &BODY)?)?))
         }
-        Served::Batch => together(arrived, asked.settings),
+        Served::Batch => together(arrived, asked),
     }
 }
 
-fn together(arrived: Arrived, settings: &Settings) -> Result<FhirAction, Malformed> {
+fn together(arrived: Arrived, asked: &Asked<'_>) -> Result<FhirAction, Malformed> {
     media::check_resource(arrived.headers.content_type.as_deref())?;
     check_plain_read(&arrived)?;
     let body = arrived.body.resource("Bundle", &BODY)?;
-    Ok(FhirAction::Batch(batch::parse(&body, settings.limits.batch_entries_max)?))
+    let entries_max = asked.settings.limits.batch_entries_max;
+    Ok(FhirAction::Batch(batch::parse(&body, entries_max, asked.system.transactions)?))
 }
 
 /// Reads a Binary: `Accept` may name another format than a resource has.

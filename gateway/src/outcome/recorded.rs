@@ -26,10 +26,18 @@ impl Ended {
     ///
     /// # Errors
     /// That it could not be recorded: then there is no other.
-    pub async fn noted(mut self, ports: &Ports) -> Result<(), Self> {
+    pub async fn noted(self, ports: &Ports) -> Result<(), Self> {
+        self.kept(ports).await.map(drop)
+    }
+
+    /// Records what became of a part of something, and how that ended.
+    ///
+    /// # Errors
+    /// That it could not be recorded.
+    pub(crate) async fn kept(mut self, ports: &Ports) -> Result<Ending, Self> {
         self.ending.count(&ports.metrics);
         match self.append(ports).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(self.ending),
             Err(fault) => Err(Self { ending: Ending::Unrecorded(fault), records: self.records }),
         }
     }

@@ -68,6 +68,7 @@ fn not_carried(fault: &UpstreamFault) -> NotCarried {
         | UpstreamFault::UnexpectedEntry
         | UpstreamFault::NotAHistory
         | UpstreamFault::NoHistory
+        | UpstreamFault::NotAResponse
         | UpstreamFault::BadLink => NotCarried::Perhaps(reason),
     }
 }

@@ -177,6 +177,7 @@ fn lasting(ending: &Ending) -> Lasting {
         | Ending::Unrecorded(_)
         | Ending::NotMerged
         | Ending::NotWritten
+        | Ending::OfEntry { .. }
         | Ending::Panicked => Lasting::Failed,
     }
 }
@@ -241,6 +242,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Unrecorded(_)
         | Ending::NotMerged
         | Ending::NotWritten
+        | Ending::OfEntry { .. }
         | Ending::Panicked => NotCleared::Failed,
     }
 }

@@ -172,6 +172,9 @@ pub(super) struct SystemTable {
     /// show, by one to three more searches, or more for long pages; where it does not take them, or there are more than
     /// 600 places, no address is shown. What is pushed or written is not asked about. Default: `false`.
     pub(super) shields_households: Option<Written<bool>>,
+    /// Whether it takes transactions that write: all entries or none, and each change only of the version that is named
+    /// (`ifMatch`). Without it such a transaction is refused before anybody is asked. Default: `false`.
+    pub(super) transactions: Option<Written<bool>>,
     /// An answer must be complete after so many milliseconds. Default: 10000, from 100 to 300000.
     pub(super) timeout_ms: Option<Written<i64>>,
     /// The most bytes of one answer. Default: 20971520, from 1024 to 104857600.
@@ -392,6 +395,7 @@ impl SystemTable {
             consent_source: table.flag("consent_source"),
             trusted_identity: table.flag("trusted_identity"),
             shields_households: table.flag("shields_households"),
+            transactions: table.flag("transactions"),
             timeout_ms: table.number("timeout_ms"),
             body_bytes_max: table.number("body_bytes_max"),
         };

@@ -78,7 +78,7 @@ fn assembler(site: Site<'_>) -> Element {
 fn ends(exchange: &Exchange) -> Vec<Element> {
     let requestor = exchange.requestor.as_ref().map(party);
     match exchange.interaction.as_str() {
-        "push" | "create" | "update" | "patch" | "process-message" => {
+        "push" | "create" | "update" | "patch" | "process-message" | "transaction" => {
             let mut ends: Vec<Element> =
                 requestor.map(|who| agent(AGENT_TYPE, "informant", who)).into_iter().collect();
             let target = Element::new().with("display", exchange.place.as_str());

@@ -42,6 +42,9 @@ pub(super) fn refusal(reason: &str) -> &'static str {
         "implied-consent-does-not-cover" => "This was not for your own care, and you have not agreed to it.",
         "labelled" => "This information is marked as sensitive.",
         "not-for-this-requestor" => "They are not allowed to see or change this.",
+        "transaction-entry-failed" => {
+            "This was asked together with something that could not be done, so nothing was done."
+        }
         "not-found" => "There was nothing that they could be given.",
         "too-costly" => "They asked for too much at once.",
         _ => "The request was not one that is allowed.",

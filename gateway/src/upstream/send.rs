@@ -84,6 +84,21 @@ pub enum Taken {
     NotSupported,
 }
 
+impl Taken {
+    /// What a status says; nothing for one after which it is not known.
+    pub(in crate::upstream) const fn of(status: u16) -> Option<Self> {
+        Some(match status {
+            200 | 204 => Self::Done,
+            201 => Self::Created,
+            202 => Self::Accepted,
+            400 | 413 | 415 | 422 => Self::Invalid,
+            409 | 412 => Self::Conflict,
+            404 | 405 | 410 | 501 => Self::NotSupported,
+            _ => return None,
+        })
+    }
+}
+
 impl Outgoing {
     /// Released content, to be written now.
     #[must_use]
@@ -108,18 +123,10 @@ impl Upstream {
         let deadline = Instant::now() + holder.timeout;
         let resource_type = outgoing.write.resource_type();
         let answer = holder.ask(&outgoing.into_ask()?, deadline).await?;
-        let taken = match answer.status.as_u16() {
-            200 | 204 => Taken::Done,
-            201 => Taken::Created,
-            202 => Taken::Accepted,
-            400 | 413 | 415 | 422 => Taken::Invalid,
-            409 | 412 => Taken::Conflict,
-            404 | 405 | 410 | 501 => Taken::NotSupported,
-            _ => {
-                let fault = answer.fault();
-                answer.discard(holder, deadline).await;
-                return Err(fault);
-            }
+        let Some(taken) = Taken::of(answer.status.as_u16()) else {
+            let fault = answer.fault();
+            answer.discard(holder, deadline).await;
+            return Err(fault);
         };
         let local = location(&answer.headers, resource_type, holder);
         let version =
@@ -130,7 +137,7 @@ impl Upstream {
 }
 
 impl Outgoing {
-    fn into_ask(self) -> Result<Ask, UpstreamFault> {
+    pub(in crate::upstream) fn into_ask(self) -> Result<Ask, UpstreamFault> {
         let value = |text: &str| HeaderValue::from_str(text).map_err(|_| UpstreamFault::NotWritable);
         let mut headers = HeaderMap::new();
         let (method, path) = match &self.write {
@@ -163,7 +170,7 @@ impl Outgoing {
 }
 
 impl Write {
-    const fn resource_type(&self) -> Option<&'static str> {
+    pub(in crate::upstream) const fn resource_type(&self) -> Option<&'static str> {
         match self {
             Self::Create { resource_type, .. }
             | Self::Update { resource_type, .. }

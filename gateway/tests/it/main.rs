@@ -59,6 +59,7 @@ mod telemetry;
 mod tidy;
 mod together;
 mod trail;
+mod transacting;
 mod transport;
 mod unlabelled;
 mod upstream;

@@ -11,6 +11,7 @@ pub(crate) mod process;
 pub(crate) mod sharing;
 pub(crate) mod site;
 pub(crate) mod tls;
+pub(crate) mod transacting;
 pub(crate) mod upstream;
 pub(crate) mod whole;
 pub(crate) mod wire;

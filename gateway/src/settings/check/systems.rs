@@ -2,7 +2,7 @@
 
 use super::super::file::{CredentialsTable, SystemTable};
 use super::super::material::Site;
-use super::super::{Households, System, UpstreamCredentials};
+use super::super::{Households, System, Transactions, UpstreamCredentials};
 use super::bounds::{SYSTEM_BODY_BYTES, SYSTEM_TIMEOUT};
 use super::parties::refuse_twice;
 use super::{ods, urls};
@@ -57,6 +57,10 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
         consent_source: is_set(&table.consent_source),
         trusted_identity: is_set(&table.trusted_identity),
         households: households(table),
+        transactions: match is_set(&table.transactions) {
+            true => Transactions::Taken,
+            false => Transactions::NotTaken,
+        },
         credentials,
         ca,
         timeout,

@@ -104,7 +104,8 @@ fn lists(list: &Value, member: &str, text: &str) -> bool {
 
 fn has(list: &Value, token: &str, member: &str) -> bool {
     let (system, value) = token.split_once('|').unwrap();
-    list.as_array().unwrap().iter().any(|item| item["system"] == system && item[member] == value)
+    list.as_array()
+        .is_some_and(|items| items.iter().any(|item| item["system"] == system && item[member] == value))
 }
 
 pub(crate) fn patient(id: &str, number: &str) -> Value {

@@ -13,8 +13,8 @@ use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret
 use gateway::server::format::{self, Format};
 use gateway::server::target::Target;
 use gateway::settings::{
-    Client, Gateway, Households, Issuer, Limits, Listen, Settings, System, Telemetry, Transport,
-    UpstreamCredentials,
+    Client, Gateway, Households, Issuer, Limits, Listen, Settings, System, Telemetry, Transactions,
+    Transport, UpstreamCredentials,
 };
 use jiff::Timestamp;
 
@@ -78,6 +78,7 @@ pub(crate) fn system(name: &str, base: &str) -> System {
         consent_source: false,
         trusted_identity: false,
         households: Households::Told,
+        transactions: Transactions::NotTaken,
         credentials: UpstreamCredentials::None,
         ca: None,
         timeout: Duration::from_secs(10),

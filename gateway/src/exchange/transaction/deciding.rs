@@ -1,0 +1,240 @@
+//! What may be done for each entry of a transaction: decided and cut as if it had come alone. Nothing leaves by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fhir::json::Document;
+use tokio::time::Instant;
+
+use super::super::view::{View, view};
+use super::asking::{Body, Entry, Wish};
+use super::{Whole, all_or_none, in_order};
+use crate::change;
+use crate::conditional;
+use crate::decision::evidence::Evidence;
+use crate::decision::ruling::Admitted;
+use crate::delete;
+use crate::enforce::existing::Existing;
+use crate::enforce::merge::Step as Merged;
+use crate::enforce::release::Minimised;
+use crate::enforce::transaction::{IsNew, beside, place_of, prepared, refers_to, undone};
+use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::{ResourceChange, Wanted};
+use crate::outcome::{Ended, Ending, NotTogether};
+use crate::submit::cut_beside;
+use crate::trail::record::Exchange;
+use crate::upstream::Write;
+
+/// An entry that may be done.
+pub(super) struct Decided {
+    pub(super) entry: Entry,
+    pub(super) step: Step,
+    pub(super) evidence: Evidence,
+}
+
+/// What is to be done for it.
+pub(super) enum Step {
+    /// This is sent.
+    Send { write: Write, intent: Minimised },
+    /// Nothing: this is told.
+    Give(Minimised),
+    /// It may be answered once the others are done.
+    Answer,
+}
+
+/// Decides about every entry.
+///
+/// # Errors
+/// [`Ended`] when one of them may not be done: none is.
+pub(super) async fn decided(
+    entries: Vec<Entry>,
+    deadline: Instant,
+    whole: &Whole<'_>,
+) -> Result<Vec<Decided>, Ended> {
+    let begun: Vec<Exchange> = entries.iter().map(|entry| entry.begun.clone()).collect();
+    let looked = in_order(whole, entries.into_iter().map(|entry| looked(entry, deadline, whole))).await;
+    let apart = |looked: Looked, begun: &Exchange, ending| match looked.there {
+        Some(there) => undone(there.told, begun, ending),
+        None => begun.end(ending),
+    };
+    let looked = all_or_none(looked, &begun, apart, whole).await?;
+    let bodies = Bodies::of(&looked, whole);
+    let each = looked.into_iter().enumerate().map(|(at, looked)| one(at, looked, &bodies, deadline, whole));
+    let decided = in_order(whole, each).await;
+    let apart = |decided: Decided, begun: &Exchange, ending| match decided.step {
+        Step::Send { intent, .. } => undone(intent, begun, ending),
+        Step::Give(_) | Step::Answer => begun.end(ending),
+    };
+    all_or_none(decided, &begun, apart, whole).await
+}
+
+/// An entry, and what is there already of what it creates.
+struct Looked {
+    entry: Entry,
+    there: Option<There>,
+}
+
+/// What the requestor sees that meets the condition of a create.
+struct There {
+    told: Minimised,
+    evidence: Evidence,
+}
+
+/// Looks for what is there already, as the requestor may search. What is hidden counts as not there.
+async fn looked(entry: Entry, deadline: Instant, whole: &Whole<'_>) -> Result<Looked, Ended> {
+    in_time(&entry.begun, deadline)?;
+    let Entry { begun, name, wish: Wish::Create { write, look: Some(look), resource_type, body } } = entry
+    else {
+        return Ok(Looked { entry, there: None });
+    };
+    let looking = Exchange { interaction: "search-type".into(), ..begun.clone().under(&look) };
+    let found = conditional::looked_for(*look, &looking, whole.ports).await?;
+    let View { made, again, evidence } = found;
+    let there = match made {
+        Existing::Seen(told) => Some(There { told: *told, evidence }),
+        Existing::Hidden | Existing::Absent => None,
+    };
+    let wish = Wish::Create { write, look: Some(Box::new(again)), resource_type, body };
+    Ok(Looked { entry: Entry { begun, name, wish }, there })
+}
+
+fn in_time(begun: &Exchange, deadline: Instant) -> Result<(), Ended> {
+    match Instant::now() > deadline {
+        true => Err(begun.end(Ending::Together(NotTogether::TooLate))),
+        false => Ok(()),
+    }
+}
+
+/// The bodies of all entries as they are decided on: what was found already is called by its place.
+struct Bodies {
+    all: Vec<Option<Body>>,
+    /// Which entry creates what has this name.
+    created: BTreeMap<String, usize>,
+}
+
+impl Bodies {
+    fn of(looked: &[Looked], whole: &Whole<'_>) -> Self {
+        let bases = whole.ports.bases_of(&whole.system);
+        let (mut found, mut created) = (BTreeMap::new(), BTreeMap::new());
+        for (at, Looked { entry, there }) in looked.iter().enumerate() {
+            match (&entry.wish, there) {
+                (Wish::Create { .. }, None) => {
+                    created.insert(entry.name.clone(), at);
+                }
+                (Wish::Create { .. }, Some(there)) => {
+                    found.extend(place_of(&there.told).map(|place| (entry.name.clone(), place)));
+                }
+                (Wish::Change { .. } | Wish::Delete { .. } | Wish::Read(_) | Wish::Plain(_), _) => {}
+            }
+        }
+        let now = |body: &Body| {
+            if !body.refers_to.iter().any(|name| found.contains_key(name)) {
+                return Some(body.clone());
+            }
+            let content = prepared(&body.content, &found, IsNew::No)?;
+            let refers_to = refers_to(&content, bases).ok()?;
+            Some(Body { content: Arc::new(content), refers_to })
+        };
+        let all = looked.iter().map(|Looked { entry, .. }| match &entry.wish {
+            Wish::Create { body, .. } | Wish::Change { body, .. } => now(body),
+            Wish::Delete { .. } | Wish::Read(_) | Wish::Plain(_) => None,
+        });
+        Self { all: all.collect(), created }
+    }
+
+    fn get(&self, at: usize) -> Option<&Body> {
+        self.all.get(at).and_then(Option::as_ref)
+    }
+
+    /// A body with all new ones that it refers to, and those that these refer to; itself where there are none.
+    fn with_others(&self, at: usize) -> Option<Arc<Unfiltered<Document>>> {
+        let body = self.get(at)?;
+        let (mut open, mut reached) = (vec![body], BTreeSet::new());
+        while let Some(body) = open.pop() {
+            for name in &body.refers_to {
+                if let Some(other) = self.created.get(name)
+                    && reached.insert(name.as_str())
+                {
+                    open.extend(self.get(*other));
+                }
+            }
+        }
+        let others: Vec<(&str, &Unfiltered<Document>)> = reached
+            .into_iter()
+            .filter_map(|name| Some((name, &*self.get(*self.created.get(name)?)?.content)))
+            .collect();
+        match others.is_empty() {
+            true => Some(Arc::clone(&body.content)),
+            false => beside(&body.content, &others).map(Arc::new),
+        }
+    }
+}
+
+async fn one(
+    at: usize,
+    looked: Looked,
+    bodies: &Bodies,
+    deadline: Instant,
+    whole: &Whole<'_>,
+) -> Result<Decided, Ended> {
+    let Looked { entry: Entry { begun, name, wish }, there } = looked;
+    in_time(&begun, deadline)?;
+    let unwritten = || begun.end(Ending::NotWritten);
+    let (step, wish, evidence) = match (wish, there) {
+        (wish @ Wish::Create { .. }, Some(there)) => (Step::Give(there.told), wish, there.evidence),
+        (Wish::Create { write, look, resource_type, .. }, None) => {
+            let body = bodies.get(at).ok_or_else(unwritten)?;
+            let together = bodies.with_others(at).ok_or_else(unwritten)?;
+            let (intent, write, evidence) =
+                cut_beside(write, &body.content, &together, &begun, whole.ports).await?;
+            let step = Step::Send { write: Write::Create { resource_type, if_none_exist: None }, intent };
+            (step, Wish::Create { write, look, resource_type, body: body.clone() }, evidence)
+        }
+        (Wish::Change { admitted, wanted, body }, _) => {
+            let now = bodies.get(at).ok_or_else(unwritten)?;
+            let (step, admitted, evidence) = changed(admitted, &wanted, now, &begun, whole).await?;
+            (step, Wish::Change { admitted, wanted, body }, evidence)
+        }
+        (Wish::Delete { admitted, wanted }, _) => {
+            let decided = delete::decided(admitted, &wanted, &begun, whole.ports).await?;
+            let View { made: removal, again: admitted, evidence } = decided;
+            let (intent, version, _) = removal.into_parts();
+            let resource_type = wanted.target.resource_type.name();
+            let write = Write::Delete { resource_type, id: wanted.target.id.clone(), if_match: version };
+            (Step::Send { write, intent }, Wish::Delete { admitted, wanted }, evidence)
+        }
+        (Wish::Read(admitted), _) => {
+            let View { again: admitted, evidence, .. } = view(admitted, &begun, whole.ports).await?;
+            (Step::Answer, Wish::Read(admitted), evidence)
+        }
+        (Wish::Plain(question), _) => (Step::Answer, Wish::Plain(question), Evidence::none()),
+    };
+    Ok(Decided { entry: Entry { begun, name, wish }, step, evidence })
+}
+
+/// A change, decided as alone.
+async fn changed(
+    admitted: Admitted,
+    wanted: &ResourceChange,
+    body: &Body,
+    begun: &Exchange,
+    whole: &Whole<'_>,
+) -> Result<(Step, Admitted, Evidence), Ended> {
+    let sent = Arc::clone(&body.content);
+    let sent = match &wanted.wanted {
+        Wanted::Whole(_) => Wanted::Whole(sent),
+        Wanted::Patch(_) => Wanted::Patch(sent),
+    };
+    let wanted = ResourceChange { wanted: sent, ..wanted.clone() };
+    let decided = change::decided(admitted, &wanted, begun, whole.ports).await?;
+    let View { made: merged, again: admitted, evidence } = decided;
+    let step = match merged {
+        Merged::Same(shown) => Step::Give(shown),
+        Merged::Send { intent, version } => {
+            let resource_type = wanted.target.resource_type.name();
+            let write = Write::Update { resource_type, id: wanted.target.id, if_match: Some(version) };
+            Step::Send { write, intent }
+        }
+    };
+    Ok((step, admitted, evidence))
+}

@@ -1,0 +1,68 @@
+//! Why a transaction that writes is not taken. Depends on the request and the settings alone.
+
+use fhir::outcome::IssueType;
+use http::StatusCode;
+
+use crate::server::arrive::Told;
+
+/// Why a transaction that writes, or an entry of one, is not what is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotATransaction {
+    /// The system takes none.
+    #[error("the system takes no transactions that write")]
+    NotTaken,
+    /// Two entries are about one resource, and one of them changes it or takes it away.
+    #[error("two entries of the transaction are about one resource")]
+    Twice,
+    /// What the other entries call a new resource is no name of its own.
+    #[error("the full url of a new resource is not a urn of its own")]
+    FullUrl,
+    /// A reference that is a search.
+    #[error("a reference in a transaction is a search")]
+    Search,
+    /// An operation that does something by itself.
+    #[error("a transaction holds an operation")]
+    Operation,
+}
+
+impl NotATransaction {
+    /// The name of the reason in records and metrics: stable, lower case, with hyphens.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NotTaken => "transaction-writes",
+            Self::Twice => "transaction-names-twice",
+            Self::FullUrl => "transaction-bad-full-url",
+            Self::Search => "transaction-conditional-reference",
+            Self::Operation => "transaction-of-operation",
+        }
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub const fn told(self) -> Told {
+        use IssueType as Issue;
+        let (issue, text) = match self {
+            Self::NotTaken => (
+                Issue::NotSupported,
+                "transactions only read here: send the changes as a batch, or one by one",
+            ),
+            Self::Twice => (
+                Issue::Duplicate,
+                "an entry changes, takes away or creates what another entry names: send it by itself",
+            ),
+            Self::FullUrl => (
+                Issue::Value,
+                "the fullUrl of an entry that creates is a urn:uuid or urn:oid that no other entry has",
+            ),
+            Self::Search => (
+                Issue::NotSupported,
+                "references that are searches are not resolved: name a resource, or another entry by its fullUrl",
+            ),
+            Self::Operation => {
+                (Issue::NotSupported, "a transaction that writes holds no operation that does something")
+            }
+        };
+        Told { status: StatusCode::BAD_REQUEST, issue, text }
+    }
+}
