@@ -16,7 +16,7 @@ use crate::interaction::batch::Together;
 use crate::interaction::surface::{self, Flow};
 use crate::person::SystemName;
 use crate::requestor::{Party, Requestor};
-use crate::settings::Settings;
+use crate::settings::{Settings, Transactions};
 
 /// Parameters of a search that name persons: always readable, for they tie a resource to its person.
 const NAME_PERSONS: [&str; 4] = ["_id", "identifier", "patient", "subject"];
@@ -32,6 +32,13 @@ struct Served {
     revincludes: BTreeSet<String>,
     /// How a read may be made conditional, by the code of FHIR.
     conditional_read: Option<&'static str>,
+}
+
+/// What can be asked of a face as a whole.
+struct Whole {
+    /// Interactions, and operations with their `$`.
+    names: BTreeSet<&'static str>,
+    transactions: Transactions,
 }
 
 /// The face of a system, for `requestor`; for somebody unknown, what the agreements in force allow to anyone.
@@ -81,6 +88,8 @@ pub fn of_system(
     }
     let url = format!("{}/{system}/fhir", settings.gateway.base);
     let title = "What this system shares, and takes, under the sharing agreements in force";
+    let transactions = settings.system(system.as_str()).map(|system| system.transactions);
+    let whole = Whole { names: whole, transactions: transactions.unwrap_or(Transactions::NotTaken) };
     statement(&url, title, &served, &whole, at)
 }
 
@@ -103,7 +112,8 @@ pub fn of_gateway(settings: &Settings, at: Timestamp) -> Resource {
         entry.parameters.extend(parameters.iter().copied());
     }
     let url = format!("{}/fhir", settings.gateway.base);
-    statement(&url, "Choices about sharing, and who has seen what", &served, &BTreeSet::new(), at)
+    let whole = Whole { names: BTreeSet::new(), transactions: Transactions::NotTaken };
+    statement(&url, "Choices about sharing, and who has seen what", &served, &whole, at)
 }
 
 fn reads(requestor: Option<&Requestor>, agreement: &SharingAgreement, roles: &[fhir::role::SdsRole]) -> bool {
@@ -237,12 +247,19 @@ fn resource(owner: TypeId, served: &Served) -> Element {
 }
 
 /// What is asked of a face as a whole. Where there are batches there are transactions: the Bundle says which it is.
-fn of_whole(rest: &mut Element, whole: &BTreeSet<&'static str>) {
+fn of_whole(rest: &mut Element, whole: &Whole) {
     let (operations, interactions): (Vec<_>, Vec<_>) =
-        whole.iter().copied().partition(|name| name.starts_with('$'));
+        whole.names.iter().copied().partition(|name| name.starts_with('$'));
     if interactions.contains(&Together::Batch.name()) {
         let coded = |bundle: Together| Element::new().with("code", bundle.name());
-        rest.put("interaction", vec![coded(Together::Transaction), coded(Together::Batch)]);
+        let of_transactions = match whole.transactions {
+            Transactions::Taken => "all entries or none, also those that change something",
+            Transactions::NotTaken => {
+                "all entries or none: they only read; changes are sent in a batch, or one by one"
+            }
+        };
+        let transaction = coded(Together::Transaction).with("documentation", of_transactions);
+        rest.put("interaction", vec![transaction, coded(Together::Batch)]);
     }
     let definition = |name: &str| {
         let name = name.trim_start_matches('$');
@@ -258,7 +275,7 @@ fn statement(
     url: &str,
     title: &str,
     served: &BTreeMap<TypeId, Served>,
-    whole: &BTreeSet<&'static str>,
+    whole: &Whole,
     at: Timestamp,
 ) -> Resource {
     let resources: Vec<Element> = served.iter().map(|(owner, served)| resource(*owner, served)).collect();

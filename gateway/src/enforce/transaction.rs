@@ -14,8 +14,9 @@ use crate::trail::records::Records;
 use crate::upstream::Write;
 
 mod names;
+mod spots;
 
-pub use names::{IsNew, beside, prepared, refers_to, urn};
+pub use names::{IsNew, beside, names_nothing, prepared, refers_to, urn};
 
 /// The most bytes of a Provenance in a header: receivers bound what they read of one.
 const PROVENANCE_BYTES_MAX: usize = 4_096;
@@ -107,6 +108,12 @@ pub fn undone(minimised: Minimised, begun: &Exchange, ending: Ending) -> Ended {
         person.refusal.get_or_insert_with(|| ending.reason().to_owned());
     }
     Ended { ending, records: Box::new(Records { exchange: begun.clone(), persons }) }
+}
+
+/// How much would be sent.
+#[must_use]
+pub const fn len(minimised: &Minimised) -> usize {
+    minimised.body.len()
 }
 
 /// `Type/id` of what an answer says the place of.

@@ -17,6 +17,15 @@ pub enum NotATransaction {
     /// What the other entries call a new resource is no name of its own.
     #[error("the full url of a new resource is not a urn of its own")]
     FullUrl,
+    /// A reference in something new that names an entry which there is none of.
+    #[error("a reference names no entry of the transaction")]
+    Nothing,
+    /// An entry that is asked of another system.
+    #[error("an entry is asked of another system")]
+    Systems,
+    /// What some entries ask for or change is disclosed by one organisation, and what others send by another.
+    #[error("the entries are disclosed by different organisations")]
+    Disclosers,
     /// A reference that is a search.
     #[error("a reference in a transaction is a search")]
     Search,
@@ -33,6 +42,9 @@ impl NotATransaction {
             Self::NotTaken => "transaction-writes",
             Self::Twice => "transaction-names-twice",
             Self::FullUrl => "transaction-bad-full-url",
+            Self::Nothing => "transaction-names-nothing",
+            Self::Systems => "transaction-of-several-systems",
+            Self::Disclosers => "transaction-of-several-disclosers",
             Self::Search => "transaction-conditional-reference",
             Self::Operation => "transaction-of-operation",
         }
@@ -54,6 +66,18 @@ impl NotATransaction {
             Self::FullUrl => (
                 Issue::Value,
                 "the fullUrl of an entry that creates is a urn:uuid or urn:oid that no other entry has",
+            ),
+            Self::Nothing => (
+                Issue::NotFound,
+                "a reference is a urn that no entry has: give the entry that creates it that fullUrl",
+            ),
+            Self::Systems => (
+                Issue::NotSupported,
+                "a transaction is carried out by one system: send each system its own, relative to its base",
+            ),
+            Self::Disclosers => (
+                Issue::NotSupported,
+                "a transaction is of one discloser: send what you create apart from what you change or ask for",
             ),
             Self::Search => (
                 Issue::NotSupported,

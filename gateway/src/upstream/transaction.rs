@@ -88,8 +88,8 @@ fn one(entry: Node<'_>, write: &Write, holder: &Holder) -> Result<Sent, Upstream
     let taken = status.and_then(Taken::of).ok_or(UpstreamFault::NotAResponse)?;
     let is_done = match (write, taken) {
         (Write::Create { .. } | Write::Update { .. } | Write::Delete { .. }, Taken::Done) => true,
-        (Write::Create { .. } | Write::Update { .. }, Taken::Created) => true,
-        (Write::Delete { .. }, Taken::Accepted) => true,
+        (Write::Create { .. }, Taken::Created) => true,
+        // What is taken to be done later is not done with the others; what was changed was there.
         (_, _) => false,
     };
     let is_error = |severity: Node<'_>| severity.is_string("error") || severity.is_string("fatal");

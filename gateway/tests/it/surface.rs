@@ -279,7 +279,9 @@ async fn metadata_names_what_the_table_serves_and_the_rules_allow() {
         let expected = (resource["type"] == "Patient").then(|| vec![json!("everything")]);
         assert_eq!(operations, expected.as_ref().map(|all| all.iter().collect::<Vec<_>>()), "{resource}");
     }
-    assert_eq!(rest["interaction"], json!([{"code": "transaction"}, {"code": "batch"}]));
+    let only_read = "all entries or none: they only read; changes are sent in a batch, or one by one";
+    let of_whole = json!([{"code": "transaction", "documentation": only_read}, {"code": "batch"}]);
+    assert_eq!(rest["interaction"], of_whole);
     assert_eq!(rest["operation"], Value::Null, "nobody here may send");
     assert_eq!(rest["compartment"], json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
     let nothing = statement(site.staff_token("R5105")).await["rest"][0].clone();

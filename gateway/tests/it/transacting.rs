@@ -10,11 +10,17 @@ use crate::support::upstream::{Play, Seen};
 use crate::support::whole::Whole;
 use crate::together::BOB;
 
+mod bounds;
 mod deciding;
 mod hostile;
+mod links;
 mod naming;
+mod overlapping;
+mod parties;
 mod recording;
 mod refusing;
+mod unrecorded;
+mod worlds;
 
 const AGREEMENT: &str = r#"
 id = "on-the-wards"
@@ -54,6 +60,12 @@ encounter = "when it was found"
 where = { not_labelled = ["PSY"] }
 [share.person.Encounter]
 status = "whether it is over"
+text = "what was written of it"
+[share.person.DocumentReference]
+status = "whether it still holds"
+"content.attachment.contentType" = "to open the letter"
+"content.attachment.url" = "where the letter is read"
+where = { "content.attachment.contentType" = ["text/plain"] }
 "#;
 
 /// A problem in its first version, with a note that nobody here is shown.
@@ -86,13 +98,32 @@ fn hospital() -> Held {
 
 /// A site that takes transactions.
 async fn site(existence: &str, script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
+    site_set(existence, "", script).await
+}
+
+/// The same with more settings.
+async fn site_set(
+    existence: &str,
+    settings: &str,
+    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+) -> (Whole, Running) {
+    let site = written(existence, settings, script).await;
+    let running = site.start().await.unwrap();
+    (site, running)
+}
+
+/// The files of such a site.
+async fn written(
+    existence: &str,
+    settings: &str,
+    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+) -> Whole {
     let site = Whole::with(script).await;
     let delete = if existence == "open" { "delete = [\"Condition\"]" } else { "" };
     let agreement = AGREEMENT.replace("EXISTENCE", existence).replace("DELETE", delete);
     std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
-    site.also_set("transactions = true\n");
-    let running = site.start().await.unwrap();
-    (site, running)
+    site.also_set(&format!("transactions = true\n{settings}"));
+    site
 }
 
 /// What is shown of `place`, and its version.

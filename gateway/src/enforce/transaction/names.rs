@@ -1,12 +1,16 @@
 //! What the entries of a transaction call each other. A urn of the sender's is never sent on: each new resource gets a
 //! name that only this gateway knows, so that nothing that a system holds already can mean it.
+//!
+//! They are written anew wherever FHIR has a server do so (R4, http.html#trules): in references, in elements of the types
+//! uri, url, oid and uuid, and in the links and images of a narrative.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fhir::json::{Document, Kind, Limits, Node, Writer, parse};
+use fhir::json::{Document, Limits, Node, Writer, parse};
 use fhir::reference::{Bases, InvalidReference, Reference};
 
 use super::super::unfiltered::Unfiltered;
+use super::spots::{Kind, Spot, relinked, spots};
 use crate::interaction::transaction::NotATransaction;
 
 /// Bounds on what is written anew of what was within bounds.
@@ -25,29 +29,59 @@ pub fn urn(text: &str) -> Option<String> {
     }
 }
 
-/// The urns that the references in a body name.
+/// The names of other entries in a body, wherever they may stand.
 ///
 /// # Errors
-/// [`NotATransaction::Search`] when one is a search: it would be carried out where everything can be found.
+/// [`NotATransaction::Search`] when a reference is a search: it would be carried out where everything can be found.
 pub fn refers_to(body: &Unfiltered<Document>, bases: &Bases) -> Result<BTreeSet<String>, NotATransaction> {
     let mut found = BTreeSet::new();
-    for reference in references(body.inner().root()) {
-        let text = reference.string().unwrap_or_default();
-        match Reference::parse(&text, bases) {
-            Ok(Reference::Urn(urn)) => {
-                found.insert(urn.into());
-            }
-            Err(InvalidReference::Conditional) => return Err(NotATransaction::Search),
-            Ok(
-                Reference::Local(_)
-                | Reference::Elsewhere(_)
-                | Reference::Contained(_)
-                | Reference::Container,
-            )
-            | Err(InvalidReference::TooLong | InvalidReference::Shape) => {}
+    for spot in spots(body.inner().root()) {
+        if spot.kind == Kind::Reference && is_search(spot.value, bases) {
+            return Err(NotATransaction::Search);
         }
+        named_at(spot, |urn| {
+            found.insert(urn);
+        });
     }
     Ok(found)
+}
+
+/// Whether a reference in a body names something that nobody has: no entry, by `names`, and nothing inside the body.
+#[must_use]
+pub fn names_nothing(body: &Unfiltered<Document>, names: &BTreeMap<String, String>) -> bool {
+    let (mut inside, mut referred) = (BTreeSet::new(), BTreeSet::new());
+    for spot in spots(body.inner().root()) {
+        let named = match spot.kind {
+            Kind::Reference => &mut referred,
+            // The entries of a Bundle that is sent as a whole.
+            Kind::FullUrl => &mut inside,
+            Kind::Link | Kind::Narrative => continue,
+        };
+        named_at(spot, |urn| {
+            named.insert(urn);
+        });
+    }
+    referred.iter().any(|urn| !names.contains_key(urn) && !inside.contains(urn))
+}
+
+fn is_search(reference: Node<'_>, bases: &Bases) -> bool {
+    let text = reference.string().unwrap_or_default();
+    matches!(Reference::parse(&text, bases), Err(InvalidReference::Conditional))
+}
+
+/// The names at one spot.
+fn named_at(spot: Spot<'_>, mut note: impl FnMut(String)) {
+    let text = spot.value.string().unwrap_or_default();
+    match spot.kind {
+        Kind::Reference | Kind::FullUrl | Kind::Link => urn(&text).into_iter().for_each(note),
+        Kind::Narrative => {
+            // Nothing is changed by it.
+            relinked(&text, |link| {
+                urn(link).into_iter().for_each(&mut note);
+                None
+            });
+        }
+    }
 }
 
 /// The body as it is decided on and sent: what it calls by a name of `names` by what that stands for, and without the id
@@ -60,16 +94,19 @@ pub fn prepared(
 ) -> Option<Unfiltered<Document>> {
     let root = body.inner().root();
     let source = root.source();
+    let stands_for = |text: &str| names.get(&urn(text)?).map(String::as_str);
     let mut out = Vec::with_capacity(source.len() + 64);
     let mut from = 0;
-    for reference in references(root) {
-        let Some(name) = reference.string().and_then(|text| urn(&text)).and_then(|urn| names.get(&urn))
-        else {
-            continue;
+    for Spot { value, kind } in spots(root) {
+        let Some(text) = value.string() else { continue };
+        let renamed = match kind {
+            Kind::Reference | Kind::FullUrl | Kind::Link => stands_for(&text).map(str::to_owned),
+            Kind::Narrative => relinked(&text, stands_for),
         };
-        out.extend_from_slice(source.get(from..reference.offset())?);
-        fhir::json::quote(name, &mut out);
-        from = reference.end();
+        let Some(renamed) = renamed else { continue };
+        out.extend_from_slice(source.get(from..value.offset())?);
+        fhir::json::quote(&renamed, &mut out);
+        from = value.end();
     }
     out.extend_from_slice(source.get(from..)?);
     let renamed = parse(out.into(), &REWRITTEN).ok()?;
@@ -115,23 +152,6 @@ fn without_id(root: Node<'_>) -> Option<Document> {
     }
     json.finish();
     parse(out.into(), &REWRITTEN).ok()
-}
-
-/// Every `Reference.reference` in the order in which they stand.
-fn references(root: Node<'_>) -> Vec<Node<'_>> {
-    let (mut open, mut found) = (vec![root], Vec::new());
-    while let Some(node) = open.pop() {
-        open.extend(node.items());
-        for (key, value) in node.members() {
-            match value.kind() {
-                Kind::String if key.is("reference") => found.push(value),
-                Kind::Object | Kind::Array => open.push(value),
-                Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {}
-            }
-        }
-    }
-    found.sort_unstable_by_key(|reference| reference.offset());
-    found
 }
 
 #[cfg(test)]

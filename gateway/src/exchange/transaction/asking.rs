@@ -13,7 +13,7 @@ use crate::conditional;
 use crate::decision::admit;
 use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::subjects::named_in;
-use crate::enforce::transaction::{IsNew, prepared, refers_to, urn};
+use crate::enforce::transaction::{IsNew, names_nothing, prepared, refers_to, urn};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::batch::{Line, NotABatch};
 use crate::interaction::transaction::NotATransaction;
@@ -59,6 +59,28 @@ pub(super) enum Wish {
     Plain(Question),
 }
 
+impl Wish {
+    /// What the rules admitted; nothing for what concerns nobody.
+    const fn admitted(&self) -> Option<&Admitted> {
+        match self {
+            Self::Create { write: admitted, .. }
+            | Self::Change { admitted, .. }
+            | Self::Delete { admitted, .. }
+            | Self::Read(admitted) => Some(admitted),
+            Self::Plain(_) => None,
+        }
+    }
+
+    /// The resource that it changes or takes away.
+    pub(super) fn place(&self) -> Option<String> {
+        match self {
+            Self::Change { wanted: ResourceChange { target, .. }, .. }
+            | Self::Delete { wanted: ResourceDeletion { target, .. }, .. } => Some(place(target)),
+            Self::Create { .. } | Self::Read(_) | Self::Plain(_) => None,
+        }
+    }
+}
+
 /// A body, and the names of other entries that it refers to.
 #[derive(Clone)]
 pub(super) struct Body {
@@ -100,6 +122,7 @@ pub(super) async fn asked(
     let (names, parsed) = named(parsed);
     let parsed = all_or_none(parsed, &begun, beside, whole).await?;
     let entries = parsed.into_iter().map(|one| entry(one, &names, whole, under_way)).collect();
+    let entries = of_one_discloser(entries);
     let beside = |entry: Entry, _: &Exchange, ending| entry.begun.end(ending);
     all_or_none(entries, &begun, beside, whole).await
 }
@@ -114,6 +137,10 @@ fn parse(
     let name = format!("urn:uuid:{request_id}");
     let line = line.map_err(|why| begun.end(Ending::Malformed(why.into())))?;
     let full_url = line.full_url.as_ref().map(|url| url.expose().to_owned());
+    // Another system, or this one by its whole name.
+    if line.url.expose().split('?').next().is_some_and(|path| path.contains("://")) {
+        return Err(refused(&begun, NotATransaction::Systems));
+    }
     let arrived = whole.brought.alone(line, request_id).map_err(|why| begun.end(Ending::Malformed(why)))?;
     let (question, begun) = question(arrived, whole.requestor.clone(), begun, whole.ports)?;
     let Interaction::Fhir { action, .. } = &question.interaction else {
@@ -131,7 +158,21 @@ fn parse(
     Ok(Parsed { question, asks, begun, full_url, name })
 }
 
-fn refused(begun: &Exchange, why: NotATransaction) -> Ended {
+/// The entries, less those that another organisation discloses than the first: only one party answers for what a system
+/// carries out as one.
+fn of_one_discloser(entries: Vec<Result<Entry, Ended>>) -> Vec<Result<Entry, Ended>> {
+    let discloser =
+        |entry: &Entry| entry.wish.admitted().map(|admitted| admitted.parties().discloser.clone());
+    let first = entries.iter().flatten().find_map(discloser);
+    let is_of_first = |entry: &Entry| discloser(entry).is_none_or(|one| Some(one) == first);
+    let entries = entries.into_iter().map(|entry| match entry {
+        Ok(entry) if !is_of_first(&entry) => Err(refused(&entry.begun, NotATransaction::Disclosers)),
+        Ok(_) | Err(_) => entry,
+    });
+    entries.collect()
+}
+
+pub(super) fn refused(begun: &Exchange, why: NotATransaction) -> Ended {
     begun.end(Ending::Malformed(NotABatch::Transaction(why).into()))
 }
 
@@ -264,6 +305,10 @@ fn entry(
         Asks::Change(_) | Asks::Delete(_) | Asks::Read | Asks::Plain => question.interaction.named_persons(),
     };
     let body = |content: &Arc<Unfiltered<Document>>, is_new| {
+        // What is there already is held to what is shown of it.
+        if is_new == IsNew::Yes && names_nothing(content, names) {
+            return Err(refused(&begun, NotATransaction::Nothing));
+        }
         let content = prepared(content, names, is_new).ok_or_else(|| begun.end(Ending::NotWritten))?;
         let refers_to = refers_to(&content, bases).map_err(|why| refused(&begun, why))?;
         Ok::<Body, Ended>(Body { content: Arc::new(content), refers_to })
@@ -294,12 +339,9 @@ fn entry(
         Asks::Read => Wish::Read(rules(question)?),
         Asks::Plain => Wish::Plain(question),
     };
-    let begun = match &wish {
-        Wish::Create { write: admitted, .. }
-        | Wish::Change { admitted, .. }
-        | Wish::Delete { admitted, .. }
-        | Wish::Read(admitted) => begun.under(admitted),
-        Wish::Plain(_) => begun,
+    let begun = match wish.admitted() {
+        Some(admitted) => begun.under(admitted),
+        None => begun,
     };
     Ok(Entry { begun, name, wish })
 }

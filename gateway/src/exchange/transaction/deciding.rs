@@ -17,13 +17,19 @@ use crate::delete;
 use crate::enforce::existing::Existing;
 use crate::enforce::merge::Step as Merged;
 use crate::enforce::release::Minimised;
-use crate::enforce::transaction::{IsNew, beside, place_of, prepared, refers_to, undone};
+use crate::enforce::transaction::{IsNew, beside, len, place_of, prepared, refers_to, undone};
 use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::batch::NotABatch;
+use crate::interaction::transaction::NotATransaction;
 use crate::interaction::{ResourceChange, Wanted};
 use crate::outcome::{Ended, Ending, NotTogether};
+use crate::pace::UnderWay;
 use crate::submit::cut_beside;
 use crate::trail::record::Exchange;
-use crate::upstream::Write;
+use crate::upstream::{UpstreamFault, Write};
+
+/// How much may be changed at once, in answers of the system at their largest.
+const ANSWERS_MAX: usize = 16;
 
 /// An entry that may be done.
 pub(super) struct Decided {
@@ -52,20 +58,70 @@ pub(super) async fn decided(
     whole: &Whole<'_>,
 ) -> Result<Vec<Decided>, Ended> {
     let begun: Vec<Exchange> = entries.iter().map(|entry| entry.begun.clone()).collect();
-    let looked = in_order(whole, entries.into_iter().map(|entry| looked(entry, deadline, whole))).await;
+    let each = entries.into_iter().map(|entry| {
+        let begun = entry.begun.clone();
+        in_time(begun, deadline, whole, looked(entry, whole))
+    });
+    let looked = in_order(whole, each).await;
     let apart = |looked: Looked, begun: &Exchange, ending| match looked.there {
         Some(there) => undone(there.told, begun, ending),
         None => begun.end(ending),
     };
     let looked = all_or_none(looked, &begun, apart, whole).await?;
+    let looked = all_or_none(not_written(looked), &begun, apart, whole).await?;
     let bodies = Bodies::of(&looked, whole);
-    let each = looked.into_iter().enumerate().map(|(at, looked)| one(at, looked, &bodies, deadline, whole));
+    let each = looked.into_iter().enumerate().map(|(at, looked)| {
+        let begun = looked.entry.begun.clone();
+        in_time(begun, deadline, whole, one(looked, bodies.of_entry(at), whole))
+    });
     let decided = in_order(whole, each).await;
     let apart = |decided: Decided, begun: &Exchange, ending| match decided.step {
         Step::Send { intent, .. } => undone(intent, begun, ending),
         Step::Give(_) | Step::Answer => begun.end(ending),
     };
-    all_or_none(decided, &begun, apart, whole).await
+    let decided = all_or_none(decided, &begun, apart, whole).await?;
+    all_or_none(within_bytes(decided, whole), &begun, apart, whole).await
+}
+
+/// What deciding about an entry comes to, if there is time for it. What takes too long is dropped: nothing is recorded
+/// of it yet.
+async fn in_time<T>(
+    begun: Exchange,
+    deadline: Instant,
+    whole: &Whole<'_>,
+    deciding: impl Future<Output = Result<T, Ended>>,
+) -> Result<T, Ended> {
+    if Instant::now() > deadline {
+        return Err(begun.end(Ending::Together(NotTogether::TooLate)));
+    }
+    let limits = &whole.ports.settings.limits;
+    let under_way = UnderWay::begin_within(limits.exchange_timeout / 4, limits.beat);
+    let decided = under_way.in_time(deciding).await;
+    decided.map_err(|_| begun.end(Ending::Together(NotTogether::TooSlow)))?
+}
+
+/// The entries, less those that make what is changed more than is held at once. It counts what is hidden, so it is far
+/// above what anybody could bring near it by what she sends.
+fn within_bytes(decided: Vec<Decided>, whole: &Whole<'_>) -> Vec<Result<Decided, Ended>> {
+    let system = whole.ports.settings.system(whole.system.as_str());
+    let bytes_max = system.map_or(0, |system| system.body_bytes_max.saturating_mul(ANSWERS_MAX));
+    let mut bytes = 0_usize;
+    let each = decided.into_iter().map(|decided| {
+        let Decided { entry, step, evidence } = decided;
+        match step {
+            Step::Send { write: write @ Write::Update { .. }, intent } => {
+                bytes = bytes.saturating_add(len(&intent));
+                match bytes > bytes_max {
+                    true => Err(undone(intent, &entry.begun, Ending::Upstream(UpstreamFault::TooLarge))),
+                    false => Ok(Decided { entry, step: Step::Send { write, intent }, evidence }),
+                }
+            }
+            step @ (Step::Send { .. } | Step::Give(_) | Step::Answer) => {
+                Ok(Decided { entry, step, evidence })
+            }
+        }
+    });
+    each.collect()
 }
 
 /// An entry, and what is there already of what it creates.
@@ -81,8 +137,7 @@ struct There {
 }
 
 /// Looks for what is there already, as the requestor may search. What is hidden counts as not there.
-async fn looked(entry: Entry, deadline: Instant, whole: &Whole<'_>) -> Result<Looked, Ended> {
-    in_time(&entry.begun, deadline)?;
+async fn looked(entry: Entry, whole: &Whole<'_>) -> Result<Looked, Ended> {
     let Entry { begun, name, wish: Wish::Create { write, look: Some(look), resource_type, body } } = entry
     else {
         return Ok(Looked { entry, there: None });
@@ -98,11 +153,19 @@ async fn looked(entry: Entry, deadline: Instant, whole: &Whole<'_>) -> Result<Lo
     Ok(Looked { entry: Entry { begun, name, wish }, there })
 }
 
-fn in_time(begun: &Exchange, deadline: Instant) -> Result<(), Ended> {
-    match Instant::now() > deadline {
-        true => Err(begun.end(Ending::Together(NotTogether::TooLate))),
-        false => Ok(()),
-    }
+/// The entries, less those that found what another one changes or takes away: what would be told of it is not so
+/// afterwards.
+fn not_written(looked: Vec<Looked>) -> Vec<Result<Looked, Ended>> {
+    let written: BTreeSet<String> = looked.iter().filter_map(|looked| looked.entry.wish.place()).collect();
+    let is_written = |there: &There| place_of(&there.told).is_some_and(|place| written.contains(&place));
+    let each = looked.into_iter().map(|Looked { entry, there }| match there {
+        Some(there) if is_written(&there) => {
+            let ending = Ending::Malformed(NotABatch::Transaction(NotATransaction::Twice).into());
+            Err(undone(there.told, &entry.begun, ending))
+        }
+        there => Ok(Looked { entry, there }),
+    });
+    each.collect()
 }
 
 /// The bodies of all entries as they are decided on: what was found already is called by its place.
@@ -142,26 +205,44 @@ impl Bodies {
         Self { all: all.collect(), created }
     }
 
+    const fn of_entry(&self, at: usize) -> OfEntry<'_> {
+        OfEntry { at, bodies: self }
+    }
+
     fn get(&self, at: usize) -> Option<&Body> {
         self.all.get(at).and_then(Option::as_ref)
     }
+}
 
-    /// A body with all new ones that it refers to, and those that these refer to; itself where there are none.
-    fn with_others(&self, at: usize) -> Option<Arc<Unfiltered<Document>>> {
-        let body = self.get(at)?;
+/// The body of one entry.
+#[derive(Clone, Copy)]
+struct OfEntry<'a> {
+    at: usize,
+    bodies: &'a Bodies,
+}
+
+impl<'a> OfEntry<'a> {
+    fn own(self) -> Option<&'a Body> {
+        self.bodies.get(self.at)
+    }
+
+    /// It with all new ones that it refers to, and those that these refer to; itself where there are none.
+    fn with_others(self) -> Option<Arc<Unfiltered<Document>>> {
+        let bodies = self.bodies;
+        let body = self.own()?;
         let (mut open, mut reached) = (vec![body], BTreeSet::new());
         while let Some(body) = open.pop() {
             for name in &body.refers_to {
-                if let Some(other) = self.created.get(name)
+                if let Some(other) = bodies.created.get(name)
                     && reached.insert(name.as_str())
                 {
-                    open.extend(self.get(*other));
+                    open.extend(bodies.get(*other));
                 }
             }
         }
         let others: Vec<(&str, &Unfiltered<Document>)> = reached
             .into_iter()
-            .filter_map(|name| Some((name, &*self.get(*self.created.get(name)?)?.content)))
+            .filter_map(|name| Some((name, &*bodies.get(*bodies.created.get(name)?)?.content)))
             .collect();
         match others.is_empty() {
             true => Some(Arc::clone(&body.content)),
@@ -170,28 +251,21 @@ impl Bodies {
     }
 }
 
-async fn one(
-    at: usize,
-    looked: Looked,
-    bodies: &Bodies,
-    deadline: Instant,
-    whole: &Whole<'_>,
-) -> Result<Decided, Ended> {
+async fn one(looked: Looked, bodies: OfEntry<'_>, whole: &Whole<'_>) -> Result<Decided, Ended> {
     let Looked { entry: Entry { begun, name, wish }, there } = looked;
-    in_time(&begun, deadline)?;
     let unwritten = || begun.end(Ending::NotWritten);
     let (step, wish, evidence) = match (wish, there) {
         (wish @ Wish::Create { .. }, Some(there)) => (Step::Give(there.told), wish, there.evidence),
         (Wish::Create { write, look, resource_type, .. }, None) => {
-            let body = bodies.get(at).ok_or_else(unwritten)?;
-            let together = bodies.with_others(at).ok_or_else(unwritten)?;
+            let body = bodies.own().ok_or_else(unwritten)?;
+            let together = bodies.with_others().ok_or_else(unwritten)?;
             let (intent, write, evidence) =
                 cut_beside(write, &body.content, &together, &begun, whole.ports).await?;
             let step = Step::Send { write: Write::Create { resource_type, if_none_exist: None }, intent };
             (step, Wish::Create { write, look, resource_type, body: body.clone() }, evidence)
         }
         (Wish::Change { admitted, wanted, body }, _) => {
-            let now = bodies.get(at).ok_or_else(unwritten)?;
+            let now = bodies.own().ok_or_else(unwritten)?;
             let (step, admitted, evidence) = changed(admitted, &wanted, now, &begun, whole).await?;
             (step, Wish::Change { admitted, wanted, body }, evidence)
         }

@@ -7,7 +7,7 @@ use super::Whole;
 use super::asking::Entry;
 use super::deciding::{Decided, Step};
 use crate::decision::evidence::Evidence;
-use crate::enforce::release::{Epoch, Released, Unreleased, release, take_back};
+use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release, take_back};
 use crate::enforce::transaction::{Part, bundle};
 use crate::outcome::{Ended, Ending, NotTaken, NotTogether};
 use crate::server::format::Format;
@@ -88,7 +88,7 @@ pub(super) async fn done(decided: Vec<Decided>, whole: &Whole<'_>) -> Result<Don
             match why {
                 // Another version, or gone: what is there now is decided about anew.
                 NotTaken::Conflict | NotTaken::NotSupported => {
-                    drop(begun.end(Ending::NotTaken(why)).record(ports).await);
+                    begun.end(Ending::NotTaken(why)).noted(ports).await?;
                     Ok(Done::Nothing(entries, Ending::NotTaken(why)))
                 }
                 NotTaken::Invalid | NotTaken::Several => Err(begun.end(Ending::NotTaken(why))),
@@ -147,7 +147,7 @@ async fn recorded(
 }
 
 async fn standing(
-    minimised: crate::enforce::release::Minimised,
+    minimised: Minimised,
     evidence: &Evidence,
     whole: &Whole<'_>,
 ) -> Result<Released, Unreleased> {
@@ -180,19 +180,25 @@ async fn not_done(
     whole: &Whole<'_>,
 ) -> Result<Vec<Entry>, Ended> {
     let beside = Ending::Together(NotTogether::EntryFailed(ending().told().status));
-    let (mut entries, mut given) = (Vec::with_capacity(all.len()), Vec::new());
+    let (mut entries, mut given, mut unrecorded) = (Vec::with_capacity(all.len()), Vec::new(), None);
     for Standing { entry, evidence, what } in all {
         match what {
             What::Sent { intent, .. } => {
                 let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..entry.begun.clone() };
-                drop(outcome.end(ending()).record(whole.ports).await);
+                if let Err(not) = outcome.end(ending()).noted(whole.ports).await {
+                    unrecorded.get_or_insert(not.ending);
+                }
                 entries.push(entry);
             }
             What::Given(_) | What::Answer => given.push(Standing { entry, evidence, what }),
         }
     }
     entries.extend(taken_back(given, &beside, whole).await?);
-    Ok(entries)
+    match unrecorded {
+        // What became of an intent is durable before another is made.
+        Some(why) => Err(whole.begun.end(why)),
+        None => Ok(entries),
+    }
 }
 
 /// What is sent, in the order in which FHIR has it carried out: what goes, what is new, what changes.

@@ -2,6 +2,7 @@
 //!
 //! Nothing of it is what the system answered. What became of every write is durable before the first byte goes.
 
+use super::super::room::Room;
 use super::super::together::{BYTES_MAX, Entry as Told, StandsBy, in_format, taken_back, tell as tell_all};
 use super::super::{Shared, Tally, given, serve};
 use super::asking::{Entry, Wish};
@@ -11,6 +12,7 @@ use crate::change;
 use crate::enforce::merge::Removal;
 use crate::enforce::release::{Epoch, Released, release};
 use crate::interaction::batch::Together;
+use crate::interaction::{ResourceChange, Return};
 use crate::outcome::{Ended, Ending, NotTogether};
 use crate::pace::UnderWay;
 use crate::submit::created;
@@ -22,18 +24,19 @@ use crate::upstream::{Sent, UpstreamFault, Write};
 /// # Errors
 /// [`Ended`] when nothing can be told.
 pub(super) async fn tell(done: Vec<Standing>, begun: Exchange, whole: &Whole<'_>) -> Result<Released, Ended> {
+    let room = Room::new(done.len(), BYTES_MAX);
+    let each = done.into_iter().enumerate().map(|(at, one)| written(at, one, &room, whole));
+    let written = in_order(whole, each).await;
     // What is asked is asked of what is there now.
-    let written = in_order(whole, done.into_iter().map(|one| written(one, whole))).await;
-    let answered = in_order(whole, written.into_iter().map(|one| answered(one, whole))).await;
-    let (mut entries, mut bytes) = (Vec::with_capacity(answered.len()), 0_usize);
-    for entry in answered {
-        let entry = in_format(entry, &begun, whole.ports).await?;
-        bytes = bytes.saturating_add(entry.len());
-        entries.push(match entry {
-            Told::Given(shared) if bytes > BYTES_MAX && !shared.released.body().is_empty() => {
+    let each = written.into_iter().enumerate().map(|(at, one)| answered(at, one, &room, whole));
+    let answered = in_order(whole, each).await;
+    let mut entries = Vec::with_capacity(answered.len());
+    for (at, entry) in answered.into_iter().enumerate() {
+        entries.push(match in_format(entry, &begun, whole.ports).await? {
+            Told::Given(shared) if room.is_over(at) && !shared.released.body().is_empty() => {
                 taken_back(*shared, Ending::Together(NotTogether::TooMuch), &begun, whole.ports).await?
             }
-            Told::Given(_) | Told::Told(_) => entry,
+            entry @ (Told::Given(_) | Told::Told(_)) => entry,
         });
     }
     tell_all(Together::Transaction, StandsBy::Itself, entries, begun, whole.ports).await
@@ -46,18 +49,31 @@ enum Answering {
 }
 
 /// What became of a write, recorded.
-async fn written(one: Standing, whole: &Whole<'_>) -> Answering {
+async fn written(at: usize, one: Standing, room: &Room, whole: &Whole<'_>) -> Answering {
     let Standing { entry, evidence, what } = one;
-    match what {
-        What::Answer => Answering::Later(Box::new(entry)),
-        What::Given(released) => {
-            Answering::Told(Told::Given(Box::new(Shared { released, evidence, tally: Tally::Due })))
-        }
+    let told = match what {
+        What::Answer => return Answering::Later(Box::new(entry)),
+        What::Given(released) => Told::Given(Box::new(Shared { released, evidence, tally: Tally::Due })),
         What::Sent { write, intent, persons, sent } => {
             let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..entry.begun.clone() };
-            let told = outcome_of(entry.wish, write, persons, sent, outcome, whole).await;
-            Answering::Told(told_as(told, whole).await)
+            let wish = match room.is_full_before(at) {
+                true => told_shortly(entry.wish),
+                false => entry.wish,
+            };
+            told_as(outcome_of(wish, write, persons, sent, outcome, whole).await, whole).await
         }
+    };
+    room.take(at, told.len());
+    Answering::Told(told)
+}
+
+/// A wish of which is only told that it was done.
+fn told_shortly(wish: Wish) -> Wish {
+    match wish {
+        Wish::Change { admitted, wanted, body } => {
+            Wish::Change { admitted, wanted: ResourceChange { told: Return::Minimal, ..wanted }, body }
+        }
+        wish @ (Wish::Create { .. } | Wish::Delete { .. } | Wish::Read(_) | Wish::Plain(_)) => wish,
     }
 }
 
@@ -91,17 +107,20 @@ async fn outcome_of(
     }
 }
 
-async fn answered(one: Answering, whole: &Whole<'_>) -> Told {
+async fn answered(at: usize, one: Answering, room: &Room, whole: &Whole<'_>) -> Told {
     let Entry { begun, wish, .. } = match one {
         Answering::Told(told) => return told,
         Answering::Later(entry) => *entry,
     };
     let shared = match wish {
+        _ if room.is_full_before(at) => Err(begun.end(Ending::Together(NotTogether::TooMuch))),
         Wish::Read(admitted) => given(admitted, &begun, whole.ports, &UnderWay::begin()).await,
         Wish::Plain(question) => serve(question, begun, whole.ports, &UnderWay::begin()).await,
         Wish::Create { .. } | Wish::Change { .. } | Wish::Delete { .. } => Err(begun.end(Ending::NotWritten)),
     };
-    told_as(shared, whole).await
+    let told = told_as(shared, whole).await;
+    room.take(at, told.len());
+    told
 }
 
 async fn told_as(shared: Result<Shared, Ended>, whole: &Whole<'_>) -> Told {

@@ -37,7 +37,9 @@ pub(crate) fn carried_out(held: &[Value], sent: &Value) -> Result<(Vec<Value>, V
         |entry: &Value| ["DELETE", "POST", "PUT"].iter().position(|name| entry["request"]["method"] == *name);
     assert!(entries.iter().map(|entry| rank(entry).unwrap()).is_sorted(), "{sent}");
     let mut now = held.to_vec();
-    let new = |at: usize| format!("new-{}-{at}", held.len());
+    let is_new = |found: &&Value| text(&found["id"]).starts_with("new-");
+    let made = held.iter().filter(is_new).count();
+    let new = |at: usize| format!("new-{made}-{at}");
     let mut whole = sent.to_string();
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry["request"]["method"] == "POST") {
         let place = format!("{}/{}", text(&entry["request"]["url"]), new(at));

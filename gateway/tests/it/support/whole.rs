@@ -146,9 +146,15 @@ trusted_identity = true
     }
 
     pub(crate) fn staff_token(&self, role: &str) -> String {
+        self.staff_of("RX1", role)
+    }
+
+    /// A token of somebody of another organisation.
+    pub(crate) fn staff_of(&self, organisation: &str, role: &str) -> String {
         self.staff.token(&json!({
             "iss": STAFF, "sub": "dr-1", "aud": format!("http://{}", self.requests), "exp": soon(), "jti": "t-1",
-            "subject_name": "Dr One", "subject_organization_id": "RX1", "subject_role": role, "purpose_of_use": "TREAT"
+            "subject_name": "Dr One", "subject_organization_id": organisation, "subject_role": role,
+            "purpose_of_use": "TREAT"
         }))
     }
 

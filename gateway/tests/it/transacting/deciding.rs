@@ -40,7 +40,10 @@ async fn when_somebody_else_was_faster_all_is_decided_again() {
         raced(|problem| problem["note"][0]["text"] = json!("secret-2")).await;
     assert_eq!((status, times), (200, 2));
     assert_eq!(held[2]["note"][0]["text"], "secret-2", "what changed meanwhile stays");
-    assert_eq!((&held[2]["severity"]["coding"][0]["code"], held.as_array().unwrap().len()), (&json!("12"), 7));
+    assert_eq!(
+        (&held[2]["severity"]["coding"][0]["code"], held.as_array().unwrap().len()),
+        (&json!("12"), 7)
+    );
     let of = |name: &str| {
         let of_it = records.iter().filter(|(told, _, _)| told == name);
         of_it.map(|(_, event, reason)| format!("{event} {reason}")).collect::<Vec<_>>()
@@ -57,7 +60,10 @@ async fn a_view_that_changed_meanwhile_refuses_all() {
     let (status, times, records, held) =
         raced(|problem| problem["severity"]["coding"][0]["code"] = json!("19")).await;
     assert_eq!((status, times), (412, 1));
-    assert_eq!((&held[2]["severity"]["coding"][0]["code"], held.as_array().unwrap().len()), (&json!("19"), 6));
+    assert_eq!(
+        (&held[2]["severity"]["coding"][0]["code"], held.as_array().unwrap().len()),
+        (&json!("19"), 6)
+    );
     let last: Vec<&str> = records.iter().rev().take(2).map(|(_, _, reason)| reason.as_str()).collect();
     assert_eq!(last, ["transaction-entry-failed", "version-moved"], "{records:?}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{changes, creates, hospital, new, recorded, sent, site, transact, view};
+use super::{changes, creates, deletes, hospital, new, recorded, sent, site, transact, view};
 use crate::support::asking::asks;
 use crate::support::transacting::{TRANSACTION, response, transacting};
 use crate::support::upstream::{Play, Seen, answer as raw, fhir};
@@ -30,6 +30,7 @@ async fn an_answer_that_is_none_to_the_transaction_leaves_it_uncertain() {
         ("another type", ok(&response(&[said("201 Created", "Patient/secret-1"), updated.clone()]))),
         ("not done", ok(&response(&[created.clone(), said("404 Not Found", "Condition/c1")]))),
         ("not yet done", ok(&response(&[said("202 Accepted", "Condition/secret-1"), updated.clone()]))),
+        ("made anew", ok(&response(&[created.clone(), said("201 Created", "Condition/c1")]))),
         ("no status", ok(&response(&[created.clone(), json!({"response": {}})]))),
         ("no response", ok(&response(&[created.clone(), json!({"resource": {"resourceType": "Basic"}})]))),
         ("an error in it", ok(&response(&[created.clone(), failed]))),
@@ -81,6 +82,23 @@ async fn an_answer_that_is_none_to_the_transaction_leaves_it_uncertain() {
             "{why}: {records:?}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_to_be_taken_away_later_is_not_done_with_the_others() {
+    let store = hospital();
+    let honest = crate::support::holding::holding(&store);
+    let (site, running) = site("open", move |seen: &Seen| match seen.line == TRANSACTION {
+        true => Play::Bytes(fhir(
+            "200 OK",
+            &response(&[json!({"response": {"status": "202 Accepted"}})]).to_string(),
+        )),
+        false => honest(seen),
+    })
+    .await;
+    let answer = transact(&site, &[deletes(&site, "Condition/c3").await]).await;
+    assert_eq!((answer.status, sent(&site).len()), (502, 1), "{}", answer.body);
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

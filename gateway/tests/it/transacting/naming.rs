@@ -57,7 +57,6 @@ async fn what_nobody_can_say_whom_it_is_about_is_refused() {
     let her = members.remove("subject").unwrap();
     members.insert("recorder".to_owned(), her);
     for entries in [
-        vec![creates(&new(SECOND, "5"))],
         vec![creates(&new(FIRST, "5")), called(FIRST, creates(&unnamed))],
         // Who says something is not whom it is about.
         vec![creates(&said_by_her), called(FIRST, creates(&patient("x", CARLA)))],
