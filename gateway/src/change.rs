@@ -42,7 +42,7 @@ pub async fn change(
     let begun = begun.under(&admitted);
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
-        let View { made: step, again, evidence } = decided(admitted, &wanted, &begun, ports).await?;
+        let View { made: step, again, evidence, .. } = decided(admitted, &wanted, &begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         admitted = again;
         let (minimised, format, version) = match step {

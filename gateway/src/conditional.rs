@@ -98,7 +98,9 @@ pub async fn create(
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
         let looking = Exchange { interaction: "search-type".into(), ..begun.clone().under(&read) };
-        let View { made: there, again, evidence } = looked_for(read, &looking, ports).await?;
+        let View { made: there, again, evidence, .. } = looked_for(read, &looking, ports).await?;
+        // Nothing is written where it cannot be told what is there already.
+        let evidence = evidence.whole().map_err(|why| looking.end(Ending::Evidence(why)))?;
         read = again;
         let condition = match there {
             Existing::Seen(told) => {

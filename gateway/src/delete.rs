@@ -41,7 +41,7 @@ pub async fn delete(
     let begun = begun.under(&admitted);
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
-        let View { made: removal, again, evidence } = decided(admitted, &wanted, &begun, ports).await?;
+        let View { made: removal, again, evidence, .. } = decided(admitted, &wanted, &begun, ports).await?;
         admitted = again;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         let (intent, version, persons) = removal.into_parts();

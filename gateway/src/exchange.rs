@@ -209,7 +209,7 @@ async fn given(
     for _ in 0..RULINGS_MAX {
         // What takes too long is dropped while nothing is recorded of it: what is recorded is never cut.
         let view = under_way.in_time(view(admitted, begun, ports)).await;
-        let View { made: minimised, again, evidence } =
+        let View { made: minimised, again, evidence, .. } =
             view.map_err(|_| begun.end(Ending::Together(NotTogether::TooSlow)))??;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, begun.format, &epoch, &*ports.ledger).await {

@@ -8,9 +8,12 @@ use std::collections::BTreeSet;
 use fhir::reference::Id;
 
 use crate::decision::decide;
-use crate::decision::evidence::{Evidence, EvidenceFault, Wells};
+use crate::decision::evidence::anyone::nothing;
+use crate::decision::evidence::apart::{Search, Spare};
+use crate::decision::evidence::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::decision::ruling::Ruling;
 use crate::enforce::answer::Frame;
+use crate::enforce::facts::only;
 use crate::enforce::held::Held;
 use crate::enforce::household::{self, Sheltered};
 use crate::enforce::medicines::{self, Medicines};
@@ -41,10 +44,10 @@ pub struct Ruled {
 /// Looks up what `held` refers to, as far as references to it may be shown. The ruling that comes back is about the
 /// persons behind it too.
 ///
-/// What a system cannot be asked for is hidden.
+/// What a system cannot be asked for is hidden, and so is what alone it does not tell: why stands with the evidence.
 ///
 /// # Errors
-/// [`EvidenceFault`] when a system does not answer, or with what nobody asked for.
+/// [`EvidenceFault`] when a system does not answer, or with what nobody asked for, whatever it is asked for.
 pub async fn follow(
     held: &Unfiltered<Held>,
     ruled: Ruled,
@@ -53,19 +56,21 @@ pub async fn follow(
 ) -> Result<(LookedUp, Ruled), EvidenceFault> {
     let open = Medicines::none();
     let asked = open.wanted(held, &ruled.ruling, frame);
-    let medicines = look_into(open, asked, frame, wells).await?;
+    let mut doubts = Vec::new();
+    let medicines = look_into(open, asked, frame, wells, &mut doubts).await?;
     let wanted = wanted(held, &ruled.ruling, Frame { medicines: &medicines, ..frame });
-    let looked_up = look_up(wanted, frame, wells).await?;
-    let ruled = match looked_up.adds_to(&ruled.subjects, frame) {
+    let looked_up = look_up(wanted, frame, wells, &mut doubts).await?;
+    let mut ruled = match looked_up.adds_to(&ruled.subjects, frame) {
         None => ruled,
         Some(subjects) => {
             let admitted = ruled.ruling.into_admitted();
-            let evidence = Evidence::gather(&admitted, &subjects, wells).await?;
+            let evidence = Evidence::gather(&admitted, &subjects, wells).await?.resting_on(&ruled.evidence);
             Ruled { ruling: decide(admitted, &evidence), subjects, evidence }
         }
     };
     let asked = medicines.wanted_behind(&looked_up, &ruled.ruling, frame);
-    let medicines = look_into(medicines, asked, frame, wells).await?;
+    let medicines = look_into(medicines, asked, frame, wells, &mut doubts).await?;
+    ruled.evidence.doubt(doubts);
     let looked_up = looked_up.knowing(medicines);
     // Under the ruling that counts: what is shown by it is asked about.
     let known = looked_up.known_in(frame);
@@ -74,7 +79,13 @@ pub async fn follow(
 }
 
 /// Looks up what is `wanted`, in parts.
-async fn look_up(wanted: Wanted, frame: Frame<'_>, wells: Wells<'_>) -> Result<LookedUp, EvidenceFault> {
+async fn look_up(
+    wanted: Wanted,
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+    doubts: &mut Vec<Unusable>,
+) -> Result<LookedUp, EvidenceFault> {
+    let (nothing, mut spare) = (nothing(), Spare::default());
     let asks = wanted.asks().clone();
     let mut looked_up = wanted.begin();
     for (target, ids) in asks {
@@ -83,17 +94,22 @@ async fn look_up(wanted: Wanted, frame: Frame<'_>, wells: Wells<'_>) -> Result<L
             if !looked_up.has_room() {
                 return Ok(looked_up.cut_off());
             }
-            let list: Vec<&str> = some.iter().map(Id::as_str).collect();
-            let asked = vec![("_id", list.join(","))];
-            match wells.upstream.search_all(frame.system, target.name(), asked).await {
-                Ok(found) => looked_up
-                    .add(found, target, some)
-                    .map_err(|source| EvidenceFault::NotEvidence { system: frame.system.clone(), source })?,
-                Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => {
+            let search = Search::by_id((frame.system, target.name()), nothing.as_ref(), TARGETS_AT_ONCE);
+            let read = &|held, some: &BTreeSet<Id>| only(held, target.name(), some);
+            match search.ask(&some.iter().cloned().collect(), wells.upstream, &mut spare, read).await {
+                Ok(told) => {
+                    told.parts.into_iter().for_each(|part| looked_up.add(part));
+                    // A document says what it lacks.
+                    if let Some(why) = told.why {
+                        looked_up.cannot_search(target);
+                        doubts.push(why);
+                    }
+                }
+                Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {
                     looked_up.cannot_search(target);
                     break;
                 }
-                Err(fault) => return Err(EvidenceFault::Upstream(fault)),
+                Err(fault) => return Err(fault),
             }
         }
     }
@@ -106,7 +122,9 @@ async fn look_into(
     mut wanted: BTreeSet<Id>,
     frame: Frame<'_>,
     wells: Wells<'_>,
+    doubts: &mut Vec<Unusable>,
 ) -> Result<Medicines, EvidenceFault> {
+    let (nothing, mut spare) = (nothing(), Spare::default());
     for hop in 0..=MADE_OF_MAX {
         let ids: Vec<Id> = wanted.into_iter().collect();
         for some in ids.chunks(MEDICINES_AT_ONCE) {
@@ -114,14 +132,20 @@ async fn look_into(
                 medicines.lack(some);
                 continue;
             }
-            let list: Vec<&str> = some.iter().map(Id::as_str).collect();
-            let asked = vec![("_id", list.join(","))];
-            match wells.upstream.search_all(frame.system, medicines::MEDICATION, asked).await {
-                Ok(found) => medicines
-                    .add(&found, some, frame)
-                    .map_err(|source| EvidenceFault::NotEvidence { system: frame.system.clone(), source })?,
-                Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => medicines.lack(some),
-                Err(fault) => return Err(EvidenceFault::Upstream(fault)),
+            let asked = (frame.system, medicines::MEDICATION);
+            let search = Search::by_id(asked, nothing.as_ref(), MEDICINES_AT_ONCE);
+            let read =
+                &|held, some: &BTreeSet<Id>| Ok((only(held, medicines::MEDICATION, some)?, some.clone()));
+            match search.ask(&some.iter().cloned().collect(), wells.upstream, &mut spare, read).await {
+                Ok(told) => {
+                    told.parts.iter().for_each(|(found, asked)| medicines.add(found, asked, frame));
+                    medicines.lack(&told.failed);
+                    doubts.extend(told.why);
+                }
+                Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {
+                    medicines.lack(some);
+                }
+                Err(fault) => return Err(fault),
             }
         }
         wanted = medicines.wanted_next();

@@ -4,10 +4,17 @@
 //! For that it must be known what the page will show, so the question is decided once for the matches alone. Nothing
 //! leaves on that ruling; the one that counts is made after, about all there is.
 
+use std::collections::BTreeSet;
+
+use fhir::reference::Id;
+
 use crate::decision::decide;
-use crate::decision::evidence::Evidence;
+use crate::decision::evidence::anyone::nothing;
+use crate::decision::evidence::apart::{Search, Spare};
+use crate::decision::evidence::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
+use crate::enforce::facts::only;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::included::wanted;
 use crate::enforce::medicines::Medicines;
@@ -21,7 +28,11 @@ use crate::ports::Ports;
 use crate::settings::Households;
 use crate::upstream::UpstreamFault;
 
-/// Adds to the matches in `held` what is to go with those of the page. The admitted question comes back.
+/// How many of what goes with a page are asked for at once.
+const AT_ONCE: usize = 50;
+
+/// Adds to the matches in `held` what is to go with those of the page. The admitted question comes back, and what could
+/// not be used of what was fetched.
 ///
 /// # Errors
 /// [`Ended`] when a system does not answer.
@@ -29,16 +40,16 @@ pub async fn beside(
     held: Unfiltered<Held>,
     admitted: Admitted,
     frame: Frame<'_>,
-    ports: &Ports,
-) -> Result<(Unfiltered<Held>, Admitted), Ended> {
+    (ports, wells): (&Ports, Wells<'_>),
+) -> Result<(Unfiltered<Held>, Admitted, Vec<Unusable>), Ended> {
     if !admitted.question().interaction.asks_for_includes() {
-        return Ok((held, admitted));
+        return Ok((held, admitted, Vec::new()));
     }
     let unproven = |why| frame.exchange.end(Ending::Evidence(why));
     let anew = Whom::over(frame.bases);
     let whom = frame.whom.unwrap_or(&anew);
     let subjects = frame.behind.join(subjects(&held, &admitted, whom));
-    let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
+    let evidence = Evidence::gather(&admitted, &subjects, wells).await.map_err(unproven)?;
     let ruled = Ruled { ruling: decide(admitted, &evidence), subjects, evidence };
     // Which matches are shown depends on what they refer to only where a criterion reads it or where they are medicines, and
     // on who lives there where that is asked.
@@ -46,19 +57,46 @@ pub async fn beside(
         || !Medicines::none().wanted(&held, &ruled.ruling, frame).is_empty();
     let (led_to, ruled) = match ruled.ruling.admitted().rematch().is_empty() && !is_asked {
         true => (LookedUp::nothing(), ruled),
-        false => follow(&held, ruled, frame, ports.wells()).await.map_err(unproven)?,
+        false => follow(&held, ruled, frame, wells).await.map_err(unproven)?,
     };
     let (asks, mut included) = wanted(&held, &led_to, &ruled.ruling, frame).begin();
+    let mut unusable = Vec::new();
     for ask in &asks {
-        match ports.upstream.fetch_beside(frame.system, ask).await {
-            Ok(one) => match included.add(one) {
-                Complete::All => {}
-                Complete::Bounded => break,
-            },
+        let fetched = match &ask.ids {
+            Some(ids) => by_id(ask.resource_type.name(), ids, frame, wells).await,
+            None => {
+                let referring = ports.upstream.fetch_beside(frame.system, ask).await;
+                referring.map(|one| (vec![one], None)).map_err(EvidenceFault::Upstream)
+            }
+        };
+        match fetched {
+            Ok((parts, why)) => {
+                unusable.extend(why);
+                if parts.into_iter().any(|part| included.add(part) == Complete::Bounded) {
+                    break;
+                }
+            }
             // The matches are no worse for it: what is missing is named.
-            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => included.lacks_one(),
-            Err(why) => return Err(frame.exchange.end(Ending::Upstream(why))),
+            Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {
+                included.lacks_one();
+            }
+            Err(EvidenceFault::Upstream(why)) => return Err(frame.exchange.end(Ending::Upstream(why))),
+            Err(why) => return Err(unproven(why)),
         }
     }
-    Ok((included.beside(held), ruled.ruling.into_admitted()))
+    Ok((included.beside(held), ruled.ruling.into_admitted(), unusable))
+}
+
+/// The resources of these ids. One of which alone the system does not tell is left out, as what is not there.
+async fn by_id(
+    resource_type: &'static str,
+    ids: &BTreeSet<Id>,
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+) -> Result<(Vec<Unfiltered<Held>>, Option<Unusable>), EvidenceFault> {
+    let nothing = nothing();
+    let search = Search::by_id((frame.system, resource_type), nothing.as_ref(), AT_ONCE);
+    let read = &|held, some: &BTreeSet<Id>| only(held, resource_type, some);
+    let told = search.ask(ids, wells.upstream, &mut Spare::default(), read).await?;
+    Ok((told.parts, told.why))
 }

@@ -6,7 +6,7 @@
 
 use crate::behind::behind;
 use crate::decision::decide;
-use crate::decision::evidence::Evidence;
+use crate::decision::evidence::{Evidence, Wells};
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
 use crate::enforce::behind::Behind;
@@ -28,7 +28,7 @@ pub async fn refill(
     held: Unfiltered<Held>,
     mut admitted: Admitted,
     frame: Frame<'_>,
-    ports: &Ports,
+    (ports, wells): (&Ports, Wells<'_>),
 ) -> Result<(Unfiltered<Held>, Admitted, Evidence), Ended> {
     let (mut part, mut rest) = apart(held);
     let mut sieved = Sieved::default();
@@ -37,14 +37,15 @@ pub async fn refill(
         let unproven = |why| frame.exchange.end(Ending::Evidence(why));
         let whom = Whom::over(frame.bases);
         let on = (frame.system, &whom);
-        let found = behind(&part, Behind::default(), on, ports.wells()).await.map_err(unproven)?;
+        let (found, doubts) = behind(&part, Behind::default(), on, wells).await.map_err(unproven)?;
         let with = Frame { behind: &found, whom: Some(&whom), ..frame };
         let subjects = found.join(subjects(&part, &admitted, &whom));
-        let known = Evidence::gather(&admitted, &subjects, ports.wells()).await.map_err(unproven)?;
+        let known = Evidence::gather(&admitted, &subjects, wells).await.map_err(unproven)?;
         let ruling = decide(admitted, &known);
         let goes_on = sieved.take(part, &ruling, &subjects, with);
         admitted = ruling.into_admitted();
         evidence = known.resting_on(&evidence);
+        evidence.doubt(doubts);
         if goes_on == GoesOn::No {
             return Ok((sieved.cut_off(), admitted, evidence));
         }

@@ -159,9 +159,9 @@ pub(crate) async fn cut_beside(
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
     let subjects = subjects_of_body(together, &admitted, frame.bases);
-    let evidence = Evidence::gather(&admitted, &subjects, ports.wells())
-        .await
-        .map_err(|why| begun.end(Ending::Evidence(why)))?;
+    // A body goes as it was decided for everybody in it: it is sent again once that can be.
+    let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.and_then(Evidence::whole);
+    let evidence = evidence.map_err(|why| begun.end(Ending::Evidence(why)))?;
     let ruling = decide(admitted, &evidence);
     let (minimised, again) = minimise_submitted(body, together, ruling, &subjects, frame)?;
     Ok((minimised, again, evidence))

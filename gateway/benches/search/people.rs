@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use gateway::decision::evidence::Evidence;
-use gateway::decision::facts::{Identity, PersonEvidence, Shield};
+use gateway::decision::facts::{Identity, PersonEvidence, Proven, Shield};
 use gateway::person::PersonKey;
 
 /// How many entries the searchset has.
@@ -27,6 +27,7 @@ pub(crate) fn evidence() -> Evidence {
     };
     let known = PersonEvidence {
         identity: Identity::Certain,
+        proof: Proven::Whole,
         shield: Shield::None,
         ties: Vec::new(),
         consents: Vec::new(),

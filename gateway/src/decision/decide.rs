@@ -9,7 +9,7 @@ use fhir::purpose_of_use::PurposeOfUse;
 
 use super::consents::{self, Said};
 use super::evidence::Evidence;
-use super::facts::{Identity, PersonEvidence, Shield};
+use super::facts::{Identity, PersonEvidence, Proven, Shield};
 use super::refusal::Refusal;
 use super::relationship;
 use super::ruling::{
@@ -43,7 +43,7 @@ fn decide_person(
     let shielded = shielding(admitted, person)?;
     let relationship = match relationship::established(admitted, evidence.stated_ties(), &person.ties) {
         Ok(basis) => basis,
-        Err(refusal) => jumped.over(refusal, RelationshipBasis::Overridden)?,
+        Err(refusal) => jumped.over(untied(refusal, person), RelationshipBasis::Overridden)?,
     };
     let said = consents::weigh(&person.consents, &admitted.recipient());
     let consent = explicit(&said, &mut jumped)?;
@@ -75,9 +75,19 @@ impl Jumped {
 }
 
 fn known(person: &PersonEvidence) -> Result<(), Refusal> {
-    match person.identity {
-        Identity::Certain => Ok(()),
-        Identity::Duplicated | Identity::Unknown => Err(Refusal::PersonUncertain),
+    match (person.identity, person.proof) {
+        (Identity::Certain, Proven::Whole | Proven::TiesUnknown) => Ok(()),
+        (Identity::Certain, Proven::None) | (Identity::Duplicated | Identity::Unknown, _) => {
+            Err(Refusal::PersonUncertain)
+        }
+    }
+}
+
+/// Why she is refused of whom no tie is known: there is none, or nobody can tell.
+fn untied(refusal: Refusal, person: &PersonEvidence) -> Refusal {
+    match person.proof {
+        Proven::Whole => refusal,
+        Proven::TiesUnknown | Proven::None => Refusal::PersonUncertain,
     }
 }
 

@@ -24,8 +24,10 @@ use crate::settings::Settings;
 use crate::upstream::{Upstream, UpstreamFault};
 
 pub mod anyone;
+pub mod apart;
 mod asked;
 mod cache;
+mod choices;
 mod gather;
 mod merged;
 mod ties;
@@ -39,6 +41,7 @@ pub struct Evidence {
     patients: BTreeMap<Id, PersonKey>,
     stated_ties: Vec<StatedTie>,
     epochs: BTreeMap<PersonKey, u64>,
+    unusable: Vec<Unusable>,
 }
 
 /// Answers searches for evidence: the upstream, when the gateway serves.
@@ -76,6 +79,74 @@ pub struct Wells<'a> {
     pub cache: &'a EvidenceCache,
 }
 
+/// Why evidence about some cannot be used, where there is evidence about others. They are decided about all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// A system does not answer about them.
+    Upstream(UpstreamFault),
+    /// A system answers about them with something that is no evidence.
+    NotEvidence {
+        /// Which.
+        system: SystemName,
+        /// What was wrong.
+        source: NotEvidence,
+    },
+}
+
+impl Unusable {
+    /// The fault, where it may lie in what is held about those who were asked about. That a system is too slow, busy or
+    /// cannot be reached does not.
+    #[must_use]
+    pub fn of(fault: &EvidenceFault) -> Option<Self> {
+        match fault {
+            EvidenceFault::Upstream(fault) => {
+                let is_of_system = matches!(
+                    fault,
+                    UpstreamFault::TimedOut
+                        | UpstreamFault::Unreachable
+                        | UpstreamFault::Busy
+                        | UpstreamFault::UnknownSystem
+                );
+                (!is_of_system).then_some(Self::Upstream(*fault))
+            }
+            EvidenceFault::NotEvidence { system, source } => {
+                Some(Self::NotEvidence { system: system.clone(), source: *source })
+            }
+            EvidenceFault::UnknownSystem { .. } | EvidenceFault::Consent(_) => None,
+        }
+    }
+
+    /// The name of the reason in records and metrics: that of the fault.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Upstream(_) => UNANSWERED,
+            Self::NotEvidence { .. } => UNUSABLE,
+        }
+    }
+
+    /// Whether the same may be answered a moment later.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Upstream(fault) => fault.is_transient(),
+            Self::NotEvidence { .. } => false,
+        }
+    }
+}
+
+impl From<Unusable> for EvidenceFault {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Upstream(fault) => Self::Upstream(fault),
+            Unusable::NotEvidence { system, source } => Self::NotEvidence { system, source },
+        }
+    }
+}
+
+const UNANSWERED: &str = "evidence-unanswered";
+const UNUSABLE: &str = "evidence-unusable";
+
 /// Why evidence could not be gathered. Nothing is decided then, and nothing is shared.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceFault {
@@ -106,20 +177,10 @@ impl EvidenceFault {
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::Upstream(_) => "evidence-unanswered",
-            Self::NotEvidence { .. } => "evidence-unusable",
+            Self::Upstream(_) => UNANSWERED,
+            Self::NotEvidence { .. } => UNUSABLE,
             Self::UnknownSystem { .. } => "evidence-unknown-system",
             Self::Consent(_) => "evidence-consent",
-        }
-    }
-
-    /// Whether it may lie in what is held about the person who was asked about: it does not pass by itself.
-    #[must_use]
-    pub const fn may_be_hers(&self) -> bool {
-        match self {
-            Self::Upstream(fault) => !fault.is_transient(),
-            Self::NotEvidence { .. } => true,
-            Self::UnknownSystem { .. } | Self::Consent(_) => false,
         }
     }
 }
@@ -127,8 +188,10 @@ impl EvidenceFault {
 impl Evidence {
     /// Gathers what is known about the persons of an exchange.
     ///
+    /// Those about whom alone it cannot be used are in it as not proved ([`super::facts::Proven`]), and nobody else is worse for it.
+    ///
     /// # Errors
-    /// [`EvidenceFault`].
+    /// [`EvidenceFault`] of a system as a whole.
     pub async fn gather(
         admitted: &Admitted,
         subjects: &Subjects,
@@ -144,7 +207,7 @@ impl Evidence {
         patients: BTreeMap<Id, PersonKey>,
         stated_ties: Vec<StatedTie>,
     ) -> Self {
-        Self { persons, patients, stated_ties, epochs: BTreeMap::new() }
+        Self { persons, patients, stated_ties, epochs: BTreeMap::new(), unusable: Vec::new() }
     }
 
     /// Nothing about nobody: it stands whatever anyone chooses.
@@ -157,7 +220,34 @@ impl Evidence {
     #[must_use]
     pub fn resting_on(mut self, before: &Self) -> Self {
         self.epochs.extend(before.epochs.iter().map(|(key, seen)| (key.clone(), *seen)));
+        self.doubt(before.unusable.iter().cloned());
         self
+    }
+
+    /// Notes faults in what is held about some.
+    pub fn doubt(&mut self, why: impl IntoIterator<Item = Unusable>) {
+        for why in why {
+            if !self.unusable.contains(&why) {
+                self.unusable.push(why);
+            }
+        }
+    }
+
+    /// The faults in what is held about some, each once.
+    #[must_use]
+    pub fn unusable(&self) -> &[Unusable] {
+        &self.unusable
+    }
+
+    /// The same, where it can be used about everybody: for what goes as a whole or not at all.
+    ///
+    /// # Errors
+    /// The first fault in what is held about somebody.
+    pub fn whole(self) -> Result<Self, EvidenceFault> {
+        match self.unusable.first() {
+            Some(why) => Err(why.clone().into()),
+            None => Ok(self),
+        }
     }
 
     /// Each person and what is known about her, in the order of the keys.

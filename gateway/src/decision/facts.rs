@@ -13,6 +13,8 @@ use crate::consent::provision::Provisioned;
 pub struct PersonEvidence {
     /// Whether the person is known for certain.
     pub identity: Identity,
+    /// Whether what was found about her is what there is.
+    pub proof: Proven,
     /// Whether her whereabouts are protected.
     pub shield: Shield,
     /// Her ties of care, to whomever.
@@ -31,6 +33,18 @@ pub enum Identity {
     /// The holder does not know the person, or says that the record is no longer valid.
     #[default]
     Unknown,
+}
+
+/// Whether what was found about a person is what there is to be known of her.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proven {
+    /// Every source answered about her.
+    #[default]
+    Whole,
+    /// A source of ties could not be used about her: that none was found does not mean that there is none.
+    TiesUnknown,
+    /// What says who she is, how she is protected or what she has chosen could not be used.
+    None,
 }
 
 /// Whether a person's whereabouts are protected (PDS restricted).

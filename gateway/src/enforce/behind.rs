@@ -66,16 +66,15 @@ impl Behind {
         wanted.into_iter().flat_map(at_once).collect()
     }
 
-    /// Adds the answer to a search for `ids` of one type.
+    /// What the answer to a search for `ids` of one type tells.
     ///
     /// # Errors
     /// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
-    pub fn add(
-        &mut self,
+    pub fn told_by(
         found: &Unfiltered<Held>,
         (target, ids): (TypeId, &BTreeSet<Id>),
         whom: &Whom<'_>,
-    ) -> Result<(), NotEvidence> {
+    ) -> Result<Self, NotEvidence> {
         let type_name = TypeName::parse(target.name()).ok_or(NotEvidence::Shape)?;
         let mut told: BTreeMap<Local, PersonsOf> = BTreeMap::new();
         for node in resources(found, target.name())? {
@@ -91,8 +90,12 @@ impl Behind {
             ));
         }
         let told = told.into_iter().filter_map(|(local, persons)| Some((local, persons.into_subjects()?)));
-        self.persons.extend(told);
-        Ok(())
+        Ok(Self { persons: told.collect(), ..Self::default() })
+    }
+
+    /// Adds what an answer told.
+    pub fn take(&mut self, told: Self) {
+        self.persons.extend(told.persons);
     }
 
     /// `subjects` with everyone who was found.

@@ -312,6 +312,19 @@ fn local_patient(reference: Option<Node<'_>>, bases: &Bases) -> Option<Id> {
     }
 }
 
+/// The answer to a search for resources of a type by these ids.
+///
+/// # Errors
+/// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
+pub fn only(held: Unfiltered<Held>, name: &str, ids: &BTreeSet<Id>) -> Result<Unfiltered<Held>, NotEvidence> {
+    for found in resources(&held, name)? {
+        if !ids.contains(&id_of(found).ok_or(NotEvidence::Shape)?) {
+            return Err(NotEvidence::Strangers);
+        }
+    }
+    Ok(held)
+}
+
 /// Every resource of type `name` that is the answer to a search, over all its pages.
 pub(in crate::enforce) fn resources<'a>(
     held: &'a Unfiltered<Held>,

@@ -13,7 +13,7 @@ use fhir::reference::{Bases, Id, Reference};
 use fhir::security_label::SecurityLabel;
 
 use super::answer::Frame;
-use super::facts::{NotEvidence, resources};
+use super::facts::resources;
 use super::held::Held;
 use super::judge::{Judge, Targets};
 use super::resource_facts::{reference_of, resource_facts};
@@ -102,31 +102,18 @@ impl Medicines {
         self.told.len() < MEDICINES_MAX
     }
 
-    /// Adds the answer to a search for `asked`. What is not there says nothing.
-    ///
-    /// # Errors
-    /// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
-    pub fn add(
-        &mut self,
-        found: &Unfiltered<Held>,
-        asked: &[Id],
-        frame: Frame<'_>,
-    ) -> Result<(), NotEvidence> {
+    /// Adds the answer to a search for `asked`, and for nothing else. What is not there says nothing.
+    pub fn add(&mut self, found: &Unfiltered<Held>, asked: &BTreeSet<Id>, frame: Frame<'_>) {
         for id in asked {
             self.told.insert(name_of(id), Told::default());
         }
-        for medicine in resources(found, MEDICATION)? {
-            let id = medicine.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()).ok_or(NotEvidence::Shape)?;
-            if !asked.contains(&id) {
-                return Err(NotEvidence::Strangers);
-            }
-            self.told.insert(name_of(&id), Told::by(medicine, frame.bases, frame.codes));
+        for medicine in resources(found, MEDICATION).unwrap_or_default() {
+            self.told.insert(reference_of(medicine), Told::by(medicine, frame.bases, frame.codes));
         }
-        Ok(())
     }
 
     /// Notes that nothing can be known of these: where labels are weighed, they count as labelled.
-    pub fn lack(&mut self, ids: &[Id]) {
+    pub fn lack<'i>(&mut self, ids: impl IntoIterator<Item = &'i Id>) {
         for id in ids {
             self.told.insert(name_of(id), Told { known: Labels::NotKnown, ..Told::default() });
         }

@@ -41,6 +41,20 @@ impl Minimised {
         &self.records.persons
     }
 
+    /// The same, where what there is about somebody could not be used. Where she is whom the request names, and nothing
+    /// is shown of anybody, it is no disclosure.
+    #[must_use]
+    pub fn in_spite_of(mut self, reason: &str) -> Self {
+        let is_shown = |person: &AboutPerson| person.refusal.is_none() && !person.resources.is_empty();
+        let is_named = |person: &AboutPerson| person.refusal.is_some() && person.is_in_trail();
+        let persons = &self.records.persons;
+        if !persons.iter().any(is_shown) && persons.iter().any(is_named) {
+            self.records.exchange.event = Event::Failed;
+        }
+        self.records.exchange.reason.get_or_insert_with(|| reason.to_owned());
+        self
+    }
+
     /// Whether this is what was released before: who asks holds those bytes already.
     #[must_use]
     pub fn is(&self, released: &[u8]) -> bool {

@@ -14,7 +14,6 @@ use fhir::tables::TypeId;
 
 use super::answer::Frame;
 use super::everything::{self, Gathered};
-use super::facts::{NotEvidence, resources};
 use super::held::{Held, Versions};
 use super::household::{self, Sheltered};
 use super::included::beside;
@@ -208,22 +207,12 @@ impl LookedUp {
         &self.unsearched
     }
 
-    /// Adds the answer to a search for `ids` of one type.
-    ///
-    /// # Errors
-    /// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
-    pub fn add(&mut self, held: Unfiltered<Held>, target: TypeId, ids: &[Id]) -> Result<(), NotEvidence> {
-        for found in resources(&held, target.name())? {
-            let id = found.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()).ok_or(NotEvidence::Shape)?;
-            if !ids.contains(&id) {
-                return Err(NotEvidence::Strangers);
-            }
-        }
+    /// Adds the answer to a search for what was asked for.
+    pub fn add(&mut self, held: Unfiltered<Held>) {
         if let Held::Searchset { pages, .. } = held.into_inner() {
             let so_far = std::mem::replace(&mut self.pages, Unfiltered::new(Vec::new()));
             self.pages = Unfiltered::new(so_far.into_inner().into_iter().chain(pages).collect());
         }
-        Ok(())
     }
 
     /// `subjects` with whom the looked-up resources are about; nothing when these are known already.

@@ -4,12 +4,15 @@
 //! Where an agreement withholds existence, whether something is hidden or absent must not be told by what fails. So
 //! before nothing is told, every source of evidence has been asked ([`Anyone`]), and a fault of theirs is told whoever
 //! it was about. A fault that lies in one resource or person alone is no outage: it is told as nothing, and recorded as
-//! the fault it is. A system that is down, slow or broken is a fault always: nobody is told "not found" for that.
+//! the fault it is; what is about others is decided as ever. A system that is down, slow or broken is a fault always: nobody is told "not found" for that.
+
+use std::collections::BTreeSet;
 
 use crate::behind::behind;
 use crate::decision::decide;
 use crate::decision::evidence::anyone::{Anyone, Road, nothing};
-use crate::decision::evidence::{Evidence, EvidenceFault, Wells};
+use crate::decision::evidence::{Evidence, Unusable, Wells};
+use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Answer, Ruling};
 use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::behind::Behind;
@@ -26,6 +29,7 @@ use crate::interaction::{
     VersionTarget,
 };
 use crate::outcome::{Ended, Ending, Unseen};
+use crate::person::PersonKey;
 use crate::ports::Ports;
 use crate::refill::refill;
 use crate::trail::record::Exchange;
@@ -37,6 +41,8 @@ pub(crate) struct View<T> {
     /// The question, should a consent move.
     pub(crate) again: Admitted,
     pub(crate) evidence: Evidence,
+    /// The name of a fault that lies in what there is about somebody, and was passed over.
+    fault: Option<&'static str>,
 }
 
 /// Finds out what may be shown.
@@ -46,7 +52,12 @@ pub(crate) async fn view(
     ports: &Ports,
 ) -> Result<View<Minimised>, Ended> {
     // One ruling, one disclosure.
-    looked_at(admitted, begun, ports, minimise).await
+    let view = looked_at(admitted, begun, ports, minimise).await?;
+    let made = match view.fault {
+        Some(reason) => view.made.in_spite_of(reason),
+        None => view.made,
+    };
+    Ok(View { made, ..view })
 }
 
 /// Looks at what is asked for as on a read, and makes of it what `make` does: a change takes this road too.
@@ -72,29 +83,56 @@ pub(crate) async fn looked_at<T>(
         Ok(held) => held, // Unfiltered
         Err(why) => return Err(quiet.not_fetched(why, &admitted, ports).await),
     };
-    let (held, asked, so_far) = refill(held, admitted, frame, ports).await?; // a long search, without what is hidden
+    let (held, asked, so_far) = refill(held, admitted, frame, (ports, quiet.wells)).await?; // a long search, without what is hidden
     let fault = |why| begun.end(Ending::Evidence(why));
     let on = (&system, &whom);
-    let known = behind(&held, Behind::default(), on, quiet.wells).await.map_err(fault)?; // who is behind a Group
+    let (known, mut doubts) = behind(&held, Behind::default(), on, quiet.wells).await.map_err(fault)?; // who is behind a Group
     let with = Frame { behind: &known, ..frame };
-    let (held, asked) = include::beside(held, asked, with, ports).await?; // what goes with the matches of a page
-    let known = behind(&held, known.clone(), on, quiet.wells).await.map_err(fault)?;
+    let (held, asked, beside) = include::beside(held, asked, with, (ports, quiet.wells)).await?; // what goes with a page
+    let (known, more) = behind(&held, known.clone(), on, quiet.wells).await.map_err(fault)?;
+    doubts.extend(beside.into_iter().chain(more));
     let frame = Frame { behind: &known, ..frame };
     let subjects = known.join(subjects(&held, &asked, &whom)); // keys, no content
-    let (evidence, unproven) = quiet.gather(&asked, &subjects).await?;
+    let evidence = Evidence::gather(&asked, &subjects, quiet.wells).await.map_err(fault)?;
+    let mut evidence = evidence.resting_on(&so_far);
+    evidence.doubt(doubts);
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, quiet.wells).await.map_err(fault)?; // by its references
-    let permits = ruled.ruling.answers().values().any(|answer| matches!(answer, Answer::Permit(_)));
-    match make(held, &led_to, ruled.ruling, &ruled.subjects, frame) {
+    let names = Names::of(&ruled);
+    let Ruled { ruling, subjects, evidence } = ruled;
+    match make(held, &led_to, ruling, &subjects, frame) {
         Ok((made, again)) => {
-            tell(unproven, ports); // whatever else is shown
-            if quiet.by_id.is_none() && !permits {
+            tell(evidence.unusable(), ports); // whatever else is shown
+            if quiet.by_id.is_none() && names != Names::Permitted {
                 quiet.ask().await?;
             }
-            let evidence = ruled.evidence.resting_on(&so_far);
-            Ok(View { made, again, evidence })
+            let fault = evidence.unusable().first().map(Unusable::reason);
+            Ok(View { made, again, evidence, fault })
         }
-        Err(ended) => Err(quiet.nothing(ended, unproven, ports).await),
+        Err(ended) => Err(quiet.nothing(ended, evidence.unusable(), ports).await),
+    }
+}
+
+/// Whether that there is somebody may be told, whatever there is of hers: of those whom the request names, where it names
+/// any. Who merely stands in what is another's counts for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Permitted,
+    Refused,
+}
+
+impl Names {
+    fn of(ruled: &Ruled) -> Self {
+        let (named, ruling) = (&ruled.subjects.named, &ruled.ruling);
+        let by_id = named.patients.iter().map(|id| ruling.answer_of(id));
+        let by_number = named.nhs_numbers.iter().map(|number| ruling.answers().get(&PersonKey::Nhs(*number)));
+        let mut named = by_id.chain(by_number).peekable();
+        let is_permit = |answer: Option<&Answer>| matches!(answer, Some(Answer::Permit(_)));
+        let is_permitted = match named.peek().is_some() {
+            true => named.any(is_permit),
+            false => ruling.answers().values().any(|answer| is_permit(Some(answer))),
+        };
+        if is_permitted { Self::Permitted } else { Self::Refused }
     }
 }
 
@@ -110,27 +148,6 @@ struct Quiet<'a> {
 }
 
 impl Quiet<'_> {
-    /// The evidence; none, and why, where there is a fault that may be that of a person whose existence is withheld.
-    async fn gather(
-        &self,
-        asked: &Admitted,
-        subjects: &Subjects,
-    ) -> Result<(Evidence, Option<EvidenceFault>), Ended> {
-        let why = match Evidence::gather(asked, subjects, self.wells).await {
-            Ok(evidence) => return Ok((evidence, None)),
-            Err(why) => why,
-        };
-        // Of several persons on one page others are not to be hidden by her.
-        let is_of_one = self.by_id.is_some() || subjects.patients.len().max(subjects.nhs_numbers.len()) <= 1;
-        if self.anyone.is_none() || !is_of_one || !why.may_be_hers() {
-            return Err(self.begun.end(Ending::Evidence(why)));
-        }
-        if let EvidenceFault::NotEvidence { .. } = &why {
-            self.road.forget_last();
-        }
-        Ok((Evidence::none(), Some(why)))
-    }
-
     /// Asks the sources what they were not asked.
     async fn ask(&self) -> Result<(), Ended> {
         match &self.anyone {
@@ -143,19 +160,27 @@ impl Quiet<'_> {
     }
 
     /// The end of an exchange that shows nothing.
-    async fn nothing(&self, ended: Ended, unproven: Option<EvidenceFault>, ports: &Ports) -> Ended {
-        if !ended.ending.is_not_found() {
-            tell(unproven, ports);
-            return ended;
-        }
-        match (self.ask().await, unproven) {
-            (Err(outage), unproven) => {
-                tell(unproven, ports);
-                Ended { ending: outage.ending, records: ended.records }
+    async fn nothing(&self, ended: Ended, unusable: &[Unusable], ports: &Ports) -> Ended {
+        let is_uncertain =
+            matches!(ended.ending, Ending::NotFound | Ending::Refused(Refusal::PersonUncertain, _));
+        let (why, others) = match unusable.split_first() {
+            Some((why, others)) if is_uncertain => (Some(why.clone()), others),
+            _ => (None, unusable),
+        };
+        tell(others, ports);
+        let is_not_found = ended.ending.is_not_found();
+        let outage = if is_not_found { self.ask().await.err() } else { None };
+        let ending = match (outage, why) {
+            (Some(outage), why) => {
+                tell(why.as_slice(), ports);
+                outage.ending
             }
-            (Ok(()), Some(why)) => Ended { ending: Ending::Unseen(Unseen::Unproven(why)), ..ended },
-            (Ok(()), None) => ended,
-        }
+            (None, Some(why)) if is_not_found => Ending::Unseen(Unseen::Unproven(why.into())),
+            // That there is somebody is no secret: it may be asked again.
+            (None, Some(why)) => Ending::Evidence(why.into()),
+            (None, None) => ended.ending,
+        };
+        Ended { ending, records: ended.records }
     }
 
     /// The end of an exchange whose holder gave nothing to decide about.
@@ -192,14 +217,12 @@ fn is_of_resource(of_nothing: &Result<Unfiltered<Held>, UpstreamFault>, why: Ups
     }
 }
 
-/// Counts a fault that is told to nobody.
-fn tell(unproven: Option<EvidenceFault>, ports: &Ports) {
-    if let Some(why) = unproven {
-        tracing::error!(
-            reason = why.reason(),
-            "evidence about a person could not be used: she is told to nobody"
-        );
-        ports.metrics.upstream_fault(why.reason());
+/// Counts faults that are told to nobody.
+fn tell(unusable: &[Unusable], ports: &Ports) {
+    let reasons: BTreeSet<&'static str> = unusable.iter().map(Unusable::reason).collect();
+    for reason in reasons {
+        tracing::error!(reason, "evidence about a person could not be used: she is told to nobody");
+        ports.metrics.upstream_fault(reason);
     }
 }
 

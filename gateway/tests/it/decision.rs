@@ -1,6 +1,7 @@
 //! May they: tables of questions and evidence, each condition switched alone.
 
 mod admitting;
+mod apart;
 mod choices;
 mod deciding;
 mod gathering;

@@ -62,5 +62,6 @@ mod trail;
 mod transacting;
 mod transport;
 mod unlabelled;
+mod unproven;
 mod upstream;
 mod views;

@@ -38,6 +38,10 @@ fn fails() -> Play {
     Play::Bytes(fhir("500 Internal Server Error", "{}"))
 }
 
+fn is_busy() -> Play {
+    Play::Bytes(fhir("503 Service Unavailable", "{}"))
+}
+
 fn trusts_us_not() -> Play {
     Play::Bytes(fhir("403 Forbidden", "{}"))
 }
@@ -243,6 +247,7 @@ async fn evidence_about_one_person_that_cannot_be_used_refuses_her_and_is_record
         (tells_of_another_team as fn() -> Play, "evidence-unusable"),
         (is_garbled, "evidence-unanswered"),
         (trusts_us_not, "evidence-unanswered"),
+        (fails, "evidence-unanswered"),
     ] {
         // Of her Patient alone: of anybody else's the hospital tells as it should.
         failing.breaks("/CareTeam/_search", "patient=bob", does);
@@ -258,8 +263,8 @@ async fn evidence_about_one_person_that_cannot_be_used_refuses_her_and_is_record
         assert_eq!(failing.told("Condition/c-ann").await.0, 200);
         assert!(failing.numbers().await.contains(&format!("reason=\"{reason}\"")), "{reason}");
     }
-    // What may pass by itself is told as what it is: somebody else may be asked about a moment later.
-    failing.breaks("/CareTeam/_search", "patient=bob", fails);
+    // What may be over a moment later is told as what it is: somebody else may be asked about then.
+    failing.breaks("/CareTeam/_search", "patient=bob", is_busy);
     assert_eq!(failing.told("Condition/c-bob").await.0, 502);
     failing.running.stop().await;
     let told: String = failing.site.entries().iter().map(ToString::to_string).collect();

@@ -139,7 +139,7 @@ impl Record {
             let system = admitted.system();
             let bases = self.bases_of(system);
             let on = (system, &Whom::over(&bases));
-            known = behind(held, known, on, wells).await.map_err(|error| error.to_string())?;
+            (known, _) = behind(held, known, on, wells).await.map_err(|error| error.to_string())?;
         }
         let subjects = known.join(subjects);
         let evidence =

@@ -76,11 +76,6 @@ impl<'a> Road<'a> {
         Self { source, answered: Mutex::default() }
     }
 
-    /// The answer to the last question was no evidence: it is asked again.
-    pub fn forget_last(&self) {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    }
-
     fn knows(&self, question: &Question) -> bool {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(question)
     }
@@ -115,7 +110,7 @@ impl Anyone {
             discloser: admitted.parties().discloser.clone(),
             holder: admitted.system().clone(),
             at: admitted.question().at,
-            number: NhsNumber::parse(NOBODY).ok()?,
+            number: nobody()?,
             id: nothing()?,
         })
     }
@@ -210,7 +205,13 @@ impl Anyone {
     }
 }
 
-/// An id that nothing bears, for reads.
+/// A number that nobody has.
+#[must_use]
+pub fn nobody() -> Option<NhsNumber> {
+    NhsNumber::parse(NOBODY).ok()
+}
+
+/// An id that nothing bears.
 #[must_use]
 pub fn nothing() -> Option<Id> {
     Id::parse(NOTHING).ok()

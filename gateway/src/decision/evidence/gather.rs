@@ -6,23 +6,21 @@ use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Id, Local};
 
-use super::asked::{Asked, consenting, proving};
-use super::merged::without_permits;
-use super::{Evidence, EvidenceFault, Wells};
+use super::anyone::{nobody, nothing};
+use super::apart::{Parameters, Reading, Search, Spare, Told, with_ids};
+use super::asked::{Asked, proving};
+use super::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::agreement::RelationshipKind;
-use crate::consent::provision::Who;
-use crate::decision::facts::{Identity, PersonEvidence, TieParty};
+use crate::decision::facts::{Identity, PersonEvidence, Proven, TieParty};
 use crate::decision::relationship;
 use crate::decision::ruling::{Admitted, Direction};
 use crate::enforce::facts::directory::Named;
 use crate::enforce::facts::{self, PatientFacts, Validity, Verification};
-use crate::enforce::held::Held;
 use crate::enforce::subjects::{StatedTie, Subjects};
-use crate::enforce::unfiltered::Unfiltered;
 use crate::person::{PersonKey, SystemName};
 use crate::settings::System;
 
-/// The most persons asked about in one search.
+/// The most persons asked about in one search: what it finds stays within its bounds.
 const AT_ONCE: usize = 200;
 
 /// The exchange whose evidence is gathered, and what is known so far.
@@ -37,6 +35,12 @@ pub(super) struct Gathering<'a> {
     shared: BTreeSet<NhsNumber>,
     /// Systems that were asked for the Patients of numbers.
     located: BTreeSet<SystemName>,
+    /// Who and what is nowhere.
+    nobody: Option<NhsNumber>,
+    nothing: Option<Id>,
+    /// What could not be used about some.
+    unusable: Vec<Unusable>,
+    spare: Spare,
 }
 
 /// A person and what is known about her so far.
@@ -49,7 +53,7 @@ pub(super) struct Known {
     /// Her Patient on each system.
     pub(super) ids: BTreeMap<SystemName, Id>,
     /// Systems whose Patient merely claims to be her.
-    doubted: BTreeSet<SystemName>,
+    pub(super) doubted: BTreeSet<SystemName>,
     pub(super) evidence: PersonEvidence,
 }
 
@@ -66,6 +70,10 @@ pub(super) async fn gather(
         stated: &subjects.stated_ties,
         shared: BTreeSet::new(),
         located: BTreeSet::new(),
+        nobody: nobody(),
+        nothing: nothing(),
+        unusable: Vec::new(),
+        spare: Spare::default(),
     };
     let holder = match &subjects.system {
         Some(name) => Some(gathering.asked(name)?),
@@ -97,8 +105,12 @@ pub(super) async fn gather(
     }
     gathering.consents_of_systems(holder.as_ref()).await?;
     let epochs = gathering.consents().await?;
-    let persons = gathering.people.into_iter().map(|known| (known.key, known.evidence)).collect();
-    Ok(Evidence { persons, patients, stated_ties: subjects.stated_ties.clone(), epochs })
+    let Gathering { people, unusable, .. } = gathering;
+    let persons = people.into_iter().map(|known| (known.key, known.evidence)).collect();
+    let mut evidence = Evidence::stated(persons, patients, subjects.stated_ties.clone());
+    evidence.epochs = epochs;
+    evidence.doubt(unusable);
+    Ok(evidence)
 }
 
 impl<'a> Gathering<'a> {
@@ -116,18 +128,47 @@ impl<'a> Gathering<'a> {
         &self.admitted.agreement().relationship
     }
 
-    pub(super) async fn search(
-        &self,
-        asked: &Asked<'_>,
-        resource_type: &'static str,
-        parameters: Vec<(&'static str, String)>,
-    ) -> Result<Unfiltered<Held>, EvidenceFault> {
+    /// Asks a system about these ids; those about whom alone it does not answer stand by themselves.
+    pub(super) async fn by_ids<T>(
+        &mut self,
+        (asked, resource_type): (&Asked<'_>, &'static str),
+        ids: &BTreeSet<Id>,
+        about: &(dyn Fn(&BTreeSet<Id>) -> Parameters + Sync),
+        read: Reading<'_, Id, T>,
+    ) -> Result<Told<Id, T>, EvidenceFault> {
         let system = &asked.system.name;
-        self.wells
-            .upstream
-            .search_all(system, resource_type, parameters)
-            .await
-            .map_err(EvidenceFault::Upstream)
+        let nobody = self.nothing.as_ref();
+        let search = Search { system, resource_type, about, nobody, at_once: AT_ONCE };
+        let told = search.ask(ids, self.wells.upstream, &mut self.spare, read).await?;
+        self.unusable.extend(told.why.clone());
+        Ok(told)
+    }
+
+    /// The Patients that hold these numbers, and the numbers about which alone the system does not answer.
+    pub(super) async fn by_numbers(
+        &mut self,
+        asked: &Asked<'_>,
+        numbers: &BTreeSet<NhsNumber>,
+    ) -> Result<(Vec<PatientFacts>, BTreeSet<NhsNumber>), EvidenceFault> {
+        let system = &asked.system.name;
+        let about = |some: &BTreeSet<NhsNumber>| vec![("identifier", nhs_numbers(some))];
+        let nobody = self.nobody.as_ref();
+        let search = Search { system, resource_type: "Patient", about: &about, nobody, at_once: AT_ONCE };
+        let read = &|held, some: &BTreeSet<NhsNumber>| facts::patients_by_nhs_number(&held, some);
+        let told = search.ask(numbers, self.wells.upstream, &mut self.spare, read).await?;
+        self.unusable.extend(told.why);
+        Ok((told.parts.into_iter().flatten().collect(), told.failed))
+    }
+
+    /// The Patients with these ids, and the ids about which alone the system does not answer.
+    pub(super) async fn patients(
+        &mut self,
+        asked: &Asked<'_>,
+        ids: &BTreeSet<Id>,
+    ) -> Result<(Vec<PatientFacts>, BTreeSet<Id>), EvidenceFault> {
+        let read = &|held, some: &BTreeSet<Id>| facts::patients_by_id(&held, some, &asked.bases);
+        let told = self.by_ids((asked, "Patient"), ids, &with_ids, read).await?;
+        Ok((told.parts.into_iter().flatten().collect(), told.failed))
     }
 
     /// Finds out who the Patients of `holder` are. What was read a moment ago is not asked for again.
@@ -140,16 +181,11 @@ impl<'a> Gathering<'a> {
         let mut found: Vec<PatientFacts> = subjects.read.clone().into_iter().collect();
         let is_unread = |id: &&Id| subjects.read.as_ref().is_none_or(|facts| facts.id != **id);
         let unread: BTreeSet<Id> = ids.iter().filter(is_unread).cloned().collect();
-        for some in at_once(&unread) {
-            let parameters = vec![("_id", list(some.iter().map(Id::as_str)))];
-            let held = self.search(holder, "Patient", parameters).await?;
-            found.extend(
-                facts::patients_by_id(&held, &some, &holder.bases).map_err(|source| holder.fault(source))?,
-            );
-        }
+        let (others, unread) = self.patients(holder, &unread).await?;
+        found.extend(others);
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
-        self.shared = self.shared_numbers(holder, &numbers, &found).await?;
+        let doubtful = self.share_numbers(holder, &numbers, &found).await?;
         let merged = self.merged(holder, &found).await?;
         // One that is there twice is as cautious as either.
         let mut of_id: BTreeMap<&Id, PatientFacts> = BTreeMap::new();
@@ -164,15 +200,19 @@ impl<'a> Gathering<'a> {
         for id in ids {
             let mut known = Known::of(of_id.get(id), id, holder.system, &self.shared);
             known.merge(id, &merged, holder);
+            if unread.contains(id) || known.number().is_some_and(|number| doubtful.contains(&number)) {
+                known.evidence.proof = Proven::None;
+            }
             patients.insert(id.clone(), known.key.clone());
             self.add(known);
         }
         Ok(patients)
     }
 
-    /// Those of `numbers` that more than one Patient of the system holds.
-    async fn shared_numbers(
-        &self,
+    /// Finds those of `numbers` that more than one Patient of the system holds. What comes back are those of which that
+    /// cannot be told.
+    async fn share_numbers(
+        &mut self,
         holder: &Asked<'_>,
         numbers: &BTreeSet<NhsNumber>,
         found: &[PatientFacts],
@@ -189,10 +229,8 @@ impl<'a> Gathering<'a> {
         if unknown.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let held = self.search(holder, "Patient", vec![("identifier", nhs_numbers(&unknown))]).await?;
-        let all = facts::patients_by_nhs_number(&held, &unknown).map_err(|source| holder.fault(source))?;
-        let mut shared = BTreeSet::new();
-        for number in unknown {
+        let (all, doubtful) = self.by_numbers(holder, &unknown).await?;
+        for number in unknown.difference(&doubtful).copied() {
             let ids: BTreeSet<&Id> = all
                 .iter()
                 .chain(found)
@@ -204,11 +242,11 @@ impl<'a> Gathering<'a> {
                 1 => ids.into_iter().for_each(|id| holders.insert((name.clone(), number), id.clone())),
                 _ => {
                     tracing::error!(system = name.as_str(), "two patients of one system hold one nhs number");
-                    shared.insert(number);
+                    self.shared.insert(number);
                 }
             }
         }
-        Ok(shared)
+        Ok(doubtful)
     }
 
     /// A person named by a valid number is known by it, wherever her records are.
@@ -225,6 +263,7 @@ impl<'a> Gathering<'a> {
             Some(other) => {
                 other.ids.extend(known.ids);
                 other.evidence.shield = other.evidence.shield.max(known.evidence.shield);
+                other.evidence.proof = other.evidence.proof.max(known.evidence.proof);
                 other.claimed.extend(known.claimed);
                 other.merged.extend(known.merged);
             }
@@ -253,16 +292,13 @@ impl<'a> Gathering<'a> {
             return Ok(());
         }
         self.located.insert(name.clone());
-        let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
-        let found = facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
-        for known in self
-            .people
-            .iter_mut()
-            .filter(|known| known.number().is_some_and(|number| numbers.contains(&number)))
-        {
-            let number = known.number();
-            let mut hers =
-                found.iter().filter(|facts| number.is_some_and(|number| facts.nhs_numbers.contains(&number)));
+        let (found, doubtful) = self.by_numbers(asked, &numbers).await?;
+        for known in &mut self.people {
+            let Some(number) = known.number().filter(|number| numbers.contains(number)) else { continue };
+            if doubtful.contains(&number) {
+                known.evidence.proof = Proven::None;
+            }
+            let mut hers = found.iter().filter(|facts| facts.nhs_numbers.contains(&number));
             match (hers.next(), hers.next()) {
                 (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
                 (Some(one), None) => {
@@ -275,97 +311,6 @@ impl<'a> Gathering<'a> {
             }
         }
         Ok(())
-    }
-
-    /// The Consents of systems that are a source of them: the one at hand and those of the discloser.
-    async fn consents_of_systems(&mut self, holder: Option<&Asked<'_>>) -> Result<(), EvidenceFault> {
-        let discloser = &self.admitted.parties().discloser;
-        let at_hand = holder.map(|holder| &holder.system.name);
-        for asked in consenting(self.wells.settings, discloser, at_hand)? {
-            let system = asked.system;
-            self.locate_for_consent(&asked).await?;
-            let hers = self.people.iter().filter_map(|known| known.ids.get(&system.name));
-            let merged = self.people.iter().flat_map(|known| &known.merged);
-            let others = merged.filter(|(name, _)| *name == system.name).map(|(_, id)| id);
-            let ids: BTreeSet<Id> = hers.chain(others).cloned().collect();
-            if ids.is_empty() {
-                continue;
-            }
-            let parameters =
-                vec![("patient", list(ids.iter().map(Id::as_str))), ("status", "active".to_owned())];
-            let held = self.search(&asked, "Consent", parameters).await?;
-            let referred =
-                facts::actors_of_consents(&held, &asked.bases).map_err(|source| asked.fault(source))?;
-            let directory = self.directory(&asked, referred).await?;
-            let who = |local: &Local| directory.get(local).and_then(|named| who_of(named));
-            let found = facts::consents(&held, &system.name, &asked.bases, &ids, &who)
-                .map_err(|source| asked.fault(source))?;
-            for (id, provisioned) in found {
-                let other = (system.name.clone(), id.clone());
-                let is_hers = |known: &&mut Known| {
-                    known.ids.get(&system.name) == Some(&id) || known.merged.contains(&other)
-                };
-                self.people.iter_mut().filter(is_hers).for_each(|known| {
-                    // Someone who merely claims her number denies for her, and permits nothing.
-                    let is_she = known.ids.get(&system.name) == Some(&id);
-                    let counts = match known.doubted.contains(&system.name) || !is_she {
-                        true => without_permits(provisioned.clone()),
-                        false => provisioned.clone(),
-                    };
-                    known.evidence.consents.push(counts);
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// As [`Self::locate`], for everybody: a choice counts whether or not there is a tie.
-    async fn locate_for_consent(&mut self, asked: &Asked<'_>) -> Result<(), EvidenceFault> {
-        let name = &asked.system.name;
-        let is_missing =
-            |known: &&Known| known.evidence.identity == Identity::Certain && !known.ids.contains_key(name);
-        let numbers: BTreeSet<NhsNumber> =
-            self.people.iter().filter(is_missing).filter_map(Known::number).collect();
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let held = self.search(asked, "Patient", vec![("identifier", nhs_numbers(&numbers))]).await?;
-        let found = facts::patients_by_nhs_number(&held, &numbers).map_err(|source| asked.fault(source))?;
-        for known in &mut self.people {
-            let Some(number) = known.number().filter(|number| numbers.contains(number)) else { continue };
-            let mut hers = found.iter().filter(|facts| facts.nhs_numbers.contains(&number));
-            match (hers.next(), hers.next()) {
-                // Whose choices these are cannot be told: she is as uncertain as on the holder itself.
-                (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
-                (Some(one), None) => {
-                    known.evidence.shield = known.evidence.shield.max(one.shield);
-                    known.ids.insert(name.clone(), one.id.clone());
-                    if one.validity != Validity::Valid || verified(one, asked.system).is_none() {
-                        known.doubted.insert(name.clone());
-                    }
-                }
-                (None, _) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// The Consents of the gateway's own registry, and the epochs before they were read.
-    async fn consents(&mut self) -> Result<BTreeMap<PersonKey, u64>, EvidenceFault> {
-        let claimed = self.people.iter().flat_map(|known| known.claimed.iter().cloned());
-        let keys: BTreeSet<PersonKey> =
-            self.people.iter().map(|known| known.key.clone()).chain(claimed).collect();
-        let registry = self.wells.consents;
-        let epochs = keys.iter().map(|key| (key.clone(), registry.epoch(key))).collect();
-        let active = registry.active_for_all(keys, self.admitted.question().at).await?;
-        for known in &mut self.people {
-            known.evidence.consents.extend(active.get(&known.key).cloned().unwrap_or_default());
-            for claimed in &known.claimed {
-                let theirs = active.get(claimed).cloned().unwrap_or_default();
-                known.evidence.consents.extend(theirs.into_iter().map(without_permits));
-            }
-        }
-        Ok(epochs)
     }
 }
 
@@ -410,7 +355,7 @@ impl Known {
 }
 
 /// The number that is the key of the Patient, if there is one and it is verified.
-fn verified(facts: &PatientFacts, holder: &System) -> Option<NhsNumber> {
+pub(super) fn verified(facts: &PatientFacts, holder: &System) -> Option<NhsNumber> {
     let mut numbers = facts.nhs_numbers.iter();
     let (Some(number), None) = (numbers.next(), numbers.next()) else { return None };
     let trusted = match facts.verification {
@@ -421,25 +366,8 @@ fn verified(facts: &PatientFacts, holder: &System) -> Option<NhsNumber> {
     trusted.then_some(*number)
 }
 
-/// The one party that an actor is: an organisation before the members of its staff.
-fn who_of(named: &[TieParty]) -> Option<Who> {
-    let mut parties: Vec<&TieParty> = named.iter().collect();
-    parties.sort_unstable();
-    match parties.as_slice() {
-        [TieParty::Organisation(code)] => Some(Who::Organisation(code.clone())),
-        [TieParty::Staff(id)] => Some(Who::Staff(id.clone())),
-        _ => None,
-    }
-}
-
 pub(super) fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     items.collect::<Vec<_>>().join(",")
-}
-
-/// As many as are asked for in one search: what it finds stays within its bounds.
-pub(super) fn at_once(ids: &BTreeSet<Id>) -> Vec<BTreeSet<Id>> {
-    let all: Vec<&Id> = ids.iter().collect();
-    all.chunks(AT_ONCE).map(|some| some.iter().map(|id| (*id).clone()).collect()).collect()
 }
 
 pub(super) fn nhs_numbers(numbers: &BTreeSet<NhsNumber>) -> String {

@@ -9,10 +9,10 @@ use fhir::reference::Id;
 
 use super::EvidenceFault;
 use super::asked::Asked;
-use super::gather::{Gathering, Known, list};
+use super::gather::{Gathering, Known};
 use crate::consent::provision::{Effect, Provisioned};
 use crate::decision::facts::Identity;
-use crate::enforce::facts::{self, PatientFacts};
+use crate::enforce::facts::PatientFacts;
 use crate::person::PersonKey;
 
 /// How many records one after the other are followed. A person with more is uncertain.
@@ -23,29 +23,30 @@ const MERGES_MAX: usize = 4;
 pub(super) struct Merged {
     found: Vec<PatientFacts>,
     asked: BTreeSet<Id>,
+    /// Those of which nothing can be known.
+    unread: BTreeSet<Id>,
 }
 
 impl Gathering<'_> {
     /// Reads the Patients that those in `found` were merged with. Nothing is asked where there are none.
     pub(super) async fn merged(
-        &self,
+        &mut self,
         holder: &Asked<'_>,
         found: &[PatientFacts],
     ) -> Result<Merged, EvidenceFault> {
-        let mut merged = Merged { found: found.to_vec(), asked: BTreeSet::new() };
+        let mut merged = Merged { found: found.to_vec(), ..Merged::default() };
         for _ in 0..MERGES_MAX {
-            let known: BTreeSet<&Id> =
-                merged.found.iter().map(|facts| &facts.id).chain(&merged.asked).collect();
+            let found = merged.found.iter().map(|facts| &facts.id);
+            let known: BTreeSet<&Id> = found.chain(&merged.asked).chain(&merged.unread).collect();
             let named = merged.found.iter().flat_map(|facts| &facts.merged);
             let wanted: BTreeSet<Id> = named.filter(|id| !known.contains(id)).cloned().collect();
             if wanted.is_empty() {
                 break;
             }
-            let parameters = vec![("_id", list(wanted.iter().map(Id::as_str)))];
-            let held = self.search(holder, "Patient", parameters).await?;
-            let more = facts::patients_by_id(&held, &wanted, &holder.bases);
-            merged.found.extend(more.map_err(|source| holder.fault(source))?);
-            merged.asked.extend(wanted);
+            let (more, unread) = self.patients(holder, &wanted).await?;
+            merged.found.extend(more);
+            merged.asked.extend(wanted.difference(&unread).cloned());
+            merged.unread.extend(unread);
         }
         Ok(merged)
     }

@@ -6,16 +6,27 @@ use std::sync::Arc;
 use fhir::reference::{Id, Local};
 
 use super::EvidenceFault;
+use super::apart::with_ids;
 use super::asked::Asked;
-use super::gather::{Gathering, at_once, known_parties, list, referred};
+use super::gather::{Gathering, known_parties, list, referred};
 use crate::agreement::RelationshipKind;
-use crate::decision::facts::{Identity, Tie, TieParty};
+use crate::decision::facts::{Identity, Proven, Tie, TieParty};
 use crate::enforce::facts::directory::{self, Named};
 use crate::enforce::facts::ties::{self, StatedByRecord};
+use crate::enforce::held::Held;
+use crate::enforce::unfiltered::Unfiltered;
 use crate::upstream::UpstreamFault;
 
 /// The types a tie may name by id, those that refer to others first.
 pub(super) const DIRECTORY: [&str; 3] = ["PractitionerRole", "Organization", "Practitioner"];
+
+/// Who the resources of a system are that records refer to by id.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    pub(super) named: BTreeMap<Local, Vec<TieParty>>,
+    /// Those of which alone the system does not tell.
+    pub(super) unknown: BTreeSet<Local>,
+}
 
 impl Gathering<'_> {
     /// Adds the ties that the system records, kind by kind, until everyone has one that counts.
@@ -26,24 +37,37 @@ impl Gathering<'_> {
             if ids.is_empty() {
                 return Ok(());
             }
-            let mut stated = Vec::new();
-            for some in at_once(&ids) {
-                let parameters = vec![("patient", list(some.iter().map(Id::as_str)))];
-                let held = match self.search(asked, ties::type_of(*kind), parameters).await {
-                    Ok(held) => held,
-                    // A system that does not hold such resources proves no such tie; another kind may still count.
-                    Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => break,
-                    Err(fault) => return Err(fault),
-                };
-                let found = ties::ties(&held, *kind, &asked.system.name, &asked.bases, &some);
-                stated.extend(found.map_err(|source| asked.fault(source))?);
-            }
+            let about = |some: &BTreeSet<Id>| vec![("patient", list(some.iter().map(Id::as_str)))];
+            let name = &asked.system.name;
+            let read = &|held: Unfiltered<Held>, some: &BTreeSet<Id>| {
+                ties::ties(&held, *kind, name, &asked.bases, some)
+            };
+            let told = match self.by_ids((asked, ties::type_of(*kind)), &ids, &about, read).await {
+                Ok(told) => told,
+                // A system that does not hold such resources proves no such tie; another kind may still count.
+                Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => continue,
+                Err(fault) => return Err(fault),
+            };
+            let (stated, mut untold): (Vec<_>, _) = (told.parts.into_iter().flatten().collect(), told.failed);
             let unnamed =
                 stated.iter().map(|tie| std::slice::from_ref(&tie.party)).flat_map(referred).cloned();
             let directory = self.directory(asked, unnamed.collect()).await?;
+            untold.extend(
+                stated.iter().filter(|tie| !directory.tells(&tie.party)).map(|tie| tie.person.clone()),
+            );
+            self.doubt_ties(asked, &untold);
             self.add_ties(asked, *kind, stated, &directory);
         }
         Ok(())
+    }
+
+    /// Whether these have a tie cannot be told, unless another one is found.
+    fn doubt_ties(&mut self, asked: &Asked<'_>, untold: &BTreeSet<Id>) {
+        for known in &mut self.people {
+            if known.ids.get(&asked.system.name).is_some_and(|id| untold.contains(id)) {
+                known.evidence.proof = known.evidence.proof.max(Proven::TiesUnknown);
+            }
+        }
     }
 
     /// Takes up ties that were found a moment ago.
@@ -75,13 +99,13 @@ impl Gathering<'_> {
         asked: &Asked<'_>,
         kind: RelationshipKind,
         stated: Vec<StatedByRecord>,
-        directory: &BTreeMap<Local, Vec<TieParty>>,
+        directory: &Directory,
     ) {
         let mut found: BTreeMap<Id, Vec<Tie>> = BTreeMap::new();
         for tie in stated {
             let parties = match &tie.party {
                 Named::Known(party) => vec![party.clone()],
-                Named::ById(local) => directory.get(local).cloned().unwrap_or_default(),
+                Named::ById(local) => directory.named.get(local).cloned().unwrap_or_default(),
             };
             found.entry(tie.person).or_default().extend(parties.into_iter().map(|party| Tie {
                 kind,
@@ -106,68 +130,92 @@ impl Gathering<'_> {
 
     /// Who the resources of a system are that records refer to by id.
     pub(super) async fn directory(
-        &self,
+        &mut self,
         asked: &Asked<'_>,
         wanted: BTreeSet<Local>,
-    ) -> Result<BTreeMap<Local, Vec<TieParty>>, EvidenceFault> {
+    ) -> Result<Directory, EvidenceFault> {
+        let mut unread = BTreeSet::new();
         let mut entries: BTreeMap<Local, Arc<[Named]>> = BTreeMap::new();
         let mut open = wanted.clone();
         for resource_type in DIRECTORY {
             let of_type: Vec<Local> =
                 open.iter().filter(|local| local.resource_type.as_str() == resource_type).cloned().collect();
-            let found = self.directory_of(asked, resource_type, of_type).await?;
+            let (found, failed) = self.directory_of(asked, resource_type, of_type).await?;
+            unread.extend(failed);
             open.extend(found.values().flat_map(|named| referred(named)).cloned());
             entries.extend(found);
         }
-        let resolved = wanted.into_iter().map(|local| {
+        let mut resolved = Directory::default();
+        for local in wanted {
             let named = entries.get(&local).map(|named| named.to_vec()).unwrap_or_default();
+            if unread.contains(&local) || referred(&named).any(|next| unread.contains(next)) {
+                resolved.unknown.insert(local.clone());
+            }
             let further =
                 referred(&named).filter_map(|next| entries.get(next)).flat_map(|next| known_parties(next));
             let parties: BTreeSet<TieParty> = known_parties(&named).chain(further).cloned().collect();
-            (local, parties.into_iter().collect())
-        });
-        Ok(resolved.collect())
+            resolved.named.insert(local, parties.into_iter().collect());
+        }
+        Ok(resolved)
     }
 
+    /// The entries of one type, and those of which alone the system does not tell.
     async fn directory_of(
-        &self,
+        &mut self,
         asked: &Asked<'_>,
         resource_type: &'static str,
         wanted: Vec<Local>,
-    ) -> Result<BTreeMap<Local, Arc<[Named]>>, EvidenceFault> {
+    ) -> Result<(BTreeMap<Local, Arc<[Named]>>, BTreeSet<Local>), EvidenceFault> {
         let name = &asked.system.name;
         let cache = &self.wells.cache.directory;
         let mut found = BTreeMap::new();
-        let mut missing = BTreeSet::new();
+        let mut missing: BTreeMap<Id, Local> = BTreeMap::new();
         for local in wanted {
             match cache.get(&(name.clone(), local.clone())) {
                 Some(named) => {
                     found.insert(local, named);
                 }
                 None => {
-                    missing.insert(local);
+                    missing.insert(local.id.clone(), local);
                 }
             }
         }
         if missing.is_empty() {
-            return Ok(found);
+            return Ok((found, BTreeSet::new()));
         }
-        let ids = list(missing.iter().map(|local| local.id.as_str()));
-        let held = match self.search(asked, resource_type, vec![("_id", ids)]).await {
-            Ok(held) => held,
+        let ids = missing.keys().cloned().collect();
+        let read = &|held: Unfiltered<Held>, _: &BTreeSet<Id>| {
+            directory::entries(&held, resource_type, &asked.bases)
+        };
+        let told = match self.by_ids((asked, resource_type), &ids, &with_ids, read).await {
+            Ok(told) => told,
             // Who they are cannot be known: what names them names nobody.
-            Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => return Ok(found),
+            Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => return Ok((found, BTreeSet::new())),
             Err(fault) => return Err(fault),
         };
-        let entries =
-            directory::entries(&held, resource_type, &asked.bases).map_err(|source| asked.fault(source))?;
-        for (local, named) in entries {
-            if missing.contains(&local) {
+        for (local, named) in told.parts.into_iter().flatten() {
+            if missing.get(&local.id) == Some(&local) {
                 let named: Arc<[Named]> = Arc::from(named);
                 cache.insert((name.clone(), local.clone()), Arc::clone(&named));
                 found.insert(local, named);
             }
         }
-        Ok(found)
+        let failed = told.failed.iter().filter_map(|id| missing.remove(id)).collect();
+        Ok((found, failed))
+    }
+}
+
+impl Directory {
+    /// Whether a tie to this party counts or not is known.
+    fn tells(&self, party: &Named) -> bool {
+        match party {
+            Named::Known(_) => true,
+            Named::ById(local) => !self.unknown.contains(local),
+        }
+    }
+
+    /// Whether the system was asked for all of these and told what it knows of them.
+    pub(super) fn knows(&self, locals: &BTreeSet<Local>) -> bool {
+        self.unknown.is_disjoint(locals) && locals.iter().all(|local| self.named.contains_key(local))
     }
 }

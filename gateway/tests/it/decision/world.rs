@@ -15,7 +15,7 @@ use fhir::tables;
 use gateway::consent::compile::{Reading, compile};
 use gateway::consent::provision::Provisioned;
 use gateway::decision::evidence::Evidence;
-use gateway::decision::facts::{Identity, PersonEvidence, Shield, Tie, TieParty};
+use gateway::decision::facts::{Identity, PersonEvidence, Proven, Shield, Tie, TieParty};
 use gateway::decision::refusal::Refusal;
 use gateway::decision::ruling::{Admitted, Answer, Permit, Question, Ruling};
 use gateway::decision::{admit, decide};
@@ -196,6 +196,7 @@ pub(crate) fn check_admit(asking: &Asking, edits: &[(&str, &str, &str)], expecte
 #[derive(Debug, Clone)]
 pub(crate) struct Ann {
     pub(crate) identity: Identity,
+    pub(crate) proof: Proven,
     pub(crate) shield: Shield,
     pub(crate) ties: Vec<Tie>,
     pub(crate) consents: Vec<Provisioned>,
@@ -206,6 +207,7 @@ pub(crate) struct Ann {
 pub(crate) fn in_care() -> Ann {
     Ann {
         identity: Identity::Certain,
+        proof: Proven::Whole,
         shield: Shield::None,
         ties: vec![tie("care-team", "E10000099", None)],
         consents: Vec::new(),
@@ -247,6 +249,7 @@ impl Ann {
         let key = PersonKey::Nhs(NhsNumber::parse(ANN).unwrap());
         let person = PersonEvidence {
             identity: self.identity,
+            proof: self.proof,
             shield: self.shield,
             ties: self.ties.clone(),
             consents: self.consents.clone(),

@@ -1,0 +1,265 @@
+//! Evidence about one person that cannot be used refuses her, and nobody else: through the whole gateway, wherever she
+//! stands in an answer.
+
+use std::sync::{Arc, Mutex};
+
+use gateway::serve::Running;
+use serde_json::{Value, json};
+
+use crate::hidden::{BOB, answer, references};
+use crate::support::holding::{ANN, Held, condition, held, holding, patient};
+use crate::support::upstream::{Play, Seen, fhir};
+use crate::support::whole::Whole;
+
+/// How the hospital answers what names Bob: to which requests, and what.
+type Fault = Option<(&'static str, fn() -> Play)>;
+
+const SHARES: &str = r#"
+encounter = "which stay"
+recorder = "who wrote it down"
+where = { not_labelled = ["PSY"] }
+[share.person.Encounter]
+status = "whether it goes on"
+[share.person.Group]
+name = "which list it is"
+"member.entity" = "who is on it"
+[share.person.Observation]
+valueString = "what was found"
+"#;
+
+fn fails() -> Play {
+    Play::Bytes(fhir("500 Internal Server Error", "{}"))
+}
+
+fn refuses() -> Play {
+    Play::Bytes(fhir("403 Forbidden", "{}"))
+}
+
+fn is_garbled() -> Play {
+    Play::Bytes(fhir("200 OK", "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{]}"))
+}
+
+fn tells_of_another() -> Play {
+    let page =
+        json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": team("t", "zoe")}]});
+    Play::Bytes(fhir("200 OK", &page.to_string()))
+}
+
+/// What is wrong with what the hospital holds of Bob.
+const FAULTS: [fn() -> Play; 4] = [fails, refuses, is_garbled, tells_of_another];
+
+fn team(id: &str, of: &str) -> Value {
+    let ods = "https://fhir.nhs.uk/Id/ods-organization-code";
+    json!({"resourceType": "CareTeam", "id": id, "status": "active",
+           "subject": {"reference": format!("Patient/{of}")},
+           "participant": [{"member": {"identifier": {"system": ods, "value": "RX1"}}}]})
+}
+
+fn to(place: &str) -> Value {
+    json!({"reference": place})
+}
+
+/// A problem that names something beside its person.
+fn problem(id: &str, of: &str, name: &str, place: &str) -> Value {
+    let mut problem = condition(id, of, "1", &[]);
+    problem[name] = to(place);
+    problem
+}
+
+fn list(id: &str, members: &[&str]) -> Value {
+    let members: Vec<Value> = members.iter().map(|place| json!({"entity": to(place)})).collect();
+    json!({"resourceType": "Group", "id": id, "type": "person", "actual": true, "name": "caseload", "member": members})
+}
+
+/// A hospital where Ann and Bob are both in care, and what it holds of Bob may be broken.
+struct Broken {
+    site: Whole,
+    running: Running,
+    fault: Arc<Mutex<Fault>>,
+    held: Held,
+}
+
+impl Broken {
+    async fn start(existence: &'static str) -> Self {
+        let resources = held(&[
+            patient("ann", ANN),
+            patient("bob", BOB),
+            team("t-ann", "ann"),
+            team("t-bob", "bob"),
+            condition("c-ann", "ann", "1", &[]),
+            condition("c-bob", "bob", "1", &[]),
+            problem("by-ann", "bob", "recorder", "Patient/ann"),
+            problem("in-stay", "ann", "encounter", "Encounter/of-bob"),
+            problem("in-other", "ann", "encounter", "Encounter/gone"),
+            json!({"resourceType": "Encounter", "id": "of-bob", "status": "in-progress", "subject": to("Patient/bob")}),
+            list("caseload", &["Patient/ann", "Patient/bob"]),
+            list("of-bob", &["Patient/bob"]),
+            json!({"resourceType": "Observation", "id": "o", "subject": to("Group/of-bob"), "valueString": "x"}),
+        ]);
+        let fault: Arc<Mutex<Fault>> = Arc::default();
+        let (honest, current) = (holding(&resources), Arc::clone(&fault));
+        let script = move |seen: &Seen| match *current.lock().unwrap() {
+            Some((line, does))
+                if seen.line.contains(line) && ["bob", BOB].iter().any(|he| seen.body.contains(he)) =>
+            {
+                does()
+            }
+            Some(_) | None => honest(seen),
+        };
+        let (site, running) = crate::hidden::site_after(existence, script, |site| {
+            let file = site.folder.path().join("agreements/wards.toml");
+            let agreement = std::fs::read_to_string(&file).unwrap();
+            let tied =
+                agreement.replace("relationship = []", "relationship = [\"care-team\", \"encounter\"]");
+            let shares = tied.replacen("where = { not_labelled = [\"PSY\"] }\n", SHARES, 1);
+            std::fs::write(file, shares).unwrap();
+            site.also_set("relationship_source = true\nconsent_source = true\n");
+        })
+        .await;
+        Self { site, running, fault, held: resources }
+    }
+
+    fn breaks(&self, line: &'static str, does: fn() -> Play) {
+        *self.fault.lock().unwrap() = Some((line, does));
+    }
+
+    fn heals(&self) {
+        *self.fault.lock().unwrap() = None;
+    }
+
+    async fn told(&self, place: &str) -> (u16, String) {
+        let (status, _, body) = answer(&self.site, &format!("/hospital/fhir/{place}")).await;
+        (status, body)
+    }
+
+    /// The same, and what is told of one who is not there.
+    async fn both(&self, place: &str) -> ((u16, String), (u16, String)) {
+        let absent = place.replace("c-bob", "xxxxx").replace("bob", "zoe");
+        let blind =
+            |(status, body): (u16, String)| (status, body.replace("c-bob", "xxxxx").replace("bob", "zoe"));
+        (blind(self.told(place).await), blind(self.told(&absent).await))
+    }
+}
+
+/// Where the hospital is asked about Bob before it is decided about him.
+const SOURCES: [&str; 3] = ["/Patient/_search", "/CareTeam/_search", "/Consent/_search"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_who_cannot_be_proved_ends_and_empties_nothing_of_others() {
+    let broken = Broken::start("withheld").await;
+    let (status, body) = broken.told("Group/caseload").await;
+    assert!(status == 200 && body.contains("Patient/bob"), "he is on the list: {status} {body}");
+    for source in SOURCES {
+        for does in FAULTS {
+            broken.breaks(source, does);
+            let (status, body) = broken.told("Group/caseload").await;
+            assert!(status == 200 && body.contains("Patient/ann"), "{source}: {status} {body}");
+            assert!(!body.contains("bob"), "{source}: {body}");
+            let (status, body) = broken.told("Condition/in-stay").await;
+            assert!(status == 200 && !body.contains("of-bob"), "{source}: {status} {body}");
+            let (status, body) = broken.told("Condition?patient=ann,bob").await;
+            assert_eq!(
+                (status, references(&body)),
+                (200, names(&["c-ann", "in-stay", "in-other"])),
+                "{source}"
+            );
+            let (status, body) = broken.told("Condition?patient=ann&_include=Condition:encounter").await;
+            assert_eq!((status, references(&body).len()), (200, 3), "{source}");
+            assert!(!body.contains("of-bob"), "{source}: {body}");
+        }
+    }
+    broken.heals();
+    let (_, body) = broken.told("Condition?patient=ann,bob").await;
+    assert!(references(&body).contains(&"c-bob".to_owned()), "what passes is shared again: {body}");
+    broken.running.stop().await;
+}
+
+fn names(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_who_cannot_be_proved_is_told_as_absent_wherever_she_is_asked_for() {
+    let broken = Broken::start("withheld").await;
+    for source in SOURCES {
+        for does in FAULTS {
+            broken.breaks(source, does);
+            for place in [
+                "Patient/bob",
+                "Condition/c-bob",
+                "Condition?patient=bob",
+                "Condition?patient=bob&_include=Condition:subject",
+                "Patient/bob/$everything",
+                "Condition?patient=ann,bob",
+            ] {
+                let (there, absent) = broken.both(place).await;
+                assert!(there.0 == 200 || there.0 == 404, "{source} {place}: {there:?}");
+                assert_eq!(there, absent, "{source} {place}");
+            }
+        }
+    }
+    broken.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_alone_a_holder_does_not_tell_of_what_is_behind_a_reference_hides_nothing_else() {
+    let broken = Broken::start("withheld").await;
+    for does in [fails as fn() -> Play, refuses, is_garbled] {
+        broken.breaks("/Encounter/_search", does);
+        let with = broken.told("Condition/in-stay").await;
+        assert!(with.0 == 200 && !with.1.contains("of-bob"), "{with:?}");
+        // A stay of Ann's beside it is shown.
+        broken.held.lock().unwrap().push(
+            json!({"resourceType": "Encounter", "id": "gone", "status": "finished", "subject": to("Patient/ann")}),
+        );
+        let (status, body) = broken.told("Condition?patient=ann").await;
+        assert!(status == 200 && body.contains("Encounter/gone"), "{status} {body}");
+        assert!(!body.contains("of-bob"), "{body}");
+        let (status, body) = broken.told("Condition?patient=ann&_include=Condition:encounter").await;
+        assert!(status == 200 && body.contains("Encounter/gone"), "{status} {body}");
+        broken.held.lock().unwrap().pop();
+        // A Group that alone is not told of hides what is about it.
+        broken.breaks("/Group/_search", does);
+        assert_eq!(broken.told("Observation/o").await.0, 404);
+        assert_eq!(broken.told("Condition/c-ann").await.0, 200);
+    }
+    broken.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_be_proved_stands_in_the_record_with_the_reason() {
+    let broken = Broken::start("withheld").await;
+    broken.breaks("/CareTeam/_search", tells_of_another);
+    for place in ["Condition?patient=bob", "Condition/c-bob", "Condition?patient=ann,bob"] {
+        broken.told(place).await;
+    }
+    broken.running.stop().await;
+    let told = broken.site.entries();
+    let exchanges: Vec<&Value> = told
+        .iter()
+        .filter(|entry| {
+            entry["about"]["kind"] == "exchange" && entry["exchange"]["reason"] == "evidence-unusable"
+        })
+        .collect();
+    let events: Vec<&str> =
+        exchanges.iter().map(|entry| entry["exchange"]["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["failed", "failed", "disclosed"], "{told:?}");
+    let his: Vec<&Value> = told.iter().filter(|entry| entry["about"]["nhs_number"] == BOB).collect();
+    assert_eq!(his.len(), 3, "{told:?}");
+    for entry in his {
+        assert_eq!(entry["about"]["refusal"], "person-uncertain", "{entry}");
+        assert_eq!(entry["about"]["visibility"], "trail", "{entry}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_existence_is_open_who_cannot_be_proved_may_be_asked_for_again() {
+    let broken = Broken::start("open").await;
+    broken.breaks("/CareTeam/_search", fails);
+    for place in ["Condition/c-bob", "Condition?patient=bob"] {
+        let (status, body) = broken.told(place).await;
+        assert!(status == 502 && body.contains("try again"), "{place}: {status} {body}");
+    }
+    assert_eq!(broken.told("Group/caseload").await.0, 200, "others are decided about all the same");
+    broken.running.stop().await;
+}
