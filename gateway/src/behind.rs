@@ -14,7 +14,6 @@ use crate::enforce::held::Held;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::enforce::whom::Whom;
 use crate::person::SystemName;
-use crate::upstream::UpstreamFault;
 
 /// `before` with whom the resources in `held` are about, which `system` holds.
 ///
@@ -38,7 +37,7 @@ pub async fn behind(
                 told.parts.into_iter().for_each(|part| found.take(part));
                 unusable.extend(told.why);
             }
-            Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {}
+            Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {}
             Err(fault) => return Err(fault),
         }
     }

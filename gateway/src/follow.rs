@@ -21,7 +21,6 @@ use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, Wanted, wanted};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::settings::Households;
-use crate::upstream::UpstreamFault;
 
 /// How many resources of one type are asked for at once.
 const TARGETS_AT_ONCE: usize = 200;
@@ -105,7 +104,7 @@ async fn look_up(
                         doubts.push(why);
                     }
                 }
-                Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {
+                Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
                     looked_up.cannot_search(target);
                     break;
                 }
@@ -142,7 +141,7 @@ async fn look_into(
                     medicines.lack(&told.failed);
                     doubts.extend(told.why);
                 }
-                Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {
+                Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
                     medicines.lack(some);
                 }
                 Err(fault) => return Err(fault),
@@ -174,7 +173,7 @@ async fn sheltered(
         let asked = vec![(*name, values.join(","))];
         match wells.upstream.search_all(frame.system, "Patient", asked).await {
             Ok(found) => sheltered.add(&found),
-            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => sheltered.add_everywhere(),
+            Err(why) if why.is_refusal() => sheltered.add_everywhere(),
             Err(fault) => return Err(EvidenceFault::Upstream(fault)),
         }
     }

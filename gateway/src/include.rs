@@ -26,7 +26,6 @@ use crate::follow::{Ruled, follow};
 use crate::outcome::{Ended, Ending};
 use crate::ports::Ports;
 use crate::settings::Households;
-use crate::upstream::UpstreamFault;
 
 /// How many of what goes with a page are asked for at once.
 const AT_ONCE: usize = 50;
@@ -77,7 +76,7 @@ pub async fn beside(
                 }
             }
             // The matches are no worse for it: what is missing is named.
-            Err(EvidenceFault::Upstream(UpstreamFault::Rejected | UpstreamFault::NotAuthorised)) => {
+            Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
                 included.lacks_one();
             }
             Err(EvidenceFault::Upstream(why)) => return Err(frame.exchange.end(Ending::Upstream(why))),

@@ -66,6 +66,9 @@ pub enum UpstreamFault {
     /// 401 or 403: it does not know or trust the gateway.
     #[error("the system does not authorise the gateway")]
     NotAuthorised,
+    /// 404 or 410 where no resource was read by its id: there is no such place, or nobody whom it is about.
+    #[error("the system has no such place")]
+    NotThere,
     /// Another 4xx: it does not take what the gateway asked.
     #[error("the system rejects the request")]
     Rejected,
@@ -158,6 +161,7 @@ impl UpstreamFault {
             Self::TooLarge => "upstream-too-large",
             Self::Redirected => "upstream-redirected",
             Self::NotAuthorised => "upstream-not-authorised",
+            Self::NotThere => "upstream-not-there",
             Self::Rejected => "upstream-rejected",
             Self::Busy => "upstream-busy",
             Self::Failed => "upstream-failed",
@@ -180,6 +184,18 @@ impl UpstreamFault {
         matches!(self, Self::TimedOut)
     }
 
+    /// Whether the system says that it does not do what is asked, for whatever reason.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotAuthorised) || self.is_not_taken()
+    }
+
+    /// Whether the system does not take what is asked, whoever asks.
+    #[must_use]
+    pub const fn is_not_taken(&self) -> bool {
+        matches!(self, Self::Rejected | Self::NotThere)
+    }
+
     /// Whether the same may well go through later, without anyone changing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
@@ -191,6 +207,7 @@ impl UpstreamFault {
             | Self::TooLarge
             | Self::Redirected
             | Self::NotAuthorised
+            | Self::NotThere
             | Self::Rejected
             | Self::UnexpectedStatus
             | Self::NotFhir

@@ -7,7 +7,7 @@ use super::SearchQuery;
 use super::criterion::{Criterion, ReferenceTest, Test, TokenModifier, TokenTest};
 use super::matches::{self, Match};
 use super::write::form;
-use crate::identifier::Identifier;
+use crate::identifier::{Identifier, NHS_NUMBER};
 use crate::json::Node;
 use crate::nhs_number::NhsNumber;
 use crate::reference::{Bases, Id, Reference};
@@ -130,6 +130,25 @@ impl SearchQuery {
             }
         }
         Naming { criteria }
+    }
+
+    /// The query as [`SearchQuery::to_form`] writes it, with this person in the place of everybody whom it names.
+    #[must_use]
+    pub fn to_form_naming(&self, id: &Id, number: &NhsNumber) -> String {
+        form(self.criteria.iter().map(|criterion| {
+            let (name, value) = criterion.to_pair();
+            let value = match (persons(criterion, self.resource_type).as_deref(), &criterion.test) {
+                (None | Some([]), _) => value,
+                (Some([NamedPerson::Patient(_), ..]), Test::Reference(_)) => {
+                    format!("Patient/{}", id.as_str())
+                }
+                (Some([NamedPerson::Patient(_), ..]), _) => id.as_str().to_owned(),
+                (Some([NamedPerson::Nhs(_) | NamedPerson::Identifier(_), ..]), _) => {
+                    format!("{NHS_NUMBER}|{}", number.as_str())
+                }
+            };
+            (name, value)
+        }))
     }
 
     /// The query as [`SearchQuery::to_whole_form`] writes it, with nobody named in it but those whom `is_her` picks: no

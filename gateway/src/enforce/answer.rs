@@ -265,8 +265,7 @@ fn answer(
         false => provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json()),
     };
     let mut outcome = outcome(admitted, reasons_may_be_told(&request.query), &persons);
-    if page.not_served > 0 {
-        let text = "the system does not serve all of what was to go with the matches: that part is missing";
+    if let Some(text) = not_served(page, request, admitted.existence()) {
         outcome = outcome.and(Issue::new(Severity::Warning, IssueType::Incomplete, text));
     }
     let outcome = outcome.to_json();
@@ -298,6 +297,21 @@ fn answer(
     .to_json();
     let head = Head { status: 200, ..Head::default() };
     Ok(Minimised { body, head, records: Records { exchange, persons }, provenance: None })
+}
+
+/// What is said of what the system does not serve of what goes with a page. It may serve what is not there, and refuse
+/// what is hidden: where existence is withheld the same is said whatever it does.
+fn not_served(page: &Page<'_, '_>, request: &SearchRequest, existence: Existence) -> Option<&'static str> {
+    match existence {
+        Existence::Withheld if request.query.includes().is_empty() => None,
+        Existence::Withheld => {
+            Some("what the system does not serve of what was to go with the matches is not here")
+        }
+        Existence::Open if page.not_served == 0 => None,
+        Existence::Open => {
+            Some("the system does not serve all of what was to go with the matches: that part is missing")
+        }
+    }
 }
 
 /// The cursor of the page after this one, if there is one.

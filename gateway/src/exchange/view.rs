@@ -8,15 +8,17 @@
 
 use std::collections::BTreeSet;
 
+use fhir::search::NamedPerson;
+
 use crate::behind::behind;
 use crate::decision::decide;
-use crate::decision::evidence::anyone::{Anyone, Road, nothing};
+use crate::decision::evidence::anyone::{Anyone, Road, nobody, nothing};
 use crate::decision::evidence::{Evidence, Unusable, Wells};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Answer, Ruling};
 use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::behind::Behind;
-use crate::enforce::held::Held;
+use crate::enforce::held::{Complete, Held};
 use crate::enforce::release::Minimised;
 use crate::enforce::subjects::{Subjects, subjects};
 use crate::enforce::targets::LookedUp;
@@ -79,9 +81,9 @@ pub(crate) async fn looked_at<T>(
         wells: Wells { upstream: &road, ..ports.wells() },
         begun,
     };
-    let held = match ports.upstream.fetch(&admitted).await {
-        Ok(held) => held, // Unfiltered
-        Err(why) => return Err(quiet.not_fetched(why, &admitted, ports).await),
+    let (held, refused) = match ports.upstream.fetch(&admitted).await {
+        Ok(held) => (held, None), // Unfiltered
+        Err(why) => (quiet.instead(why, &admitted, ports).await?, Some(why)),
     };
     let (held, asked, so_far) = refill(held, admitted, frame, (ports, quiet.wells)).await?; // a long search, without what is hidden
     let fault = |why| begun.end(Ending::Evidence(why));
@@ -103,10 +105,18 @@ pub(crate) async fn looked_at<T>(
     match make(held, &led_to, ruling, &subjects, frame) {
         Ok((made, again)) => {
             tell(evidence.unusable(), ports); // whatever else is shown
+            if let Some(why) = refused {
+                // She may be told of: what there is of hers is not to be taken for nothing.
+                if names == Names::Permitted {
+                    return Err(begun.end(Ending::Upstream(why)));
+                }
+                ports.metrics.upstream_fault(why.reason());
+            }
             if quiet.by_id.is_none() && names != Names::Permitted {
                 quiet.ask().await?;
             }
-            let fault = evidence.unusable().first().map(Unusable::reason);
+            let unusable = evidence.unusable().first().map(Unusable::reason);
+            let fault = refused.map(|why| why.reason()).or(unusable);
             Ok(View { made, again, evidence, fault })
         }
         Err(ended) => Err(quiet.nothing(ended, evidence.unusable(), ports).await),
@@ -183,13 +193,45 @@ impl Quiet<'_> {
         Ended { ending, records: ended.records }
     }
 
+    /// What stands for the answer to a search that its holder refuses: nothing was found.
+    ///
+    /// A holder may refuse what it holds of one person, or say so of everyone whom it does not know: by which it tells who
+    /// is there. Where the search names its persons they are decided about all the same, and the refusal is told of those
+    /// only who may be told of. One that refuses the same search about nobody in the same way refuses us altogether.
+    async fn instead(
+        &self,
+        why: UpstreamFault,
+        admitted: &Admitted,
+        ports: &Ports,
+    ) -> Result<Unfiltered<Held>, Ended> {
+        let Interaction::Fhir { action: FhirAction::Search(request), .. } = &admitted.question().interaction
+        else {
+            return Err(self.not_fetched(why, admitted, ports).await);
+        };
+        let is_known = |person: &NamedPerson| !matches!(person, NamedPerson::Identifier(_));
+        let names_persons = request.query.named_persons().iter().any(is_known);
+        let (Some(_), Some(id), Some(number), true, true) =
+            (&self.anyone, nothing(), nobody(), names_persons, why.is_refusal())
+        else {
+            return Err(self.begun.end(Ending::Upstream(why)));
+        };
+        if why != UpstreamFault::NotThere {
+            let system = admitted.system();
+            let of_nobody = ports.upstream.search_of_nobody(system, &request.query, (&id, &number)).await;
+            if !is_of_resource(&of_nobody, why) {
+                return Err(self.begun.end(Ending::Upstream(why)));
+            }
+        }
+        Ok(Unfiltered::new(Held::searchset(Vec::new(), Complete::All, None)))
+    }
+
     /// The end of an exchange whose holder gave nothing to decide about.
     ///
     /// A holder that refuses one resource may refuse all: it is asked for one that nobody holds. Only where it does not
     /// refuse that is it the resource that is refused, and then it is as if there were none.
     async fn not_fetched(&self, why: UpstreamFault, admitted: &Admitted, ports: &Ports) -> Ended {
-        let refused = matches!(why, UpstreamFault::NotAuthorised | UpstreamFault::Rejected);
-        let (Some(anyone), Some(target), Some(id), true) = (&self.anyone, &self.by_id, nothing(), refused)
+        let (Some(anyone), Some(target), Some(id), true) =
+            (&self.anyone, &self.by_id, nothing(), why.is_refusal())
         else {
             return self.begun.end(Ending::Upstream(why));
         };
@@ -212,7 +254,7 @@ impl Quiet<'_> {
 fn is_of_resource(of_nothing: &Result<Unfiltered<Held>, UpstreamFault>, why: UpstreamFault) -> bool {
     match of_nothing {
         Ok(_) => true,
-        Err(other @ (UpstreamFault::NotAuthorised | UpstreamFault::Rejected)) => *other != why,
+        Err(other) if other.is_refusal() => *other != why,
         Err(_) => false,
     }
 }

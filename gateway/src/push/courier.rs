@@ -46,7 +46,7 @@ impl Carrier for Courier {
 fn not_carried(fault: &UpstreamFault) -> NotCarried {
     let reason = fault.reason();
     match fault {
-        UpstreamFault::NotWritable | UpstreamFault::Rejected => {
+        UpstreamFault::NotWritable | UpstreamFault::Rejected | UpstreamFault::NotThere => {
             NotCarried::Nothing(NotDelivered::Ever(reason))
         }
         UpstreamFault::UnknownSystem

@@ -132,6 +132,7 @@ impl Answer {
         match self.status.as_u16() {
             300..=399 => UpstreamFault::Redirected,
             401 | 403 => UpstreamFault::NotAuthorised,
+            404 | 410 => UpstreamFault::NotThere,
             408 | 429 | 503 => UpstreamFault::Busy,
             400..=499 => UpstreamFault::Rejected,
             500..=599 => UpstreamFault::Failed,

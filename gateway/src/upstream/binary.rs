@@ -50,7 +50,7 @@ impl Upstream {
     ) -> Result<(Vec<Document>, Complete), UpstreamFault> {
         match self.pages(system, resource_type, asked).await {
             Ok(pages) => Ok(pages),
-            Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => Ok((Vec::new(), Complete::All)),
+            Err(why) if why.is_refusal() => Ok((Vec::new(), Complete::All)),
             Err(fault) => Err(fault),
         }
     }

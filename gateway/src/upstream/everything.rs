@@ -39,7 +39,7 @@ impl Upstream {
         while let Some((owner, answer)) = answers.next().await {
             match answer {
                 Ok(found) => all.add(owner, found, room),
-                Err(UpstreamFault::Rejected | UpstreamFault::NotAuthorised) => all.cannot_search(owner),
+                Err(why) if why.is_refusal() => all.cannot_search(owner),
                 Err(fault) => return Err(fault),
             }
         }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use fhir::json::{Document, Node};
+use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
-use fhir::search;
+use fhir::search::{self, SearchQuery};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
@@ -59,6 +60,19 @@ impl Upstream {
             | Interaction::Push { .. }
             | Interaction::Own(_) => Err(UpstreamFault::NothingToFetch),
         }
+    }
+
+    /// Asks a search about somebody who is nowhere, in the place of whom it names.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`].
+    pub async fn search_of_nobody(
+        &self,
+        system: &SystemName,
+        query: &SearchQuery,
+        (id, number): (&Id, &NhsNumber),
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        self.search(system, query.resource_type().name(), query.to_form_naming(id, number), None).await
     }
 
     /// Reads one resource; it must be of that type and id.

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{BOB, answer, references};
+use crate::hidden::{BOB, answer, references, says};
 use crate::support::holding::{ANN, Held, condition, held, holding, patient};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
-/// How the hospital answers what names Bob: to which requests, and what.
-type Fault = Option<(&'static str, fn() -> Play)>;
+/// How the hospital answers what names somebody: to which requests, about whom, and what.
+type Fault = Option<(&'static str, &'static [&'static str], fn() -> Play)>;
 
 const SHARES: &str = r#"
 encounter = "which stay"
@@ -43,6 +43,14 @@ fn tells_of_another() -> Play {
     let page =
         json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": team("t", "zoe")}]});
     Play::Bytes(fhir("200 OK", &page.to_string()))
+}
+
+fn is_not_there() -> Play {
+    Play::Bytes(fhir("404 Not Found", "{}"))
+}
+
+fn cannot_be_processed() -> Play {
+    Play::Bytes(fhir("422 Unprocessable Entity", "{}"))
 }
 
 /// What is wrong with what the hospital holds of Bob.
@@ -99,8 +107,8 @@ impl Broken {
         let fault: Arc<Mutex<Fault>> = Arc::default();
         let (honest, current) = (holding(&resources), Arc::clone(&fault));
         let script = move |seen: &Seen| match *current.lock().unwrap() {
-            Some((line, does))
-                if seen.line.contains(line) && ["bob", BOB].iter().any(|he| seen.body.contains(he)) =>
+            Some((line, whom, does))
+                if seen.line.contains(line) && whom.iter().any(|one| seen.body.contains(one)) =>
             {
                 does()
             }
@@ -120,7 +128,11 @@ impl Broken {
     }
 
     fn breaks(&self, line: &'static str, does: fn() -> Play) {
-        *self.fault.lock().unwrap() = Some((line, does));
+        self.breaks_for(&["bob", BOB], line, does);
+    }
+
+    fn breaks_for(&self, whom: &'static [&'static str], line: &'static str, does: fn() -> Play) {
+        *self.fault.lock().unwrap() = Some((line, whom, does));
     }
 
     fn heals(&self) {
@@ -261,5 +273,52 @@ async fn where_existence_is_open_who_cannot_be_proved_may_be_asked_for_again() {
         assert!(status == 502 && body.contains("try again"), "{place}: {status} {body}");
     }
     assert_eq!(broken.told("Group/caseload").await.0, 200, "others are decided about all the same");
+    broken.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_a_holder_refuses_tells_nothing_of_whom_it_may_not_tell() {
+    let broken = Broken::start("withheld").await;
+    let search = "/Condition/_search";
+    // Of whom may be told a refusal is a fault, and never nothing.
+    for does in [refuses as fn() -> Play, is_not_there, cannot_be_processed] {
+        broken.breaks(search, does);
+        assert_eq!(broken.told("Condition?patient=bob").await.0, 502);
+        assert_eq!(broken.told("Condition?patient=ann").await.0, 200);
+    }
+    says(&broken.site, BOB, &json!({"type": "deny"})).await;
+    for does in [refuses as fn() -> Play, is_not_there, cannot_be_processed] {
+        // What it holds of him it keeps to itself; or it knows nobody of another name.
+        for whom in [&["bob", BOB] as &[&str], &["zoe"]] {
+            broken.breaks_for(whom, search, does);
+            let (there, absent) = broken.both("Condition?patient=bob").await;
+            assert_eq!((there.0, &there), (200, &absent), "{whom:?}");
+        }
+        broken.breaks_for(&[""], search, does);
+        let (there, absent) = broken.both("Condition?patient=bob").await;
+        assert_eq!(there, absent, "a holder that refuses everything");
+        assert_eq!(broken.told("Condition?patient=ann").await.0, 502, "it is not told as nothing");
+    }
+    broken.running.stop().await;
+    let told: String = broken.site.entries().iter().map(ToString::to_string).collect();
+    assert!(told.contains("upstream-not-there") && told.contains("upstream-not-authorised"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_holder_does_not_serve_beside_the_matches_is_said_by_rule() {
+    let broken = Broken::start("withheld").await;
+    broken.held.lock().unwrap().retain(|found| found["id"] != "in-other");
+    broken.breaks("/Encounter/_search", refuses);
+    let search = "Condition?patient=ann&_include=Condition:encounter";
+    let (status, refused) = broken.told(search).await;
+    broken.heals();
+    broken
+        .held
+        .lock()
+        .unwrap()
+        .retain(|found| found["id"] != "of-bob" || found["resourceType"] != "Encounter");
+    let (_, absent) = broken.told(search).await;
+    assert_eq!((status, &refused), (200, &absent));
+    assert!(refused.contains("is not here"), "{refused}");
     broken.running.stop().await;
 }

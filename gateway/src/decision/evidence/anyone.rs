@@ -152,7 +152,7 @@ impl Anyone {
             false => Err(NotEvidence::Strangers),
         };
         match search(asked, road, resource_type, parameters, Refusing::HoldsNone, &read).await {
-            Err(EvidenceFault::Upstream(UpstreamFault::NotAuthorised)) => Ok(()),
+            Err(EvidenceFault::Upstream(why)) if why.is_refusal() => Ok(()),
             answered => answered,
         }
     }
@@ -232,7 +232,7 @@ async fn search(
     }
     match road.search_all(system, resource_type, parameters).await {
         Ok(held) => read(&held).map_err(|source| asked.fault(source)),
-        Err(UpstreamFault::Rejected) if refusing == Refusing::HoldsNone => Ok(()),
+        Err(why) if why.is_not_taken() && refusing == Refusing::HoldsNone => Ok(()),
         Err(fault) => Err(EvidenceFault::Upstream(fault)),
     }
 }

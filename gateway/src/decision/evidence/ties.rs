@@ -15,7 +15,6 @@ use crate::enforce::facts::directory::{self, Named};
 use crate::enforce::facts::ties::{self, StatedByRecord};
 use crate::enforce::held::Held;
 use crate::enforce::unfiltered::Unfiltered;
-use crate::upstream::UpstreamFault;
 
 /// The types a tie may name by id, those that refer to others first.
 pub(super) const DIRECTORY: [&str; 3] = ["PractitionerRole", "Organization", "Practitioner"];
@@ -45,7 +44,7 @@ impl Gathering<'_> {
             let told = match self.by_ids((asked, ties::type_of(*kind)), &ids, &about, read).await {
                 Ok(told) => told,
                 // A system that does not hold such resources proves no such tie; another kind may still count.
-                Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => continue,
+                Err(EvidenceFault::Upstream(why)) if why.is_not_taken() => continue,
                 Err(fault) => return Err(fault),
             };
             let (stated, mut untold): (Vec<_>, _) = (told.parts.into_iter().flatten().collect(), told.failed);
@@ -190,7 +189,7 @@ impl Gathering<'_> {
         let told = match self.by_ids((asked, resource_type), &ids, &with_ids, read).await {
             Ok(told) => told,
             // Who they are cannot be known: what names them names nobody.
-            Err(EvidenceFault::Upstream(UpstreamFault::Rejected)) => return Ok((found, BTreeSet::new())),
+            Err(EvidenceFault::Upstream(why)) if why.is_not_taken() => return Ok((found, BTreeSet::new())),
             Err(fault) => return Err(fault),
         };
         for (local, named) in told.parts.into_iter().flatten() {
