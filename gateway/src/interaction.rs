@@ -123,6 +123,28 @@ pub enum FhirAction {
     Delete(ResourceDeletion),
 }
 
+impl FhirAction {
+    /// The one resource that is asked for by its id.
+    #[must_use]
+    pub const fn reads(&self) -> Option<&ReadTarget> {
+        match self {
+            Self::Read(target)
+            | Self::Document(target)
+            | Self::ReadBinary(BinaryTarget { binary: target, .. })
+            | Self::Vread(VersionTarget { resource: target, .. })
+            | Self::History(HistoryRequest { resource: target, .. })
+            | Self::Change(ResourceChange { target, .. })
+            | Self::Delete(ResourceDeletion { target, .. }) => Some(target),
+            Self::Metadata
+            | Self::Search(_)
+            | Self::Everything(_)
+            | Self::Create(_)
+            | Self::Message(_)
+            | Self::Batch(_) => None,
+        }
+    }
+}
+
 /// One resource by type and id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadTarget {

@@ -134,6 +134,7 @@ fn exchange() -> Exchange {
         discloser: Some("RX1".to_owned()),
         follows: None,
         within: None,
+        resources: Vec::new(),
         count: 1,
         peer: None,
     }

@@ -11,7 +11,7 @@ use crate::agreement::{Existence, RelationshipKind};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, Basis, ConsentBasis, RelationshipBasis, Ruling};
 use crate::person::PersonKey;
-use crate::trail::record::{AboutPerson, Visibility};
+use crate::trail::record::{AboutPerson, Event, Exchange, Visibility};
 
 /// Collects what is to be recorded about each person.
 pub(in crate::enforce) struct Account<'a> {
@@ -19,6 +19,8 @@ pub(in crate::enforce) struct Account<'a> {
     subjects: &'a Subjects,
     gone: &'a Gone,
     shared: BTreeMap<PersonKey, Part>,
+    /// What is shared that nobody bears.
+    about_nobody: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -38,7 +40,7 @@ pub(in crate::enforce) enum Named {
 
 impl<'a> Account<'a> {
     pub(in crate::enforce) fn new(ruling: &'a Ruling, subjects: &'a Subjects) -> Self {
-        Self { ruling, subjects, gone: &NOTHING_GONE, shared: BTreeMap::new() }
+        Self { ruling, subjects, gone: &NOTHING_GONE, shared: BTreeMap::new(), about_nobody: BTreeSet::new() }
     }
 
     /// The account of a search of which something was let go while it was read.
@@ -62,6 +64,9 @@ impl<'a> Account<'a> {
 
     /// This resource is shared, and is to be recorded by this reference.
     pub(in crate::enforce) fn shares_as(&mut self, judged: &Judged, reference: &str) {
+        if judged.persons.is_empty() {
+            self.about_nobody.insert(reference.to_owned());
+        }
         for person in &judged.persons {
             let part = self.shared.entry(person.clone()).or_default();
             part.resources.push(reference.to_owned());
@@ -93,6 +98,17 @@ impl<'a> Account<'a> {
                 *part.withheld.entry(what.to_owned()).or_default() += 1;
             }
         }
+    }
+
+    /// What is recorded of this exchange as a whole: it tells `status`, and what it shares that nobody bears.
+    pub(in crate::enforce) fn tells(&mut self, exchange: &Exchange, status: u16) -> Exchange {
+        let mut told = exchange.clone().ended(Event::Disclosed, status, None);
+        for reference in std::mem::take(&mut self.about_nobody) {
+            if !told.resources.contains(&reference) {
+                told.resources.push(reference);
+            }
+        }
+        told
     }
 
     /// One entry for each person of whom something was shared or refused, or whom the request names.

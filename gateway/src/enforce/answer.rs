@@ -35,7 +35,7 @@ use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
 use crate::seal::Digest;
 use crate::trail::provenance::provenance;
-use crate::trail::record::{AboutPerson, Event};
+use crate::trail::record::AboutPerson;
 use crate::trail::records::Records;
 
 pub use super::frame::Frame;
@@ -151,10 +151,8 @@ fn read(
             };
             let provenance = (status == 200).then(|| frame.exchange.request_id.clone());
             let head = Head { status, etag: Some(etag), location: None, provenance, media };
-            let records = Records {
-                exchange: frame.exchange.clone().ended(Event::Disclosed, status, None),
-                persons: account.close(),
-            };
+            let records =
+                Records { exchange: account.tells(frame.exchange, status), persons: account.close() };
             Ok(Minimised { body, head, records, provenance: None })
         }
         Err(kept) => Err(kept_back(kept, account, frame)),
@@ -257,8 +255,8 @@ fn answer(
     if page.not_served > 0 {
         account.leaves_out(INCLUDE_NOT_SERVED);
     }
+    let exchange = account.tells(frame.exchange, 200);
     let persons = account.close();
-    let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
     let parts = parts(page, request).ok_or_else(|| frame.exchange.end(Ending::NotWritten))?;
     let provenance = match parts.is_empty() && *request.query.projection() == Projection::Count {
         true => None,

@@ -20,7 +20,7 @@ use crate::agreement::Existence;
 use crate::decision::ruling::Ruling;
 use crate::outcome::{Ended, Ending};
 use crate::trail::provenance::provenance;
-use crate::trail::record::{AboutPerson, Event};
+use crate::trail::record::AboutPerson;
 use crate::trail::records::Records;
 
 /// The document that `composition` stands for in the requestor's view.
@@ -62,10 +62,7 @@ pub(in crate::enforce) fn document(
     if !looked_up.unsearched().is_empty() {
         account.leaves_out(TYPE_NOT_SEARCHED);
     }
-    let records = Records {
-        exchange: frame.exchange.clone().ended(Event::Disclosed, 200, None),
-        persons: account.close(),
-    };
+    let records = Records { exchange: account.tells(frame.exchange, 200), persons: account.close() };
     let body = bundle(&parts, &said(looked_up, ruling, &records.persons), &records, frame);
     Ok(Minimised { body, head: Head { status: 200, ..Head::default() }, records, provenance: None })
 }

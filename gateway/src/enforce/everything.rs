@@ -21,7 +21,6 @@ use crate::interaction::everything::EverythingRequest;
 use crate::interaction::{SearchRequest, cursor};
 use crate::outcome::{Ended, Ending};
 use crate::trail::provenance::provenance;
-use crate::trail::record::Event;
 use crate::trail::records::Records;
 
 /// What a record says of a type that is left out because the system cannot be searched for it, or not for all of it.
@@ -196,8 +195,8 @@ fn page(
     if !missing.is_empty() {
         account.leaves_out(TYPE_NOT_SEARCHED);
     }
+    let exchange = account.tells(frame.exchange, 200);
     let persons = account.close();
-    let exchange = frame.exchange.clone().ended(Event::Disclosed, 200, None);
     let provenance =
         provenance(&exchange.request_id, &exchange, &persons, frame.site).map(|made| made.to_json());
     let reasons = if request.is_narrowed() { Reasons::Kept } else { Reasons::Told };

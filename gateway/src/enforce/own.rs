@@ -73,12 +73,17 @@ pub fn trail(
 #[must_use]
 pub fn provenance_of(id: &str, found: &[Found], exchange: Exchange, site: Site<'_>) -> Option<Minimised> {
     // Under the id of a batch stand also what ended without a share, and the batch itself.
-    let shares = |one: &&Found| {
-        one.about_person().is_some_and(|person| person.refusal.is_none() && !person.resources.is_empty())
+    let shares = |one: &&Found| match one.about_person() {
+        Some(person) => person.refusal.is_none() && !person.resources.is_empty(),
+        // What nobody bears stands with the exchange.
+        None => one.record.exchange.event == Event::Disclosed && !one.record.exchange.resources.is_empty(),
     };
-    let first = found.iter().find(shares)?;
+    let mut shared = found.iter().find(shares)?.record.exchange.clone();
+    let about_nobody = found.iter().filter(shares).flat_map(|one| &one.record.exchange.resources);
+    shared.resources = about_nobody.cloned().collect();
+    shared.event = Event::Disclosed;
     let persons = found.iter().filter_map(Found::about_person);
-    let body = provenance(id, &first.record.exchange, persons, site)?.to_json();
+    let body = provenance(id, &shared, persons, site)?.to_json();
     Some(Minimised {
         body,
         head: Head { status: 200, ..Head::default() },

@@ -35,6 +35,15 @@ pub struct Sieved {
     entries: usize,
     bytes: usize,
     gone: Gone,
+    /// Whether the system answered with people nobody asked for: that is told as what it is, however much there is.
+    strangers: Strangers,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    #[default]
+    None,
+    Met,
 }
 
 /// What was let go: whom it is about and why.
@@ -105,7 +114,11 @@ impl Sieved {
                 self.entries += entries.len();
                 reread(&page.to_json()).map(|page| (page, found.kept))
             }
-            Err(Unseen::AllRefused(_) | Unseen::Bounded | Unseen::WrongPersons) => None,
+            Err(Unseen::AllRefused(_) | Unseen::Bounded) => None,
+            Err(Unseen::WrongPersons) => {
+                self.strangers = Strangers::Met;
+                None
+            }
         };
         // As it came: what ends the exchange ends it where it is answered.
         let Some((page, kept)) = sieved else {
@@ -141,7 +154,11 @@ impl Sieved {
     /// What was taken up, where the rest is not read.
     #[must_use]
     pub fn cut_off(self) -> Unfiltered<Held> {
-        let (pages, complete) = (self.pages, Complete::Bounded);
+        let complete = match self.strangers {
+            Strangers::None => Complete::Bounded,
+            Strangers::Met => Complete::All,
+        };
+        let pages = self.pages;
         Unfiltered::new(Held::Searchset { pages, complete, included: None, rest: None, gone: self.gone })
     }
 }

@@ -26,10 +26,7 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
 use crate::include;
-use crate::interaction::{
-    BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, ResourceChange, ResourceDeletion,
-    VersionTarget,
-};
+use crate::interaction::{FhirAction, Interaction, ReadTarget};
 use crate::outcome::{Ended, Ending, Unseen};
 use crate::person::PersonKey;
 use crate::ports::Ports;
@@ -76,7 +73,7 @@ pub(crate) async fn looked_at<T>(
     let road = Road::over(&*ports.upstream);
     let quiet = Quiet {
         anyone: Anyone::of(&admitted),
-        by_id: by_id(&admitted.question().interaction).cloned(),
+        by_id: reads(&admitted.question().interaction).cloned(),
         road: &road,
         wells: Wells { upstream: &road, ..ports.wells() },
         begun,
@@ -269,21 +266,9 @@ fn tell(unusable: &[Unusable], ports: &Ports) {
 }
 
 /// The one resource that is asked for.
-const fn by_id(interaction: &Interaction) -> Option<&ReadTarget> {
-    let Interaction::Fhir { action, .. } = interaction else { return None };
-    match action {
-        FhirAction::Read(target)
-        | FhirAction::Document(target)
-        | FhirAction::ReadBinary(BinaryTarget { binary: target, .. })
-        | FhirAction::Vread(VersionTarget { resource: target, .. })
-        | FhirAction::History(HistoryRequest { resource: target, .. })
-        | FhirAction::Change(ResourceChange { target, .. })
-        | FhirAction::Delete(ResourceDeletion { target, .. }) => Some(target),
-        FhirAction::Metadata
-        | FhirAction::Search(_)
-        | FhirAction::Everything(_)
-        | FhirAction::Create(_)
-        | FhirAction::Message(_)
-        | FhirAction::Batch(_) => None,
+const fn reads(interaction: &Interaction) -> Option<&ReadTarget> {
+    match interaction {
+        Interaction::Fhir { action, .. } => action.reads(),
+        Interaction::Push { .. } | Interaction::Own(_) => None,
     }
 }

@@ -114,9 +114,10 @@ impl Told<'_> {
         }
     }
 
-    /// What was shared or written about the person, `Type/id`.
+    /// What was shared or written about the person, `Type/id`; of the exchange as a whole what was asked for by its id, or
+    /// shared and is about nobody.
     fn resources(&self) -> &[String] {
-        self.person.map(|person| person.resources.as_slice()).unwrap_or_default()
+        self.person.map_or(self.exchange.resources.as_slice(), |person| person.resources.as_slice())
     }
 
     /// The Consent that the answer rests on.

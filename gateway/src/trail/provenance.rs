@@ -8,7 +8,7 @@ use fhir::instant::DateTime;
 use fhir::purpose_of_use::{self, PurposeOfUse};
 
 use super::audit_event::Site;
-use super::record::{AboutPerson, Exchange, RecordedRequestor};
+use super::record::{AboutPerson, Event, Exchange, RecordedRequestor};
 
 const AGENT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
@@ -28,7 +28,9 @@ pub fn provenance<'a>(
         system => format!("{}/{system}/fhir", site.base),
     };
     let shared = persons.into_iter().filter(|person| person.refusal.is_none());
-    let mut targets: Vec<&str> = shared.flat_map(|person| &person.resources).map(String::as_str).collect();
+    let about_nobody = exchange.resources.iter().filter(|_| exchange.event == Event::Disclosed);
+    let mut targets: Vec<&str> =
+        shared.flat_map(|person| &person.resources).chain(about_nobody).map(String::as_str).collect();
     targets.sort_unstable();
     targets.dedup();
     if targets.is_empty() {

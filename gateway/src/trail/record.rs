@@ -52,6 +52,10 @@ pub struct Exchange {
     /// The search as sent, base64 (BALP query entity).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// What was asked for by its id, whatever became of it, and what was shared that no person bears: `Type/id`. It stands
+    /// with the exchange as a whole; what is hers stands with the person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// In which format it is answered; JSON is not written down.
     #[serde(default, skip_serializing_if = "Format::is_json")]
     pub format: Format,

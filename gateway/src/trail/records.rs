@@ -56,6 +56,8 @@ impl Records {
             let mut exchange = self.exchange.clone();
             let about = search.as_ref().map(|search| self.search_about(search, person));
             exchange.query = about.filter(|form| !form.is_empty()).map(|form| STANDARD.encode(form));
+            // What else was asked for or shared may be another person's.
+            exchange.resources.clear();
             hide_another(&mut exchange, person);
             batch = batch.with(leaf(exchange, About::Person(Box::new(person.clone())))?);
         }
@@ -149,6 +151,7 @@ impl Exchange {
             agreement: None,
             override_: None,
             query: None,
+            resources: Vec::new(),
             status: 0,
             reason: None,
             discloser: None,
@@ -209,6 +212,7 @@ impl Exchange {
                     | FhirAction::Delete(_) => None,
                 };
                 self.query = form.map(|form| STANDARD.encode(form));
+                self.resources.extend(asked_by_id(action));
                 asked(action)
             }
             Interaction::Push { system } => {
@@ -277,6 +281,12 @@ fn asked(action: &FhirAction) -> (&'static str, Option<&'static str>) {
         }
         FhirAction::Delete(deletion) => ("delete", Some(deletion.target.resource_type.name())),
     }
+}
+
+/// The one resource that is asked for by its id.
+fn asked_by_id(action: &FhirAction) -> Option<String> {
+    let target = action.reads()?;
+    Some(format!("{}/{}", target.resource_type.name(), target.id.as_str()))
 }
 
 fn asked_of_gateway(action: &OwnAction) -> (&'static str, Option<&'static str>) {

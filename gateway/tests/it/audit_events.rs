@@ -57,6 +57,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
         discloser: Some("RX1".into()),
         follows: None,
         within: None,
+        resources: Vec::new(),
         count: 1,
         peer: Some("192.0.2.7".into()),
     }

@@ -117,6 +117,10 @@ fn details(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
         if pattern == Pattern::Query {
             details.kinds(&person.resources);
         }
+    } else if matches!(pattern, Pattern::Refusal | Pattern::Other | Pattern::Query) {
+        for resource in &exchange.resources {
+            details.add("resource", Some(resource));
+        }
     }
     details.0
 }
