@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use fhir::reference::Id;
+use futures_util::future::join_all;
 
 use crate::decision::decide;
 use crate::decision::evidence::anyone::nothing;
@@ -20,12 +21,16 @@ use crate::enforce::medicines::{self, Medicines};
 use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, Wanted, wanted};
 use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::ReadTarget;
 use crate::settings::Households;
 
 /// How many resources of one type are asked for at once.
 const TARGETS_AT_ONCE: usize = 200;
 /// How many medicines are asked for at once.
 const MEDICINES_AT_ONCE: usize = 100;
+/// How many medicines are read one by one for an answer, where they cannot be searched for, and how many of them at once.
+const MEDICINES_READ_MAX: usize = 100;
+const READ_AT_ONCE: usize = 4;
 /// How often a medicine may be made of another one.
 const MADE_OF_MAX: usize = 3;
 
@@ -124,6 +129,7 @@ async fn look_into(
     doubts: &mut Vec<Unusable>,
 ) -> Result<Medicines, EvidenceFault> {
     let (nothing, mut spare) = (nothing(), Spare::default());
+    let mut reads = MEDICINES_READ_MAX;
     for hop in 0..=MADE_OF_MAX {
         let ids: Vec<Id> = wanted.into_iter().collect();
         for some in ids.chunks(MEDICINES_AT_ONCE) {
@@ -141,8 +147,12 @@ async fn look_into(
                     medicines.lack(&told.failed);
                     doubts.extend(told.why);
                 }
+                // It may serve them by their ids alone.
                 Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
-                    medicines.lack(some);
+                    let (some, beyond) = some.split_at(reads.min(some.len()));
+                    reads -= some.len();
+                    read_each(&mut medicines, some, frame, wells).await?;
+                    medicines.lack(beyond);
                 }
                 Err(fault) => return Err(fault),
             }
@@ -153,6 +163,31 @@ async fn look_into(
         }
     }
     Ok(medicines)
+}
+
+/// Reads medicines by their ids.
+async fn read_each(
+    medicines: &mut Medicines,
+    ids: &[Id],
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+) -> Result<(), EvidenceFault> {
+    let Some(kind) = fhir::tables::resource_type(medicines::MEDICATION) else {
+        medicines.lack(ids);
+        return Ok(());
+    };
+    let targets: Vec<ReadTarget> = ids.iter().map(|id| ReadTarget::new(kind, id.clone())).collect();
+    for some in targets.chunks(READ_AT_ONCE) {
+        let reads = some.iter().map(|target| wells.upstream.read_one(frame.system, target));
+        for (target, found) in some.iter().zip(join_all(reads).await) {
+            match found {
+                Ok(found) => medicines.add_one(&found, &target.id, frame),
+                Err(why) if why.is_transient() => return Err(EvidenceFault::Upstream(why)),
+                Err(_) => medicines.lack([&target.id]),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Asks the holder whether the places that the answer would show are those of a protected person, where the settings say

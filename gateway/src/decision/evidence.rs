@@ -19,6 +19,7 @@ use crate::enforce::facts::NotEvidence;
 use crate::enforce::held::Held;
 use crate::enforce::subjects::{StatedTie, Subjects};
 use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::ReadTarget;
 use crate::person::{PersonKey, SystemName};
 use crate::settings::Settings;
 use crate::upstream::{Upstream, UpstreamFault};
@@ -53,6 +54,13 @@ pub trait EvidenceSource: Send + Sync {
         resource_type: &'static str,
         parameters: Vec<(&'static str, String)>,
     ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>>;
+
+    /// One resource by its id, where a system lets none be searched for.
+    fn read_one<'a>(
+        &'a self,
+        system: &'a SystemName,
+        target: &'a ReadTarget,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>>;
 }
 
 impl EvidenceSource for Upstream {
@@ -63,6 +71,14 @@ impl EvidenceSource for Upstream {
         parameters: Vec<(&'static str, String)>,
     ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
         Box::pin(self.search_all(system, resource_type, parameters))
+    }
+
+    fn read_one<'a>(
+        &'a self,
+        system: &'a SystemName,
+        target: &'a ReadTarget,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
+        Box::pin(self.read(system, target))
     }
 }
 

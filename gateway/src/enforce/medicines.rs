@@ -112,6 +112,18 @@ impl Medicines {
         }
     }
 
+    /// Adds the medicine that was read by this id, or that there is none.
+    pub fn add_one(&mut self, found: &Unfiltered<Held>, id: &Id, frame: Frame<'_>) {
+        let told = match found.inner() {
+            Held::Resource(medicine) => Told::by(medicine.root(), frame.bases, frame.codes),
+            Held::Absent => Told::default(),
+            Held::Searchset { .. } | Held::Binary { .. } | Held::Everything(_) | Held::History { .. } => {
+                return self.lack([id]);
+            }
+        };
+        self.told.insert(name_of(id), told);
+    }
+
     /// Notes that nothing can be known of these: where labels are weighed, they count as labelled.
     pub fn lack<'i>(&mut self, ids: impl IntoIterator<Item = &'i Id>) {
         for id in ids {

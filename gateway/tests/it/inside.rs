@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::holding::{ANN, PROBLEMS, held, holding, patient};
 use crate::support::sharing::{self, answer, parsed, references, says};
+use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::views::{self, is_as_absent};
 
@@ -188,6 +189,25 @@ async fn a_prescription_is_labelled_as_the_medicine_behind_its_reference() {
         assert!(with.0 == 200 && !with.2.contains(LITHIUM) && with.2.contains(SALBUTAMOL), "{}", with.2);
         running.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_medicine_that_cannot_be_searched_for_is_read_by_its_id() {
+    let all = [vec![patient("p1", ANN)], taken()].concat();
+    let honest = holding(&held(&all));
+    let script = move |seen: &Seen| match seen.line.contains("/Medication/_search") {
+        true => Play::Bytes(fhir("400 Bad Request", "{}")),
+        false => honest(seen),
+    };
+    let by_rule = BY_REFERENCE.replace("WHERE", "where = { not_labelled = [\"PSY\"] }");
+    let terms = format!("{}{by_rule}", views::AGREEMENT);
+    let (site, running) = hidden::site_after("withheld", script, |site| {
+        std::fs::write(site.folder.path().join("agreements/wards.toml"), &terms).unwrap();
+    })
+    .await;
+    let found = hidden::answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
+    assert_eq!(references(&found.2), ["m-salbutamol", "m-gone"], "{}", found.2);
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,7 +28,8 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::enforce::whom::Whom;
 use crate::follow::{Ruled, follow};
 use crate::interaction::{
-    BinaryTarget, FhirAction, HistoryRequest, Interaction, ResourceChange, ResourceDeletion, VersionTarget,
+    BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, ResourceChange, ResourceDeletion,
+    VersionTarget,
 };
 use crate::person::SystemName;
 use crate::server::arrived::RequestId;
@@ -203,16 +204,7 @@ impl Record {
             | FhirAction::Vread(VersionTarget { resource: target, .. })
             | FhirAction::History(HistoryRequest { resource: target, .. })
             | FhirAction::Change(ResourceChange { target, .. })
-            | FhirAction::Delete(ResourceDeletion { target, .. }) => {
-                let place = Place::System(system.clone());
-                let asked_for = |resource: &&Resource| {
-                    resource.resource_type == target.resource_type && resource.has_id(target.id.as_str())
-                };
-                match self.of(&place).find(asked_for) {
-                    Some(resource) => Held::Resource(resource.document()?),
-                    None => Held::Absent,
-                }
-            }
+            | FhirAction::Delete(ResourceDeletion { target, .. }) => self.one(system, target)?,
             FhirAction::Search(search) => self.searchset(system, &search.query)?,
             FhirAction::Everything(request) => {
                 let mut found = Gathered::default();
@@ -226,6 +218,17 @@ impl Record {
         let held = Unfiltered::new(held);
         let subjects = subjects(&held, admitted, &Whom::over(&bases));
         Ok((Some(held), subjects))
+    }
+
+    /// The resource of this type and id, if a system holds it.
+    fn one(&self, system: &SystemName, target: &ReadTarget) -> Result<Held, String> {
+        let asked_for = |resource: &&Resource| {
+            resource.resource_type == target.resource_type && resource.has_id(target.id.as_str())
+        };
+        match self.of(&Place::System(system.clone())).find(asked_for) {
+            Some(resource) => Ok(Held::Resource(resource.document()?)),
+            None => Ok(Held::Absent),
+        }
     }
 
     fn of<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a Resource> {
@@ -274,6 +277,15 @@ impl EvidenceSource for Record {
             self.searchset(system, &query).ok()
         };
         Box::pin(ready(answer().map(Unfiltered::new).ok_or(UpstreamFault::Rejected)))
+    }
+
+    fn read_one<'a>(
+        &'a self,
+        system: &'a SystemName,
+        target: &'a ReadTarget,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
+        let held = self.one(system, target).map_err(|_| UpstreamFault::Rejected);
+        Box::pin(ready(held.map(Unfiltered::new)))
     }
 }
 

@@ -28,6 +28,7 @@ use crate::decision::ruling::Admitted;
 use crate::enforce::facts::{self, NotEvidence, directory, ties};
 use crate::enforce::held::Held;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::ReadTarget;
 use crate::person::{PersonKey, SystemName};
 use crate::upstream::UpstreamFault;
 
@@ -95,6 +96,14 @@ impl EvidenceSource for Road<'_> {
             answered.push((system.clone(), resource_type, name));
             Ok(found)
         })
+    }
+
+    fn read_one<'a>(
+        &'a self,
+        system: &'a SystemName,
+        target: &'a ReadTarget,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
+        self.source.read_one(system, target)
     }
 }
 

@@ -11,6 +11,7 @@ use gateway::decision::evidence::{EvidenceFault, EvidenceSource};
 use gateway::enforce::facts::{NotEvidence, only};
 use gateway::enforce::held::{Complete, Held};
 use gateway::enforce::unfiltered::Unfiltered;
+use gateway::interaction::ReadTarget;
 use gateway::person::SystemName;
 use gateway::upstream::UpstreamFault;
 use proptest::prelude::{Strategy, proptest};
@@ -44,6 +45,14 @@ impl EvidenceSource for Choosy {
         let page = r#"{"resourceType":"Bundle","type":"searchset"}"#;
         let page = parse(page.into(), &Limits::default()).unwrap();
         Box::pin(async move { Ok(Unfiltered::new(Held::searchset(vec![page], Complete::All, None))) })
+    }
+
+    fn read_one<'a>(
+        &'a self,
+        _: &'a SystemName,
+        _: &'a ReadTarget,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
+        Box::pin(async { Err(UpstreamFault::Rejected) })
     }
 }
 

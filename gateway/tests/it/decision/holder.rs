@@ -15,6 +15,7 @@ use gateway::decision::ruling::Answer;
 use gateway::enforce::held::{Complete, Held};
 use gateway::enforce::subjects::Subjects;
 use gateway::enforce::unfiltered::Unfiltered;
+use gateway::interaction::ReadTarget;
 use gateway::person::{PersonKey, SystemName};
 use gateway::settings::Settings;
 use gateway::upstream::UpstreamFault;
@@ -99,6 +100,14 @@ impl EvidenceSource for Holder {
         let page = json::parse(page.into(), &Limits::default()).unwrap();
         let complete = if manner == Manner::CutsOff { Complete::Bounded } else { Complete::All };
         Box::pin(async move { Ok(Unfiltered::new(Held::searchset(vec![page], complete, None))) })
+    }
+
+    fn read_one<'a>(
+        &'a self,
+        _: &'a SystemName,
+        _: &'a ReadTarget,
+    ) -> BoxFuture<'a, Result<Unfiltered<Held>, UpstreamFault>> {
+        Box::pin(async { Err(UpstreamFault::Rejected) })
     }
 }
 
