@@ -19,7 +19,9 @@ use super::unfiltered::Unfiltered;
 use super::whom::Whom;
 
 /// The most resources that are asked for at once.
-const ASKED_MAX: usize = 100;
+const AT_ONCE: usize = 200;
+/// The most that are asked for at all, for one answer: work, beyond what answers hold. What is beyond is uncertain.
+const ASKED_MAX: usize = 10_000;
 
 /// Nothing was looked up.
 pub static NOTHING: Behind = Behind { asked: BTreeSet::new(), persons: BTreeMap::new() };
@@ -52,6 +54,9 @@ impl Behind {
                 continue;
             }
             for local in &found.behind {
+                if self.asked.len() >= ASKED_MAX {
+                    break;
+                }
                 let target = fhir::tables::resource_type(local.resource_type.as_str());
                 if let (Some(target), true) = (target, self.asked.insert(local.clone())) {
                     wanted.entry(target).or_default().push(local.id.clone());
@@ -60,7 +65,7 @@ impl Behind {
         }
         let at_once = |(target, ids): (TypeId, Vec<Id>)| {
             let parts: Vec<_> =
-                ids.chunks(ASKED_MAX).map(|part| (target, part.iter().cloned().collect())).collect();
+                ids.chunks(AT_ONCE).map(|part| (target, part.iter().cloned().collect())).collect();
             parts
         };
         wanted.into_iter().flat_map(at_once).collect()

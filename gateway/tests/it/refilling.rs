@@ -170,3 +170,15 @@ async fn a_search_about_somebody_who_is_refused_is_as_one_about_nobody_however_m
     assert_eq!(ends[0], ends[2]);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_nobody_asked_for_are_told_as_such_in_a_long_search_too() {
+    let (held, site, running) = paged("withheld").await;
+    let mut all = problems(12, 0);
+    all.insert(3, condition("stranger", "p3", "1", &[]));
+    *held.lock().unwrap() = pages(&all, 1);
+    assert_eq!(answer(&site, SEARCH).await.0, 502);
+    running.stop().await;
+    let told: String = site.entries().iter().map(ToString::to_string).collect();
+    assert!(told.contains("upstream-wrong-persons") && !told.contains("too-costly"), "{told}");
+}

@@ -23,6 +23,8 @@ status = "whether it goes on"
 [share.person.Group]
 name = "which list it is"
 "member.entity" = "who is on it"
+[share.person.Organization]
+name = "whom to ask"
 [share.person.Observation]
 valueString = "what was found"
 "#;
@@ -320,5 +322,50 @@ async fn what_a_holder_does_not_serve_beside_the_matches_is_said_by_rule() {
     let (_, absent) = broken.told(search).await;
     assert_eq!((status, &refused), (200, &absent));
     assert!(refused.contains("is not here"), "{refused}");
+    broken.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_about_nobody_and_what_is_not_found_stand_in_the_record_by_name() {
+    let broken = Broken::start("withheld").await;
+    broken.held.lock().unwrap().push(json!({"resourceType": "Organization", "id": "ward", "name": "Ward 3"}));
+    let (status, body) = broken.told("Organization/ward").await;
+    assert!(status == 200 && body.contains("Ward 3"), "{status} {body}");
+    for place in ["Condition/guessed", "Condition/c-ann", "Condition?patient=ann"] {
+        broken.told(place).await;
+    }
+    broken.running.stop().await;
+    let told = broken.site.entries();
+    let named = |entry: &&Value| entry["exchange"].get("resources").is_some();
+    let named: Vec<(&str, u64, &Value)> = told
+        .iter()
+        .filter(named)
+        .map(|entry| {
+            assert_eq!(
+                entry["about"]["kind"], "exchange",
+                "in the trail of a person nothing else is named: {entry}"
+            );
+            let exchange = &entry["exchange"];
+            let status = exchange["status"].as_u64().unwrap();
+            (exchange["event"].as_str().unwrap(), status, &exchange["resources"])
+        })
+        .collect();
+    let expected = [
+        ("disclosed", 200, &json!(["Organization/ward"])),
+        ("refused", 404, &json!(["Condition/guessed"])),
+        ("disclosed", 200, &json!(["Condition/c-ann"])),
+    ];
+    assert_eq!(named, expected, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_provenance_of_what_is_about_nobody_names_it() {
+    let broken = Broken::start("withheld").await;
+    broken.held.lock().unwrap().push(json!({"resourceType": "Organization", "id": "ward", "name": "Ward 3"}));
+    let staff = broken.site.consultant();
+    let (_, head, _) = broken.site.get("/hospital/fhir/Organization/ward", Some(&staff)).await;
+    let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().trim();
+    let (status, _, body) = broken.site.get(&format!("/fhir/Provenance/{id}"), Some(&staff)).await;
+    assert!(status == 200 && body.contains("Organization/ward"), "{status} {body}");
     broken.running.stop().await;
 }

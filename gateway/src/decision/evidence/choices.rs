@@ -51,7 +51,9 @@ impl Gathering<'_> {
                 let (alone, _) = self.stated(&asked, &BTreeSet::from([id.clone()])).await?;
                 match alone.into_iter().find(|part| directory.knows(&part.actors)) {
                     Some(known) => stated.push(known),
-                    None => drop(unread.insert(id)),
+                    None => {
+                        unread.insert(id);
+                    }
                 }
             }
             self.doubt_choices(&asked, &unread);
