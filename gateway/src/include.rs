@@ -14,7 +14,7 @@ use crate::decision::evidence::apart::{Search, Spare};
 use crate::decision::evidence::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::decision::ruling::Admitted;
 use crate::enforce::answer::Frame;
-use crate::enforce::facts::only;
+use crate::enforce::facts::only_matches;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::included::wanted;
 use crate::enforce::medicines::Medicines;
@@ -95,7 +95,7 @@ async fn by_id(
 ) -> Result<(Vec<Unfiltered<Held>>, Option<Unusable>), EvidenceFault> {
     let nothing = nothing();
     let search = Search::by_id((frame.system, resource_type), nothing.as_ref(), AT_ONCE);
-    let read = &|held, some: &BTreeSet<Id>| only(held, resource_type, some);
+    let read = &|held, some: &BTreeSet<Id>| only_matches(held, resource_type, some);
     let told = search.ask(ids, wells.upstream, &mut Spare::default(), read).await?;
     Ok((told.parts, told.why))
 }

