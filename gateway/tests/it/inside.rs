@@ -200,12 +200,9 @@ async fn a_medicine_that_cannot_be_searched_for_is_read_by_its_id() {
         false => honest(seen),
     };
     let by_rule = BY_REFERENCE.replace("WHERE", "where = { not_labelled = [\"PSY\"] }");
-    let terms = format!("{}{by_rule}", views::AGREEMENT);
-    let (site, running) = hidden::site_after("withheld", script, |site| {
-        std::fs::write(site.folder.path().join("agreements/wards.toml"), &terms).unwrap();
-    })
-    .await;
-    let found = hidden::answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
+    let agreement = sharing::agreement("withheld", &format!("{}{by_rule}", views::TABLES));
+    let (site, running) = sharing::site(&agreement, script).await;
+    let found = answer(&site, "/hospital/fhir/MedicationRequest?patient=p1").await;
     assert_eq!(references(&found.2), ["m-salbutamol", "m-gone"], "{}", found.2);
     running.stop().await;
 }

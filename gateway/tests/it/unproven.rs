@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{BOB, answer, references, says};
 use crate::support::holding::{ANN, Held, condition, held, holding, patient};
+use crate::support::sharing::{BOB, answer, references, says, site_after, timeless};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
@@ -116,13 +116,10 @@ impl Broken {
             }
             Some(_) | None => honest(seen),
         };
-        let (site, running) = crate::hidden::site_after(existence, script, |site| {
-            let file = site.folder.path().join("agreements/wards.toml");
-            let agreement = std::fs::read_to_string(&file).unwrap();
-            let tied =
-                agreement.replace("relationship = []", "relationship = [\"care-team\", \"encounter\"]");
-            let shares = tied.replacen("where = { not_labelled = [\"PSY\"] }\n", SHARES, 1);
-            std::fs::write(file, shares).unwrap();
+        let agreement = crate::hidden::agreement(existence);
+        let tied = agreement.replace("relationship = []", "relationship = [\"care-team\", \"encounter\"]");
+        let shares = tied.replacen("where = { not_labelled = [\"PSY\"] }\n", SHARES, 1);
+        let (site, running) = site_after(&shares, script, |site| {
             site.also_set("relationship_source = true\nconsent_source = true\n");
         })
         .await;
@@ -146,22 +143,23 @@ impl Broken {
         (status, body)
     }
 
-    /// What stands in the ledger.
-    fn recorded(&self) -> Vec<Value> {
-        let record = |entry: Value| {
-            let payload = entry["payload"].as_str()?.to_owned();
-            fhir::json::parse_value(payload.into(), &fhir::json::Limits::default()).ok()
-        };
-        self.site.entries().into_iter().filter_map(record).collect()
-    }
-
     /// The same, and what is told of one who is not there.
     async fn both(&self, place: &str) -> ((u16, String), (u16, String)) {
         let absent = place.replace("c-bob", "xxxxx").replace("bob", "zoe");
-        let blind =
-            |(status, body): (u16, String)| (status, body.replace("c-bob", "xxxxx").replace("bob", "zoe"));
+        let blind = |(status, body): (u16, String)| {
+            (status, timeless(&body.replace("c-bob", "xxxxx").replace("bob", "zoe")))
+        };
         (blind(self.told(place).await), blind(self.told(&absent).await))
     }
+}
+
+/// What stands in the ledger.
+fn recorded(site: &Whole) -> Vec<Value> {
+    let record = |entry: Value| {
+        let payload = entry["payload"].as_str()?.to_owned();
+        fhir::json::parse_value(payload.into(), &fhir::json::Limits::default()).ok()
+    };
+    site.entries().into_iter().filter_map(record).collect()
 }
 
 /// Where the hospital is asked about Bob before it is decided about him.
@@ -261,7 +259,7 @@ async fn who_cannot_be_proved_stands_in_the_record_with_the_reason() {
         broken.told(place).await;
     }
     broken.running.stop().await;
-    let told = broken.recorded();
+    let told = recorded(&broken.site);
     let exchanges: Vec<&Value> = told
         .iter()
         .filter(|entry| {
@@ -348,7 +346,7 @@ async fn what_is_about_nobody_and_what_is_not_found_stand_in_the_record_by_name(
         broken.told(place).await;
     }
     broken.running.stop().await;
-    let told = broken.recorded();
+    let told = recorded(&broken.site);
     let named = |entry: &&Value| entry["exchange"].get("resources").is_some();
     let named: Vec<(&str, u64, &Value)> = told
         .iter()
