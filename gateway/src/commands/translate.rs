@@ -254,6 +254,7 @@ mod tests {
             source: "council".to_owned(),
             organisation: None,
             time_zone: "Europe/London".to_owned(),
+            site_map: None,
             charset: Assumed::Utf8,
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -144,7 +144,7 @@ async fn looked(entry: Entry, whole: &Whole<'_>) -> Result<Looked, Ended> {
     };
     let looking = Exchange { interaction: "search-type".into(), ..begun.clone().under(&look) };
     let found = conditional::looked_for(*look, &looking, whole.ports).await?;
-    let View { made, again, evidence } = found;
+    let View { made, again, evidence, .. } = found;
     let there = match made {
         Existing::Seen(told) => Some(There { told: *told, evidence }),
         Existing::Hidden | Existing::Absent => None,
@@ -271,7 +271,7 @@ async fn one(looked: Looked, bodies: OfEntry<'_>, whole: &Whole<'_>) -> Result<D
         }
         (Wish::Delete { admitted, wanted }, _) => {
             let decided = delete::decided(admitted, &wanted, &begun, whole.ports).await?;
-            let View { made: removal, again: admitted, evidence } = decided;
+            let View { made: removal, again: admitted, evidence, .. } = decided;
             let (intent, version, _) = removal.into_parts();
             let resource_type = wanted.target.resource_type.name();
             let write = Write::Delete { resource_type, id: wanted.target.id.clone(), if_match: version };
@@ -301,7 +301,7 @@ async fn changed(
     };
     let wanted = ResourceChange { wanted: sent, ..wanted.clone() };
     let decided = change::decided(admitted, &wanted, begun, whole.ports).await?;
-    let View { made: merged, again: admitted, evidence } = decided;
+    let View { made: merged, again: admitted, evidence, .. } = decided;
     let step = match merged {
         Merged::Same(shown) => Step::Give(shown),
         Merged::Send { intent, version } => {
