@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use adapters::{Charset, Context, hl7v2};
+use adapters::{Charset, Context, cda, hl7v2};
 use clap::{Args, ValueEnum};
 use fhir::ods_code::OdsCode;
 use jiff::Timestamp;
@@ -55,6 +55,8 @@ pub struct Translate {
 pub enum Format {
     /// HL7 version 2, delimited.
     Hl7v2,
+    /// HL7 CDA, bare or in the envelope in which it was sent: a Bundle a line for each document.
+    Cda,
 }
 
 /// Character sets that can be assumed.
@@ -124,14 +126,17 @@ impl Translate {
             limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
         }
         let translated = match self.from {
-            Some(Format::Hl7v2) | None => hl7v2::translate(&input, &context),
+            Some(Format::Hl7v2) | None => hl7v2::translate(&input, &context).map(|message| vec![message]),
+            Some(Format::Cda) => cda::documents(&input, &context),
         };
         match translated {
             Ok(translated) => {
-                out.write_all(&translated.bundle)?;
-                out.write_all(b"\n")?;
+                for one in &translated {
+                    out.write_all(&one.bundle)?;
+                    out.write_all(b"\n")?;
+                }
                 out.flush()?;
-                for loss in &translated.losses {
+                for loss in translated.iter().flat_map(|one| &one.losses) {
                     writeln!(err, "{loss}")?;
                 }
                 Ok(Exit::Held)
@@ -186,8 +191,12 @@ mod tests {
     const DISCHARGE: &[u8] = b"MSH|^~\\&|PAS|RX1|||20260304161500||ADT^A03|1|P|2.4\rPID|1||9990000018^^^NHS^NH||Fenwick^Ann\rZZZ|x\r";
 
     fn translate(file: &Path, stdin: &[u8], zone: &str) -> (Exit, String, String) {
+        from(Format::Hl7v2, file, stdin, zone)
+    }
+
+    fn from(format: Format, file: &Path, stdin: &[u8], zone: &str) -> (Exit, String, String) {
         let command = Translate {
-            from: Some(Format::Hl7v2),
+            from: Some(format),
             mapping: None,
             explain: None,
             file: file.to_owned(),
@@ -208,6 +217,17 @@ mod tests {
         assert_eq!(ended.code(), 0);
         assert!(out.starts_with("{\"resourceType\":\"Bundle\"") && out.contains("9990000018"));
         assert!(err.contains("ZZZ-1\tminor\t") && !err.contains("Fenwick"));
+    }
+
+    #[test]
+    fn a_document_becomes_a_bundle_and_what_is_none_is_refused() {
+        let letter = include_bytes!("../../../adapters/tests/cases/cda/discharge-summary/in.xml");
+        let (ended, out, err) = from(Format::Cda, Path::new("-"), letter, "Europe/London");
+        assert_eq!((ended.code(), out.lines().count()), (0, 1), "{err}");
+        assert!(out.starts_with("{\"resourceType\":\"Bundle\"") && out.contains("\"Composition\""), "{out}");
+        let (ended, out, err) = from(Format::Cda, Path::new("-"), DISCHARGE, "Europe/London");
+        assert_eq!((ended.code(), out.as_str()), (65, ""));
+        assert!(err.starts_with("refused: "), "{err}");
     }
 
     #[test]
