@@ -99,8 +99,6 @@ pub async fn create(
     for _ in 0..ATTEMPTS_MAX {
         let looking = Exchange { interaction: "search-type".into(), ..begun.clone().under(&read) };
         let View { made: there, again, evidence, .. } = looked_for(read, &looking, ports).await?;
-        // Nothing is written where it cannot be told what is there already.
-        let evidence = evidence.whole().map_err(|why| looking.end(Ending::Evidence(why)))?;
         read = again;
         let condition = match there {
             Existing::Seen(told) => {
@@ -142,10 +140,15 @@ pub(crate) async fn looked_for(
     looking: &Exchange,
     ports: &Ports,
 ) -> Result<View<Existing>, Ended> {
-    looked_at(read, looking, ports, |held, led_to, ruling, subjects, frame| {
+    let found = looked_at(read, looking, ports, |held, led_to, ruling, subjects, frame| {
         existing(&held, led_to, ruling, subjects, frame)
     })
-    .await
+    .await?;
+    // Nothing is written where it cannot be told what is there already.
+    match found.evidence.unusable().first() {
+        Some(why) => Err(looking.end(Ending::Evidence(why.clone().into()))),
+        None => Ok(found),
+    }
 }
 
 /// The condition within the record of the one Patient whom the body names: a search names its person. A Patient is named
