@@ -14,11 +14,14 @@ use fhir::json::{Key, Kind, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local, Reference};
 
+use self::beside::scanned;
 use self::roles::{Depth, Place, Role};
 use super::judge::REGISTERS;
 
+mod beside;
 mod roles;
 
+pub(in crate::enforce) use beside::says_whom;
 pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
 mod tests;
@@ -154,25 +157,11 @@ impl PersonsOf {
 
 /// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
 pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bases) -> PersonsOf {
-    let mut scan = Scan { whole: resource, came, bases, hops: 0, found: PersonsOf::default() };
-    let owner = resource.str_at(&["resourceType"]).unwrap_or_default();
-    let stands = if owner == "Bundle" { Stands::Frame } else { Stands::Alone };
-    scan.resource(resource, &At { part: resource, owner, stands });
-    let mut found = scan.found;
+    let mut found = scanned(resource, resource, came, bases);
     if found.behind.len() > BEHIND_MAX {
         found.uncertain();
     }
     found
-}
-
-/// Whether `resource` says itself whom it is about, when it stands beside others in `whole`: who stands in those must
-/// permit too, and does not speak for it.
-pub(in crate::enforce) fn says_whom(resource: Node<'_>, whole: Node<'_>, came: Came, bases: &Bases) -> About {
-    let mut scan = Scan { whole, came, bases, hops: 0, found: PersonsOf::default() };
-    let owner = resource.str_at(&["resourceType"]).unwrap_or_default();
-    let stands = if owner == "Bundle" { Stands::Frame } else { Stands::Alone };
-    scan.resource(resource, &At { part: resource, owner, stands });
-    scan.found.about
 }
 
 /// A resource in which something is found.
