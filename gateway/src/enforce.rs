@@ -7,6 +7,7 @@ pub mod answer;
 pub mod behind;
 mod binary;
 mod bundle;
+mod bundled;
 mod content;
 mod criteria;
 mod document;

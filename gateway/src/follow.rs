@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use fhir::reference::Id;
+use fhir::json::Document;
+use fhir::reference::{Id, Local};
 use futures_util::future::join_all;
 
 use crate::decision::decide;
@@ -120,10 +121,28 @@ async fn look_up(
     Ok(looked_up)
 }
 
+/// The medicines that a submitted body refers to: those that are sent `together` with it, and those that lie where it is to
+/// be stored, whose ids are ids there.
+///
+/// # Errors
+/// [`EvidenceFault`] when the system does not answer, or with what nobody asked for.
+pub async fn medicines_of_body(
+    body: &Unfiltered<Document>,
+    together: &Unfiltered<Document>,
+    ruling: &Ruling,
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+) -> Result<Medicines, EvidenceFault> {
+    let open = Medicines::sent(together, frame);
+    let asked = open.wanted_for(body, ruling, frame);
+    // What cannot be known is refused, whyever that is.
+    look_into(open, asked, frame, wells, &mut Vec::new()).await
+}
+
 /// Looks up the medicines that are `wanted`, and what they are made of.
 async fn look_into(
     mut medicines: Medicines,
-    mut wanted: BTreeSet<Id>,
+    mut wanted: BTreeSet<Local>,
     frame: Frame<'_>,
     wells: Wells<'_>,
     doubts: &mut Vec<Unusable>,
@@ -131,30 +150,31 @@ async fn look_into(
     let (nothing, mut spare) = (nothing(), Spare::default());
     let mut reads = MEDICINES_READ_MAX;
     for hop in 0..=MADE_OF_MAX {
-        let ids: Vec<Id> = wanted.into_iter().collect();
-        for some in ids.chunks(MEDICINES_AT_ONCE) {
-            if hop == MADE_OF_MAX || !medicines.has_room() {
-                medicines.lack(some);
-                continue;
-            }
-            let asked = (frame.system, medicines::MEDICATION);
-            let search = Search::by_id(asked, nothing.as_ref(), MEDICINES_AT_ONCE);
-            let read =
-                &|held, some: &BTreeSet<Id>| Ok((only(held, medicines::MEDICATION, some)?, some.clone()));
-            match search.ask(&some.iter().cloned().collect(), wells.upstream, &mut spare, read).await {
-                Ok(told) => {
-                    told.parts.iter().for_each(|(found, asked)| medicines.add(found, asked, frame));
-                    medicines.lack(&told.failed);
-                    doubts.extend(told.why);
+        for kind in medicines::KINDS {
+            let of_kind = wanted.iter().filter(|local| local.resource_type.as_str() == kind);
+            let ids: Vec<Id> = of_kind.map(|local| local.id.clone()).collect();
+            for some in ids.chunks(MEDICINES_AT_ONCE) {
+                if hop == MADE_OF_MAX || !medicines.has_room() {
+                    medicines.lack(kind, some);
+                    continue;
                 }
-                // It may serve them by their ids alone.
-                Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
-                    let (some, beyond) = some.split_at(reads.min(some.len()));
-                    reads -= some.len();
-                    read_each(&mut medicines, some, frame, wells).await?;
-                    medicines.lack(beyond);
+                let search = Search::by_id((frame.system, kind), nothing.as_ref(), MEDICINES_AT_ONCE);
+                let read = &|held, some: &BTreeSet<Id>| Ok((only(held, kind, some)?, some.clone()));
+                match search.ask(&some.iter().cloned().collect(), wells.upstream, &mut spare, read).await {
+                    Ok(told) => {
+                        told.parts.iter().for_each(|(found, asked)| medicines.add(found, kind, asked, frame));
+                        medicines.lack(kind, &told.failed);
+                        doubts.extend(told.why);
+                    }
+                    // It may serve them by their ids alone.
+                    Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
+                        let (some, beyond) = some.split_at(reads.min(some.len()));
+                        reads -= some.len();
+                        read_each(&mut medicines, kind, some, frame, wells).await?;
+                        medicines.lack(kind, beyond);
+                    }
+                    Err(fault) => return Err(fault),
                 }
-                Err(fault) => return Err(fault),
             }
         }
         wanted = medicines.wanted_next();
@@ -168,22 +188,23 @@ async fn look_into(
 /// Reads medicines by their ids.
 async fn read_each(
     medicines: &mut Medicines,
+    kind: &'static str,
     ids: &[Id],
     frame: Frame<'_>,
     wells: Wells<'_>,
 ) -> Result<(), EvidenceFault> {
-    let Some(kind) = fhir::tables::resource_type(medicines::MEDICATION) else {
-        medicines.lack(ids);
+    let Some(resource_type) = fhir::tables::resource_type(kind) else {
+        medicines.lack(kind, ids);
         return Ok(());
     };
-    let targets: Vec<ReadTarget> = ids.iter().map(|id| ReadTarget::new(kind, id.clone())).collect();
+    let targets: Vec<ReadTarget> = ids.iter().map(|id| ReadTarget::new(resource_type, id.clone())).collect();
     for some in targets.chunks(READ_AT_ONCE) {
         let reads = some.iter().map(|target| wells.upstream.read_one(frame.system, target));
         for (target, found) in some.iter().zip(join_all(reads).await) {
             match found {
-                Ok(found) => medicines.add_one(&found, &target.id, frame),
+                Ok(found) => medicines.add_one(&found, kind, &target.id, frame),
                 Err(why) if why.is_transient() => return Err(EvidenceFault::Upstream(why)),
-                Err(_) => medicines.lack([&target.id]),
+                Err(_) => medicines.lack(kind, [&target.id]),
             }
         }
     }

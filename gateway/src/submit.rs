@@ -14,6 +14,7 @@ use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release};
 use crate::enforce::subjects::{named_in, subjects_of_body};
 use crate::enforce::submitted::minimise_submitted;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::follow::medicines_of_body;
 use crate::interaction::{FhirAction, Interaction};
 use crate::outcome::{Ended, Ending, NotTaken};
 use crate::pace::UnderWay;
@@ -163,6 +164,10 @@ pub(crate) async fn cut_beside(
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.and_then(Evidence::whole);
     let evidence = evidence.map_err(|why| begun.end(Ending::Evidence(why)))?;
     let ruling = decide(admitted, &evidence);
+    let medicines = medicines_of_body(body, together, &ruling, frame, ports.wells())
+        .await
+        .map_err(|why| begun.end(Ending::Evidence(why)))?;
+    let frame = Frame { medicines: &medicines, ..frame };
     let (minimised, again) = minimise_submitted(body, together, ruling, &subjects, frame)?;
     Ok((minimised, again, evidence))
 }

@@ -2,17 +2,19 @@
 //!
 //! A prescription is what its medicine is: one of lithium tells as much behind a reference as in a code. So the medicines
 //! behind references are looked up before anything is minimised, and what they are labelled as, or earn by their codes,
-//! counts for what refers to them. Nothing that is looked up leaves, and nothing of it is remembered. Where no rule and no
-//! person's word weighs labels, nothing is asked.
+//! counts for what refers to them. Of a medicine that nobody can be asked about nothing is known, and then nothing of what
+//! refers to it: it counts as labelled. Nothing that is looked up leaves, and nothing of it is remembered. Where no rule and
+//! no person's word weighs labels, nothing is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fhir::json::{Kind, Node};
-use fhir::reference::{Bases, Id, Reference};
+use fhir::json::{Document, Node};
+use fhir::reference::{Bases, Id, Local};
 use fhir::security_label::SecurityLabel;
 
 use super::answer::Frame;
+use super::bundled::bundles_in;
 use super::facts::resources;
 use super::held::Held;
 use super::judge::{Judge, Targets};
@@ -23,10 +25,11 @@ use crate::decision::obligation::{Labels, ResourceFacts};
 use crate::decision::ruling::{Answer, Ruling};
 use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 
-/// The type of what is looked up.
-pub const MEDICATION: &str = "Medication";
-/// References by which a resource is what they lead to.
-const KEYS: [&str; 3] = ["medicationReference", "itemReference", "productReference"];
+mod named;
+
+pub use named::KINDS;
+use named::{is_medicine, named};
+
 /// The most medicines that are looked up for one answer; of further ones nothing is known.
 const MEDICINES_MAX: usize = 1_000;
 
@@ -34,9 +37,13 @@ const MEDICINES_MAX: usize = 1_000;
 pub static NONE: Medicines = Medicines::none();
 
 /// What is known of medicines, by the names by which resources refer to them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Medicines {
     told: BTreeMap<String, Told>,
+    /// What is known of the labels of one that is not told.
+    untold: Labels,
+    /// What is known of the labels of one that is not where it was looked up.
+    absent: Labels,
 }
 
 /// What one medicine says.
@@ -53,33 +60,57 @@ impl Medicines {
     /// Of none.
     #[must_use]
     pub const fn none() -> Self {
-        Self { told: BTreeMap::new() }
+        Self { told: BTreeMap::new(), untold: Labels::NotKnown, absent: Labels::Known }
+    }
+
+    /// Of those that are sent `together` with a body, before it is asked where that is to be stored: what is not there is
+    /// known to its sender alone.
+    #[must_use]
+    pub fn sent(together: &Unfiltered<Document>, frame: Frame<'_>) -> Self {
+        let none = Self { absent: Labels::NotKnown, ..Self::none() };
+        none.with_entries_of(together.inner().root(), frame.bases, frame.codes).unwrap_or(none)
     }
 
     /// The medicines that have to be looked up before `held` is shown as `ruling` says, as far as they are not known.
     #[must_use]
-    pub fn wanted(&self, held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> BTreeSet<Id> {
+    pub fn wanted(&self, held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> BTreeSet<Local> {
         self.wanted_of(&nodes(held.inner()), ruling, frame)
     }
 
     /// The same before what was looked up is judged.
     #[must_use]
-    pub fn wanted_behind(&self, found: &LookedUp, ruling: &Ruling, frame: Frame<'_>) -> BTreeSet<Id> {
+    pub fn wanted_behind(&self, found: &LookedUp, ruling: &Ruling, frame: Frame<'_>) -> BTreeSet<Local> {
         self.wanted_of(&found.nodes(), ruling, frame)
     }
 
-    fn wanted_of(&self, nodes: &[Node<'_>], ruling: &Ruling, frame: Frame<'_>) -> BTreeSet<Id> {
+    /// The same before a body is sent that someone submitted.
+    #[must_use]
+    pub fn wanted_for(
+        &self,
+        body: &Unfiltered<Document>,
+        ruling: &Ruling,
+        frame: Frame<'_>,
+    ) -> BTreeSet<Local> {
+        match weighs_labels(ruling) {
+            true => self.unknown(&named(body.inner().root(), frame.bases).names),
+            false => BTreeSet::new(),
+        }
+    }
+
+    fn wanted_of(&self, nodes: &[Node<'_>], ruling: &Ruling, frame: Frame<'_>) -> BTreeSet<Local> {
         let mut wanted = BTreeSet::new();
         if !weighs_labels(ruling) {
             return wanted;
         }
         let face = frame.face();
-        let judge = Judge::of(ruling, Targets::NONE, frame, &face);
+        // What was not looked up yet is kept back by nothing.
+        let presumed = Self { untold: Labels::Known, ..self.clone() };
+        let judge = Judge { medicines: &presumed, ..Judge::of(ruling, Targets::NONE, frame, &face) };
         for node in nodes {
             let named = named(*node, frame.bases);
             // Resources that would not be shown ask for nothing.
-            if !named.is_empty() && judge.judge(*node).is_ok() {
-                wanted.extend(self.unknown(&named));
+            if !named.names.is_empty() && judge.judge(*node).is_ok() {
+                wanted.extend(self.unknown(&named.names));
             }
         }
         wanted
@@ -87,13 +118,13 @@ impl Medicines {
 
     /// What the medicines that are known are made of, as far as that is not known.
     #[must_use]
-    pub fn wanted_next(&self) -> BTreeSet<Id> {
+    pub fn wanted_next(&self) -> BTreeSet<Local> {
         self.told.values().flat_map(|told| self.unknown(&told.made_of)).collect()
     }
 
-    fn unknown(&self, named: &BTreeSet<String>) -> BTreeSet<Id> {
+    fn unknown(&self, named: &BTreeSet<String>) -> BTreeSet<Local> {
         let open = named.iter().filter(|name| !self.told.contains_key(*name));
-        open.filter_map(|name| Id::parse(name.strip_prefix(MEDICATION)?.strip_prefix('/')?).ok()).collect()
+        open.filter_map(|name| Local::parse(name)).collect()
     }
 
     /// Whether more may be looked up.
@@ -102,67 +133,77 @@ impl Medicines {
         self.told.len() < MEDICINES_MAX
     }
 
-    /// Adds the answer to a search for `asked`, and for nothing else. What is not there says nothing.
-    pub fn add(&mut self, found: &Unfiltered<Held>, asked: &BTreeSet<Id>, frame: Frame<'_>) {
+    /// Adds the answer to a search for `asked`, of one of [`KINDS`], and for nothing else. What is not there says nothing, and
+    /// of a body that is to be stored there nothing is known then.
+    pub fn add(&mut self, found: &Unfiltered<Held>, kind: &str, asked: &BTreeSet<Id>, frame: Frame<'_>) {
         for id in asked {
-            self.told.insert(name_of(id), Told::default());
+            self.told.insert(name_of(kind, id), Told { known: self.absent, ..Told::default() });
         }
-        for medicine in resources(found, MEDICATION).unwrap_or_default() {
+        for medicine in resources(found, kind).unwrap_or_default() {
             self.told.insert(reference_of(medicine), Told::by(medicine, frame.bases, frame.codes));
         }
     }
 
-    /// Adds the medicine that was read by this id, or that there is none.
-    pub fn add_one(&mut self, found: &Unfiltered<Held>, id: &Id, frame: Frame<'_>) {
+    /// Adds the medicine of this kind that was read by this id, or that there is none.
+    pub fn add_one(&mut self, found: &Unfiltered<Held>, kind: &str, id: &Id, frame: Frame<'_>) {
         let told = match found.inner() {
             Held::Resource(medicine) => Told::by(medicine.root(), frame.bases, frame.codes),
-            Held::Absent => Told::default(),
+            Held::Absent => Told { known: self.absent, ..Told::default() },
             Held::Searchset { .. } | Held::Binary { .. } | Held::Everything(_) | Held::History { .. } => {
-                return self.lack([id]);
+                return self.lack(kind, [id]);
             }
         };
-        self.told.insert(name_of(id), told);
+        self.told.insert(name_of(kind, id), told);
     }
 
     /// Notes that nothing can be known of these: where labels are weighed, they count as labelled.
-    pub fn lack<'i>(&mut self, ids: impl IntoIterator<Item = &'i Id>) {
+    pub fn lack<'i>(&mut self, kind: &str, ids: impl IntoIterator<Item = &'i Id>) {
         for id in ids {
-            self.told.insert(name_of(id), Told { known: Labels::NotKnown, ..Told::default() });
+            self.told.insert(name_of(kind, id), Told { known: Labels::NotKnown, ..Told::default() });
         }
     }
 
-    /// The same, with the medicines that are entries of `bundle`; nothing for what has none.
+    /// The same, with the medicines that are entries of Bundles in `root`; nothing where there is none.
     pub(in crate::enforce) fn with_entries_of(
         &self,
-        bundle: Node<'_>,
+        root: Node<'_>,
         bases: &Bases,
         codes: &SensitiveCodes,
     ) -> Option<Self> {
-        if !bundle.member("resourceType").is_some_and(|name| name.is_string("Bundle")) {
-            return None;
-        }
-        let mut inside = self.clone();
-        for entry in bundle.walk(&["entry"]) {
+        let mut inside: Option<Self> = None;
+        for entry in bundles_in(root).into_iter().flat_map(|bundle| bundle.walk(&["entry"])) {
             let medicine = entry.member("resource").filter(|held| is_medicine(*held));
             let Some(medicine) = medicine else { continue };
             let told = Told::by(medicine, bases, codes);
-            let urn = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
-            for name in urn.into_iter().chain([reference_of(medicine)]) {
-                inside.told.insert(name, told.clone());
+            let url = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
+            let known = &mut inside.get_or_insert_with(|| self.clone()).told;
+            for name in url.into_iter().chain([reference_of(medicine)]) {
+                // What stands elsewhere under the same name counts too.
+                known.entry(name).or_default().join(&told);
             }
         }
-        (inside.told.len() > self.told.len()).then_some(inside)
+        inside
     }
 
-    /// Adds to the facts of `resource` what the medicines are that it refers to.
+    /// Adds to the facts of `resource` what the medicines are that it refers to. What a Bundle holds is judged entry by entry.
     pub(in crate::enforce) fn add_to(&self, facts: &mut ResourceFacts, resource: Node<'_>, bases: &Bases) {
-        if self.told.is_empty() || resource.member("entry").is_some() {
+        if facts.resource_type == "Bundle" {
             return;
         }
-        let mut open: Vec<String> = named(resource, bases).into_iter().collect();
+        let found = named(resource, bases);
+        facts.known = facts.known.max(found.known);
+        let told = found.perhaps.into_iter().filter(|name| self.told.contains_key(name));
+        let mut open: Vec<String> = told.chain(found.names).collect();
         let mut seen = BTreeSet::new();
         while let Some(name) = open.pop() {
-            let Some(told) = self.told.get(&name).filter(|_| seen.insert(name.clone())) else { continue };
+            let told = self.told.get(&name);
+            if !seen.insert(name) {
+                continue;
+            }
+            let Some(told) = told else {
+                facts.known = facts.known.max(self.untold);
+                continue;
+            };
             facts.labels.extend(told.labels.iter().cloned());
             for entry in &told.earned {
                 if !facts.earned.iter().any(|known| Arc::ptr_eq(known, entry)) {
@@ -179,7 +220,14 @@ impl Told {
     fn by(medicine: Node<'_>, bases: &Bases, codes: &SensitiveCodes) -> Self {
         let facts = resource_facts(medicine, bases, codes);
         let made_of = named(medicine, bases);
-        Self { labels: facts.labels, earned: facts.earned, known: Labels::Known, made_of }
+        Self { labels: facts.labels, earned: facts.earned, known: made_of.known, made_of: made_of.names }
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.labels.extend(other.labels.iter().cloned());
+        self.earned.extend(other.earned.iter().cloned());
+        self.known = self.known.max(other.known);
+        self.made_of.extend(other.made_of.iter().cloned());
     }
 }
 
@@ -194,48 +242,6 @@ fn weighs_labels(ruling: &Ruling) -> bool {
     by_rule || by_person
 }
 
-/// The names of the medicines that a resource is by reference: `Medication/id`, or the address of an entry of its Bundle.
-fn named(resource: Node<'_>, bases: &Bases) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    if !resource.has_name_within(&KEYS) {
-        return found;
-    }
-    let mut open = vec![resource];
-    while let Some(node) = open.pop() {
-        open.extend(node.items());
-        for (key, value) in node.members() {
-            if !matches!(value.kind(), Kind::Object | Kind::Array) {
-                continue;
-            }
-            open.push(value);
-            if !KEYS.iter().any(|name| key.is(name)) {
-                continue;
-            }
-            let text = value.str_at(&["reference"]).unwrap_or_default();
-            match Reference::parse(&text, bases) {
-                Ok(Reference::Local(local)) if local.resource_type.as_str() == MEDICATION => {
-                    found.insert(name_of(&local.id));
-                }
-                Ok(Reference::Urn(_)) => {
-                    found.insert(text.to_ascii_lowercase());
-                }
-                Ok(
-                    Reference::Local(_)
-                    | Reference::Elsewhere(_)
-                    | Reference::Contained(_)
-                    | Reference::Container,
-                )
-                | Err(_) => {}
-            }
-        }
-    }
-    found
-}
-
-fn name_of(id: &Id) -> String {
-    format!("{MEDICATION}/{}", id.as_str())
-}
-
-fn is_medicine(resource: Node<'_>) -> bool {
-    resource.member("resourceType").is_some_and(|name| name.is_string(MEDICATION))
+fn name_of(kind: &str, id: &Id) -> String {
+    format!("{kind}/{}", id.as_str())
 }
