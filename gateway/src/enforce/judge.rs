@@ -20,7 +20,7 @@ use super::masks::{Masks, Whereabouts};
 use super::medicines::Medicines;
 use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
 use super::persons::{About, Came, Certainty, PersonsOf, persons_of};
-use super::resource_facts::{Weighed, facts_weighed, reference_of};
+use super::resource_facts::{Weighed, reference_of};
 use super::whom::Whom;
 use crate::agreement::{Existence, SharedType};
 use crate::decision::facts::Shield;
@@ -34,9 +34,11 @@ use crate::settings::Households;
 mod attached;
 mod reach;
 mod seen;
+mod weighing;
 
 use reach::{FullUrls, in_order};
 pub(in crate::enforce) use reach::{REGISTERS, Targets};
+use weighing::Around;
 
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
 const NO_PERSON: [&str; 5] =
@@ -243,9 +245,13 @@ impl<'a> Judge<'a> {
         let concerned = self.concerned(found, persons.clone(), node);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
-        let nesting = Nesting::of(node);
-        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(owner, nesting.of_one(inner), &concerned)
-        {
+        let (nesting, around) = (Nesting::of(node), Around::of(node));
+        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(
+            owner,
+            nesting.of_one(inner),
+            &around,
+            &concerned,
+        ) {
             Ok(mask) => {
                 Some(mask).filter(|_| inner.offset() == node.offset() || !self.is_of_unknown_owner(owner))
             }
@@ -258,7 +264,7 @@ impl<'a> Judge<'a> {
                 None
             }
         };
-        let inside = self.inside(node, &concerned);
+        let inside = self.inside(node, &around, &concerned);
         let reach = |reference: Node<'_>| self.reach(reference, &concerned, &inside);
         let named = FullUrls::of(node);
         let full_url = |url: &str| self.full_url(url, &named);
@@ -383,24 +389,19 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What the rules look at in a resource, with what it is by reference.
-    fn facts(&self, node: Node<'_>, weighed: Weighed) -> ResourceFacts {
-        let mut facts = facts_weighed(node, weighed, self.bases, self.codes);
-        self.medicines.add_to(&mut facts, node, self.bases);
-        facts
-    }
-
     /// The mask for a resource, the outermost or a nested one.
     fn mask(
         &self,
         owner: TypeId,
         (node, held): (Node<'_>, Holding),
+        around: &Around,
         concerned: &Concerned,
     ) -> Result<&'a TypeMask, Unmasked> {
         let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
         let is_free = permits.iter().all(|permit| permit.obligations().is_unconditional());
         let weighed = if is_free { Weighed::Labels } else { Weighed::All };
         let mut facts = self.facts(node, weighed);
+        facts.labels.extend(around.labels(node).cloned());
         let now: Vec<(Node<'_>, ResourceFacts)> =
             self.under.iter().map(|now| (*now, self.facts(*now, weighed))).collect();
         for (_, now) in &now {

@@ -202,3 +202,24 @@ async fn a_prescription_in_a_bundle_or_in_content_is_what_its_medicine_is() {
     assert!(shown.contains(r#""data""#), "{shown}");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_label_of_a_bundle_counts_for_each_entry_in_it() {
+    let (site, running, store) = site(&[]).await;
+    let bundle = |labels: Value, inside: Value| {
+        json!({"resourceType": "Bundle", "id": "x", "type": "collection", "meta": labels,
+               "entry": [{"resource": inside}, {"resource": patient("p1", ANN)}]})
+    };
+    let problem = || condition("c1", "p1", "11111111", &[]);
+    for (resource, is_shown) in [
+        (bundle(json!({}), problem()), true),
+        (bundle(psy(), problem()), false),
+        (bundle(psy(), bundle(json!({}), problem())), false),
+        (bundle(json!({}), bundle(psy(), problem())), false),
+    ] {
+        let body = read(&site, &store, &[patient("p1", ANN)], &resource).await.unwrap();
+        assert!(body.contains("Example"), "what no rule weighs is shown: {body}");
+        assert_eq!(body.contains("11111111"), is_shown, "{resource} {body}");
+    }
+    running.stop().await;
+}

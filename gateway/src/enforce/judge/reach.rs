@@ -11,6 +11,7 @@ use super::super::criteria::Nesting;
 use super::super::minimise::{Reach, View, Withheld, Written, resource};
 use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
+use super::weighing::Around;
 use super::{Concerned, Judge, NO_PERSON};
 use crate::agreement::SharedType;
 use crate::person::PersonKey;
@@ -64,7 +65,7 @@ impl Becomes {
 
 impl Judge<'_> {
     /// What becomes of the entries of a Bundle, each by itself; nothing for what is no Bundle.
-    pub(super) fn inside(&self, bundle: Node<'_>, concerned: &Concerned) -> Inside {
+    pub(super) fn inside(&self, bundle: Node<'_>, around: &Around, concerned: &Concerned) -> Inside {
         let mut inside = Inside::new();
         if !bundle.member("resourceType").is_some_and(|name| name.is_string("Bundle")) {
             return inside;
@@ -73,7 +74,7 @@ impl Judge<'_> {
         let nesting = Nesting::of(bundle);
         let mask = |owner: TypeId, inner: Node<'_>| {
             alone
-                .mask(owner, nesting.of_one(inner), concerned)
+                .mask(owner, nesting.of_one(inner), around, concerned)
                 .ok()
                 .filter(|_| !self.is_of_unknown_owner(owner))
         };
