@@ -27,11 +27,11 @@ pub async fn behind(
     (system, whom): (&SystemName, &Whom<'_>),
     wells: Wells<'_>,
 ) -> Result<(Behind, Vec<Unusable>), EvidenceFault> {
-    let mut found = before;
+    let (mut found, codes) = (before, &wells.settings.sensitive_codes);
     let (nothing, mut spare, mut unusable) = (nothing(), Spare::default(), Vec::new());
     for (target, ids) in found.wants(held, whom) {
         let search = Search::by_id((system, target.name()), nothing.as_ref(), ids.len());
-        let read = &|held, some: &BTreeSet<Id>| Behind::told_by(&held, (target, some), whom);
+        let read = &|held, some: &BTreeSet<Id>| Behind::told_by(&held, (target, some), whom, codes);
         match search.ask(&ids, wells.upstream, &mut spare, read).await {
             Ok(told) => {
                 told.parts.into_iter().for_each(|part| found.take(part));

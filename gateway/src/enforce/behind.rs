@@ -1,22 +1,29 @@
 //! Whom a resource is about that says so through something else: a Group, a RelatedPerson, what a Provenance is of.
 //!
 //! Such a resource is about everyone whom that is about, so it is looked up on the same system before evidence is
-//! gathered. It is read only for its persons: nothing of it leaves, and nothing is remembered. What was not found, is
-//! about nobody or leads further makes the resource that refers to it uncertain, and it is withheld.
+//! gathered. It is read only for its persons and its labels: nothing of it leaves, and nothing is remembered. What was not
+//! found, is about nobody or leads further makes the resource that refers to it uncertain, and it is withheld. What is told
+//! about a record is labelled as that record is.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use fhir::reference::{Id, Local, TypeName};
+use fhir::json::Node;
+use fhir::reference::{Bases, Id, Local, TypeName};
+use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
 use super::facts::{NotEvidence, resources};
 use super::held::Held;
+use super::medicines::{Named, named};
 use super::persons::{Came, Certainty, PersonsOf, persons_of};
+use super::resource_facts::{Weighed, facts_weighed};
 use super::subjects::Subjects;
 use super::targets::{in_pages, nodes};
 use super::unfiltered::Unfiltered;
 use super::whom::Whom;
+use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 
 /// The most resources that are asked for at once.
 const AT_ONCE: usize = 200;
@@ -24,13 +31,26 @@ const AT_ONCE: usize = 200;
 const ASKED_MAX: usize = 10_000;
 
 /// Nothing was looked up.
-pub static NOTHING: Behind = Behind { asked: BTreeSet::new(), persons: BTreeMap::new() };
+pub static NOTHING: Behind =
+    Behind { asked: BTreeSet::new(), persons: BTreeMap::new(), told: BTreeMap::new() };
 
-/// The persons behind what resources are about.
+/// The persons behind what resources are about, and what that is labelled as.
 #[derive(Debug, Clone, Default)]
 pub struct Behind {
     asked: BTreeSet<Local>,
     persons: BTreeMap<Local, PersonsOf>,
+    told: BTreeMap<Local, Told>,
+}
+
+/// The labels of a resource that others are about.
+#[derive(Debug, Clone, Default)]
+pub(in crate::enforce) struct Told {
+    /// Those that it states.
+    pub(in crate::enforce) labels: Vec<SecurityLabel>,
+    /// Those that its codes earn.
+    pub(in crate::enforce) earned: Vec<Arc<SensitiveEntry>>,
+    /// The medicines that it is by reference.
+    pub(in crate::enforce) medicines: Named,
 }
 
 impl Behind {
@@ -79,28 +99,34 @@ impl Behind {
         found: &Unfiltered<Held>,
         (target, ids): (TypeId, &BTreeSet<Id>),
         whom: &Whom<'_>,
+        codes: &SensitiveCodes,
     ) -> Result<Self, NotEvidence> {
         let type_name = TypeName::parse(target.name()).ok_or(NotEvidence::Shape)?;
-        let mut told: BTreeMap<Local, PersonsOf> = BTreeMap::new();
+        let mut persons: BTreeMap<Local, PersonsOf> = BTreeMap::new();
+        let mut told: BTreeMap<Local, Told> = BTreeMap::new();
         for node in resources(found, target.name())? {
             let id = node.str_at(&["id"]).and_then(|id| Id::parse(&id).ok()).ok_or(NotEvidence::Shape)?;
             if !ids.contains(&id) {
                 return Err(NotEvidence::Strangers);
             }
             // One that is there twice is about everyone whom either is about.
-            told.entry(Local::new(type_name.clone(), id)).or_default().extend(persons_of(
-                node,
-                Came::FromHolder,
-                whom.bases(),
-            ));
+            let local = Local::new(type_name.clone(), id);
+            told.entry(local.clone()).or_default().add(node, whom.bases(), codes);
+            persons.entry(local).or_default().extend(persons_of(node, Came::FromHolder, whom.bases()));
         }
-        let told = told.into_iter().filter_map(|(local, persons)| Some((local, persons.into_subjects()?)));
-        Ok(Self { persons: told.collect(), ..Self::default() })
+        let subjects = persons.into_iter().filter_map(|(local, found)| Some((local, found.into_subjects()?)));
+        Ok(Self { persons: subjects.collect(), told, ..Self::default() })
     }
 
     /// Adds what an answer told.
     pub fn take(&mut self, told: Self) {
         self.persons.extend(told.persons);
+        self.told.extend(told.told);
+    }
+
+    /// What one of them is labelled as.
+    pub(in crate::enforce) fn told(&self, of: &Local) -> Option<&Told> {
+        self.told.get(of)
     }
 
     /// `subjects` with everyone who was found.
@@ -126,5 +152,14 @@ impl Behind {
             }
         }
         Cow::Owned(whole)
+    }
+}
+
+impl Told {
+    fn add(&mut self, node: Node<'_>, bases: &Bases, codes: &SensitiveCodes) {
+        let facts = facts_weighed(node, Weighed::Labels, bases, codes);
+        self.labels.extend(facts.labels);
+        self.earned.extend(facts.earned);
+        self.medicines.join(named(node, bases));
     }
 }

@@ -245,7 +245,7 @@ impl<'a> Judge<'a> {
         let concerned = self.concerned(found, persons.clone(), node);
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
-        let (nesting, around) = (Nesting::of(node), Around::of(node));
+        let (nesting, around) = (Nesting::of(node), Around::of(node, self));
         let mask = |owner: TypeId, inner: Node<'_>| match self.mask(
             owner,
             nesting.of_one(inner),
@@ -401,7 +401,7 @@ impl<'a> Judge<'a> {
         let is_free = permits.iter().all(|permit| permit.obligations().is_unconditional());
         let weighed = if is_free { Weighed::Labels } else { Weighed::All };
         let mut facts = self.facts(node, weighed);
-        facts.labels.extend(around.labels(node).cloned());
+        around.add_to(&mut facts, node, self);
         let now: Vec<(Node<'_>, ResourceFacts)> =
             self.under.iter().map(|now| (*now, self.facts(*now, weighed))).collect();
         for (_, now) in &now {

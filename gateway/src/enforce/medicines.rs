@@ -28,7 +28,8 @@ use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 mod named;
 
 pub use named::KINDS;
-use named::{is_medicine, named};
+use named::is_medicine;
+pub(in crate::enforce) use named::{Named, named};
 
 /// The most medicines that are looked up for one answer; of further ones nothing is known.
 const MEDICINES_MAX: usize = 1_000;
@@ -107,7 +108,10 @@ impl Medicines {
         let presumed = Self { untold: Labels::Known, ..self.clone() };
         let judge = Judge { medicines: &presumed, ..Judge::of(ruling, Targets::NONE, frame, &face) };
         for node in nodes {
-            let named = named(*node, frame.bases);
+            let mut named = named(*node, frame.bases);
+            for told in judge.told_about(*node) {
+                named.join(told.medicines.clone());
+            }
             // Resources that would not be shown ask for nothing.
             if !named.names.is_empty() && judge.judge(*node).is_ok() {
                 wanted.extend(self.unknown(&named.names));
@@ -190,7 +194,11 @@ impl Medicines {
         if facts.resource_type == "Bundle" {
             return;
         }
-        let found = named(resource, bases);
+        self.add_named(facts, named(resource, bases));
+    }
+
+    /// Adds to facts what these medicines are.
+    pub(in crate::enforce) fn add_named(&self, facts: &mut ResourceFacts, found: Named) {
         facts.known = facts.known.max(found.known);
         let told = found.perhaps.into_iter().filter(|name| self.told.contains_key(name));
         let mut open: Vec<String> = told.chain(found.names).collect();

@@ -223,3 +223,45 @@ async fn the_label_of_a_bundle_counts_for_each_entry_in_it() {
     }
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_about_a_record_is_labelled_as_that_record_is() {
+    let (site, running, store) = site(&[]).await;
+    let mut held = medicines();
+    let named = takes(&json!({"id": "rx", "medicationReference": to("Medication/of-salt")}));
+    held.extend([condition("psy", "p1", "1", &["PSY"]), condition("plain", "p1", "1", &[]), named]);
+    held.push(condition("earned", "p1", "13746004", &[]));
+    let provenance = |targets: &[&str]| {
+        let targets: Vec<Value> = targets.iter().copied().map(to).collect();
+        json!({"resourceType": "Provenance", "id": "x", "target": targets, "reason": [{"text": "secret-therapy"}]})
+    };
+    let event = |place: &str| json!({"resourceType": "AuditEvent", "id": "x", "outcomeDesc": "secret-therapy", "entity": [{"what": to(place)}]});
+    let focused =
+        |place: &str| of("Observation", &json!({"valueString": "secret-therapy", "focus": [to(place)]}));
+    for (resource, is_shown) in [
+        (provenance(&["Condition/plain"]), true),
+        (provenance(&["Condition/psy"]), false),
+        (provenance(&["Condition/earned"]), false),
+        (provenance(&["Condition/plain", "Condition/psy"]), false),
+        (provenance(&["MedicationRequest/rx"]), false),
+        (event("Condition/plain"), true),
+        (event("Condition/psy"), false),
+        (focused("Condition/plain"), true),
+        (focused("Condition/psy"), false),
+    ] {
+        let shown = read(&site, &store, &held, &resource).await;
+        assert_eq!(shown.is_some(), is_shown, "{resource}");
+    }
+    let address = "urn:uuid:6f1e2a0c-1111-4222-8333-444455556661";
+    let bundle = |labels: &[&str]| {
+        let mut told = provenance(&[address]);
+        told["id"] = json!("told");
+        json!({"resourceType": "Bundle", "id": "x", "type": "collection", "entry": [
+            {"fullUrl": address, "resource": condition("c1", "p1", "1", labels)}, {"resource": told}]})
+    };
+    for (labels, is_shown) in [(vec![], true), (vec!["PSY"], false)] {
+        let body = read(&site, &store, &held, &bundle(&labels)).await.unwrap();
+        assert_eq!(body.contains("secret-therapy"), is_shown, "{body}");
+    }
+    running.stop().await;
+}

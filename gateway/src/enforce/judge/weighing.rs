@@ -1,44 +1,132 @@
 //! What is weighed of a resource: what it says itself, what it is by reference, and the Bundles in which it stands.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use fhir::json::Node;
+use fhir::reference::{Local, Reference};
 use fhir::security_label::SecurityLabel;
 
+use super::super::behind::Told;
 use super::super::bundled::bundles_in;
-use super::super::resource_facts::{Weighed, facts_weighed, label};
+use super::super::resource_facts::{Weighed, facts_weighed, label, reference_of};
 use super::Judge;
 use crate::decision::obligation::ResourceFacts;
 
-impl Judge<'_> {
-    /// What the rules look at in a resource, with what it is by reference.
+/// Elements that say of which records something is told, by the type that holds them. (`Composition.section.focus` and what
+/// points at evidence say nothing of what they lead to.)
+const ABOUT: [(&str, &[&str]); 6] = [
+    ("AuditEvent", &["entity", "what"]),
+    ("Linkage", &["item", "resource"]),
+    ("Observation", &["focus"]),
+    ("Provenance", &["entity", "what"]),
+    ("Provenance", &["target"]),
+    ("VerificationResult", &["target"]),
+];
+
+impl<'a> Judge<'a> {
+    /// What the rules look at in a resource, with what it is by reference, and what it is told about.
     pub(super) fn facts(&self, node: Node<'_>, weighed: Weighed) -> ResourceFacts {
         let mut facts = facts_weighed(node, weighed, self.bases, self.codes);
         self.medicines.add_to(&mut facts, node, self.bases);
+        for told in self.told_about(node) {
+            facts.labels.extend(told.labels.iter().cloned());
+            facts.earned.extend(told.earned.iter().map(Arc::clone));
+            self.medicines.add_named(&mut facts, told.medicines.clone());
+        }
         facts
+    }
+
+    /// The records that `node` is told about, as far as they were looked up.
+    pub(in crate::enforce) fn told_about(&self, node: Node<'_>) -> Vec<&'a Told> {
+        let behind = self.behind;
+        let local = |found: Node<'_>| match Reference::parse(&found.str_at(&["reference"])?, self.bases) {
+            Ok(Reference::Local(local)) => behind.told(&Local::new(local.resource_type, local.id)),
+            Ok(
+                Reference::Elsewhere(_) | Reference::Urn(_) | Reference::Contained(_) | Reference::Container,
+            )
+            | Err(_) => None,
+        };
+        references(node).into_iter().filter_map(local).collect()
+    }
+
+    /// The address of each record that `node` is told about, as entries of a Bundle bear it.
+    fn addresses(&self, node: Node<'_>) -> Vec<String> {
+        let address = |found: Node<'_>| {
+            let text = found.str_at(&["reference"])?;
+            Some(match Reference::parse(&text, self.bases) {
+                Ok(Reference::Local(local)) => local.to_relative(),
+                Ok(_) | Err(_) => text.to_ascii_lowercase(),
+            })
+        };
+        references(node).into_iter().filter_map(address).collect()
     }
 }
 
-/// The labels of the Bundles in what is judged as one.
+/// Where `node` says what it is told about.
+fn references(node: Node<'_>) -> Vec<Node<'_>> {
+    let Some(owner) = node.member("resourceType") else { return Vec::new() };
+    ABOUT
+        .into_iter()
+        .filter(|(kind, _)| owner.is_string(kind))
+        .flat_map(|(_, path)| node.walk(path))
+        .collect()
+}
+
+/// The Bundles in what is judged as one: their labels, and those of entries that others are told about.
 ///
 /// The label of a Bundle is the strictest of what it holds, so it counts for each entry: which of them it is meant for is
 /// not told. (DS4P calls it the high-water mark.)
-pub(super) struct Around(Vec<(Range<usize>, Vec<SecurityLabel>)>);
+pub(super) struct Around {
+    bundles: Vec<(Range<usize>, Vec<SecurityLabel>)>,
+    /// What entries are labelled as, by their addresses.
+    entries: BTreeMap<String, ResourceFacts>,
+}
 
 impl Around {
-    pub(super) fn of(root: Node<'_>) -> Self {
-        let stated = |bundle: Node<'_>| {
+    pub(super) fn of(root: Node<'_>, judge: &Judge<'_>) -> Self {
+        let found = bundles_in(root);
+        let stated = |bundle: &Node<'_>| {
             let labels: Vec<_> = bundle.walk(&["meta", "security"]).flat_map(label).collect();
             (bundle.offset()..bundle.end(), labels)
         };
-        let labelled = bundles_in(root).into_iter().map(stated).filter(|(_, labels)| !labels.is_empty());
-        Self(labelled.collect())
+        let mut around = Self { bundles: found.iter().map(stated).collect(), entries: BTreeMap::new() };
+        let inside = || found.iter().flat_map(|bundle| bundle.walk(&["entry"]));
+        if inside().flat_map(|entry| entry.walk(&["resource"])).all(|held| references(held).is_empty()) {
+            return around;
+        }
+        for entry in inside() {
+            for held in entry.walk(&["resource"]) {
+                let facts = judge.facts(held, Weighed::Labels);
+                let url = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
+                for address in url.into_iter().chain([reference_of(held)]) {
+                    join(around.entries.entry(address).or_default(), &facts);
+                }
+            }
+        }
+        around
     }
 
-    /// The labels of every Bundle around `inner`, of what is judged.
-    pub(super) fn labels(&self, inner: Node<'_>) -> impl Iterator<Item = &SecurityLabel> {
+    /// Adds to the facts of `inner`, of what is judged, the labels of every Bundle around it and of each entry that it is
+    /// told about.
+    pub(super) fn add_to(&self, facts: &mut ResourceFacts, inner: Node<'_>, judge: &Judge<'_>) {
         let at = inner.offset();
-        let holding = self.0.iter().filter(move |(place, _)| place.start < at && at < place.end);
-        holding.flat_map(|(_, labels)| labels)
+        let holding = self.bundles.iter().filter(|(place, _)| place.start < at && at < place.end);
+        facts.labels.extend(holding.flat_map(|(_, labels)| labels).cloned());
+        if self.entries.is_empty() {
+            return;
+        }
+        for address in judge.addresses(inner) {
+            if let Some(told) = self.entries.get(&address) {
+                join(facts, told);
+            }
+        }
     }
+}
+
+fn join(facts: &mut ResourceFacts, other: &ResourceFacts) {
+    facts.labels.extend(other.labels.iter().cloned());
+    facts.earned.extend(other.earned.iter().map(Arc::clone));
+    facts.known = facts.known.max(other.known);
 }

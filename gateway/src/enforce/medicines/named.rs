@@ -27,8 +27,8 @@ static NAMING: LazyLock<BTreeSet<TypeId>> = LazyLock::new(|| {
 });
 
 /// The medicines that a resource is by reference.
-#[derive(Debug, Default)]
-pub(super) struct Named {
+#[derive(Debug, Clone, Default)]
+pub(in crate::enforce) struct Named {
     /// `Medication/id`, `Substance/id`, or the address of an entry of a Bundle in small letters.
     pub(super) names: BTreeSet<String>,
     /// Addresses of entries that may be something else.
@@ -38,7 +38,7 @@ pub(super) struct Named {
 }
 
 /// Reads which medicines `resource` names, at any depth.
-pub(super) fn named(resource: Node<'_>, bases: &Bases) -> Named {
+pub(in crate::enforce) fn named(resource: Node<'_>, bases: &Bases) -> Named {
     let mut found = Named::default();
     let Some(owner) = type_of(resource) else { return found };
     if !NAMING.contains(&owner) && !resource.has_name_within(&ANYWHERE) {
@@ -75,6 +75,13 @@ pub(super) fn is_medicine(resource: Node<'_>) -> bool {
 }
 
 impl Named {
+    /// Those of both.
+    pub(in crate::enforce) fn join(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.perhaps.extend(other.perhaps);
+        self.known = self.known.max(other.known);
+    }
+
     fn reference(&mut self, node: Node<'_>, element: Element, bases: &Bases) {
         let targets = element.targets();
         let is_meant = targets.iter().any(is_kind);
