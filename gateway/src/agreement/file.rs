@@ -134,7 +134,8 @@ pub(super) struct ShareTable {
 /// with everything inside it but extensions, notes, attachments, contained resources, the `display` of
 /// references and identifiers other than NHS numbers: these are named by themselves. A contained resource goes by the tables
 /// of its own type, and only where something that is shown refers to it. A table that names an attachment, or its `data` or
-/// `url`, says in `where` which media types. Elements that change the meaning of others come without being named.
+/// `url`, says in `where` which media types; an attachment in an extension is never shared. Elements that change the
+/// meaning of others come without being named.
 #[derive(Debug)]
 pub(super) struct SharedTypeTable {
     /// The type.

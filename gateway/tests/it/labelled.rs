@@ -19,6 +19,8 @@ WHERE
 WHERE
 [share.person.Task]
 description = "what is to be done"
+"extension:https://example.org/letter" = "the letter that asks for it"
+"extension:https://example.org/room" = "where it is to be done"
 WHERE
 [share.person.DocumentReference]
 content = "the letter"
@@ -263,5 +265,28 @@ async fn what_is_told_about_a_record_is_labelled_as_that_record_is() {
         let body = read(&site, &store, &held, &bundle(&labels)).await.unwrap();
         assert_eq!(body.contains("secret-therapy"), is_shown, "{body}");
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attachment_in_a_named_extension_stays_back() {
+    let (site, running, store) = site(&[]).await;
+    let attachment = json!({"contentType": "application/x-anything", "title": "secret-title",
+        "url": "Binary/secret-letter", "data": STANDARD.encode("secret")});
+    let letter = json!({"url": "https://example.org/letter", "valueAttachment": attachment});
+    let both = json!({"url": "https://example.org/letter", "extension": [letter, {"url": "room", "valueString": "room 5"}]});
+    let room = json!({"url": "https://example.org/room", "valueString": "room 7"});
+    let task = of(
+        "Task",
+        &json!({"for": to("Patient/p1"), "description": "give it", "extension": [letter, both, room]}),
+    );
+    let shown = read(&site, &store, &[patient("p1", ANN)], &task).await.unwrap();
+    assert!(shown.contains("room 7") && shown.contains("room 5"), "{shown}");
+    assert!(!shown.contains("secret") && !shown.contains("valueAttachment"), "{shown}");
+    assert_eq!(
+        shown.matches("https://example.org/letter").count(),
+        1,
+        "nothing is left of an empty one: {shown}"
+    );
     running.stop().await;
 }

@@ -71,7 +71,8 @@ pub(super) fn access(owner: TypeId, element: &Element, found: TypeId, said: &Nam
     }
     let by_holder = match mode {
         Mode::Part => false,
-        Mode::Extension => element.name() != "id",
+        // Of which type its content is cannot be said there, so it is never shared.
+        Mode::Extension => element.name() != "id" && found.name() != "Attachment",
         Mode::Whole => !is_removed(owner, element, found),
     };
     if by_holder {
@@ -97,5 +98,5 @@ pub(super) fn identifiers(element: &Element, said: &Named, mode: Mode) -> Identi
 
 /// Members that are no reason to share what holds them.
 pub(super) fn is_companion(owner: TypeId, key: &str) -> bool {
-    matches!((owner.name(), key), ("Reference", "type") | ("Bundle.entry", "fullUrl"))
+    matches!((owner.name(), key), ("Reference", "type") | ("Bundle.entry", "fullUrl") | ("Extension", "url"))
 }

@@ -178,7 +178,11 @@ fn opens(
         "display" | "identifier" if at.owner.name() == "Reference" => true,
         _ => matches!(found.name(), "Annotation" | "Attachment"),
     };
-    let by_holder = at.open == Open::Extension || (at.open == Open::Whole && !removed);
+    let by_holder = match at.open {
+        Open::Extension => found.name() != "Attachment",
+        Open::Whole => !removed,
+        Open::Closed => false,
+    };
     // A part of a Reference or Identifier that may be there comes with what tells of what it is a part.
     let is_tie = said.ties.contains(holder) && at.owner.name() == "Reference" && name == "identifier";
     let names_part = said.elements.iter().any(|named| named.starts_with(holder))
