@@ -14,14 +14,12 @@ use fhir::json::{Key, Kind, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local, Reference};
 
-use self::beside::scanned;
+use self::followed::Text;
 use self::roles::{Depth, Place, Role};
-use super::judge::REGISTERS;
 
-mod beside;
+mod followed;
 mod roles;
 
-pub(in crate::enforce) use beside::says_whom;
 pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
 mod tests;
@@ -30,8 +28,10 @@ mod translated;
 
 /// The most resources behind which the persons of one resource are looked for.
 const BEHIND_MAX: usize = 50;
-/// The most subjects that are followed one after the other within one text.
-const HOPS_MAX: usize = 3;
+/// How many values of a body are looked at for the persons it names, where nothing is decided about it.
+const LOOKED_AT_MAX: usize = 100_000;
+/// How many of them are told.
+const NAMED_MAX: usize = 1_000;
 /// Types of which a reference by name alone, or by an identifier of nobody knows what, may be about a person.
 const PEOPLE: [&str; 4] = ["Patient", "RelatedPerson", "Person", "Group"];
 
@@ -157,11 +157,28 @@ impl PersonsOf {
 
 /// Reads the persons of `resource`, the root of a resource on a system with these `bases`.
 pub(in crate::enforce) fn persons_of(resource: Node<'_>, came: Came, bases: &Bases) -> PersonsOf {
-    let mut found = scanned(resource, resource, came, bases);
-    if found.behind.len() > BEHIND_MAX {
-        found.uncertain();
-    }
-    found
+    Scan::of(resource, resource, (came, bases), Bound::Whole).found
+}
+
+/// Whom `resource` names, for the record of what is refused before anything is decided about it: what it is about is not
+/// followed, and of a body that is very long, or names very many, no more is looked at.
+pub(in crate::enforce) fn named_by(resource: Node<'_>, bases: &Bases) -> PersonsOf {
+    Scan::of(resource, resource, (Came::Submitted, bases), Bound::Names).found
+}
+
+/// How much is read of a resource.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    /// All of it, with what it is about.
+    Whole,
+    /// Whom it names, as far as that is quickly found.
+    Names,
+}
+
+/// Whether `resource` says itself whom it is about, when it stands beside others in `whole`: who stands in those must
+/// permit too, and does not speak for it.
+pub(in crate::enforce) fn says_whom(resource: Node<'_>, whole: Node<'_>, came: Came, bases: &Bases) -> About {
+    Scan::of(resource, whole, (came, bases), Bound::Whole).found.about
 }
 
 /// A resource in which something is found.
@@ -187,17 +204,40 @@ enum Stands {
 }
 
 struct Scan<'n, 'b> {
-    whole: Node<'n>,
+    text: Text<'n>,
     came: Came,
     bases: &'b Bases,
-    /// How many subjects within the same text were followed to get here.
-    hops: usize,
+    bound: Bound,
+    /// How many values were looked at.
+    steps: usize,
+    /// How many subjects of the resource at hand were followed.
+    followed: usize,
     found: PersonsOf,
 }
 
-impl<'n> Scan<'n, '_> {
+impl<'n, 'b> Scan<'n, 'b> {
+    /// Reads `resource`, which refers to what stands in `whole`.
+    fn of(resource: Node<'n>, whole: Node<'n>, (came, bases): (Came, &'b Bases), bound: Bound) -> Self {
+        let text = Text::of(whole);
+        let mut scan = Self { text, came, bases, bound, steps: 0, followed: 0, found: PersonsOf::default() };
+        let owner = resource.str_at(&["resourceType"]).unwrap_or_default();
+        let stands = if owner == "Bundle" { Stands::Frame } else { Stands::Alone };
+        scan.resource(resource, &At { part: resource, owner, stands });
+        if scan.found.behind.len() > BEHIND_MAX {
+            scan.found.uncertain();
+        }
+        scan
+    }
+
+    /// Whether no more is looked at.
+    fn is_enough(&self) -> bool {
+        let names = self.found.patients.len() + self.found.nhs_numbers.len();
+        self.bound == Bound::Names && (self.steps > LOOKED_AT_MAX || names >= NAMED_MAX)
+    }
+
     /// Reads a resource with all that is in it.
     fn resource(&mut self, node: Node<'n>, at: &At<'n>) {
+        let of_outer = std::mem::take(&mut self.followed);
         self.itself(node, at);
         for (key, value) in node.members() {
             if names_somebody(key, value) {
@@ -209,6 +249,7 @@ impl<'n> Scan<'n, '_> {
                 self.values(value, (&top, &top, depth), at);
             }
         }
+        self.followed = of_outer;
     }
 
     /// Somebody named by a member of an object: the address of a Reference, or its identifier.
@@ -246,6 +287,10 @@ impl<'n> Scan<'n, '_> {
 
     /// The values of an element: one, or a list.
     fn values(&mut self, value: Node<'n>, place: (&str, &str, Depth), at: &At<'n>) {
+        self.steps += 1;
+        if self.is_enough() {
+            return;
+        }
         match value.kind() {
             Kind::Array => value.items().for_each(|item| self.values(item, place, at)),
             Kind::Object => match value.str_at(&["resourceType"]) {
@@ -272,7 +317,7 @@ impl<'n> Scan<'n, '_> {
     fn element(&mut self, node: Node<'n>, place: (&str, &str, Depth), at: &At<'n>) {
         let (top, leaf, depth) = place;
         // Most elements are no subject by their name, and name nobody: what they would say of her is not asked.
-        if roles::may_be_subject(leaf) {
+        if self.bound == Bound::Whole && roles::may_be_subject(leaf) {
             let role = role_of(place, at);
             if let Role::Subject | Role::Attendant = role {
                 self.subject(node, role, at);
@@ -299,95 +344,6 @@ impl<'n> Scan<'n, '_> {
         if at.stands != Stands::Inside {
             self.found.about = About::Somebody;
         }
-    }
-
-    /// Whom or what the resource is about: it must be told.
-    fn subject(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
-        let Some(text) = reference.str_at(&["reference"]) else {
-            return self.unaddressed(reference, role, at);
-        };
-        match Reference::parse(&text, self.bases) {
-            Ok(Reference::Local(local)) => {
-                let named = local.resource_type.as_str();
-                if named == "Patient" {
-                    self.establishes(at);
-                } else if let Some(entry) = self.entry(named, &local.id) {
-                    self.within(Some(entry), at);
-                } else if self.came == Came::Submitted && !PEOPLE.contains(&named) {
-                    // The receiver holds what the sender names.
-                } else if fhir::tables::resource_type(named).is_none_or(roles::leads_to_persons) {
-                    // Whom that is about is known when it is looked up.
-                    self.found.behind.insert(Local::new(local.resource_type, local.id));
-                }
-            }
-            Ok(Reference::Contained(id)) => {
-                let is_it =
-                    |inside: &Node<'_>| inside.member("id").is_some_and(|found| found.is_string(id.as_str()));
-                let inside = at.part.walk(&["contained"]).find(is_it);
-                self.within(inside, at);
-            }
-            Ok(Reference::Urn(urn)) => {
-                let is_it = |entry: &Node<'n>| {
-                    entry.str_at(&["fullUrl"]).is_some_and(|url| url.eq_ignore_ascii_case(&urn))
-                };
-                let entry = self.whole.walk(&["entry"]).find(is_it);
-                self.within(entry.and_then(|entry| entry.member("resource")), at);
-            }
-            // Inside a resource: what contains it is read itself.
-            Ok(Reference::Container) if at.stands == Stands::Inside => {}
-            Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => self.found.uncertain(),
-        }
-    }
-
-    /// A subject without an address: by NHS number it is told; staff may be written by name alone where they attend.
-    fn unaddressed(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
-        let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
-        if system.is_some_and(|system| system.is_string(NHS_NUMBER)) {
-            return self.establishes(at);
-        }
-        let kind = reference.str_at(&["type"]);
-        let is_no_person = match (&kind, reference.member("identifier")) {
-            (Some(kind), _) => !PEOPLE.contains(&&**kind),
-            (None, None) => true,
-            (None, Some(_)) => {
-                REGISTERS.iter().any(|register| system.is_some_and(|system| system.is_string(register)))
-            }
-        };
-        if role != Role::Attendant || !is_no_person {
-            self.found.uncertain();
-        }
-    }
-
-    /// A subject that stands in the same text: it is read there, and has to be about somebody if it is of a type that is.
-    fn within(&mut self, resource: Option<Node<'n>>, at: &At<'n>) {
-        let owner = resource.and_then(|resource| resource.str_at(&["resourceType"])).unwrap_or_default();
-        let (Some(resource), Some(known)) = (resource, fhir::tables::resource_type(&owner)) else {
-            return self.found.uncertain();
-        };
-        if known.name() != "Patient" && !roles::leads_to_persons(known) {
-            return;
-        }
-        if self.hops == HOPS_MAX {
-            return self.found.uncertain();
-        }
-        let is_of_members = roles::is_of_members(&owner);
-        let mut inner = Scan { hops: self.hops + 1, found: PersonsOf::default(), ..*self };
-        inner.resource(resource, &At { part: at.part, owner, stands: Stands::Entry });
-        let PersonsOf { patients, nhs_numbers, behind, about, .. } = inner.found;
-        let is_anybody = !patients.is_empty() || !nhs_numbers.is_empty();
-        match about == About::Somebody || !behind.is_empty() || (is_of_members && is_anybody) {
-            true => self.establishes(at),
-            false => self.found.uncertain(),
-        }
-    }
-
-    /// The entry `Type/id` of the Bundle that is read.
-    fn entry(&self, owner: &str, id: &Id) -> Option<Node<'n>> {
-        let mut entries = self.whole.walk(&["entry", "resource"]);
-        entries.find(|entry| {
-            let is = |name, text: &str| entry.member(name).is_some_and(|found| found.is_string(text));
-            is("resourceType", owner) && is("id", id.as_str())
-        })
     }
 
     /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.

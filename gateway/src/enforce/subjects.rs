@@ -12,7 +12,7 @@ use super::everything::Gathered;
 use super::facts::{self, PatientFacts};
 use super::held::{Held, Versions};
 use super::history;
-use super::persons::{Came, PersonsOf, persons_of};
+use super::persons::{Came, PersonsOf, named_by, persons_of};
 use super::targets::in_pages;
 use super::unfiltered::Unfiltered;
 use super::whom::Whom;
@@ -99,10 +99,11 @@ pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases:
     found
 }
 
-/// Whom a body names that is refused before anything is decided about it: it stands in their trail.
+/// Whom a body names that is refused before anything is decided about it: it stands in their trail. Of a very long body,
+/// or one that names very many, it is told of so many.
 #[must_use]
 pub fn named_in(body: &Unfiltered<Document>, bases: &Bases) -> Vec<NamedPerson> {
-    let found = persons_of(body.inner().root(), Came::Submitted, bases);
+    let found = named_by(body.inner().root(), bases);
     let numbers = found.nhs_numbers.into_iter().map(NamedPerson::Nhs);
     numbers.chain(found.patients.into_iter().map(NamedPerson::Patient)).collect()
 }
