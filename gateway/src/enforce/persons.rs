@@ -50,6 +50,8 @@ pub(in crate::enforce) struct PersonsOf {
     pub(in crate::enforce) behind: BTreeSet<Local>,
     /// Whether it is about anybody.
     pub(in crate::enforce) about: About,
+    /// Whether all its members are told, where it has any.
+    pub(in crate::enforce) members: Members,
     /// Whether someone is named who cannot be told.
     pub(in crate::enforce) certainty: Certainty,
 }
@@ -64,6 +66,16 @@ pub(in crate::enforce) enum About {
     Members,
     /// About somebody who is told.
     Somebody,
+}
+
+/// Whether the members of what is about its members are told: each is a person, or nobody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::enforce) enum Members {
+    /// All of them.
+    #[default]
+    Told,
+    /// One leads further, or bears a name that tells nobody who she is.
+    Untold,
 }
 
 /// Whether all persons of a resource could be told.
@@ -110,6 +122,7 @@ impl PersonsOf {
         self.about_nhs_numbers.extend(other.about_nhs_numbers);
         self.behind.extend(other.behind);
         self.about = self.about.max(other.about);
+        self.members = self.members.max(other.members);
         if other.certainty == Certainty::Uncertain {
             self.certainty = Certainty::Uncertain;
         }
@@ -121,6 +134,7 @@ impl PersonsOf {
         let is_told = self.certainty == Certainty::Certain && self.behind.is_empty();
         let (patients, nhs_numbers) = match self.about {
             About::Nobody => return None,
+            About::Members if self.members == Members::Untold => return None,
             About::Members => (self.patients, self.nhs_numbers),
             About::Somebody => (self.about_patients, self.about_nhs_numbers),
         };
@@ -322,6 +336,9 @@ impl<'n, 'b> Scan<'n, 'b> {
             if let Role::Subject | Role::Attendant = role {
                 self.subject(node, role, at);
             }
+        }
+        if self.bound == Bound::Whole && roles::names_a_member(&at.owner, top, leaf, node) {
+            self.member(node, at);
         }
         for (key, value) in node.members() {
             if names_somebody(key, value) {

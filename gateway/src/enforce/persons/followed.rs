@@ -11,7 +11,7 @@ use fhir::reference::{Local, Reference};
 
 use super::super::judge::REGISTERS;
 use super::roles::{self, Role};
-use super::{About, At, BEHIND_MAX, Came, PEOPLE, PersonsOf, Scan, Stands};
+use super::{About, At, BEHIND_MAX, Came, Members, PEOPLE, PersonsOf, Scan, Stands};
 
 /// The most subjects that are followed one after the other within one text.
 const HOPS_MAX: usize = 3;
@@ -195,15 +195,48 @@ impl<'n> Scan<'n, '_> {
         self.text.hops += 1;
         self.resource(resource, &at);
         self.text.hops -= 1;
-        let PersonsOf { patients, nhs_numbers, behind, about, .. } =
+        let PersonsOf { patients, nhs_numbers, behind, about, members, .. } =
             std::mem::replace(&mut self.found, of_outer);
-        let is_anybody = !patients.is_empty() || !nhs_numbers.is_empty();
-        let led = match about == About::Somebody || !behind.is_empty() || (is_of_members && is_anybody) {
+        let are_told = !patients.is_empty() || !nhs_numbers.is_empty() || !behind.is_empty();
+        let leads_on = match is_of_members {
+            true => are_told && members == Members::Told,
+            false => !behind.is_empty(),
+        };
+        let led = match about == About::Somebody || leads_on {
             true => Led::ToSomebody,
             false => Led::ToNobody,
         };
         self.text.led.insert(place, led);
         led
+    }
+
+    /// A member of what is about its members: who is neither a person that is told nor nobody makes them untold.
+    pub(super) fn member(&mut self, reference: Node<'n>, at: &At<'n>) {
+        if at.stands != Stands::Inside && !self.is_told(reference, at) {
+            self.found.members = Members::Untold;
+        }
+    }
+
+    fn is_told(&mut self, reference: Node<'n>, at: &At<'n>) -> bool {
+        let Some(text) = reference.str_at(&["reference"]) else { return is_told_unaddressed(reference) };
+        let resource = match Reference::parse(&text, self.bases) {
+            Ok(Reference::Local(local)) => return leads_no_further(local.resource_type.as_str()),
+            Ok(Reference::Contained(id)) => {
+                let (inside, steps) = self.text.contained(at.part, id.as_str());
+                self.steps += steps;
+                inside
+            }
+            Ok(Reference::Urn(urn)) => {
+                let (entries, steps) = self.text.entries();
+                let entry = entries.by_url.get(&urn.to_ascii_lowercase()).copied().flatten();
+                self.steps += steps;
+                entry
+            }
+            Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => None,
+        };
+        resource
+            .and_then(|resource| resource.str_at(&["resourceType"]))
+            .is_some_and(|owner| leads_no_further(&owner))
     }
 
     /// The entry `Type/id` of the Bundle that is read.
@@ -213,6 +246,23 @@ impl<'n> Scan<'n, '_> {
         self.steps += steps;
         found
     }
+}
+
+/// Whether a member without an address is told: by NHS number, or as what is no person.
+fn is_told_unaddressed(reference: Node<'_>) -> bool {
+    let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
+    let is_of = |named: &str| system.is_some_and(|system| system.is_string(named));
+    match reference.str_at(&["type"]) {
+        _ if is_of(NHS_NUMBER) => true,
+        Some(kind) => kind != "Patient" && leads_no_further(&kind),
+        None => REGISTERS.into_iter().any(is_of),
+    }
+}
+
+/// Whether a resource of this type is a Patient, or about no person.
+fn leads_no_further(owner: &str) -> bool {
+    fhir::tables::resource_type(owner)
+        .is_some_and(|known| known.name() == "Patient" || !roles::leads_to_persons(known))
 }
 
 #[cfg(test)]

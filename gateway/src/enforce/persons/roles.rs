@@ -3,6 +3,7 @@
 //! The names are those of FHIR R4; `name[x]` and `nameReference` are both called `name`. A test holds that every such
 //! element of every type is named here, so a new table of FHIR asks for a decision.
 
+use fhir::json::Node;
 use fhir::tables::{self, TypeId};
 
 /// What an element says about a person to whom it refers.
@@ -33,6 +34,10 @@ const LISTS: [(&str, &str); 7] = [
     ("Patient", "link"),
     ("Person", "link"),
 ];
+
+/// Elements that are the members of what is about its members.
+const MEMBERS: [(&str, &str, &str); 3] =
+    [("Group", "member", "entity"), ("List", "entry", "item"), ("Person", "link", "target")];
 
 /// Elements at the top of a resource, of whatever type, that say whom it is about.
 const SUBJECTS: [&str; 6] = ["subject", "patient", "for", "beneficiary", "individual", "candidate"];
@@ -210,6 +215,14 @@ fn stem(name: &str) -> &str {
 /// Whether a resource of this type may be about its members alone.
 pub(super) fn is_of_members(owner: &str) -> bool {
     OF_MEMBERS.contains(&owner)
+}
+
+/// Whether an element names a member of what is about its members: the member itself, or whatever else in its item refers
+/// to anything.
+pub(super) fn names_a_member(owner: &str, top: &str, leaf: &str, element: Node<'_>) -> bool {
+    MEMBERS.iter().any(|(of, list, member)| {
+        (*of, *list) == (owner, top) && (*member == leaf || element.member("reference").is_some())
+    })
 }
 
 /// Whether what is of this type may be about a person, and tells whom.

@@ -336,3 +336,63 @@ fn the_persons_of_what_is_led_to_must_all_permit_or_are_nobody() {
         assert_eq!(subjects(nobody), None, "{nobody}");
     }
 }
+
+#[test]
+fn the_members_of_what_is_led_to_are_persons_who_are_told_or_nobody() {
+    let subjects = |json: &str| {
+        let document = parse(json.to_owned().into(), &Limits::default()).expect("test input");
+        persons_of(document.root(), Came::FromHolder, &Bases::none()).into_subjects().is_some()
+    };
+    let of_members = [
+        ("Group", "member", "entity"),
+        ("List", "entry", "item"),
+        ("Person", "link", "target"),
+    ];
+    let nobody = r#"{"resourceType":"Practitioner","id":"d"}"#;
+    let inner = r#"{"resourceType":"Group","id":"g","member":[{"entity":{"reference":"Patient/b"}}]}"#;
+    for (kind, list, member) in of_members {
+        let with = |other: &str| {
+            format!(
+                r#"{{"resourceType":"{kind}","id":"x","contained":[{nobody},{inner}],"{list}":[{{"{member}":{{"reference":"Patient/a"}}}},{other}]}}"#
+            )
+        };
+        let named = |name: &str| with(&format!(r#"{{"{member}":{name}}}"#));
+        for (name, is_told) in [
+            (r#"{"reference":"Patient/b"}"#, true),
+            (r#"{"reference":"Practitioner/d"}"#, true),
+            (r#"{"reference":"Device/d"}"#, true),
+            (r##"{"reference":"#d"}"##, true),
+            (r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}"#, true),
+            (r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/sds-user-id","value":"5"}}"#, true),
+            (r#"{"type":"Practitioner","identifier":{"value":"5"}}"#, true),
+            (r#"{"reference":"Group/g2"}"#, false),
+            (r#"{"reference":"List/l"}"#, false),
+            (r#"{"reference":"Condition/of-b"}"#, false),
+            (r#"{"reference":"RelatedPerson/r"}"#, false),
+            (r#"{"reference":"Person/p"}"#, false),
+            (r#"{"reference":"Unheard/of"}"#, false),
+            (r##"{"reference":"#g"}"##, false),
+            (r##"{"reference":"#gone"}"##, false),
+            (r#"{"reference":"urn:oid:1.2"}"#, false),
+            (r#"{"reference":"https://other.example/fhir/Group/g"}"#, false),
+            (r#"{"identifier":{"system":"https://hospital.example/mrn","value":"7"}}"#, false),
+            (r#"{"type":"Patient","identifier":{"value":"7"}}"#, false),
+            (r#"{"display":"Bob"}"#, false),
+        ] {
+            assert_eq!(subjects(&named(name)), is_told, "{kind} {name}");
+        }
+        assert!(!subjects(&with(r#"{"extension":[{"valueReference":{"reference":"Group/g2"}}]}"#)), "{kind}");
+    }
+    // The same in the same text.
+    let about = |member: &str| {
+        format!(
+            r##"{{"resourceType":"Observation","subject":{{"reference":"#x"}},"contained":[{{"resourceType":"Group","id":"x",
+            "member":[{{"entity":{{"reference":"Patient/a"}}}},{{"entity":{member}}}]}}]}}"##
+        )
+    };
+    says(&about(r#"{"reference":"Patient/b"}"#), About::Somebody, &["a", "b"], &[], &[]);
+    assert_eq!(told(&about(r#"{"reference":"Group/g2"}"#)), None);
+    // What says itself whom it is about is about her, whatever it lists.
+    let of_ann = r#"{"resourceType":"List","subject":{"reference":"Patient/a"},"entry":[{"item":{"reference":"Condition/c"}}]}"#;
+    assert!(subjects(of_ann));
+}
