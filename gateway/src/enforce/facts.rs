@@ -38,7 +38,7 @@ pub struct PatientFacts {
     pub validity: Validity,
     /// The Patients of the system that it was merged with: those it replaces, and the one that replaces it.
     pub merged: BTreeSet<Id>,
-    /// Persons it was merged with that are named by number.
+    /// Persons it was merged with that are named by number, and those whose number was hers once.
     pub merged_numbers: BTreeSet<NhsNumber>,
 }
 
@@ -214,9 +214,11 @@ fn patients(held: &Unfiltered<Held>, bases: &Bases) -> Result<Vec<PatientFacts>,
 }
 
 fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
-    let (merged, merged_numbers) = merged_with(patient, bases);
+    let (merged, mut merged_numbers) = merged_with(patient, bases);
     let in_use = || patient.walk(&["identifier"]).filter(is_nhs_number_in_use);
-    let nhs_numbers = in_use().filter_map(nhs_number).collect();
+    let nhs_numbers: BTreeSet<NhsNumber> = in_use().filter_map(nhs_number).collect();
+    // A number is superseded where records are merged, without any link.
+    merged_numbers.extend(all_nhs_numbers(patient).filter(|number| !nhs_numbers.contains(number)));
     let mut verification = Verification::NotStated;
     for code in in_use().flat_map(verification_codes) {
         verification = match (verification, code.as_str()) {

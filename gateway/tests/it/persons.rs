@@ -294,7 +294,15 @@ async fn of_records_that_were_merged_the_strictest_word_and_shield_count() {
     let cy = |label: &str, links: &[(&str, &str)]| linked("p3", CY, links, label);
     let (bob, before) = (linked("p2", BOB, &[], "N"), linked("p4", "9990000042", &[], "R"));
     let to_her = "Patient/p1";
+    let numbered = |other: &str| {
+        let mut made = linked("p1", ANN, &[], "N");
+        let superseded = json!({"system": NHS_NUMBER, "value": other, "use": "old"});
+        made["identifier"].as_array_mut().unwrap().push(superseded);
+        made
+    };
     for (case, records, status, address) in [
+        ("she dissented under a number that was superseded", vec![numbered(BOB)], 404, false),
+        ("a number was superseded under which nothing was said", vec![numbered(CY)], 200, true),
         ("nothing else", vec![one("seealso", "Patient/p3"), cy("N", &[])], 200, true),
         ("her old record is shielded", vec![one("replaces", "Patient/p3"), cy("R", &[])], 200, false),
         ("her new record is shielded", vec![one("replaced-by", "Patient/p3"), cy("R", &[])], 200, false),
