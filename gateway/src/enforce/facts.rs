@@ -38,6 +38,10 @@ pub struct PatientFacts {
     pub validity: Validity,
     /// The Patients of the system that it was merged with: those it replaces, and the one that replaces it.
     pub merged: BTreeSet<Id>,
+    /// Those of them that it replaces.
+    pub replaces: BTreeSet<Id>,
+    /// Whether another one replaces it.
+    pub standing: Standing,
     /// Persons it was merged with that are named by number, and those whose number was hers once.
     pub merged_numbers: BTreeSet<NhsNumber>,
 }
@@ -55,6 +59,8 @@ impl PatientFacts {
         self.nhs_numbers.extend(other.nhs_numbers);
         self.shield = self.shield.max(other.shield);
         self.merged.extend(other.merged);
+        self.replaces.extend(other.replaces);
+        self.standing = self.standing.max(other.standing);
         self.merged_numbers.extend(other.merged_numbers);
         self
     }
@@ -78,6 +84,15 @@ pub enum Validity {
     Valid,
     /// Its holder has taken it back (PDS `REDACTED`).
     Invalidated,
+}
+
+/// Whether a record was replaced when it was merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It was not.
+    Current,
+    /// It was (`replaced-by`).
+    Replaced,
 }
 
 /// Why an answer is no evidence.
@@ -117,6 +132,7 @@ pub fn patients_by_id(
 pub fn patients_by_nhs_number(
     held: &Unfiltered<Held>,
     asked: &BTreeSet<NhsNumber>,
+    bases: &Bases,
 ) -> Result<Vec<PatientFacts>, NotEvidence> {
     let mut found = Vec::new();
     for patient in resources(held, "Patient")? {
@@ -124,8 +140,7 @@ pub fn patients_by_nhs_number(
         if !all_nhs_numbers(patient).any(|number| asked.contains(&number)) {
             return Err(NotEvidence::Strangers);
         }
-        // Who is merged with her is asked of those who are known by id.
-        found.push(facts_of(patient, &Bases::none()).ok_or(NotEvidence::Shape)?);
+        found.push(facts_of(patient, bases).ok_or(NotEvidence::Shape)?);
     }
     Ok(found)
 }
@@ -214,7 +229,7 @@ fn patients(held: &Unfiltered<Held>, bases: &Bases) -> Result<Vec<PatientFacts>,
 }
 
 fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
-    let (merged, mut merged_numbers) = merged_with(patient, bases);
+    let Merges { merged, replaces, standing, mut merged_numbers } = merged_with(patient, bases);
     let in_use = || patient.walk(&["identifier"]).filter(is_nhs_number_in_use);
     let nhs_numbers: BTreeSet<NhsNumber> = in_use().filter_map(nhs_number).collect();
     // A number is superseded where records are merged, without any link.
@@ -238,23 +253,41 @@ fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
         shield: if is_protected { Shield::Shielded } else { Shield::None },
         validity: if invalidated { Validity::Invalidated } else { Validity::Valid },
         merged,
+        replaces,
+        standing,
         merged_numbers,
     })
 }
 
+/// With whom a Patient was merged.
+struct Merges {
+    merged: BTreeSet<Id>,
+    replaces: BTreeSet<Id>,
+    standing: Standing,
+    merged_numbers: BTreeSet<NhsNumber>,
+}
+
 /// The Patients that this one was merged with, by id and by number.
-fn merged_with(patient: Node<'_>, bases: &Bases) -> (BTreeSet<Id>, BTreeSet<NhsNumber>) {
-    let is_merge = |link: &Node<'_>| {
-        let kind = link.member("type");
-        kind.is_some_and(|kind| kind.is_string("replaces") || kind.is_string("replaced-by"))
-    };
-    let (mut ids, mut numbers) = (BTreeSet::new(), BTreeSet::new());
-    for link in patient.walk(&["link"]).filter(is_merge) {
-        ids.extend(local_patient(link.member("other"), bases));
+fn merged_with(patient: Node<'_>, bases: &Bases) -> Merges {
+    let (merged, replaces, merged_numbers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut found = Merges { merged, replaces, standing: Standing::Current, merged_numbers };
+    for link in patient.walk(&["link"]) {
+        let is_of = |kind: &str| link.member("type").is_some_and(|found| found.is_string(kind));
+        let (replaces, replaced) = (is_of("replaces"), is_of("replaced-by"));
+        if !replaces && !replaced {
+            continue;
+        }
+        let other = local_patient(link.member("other"), bases);
+        if replaced {
+            found.standing = Standing::Replaced;
+        } else {
+            found.replaces.extend(other.clone());
+        }
+        found.merged.extend(other);
         let named = link.member("other").and_then(|other| other.member("identifier"));
-        numbers.extend(named.filter(is_nhs_number).and_then(nhs_number));
+        found.merged_numbers.extend(named.filter(is_nhs_number).and_then(nhs_number));
     }
-    (ids, numbers)
+    found
 }
 
 /// Whether a label of a Patient says that where she is is protected: a high degree, or the categories of places.

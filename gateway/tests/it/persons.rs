@@ -337,6 +337,36 @@ async fn of_records_that_were_merged_the_strictest_word_and_shield_count() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_were_merged_are_one_holder_of_her_number_and_others_are_not() {
+    let store: Held = held(&[]);
+    let (site, running) = site(holding(&store)).await;
+    let one = |links: &[(&str, &str)]| linked("p1", ANN, links, "N");
+    let old = |links: &[(&str, &str)], label: &str| linked("old", ANN, links, label);
+    let (by_old, by_new) = (("replaces", "Patient/old"), ("replaced-by", "Patient/p1"));
+    let (like, round) = (("seealso", "Patient/old"), ("replaced-by", "Patient/old"));
+    // Who holds a number is remembered, so those that nobody can tell apart come first.
+    for (case, records, status, address) in [
+        ("nobody merged them", [one(&[]), old(&[], "N")], 404, false),
+        ("they are alike", [one(&[like]), old(&[], "N")], 404, false),
+        ("each was replaced by the other", [one(&[round]), old(&[by_new], "N")], 404, false),
+        ("both say so", [one(&[by_old]), old(&[by_new], "N")], 200, true),
+        ("one says so", [one(&[]), old(&[by_new], "N")], 200, true),
+        ("the other says so", [one(&[by_old]), old(&[], "N")], 200, true),
+        ("the former one is shielded", [one(&[by_old]), old(&[by_new], "R")], 200, false),
+    ] {
+        let conditions = [condition("c1", "p1", "1", &[]), condition("c2", "old", "1", &[])];
+        *store.lock().unwrap() = records.into_iter().chain(conditions).collect();
+        for place in ["Condition/c2", "Condition/c1", "Patient/p1"] {
+            let (told, body) = read(&site, place).await;
+            assert_eq!(told, status, "{case}, {place}: {body}");
+        }
+        let (_, body) = read(&site, "Patient/p1").await;
+        assert_eq!(body.contains("Northtown"), address, "{case}: {body}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shield_counts_in_the_bytes_that_bear_it_and_in_either_copy() {
     let mut inside = linked("inside", ANN, &[], "R");
     inside["link"] = json!([]);

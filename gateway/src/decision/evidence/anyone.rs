@@ -176,7 +176,8 @@ impl Anyone {
     async fn patient_by_number(&self, asked: &Asked<'_>, road: &Road<'_>) -> Result<(), EvidenceFault> {
         let numbers = BTreeSet::from([self.number]);
         let parameters = vec![("identifier", nhs_numbers(&numbers))];
-        let read = |held: &Unfiltered<Held>| facts::patients_by_nhs_number(held, &numbers).map(drop);
+        let read =
+            |held: &Unfiltered<Held>| facts::patients_by_nhs_number(held, &numbers, &asked.bases).map(drop);
         search(asked, road, "Patient", parameters, Refusing::Fault, &read).await
     }
 

@@ -8,7 +8,7 @@ use fhir::reference::{Id, Local};
 use super::EvidenceFault;
 use super::asked::{Asked, consenting};
 use super::gather::{Gathering, Known, list, verified};
-use super::merged::without_permits;
+use super::merged::{Holder, without_permits};
 use crate::consent::provision::{Provisioned, Who};
 use crate::decision::facts::{Identity, Proven, TieParty};
 use crate::enforce::facts::{self, NotEvidence, Validity};
@@ -131,18 +131,18 @@ impl Gathering<'_> {
             if doubtful.contains(&number) {
                 known.evidence.proof = Proven::None;
             }
-            let mut hers = found.iter().filter(|facts| facts.nhs_numbers.contains(&number));
-            match (hers.next(), hers.next()) {
+            match Holder::of(found.iter(), number) {
                 // Whose choices these are cannot be told: she is as uncertain as on the holder itself.
-                (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
-                (Some(one), None) => {
-                    known.evidence.shield = known.evidence.shield.max(one.shield);
-                    known.ids.insert(name.clone(), one.id.clone());
-                    if one.validity != Validity::Valid || verified(one, asked.system).is_none() {
+                Holder::Several => known.evidence.identity = Identity::Duplicated,
+                Holder::One(hers) => {
+                    known.take(&hers, name);
+                    let one = hers.current;
+                    if one.validity != Validity::Valid || verified(&one, asked.system).is_none() {
                         known.doubted.insert(name.clone());
                     }
+                    known.ids.insert(name.clone(), one.id);
                 }
-                (None, _) => {}
+                Holder::Nobody => {}
             }
         }
         Ok(())

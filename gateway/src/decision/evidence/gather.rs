@@ -9,6 +9,7 @@ use fhir::reference::{Id, Local};
 use super::anyone::{nobody, nothing};
 use super::apart::{Parameters, Reading, Search, Spare, Told, with_ids};
 use super::asked::{Asked, proving};
+use super::merged::Holder;
 use super::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::agreement::RelationshipKind;
 use crate::decision::facts::{Identity, PersonEvidence, Proven, TieParty};
@@ -154,7 +155,8 @@ impl<'a> Gathering<'a> {
         let about = |some: &BTreeSet<NhsNumber>| vec![("identifier", nhs_numbers(some))];
         let nobody = self.nobody.as_ref();
         let search = Search { system, resource_type: "Patient", about: &about, nobody, at_once: AT_ONCE };
-        let read = &|held, some: &BTreeSet<NhsNumber>| facts::patients_by_nhs_number(&held, some);
+        let read =
+            &|held, some: &BTreeSet<NhsNumber>| facts::patients_by_nhs_number(&held, some, &asked.bases);
         let told = search.ask(numbers, self.wells.upstream, &mut self.spare, read).await?;
         self.unusable.extend(told.why);
         Ok((told.parts.into_iter().flatten().collect(), told.failed))
@@ -185,7 +187,7 @@ impl<'a> Gathering<'a> {
         found.extend(others);
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
-        let doubtful = self.share_numbers(holder, &numbers, &found).await?;
+        let (doubtful, current) = self.share_numbers(holder, &numbers, &found).await?;
         let merged = self.merged(holder, &found).await?;
         // One that is there twice is as cautious as either.
         let mut of_id: BTreeMap<&Id, PatientFacts> = BTreeMap::new();
@@ -200,6 +202,7 @@ impl<'a> Gathering<'a> {
         for id in ids {
             let mut known = Known::of(of_id.get(id), id, holder.system, &self.shared);
             known.merge(id, &merged, holder);
+            known.stand_as(current.get(id), holder.system);
             if unread.contains(id) || known.number().is_some_and(|number| doubtful.contains(&number)) {
                 known.evidence.proof = Proven::None;
             }
@@ -209,14 +212,14 @@ impl<'a> Gathering<'a> {
         Ok(patients)
     }
 
-    /// Finds those of `numbers` that more than one Patient of the system holds. What comes back are those of which that
-    /// cannot be told.
+    /// Finds those of `numbers` that more than one person of the system holds. What comes back are those of which that
+    /// cannot be told, and of Patients that were replaced those that stand for them.
     async fn share_numbers(
         &mut self,
         holder: &Asked<'_>,
         numbers: &BTreeSet<NhsNumber>,
         found: &[PatientFacts],
-    ) -> Result<BTreeSet<NhsNumber>, EvidenceFault> {
+    ) -> Result<(BTreeSet<NhsNumber>, BTreeMap<Id, Id>), EvidenceFault> {
         let name = &holder.system.name;
         let holders = &self.wells.cache.holders;
         let is_known = |number: &NhsNumber| {
@@ -227,26 +230,25 @@ impl<'a> Gathering<'a> {
         let unknown: BTreeSet<NhsNumber> =
             numbers.iter().filter(|number| !is_known(number)).copied().collect();
         if unknown.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok((BTreeSet::new(), BTreeMap::new()));
         }
         let (all, doubtful) = self.by_numbers(holder, &unknown).await?;
+        let mut current = BTreeMap::new();
         for number in unknown.difference(&doubtful).copied() {
-            let ids: BTreeSet<&Id> = all
-                .iter()
-                .chain(found)
-                .filter(|facts| facts.nhs_numbers.contains(&number))
-                .map(|facts| &facts.id)
-                .collect();
-            match ids.len() {
-                0 => {}
-                1 => ids.into_iter().for_each(|id| holders.insert((name.clone(), number), id.clone())),
-                _ => {
+            match Holder::of(all.iter().chain(found), number) {
+                Holder::Nobody => {}
+                Holder::One(hers) => {
+                    holders.insert((name.clone(), number), hers.current.id.clone());
+                    let former = hers.former.into_iter().map(|facts| facts.id);
+                    current.extend(former.map(|id| (id, hers.current.id.clone())));
+                }
+                Holder::Several => {
                     tracing::error!(system = name.as_str(), "two patients of one system hold one nhs number");
                     self.shared.insert(number);
                 }
             }
         }
-        Ok(doubtful)
+        Ok((doubtful, current))
     }
 
     /// A person named by a valid number is known by it, wherever her records are.
@@ -298,16 +300,16 @@ impl<'a> Gathering<'a> {
             if doubtful.contains(&number) {
                 known.evidence.proof = Proven::None;
             }
-            let mut hers = found.iter().filter(|facts| facts.nhs_numbers.contains(&number));
-            match (hers.next(), hers.next()) {
-                (Some(_), Some(_)) => known.evidence.identity = Identity::Duplicated,
-                (Some(one), None) => {
-                    known.evidence.shield = known.evidence.shield.max(one.shield);
-                    if one.validity == Validity::Valid && verified(one, asked.system).is_some() {
-                        known.ids.insert(name.clone(), one.id.clone());
+            match Holder::of(found.iter(), number) {
+                Holder::Several => known.evidence.identity = Identity::Duplicated,
+                Holder::One(hers) => {
+                    known.take(&hers, name);
+                    let one = hers.current;
+                    if one.validity == Validity::Valid && verified(&one, asked.system).is_some() {
+                        known.ids.insert(name.clone(), one.id);
                     }
                 }
-                (None, _) => {}
+                Holder::Nobody => {}
             }
         }
         Ok(())
@@ -344,6 +346,15 @@ impl Known {
             None => Identity::Certain,
         };
         known
+    }
+
+    /// A Patient that was replaced is asked about under the one that stands for it; its own Consents deny, as those of any
+    /// other record of hers.
+    fn stand_as(&mut self, current: Option<&Id>, holder: &System) {
+        let Some(current) = current else { return };
+        if let Some(former) = self.ids.insert(holder.name.clone(), current.clone()) {
+            self.merged.insert((holder.name.clone(), former));
+        }
     }
 
     pub(super) fn number(&self) -> Option<NhsNumber> {

@@ -3,8 +3,9 @@
 //! What she said under the other record, and how she is shielded there, counts under this one: the strictest wins. What
 //! is permitted there is not taken over. `seealso` and `refer` join records that stand each for itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 
 use super::EvidenceFault;
@@ -12,11 +13,80 @@ use super::asked::Asked;
 use super::gather::{Gathering, Known};
 use crate::consent::provision::{Effect, Provisioned};
 use crate::decision::facts::Identity;
-use crate::enforce::facts::PatientFacts;
-use crate::person::PersonKey;
+use crate::enforce::facts::{PatientFacts, Standing};
+use crate::person::{PersonKey, SystemName};
 
 /// How many records one after the other are followed. A person with more is uncertain.
 const MERGES_MAX: usize = 4;
+/// How many Patients of one number can be one person.
+const SAME_MAX: usize = 10;
+
+/// Who holds a number on one system.
+pub(super) enum Holder {
+    Nobody,
+    /// One person, under one Patient or several that were merged.
+    One(Hers),
+    /// More than one person, or nobody can tell which of her records is the one that stands.
+    Several,
+}
+
+/// The Patients of one person on one system.
+pub(super) struct Hers {
+    /// The one that stands.
+    pub(super) current: PatientFacts,
+    /// Those that it replaced.
+    pub(super) former: Vec<PatientFacts>,
+}
+
+impl Holder {
+    /// Who of `found` holds `number`. Copies of one Patient are as cautious as either.
+    pub(super) fn of<'f>(found: impl Iterator<Item = &'f PatientFacts>, number: NhsNumber) -> Self {
+        let mut by_id: BTreeMap<Id, PatientFacts> = BTreeMap::new();
+        for facts in found.filter(|facts| facts.nhs_numbers.contains(&number)) {
+            let facts = match by_id.remove(&facts.id) {
+                Some(copy) => copy.joined(facts.clone()),
+                None => facts.clone(),
+            };
+            by_id.insert(facts.id.clone(), facts);
+        }
+        if by_id.is_empty() {
+            return Self::Nobody;
+        }
+        if by_id.len() > SAME_MAX || !are_one(&by_id) {
+            return Self::Several;
+        }
+        let replaced: BTreeSet<Id> =
+            by_id.values().flat_map(|facts| facts.replaces.iter().cloned()).collect();
+        let is_current =
+            |facts: &PatientFacts| facts.standing == Standing::Current && !replaced.contains(&facts.id);
+        // One alone is hers, whatever it says of others.
+        let is_alone = by_id.len() == 1;
+        let (mut current, former): (Vec<_>, Vec<_>) =
+            by_id.into_values().partition(|facts| is_alone || is_current(facts));
+        match (current.pop(), current.pop()) {
+            (Some(current), None) => Self::One(Hers { current, former }),
+            (Some(_), Some(_)) | (None, _) => Self::Several,
+        }
+    }
+}
+
+/// Whether all of these were merged with each other.
+fn are_one(found: &BTreeMap<Id, PatientFacts>) -> bool {
+    let Some((_, first)) = found.first_key_value() else { return true };
+    let mut one = vec![first];
+    let mut left: Vec<&PatientFacts> = found.values().skip(1).collect();
+    loop {
+        let is_merged = |facts: &&PatientFacts| {
+            one.iter().any(|other| facts.merged.contains(&other.id) || other.merged.contains(&facts.id))
+        };
+        let (more, others): (Vec<_>, Vec<_>) = left.into_iter().partition(is_merged);
+        if more.is_empty() {
+            return others.is_empty();
+        }
+        one.extend(more);
+        left = others;
+    }
+}
 
 /// The Patients that others were merged with.
 #[derive(Debug, Default)]
@@ -53,6 +123,19 @@ impl Gathering<'_> {
 }
 
 impl Known {
+    /// Takes over what counts of her Patients on a system on which she was found by number.
+    pub(super) fn take(&mut self, hers: &Hers, system: &SystemName) {
+        for facts in std::iter::once(&hers.current).chain(&hers.former) {
+            self.evidence.shield = self.evidence.shield.max(facts.shield);
+            self.claimed.extend(facts.merged_numbers.iter().map(|number| PersonKey::Nhs(*number)));
+        }
+        for former in &hers.former {
+            self.claimed.insert(PersonKey::Local { system: system.clone(), id: former.id.clone() });
+            self.merged.insert((system.clone(), former.id.clone()));
+        }
+        self.claimed.remove(&self.key);
+    }
+
     /// Takes over what counts of the records that the Patient `id` was merged with.
     pub(super) fn merge(&mut self, id: &Id, merged: &Merged, holder: &Asked<'_>) {
         let (mut open, mut others) = (vec![id.clone()], BTreeSet::new());

@@ -343,11 +343,7 @@ fn the_members_of_what_is_led_to_are_persons_who_are_told_or_nobody() {
         let document = parse(json.to_owned().into(), &Limits::default()).expect("test input");
         persons_of(document.root(), Came::FromHolder, &Bases::none()).into_subjects().is_some()
     };
-    let of_members = [
-        ("Group", "member", "entity"),
-        ("List", "entry", "item"),
-        ("Person", "link", "target"),
-    ];
+    let of_members = [("Group", "member", "entity"), ("List", "entry", "item"), ("Person", "link", "target")];
     let nobody = r#"{"resourceType":"Practitioner","id":"d"}"#;
     let inner = r#"{"resourceType":"Group","id":"g","member":[{"entity":{"reference":"Patient/b"}}]}"#;
     for (kind, list, member) in of_members {
