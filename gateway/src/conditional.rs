@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fhir::json::Document;
 use fhir::reference::Bases;
-use fhir::search::{NamedPerson, SearchQuery, grammar, names_person_by};
+use fhir::search::{SearchQuery, grammar, names_person_by};
 use fhir::tables::TypeId;
 
 use crate::decision::admit;
@@ -17,7 +17,7 @@ use crate::decision::evidence::Evidence;
 use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::existing::{Existing, existing};
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
-use crate::enforce::subjects::named_in;
+use crate::enforce::subjects::{named_in, patients_in};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::exchange::view::{View, looked_at};
 use crate::interaction::{FhirAction, Interaction, NewResource, SearchRequest};
@@ -155,12 +155,9 @@ pub(crate) async fn looked_for(
 /// by the identifier itself.
 fn about(condition: &SearchQuery, body: &Unfiltered<Document>, bases: &Bases) -> Option<SearchQuery> {
     let code = names_person_by(condition.resource_type())?;
-    let named = named_in(body, bases);
     // Her number, which may stand beside it, says nothing that the reference does not.
-    let mut patients = named.iter().filter_map(|person| match person {
-        NamedPerson::Patient(id) => Some(id),
-        NamedPerson::Nhs(_) | NamedPerson::Identifier(_) => None,
-    });
+    let named = patients_in(body, bases);
+    let mut patients = named.iter();
     let (Some(id), None) = (patients.next(), patients.next()) else { return None };
     let form = format!("{}&{code}=Patient%2F{}", condition.to_form(), id.as_str());
     SearchQuery::compile(condition.resource_type(), &grammar::parse(&form).ok()?, bases).ok()

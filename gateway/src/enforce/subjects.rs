@@ -108,6 +108,12 @@ pub fn named_in(body: &Unfiltered<Document>, bases: &Bases) -> Vec<NamedPerson> 
     numbers.chain(found.patients.into_iter().map(NamedPerson::Patient)).collect()
 }
 
+/// Every Patient whom a body names, however long it is.
+#[must_use]
+pub fn patients_in(body: &Unfiltered<Document>, bases: &Bases) -> BTreeSet<Id> {
+    persons_of(body.inner().root(), Came::Submitted, bases).patients
+}
+
 /// What the request alone says.
 fn named(admitted: &Admitted) -> Subjects {
     let mut found = Subjects::default();
