@@ -25,6 +25,14 @@ pub const DOS_SERVICE_ID: &str = "https://fhir.nhs.uk/Id/dos-service-id";
 pub const GMC_NUMBER: &str = "https://fhir.hl7.org.uk/Id/gmc-number";
 /// Nursing and Midwifery Council number.
 pub const NMC_NUMBER: &str = "https://fhir.hl7.org.uk/Id/nmc-number";
+/// General Medical Practitioner code of a general practitioner.
+pub const GMP_NUMBER: &str = "https://fhir.hl7.org.uk/Id/gmp-number";
+/// General Dental Council number.
+pub const GDC_NUMBER: &str = "https://fhir.hl7.org.uk/Id/gdc-number";
+/// General Pharmaceutical Council number.
+pub const GPHC_NUMBER: &str = "https://fhir.hl7.org.uk/Id/gphc-number";
+/// Health and Care Professions Council number.
+pub const HCPC_NUMBER: &str = "https://fhir.hl7.org.uk/Id/hcpc-number";
 /// Unique property reference number of an address.
 pub const UPRN: &str = "https://fhir.hl7.org.uk/Id/UPRN";
 /// Values that are themselves URIs (`urn:uuid:`, `urn:oid:`, URLs).

@@ -333,9 +333,12 @@ impl<'n, 'b> Scan<'n, 'b> {
         // Most elements are no subject by their name, and name nobody: what they would say of her is not asked.
         if self.bound == Bound::Whole && roles::may_be_subject(leaf) {
             let role = role_of(place, at);
-            if let Role::Subject | Role::Attendant = role {
+            if role.is_of_subjects() {
                 self.subject(node, role, at);
             }
+        }
+        if roles::uses_a_person(&at.owner, leaf, node) {
+            self.person(node);
         }
         if self.bound == Bound::Whole && roles::names_a_member(&at.owner, top, leaf, node) {
             self.member(node, at);
@@ -450,7 +453,9 @@ fn part_of(place: (&str, &str, Depth), at: &At<'_>) -> Part {
         (Role::Member, Stands::Alone) => Part::Aside,
         // Nobody sees a list for having written it.
         (Role::Doer, Stands::Alone) if !roles::is_of_members(&at.owner) => Part::Aside,
-        (Role::Subject | Role::Attendant | Role::Member | Role::Doer | Role::Beside, _) => Part::About,
+        (Role::Subject | Role::Attendant | Role::Used | Role::Member | Role::Doer | Role::Beside, _) => {
+            Part::About
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::person::PersonKey;
 const PLACES: [&str; 1] = ["Location"];
 
 /// Registers of organisations and their staff: who is named by one of their identifiers is no patient.
-pub(in crate::enforce) const REGISTERS: [&str; 7] = [
+pub(in crate::enforce) const REGISTERS: [&str; 11] = [
     identifier::ODS_ORGANIZATION_CODE,
     identifier::ODS_SITE_CODE,
     identifier::SDS_USER_ID,
@@ -28,6 +28,10 @@ pub(in crate::enforce) const REGISTERS: [&str; 7] = [
     identifier::DOS_SERVICE_ID,
     identifier::GMC_NUMBER,
     identifier::NMC_NUMBER,
+    identifier::GMP_NUMBER,
+    identifier::GDC_NUMBER,
+    identifier::GPHC_NUMBER,
+    identifier::HCPC_NUMBER,
 ];
 
 /// Which of the references that are shared may be shown, when they lead to what may be about a person.

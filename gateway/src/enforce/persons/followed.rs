@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Node, Place};
-use fhir::reference::{Local, Reference};
+use fhir::reference::{Id, Local, Reference};
 
 use super::super::judge::REGISTERS;
 use super::roles::{self, Role};
@@ -15,6 +15,10 @@ use super::{About, At, BEHIND_MAX, Came, Members, PEOPLE, PersonsOf, Scan, Stand
 
 /// The most subjects that are followed one after the other within one text.
 const HOPS_MAX: usize = 3;
+
+/// Kinds of identifiers (HL7 table 0203) that persons bear.
+const PERSONS_CODES: [&str; 13] =
+    ["MR", "MRT", "PI", "PT", "PN", "PE", "NH", "NI", "NIIP", "SS", "AN", "PPN", "DL"];
 
 /// The text that is read, with what was found in it.
 pub(super) struct Text<'n> {
@@ -132,7 +136,17 @@ impl<'n> Scan<'n, '_> {
             }
             // Inside a resource: what contains it is read itself.
             Ok(Reference::Container) if at.stands == Stands::Inside => {}
+            Ok(Reference::Elsewhere(url)) if role == Role::Attendant && is_of_nobody(&url, reference) => {}
             Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => self.found.uncertain(),
+        }
+    }
+
+    /// What says that it is a person is one who must be told: by an address, or by NHS number.
+    pub(super) fn person(&mut self, element: Node<'n>) {
+        let Some(what) = element.member("what") else { return };
+        let system = what.member("identifier").and_then(|identifier| identifier.member("system"));
+        if what.member("reference").is_none() && !system.is_some_and(|system| system.is_string(NHS_NUMBER)) {
+            self.found.uncertain();
         }
     }
 
@@ -145,21 +159,24 @@ impl<'n> Scan<'n, '_> {
         self.followed <= BEHIND_MAX
     }
 
-    /// A subject without an address: by NHS number it is told; staff may be written by name alone where they attend.
+    /// A subject without an address: by NHS number it is told; staff may be written by name alone where they attend, and
+    /// what was used may bear an identifier of its own.
     fn unaddressed(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
         let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
         if system.is_some_and(|system| system.is_string(NHS_NUMBER)) {
             return self.establishes(at);
         }
         let kind = reference.str_at(&["type"]);
-        let is_no_person = match (&kind, reference.member("identifier")) {
-            (Some(kind), _) => !PEOPLE.contains(&&**kind),
-            (None, None) => true,
-            (None, Some(_)) => {
+        let is_no_person = match (&kind, reference.member("identifier"), role) {
+            (_, None, Role::Used) => false,
+            (Some(kind), ..) => !PEOPLE.contains(&&**kind),
+            (None, None, _) => true,
+            (None, Some(identifier), Role::Used) => !is_of_person(identifier),
+            (None, Some(_), _) => {
                 REGISTERS.iter().any(|register| system.is_some_and(|system| system.is_string(register)))
             }
         };
-        if role != Role::Attendant || !is_no_person {
+        if !matches!(role, Role::Attendant | Role::Used) || !is_no_person {
             self.found.uncertain();
         }
     }
@@ -246,6 +263,22 @@ impl<'n> Scan<'n, '_> {
         self.steps += steps;
         found
     }
+}
+
+/// Whether a URL elsewhere is of a type that is about no person, and nothing else is said of what it leads to.
+fn is_of_nobody(url: &str, reference: Node<'_>) -> bool {
+    let mut segments = url.rsplit('/');
+    let (id, owner) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    let is_nobody = |owner: &str| owner != "Patient" && leads_no_further(owner);
+    Id::parse(id).is_ok()
+        && is_nobody(owner)
+        && reference.str_at(&["type"]).is_none_or(|kind| is_nobody(&kind))
+}
+
+/// Whether an identifier says that it is one of a person.
+fn is_of_person(identifier: Node<'_>) -> bool {
+    let mut codes = identifier.walk(&["type", "coding", "code"]);
+    codes.any(|code| PERSONS_CODES.iter().any(|of_person| code.is_string(of_person)))
 }
 
 /// Whether a member without an address is told: by NHS number, or as what is no person.

@@ -13,12 +13,24 @@ pub(super) enum Role {
     Subject,
     /// The same; but staff attend too, and may be written by name alone.
     Attendant,
+    /// The same; but what is no person may be named by an identifier of its own.
+    Used,
     /// One of several beside each other: an item can go without changing what is said of the others.
     Member,
     /// Who did, said, wrote or is to do something. It is about somebody else.
     Doer,
     /// Somebody, or something, that is mentioned: it makes nothing about her, and still she must permit.
     Beside,
+}
+
+impl Role {
+    /// Whether the resource is about it.
+    pub(super) const fn is_of_subjects(self) -> bool {
+        match self {
+            Self::Subject | Self::Attendant | Self::Used => true,
+            Self::Member | Self::Doer | Self::Beside => false,
+        }
+    }
 }
 
 /// Lists whose items are persons beside each other, with all that stands in an item.
@@ -47,12 +59,12 @@ const SUBJECTS: [&str; 6] = ["subject", "patient", "for", "beneficiary", "indivi
 const PLACES: [(&str, &str, &str, Role); 12] = [
     ("Appointment", "participant", "actor", Role::Attendant),
     ("AppointmentResponse", "actor", "actor", Role::Attendant),
-    ("AuditEvent", "entity", "what", Role::Subject),
+    ("AuditEvent", "entity", "what", Role::Used),
     ("Binary", "securityContext", "securityContext", Role::Subject),
     ("Composition", "section", "focus", Role::Subject),
     ("Linkage", "item", "resource", Role::Subject),
     ("Observation", "focus", "focus", Role::Subject),
-    ("Provenance", "entity", "what", Role::Subject),
+    ("Provenance", "entity", "what", Role::Used),
     ("Provenance", "target", "target", Role::Subject),
     ("Schedule", "actor", "actor", Role::Attendant),
     ("SupplyRequest", "deliverTo", "deliverTo", Role::Subject),
@@ -225,6 +237,13 @@ pub(super) fn names_a_member(owner: &str, top: &str, leaf: &str, element: Node<'
     })
 }
 
+/// Whether an element is what was used, and says that it is a person.
+pub(super) fn uses_a_person(owner: &str, leaf: &str, element: Node<'_>) -> bool {
+    let is_person = |path: &[&str]| element.str_at(path).is_some_and(|code| code == "1");
+    (owner, leaf) == ("AuditEvent", "entity")
+        && (is_person(&["type", "code"]) || is_person(&["role", "code"]))
+}
+
 /// Whether what is of this type may be about a person, and tells whom.
 pub(super) fn leads_to_persons(owner: TypeId) -> bool {
     let name = owner.name();
@@ -237,7 +256,7 @@ pub(super) fn leads_to_persons(owner: TypeId) -> bool {
         let top = path.split('.').next().unwrap_or_default();
         let leaf = path.rsplit('.').next().unwrap_or_default();
         let role = Place { owner: name, top, leaf, depth }.role();
-        matches!(role, Role::Subject | Role::Attendant)
+        role.is_of_subjects()
     };
     !OF_NOBODY.contains(&name) && tables::person_elements(owner).iter().any(is_subject)
 }
@@ -283,7 +302,7 @@ mod tests {
                 let (top, leaf) = (path.split('.').next().unwrap(), path.rsplit('.').next().unwrap());
                 for depth in [Depth::Top, Depth::Below, Depth::Extension] {
                     let role = Place { owner: owner.name(), top, leaf, depth }.role();
-                    if matches!(role, Role::Subject | Role::Attendant) {
+                    if role.is_of_subjects() {
                         subjects += 1;
                         assert!(may_be_subject(leaf), "{}.{path}", owner.name());
                         let typed = format!("{}Reference", stem(leaf));
@@ -315,7 +334,7 @@ mod tests {
             ("Composition.section.entry", Role::Beside),
             ("Provenance.target", Role::Subject),
             ("Provenance.agent.who", Role::Doer),
-            ("AuditEvent.entity.what", Role::Subject),
+            ("AuditEvent.entity.what", Role::Used),
             ("RelatedPerson.patient", Role::Subject),
             ("Group.member.entity", Role::Member),
             ("List.entry.item", Role::Member),

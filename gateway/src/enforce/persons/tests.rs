@@ -232,6 +232,10 @@ fn everyone_who_attends_is_one_whom_it_is_about_and_staff_may_be_written_by_name
         r#"{"type":"Practitioner","identifier":{"system":"https://hospital.example/staff","value":"7"}}"#,
         r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/sds-user-id","value":"555"}}"#,
         r#"{"reference":"Location/l"}"#,
+        r#"{"identifier":{"system":"https://fhir.hl7.org.uk/Id/gphc-number","value":"2000001"}}"#,
+        r#"{"identifier":{"system":"https://fhir.hl7.org.uk/Id/hcpc-number","value":"PH000001"}}"#,
+        r#"{"reference":"https://directory.example/fhir/HealthcareService/1"}"#,
+        r#"{"reference":"https://directory.example/fhir/Practitioner/1","type":"Practitioner"}"#,
     ] {
         says(&appointment(&[a, staff]), Somebody, &["a"], &[], &[]);
         says(&appointment(&[staff]), Nobody, &[], &[], &[]);
@@ -240,6 +244,11 @@ fn everyone_who_attends_is_one_whom_it_is_about_and_staff_may_be_written_by_name
         r#"{"type":"Patient","display":"Bob"}"#,
         r#"{"identifier":{"system":"https://hospital.example/mrn","value":"7"}}"#,
         r#"{"type":"RelatedPerson","identifier":{"system":"https://hospital.example/mrn","value":"7"}}"#,
+        r#"{"reference":"https://directory.example/fhir/Patient/1"}"#,
+        r#"{"reference":"https://directory.example/fhir/RelatedPerson/1"}"#,
+        r#"{"reference":"https://directory.example/fhir/Practitioner/1","type":"Patient"}"#,
+        r#"{"reference":"https://directory.example/fhir/Practitioner?identifier=1"}"#,
+        r#"{"reference":"https://directory.example/who/1"}"#,
     ] {
         assert_eq!(told(&appointment(&[a, person])), None, "{person}");
     }
@@ -391,4 +400,35 @@ fn the_members_of_what_is_led_to_are_persons_who_are_told_or_nobody() {
     // What says itself whom it is about is about her, whatever it lists.
     let of_ann = r#"{"resourceType":"List","subject":{"reference":"Patient/a"},"entry":[{"item":{"reference":"Condition/c"}}]}"#;
     assert!(subjects(of_ann));
+}
+
+#[test]
+fn what_was_used_may_bear_an_identifier_of_its_own_and_a_person_is_told() {
+    let message = r#"{"identifier":{"value":"MSG1"}}"#;
+    let local = r#"{"identifier":{"type":{"coding":[{"code":"MR"}]},"system":"https://hospital.example/mrn","value":"7"}}"#;
+    let number = r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}"#;
+    for kind in ["Provenance", "AuditEvent"] {
+        let with = |more: &str, what: &str| {
+            format!(
+                r#"{{"resourceType":"{kind}","entity":[{{"what":{{"reference":"Patient/a"}}}},{{{more}"what":{what}}}]}}"#
+            )
+        };
+        for what in [message, r#"{"type":"DocumentReference","identifier":{"value":"MSG1"}}"#] {
+            says(&with("", what), About::Somebody, &["a"], &[], &[]);
+        }
+        says(&with("", number), About::Somebody, &["a", "9990000018"], &[], &[]);
+        for what in [local, r#"{"type":"Patient","identifier":{"value":"7"}}"#, r#"{"display":"Bob"}"#] {
+            assert_eq!(told(&with("", what)), None, "{kind} {what}");
+        }
+        let alone = format!(r#"{{"resourceType":"{kind}","entity":[{{"what":{message}}}]}}"#);
+        says(&alone, About::Nobody, &[], &[], &[]);
+    }
+    for person in [r#""type":{"code":"1"},"#, r#""role":{"code":"1"},"#] {
+        let with =
+            |what: &str| format!(r#"{{"resourceType":"AuditEvent","entity":[{{{person}"what":{what}}}]}}"#);
+        assert_eq!(told(&with(message)), None, "{person}");
+        says(&with(number), About::Somebody, &["9990000018"], &[], &[]);
+    }
+    let target = format!(r#"{{"resourceType":"Provenance","target":[{message}]}}"#);
+    assert_eq!(told(&target), None, "what it is about is told");
 }
