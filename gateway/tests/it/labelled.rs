@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::hidden::{agreement, answer, site_after};
+use crate::hidden::agreement;
 use crate::support::holding::{ANN, Held, condition, held, holding, patient};
+use crate::support::sharing::{self, answer};
 use crate::support::whole::Whole;
 
 const TABLES: &str = r#"
@@ -41,12 +42,9 @@ WHERE
 /// A site under an agreement whose tables leave out what is labelled.
 async fn site(resources: &[Value]) -> (Whole, Running, Held) {
     let store = held(resources);
-    let (site, running) = site_after("withheld", holding(&store), |site| {
-        let tables = TABLES.replace("WHERE", "where = { not_labelled = [\"PSY\"] }");
-        let terms = format!("{}{tables}", agreement("withheld"));
-        std::fs::write(site.folder.path().join("agreements/wards.toml"), terms).unwrap();
-    })
-    .await;
+    let tables = TABLES.replace("WHERE", "where = { not_labelled = [\"PSY\"] }");
+    let terms = format!("{}{tables}", agreement("withheld"));
+    let (site, running) = sharing::site(&terms, holding(&store)).await;
     (site, running, store)
 }
 
