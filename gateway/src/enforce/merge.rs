@@ -281,10 +281,10 @@ impl Seen<'_> {
     /// The resource as it is to be stored; nothing when nothing is changed.
     fn merged(&self, wanted: &ResourceChange, share: &Share) -> Result<Option<Vec<u8>>, Unmade> {
         let owner = wanted.target.resource_type;
-        if self.judge.is_shielded(self.stored) {
+        let view = read(self.judged.bytes.clone())?;
+        if self.judge.is_shielded(self.stored, view.root()) {
             return Err(Unwritable::Shielded.into());
         }
-        let view = read(self.judged.bytes.clone())?;
         let patched;
         let (sent, lacks) = match &wanted.wanted {
             Wanted::Whole(body) => (body.inner().root(), Lacks::IsLeft),
@@ -298,6 +298,9 @@ impl Seen<'_> {
         let changed = differing(owner, view.root(), sent, lacks, share)?;
         if changed.is_empty() {
             return Ok(None);
+        }
+        if changed.iter().any(|name| self.judge.may_leave_out(self.stored, owner, name)) {
+            return Err(Unwritable::Shielded.into());
         }
         let form = read(in_form(owner, &changed, sent, share)?)?;
         let new = read(replaced(owner, view.root(), form.root(), &changed, &|_| false))?;

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::Node;
 use fhir::security_label::SecurityLabel;
+use fhir::tables::TypeId;
 
 use super::super::facts::shield_of;
+use super::super::masks::Whereabouts;
 use super::super::persons::persons_of;
 use super::super::resource_facts::{Weighed, resource_facts};
 use super::Judge;
 use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
+use crate::person::PersonKey;
 
 /// The labels of a resource: those it states, each by itself, and those that each entry of a list gives it together.
 pub(in crate::enforce) type Labels = BTreeSet<BTreeSet<SecurityLabel>>;
@@ -42,11 +45,33 @@ impl Judge<'_> {
             && persons(before) == persons(after)
     }
 
-    /// Whether the whereabouts of somebody in `node` are protected, and so left out of it.
-    pub(in crate::enforce) fn is_shielded(&self, node: Node<'_>) -> bool {
+    /// Whether this is the record of somebody whose whereabouts are protected, as far as `view`, its view, says whose it
+    /// is: who is hidden in it does not count.
+    pub(in crate::enforce) fn is_shielded(&self, node: Node<'_>, view: Node<'_>) -> bool {
+        if shield_of(node) == Shield::Shielded {
+            return true;
+        }
+        let persons = |node| self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
+        let shown = self.keys(&persons(view));
+        let about = self.about(&persons(node));
+        about.iter().any(|person| self.is_shielded_one(person) && shown.contains(person))
+    }
+
+    /// Whether the element `name` may be left out of views of `node`, because it may tell where somebody is who is in it
+    /// and protected.
+    pub(in crate::enforce) fn may_leave_out(&self, node: Node<'_>, owner: TypeId, name: &str) -> bool {
+        let share = self.ruling.admitted().share();
+        let always = (0_usize..).zip(share.tables(owner)).filter(|(_, table)| table.is_unconditional());
+        let always = always.fold(0, |bits, (at, _)| bits | 1 << at);
+        if share.masks.show_whole(owner, name, always, Whereabouts::Shielded) {
+            return false;
+        }
         let found = self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
-        let concerned = self.concerned(&found, self.keys(&found), node);
-        shield_of(node) == Shield::Shielded || self.is_about_a_shielded_one(&concerned)
+        self.keys(&found).iter().any(|person| self.is_shielded_one(person))
+    }
+
+    fn is_shielded_one(&self, person: &PersonKey) -> bool {
+        self.permit(person).is_some_and(|permit| permit.obligations().shielded)
     }
 }
 

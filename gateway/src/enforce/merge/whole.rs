@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use fhir::json::{Node, parse};
+use fhir::json::Node;
 use fhir::reference::Id;
 
 use super::super::account::Account;
@@ -15,7 +15,7 @@ use super::super::release::{Head, Minimised};
 use super::super::subjects::Subjects;
 use super::super::targets::LookedUp;
 use super::super::unfiltered::Unfiltered;
-use super::{MERGED, Unwritable, covers, ended, hex};
+use super::{Unwritable, covers, ended, hex, read};
 use crate::decision::ruling::{Admitted, Ruling};
 use crate::interaction::ResourceDeletion;
 use crate::outcome::{Ended, Ending, NotTaken};
@@ -83,11 +83,14 @@ pub fn remove(
     };
     account.shares(&judged);
     let refused = |why| Ending::Unwritable(why);
+    let Ok(view) = read(judged.bytes.clone()) else {
+        return Err(ended(refused(Unwritable::Partly), account, frame));
+    };
     let fault = if wanted.if_match != hex(digest.get()) {
         Some(Ending::VersionMoved)
-    } else if judge.is_shielded(stored.root()) {
+    } else if judge.is_shielded(stored.root(), view.root()) {
         Some(refused(Unwritable::Shielded))
-    } else if !is_whole(&judged.bytes, stored.root()) {
+    } else if !is_whole(view.root(), stored.root()) {
         Some(refused(Unwritable::Partly))
     } else {
         None
@@ -108,11 +111,9 @@ pub fn remove(
 
 /// Whether the view shows all there is: but for `meta`, which is about how it is stored, and a narrative that was made
 /// of the rest.
-fn is_whole(view: &[u8], stored: Node<'_>) -> bool {
+fn is_whole(view: Node<'_>, stored: Node<'_>) -> bool {
     let is_made = stored.str_at(&["text", "status"]).is_some_and(|status| status == "generated");
     let beside: &[&str] = if is_made { &["meta", "text"] } else { &["meta"] };
-    parse(view.to_vec().into(), &MERGED).is_ok_and(|view| {
-        let mut members = stored.members().filter(|(key, _)| !beside.iter().any(|name| key.is(name)));
-        members.all(|(key, value)| covers(view.root().member(&key.text()), value))
-    })
+    let mut members = stored.members().filter(|(key, _)| !beside.iter().any(|name| key.is(name)));
+    members.all(|(key, value)| covers(view.member(&key.text()), value))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use super::seen::{BIPOLAR, HIV, at_version_1, blind};
+use super::seen::{BIPOLAR, HIV, at_version_1, blind, protected};
 use super::{AGREEMENT, Answer, CONDITION, PATIENT, ann, keeping, puts, read, send};
 use crate::hidden::BOB;
 use crate::support::holding::{Held, condition, held, patient};
@@ -107,6 +107,9 @@ fn problem(dice: &mut Dice, shown: u64) -> Value {
     if dice.below(3) == 0 {
         made["stage"] =
             json!([{"summary": {"coding": [{"system": "http://snomed.info/sct", "code": BIPOLAR}]}}]);
+    }
+    if dice.below(3) == 0 {
+        made["asserter"] = json!({"reference": "Patient/p2"});
     }
     let mut shown = Dice(shown | 1);
     if shown.below(2) == 0 {
@@ -212,7 +215,7 @@ fn check(before: &Value, sent: &Value, answer: &Answer, after: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_hidden_decides_nothing_and_nothing_that_decides_is_lost() {
-    let store: Held = held(&[ann(), patient("p2", BOB), Value::Null]);
+    let store: Held = held(&[ann(), protected(patient("p2", BOB)), Value::Null]);
     let (site, running) = site(&store).await;
     let (mut made, mut refused) = (0, 0);
     for seed in 1..64_u64 {

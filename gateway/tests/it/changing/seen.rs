@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, CONDITION, ann, keeping, puts, read, send, site};
+use super::{AGREEMENT, Answer, CONDITION, PATIENT, ann, keeping, puts, read, send, site};
 use crate::hidden::{BOB, says};
 use crate::support::holding::{ANN, Held, condition, held, patient};
+use crate::support::whole::Whole;
 
 pub(super) const BIPOLAR: &str = "13746004";
 pub(super) const HIV: &str = "86406008";
@@ -132,4 +133,67 @@ async fn nobody_opens_a_record_by_writing_what_a_rule_asks_for() {
     }
     running.stop().await;
     assert_eq!((answers[0].0, &answers[0]), (422, &answers[1]), "whether there is something to open or not");
+}
+
+/// Whose whereabouts are protected.
+pub(super) fn protected(mut made: Value) -> Value {
+    let system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    made["meta"] = json!({"versionId": "1", "security": [{"system": system, "code": "R"}]});
+    made
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_somebody_hidden_is_protected_neither_blocks_a_record_nor_is_told() {
+    let plain = at_version_1(condition("c1", "p1", "1", &[]));
+    let held: Held = held(&[ann(), protected(patient("p2", BOB)), plain.clone()]);
+    let (site, running) = site("withheld", keeping(&held)).await;
+    let mut asserted = plain.clone();
+    asserted["asserter"] = json!({"reference": "Patient/p2"});
+    let mut answers = Vec::new();
+    for before in [plain, asserted] {
+        held.lock().unwrap()[2] = before.clone();
+        let (mut view, version) = read(&site, CONDITION).await;
+        let same = blind(&send(&site, "PUT", CONDITION, &version, &view.to_string()).await);
+        view["severity"] = json!({"coding": [{"system": "urn:s", "code": "grave"}]});
+        let made = blind(&send(&site, "PUT", CONDITION, &version, &view.to_string()).await);
+        assert_eq!((same.0, made.0), (200, 200), "{same:?} {made:?}");
+        assert_eq!(held.lock().unwrap()[2].get("asserter"), before.get("asserter"));
+        answers.push((same, made));
+    }
+    assert_eq!(answers[0], answers[1]);
+    let hers = at_version_1(condition("c1", "p2", "1", &[]));
+    held.lock().unwrap()[2] = hers.clone();
+    let (mut view, version) = read(&site, CONDITION).await;
+    for _ in 0..2 {
+        let answer = send(&site, "PUT", CONDITION, &version, &view.to_string()).await;
+        assert_eq!(answer.status, 403, "her own record is: {}", answer.body);
+        view["severity"] = json!({"coding": [{"system": "urn:s", "code": "grave"}]});
+    }
+    assert_eq!(held.lock().unwrap()[2], hers);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_somebody_lives_is_not_written_while_the_view_leaves_it_out_for_another() {
+    let mut ann = ann();
+    ann["link"] = json!([{"other": {"reference": "Patient/p2"}, "type": "seealso"}]);
+    let held: Held = held(&[ann.clone(), protected(patient("p2", BOB))]);
+    let site = Whole::with(keeping(&held)).await;
+    let agreement = AGREEMENT.replace("EXISTENCE", "withheld").replace(r#""address.use""#, "address");
+    let agreement = agreement.replace("\"address.postalCode\" = \"to know where to visit\"\n", "");
+    let agreement = agreement.replace(r#"Patient = ["name""#, r#"Patient = ["address", "name""#);
+    std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
+    let running = site.start().await.unwrap();
+    let (view, version) = read(&site, PATIENT).await;
+    assert_eq!(view.get("address"), None, "{view}");
+    let mut sent = view.clone();
+    sent["address"] = json!([{"text": "4 Mine Street"}]);
+    let answer = send(&site, "PUT", PATIENT, &version, &sent.to_string()).await;
+    assert_eq!((answer.status, &held.lock().unwrap()[0]), (403, &ann), "{}", answer.body);
+    let mut sent = view;
+    sent["maritalStatus"] = json!({"text": "single"});
+    let answer = send(&site, "PUT", PATIENT, &version, &sent.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(held.lock().unwrap()[0]["address"], ann["address"]);
+    running.stop().await;
 }
