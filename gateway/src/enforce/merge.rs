@@ -43,7 +43,7 @@ use same::{same, same_or_absent};
 
 /// Members of a resource that are compared by rules of their own.
 const KEPT: [&str; 3] = ["resourceType", "id", "meta"];
-/// Members of `meta` that are never compared: the gateway's version, and when it was written.
+/// Members of `meta` that are not compared with a view that was sent: the gateway's version, and when it was written.
 const OF_THE_MOMENT: [&str; 2] = ["versionId", "lastUpdated"];
 /// What is told of a change of which nothing else is.
 const MADE: &str = "the change was made";
@@ -294,7 +294,7 @@ impl Seen<'_> {
                 (patched.root(), Lacks::IsTakenAway)
             }
         };
-        is_the_same_resource(view.root(), sent)?;
+        is_the_same_resource(view.root(), sent, lacks)?;
         let changed = differing(owner, view.root(), sent, lacks, share)?;
         if changed.is_empty() {
             return Ok(None);
@@ -419,21 +419,25 @@ fn in_form(
     Ok(form.root().raw().to_vec())
 }
 
-/// Type, id and `meta` are not the requestor's to change; of `meta` a part may be left out.
-fn is_the_same_resource(view: Node<'_>, sent: Node<'_>) -> Result<(), Unwritable> {
+/// Type, id and `meta` are not the requestor's to change; of `meta` a part may be left out of a view that is sent.
+fn is_the_same_resource(view: Node<'_>, sent: Node<'_>, lacks: Lacks) -> Result<(), Unwritable> {
     if sent.kind() != Kind::Object
         || !["resourceType", "id"].iter().all(|name| same_or_absent(view.member(name), sent.member(name)))
     {
         return Err(Unwritable::Identity);
     }
-    let Some(meta) = sent.member("meta") else { return Ok(()) };
-    let shown = view.member("meta");
-    let kept = meta.kind() == Kind::Object
-        && meta.members().filter(|(key, _)| !OF_THE_MOMENT.iter().any(|name| key.is(name))).all(
-            |(key, value)| {
-                shown.and_then(|shown| shown.member(&key.text())).is_some_and(|shown| same(shown, value))
-            },
-        );
+    let (shown, meta) = (view.member("meta"), sent.member("meta"));
+    let kept = match (lacks, meta) {
+        (Lacks::IsTakenAway, _) => same_or_absent(shown, meta),
+        (Lacks::IsLeft, None) => true,
+        (Lacks::IsLeft, Some(meta)) => {
+            let mut said = meta.members().filter(|(key, _)| !OF_THE_MOMENT.iter().any(|name| key.is(name)));
+            meta.kind() == Kind::Object
+                && said.all(|(key, value)| {
+                    shown.and_then(|shown| shown.member(&key.text())).is_some_and(|shown| same(shown, value))
+                })
+        }
+    };
     if kept { Ok(()) } else { Err(Unwritable::Meta) }
 }
 

@@ -197,3 +197,25 @@ async fn where_somebody_lives_is_not_written_while_the_view_leaves_it_out_for_an
     assert_eq!(held.lock().unwrap()[0]["address"], ann["address"]);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_patch_of_meta_is_refused_and_not_said_to_be_done() {
+    let (site, running) = site("withheld", keeping(&held(&[ann()]))).await;
+    let (mut view, version) = read(&site, PATIENT).await;
+    assert!(view["meta"]["tag"].is_array() && view["meta"]["versionId"].is_string(), "{view}");
+    for operation in [
+        json!({"op": "remove", "path": "/meta"}),
+        json!({"op": "remove", "path": "/meta/tag"}),
+        json!({"op": "replace", "path": "/meta/versionId", "value": "1"}),
+        json!({"op": "add", "path": "/meta/lastUpdated", "value": "2020-01-01T00:00:00Z"}),
+    ] {
+        let answer = send(&site, "PATCH", PATIENT, &version, &json!([operation]).to_string()).await;
+        assert_eq!(answer.status, 422, "{operation}: {}", answer.body);
+        assert!(answer.body.contains("meta is not written"), "{}", answer.body);
+    }
+    view.as_object_mut().unwrap().remove("meta");
+    let answer = send(&site, "PUT", PATIENT, &version, &view.to_string()).await;
+    assert_eq!(answer.status, 200, "a part of a view may be sent: {}", answer.body);
+    assert_eq!(puts(&site), 0);
+    running.stop().await;
+}
