@@ -36,7 +36,7 @@ mod replace;
 mod same;
 mod whole;
 
-pub use replace::{Tells, replaced};
+pub use replace::{Tells, Told, replaced};
 pub use whole::{Removal, remove};
 
 use same::{same, same_or_absent};
@@ -303,7 +303,7 @@ impl Seen<'_> {
             return Err(Unwritable::Shielded.into());
         }
         let form = read(in_form(owner, &changed, sent, share)?)?;
-        let new = read(replaced(owner, view.root(), form.root(), &changed, &|_| false))?;
+        let new = read(replaced(owner, view.root(), form.root(), &changed, &|_| Told::Nothing))?;
         if self.judge.labels(view.root()) != self.judge.labels(new.root()) {
             return Err(Unwritable::Labels.into());
         }

@@ -9,6 +9,7 @@ use fhir::tables::TypeId;
 
 use super::super::facts::shield_of;
 use super::super::masks::Whereabouts;
+use super::super::merge::Told;
 use super::super::persons::persons_of;
 use super::super::resource_facts::{Weighed, resource_facts};
 use super::Judge;
@@ -26,11 +27,17 @@ impl Judge<'_> {
         labels_of(&self.facts(node, Weighed::Labels))
     }
 
-    /// Whether a part of a resource that nobody sees may decide something: it states or earns a label, refers to
-    /// something or names somebody.
-    pub(in crate::enforce) fn tells(&self, part: Node<'_>) -> bool {
+    /// What a part of a resource that nobody sees may decide: it states or earns a label, refers to something or names
+    /// somebody.
+    pub(in crate::enforce) fn tells(&self, part: Node<'_>) -> Told {
         let facts = resource_facts(part, self.bases, self.codes);
-        !facts.labels.is_empty() || !facts.earned.is_empty() || names_somebody(part)
+        if !facts.labels.is_empty() || !facts.earned.is_empty() {
+            Told::Label
+        } else if names_somebody(part) {
+            Told::Whom
+        } else {
+            Told::Nothing
+        }
     }
 
     /// Whether rules and choices decide alike about two states of one resource: its labels, to what it refers, whose

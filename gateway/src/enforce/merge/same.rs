@@ -66,7 +66,7 @@ pub(super) fn said(owner: Option<TypeId>, node: Node<'_>) -> Vec<u8> {
 }
 
 /// The one way to write what it says.
-fn canonical(node: Node<'_>) -> Vec<u8> {
+pub(super) fn canonical(node: Node<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(node.raw().len());
     write(node, &mut out);
     out

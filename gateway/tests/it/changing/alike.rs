@@ -120,8 +120,14 @@ fn problem(dice: &mut Dice, shown: u64) -> Value {
         _ if dice.below(3) == 0 => made["severity"] = json!({"extension": fine_print(dice)}),
         _ => {}
     }
-    let sites: Vec<Value> =
+    let mut sites: Vec<Value> =
         (0..shown.below(4)).map(|_| concept(["arm", "leg"][shown.below(2)], dice)).collect();
+    if dice.below(3) == 0 {
+        sites.insert(
+            dice.below(sites.len() + 1),
+            json!({"extension": [{"url": "urn:why", "valueCode": "secret"}]}),
+        );
+    }
     if !sites.is_empty() {
         made["bodySite"] = json!(sites);
     }
@@ -187,6 +193,28 @@ fn telling(value: &Value, found: &mut BTreeSet<String>) {
 
 const WRITTEN: [&str; 3] = ["bodySite", "clinicalStatus", "severity"];
 
+/// What an item of a list says without its fine print.
+fn item_says(item: &Value) -> (Value, Value) {
+    (item["text"].clone(), item["coding"][0]["code"].clone())
+}
+
+/// Items that say nothing stay, and what is said of an item is not said of another that says the same as before.
+fn check_places(before: &Value, after: &Value) {
+    let items = |value: &Value| value["bodySite"].as_array().cloned().unwrap_or_default();
+    let (before, after) = (items(before), items(after));
+    for item in &before {
+        let alike = |other: &&Value| item_says(other) == item_says(item);
+        let (stood, stands) = (before.iter().filter(alike).count(), after.iter().filter(alike).count());
+        if item_says(item) == (Value::Null, Value::Null) {
+            assert!(after.contains(item), "{item} is lost: {after:?}");
+        } else if stands <= stood {
+            let unlike: Vec<&Value> =
+                after.iter().filter(alike).filter(|found| !before.contains(found)).collect();
+            assert!(unlike.is_empty(), "it was said of others: {unlike:?} of {before:?}");
+        }
+    }
+}
+
 /// What `answer` did to `before`.
 fn check(before: &Value, sent: &Value, answer: &Answer, after: &Value) {
     let told = || format!("{before}\n<= {sent}\n=> {after}");
@@ -205,6 +233,7 @@ fn check(before: &Value, sent: &Value, answer: &Answer, after: &Value) {
     for name in WRITTEN {
         assert_eq!(view[name], sent[name], "the view of the result is what was sent\n{}", told());
     }
+    check_places(before, after);
     let of = |value: &Value| {
         let mut found = BTreeSet::new();
         telling(value, &mut found);
