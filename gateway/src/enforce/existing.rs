@@ -1,6 +1,6 @@
 //! What a condition of a create finds: what the requestor would find by searching for it.
 
-use fhir::bundle::Bundle;
+use fhir::bundle::{Bundle, Entry, SearchMode};
 use fhir::json::Document;
 
 use super::account::Account;
@@ -87,6 +87,12 @@ pub fn existing(
     Ok((there, ruling.into_admitted()))
 }
 
+/// Whether a match may stand in it: what the system tells about a search is none.
 fn holds_something(page: &Document) -> bool {
-    Bundle::read(page.root(), ENTRIES_MAX).map_or(true, |bundle| !bundle.entries().is_empty())
+    let is_match = |entry: &Entry<'_>| match entry.mode {
+        Some(SearchMode::Match) => true,
+        Some(SearchMode::Include | SearchMode::Outcome) => false,
+        None => entry.resource_type().is_none_or(|name| name != "OperationOutcome"),
+    };
+    Bundle::read(page.root(), ENTRIES_MAX).map_or(true, |bundle| bundle.entries().iter().any(is_match))
 }

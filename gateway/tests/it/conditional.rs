@@ -159,6 +159,23 @@ async fn what_is_hidden_is_as_what_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_hospital_tells_about_a_search_is_no_match_of_it() {
+    let store = world(&[]);
+    let honest = keeping(&store);
+    let told = json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"search": {"mode": "outcome"},
+        "resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}}]});
+    let (site, running) = site(move |seen| match seen.line.as_str() {
+        "POST /fhir/Condition/_search HTTP/1.1" => Play::Bytes(fhir("200 OK", &told.to_string())),
+        _ => honest(seen),
+    })
+    .await;
+    let (status, _, body) = create(&site, UNLESS).await;
+    assert_eq!(status, 201, "{body}");
+    assert!(sent(&site).iter().all(Option::is_some), "two creates at once are still guarded against");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_only_those_that_can_be_seen_count() {
     let (one, other) = (problem("c1", "p1", "a1", &[]), problem("c2", "p1", "a1", &["PSY"]));
     let store = world(&[one, other]);
