@@ -273,6 +273,11 @@ async fn what_was_found_is_not_told_in_a_batch_once_she_says_no() {
     let mut stream = TcpStream::connect(site.requests).await.unwrap();
     let (answer, ()) = tokio::join!(ask(&mut stream, &request), async {
         asked.notified().await;
+        // The first entry is recorded by itself, while the second waits.
+        let is_found = |entry: &Value| entry["about"]["resources"] == json!(["Condition/c1"]);
+        while !site.records().iter().any(is_found) {
+            tokio::task::yield_now().await;
+        }
         says(&site, ANN, &json!({"type": "deny"})).await;
         go_on.notify_one();
     });

@@ -85,7 +85,7 @@ impl Named {
     fn reference(&mut self, node: Node<'_>, element: Element, bases: &Bases) {
         let targets = element.targets();
         let is_meant = targets.iter().any(is_kind);
-        if !is_meant && !element.is_choice() {
+        if !is_meant && !is_open(&element) {
             return;
         }
         let text = node.str_at(&["reference"]);
@@ -143,6 +143,11 @@ fn type_of(resource: Node<'_>) -> Option<TypeId> {
     tables::resource_type(&resource.str_at(&["resourceType"])?)
 }
 
+/// Whether it is a choice between values of which one may refer to anything.
+fn is_open(element: &Element) -> bool {
+    element.is_choice() && element.targets().is_empty()
+}
+
 fn is_kind(found: &TypeId) -> bool {
     KINDS.contains(&found.name())
 }
@@ -167,8 +172,7 @@ fn names_one(owner: TypeId, seen: &mut BTreeSet<TypeId>) -> bool {
     seen.insert(owner)
         && owner.elements().any(|element| {
             let may = |found: &ElementType| {
-                found.id().name() == "Reference"
-                    && (element.is_choice() || found.targets().iter().any(is_kind))
+                found.id().name() == "Reference" && (is_open(&element) || found.targets().iter().any(is_kind))
             };
             let holds =
                 |found: &ElementType| found.id().name() == "Resource" && element.name() != "contained";

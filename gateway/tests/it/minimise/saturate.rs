@@ -35,7 +35,10 @@ fn members(owner: TypeId, at: &str, around: &mut Vec<TypeId>, out: &mut String) 
         let apart = ["modifierExtension", "implicitRules"].contains(&key) || (is_resource && key == "id");
         let Some(kind) = element.only_type().or_else(|| element.child_type()) else { continue };
         let path = format!("{at}.{key}");
-        let deep = around.len() > DEPTH_MAX || (around.contains(&kind) && !kind.kind().is_primitive());
+        // A name that has ended is one of before, and not shown of protected people.
+        let is_over = key == "end" && around.iter().any(|outer| outer.name() == "HumanName");
+        let deep =
+            is_over || around.len() > DEPTH_MAX || (around.contains(&kind) && !kind.kind().is_primitive());
         if apart || deep {
             continue;
         }
