@@ -86,10 +86,15 @@ pub(crate) async fn decided(
     ports: &Ports,
 ) -> Result<View<Step>, Ended> {
     // Read and decided about as on a read, up to the merge.
-    looked_at(admitted, begun, ports, |held, led_to, ruling, subjects, frame| {
+    let view = looked_at(admitted, begun, ports, |held, led_to, ruling, subjects, frame| {
         merge::change(&held, led_to, wanted, ruling, subjects, frame)
     })
-    .await
+    .await?;
+    let made = match view.fault {
+        Some(reason) => view.made.in_spite_of(reason),
+        None => view.made,
+    };
+    Ok(View { made, ..view })
 }
 
 /// Sends what was released, if the holder still has the version it was made of.

@@ -3,7 +3,7 @@
 //!
 //! What is hidden counts as not there: the answer says "created" in both cases, and is true in both. The system is told the
 //! condition only while it holds nothing that meets it, so that two creates at once make one; it never decides by what is
-//! hidden. It is looked for in the record of the person whom the body names. Both rules, for the search and for the create, are asked before any system is.
+//! hidden. It is looked for in the record of the person to whom the body belongs. Both rules, for the search and for the create, are asked before any system is.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::decision::evidence::Evidence;
 use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::existing::{Existing, existing};
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
-use crate::enforce::subjects::{named_in, patients_in};
+use crate::enforce::subjects::{belongs_to, named_in};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::exchange::view::{View, looked_at};
 use crate::interaction::{FhirAction, Interaction, NewResource, SearchRequest};
@@ -151,16 +151,15 @@ pub(crate) async fn looked_for(
     }
 }
 
-/// The condition within the record of the one Patient whom the body names: a search names its person. A Patient is named
+/// The condition within the record of the Patient to whom the body belongs: a search names its person. A Patient is named
 /// by the identifier itself.
 fn about(condition: &SearchQuery, body: &Unfiltered<Document>, bases: &Bases) -> Option<SearchQuery> {
-    let code = names_person_by(condition.resource_type())?;
+    let owner = condition.resource_type();
+    let code = names_person_by(owner)?;
     // Her number, which may stand beside it, says nothing that the reference does not.
-    let named = patients_in(body, bases);
-    let mut patients = named.iter();
-    let (Some(id), None) = (patients.next(), patients.next()) else { return None };
+    let id = belongs_to(body, owner, code, bases)?;
     let form = format!("{}&{code}=Patient%2F{}", condition.to_form(), id.as_str());
-    SearchQuery::compile(condition.resource_type(), &grammar::parse(&form).ok()?, bases).ok()
+    SearchQuery::compile(owner, &grammar::parse(&form).ok()?, bases).ok()
 }
 
 async fn send(

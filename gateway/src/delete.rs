@@ -82,10 +82,15 @@ pub(crate) async fn decided(
     begun: &Exchange,
     ports: &Ports,
 ) -> Result<View<Removal>, Ended> {
-    looked_at(admitted, begun, ports, |held, led_to, ruling, subjects, frame| {
+    let view = looked_at(admitted, begun, ports, |held, led_to, ruling, subjects, frame| {
         merge::remove(&held, led_to, wanted, ruling, subjects, frame)
     })
-    .await
+    .await?;
+    let made = match view.fault {
+        Some(reason) => view.made.in_spite_of(reason),
+        None => view.made,
+    };
+    Ok(View { made, ..view })
 }
 
 /// Asks for the deletion of the version that was decided about.

@@ -146,7 +146,8 @@ async fn cut(
     cut_beside(admitted, body, body, begun, ports).await
 }
 
-/// The same for a body that is about those whom `together` is about: itself, and what it refers to that is sent with it.
+/// The same for a body that may be about those whom others are about that are sent with it: `together` is itself, or a
+/// Bundle of it and those.
 ///
 /// # Errors
 /// [`Ended`] when nothing of it may be sent.
@@ -159,7 +160,7 @@ pub(crate) async fn cut_beside(
 ) -> Result<(Minimised, Admitted, Evidence), Ended> {
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
-    let subjects = subjects_of_body(together, &admitted, frame.bases);
+    let subjects = subjects_of_body(body, together, &admitted, frame.bases);
     // A body goes as it was decided for everybody in it: it is sent again once that can be.
     let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.and_then(Evidence::whole);
     let evidence = evidence.map_err(|why| begun.end(Ending::Evidence(why)))?;

@@ -28,6 +28,7 @@ use holder::Holder;
 pub use reading::Rest;
 pub use send::{Outgoing, Sent, Taken, Write};
 pub use tls::UpstreamProblem;
+pub(crate) use transaction::CHANGED_MAX;
 pub use transaction::Transacted;
 
 /// The clients of all systems of one set of settings.

@@ -161,6 +161,17 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The same, recorded with the name of the fault in spite of which it is done.
+    #[must_use]
+    pub fn in_spite_of(self, reason: &str) -> Self {
+        match self {
+            Self::Same(shown) => Self::Same(shown.in_spite_of(reason)),
+            Self::Send { intent, version } => Self::Send { intent: intent.in_spite_of(reason), version },
+        }
+    }
+}
+
 /// Makes of what is stored and of what is wanted what is to be stored. References are shown as a read shows them, by
 /// what was looked up.
 ///

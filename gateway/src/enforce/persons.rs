@@ -17,9 +17,11 @@ use fhir::reference::{Bases, Id, Local, Reference};
 use self::followed::Text;
 use self::roles::{Depth, Place, Role};
 
+mod beside;
 mod followed;
 mod roles;
 
+pub(in crate::enforce) use beside::{leads_to, persons_beside};
 pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
 mod tests;
@@ -189,12 +191,6 @@ enum Bound {
     Names,
 }
 
-/// Whether `resource` says itself whom it is about, when it stands beside others in `whole`: who stands in those must
-/// permit too, and does not speak for it.
-pub(in crate::enforce) fn says_whom(resource: Node<'_>, whole: Node<'_>, came: Came, bases: &Bases) -> About {
-    Scan::of(resource, whole, (came, bases), Bound::Whole).found.about
-}
-
 /// A resource in which something is found.
 struct At<'n> {
     /// The resource whose contained ones can be referred to from here.
@@ -227,13 +223,14 @@ struct Scan<'n, 'b> {
     /// How many subjects of the resource at hand were followed.
     followed: usize,
     found: PersonsOf,
+    /// The urns of whom or what it is about.
+    leads: BTreeSet<String>,
 }
 
 impl<'n, 'b> Scan<'n, 'b> {
     /// Reads `resource`, which refers to what stands in `whole`.
     fn of(resource: Node<'n>, whole: Node<'n>, (came, bases): (Came, &'b Bases), bound: Bound) -> Self {
-        let text = Text::of(whole);
-        let mut scan = Self { text, came, bases, bound, steps: 0, followed: 0, found: PersonsOf::default() };
+        let mut scan = Self::over(Text::of(whole), (came, bases), bound);
         let owner = resource.str_at(&["resourceType"]).unwrap_or_default();
         let stands = if owner == "Bundle" { Stands::Frame } else { Stands::Alone };
         scan.resource(resource, &At { part: resource, owner, stands });
@@ -241,6 +238,12 @@ impl<'n, 'b> Scan<'n, 'b> {
             scan.found.uncertain();
         }
         scan
+    }
+
+    /// Reads nothing yet.
+    fn over(text: Text<'n>, (came, bases): (Came, &'b Bases), bound: Bound) -> Self {
+        let (found, leads) = (PersonsOf::default(), BTreeSet::new());
+        Self { text, came, bases, bound, steps: 0, followed: 0, found, leads }
     }
 
     /// Whether no more is looked at.

@@ -48,7 +48,8 @@ impl Minimised {
         let is_shown = |person: &AboutPerson| person.refusal.is_none() && !person.resources.is_empty();
         let is_named = |person: &AboutPerson| person.refusal.is_some() && person.is_in_trail();
         let persons = &self.records.persons;
-        if !persons.iter().any(is_shown) && persons.iter().any(is_named) {
+        let is_told = self.records.exchange.event == Event::Disclosed;
+        if is_told && !persons.iter().any(is_shown) && persons.iter().any(is_named) {
             self.records.exchange.event = Event::Failed;
         }
         self.records.exchange.reason.get_or_insert_with(|| reason.to_owned());

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use fhir::bundle::Bundle;
 use fhir::json::{Document, Node};
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::{Bases, Id};
+use fhir::path::{ElementPath, Step};
+use fhir::reference::{Bases, Id, Reference};
 use fhir::search::NamedPerson;
+use fhir::tables::{TypeId, search_parameter};
 
 use super::everything::Gathered;
 use super::facts::{self, PatientFacts};
 use super::held::{Held, Versions};
 use super::history;
-use super::persons::{Came, PersonsOf, named_by, persons_of};
+use super::persons::{Came, PersonsOf, leads_to, named_by, persons_beside, persons_of};
 use super::targets::in_pages;
 use super::unfiltered::Unfiltered;
 use super::whom::Whom;
@@ -83,12 +85,17 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, whom: &Whom<'_>) -
     found
 }
 
-/// Reads whom a body that is to be written concerns.
+/// Reads whom a body that is to be written concerns, which is `together` or the first entry of it.
 #[must_use]
-pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases: &Bases) -> Subjects {
+pub fn subjects_of_body(
+    body: &Unfiltered<Document>,
+    together: &Unfiltered<Document>,
+    admitted: &Admitted,
+    bases: &Bases,
+) -> Subjects {
     let mut found = named(admitted);
     let root = body.inner().root();
-    found.take(&persons_of(root, Came::Submitted, bases));
+    found.take(&persons_of_body(body, together, bases));
     found.named.patients.clone_from(&found.patients);
     found.named.nhs_numbers.clone_from(&found.nhs_numbers);
     if let Interaction::Push { .. } | Interaction::Fhir { action: FhirAction::Message(_), .. } =
@@ -97,6 +104,24 @@ pub fn subjects_of_body(body: &Unfiltered<Document>, admitted: &Admitted, bases:
         found.stated_ties = stated_ties(root);
     }
     found
+}
+
+/// The persons of a body that is to be written, which is `together` or the first entry of it.
+pub(in crate::enforce) fn persons_of_body(
+    body: &Unfiltered<Document>,
+    together: &Unfiltered<Document>,
+    bases: &Bases,
+) -> PersonsOf {
+    match std::ptr::eq(body, together) {
+        true => persons_of(body.inner().root(), Came::Submitted, bases),
+        false => persons_beside(body.inner().root(), together.inner().root(), bases),
+    }
+}
+
+/// The urns under which a body names whom or what it is about.
+#[must_use]
+pub fn leads_of(body: &Unfiltered<Document>, bases: &Bases) -> BTreeSet<String> {
+    leads_to(body.inner().root(), bases)
 }
 
 /// Whom a body names that is refused before anything is decided about it: it stands in their trail. Of a very long body,
@@ -108,10 +133,30 @@ pub fn named_in(body: &Unfiltered<Document>, bases: &Bases) -> Vec<NamedPerson> 
     numbers.chain(found.patients.into_iter().map(NamedPerson::Patient)).collect()
 }
 
-/// Every Patient whom a body names, however long it is.
+/// The Patient to whom a body belongs by the element that `code` searches: nobody, where that names several, or somebody
+/// by anything but an address. Who stands elsewhere in it did something, or is mentioned.
 #[must_use]
-pub fn patients_in(body: &Unfiltered<Document>, bases: &Bases) -> BTreeSet<Id> {
-    persons_of(body.inner().root(), Came::Submitted, bases).patients
+pub fn belongs_to(body: &Unfiltered<Document>, owner: TypeId, code: &str, bases: &Bases) -> Option<Id> {
+    let mut belongs = None;
+    for path in search_parameter(owner, code)?.paths()? {
+        let path = ElementPath::parse(owner, path.path()).ok()?;
+        let steps = path.steps().iter().map(|step| match step {
+            Step::Element(name) => Some(*name),
+            Step::Choice { .. } | Step::Item { .. } | Step::Extension(_) | Step::Identifier(_) => None,
+        });
+        let steps: Option<Vec<&str>> = steps.collect();
+        for element in body.inner().root().walk(&steps?) {
+            let Reference::Local(local) = Reference::parse(&element.str_at(&["reference"])?, bases).ok()?
+            else {
+                return None;
+            };
+            let is_patient = local.resource_type.as_str() == "Patient";
+            if is_patient && belongs.replace(local.id.clone()).is_some_and(|other| other != local.id) {
+                return None;
+            }
+        }
+    }
+    belongs
 }
 
 /// What the request alone says.

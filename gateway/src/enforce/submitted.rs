@@ -5,9 +5,9 @@ use fhir::json::{Document, Kind, Limits, parse};
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
 use super::judge::{Judge, Stands, Targets, Why};
-use super::persons::{About, Came, persons_of, says_whom};
+use super::persons::Came;
 use super::release::{Head, Minimised};
-use super::subjects::Subjects;
+use super::subjects::{Subjects, persons_of_body};
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::{Admitted, Ruling};
 use crate::outcome::{Ended, Ending};
@@ -47,11 +47,8 @@ pub fn minimise_submitted(
         whom: None,
     };
     let mut account = Account::new(&ruling, subjects);
-    let (node, whole) = (body.inner().root(), together.inner().root());
-    let mut found = persons_of(whole, Came::Submitted, frame.bases);
-    if says_whom(node, whole, Came::Submitted, frame.bases) == About::Nobody {
-        found.about = About::Nobody;
-    }
+    let node = body.inner().root();
+    let found = persons_of_body(body, together, frame.bases);
     match judge.judge_as(node, &found) {
         Ok(judged) => {
             account.shares(&judged);

@@ -16,7 +16,7 @@ use crate::upstream::Write;
 mod names;
 mod spots;
 
-pub use names::{IsNew, beside, names_nothing, prepared, refers_to, urn};
+pub use names::{IsNew, beside, names_nothing, prepared, refers_to, urn, weight};
 
 /// The most bytes of a Provenance in a header: receivers bound what they read of one.
 const PROVENANCE_BYTES_MAX: usize = 4_096;

@@ -41,7 +41,7 @@ pub(crate) struct View<T> {
     pub(crate) again: Admitted,
     pub(crate) evidence: Evidence,
     /// The name of a fault that lies in what there is about somebody, and was passed over.
-    fault: Option<&'static str>,
+    pub(crate) fault: Option<&'static str>,
 }
 
 /// Finds out what may be shown.

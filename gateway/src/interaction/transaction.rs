@@ -32,6 +32,9 @@ pub enum NotATransaction {
     /// An operation that does something by itself.
     #[error("a transaction holds an operation")]
     Operation,
+    /// Its entries are about each other so much that reading them would take many times what they weigh.
+    #[error("the entries are about too many of each other")]
+    Entangled,
 }
 
 impl NotATransaction {
@@ -47,6 +50,7 @@ impl NotATransaction {
             Self::Disclosers => "transaction-of-several-disclosers",
             Self::Search => "transaction-conditional-reference",
             Self::Operation => "transaction-of-operation",
+            Self::Entangled => "transaction-entangled",
         }
     }
 
@@ -86,6 +90,10 @@ impl NotATransaction {
             Self::Operation => {
                 (Issue::NotSupported, "a transaction that writes holds no operation that does something")
             }
+            Self::Entangled => (
+                Issue::TooCostly,
+                "the entries are about too many of each other: send those that others are about first, by themselves",
+            ),
         };
         Told { status: StatusCode::BAD_REQUEST, issue, text }
     }

@@ -15,7 +15,7 @@ use crate::limits::{self, Unread};
 use crate::server::format::{Format, read_xml};
 
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(in crate::upstream) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// What is asked of a system.
 #[derive(Debug)]
@@ -105,8 +105,17 @@ impl Answer {
         holder: &Holder,
         deadline: Instant,
     ) -> Result<Document, UpstreamFault> {
-        let format = format_of(&self.headers)?;
         let bytes_max = holder.body_bytes_max;
+        self.document_within(bytes_max, deadline).await
+    }
+
+    /// The same of a body that may be as large as `bytes_max`.
+    pub(in crate::upstream) async fn document_within(
+        self,
+        bytes_max: usize,
+        deadline: Instant,
+    ) -> Result<Document, UpstreamFault> {
+        let format = format_of(&self.headers)?;
         let body = limits::read(self.body, bytes_max, deadline).await;
         drop(self.slot);
         let body = body.map_err(|unread| match unread {

@@ -6,7 +6,7 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::ask::{Again, Ask};
+use super::ask::{Again, Ask, PREFER};
 use super::holder::Holder;
 use super::{Upstream, UpstreamFault};
 use crate::enforce::release::Released;
@@ -14,6 +14,8 @@ use crate::person::SystemName;
 
 const PROVENANCE: HeaderName = HeaderName::from_static("x-provenance");
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
+/// Nothing of what was stored is read: it need not be sent back. The answer to a message is content of its own.
+const MINIMAL: HeaderValue = HeaderValue::from_static("return=minimal, handling=strict");
 
 /// Something to be written to a system.
 pub struct Outgoing {
@@ -163,6 +165,9 @@ impl Outgoing {
         if let Some(provenance) = self.provenance {
             let provenance = HeaderValue::from_maybe_shared(provenance);
             headers.insert(PROVENANCE, provenance.map_err(|_| UpstreamFault::NotWritable)?);
+        }
+        if self.write != Write::Message {
+            headers.insert(PREFER, MINIMAL);
         }
         let content_type = (!self.body.is_empty()).then_some("application/fhir+json; charset=utf-8");
         Ok(Ask { method, path, content_type, body: self.body, headers, again: Again::Never })

@@ -12,6 +12,13 @@ use super::send::{Outgoing, Sent, Taken, Write};
 use super::{Upstream, UpstreamFault};
 use crate::person::SystemName;
 
+/// How large an answer to a transaction may be, in answers of the system at their largest: no less than what may be sent
+/// to it as one.
+const ANSWERS_MAX: usize = 1 + CHANGED_MAX;
+
+/// How much may be changed at once, in answers of the system at their largest.
+pub(crate) const CHANGED_MAX: usize = 16;
+
 /// What a system made of a transaction.
 #[derive(Debug)]
 pub enum Transacted {
@@ -38,7 +45,9 @@ impl Upstream {
         let answer = holder.ask(&outgoing.into_ask()?, deadline).await?;
         match (answer.status.as_u16(), Taken::of(answer.status.as_u16())) {
             (200, _) => {
-                let told = answer.document(holder, deadline).await?;
+                // Some send back all that they stored, whatever they are asked for: it was carried out all the same.
+                let bytes_max = holder.body_bytes_max.saturating_mul(ANSWERS_MAX);
+                let told = answer.document_within(bytes_max, deadline).await?;
                 done(told.root(), writes, holder).map(Transacted::Done)
             }
             (_, Some(why @ (Taken::Invalid | Taken::Conflict | Taken::NotSupported))) => {

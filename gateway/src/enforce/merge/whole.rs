@@ -44,6 +44,12 @@ impl Removal {
         }
     }
 
+    /// The same, recorded with the name of the fault in spite of which it is done.
+    #[must_use]
+    pub fn in_spite_of(self, reason: &str) -> Self {
+        Self { intent: self.intent.in_spite_of(reason), ..self }
+    }
+
     /// The parts: what is to be recorded, the version, and whom it is about.
     #[must_use]
     pub fn into_parts(self) -> (Minimised, Id, Vec<AboutPerson>) {

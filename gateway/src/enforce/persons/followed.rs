@@ -132,6 +132,7 @@ impl<'n> Scan<'n, '_> {
                 let (entries, steps) = self.text.entries();
                 let entry = entries.by_url.get(&urn.to_ascii_lowercase()).copied().flatten();
                 self.steps += steps;
+                self.leads.insert(urn.into());
                 self.within(entry.map(|entry| (entry, entry)), at);
             }
             // Inside a resource: what contains it is read itself.

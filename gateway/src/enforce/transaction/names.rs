@@ -125,6 +125,12 @@ pub enum IsNew {
     No,
 }
 
+/// How much there is to be read of a body.
+#[must_use]
+pub fn weight(body: &Unfiltered<Document>) -> usize {
+    body.inner().root().raw().len()
+}
+
 /// A body with those that it refers to, as one Bundle: whom they are about, it is about too.
 #[must_use]
 pub fn beside(

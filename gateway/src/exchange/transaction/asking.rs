@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fhir::json::Document;
+use fhir::reference::Bases;
 use fhir::search::SearchQuery;
 
 use super::super::question;
@@ -12,7 +13,7 @@ use super::{Named, Whole, all_or_none};
 use crate::conditional;
 use crate::decision::admit;
 use crate::decision::ruling::{Admitted, Question};
-use crate::enforce::subjects::named_in;
+use crate::enforce::subjects::{leads_of, named_in};
 use crate::enforce::transaction::{IsNew, names_nothing, prepared, refers_to, urn};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::batch::{Line, NotABatch};
@@ -86,6 +87,16 @@ impl Wish {
 pub(super) struct Body {
     pub(super) content: Arc<Unfiltered<Document>>,
     pub(super) refers_to: BTreeSet<String>,
+    /// Those of whom or what it is about.
+    pub(super) leads_to: BTreeSet<String>,
+}
+
+impl Body {
+    pub(super) fn of(content: Unfiltered<Document>, bases: &Bases) -> Result<Self, NotATransaction> {
+        let refers_to = refers_to(&content, bases)?;
+        let leads_to = if refers_to.is_empty() { BTreeSet::new() } else { leads_of(&content, bases) };
+        Ok(Self { content: Arc::new(content), refers_to, leads_to })
+    }
 }
 
 /// An entry that was understood.
@@ -310,8 +321,7 @@ fn entry(
             return Err(refused(&begun, NotATransaction::Nothing));
         }
         let content = prepared(content, names, is_new).ok_or_else(|| begun.end(Ending::NotWritten))?;
-        let refers_to = refers_to(&content, bases).map_err(|why| refused(&begun, why))?;
-        Ok::<Body, Ended>(Body { content: Arc::new(content), refers_to })
+        Body::of(content, bases).map_err(|why| refused(&begun, why))
     };
     let rules = |question| {
         let admitted = admit(question, &whole.ports.settings).map_err(|why| begun.refuse(why, &named))?;

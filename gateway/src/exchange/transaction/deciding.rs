@@ -15,9 +15,10 @@ use crate::decision::evidence::Evidence;
 use crate::decision::ruling::Admitted;
 use crate::delete;
 use crate::enforce::existing::Existing;
+use crate::enforce::medicines::KINDS as MEDICINES;
 use crate::enforce::merge::Step as Merged;
 use crate::enforce::release::Minimised;
-use crate::enforce::transaction::{IsNew, beside, len, place_of, prepared, refers_to, undone};
+use crate::enforce::transaction::{IsNew, beside, len, place_of, prepared, undone, weight};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::batch::NotABatch;
 use crate::interaction::transaction::NotATransaction;
@@ -26,10 +27,10 @@ use crate::outcome::{Ended, Ending, NotTogether};
 use crate::pace::UnderWay;
 use crate::submit::cut_beside;
 use crate::trail::record::Exchange;
-use crate::upstream::{UpstreamFault, Write};
+use crate::upstream::{CHANGED_MAX, UpstreamFault, Write};
 
-/// How much may be changed at once, in answers of the system at their largest.
-const ANSWERS_MAX: usize = 16;
+/// How much is read of the entries together with those that they are about, in all of them as they were sent.
+const READ_TOGETHER_MAX: usize = 16;
 
 /// An entry that may be done.
 pub(super) struct Decided {
@@ -70,6 +71,7 @@ pub(super) async fn decided(
     let looked = all_or_none(looked, &begun, apart, whole).await?;
     let looked = all_or_none(not_written(looked), &begun, apart, whole).await?;
     let bodies = Bodies::of(&looked, whole);
+    let looked = all_or_none(bodies.loose(looked), &begun, apart, whole).await?;
     let each = looked.into_iter().enumerate().map(|(at, looked)| {
         let begun = looked.entry.begun.clone();
         in_time(begun, deadline, whole, one(looked, bodies.of_entry(at), whole))
@@ -104,7 +106,7 @@ async fn in_time<T>(
 /// above what anybody could bring near it by what she sends.
 fn within_bytes(decided: Vec<Decided>, whole: &Whole<'_>) -> Vec<Result<Decided, Ended>> {
     let system = whole.ports.settings.system(whole.system.as_str());
-    let bytes_max = system.map_or(0, |system| system.body_bytes_max.saturating_mul(ANSWERS_MAX));
+    let bytes_max = system.map_or(0, |system| system.body_bytes_max.saturating_mul(CHANGED_MAX));
     let mut bytes = 0_usize;
     let each = decided.into_iter().map(|decided| {
         let Decided { entry, step, evidence } = decided;
@@ -171,8 +173,8 @@ fn not_written(looked: Vec<Looked>) -> Vec<Result<Looked, Ended>> {
 /// The bodies of all entries as they are decided on: what was found already is called by its place.
 struct Bodies {
     all: Vec<Option<Body>>,
-    /// Which entry creates what has this name.
-    created: BTreeMap<String, usize>,
+    /// Which entry creates what has this name, and of which type it is.
+    created: BTreeMap<String, (usize, &'static str)>,
 }
 
 impl Bodies {
@@ -181,8 +183,8 @@ impl Bodies {
         let (mut found, mut created) = (BTreeMap::new(), BTreeMap::new());
         for (at, Looked { entry, there }) in looked.iter().enumerate() {
             match (&entry.wish, there) {
-                (Wish::Create { .. }, None) => {
-                    created.insert(entry.name.clone(), at);
+                (Wish::Create { resource_type, .. }, None) => {
+                    created.insert(entry.name.clone(), (at, *resource_type));
                 }
                 (Wish::Create { .. }, Some(there)) => {
                     found.extend(place_of(&there.told).map(|place| (entry.name.clone(), place)));
@@ -194,15 +196,39 @@ impl Bodies {
             if !body.refers_to.iter().any(|name| found.contains_key(name)) {
                 return Some(body.clone());
             }
-            let content = prepared(&body.content, &found, IsNew::No)?;
-            let refers_to = refers_to(&content, bases).ok()?;
-            Some(Body { content: Arc::new(content), refers_to })
+            Body::of(prepared(&body.content, &found, IsNew::No)?, bases).ok()
         };
         let all = looked.iter().map(|Looked { entry, .. }| match &entry.wish {
             Wish::Create { body, .. } | Wish::Change { body, .. } => now(body),
             Wish::Delete { .. } | Wish::Read(_) | Wish::Plain(_) => None,
         });
         Self { all: all.collect(), created }
+    }
+
+    /// The entries, less those with which all that has to be read together is more than is read for one exchange: what
+    /// is about many others that are sent with it is read with each of them.
+    fn loose(&self, looked: Vec<Looked>) -> Vec<Result<Looked, Ended>> {
+        let size = |at: usize| self.get(at).map_or(0, |body| weight(&body.content));
+        let sent: usize = (0..self.all.len()).map(size).sum();
+        let most = sent.saturating_mul(READ_TOGETHER_MAX);
+        let mut read = 0_usize;
+        let each = looked.into_iter().enumerate().map(|(at, looked)| {
+            let others = self.of_entry(at).others();
+            let others = others.into_iter().filter_map(|name| self.created.get(name));
+            read = others
+                .fold(read.saturating_add(size(at)), |sum, (other, _)| sum.saturating_add(size(*other)));
+            match (read > most, looked) {
+                (false, looked) => Ok(looked),
+                (true, Looked { entry, there }) => {
+                    let ending = Ending::Malformed(NotABatch::Transaction(NotATransaction::Entangled).into());
+                    Err(match there {
+                        Some(there) => undone(there.told, &entry.begun, ending),
+                        None => entry.begun.end(ending),
+                    })
+                }
+            }
+        });
+        each.collect()
     }
 
     const fn of_entry(&self, at: usize) -> OfEntry<'_> {
@@ -226,24 +252,31 @@ impl<'a> OfEntry<'a> {
         self.bodies.get(self.at)
     }
 
-    /// It with all new ones that it refers to, and those that these refer to; itself where there are none.
-    fn with_others(self) -> Option<Arc<Unfiltered<Document>>> {
+    /// The names of the new ones that say whom it is about, or what its medicines are; of those that say so of these too.
+    fn others(self) -> BTreeSet<&'a str> {
         let bodies = self.bodies;
-        let body = self.own()?;
-        let (mut open, mut reached) = (vec![body], BTreeSet::new());
+        let (mut open, mut reached) = (Vec::from_iter(self.own()), BTreeSet::new());
         while let Some(body) = open.pop() {
             for name in &body.refers_to {
-                if let Some(other) = bodies.created.get(name)
+                let Some((other, kind)) = bodies.created.get(name) else { continue };
+                let says_whom = body.leads_to.contains(name) || *kind == "Patient";
+                if (says_whom || MEDICINES.contains(kind))
+                    && *other != self.at
                     && reached.insert(name.as_str())
                 {
                     open.extend(bodies.get(*other));
                 }
             }
         }
-        let others: Vec<(&str, &Unfiltered<Document>)> = reached
-            .into_iter()
-            .filter_map(|name| Some((name, &*bodies.get(*bodies.created.get(name)?)?.content)))
-            .collect();
+        reached
+    }
+
+    /// It with those; itself where there are none.
+    fn with_others(self) -> Option<Arc<Unfiltered<Document>>> {
+        let (bodies, body) = (self.bodies, self.own()?);
+        let other = |name: &'a str| Some((name, &*bodies.get(bodies.created.get(name)?.0)?.content));
+        let others: Vec<(&str, &Unfiltered<Document>)> =
+            self.others().into_iter().filter_map(other).collect();
         match others.is_empty() {
             true => Some(Arc::clone(&body.content)),
             false => beside(&body.content, &others).map(Arc::new),

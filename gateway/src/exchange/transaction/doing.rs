@@ -180,24 +180,30 @@ async fn not_done(
     whole: &Whole<'_>,
 ) -> Result<Vec<Entry>, Ended> {
     let beside = Ending::Together(NotTogether::EntryFailed(ending().told().status));
-    let (mut entries, mut given, mut unrecorded) = (Vec::with_capacity(all.len()), Vec::new(), None);
-    for Standing { entry, evidence, what } in all {
+    let (mut entries, mut unrecorded) = (Vec::with_capacity(all.len()), None);
+    let (mut given, mut places) = (Vec::new(), Vec::new());
+    for (at, Standing { entry, evidence, what }) in all.into_iter().enumerate() {
         match what {
             What::Sent { intent, .. } => {
                 let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..entry.begun.clone() };
                 if let Err(not) = outcome.end(ending()).noted(whole.ports).await {
                     unrecorded.get_or_insert(not.ending);
                 }
-                entries.push(entry);
+                entries.push((at, entry));
             }
-            What::Given(_) | What::Answer => given.push(Standing { entry, evidence, what }),
+            What::Given(_) | What::Answer => {
+                places.push(at);
+                given.push(Standing { entry, evidence, what });
+            }
         }
     }
-    entries.extend(taken_back(given, &beside, whole).await?);
+    entries.extend(places.into_iter().zip(taken_back(given, &beside, whole).await?));
+    // An answer is told by its place alone: they stay in the order in which they came.
+    entries.sort_by_key(|(at, _)| *at);
     match unrecorded {
         // What became of an intent is durable before another is made.
         Some(why) => Err(whole.begun.end(why)),
-        None => Ok(entries),
+        None => Ok(entries.into_iter().map(|(_, entry)| entry).collect()),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{changes, creates, hospital, new, problem, recorded, sent, site, site_set, transact};
+use super::{
+    called, changes, creates, hospital, new, problem, recorded, sent, site, site_set, transact, written,
+};
 use crate::support::asking::{asks, bundle, post};
 use crate::support::holding::patient;
 use crate::support::transacting::transacting;
@@ -84,4 +86,61 @@ async fn what_is_told_is_bounded_and_what_was_done_is_told_all_the_same() {
     let told = answer.entries();
     assert_eq!((&told[3]["resource"], &told[4]["resource"]), (&Value::Null, &Value::Null));
     running.stop().await;
+}
+
+fn urn(at: usize) -> String {
+    format!("urn:uuid:6f1e2a0c-1111-4222-8333-4444555566{at:02}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_are_about_too_many_of_each_other_are_refused_before_a_system_is_asked_about_them() {
+    let store = hospital();
+    let site = written("open", "", transacting(&store)).await;
+    let file = site.folder.path().join("agreements/wards.toml");
+    let shared = "[share.person.Provenance]\ntarget = \"of what it tells\"\nrecorded = \"when\"\nagent = \"who did it\"\n";
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + shared).unwrap();
+    let running = site.start().await.unwrap();
+    // Each is about all that come after it: read with each other, they are thirty times as long as what is sent.
+    let of_all = |count: usize| {
+        let mut entries: Vec<Value> = (0..count)
+            .map(|at| {
+                let mut targets: Vec<Value> =
+                    (at + 1..count).map(|other| json!({"reference": urn(other)})).collect();
+                targets.push(json!({"reference": "Patient/p1"}));
+                let made = json!({"resourceType": "Provenance", "target": targets, "recorded": "2026-01-01T00:00:00Z",
+                    "agent": [{"who": {"display": "ward"}}]});
+                called(&urn(at), creates(&made))
+            })
+            .collect();
+        entries.push(creates(&new("Patient/p1", "5")));
+        entries
+    };
+    let answer = transact(&site, &of_all(60)).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.to_string().contains("too many of each other"), "{}", answer.body);
+    assert!(sent(&site).is_empty());
+    running.stop().await;
+    let reasons: Vec<String> = recorded(&site).into_iter().map(|(_, _, reason)| reason).collect();
+    assert!(reasons.contains(&"transaction-entangled".to_owned()), "{reasons:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_merely_name_each_other_are_no_more_than_they_are() {
+    let store = hospital();
+    let (site, running) = site("open", transacting(&store)).await;
+    // A ring of stays: nobody's stay is about another.
+    let entries: Vec<Value> = (0..60)
+        .map(|at| {
+            let mut made = stay("Patient/p1");
+            made["partOf"] = json!({"reference": urn((at + 1) % 60)});
+            called(&urn(at), creates(&made))
+        })
+        .collect();
+    let answer = transact(&site, &entries).await;
+    running.stop().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+fn stay(subject: &str) -> Value {
+    json!({"resourceType": "Encounter", "id": "e", "status": "finished", "subject": {"reference": subject}})
 }

@@ -115,3 +115,30 @@ async fn a_choice_that_is_made_meanwhile_counts_before_anything_leaves() {
         "what was recorded and did not leave is recorded as such: {records:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answers_stand_where_they_were_asked_however_often_it_was_begun() {
+    let store = hospital();
+    let (meanwhile, honest, times) = (Arc::clone(&store), transacting(&store), AtomicUsize::new(0));
+    let (site, running) = site("open", move |seen: &Seen| {
+        if seen.line == TRANSACTION && times.fetch_add(1, Ordering::SeqCst) == 0 {
+            meanwhile.lock().unwrap()[2]["meta"]["versionId"] = json!("2");
+        }
+        honest(seen)
+    })
+    .await;
+    // What is sent stands between what is only told.
+    let entries = [
+        asks("Patient/p2"),
+        changes(&site, "Condition/c1", "12").await,
+        asks("Condition/c4"),
+        creates(&new("Patient/p1", "5")),
+    ];
+    let answer = transact(&site, &entries).await;
+    let times = sent(&site).len();
+    running.stop().await;
+    assert_eq!((answer.status, times), (200, 2), "{}", answer.body);
+    assert_eq!(answer.statuses(), ["200", "200", "200", "201"]);
+    let told: Vec<Value> = answer.entries().iter().map(|entry| entry["resource"]["id"].clone()).collect();
+    assert_eq!(told[..3], [json!("p2"), json!("c1"), json!("c4")]);
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{changes, creates, deletes, hospital, new, recorded, sent, site, transact, view};
+use super::{changes, creates, deletes, hospital, new, recorded, sent, site, site_set, transact, view};
 use crate::support::asking::asks;
 use crate::support::transacting::{TRANSACTION, response, transacting};
 use crate::support::upstream::{Play, Seen, answer as raw, fhir};
@@ -147,4 +147,32 @@ async fn a_hospital_that_does_not_take_it_is_not_asked_again_and_its_words_are_n
             |event: &str| records.iter().filter(|(name, told, _)| name == "update" && told == event).count();
         assert_eq!((of("intent"), of("failed")), (times, times), "{records:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_is_told_also_when_the_hospital_sends_back_all_that_it_stored() {
+    let store = hospital();
+    let honest = transacting(&store);
+    let (site, running) =
+        site_set("open", "body_bytes_max = 10000\n", move |seen: &Seen| match seen.line == TRANSACTION {
+            true => {
+                drop(honest(seen));
+                let stored = json!({"resourceType": "Basic", "id": "x", "text": "s".repeat(5_000)});
+                let told = |at: usize| {
+                    let mut told = said("201 Created", &format!("Condition/new-{at}"));
+                    told["resource"] = stored.clone();
+                    told
+                };
+                Play::Bytes(fhir("200 OK", &response(&[told(0), told(1), told(2)]).to_string()))
+            }
+            false => honest(seen),
+        })
+        .await;
+    let entries: Vec<Value> = ["5", "6", "7"].map(|code| creates(&new("Patient/p1", code))).to_vec();
+    let answer = transact(&site, &entries).await;
+    let seen = site.hospital.seen();
+    running.stop().await;
+    assert_eq!(answer.statuses(), ["201", "201", "201"], "{}", answer.body);
+    let asked = seen.iter().find(|seen| seen.line == TRANSACTION).unwrap();
+    assert!(asked.headers.iter().any(|line| line.contains("return=minimal")), "{:?}", asked.headers);
 }

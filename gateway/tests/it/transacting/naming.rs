@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{called, changes, creates, hospital, new, sent, site, transact};
 use crate::support::holding::{ANN, patient};
 use crate::support::transacting::transacting;
+use crate::together::BOB;
 
 const FIRST: &str = "urn:uuid:6f1e2a0c-1111-4222-8333-444455556666";
 const SECOND: &str = "urn:uuid:0a1e2a0c-1111-4222-8333-444455557777";
@@ -141,4 +142,73 @@ async fn what_is_hidden_already_is_as_what_is_not_there_and_the_system_is_not_as
         assert!(!sent[0].to_string().contains("ifNoneExist"), "{sent:?}");
         running.stop().await;
     }
+}
+
+/// A problem of Bob's that bears the identifier under which another is to be created.
+fn of_bob() -> Value {
+    let mut there = super::problem("c7", "p2", "7", &[]);
+    there["identifier"] = json!([{"system": "https://ids.example", "value": "a1"}]);
+    there
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_there_already_is_looked_for_in_the_record_of_whom_it_is_about_and_of_nobody_else() {
+    let store = hospital();
+    store.lock().unwrap().push(of_bob());
+    let (site, running) = site("open", transacting(&store)).await;
+    let mut of_carla = of_identifier(FIRST);
+    of_carla["recorder"] = json!({"reference": "Patient/p2"});
+    let mut of_ann = of_identifier("Patient/p1");
+    of_ann["recorder"] = json!({"reference": "Patient/p2"});
+    let mut by_number = of_identifier(FIRST);
+    by_number["subject"] =
+        json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": ANN}});
+    by_number["recorder"] = json!({"reference": "Patient/p2"});
+    let condition = "identifier=https://ids.example|a1";
+    let her = called(FIRST, creates(&patient("x", CARLA)));
+    for (entries, statuses) in [
+        // A search about somebody who is not there names nobody.
+        (vec![unless(creates(&of_carla), condition), her], vec![]),
+        (vec![unless(creates(&by_number), condition)], vec![]),
+        // Who recorded it is not whom it is about, and takes nothing away from her.
+        (vec![unless(creates(&of_ann), condition)], vec!["201"]),
+        (vec![unless(creates(&of_ann), condition)], vec!["200"]),
+    ] {
+        let answer = transact(&site, &entries).await;
+        assert!(!answer.body.to_string().contains("c7"), "{}", answer.body);
+        match statuses.is_empty() {
+            true => assert_eq!(answer.status, 403, "{}", answer.body),
+            false => assert_eq!(answer.statuses(), statuses, "{}", answer.body),
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_alone_goes_with_what_it_refers_to() {
+    let store = hospital();
+    let (site, running) = site("open", transacting(&store)).await;
+    crate::hidden::says(&site, BOB, &json!({"type": "deny"})).await;
+    let stay = |of: &str| json!({"resourceType": "Encounter", "id": "p1", "status": "finished", "subject": {"reference": of}});
+    let mut alone = new("Patient/p1", "5");
+    alone["recorder"] = json!({"reference": "Patient/p2"});
+    let mut beside = alone.clone();
+    beside["encounter"] = json!({"reference": SECOND});
+    let mut of_carla = beside.clone();
+    of_carla["subject"] = json!({"reference": FIRST});
+    let her = called(FIRST, creates(&patient("x", CARLA)));
+    for entries in [
+        vec![creates(&alone)],
+        vec![creates(&beside), called(SECOND, creates(&stay("Patient/p1")))],
+        vec![creates(&of_carla), called(SECOND, creates(&stay(FIRST))), her],
+    ] {
+        let answer = transact(&site, &entries).await;
+        assert_eq!(answer.statuses(), vec!["201"; entries.len()], "{}", answer.body);
+    }
+    let sent = json!(sent(&site)).to_string();
+    assert!(!sent.contains("Patient/p2"), "who denies goes with what is said of him: {sent}");
+    // What is about him is refused, whatever it comes with.
+    let his = [creates(&beside), called(SECOND, creates(&stay("Patient/p2")))];
+    assert_eq!(transact(&site, &his).await.status, 403);
+    running.stop().await;
 }

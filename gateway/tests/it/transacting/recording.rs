@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{changes, creates, deletes, hospital, new, site, transact};
+use super::{changes, creates, deletes, hospital, new, problem, recorded, site, transact};
 use crate::support::asking::{answered, asks};
 use crate::support::holding::{ANN, NHS_NUMBER};
 use crate::support::transacting::{TRANSACTION, transacting, value};
-use crate::support::upstream::{Play, Seen};
+use crate::support::upstream::{Play, Seen, fhir};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_intent_is_durable_before_the_first_byte_goes_and_every_outcome_before_the_answer() {
@@ -82,4 +82,28 @@ async fn every_intent_is_durable_before_the_first_byte_goes_and_every_outcome_be
     assert!(
         records.iter().rposition(|record| record["exchange"]["request_id"] == json!(batch)).unwrap() > last
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_in_spite_of_a_doubt_about_somebody_else_says_so_in_the_record() {
+    let store = hospital();
+    let mut noted = problem("c8", "p1", "7", &[]);
+    noted["recorder"] = json!({"reference": "Patient/p2"});
+    store.lock().unwrap().push(noted);
+    let honest = transacting(&store);
+    let (site, running) = site("open", move |seen: &Seen| match seen.line.contains("Patient") {
+        true if format!("{} {}", seen.line, seen.body).contains("p2") => {
+            Play::Bytes(fhir("500 Internal Server Error", "{}"))
+        }
+        _ => honest(seen),
+    })
+    .await;
+    let entries = [changes(&site, "Condition/c8", "12").await, creates(&new("Patient/p1", "5"))];
+    let answer = transact(&site, &entries).await;
+    running.stop().await;
+    assert_eq!(answer.statuses(), ["200", "201"], "{}", answer.body);
+    let records = recorded(&site);
+    let is_intent = |(name, event, _): &&(String, String, String)| name == "update" && event == "intent";
+    let reasons: Vec<&str> = records.iter().filter(is_intent).map(|(_, _, reason)| reason.as_str()).collect();
+    assert!(matches!(reasons[..], [reason] if !reason.is_empty()), "{records:?}");
 }
