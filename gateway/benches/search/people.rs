@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use gateway::decision::evidence::Evidence;
-use gateway::decision::facts::{Identity, PersonEvidence, Proven, Shield};
+use gateway::decision::facts::{Identity, Met, PersonEvidence, Proven, Shield};
 use gateway::person::PersonKey;
 
 /// How many entries the searchset has.
@@ -31,6 +31,7 @@ pub(crate) fn evidence() -> Evidence {
         shield: Shield::None,
         ties: Vec::new(),
         consents: Vec::new(),
+        met: Met::InPerson,
     };
     let patients: BTreeMap<Id, PersonKey> = (1..=NAMED + OTHERS)
         .map(|person| (Id::parse(&format!("p{person}")).expect("an id"), PersonKey::Nhs(number())))

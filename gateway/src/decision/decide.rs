@@ -18,32 +18,38 @@ use super::ruling::{
 use super::shield;
 
 /// Decides about each person of `evidence`. The same function serves live traffic, `explain` and replay.
+///
+/// Somebody's kin who is refused as herself gets a second answer: whether anything of hers stands against what is shared
+/// of that other. It asks for no tie of care of hers, and for all else alike.
 #[must_use]
 pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
-    let answers: BTreeMap<_, _> = evidence
-        .persons()
-        .map(|(key, person)| {
-            let answer = match decide_person(&admitted, evidence, person) {
-                Ok(permit) => Answer::Permit(permit),
-                Err(refusal) => Answer::Refusal(refusal),
-            };
-            (key.clone(), answer)
-        })
-        .collect();
-    Ruling::new(admitted, answers, evidence.patients().clone())
+    let (mut answers, mut as_kin) = (BTreeMap::new(), BTreeMap::new());
+    for (key, person) in evidence.persons() {
+        let tied = |admitted: &Admitted| {
+            relationship::established(admitted, evidence.stated_ties(key), &person.ties)
+                .map_err(|refusal| untied(refusal, person))
+        };
+        let answer = decide_person(&admitted, person, tied);
+        if answer.is_err() && person.met.is_as_kin() {
+            let of_another = decide_person(&admitted, person, |_| Ok(RelationshipBasis::OfKin));
+            as_kin.insert(key.clone(), Answer::from(of_another));
+        }
+        answers.insert(key.clone(), Answer::from(answer));
+    }
+    Ruling::new(admitted, answers, as_kin, evidence.patients().clone())
 }
 
 fn decide_person(
     admitted: &Admitted,
-    evidence: &Evidence,
     person: &PersonEvidence,
+    tied: impl FnOnce(&Admitted) -> Result<RelationshipBasis, Refusal>,
 ) -> Result<Permit, Refusal> {
     let mut jumped = Jumped { by_override: admitted.override_().is_some(), reasons: BTreeSet::new() };
     known(person)?;
     let shielded = shielding(admitted, person)?;
-    let relationship = match relationship::established(admitted, evidence.stated_ties(), &person.ties) {
+    let relationship = match tied(admitted) {
         Ok(basis) => basis,
-        Err(refusal) => jumped.over(untied(refusal, person), RelationshipBasis::Overridden)?,
+        Err(refusal) => jumped.over(refusal, RelationshipBasis::Overridden)?,
     };
     let said = consents::weigh(&person.consents, &admitted.recipient());
     let consent = explicit(&said, &mut jumped)?;

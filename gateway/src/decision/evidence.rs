@@ -277,10 +277,15 @@ impl Evidence {
         &self.patients
     }
 
-    /// The ties that the content itself states. They are about one person; when there are several, about nobody.
+    /// The ties that the content itself states, where they are about this person. They are about one; when there are
+    /// several whose record it is, about nobody.
     #[must_use]
-    pub fn stated_ties(&self) -> &[StatedTie] {
-        if self.persons.len() == 1 { &self.stated_ties } else { &[] }
+    pub fn stated_ties(&self, person: &PersonKey) -> &[StatedTie] {
+        let mut whose = self.persons.iter().filter(|(_, known)| known.met.is_in_person());
+        match (whose.next(), whose.next()) {
+            (Some((one, _)), None) if one == person => &self.stated_ties,
+            (Some(_) | None, _) => &[],
+        }
     }
 
     /// Whether no Consent of these persons was written since the evidence was gathered.

@@ -21,6 +21,50 @@ pub struct PersonEvidence {
     pub ties: Vec<Tie>,
     /// What she, and registers for her, have decided.
     pub consents: Vec<Provisioned>,
+    /// As whom she is met.
+    pub met: Met,
+}
+
+/// As whom somebody is met in what an exchange is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Met {
+    /// As herself.
+    #[default]
+    InPerson,
+    /// As the kin of another, in that person's record: no tie of care of hers is asked for.
+    AsKin,
+    /// As herself in one place, and as somebody's kin in another.
+    InBothWays,
+}
+
+impl Met {
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::InPerson, Self::InPerson) => Self::InPerson,
+            (Self::AsKin, Self::AsKin) => Self::AsKin,
+            (Self::InPerson | Self::AsKin | Self::InBothWays, _) => Self::InBothWays,
+        }
+    }
+
+    /// Whether something may be her own record.
+    #[must_use]
+    pub const fn is_in_person(self) -> bool {
+        match self {
+            Self::InPerson | Self::InBothWays => true,
+            Self::AsKin => false,
+        }
+    }
+
+    /// Whether she is somebody's kin in something.
+    #[must_use]
+    pub const fn is_as_kin(self) -> bool {
+        match self {
+            Self::AsKin | Self::InBothWays => true,
+            Self::InPerson => false,
+        }
+    }
 }
 
 /// Whether a person is known for certain.

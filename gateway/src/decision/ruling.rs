@@ -158,6 +158,8 @@ impl Admitted {
 pub struct Ruling {
     pub(in crate::decision) admitted: Admitted,
     pub(in crate::decision) answers: BTreeMap<PersonKey, Answer>,
+    /// The answers about those who are refused as themselves and stand in what is another's as her kin.
+    as_kin: BTreeMap<PersonKey, Answer>,
     pub(in crate::decision) patients: BTreeMap<Id, PersonKey>,
     is_unconditional: bool,
 }
@@ -166,16 +168,15 @@ impl Ruling {
     pub(in crate::decision) fn new(
         admitted: Admitted,
         answers: BTreeMap<PersonKey, Answer>,
+        as_kin: BTreeMap<PersonKey, Answer>,
         patients: BTreeMap<Id, PersonKey>,
     ) -> Self {
-        let is_unconditional = answers.values().all(|answer| match answer {
-            Answer::Permit(permit) => permit.obligations.is_unconditional(),
-            Answer::Refusal(_) => true,
-        });
-        Self { admitted, answers, patients, is_unconditional }
+        let mut permits = answers.values().filter_map(Answer::permit);
+        let is_unconditional = permits.all(|permit| permit.obligations.is_unconditional());
+        Self { admitted, answers, as_kin, patients, is_unconditional }
     }
 
-    /// Whether nobody who is permitted keeps any of her resources back.
+    /// Whether nobody who is permitted as herself keeps any of her resources back.
     #[must_use]
     pub const fn is_unconditional(&self) -> bool {
         self.is_unconditional
@@ -191,6 +192,24 @@ impl Ruling {
     #[must_use]
     pub const fn answers(&self) -> &BTreeMap<PersonKey, Answer> {
         &self.answers
+    }
+
+    /// The answer about somebody who stands in what is another's, and only as her kin. The record is that person's, and so is
+    /// the tie of care: what of hers stands against it counts all the same.
+    #[must_use]
+    pub fn answer_as_kin(&self, person: &PersonKey) -> Option<&Answer> {
+        self.second_answer(person).or_else(|| self.answers.get(person))
+    }
+
+    /// The same, where it is another than the answer about her as herself may be.
+    #[must_use]
+    pub fn second_answer(&self, person: &PersonKey) -> Option<&Answer> {
+        self.as_kin.get(person)
+    }
+
+    /// Every permit, of whomever and as whomever.
+    pub fn permits(&self) -> impl Iterator<Item = &Permit> {
+        self.answers.values().chain(self.as_kin.values()).filter_map(Answer::permit)
     }
 
     /// Who a Patient of the system at hand is.
@@ -220,6 +239,26 @@ pub enum Answer {
     Permit(Permit),
     /// May not, and why.
     Refusal(Refusal),
+}
+
+impl Answer {
+    /// The permit, if it is one.
+    #[must_use]
+    pub const fn permit(&self) -> Option<&Permit> {
+        match self {
+            Self::Permit(permit) => Some(permit),
+            Self::Refusal(_) => None,
+        }
+    }
+}
+
+impl From<Result<Permit, Refusal>> for Answer {
+    fn from(decided: Result<Permit, Refusal>) -> Self {
+        match decided {
+            Ok(permit) => Self::Permit(permit),
+            Err(refusal) => Self::Refusal(refusal),
+        }
+    }
 }
 
 /// A permit for one person: on what it rests and what it obliges to. Made by `decide` only.
@@ -271,6 +310,8 @@ pub enum RelationshipBasis {
     },
     /// Discloser and recipient are one organisation and the agreement asks for no tie.
     NotRequired,
+    /// She stands in it as somebody's kin: the tie is that of the person whose record it is.
+    OfKin,
     /// There is none; an override jumped over it.
     Overridden,
 }

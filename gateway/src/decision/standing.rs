@@ -14,7 +14,7 @@ impl Ruling {
         let agreement = self.admitted.agreement();
         let mut text = format!("{}\n{}", agreement.id, agreement.version);
         for person in persons.into_iter().collect::<BTreeSet<_>>() {
-            if let Some(Answer::Permit(permit)) = self.answers.get(person) {
+            if let Some(Answer::Permit(permit)) = self.answer_as_kin(person) {
                 text.push_str("\nperson ");
                 match person {
                     PersonKey::Nhs(number) => text.push_str(number.as_str()),

@@ -19,6 +19,8 @@ pub(in crate::enforce) struct Account<'a> {
     subjects: &'a Subjects,
     gone: &'a Gone,
     shared: BTreeMap<PersonKey, Part>,
+    /// What is another's, in which she stands as her kin.
+    as_kin: BTreeMap<PersonKey, Part>,
     /// What is shared that nobody bears.
     about_nobody: BTreeSet<String>,
 }
@@ -28,6 +30,12 @@ struct Part {
     resources: Vec<String>,
     withheld: BTreeMap<String, u32>,
     refused: Named,
+}
+
+impl Part {
+    fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.withheld.is_empty()
+    }
 }
 
 /// Whether the request names the person besides `Subjects::named`: a read by id names whoever the resource is about.
@@ -40,7 +48,8 @@ pub(in crate::enforce) enum Named {
 
 impl<'a> Account<'a> {
     pub(in crate::enforce) fn new(ruling: &'a Ruling, subjects: &'a Subjects) -> Self {
-        Self { ruling, subjects, gone: &NOTHING_GONE, shared: BTreeMap::new(), about_nobody: BTreeSet::new() }
+        let (shared, as_kin) = (BTreeMap::new(), BTreeMap::new());
+        Self { ruling, subjects, gone: &NOTHING_GONE, shared, as_kin, about_nobody: BTreeSet::new() }
     }
 
     /// The account of a search of which something was let go while it was read.
@@ -68,7 +77,7 @@ impl<'a> Account<'a> {
             self.about_nobody.insert(reference.to_owned());
         }
         for person in &judged.persons {
-            let part = self.shared.entry(person.clone()).or_default();
+            let part = self.part(person, &judged.kin);
             part.resources.push(reference.to_owned());
             for (path, count) in judged.withheld.elements() {
                 *part.withheld.entry(path).or_default() += count;
@@ -79,12 +88,18 @@ impl<'a> Account<'a> {
     /// This resource is kept back.
     pub(in crate::enforce) fn keeps(&mut self, kept: &KeptBack, named: Named) {
         for person in &kept.persons {
-            let part = self.shared.entry(person.clone()).or_default();
+            let part = self.part(person, &kept.kin);
             *part.withheld.entry(kept.recorded()).or_default() += 1;
             if named == Named::ByContent {
                 part.refused = named;
             }
         }
+    }
+
+    /// The part of somebody in a resource in which these are somebody's kin.
+    fn part(&mut self, person: &PersonKey, kin: &BTreeSet<PersonKey>) -> &mut Part {
+        let parts = if kin.contains(person) { &mut self.as_kin } else { &mut self.shared };
+        parts.entry(person.clone()).or_default()
     }
 
     /// Something that was asked for with what is hers is left out by rule: it stands with those whom the request names
@@ -124,15 +139,27 @@ impl<'a> Account<'a> {
         for (person, (answer, patient)) in answers {
             let part = self.shared.remove(person).unwrap_or_default();
             let named = part.refused == Named::ByContent || all_named.contains(person);
+            if part.is_empty() && !named && self.as_kin.contains_key(person) {
+                continue;
+            }
             let (visibility, refusal, basis) = match answer {
-                Answer::Permit(_) if part.resources.is_empty() && part.withheld.is_empty() && !named => {
-                    continue;
-                }
+                Answer::Permit(_) if part.is_empty() && !named => continue,
                 Answer::Permit(permit) => (Visibility::Trail, None, Some(permit.basis())),
                 Answer::Refusal(refusal) if named => (Visibility::Trail, Some(refusal), None),
                 Answer::Refusal(refusal) => (Visibility::Oversight, Some(refusal), None),
             };
             persons.push(about((person, patient), part, visibility, refusal, basis));
+        }
+        // What is another's does not stand in the trail of her kin: it would tell of that other.
+        for (person, part) in std::mem::take(&mut self.as_kin) {
+            let met = || self.gone.as_kin.get(&person).or_else(|| Some(&self.gone.answers.get(&person)?.0));
+            let (refusal, basis) = match self.ruling.answer_as_kin(&person).or_else(met) {
+                Some(Answer::Permit(permit)) => (None, Some(permit.basis())),
+                Some(Answer::Refusal(refusal)) => (Some(refusal), None),
+                None => (Some(&Refusal::PersonUncertain), None),
+            };
+            let found = (&person, patients.get(&person).copied());
+            persons.push(about(found, part, Visibility::Oversight, refusal, basis));
         }
         persons
     }
@@ -202,6 +229,7 @@ fn relationship(basis: &RelationshipBasis) -> String {
         }
         RelationshipBasis::Stated { evidence } => format!("stated {evidence}"),
         RelationshipBasis::NotRequired => "not-required".into(),
+        RelationshipBasis::OfKin => "of-kin".into(),
         RelationshipBasis::Overridden => "overridden".into(),
     }
 }

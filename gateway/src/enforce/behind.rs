@@ -31,13 +31,19 @@ const AT_ONCE: usize = 200;
 const ASKED_MAX: usize = 10_000;
 
 /// Nothing was looked up.
-pub static NOTHING: Behind =
-    Behind { asked: BTreeSet::new(), persons: BTreeMap::new(), told: BTreeMap::new() };
+pub static NOTHING: Behind = Behind {
+    asked: BTreeSet::new(),
+    in_person: BTreeSet::new(),
+    persons: BTreeMap::new(),
+    told: BTreeMap::new(),
+};
 
 /// The persons behind what resources are about, and what that is labelled as.
 #[derive(Debug, Clone, Default)]
 pub struct Behind {
     asked: BTreeSet<Local>,
+    /// Those that something is about in person, and not as somebody's kin.
+    in_person: BTreeSet<Local>,
     persons: BTreeMap<Local, PersonsOf>,
     told: BTreeMap<Local, Told>,
 }
@@ -73,6 +79,7 @@ impl Behind {
             if found.certainty == Certainty::Uncertain {
                 continue;
             }
+            self.in_person.extend(found.in_person.iter().cloned());
             for local in &found.behind {
                 if self.asked.len() >= ASKED_MAX {
                     break;
@@ -132,9 +139,13 @@ impl Behind {
     /// `subjects` with everyone who was found.
     #[must_use]
     pub fn join(&self, mut subjects: Subjects) -> Subjects {
-        for persons in self.persons.values() {
+        for (local, persons) in &self.persons {
             subjects.patients.extend(persons.patients.iter().cloned());
-            subjects.nhs_numbers.extend(persons.nhs_numbers.iter().copied());
+            subjects.nhs_numbers.extend(&persons.nhs_numbers);
+            subjects.kin.extend(&persons.kin);
+            if self.in_person.contains(local) {
+                subjects.nhs_numbers.extend(&persons.kin);
+            }
         }
         subjects
     }
@@ -147,6 +158,9 @@ impl Behind {
         let mut whole = PersonsOf { behind: BTreeSet::new(), ..found.clone() };
         for local in &found.behind {
             match self.persons.get(local) {
+                Some(persons) if found.in_person.contains(local) => {
+                    whole.extend(persons.clone().into_persons());
+                }
                 Some(persons) => whole.extend(persons.clone()),
                 None => whole.certainty = Certainty::Uncertain,
             }

@@ -6,7 +6,7 @@
 //! person's, or filed as sensitive elsewhere, is hers too. Which resources those are is found by asking the holder.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -83,7 +83,12 @@ pub(in crate::enforce) fn read(
 
 /// Whose it is cannot be told.
 fn unknown() -> KeptBack {
-    KeptBack { why: Why::Refused(Refusal::PersonUncertain), earned: None, persons: Vec::new() }
+    KeptBack {
+        why: Why::Refused(Refusal::PersonUncertain),
+        earned: None,
+        persons: Vec::new(),
+        kin: BTreeSet::new(),
+    }
 }
 
 /// The persons of the resources that point at the Binary, one of which makes it readable, and of what it names as its

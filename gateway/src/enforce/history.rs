@@ -212,7 +212,8 @@ fn owners_permit(version: Node<'_>, current: Node<'_>, ruling: &Ruling) -> Resul
             Some(Answer::Refusal(why)) => why.clone(),
             None => Refusal::PersonUncertain,
         };
-        return Err(KeptBack { why: Why::Refused(why), earned: None, persons: vec![person] });
+        let kin = BTreeSet::new();
+        return Err(KeptBack { why: Why::Refused(why), earned: None, persons: vec![person], kin });
     }
     Ok(())
 }

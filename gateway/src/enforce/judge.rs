@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fhir::json::Node;
-use fhir::nhs_number::NhsNumber;
-use fhir::reference::{Bases, Id};
+use fhir::reference::Bases;
 use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
@@ -19,24 +18,26 @@ use super::household::{self, Sheltered};
 use super::masks::{Masks, Whereabouts};
 use super::medicines::Medicines;
 use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
-use super::persons::{About, Came, Certainty, PersonsOf, persons_of};
+use super::persons::{Came, PersonsOf, persons_of};
 use super::resource_facts::{Weighed, reference_of};
 use super::whom::Whom;
 use crate::agreement::{Existence, SharedType};
 use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
 use crate::decision::refusal::Refusal;
-use crate::decision::ruling::{Answer, LabelsOfAgreement, Permit, Ruling};
+use crate::decision::ruling::{LabelsOfAgreement, Permit, Ruling};
 use crate::person::PersonKey;
 use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 use crate::settings::Households;
 
 mod attached;
+mod concerned;
 mod reach;
 mod seen;
 mod weighing;
 
-use reach::{FullUrls, in_order};
+use concerned::Concerned;
+use reach::FullUrls;
 pub(in crate::enforce) use reach::{REGISTERS, Targets};
 use weighing::Around;
 
@@ -97,6 +98,8 @@ pub(in crate::enforce) struct Judged {
     pub(in crate::enforce) bytes: Vec<u8>,
     /// Whom it is about, all permitted.
     pub(in crate::enforce) persons: Vec<PersonKey>,
+    /// Those of `persons` who stand in it as somebody's kin.
+    pub(in crate::enforce) kin: BTreeSet<PersonKey>,
     /// `Type/id`.
     pub(in crate::enforce) reference: String,
     pub(in crate::enforce) withheld: Withheld,
@@ -110,6 +113,8 @@ pub(in crate::enforce) struct KeptBack {
     pub(in crate::enforce) earned: Option<String>,
     /// Whom it is about, as far as is known.
     pub(in crate::enforce) persons: Vec<PersonKey>,
+    /// Those of `persons` who stand in it as somebody's kin.
+    pub(in crate::enforce) kin: BTreeSet<PersonKey>,
 }
 
 /// Why a resource is kept back.
@@ -129,16 +134,6 @@ impl Why {
             Self::Irreducible(reason) => reason,
         }
     }
-}
-
-/// The persons of one resource, by what their word means for it.
-struct Concerned {
-    /// Whom it is about; of a list that is about nobody, its members.
-    about: Vec<PersonKey>,
-    /// All of them.
-    all: Vec<PersonKey>,
-    /// Members who permit, but not such a resource: what refers to them goes as if they were refused.
-    gone: BTreeSet<PersonKey>,
 }
 
 /// Why a resource gets no mask.
@@ -239,7 +234,7 @@ impl<'a> Judge<'a> {
 
     fn reduce(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
         let persons = self.keys(found);
-        let kept = |why, earned| KeptBack { why, earned, persons: persons.clone() };
+        let kept = |why, earned| KeptBack { why, earned, persons: persons.clone(), kin: self.kin([found]) };
         self.permitted(node, found, &persons).map_err(|refusal| kept(Why::Refused(refusal), None))?;
         let reference = reference_of(node);
         let concerned = self.concerned(found, persons.clone(), node);
@@ -287,7 +282,8 @@ impl<'a> Judge<'a> {
         match written {
             Ok(()) => Ok(Judged {
                 bytes,
-                persons: persons.into_iter().filter(|person| self.stays(person, &concerned)).collect(),
+                persons: persons.into_iter().filter(|person| self.is_left(person, &concerned)).collect(),
+                kin: concerned.kin,
                 reference,
                 withheld,
             }),
@@ -301,94 +297,6 @@ impl<'a> Judge<'a> {
         owner.name() == BINARY && self.came == Came::FromHolder
     }
 
-    /// The keys of the persons found; who has none is left out here and counts as a stranger.
-    fn keys(&self, found: &PersonsOf) -> Vec<PersonKey> {
-        self.known(&found.patients, &found.nhs_numbers)
-    }
-
-    /// Those who have keys, in order.
-    fn known(&self, patients: &BTreeSet<Id>, numbers: &BTreeSet<NhsNumber>) -> Vec<PersonKey> {
-        let by_id = patients.iter().filter_map(|id| self.ruling.person_of(id).cloned());
-        in_order(by_id.chain(numbers.iter().copied().map(PersonKey::Nhs)))
-    }
-
-    /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
-    fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
-        // Whom it is about as it is now binds a former version too.
-        let of = |now: &Node<'_>| self.behind.whole(&self.persons(*now)).into_owned();
-        let now: Vec<PersonsOf> = self.under.iter().map(of).collect();
-        let persons = in_order(persons.into_iter().chain(now.iter().flat_map(|now| self.keys(now))));
-        let about = in_order(std::iter::once(found).chain(&now).flat_map(|found| self.about(found)));
-        let is_about = |person: &PersonKey| about.binary_search(person).is_ok();
-        if about.is_empty() || persons.iter().all(is_about) {
-            return Concerned { about: persons.clone(), all: persons, gone: BTreeSet::new() };
-        }
-        let facts = self.facts(node, Weighed::All);
-        let forbids = |person: &&PersonKey| {
-            !is_about(person)
-                && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
-        };
-        let gone = persons.iter().filter(forbids).cloned().collect();
-        Concerned { about, all: persons, gone }
-    }
-
-    fn about(&self, found: &PersonsOf) -> Vec<PersonKey> {
-        self.known(&found.about_patients, &found.about_nhs_numbers)
-    }
-
-    /// Whether what is said of this person may stay.
-    fn stays(&self, person: &PersonKey, concerned: &Concerned) -> bool {
-        self.permit(person).is_some() && !concerned.gone.contains(person)
-    }
-
-    fn permit(&self, person: &PersonKey) -> Option<&'a Permit> {
-        match self.ruling.answers().get(person)? {
-            Answer::Permit(permit) => Some(permit),
-            Answer::Refusal(_) => None,
-        }
-    }
-
-    /// Everyone the resource is about permits it, and so does everyone it mentions; of the members of a list that is about
-    /// nobody else, one at least. Items about other members are stripped when it is written, and so is who merely did
-    /// something.
-    fn permitted(&self, node: Node<'_>, found: &PersonsOf, persons: &[PersonKey]) -> Result<(), Refusal> {
-        if found.certainty == Certainty::Uncertain {
-            return Err(Refusal::PersonUncertain);
-        }
-        for id in &found.about_patients {
-            self.permits(self.ruling.person_of(id))?;
-        }
-        for number in &found.about_nhs_numbers {
-            self.permits(Some(&PersonKey::Nhs(*number)))?;
-        }
-        match found.about {
-            About::Somebody => Ok(()),
-            About::Nobody => {
-                let name = node.str_at(&["resourceType"]).unwrap_or_default();
-                if NO_PERSON.contains(&&*name) { Ok(()) } else { Err(Refusal::PersonUncertain) }
-            }
-            About::Members => {
-                let about = self.about(found);
-                let mut refusal = Refusal::PersonUncertain;
-                for member in persons.iter().filter(|person| about.binary_search(person).is_err()) {
-                    match self.permits(Some(member)) {
-                        Ok(()) => return Ok(()),
-                        Err(why) => refusal = why,
-                    }
-                }
-                Err(refusal)
-            }
-        }
-    }
-
-    fn permits(&self, person: Option<&PersonKey>) -> Result<(), Refusal> {
-        match person.and_then(|person| self.ruling.answers().get(person)) {
-            Some(Answer::Permit(_)) => Ok(()),
-            Some(Answer::Refusal(why)) => Err(why.clone()),
-            None => Err(Refusal::PersonUncertain),
-        }
-    }
-
     /// The mask for a resource, the outermost or a nested one.
     fn mask(
         &self,
@@ -397,7 +305,8 @@ impl<'a> Judge<'a> {
         around: &Around,
         concerned: &Concerned,
     ) -> Result<&'a TypeMask, Unmasked> {
-        let permits: Vec<&Permit> = concerned.about.iter().filter_map(|person| self.permit(person)).collect();
+        let permit = |person| self.permit_among(person, &concerned.kin);
+        let permits: Vec<&Permit> = concerned.about.iter().filter_map(permit).collect();
         let is_free = permits.iter().all(|permit| permit.obligations().is_unconditional());
         let weighed = if is_free { Weighed::Labels } else { Weighed::All };
         let mut facts = self.facts(node, weighed);
@@ -448,13 +357,6 @@ impl<'a> Judge<'a> {
             };
             Unmasked::of(refusal, &facts, labelled)
         })
-    }
-
-    /// Whether one of those in it is to be shielded: a member's whereabouts may be those of whom it is about.
-    fn is_about_a_shielded_one(&self, concerned: &Concerned) -> bool {
-        let is_shielded =
-            |person: &PersonKey| self.permit(person).is_some_and(|permit| permit.obligations().shielded);
-        concerned.all.iter().any(is_shielded)
     }
 
     fn marks(&self) -> Marks {

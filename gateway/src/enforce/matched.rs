@@ -289,7 +289,7 @@ impl AskedFor {
             || found.nhs_numbers.iter().any(|number| self.numbers.contains(number))
             || self.numbers.iter().any(|number| bears(node, number))
             || found.patients.iter().filter_map(|id| ruling.person_of(id)).any(|key| self.keys.contains(key))
-            || found.nhs_numbers.iter().any(|number| self.keys.contains(&PersonKey::Nhs(*number)))
+            || found.numbers().any(|number| self.keys.contains(&PersonKey::Nhs(*number)))
     }
 }
 
@@ -305,11 +305,11 @@ fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
 /// Whether a match is met by the persons the search names who may be seen in it. One who is stripped of a list is not to be
 /// found in it.
 fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, naming: &Naming<'_>, judge: &Judge<'_>) -> bool {
+    // Who stands in it as somebody's kin may stand in it besides where she is not seen.
+    let in_person = |person: &PersonKey| judged.persons.contains(person) && !judged.kin.contains(person);
     let is_seen = |person: &NamedPerson| match person {
-        NamedPerson::Patient(id) => {
-            judge.ruling.person_of(id).is_some_and(|person| judged.persons.contains(person))
-        }
-        NamedPerson::Nhs(number) => judged.persons.contains(&PersonKey::Nhs(*number)),
+        NamedPerson::Patient(id) => judge.ruling.person_of(id).is_some_and(in_person),
+        NamedPerson::Nhs(number) => in_person(&PersonKey::Nhs(*number)),
         NamedPerson::Identifier(_) => false,
     };
     naming.is_met_by(&is_seen, node, judge.bases)

@@ -22,7 +22,7 @@ use super::resource_facts::{reference_of, resource_facts};
 use super::targets::{LookedUp, nodes};
 use super::unfiltered::Unfiltered;
 use crate::decision::obligation::{Labels, ResourceFacts};
-use crate::decision::ruling::{Answer, Ruling};
+use crate::decision::ruling::Ruling;
 use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 
 mod named;
@@ -243,11 +243,7 @@ impl Told {
 fn weighs_labels(ruling: &Ruling) -> bool {
     let by_rule =
         ruling.admitted().share().types.values().flatten().any(|table| !table.not_labelled.is_empty());
-    let by_person = ruling.answers().values().any(|answer| match answer {
-        Answer::Permit(permit) => !permit.obligations().is_unconditional(),
-        Answer::Refusal(_) => false,
-    });
-    by_rule || by_person
+    by_rule || ruling.permits().any(|permit| !permit.obligations().is_unconditional())
 }
 
 fn name_of(kind: &str, id: &Id) -> String {

@@ -19,6 +19,7 @@ use self::roles::{Depth, Place, Role};
 
 mod beside;
 mod followed;
+mod kin;
 mod roles;
 
 pub(in crate::enforce) use beside::{leads_to, persons_beside};
@@ -44,12 +45,16 @@ pub(in crate::enforce) struct PersonsOf {
     pub(in crate::enforce) patients: BTreeSet<Id>,
     /// Persons named by NHS number.
     pub(in crate::enforce) nhs_numbers: BTreeSet<NhsNumber>,
+    /// Who stands in it as the kin of a Patient who must permit, by NHS number: she must not refuse.
+    pub(in crate::enforce) kin: BTreeSet<NhsNumber>,
     /// Those of `patients` who must permit: all but those who go with what is said of them.
     pub(in crate::enforce) about_patients: BTreeSet<Id>,
     /// Those of `nhs_numbers` who must permit.
     pub(in crate::enforce) about_nhs_numbers: BTreeSet<NhsNumber>,
     /// What else the resource is about: it is about those whom that is about.
     pub(in crate::enforce) behind: BTreeSet<Local>,
+    /// Those of `behind` who are its subjects in person, and not as the kin of somebody.
+    pub(in crate::enforce) in_person: BTreeSet<Local>,
     /// Whether it is about anybody.
     pub(in crate::enforce) about: About,
     /// Whether all its members are told, where it has any.
@@ -122,7 +127,9 @@ impl PersonsOf {
         self.nhs_numbers.extend(other.nhs_numbers);
         self.about_patients.extend(other.about_patients);
         self.about_nhs_numbers.extend(other.about_nhs_numbers);
+        self.kin.extend(other.kin);
         self.behind.extend(other.behind);
+        self.in_person.extend(other.in_person);
         self.about = self.about.max(other.about);
         self.members = self.members.max(other.members);
         if other.certainty == Certainty::Uncertain {
@@ -134,11 +141,11 @@ impl PersonsOf {
     /// cannot be told.
     pub(in crate::enforce) fn into_subjects(self) -> Option<Self> {
         let is_told = self.certainty == Certainty::Certain && self.behind.is_empty();
-        let (patients, nhs_numbers) = match self.about {
+        let (patients, nhs_numbers, kin) = match self.about {
             About::Nobody => return None,
             About::Members if self.members == Members::Untold => return None,
-            About::Members => (self.patients, self.nhs_numbers),
-            About::Somebody => (self.about_patients, self.about_nhs_numbers),
+            About::Members => (self.patients, self.nhs_numbers, self.kin),
+            About::Somebody => (self.about_patients, self.about_nhs_numbers, self.kin),
         };
         let is_anybody = !patients.is_empty() || !nhs_numbers.is_empty();
         (is_told && is_anybody).then(|| Self {
@@ -146,6 +153,7 @@ impl PersonsOf {
             about_nhs_numbers: nhs_numbers.clone(),
             patients,
             nhs_numbers,
+            kin,
             about: About::Somebody,
             ..Self::default()
         })
@@ -248,7 +256,7 @@ impl<'n, 'b> Scan<'n, 'b> {
 
     /// Whether no more is looked at.
     fn is_enough(&self) -> bool {
-        let names = self.found.patients.len() + self.found.nhs_numbers.len();
+        let names = self.found.patients.len() + self.found.nhs_numbers.len() + self.found.kin.len();
         self.bound == Bound::Names && (self.steps > LOOKED_AT_MAX || names >= NAMED_MAX)
     }
 
@@ -294,7 +302,7 @@ impl<'n, 'b> Scan<'n, 'b> {
                 self.establishes(at);
             }
             // Who bears the number is described, whoever she is to the Patient.
-            "RelatedPerson" | "Person" if self.numbered(node) => self.establishes(at),
+            "RelatedPerson" | "Person" if self.numbered(node, at) => self.establishes(at),
             owner if at.stands == Stands::Alone && roles::is_of_members(owner) => {
                 self.found.about = self.found.about.max(About::Members);
             }
@@ -335,9 +343,10 @@ impl<'n, 'b> Scan<'n, 'b> {
         let (top, leaf, depth) = place;
         // Most elements are no subject by their name, and name nobody: what they would say of her is not asked.
         if self.bound == Bound::Whole && roles::may_be_subject(leaf) {
-            let role = role_of(place, at);
+            let place = place_of(place, at);
+            let role = place.role();
             if role.is_of_subjects() {
-                self.subject(node, role, at);
+                self.subject(node, (role, place.meets()), at);
             }
         }
         if roles::uses_a_person(&at.owner, leaf, node) {
@@ -412,18 +421,6 @@ impl<'n, 'b> Scan<'n, 'b> {
             (Some(_), Some(_)) | (None, _) => self.found.uncertain(),
         }
     }
-
-    /// Whether a RelatedPerson or a Person bears NHS numbers: she is described by it, and must permit.
-    fn numbered(&mut self, person: Node<'_>) -> bool {
-        let mut is_any = false;
-        for identifier in person.walk(&["identifier"]) {
-            if let Number::Of(_) | Number::Invalid = number_of(identifier) {
-                is_any = true;
-            }
-            self.logical(identifier, Part::About);
-        }
-        is_any
-    }
 }
 
 /// The NHS number that an identifier is.
@@ -445,14 +442,14 @@ fn number_of(identifier: Node<'_>) -> Number {
     }
 }
 
-/// What an element says about a person.
-fn role_of((top, leaf, depth): (&str, &str, Depth), at: &At<'_>) -> Role {
-    Place { owner: &at.owner, top, leaf, depth }.role()
+/// Where in its resource an element stands.
+fn place_of<'a>((top, leaf, depth): (&'a str, &'a str, Depth), at: &'a At<'_>) -> Place<'a> {
+    Place { owner: &at.owner, top, leaf, depth }
 }
 
 /// What the word of somebody whom an element names means for the resource.
 fn part_of(place: (&str, &str, Depth), at: &At<'_>) -> Part {
-    match (role_of(place, at), at.stands) {
+    match (place_of(place, at).role(), at.stands) {
         (Role::Member, Stands::Alone) => Part::Aside,
         // Nobody sees a list for having written it.
         (Role::Doer, Stands::Alone) if !roles::is_of_members(&at.owner) => Part::Aside,

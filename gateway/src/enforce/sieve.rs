@@ -52,10 +52,13 @@ pub struct Gone {
     pub(in crate::enforce) kept: Vec<KeptBack>,
     /// The answer about everybody who was met on the way, and her Patient.
     pub(in crate::enforce) answers: BTreeMap<PersonKey, (Answer, Option<Id>)>,
+    /// The second answer about those of them who are somebody's kin.
+    pub(in crate::enforce) as_kin: BTreeMap<PersonKey, Answer>,
 }
 
 /// Of most searches nothing is let go while they are read.
-pub(in crate::enforce) static NOTHING_GONE: Gone = Gone { kept: Vec::new(), answers: BTreeMap::new() };
+pub(in crate::enforce) static NOTHING_GONE: Gone =
+    Gone { kept: Vec::new(), answers: BTreeMap::new(), as_kin: BTreeMap::new() };
 
 /// Whether reading may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +173,9 @@ impl Gone {
         for (person, answer) in ruling.answers() {
             let patient = patients.get(person).map(|id| (*id).clone());
             self.answers.entry(person.clone()).or_insert_with(|| (answer.clone(), patient));
+            if let Some(second) = ruling.second_answer(person) {
+                self.as_kin.entry(person.clone()).or_insert_with(|| second.clone());
+            }
         }
     }
 }

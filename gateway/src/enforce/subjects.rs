@@ -34,6 +34,8 @@ pub struct Subjects {
     pub patients: BTreeSet<Id>,
     /// Persons named by NHS number alone.
     pub nhs_numbers: BTreeSet<NhsNumber>,
+    /// Persons who are named by NHS number as somebody's kin.
+    pub kin: BTreeSet<NhsNumber>,
     /// Those of `patients` and `nhs_numbers` that the request itself names: refused ones stand in their own trail.
     pub named: Named,
     /// Ties of care stated by the content itself (a pushed Encounter or referral), by ODS code.
@@ -125,7 +127,7 @@ pub fn leads_of(body: &Unfiltered<Document>, bases: &Bases) -> BTreeSet<String> 
 }
 
 /// Whom a body names that is refused before anything is decided about it: it stands in their trail. Of a very long body,
-/// or one that names very many, it is told of so many.
+/// or one that names very many, it is told of so many. Who is named as somebody's kin is not among them.
 #[must_use]
 pub fn named_in(body: &Unfiltered<Document>, bases: &Bases) -> Vec<NamedPerson> {
     let found = named_by(body.inner().root(), bases);
@@ -202,6 +204,7 @@ impl Subjects {
             }
         }
         self.nhs_numbers.extend(&persons.nhs_numbers);
+        self.kin.extend(&persons.kin);
     }
 
     /// Everyone whom the resource is or was about. Who she is, and how she is shielded, a Patient says as she is now.

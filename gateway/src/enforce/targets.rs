@@ -223,9 +223,11 @@ impl LookedUp {
             let found = persons_of(node, Came::FromHolder, frame.bases);
             all.patients.extend(found.patients);
             all.nhs_numbers.extend(found.nhs_numbers);
+            all.kin.extend(found.kin);
         }
         let is_more = all.patients.len() > subjects.patients.len()
-            || all.nhs_numbers.len() > subjects.nhs_numbers.len();
+            || all.nhs_numbers.len() > subjects.nhs_numbers.len()
+            || all.kin.len() > subjects.kin.len();
         is_more.then_some(all)
     }
 

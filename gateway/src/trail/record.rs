@@ -207,7 +207,8 @@ pub struct AboutPerson {
     /// Why she was refused: a `Refusal::reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
-    /// The tie of care: `care-team hospital/CareTeam/ct1`, `stated <id>`, `not-required`, `overridden`.
+    /// The tie of care: `care-team hospital/CareTeam/ct1`, `stated <id>`, `not-required`, `overridden`; `of-kin` where she
+    /// is named in what is another's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relationship: Option<String>,
     /// The consent: `implied`, `explicit <id>`, `overridden`.
@@ -232,6 +233,6 @@ impl AboutPerson {
 pub enum Visibility {
     /// The person and oversight.
     Trail,
-    /// Oversight only: merely filtered out of a broad answer.
+    /// Oversight only: merely filtered out of a broad answer, or named as kin in what is another's.
     Oversight,
 }

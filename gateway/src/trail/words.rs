@@ -86,6 +86,7 @@ pub(super) fn relationship(recorded: &str) -> &'static str {
         "referral" => "You were referred to them.",
         "stated" => "The message about your care was meant for them.",
         "not-required" => "They work for the organisation that keeps this record.",
+        "of-kin" => "You are named in the record of somebody else.",
         "overridden" => "No link to your care is recorded.",
         _ => "",
     }

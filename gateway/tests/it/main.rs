@@ -34,6 +34,7 @@ mod households;
 mod identity;
 mod inside;
 mod interaction;
+mod kin;
 mod labelled;
 mod ledger;
 mod messages;

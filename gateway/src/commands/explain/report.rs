@@ -111,7 +111,12 @@ impl<'a> Report<'a> {
         let mut refused = None;
         for (key, person) in evidence.persons() {
             self.section(&words::named(key, evidence))?;
-            match ruling.answers().get(key) {
+            // Who is somebody's kin and nothing else is asked as that.
+            let answer = match person.met.is_in_person() {
+                true => ruling.answers().get(key),
+                false => ruling.answer_as_kin(key),
+            };
+            match answer {
                 Some(Answer::Permit(permit)) => {
                     self.permitted(admitted, person, permit)?;
                     self.shared(asked, admitted, Some(permit.obligations()))?;

@@ -218,6 +218,7 @@ pub(super) fn permitted_by(rule: PersonRule, person: &PersonEvidence, permit: &P
                 RelationshipBasis::Recorded { kind, evidence } => format!("{}: {evidence}", kind.as_str()),
                 RelationshipBasis::Stated { evidence } => format!("stated by what is sent: {evidence}"),
                 RelationshipBasis::NotRequired => "none is asked for inside the organisation".to_owned(),
+                RelationshipBasis::OfKin => "that of whose kin she is".to_owned(),
                 RelationshipBasis::Overridden => format!("no tie counts; {}", recorded(&person.ties)),
             };
         }

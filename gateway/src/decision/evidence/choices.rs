@@ -142,7 +142,9 @@ impl Gathering<'_> {
                     }
                     known.ids.insert(name.clone(), one.id);
                 }
-                Holder::Nobody => {}
+                Holder::Nobody => {
+                    known.beware(found.iter().filter(|facts| facts.merged_numbers.contains(&number)), name);
+                }
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::asked::{Asked, proving};
 use super::merged::Holder;
 use super::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::agreement::RelationshipKind;
-use crate::decision::facts::{Identity, PersonEvidence, Proven, TieParty};
+use crate::decision::facts::{Identity, Met, PersonEvidence, Proven, TieParty};
 use crate::decision::relationship;
 use crate::decision::ruling::{Admitted, Direction};
 use crate::enforce::facts::directory::Named;
@@ -92,7 +92,10 @@ pub(super) async fn gather(
         }
     }
     for number in &subjects.nhs_numbers {
-        gathering.name(*number);
+        gathering.name(*number, Met::InPerson);
+    }
+    for number in &subjects.kin {
+        gathering.name(*number, Met::AsKin);
     }
     // Who is named by number alone may have a Patient, and with it a shield, where the content is.
     if let (Some(holder), Direction::Read) = (&holder, admitted.parties().direction) {
@@ -121,7 +124,8 @@ impl<'a> Gathering<'a> {
 
     /// Whether nothing more is needed to say that the person has a tie of care to the recipient.
     pub(super) fn is_tied(&self, known: &Known) -> bool {
-        let stated = if self.people.len() == 1 { self.stated } else { &[] };
+        let whose = self.people.iter().filter(|known| known.evidence.met.is_in_person()).count();
+        let stated = if whose == 1 && known.evidence.met.is_in_person() { self.stated } else { &[] };
         relationship::established(self.admitted, stated, &known.evidence.ties).is_ok()
     }
 
@@ -252,8 +256,9 @@ impl<'a> Gathering<'a> {
     }
 
     /// A person named by a valid number is known by it, wherever her records are.
-    fn name(&mut self, number: NhsNumber) {
+    fn name(&mut self, number: NhsNumber, met: Met) {
         let mut known = Known::unknown(PersonKey::Nhs(number));
+        known.evidence.met = met;
         known.evidence.identity =
             if self.shared.contains(&number) { Identity::Duplicated } else { Identity::Certain };
         self.add(known);
@@ -268,6 +273,7 @@ impl<'a> Gathering<'a> {
                 other.evidence.proof = other.evidence.proof.max(known.evidence.proof);
                 other.claimed.extend(known.claimed);
                 other.merged.extend(known.merged);
+                other.evidence.met = other.evidence.met.and(known.evidence.met);
             }
             None => {
                 self.places.insert(known.key.clone(), self.people.len());
@@ -307,9 +313,13 @@ impl<'a> Gathering<'a> {
                     let one = hers.current;
                     if one.validity == Validity::Valid && verified(&one, asked.system).is_some() {
                         known.ids.insert(name.clone(), one.id);
+                    } else {
+                        known.beware(std::iter::once(&one), name);
                     }
                 }
-                Holder::Nobody => {}
+                Holder::Nobody => {
+                    known.beware(found.iter().filter(|facts| facts.merged_numbers.contains(&number)), name);
+                }
             }
         }
         Ok(())

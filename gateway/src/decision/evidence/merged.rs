@@ -136,6 +136,23 @@ impl Known {
         self.claimed.remove(&self.key);
     }
 
+    /// Takes over what counts against a share of hers of Patients that merely claim to be her: their number is not proved, or
+    /// this one is no longer in use there. What is permitted there is not hers.
+    pub(super) fn beware<'f>(
+        &mut self,
+        claiming: impl Iterator<Item = &'f PatientFacts>,
+        system: &SystemName,
+    ) {
+        for facts in claiming {
+            self.evidence.shield = self.evidence.shield.max(facts.shield);
+            let numbers = facts.nhs_numbers.iter().chain(&facts.merged_numbers);
+            self.claimed.extend(numbers.map(|number| PersonKey::Nhs(*number)));
+            self.claimed.insert(PersonKey::Local { system: system.clone(), id: facts.id.clone() });
+            self.merged.insert((system.clone(), facts.id.clone()));
+        }
+        self.claimed.remove(&self.key);
+    }
+
     /// Takes over what counts of the records that the Patient `id` was merged with.
     pub(super) fn merge(&mut self, id: &Id, merged: &Merged, holder: &Asked<'_>) {
         let (mut open, mut others) = (vec![id.clone()], BTreeSet::new());

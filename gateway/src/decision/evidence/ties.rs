@@ -87,6 +87,7 @@ impl Gathering<'_> {
     fn untied(&self, asked: &Asked<'_>) -> BTreeSet<Id> {
         self.people
             .iter()
+            .filter(|known| known.evidence.met.is_in_person())
             .filter(|known| known.evidence.identity == Identity::Certain && !self.is_tied(known))
             .filter_map(|known| known.ids.get(&asked.system.name))
             .cloned()

@@ -11,8 +11,9 @@ use super::super::criteria::Nesting;
 use super::super::minimise::{Reach, View, Withheld, Written, resource};
 use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
+use super::concerned::Concerned;
 use super::weighing::Around;
-use super::{Concerned, Judge, NO_PERSON};
+use super::{Judge, NO_PERSON};
 use crate::agreement::SharedType;
 use crate::person::PersonKey;
 

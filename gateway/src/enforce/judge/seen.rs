@@ -15,7 +15,6 @@ use super::super::resource_facts::{Weighed, resource_facts};
 use super::Judge;
 use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
-use crate::person::PersonKey;
 
 /// The labels of a resource: those it states, each by itself, and those that each entry of a list gives it together.
 pub(in crate::enforce) type Labels = BTreeSet<BTreeSet<SecurityLabel>>;
@@ -60,8 +59,10 @@ impl Judge<'_> {
         }
         let persons = |node| self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
         let shown = self.keys(&persons(view));
-        let about = self.about(&persons(node));
-        about.iter().any(|person| self.is_shielded_one(person) && shown.contains(person))
+        let found = persons(node);
+        let kin = self.kin([&found]);
+        let mut about = self.about(&found).into_iter();
+        about.any(|person| self.is_shielded_among(&person, &kin) && shown.contains(&person))
     }
 
     /// Whether the element `name` may be left out of views of `node`, because it may tell where somebody is who is in it
@@ -74,11 +75,8 @@ impl Judge<'_> {
             return false;
         }
         let found = self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
-        self.keys(&found).iter().any(|person| self.is_shielded_one(person))
-    }
-
-    fn is_shielded_one(&self, person: &PersonKey) -> bool {
-        self.permit(person).is_some_and(|permit| permit.obligations().shielded)
+        let kin = self.kin([&found]);
+        self.keys(&found).iter().any(|person| self.is_shielded_among(person, &kin))
     }
 }
 

@@ -53,6 +53,8 @@ impl PersonsOf {
         self.about_nhs_numbers.extend(nhs_numbers.iter().copied());
         self.patients.extend(patients);
         self.nhs_numbers.extend(nhs_numbers);
+        self.kin.extend(other.kin);
         self.behind.extend(other.behind);
+        self.in_person.extend(other.in_person);
     }
 }

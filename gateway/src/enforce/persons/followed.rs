@@ -10,7 +10,8 @@ use fhir::json::{Node, Place};
 use fhir::reference::{Id, Local, Reference};
 
 use super::super::judge::REGISTERS;
-use super::roles::{self, Role};
+use super::kin::RELATED;
+use super::roles::{self, Meets, Role};
 use super::{About, At, BEHIND_MAX, Came, Members, PEOPLE, PersonsOf, Scan, Stands};
 
 /// The most subjects that are followed one after the other within one text.
@@ -102,7 +103,7 @@ impl<'n> Text<'n> {
 
 impl<'n> Scan<'n, '_> {
     /// Whom or what the resource is about: it must be told.
-    pub(super) fn subject(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
+    pub(super) fn subject(&mut self, reference: Node<'n>, (role, meets): (Role, Meets), at: &At<'n>) {
         let Some(text) = reference.str_at(&["reference"]) else {
             return self.unaddressed(reference, role, at);
         };
@@ -113,27 +114,28 @@ impl<'n> Scan<'n, '_> {
                     return self.establishes(at);
                 }
                 if let Some(entry) = self.entry(&local) {
-                    self.within(Some((entry, entry)), at);
+                    self.within(Some((entry, entry)), meets, at);
                 } else if self.came == Came::Submitted && !PEOPLE.contains(&named) {
                     // The receiver holds what the sender names.
                 } else if fhir::tables::resource_type(named).is_none_or(roles::leads_to_persons)
                     && self.is_one_more()
                 {
                     // Whom that is about is known when it is looked up.
-                    self.found.behind.insert(Local::new(local.resource_type, local.id));
+                    let local = Local::new(local.resource_type, local.id);
+                    if meets == Meets::InPerson && local.resource_type.as_str() == RELATED {
+                        self.found.in_person.insert(local.clone());
+                    }
+                    self.found.behind.insert(local);
                 }
             }
             Ok(Reference::Contained(id)) => {
-                let (inside, steps) = self.text.contained(at.part, id.as_str());
-                self.steps += steps;
-                self.within(inside.map(|inside| (inside, at.part)), at);
+                let inside = self.contained(id.as_str(), at);
+                self.within(inside.map(|inside| (inside, at.part)), meets, at);
             }
             Ok(Reference::Urn(urn)) => {
-                let (entries, steps) = self.text.entries();
-                let entry = entries.by_url.get(&urn.to_ascii_lowercase()).copied().flatten();
-                self.steps += steps;
+                let entry = self.entry_at(&urn);
                 self.leads.insert(urn.into());
-                self.within(entry.map(|entry| (entry, entry)), at);
+                self.within(entry.map(|entry| (entry, entry)), meets, at);
             }
             // Inside a resource: what contains it is read itself.
             Ok(Reference::Container) if at.stands == Stands::Inside => {}
@@ -184,11 +186,14 @@ impl<'n> Scan<'n, '_> {
 
     /// A subject that stands in the same text, with the resource whose contained ones it can refer to: it is read there,
     /// and has to be about somebody if it is of a type that is.
-    fn within(&mut self, resource: Option<(Node<'n>, Node<'n>)>, at: &At<'n>) {
+    fn within(&mut self, resource: Option<(Node<'n>, Node<'n>)>, meets: Meets, at: &At<'n>) {
         let owner = resource.and_then(|(resource, _)| resource.str_at(&["resourceType"])).unwrap_or_default();
         let (Some((resource, part)), Some(known)) = (resource, fhir::tables::resource_type(&owner)) else {
             return self.found.uncertain();
         };
+        if meets == Meets::InPerson && known.name() == RELATED {
+            self.in_person(resource);
+        }
         if known.name() != "Patient" && !roles::leads_to_persons(known) || !self.is_one_more() {
             return;
         }
@@ -213,9 +218,10 @@ impl<'n> Scan<'n, '_> {
         self.text.hops += 1;
         self.resource(resource, &at);
         self.text.hops -= 1;
-        let PersonsOf { patients, nhs_numbers, behind, about, members, .. } =
+        let PersonsOf { patients, nhs_numbers, kin, behind, about, members, .. } =
             std::mem::replace(&mut self.found, of_outer);
-        let are_told = !patients.is_empty() || !nhs_numbers.is_empty() || !behind.is_empty();
+        let are_told =
+            !patients.is_empty() || !nhs_numbers.is_empty() || !kin.is_empty() || !behind.is_empty();
         let leads_on = match is_of_members {
             true => are_told && members == Members::Told,
             false => !behind.is_empty(),
@@ -239,22 +245,28 @@ impl<'n> Scan<'n, '_> {
         let Some(text) = reference.str_at(&["reference"]) else { return is_told_unaddressed(reference) };
         let resource = match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => return leads_no_further(local.resource_type.as_str()),
-            Ok(Reference::Contained(id)) => {
-                let (inside, steps) = self.text.contained(at.part, id.as_str());
-                self.steps += steps;
-                inside
-            }
-            Ok(Reference::Urn(urn)) => {
-                let (entries, steps) = self.text.entries();
-                let entry = entries.by_url.get(&urn.to_ascii_lowercase()).copied().flatten();
-                self.steps += steps;
-                entry
-            }
+            Ok(Reference::Contained(id)) => self.contained(id.as_str(), at),
+            Ok(Reference::Urn(urn)) => self.entry_at(&urn),
             Ok(Reference::Container | Reference::Elsewhere(_)) | Err(_) => None,
         };
         resource
             .and_then(|resource| resource.str_at(&["resourceType"]))
             .is_some_and(|owner| leads_no_further(&owner))
+    }
+
+    /// The resource `id` that is contained where `at` stands.
+    pub(super) fn contained(&mut self, id: &str, at: &At<'n>) -> Option<Node<'n>> {
+        let (inside, steps) = self.text.contained(at.part, id);
+        self.steps += steps;
+        inside
+    }
+
+    /// The entry of the Bundle that is read with this `fullUrl`.
+    pub(super) fn entry_at(&mut self, urn: &str) -> Option<Node<'n>> {
+        let (entries, steps) = self.text.entries();
+        let entry = entries.by_url.get(&urn.to_ascii_lowercase()).copied().flatten();
+        self.steps += steps;
+        entry
     }
 
     /// The entry `Type/id` of the Bundle that is read.

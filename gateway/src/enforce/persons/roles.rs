@@ -172,6 +172,15 @@ pub(super) struct Place<'a> {
     pub(super) depth: Depth,
 }
 
+/// As whom an element refers to somebody who may be the kin of a Patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meets {
+    /// As herself: what is said is said about her.
+    InPerson,
+    /// As whoever she is to the Patient: she comes along, or it is told of her record.
+    AsKin,
+}
+
 /// How deep an element stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -200,6 +209,18 @@ impl Place<'_> {
             None if self.depth == Depth::Top && SUBJECTS.contains(&leaf) => Role::Subject,
             None if DOERS.contains(&leaf) => Role::Doer,
             None => Role::Beside,
+        }
+    }
+}
+
+impl Place<'_> {
+    /// As whom the element refers to somebody who may be the kin of a Patient. Who attends comes with the Patient; a
+    /// Provenance is told of what was written down.
+    pub(super) fn meets(self) -> Meets {
+        match self.role() {
+            Role::Attendant => Meets::AsKin,
+            Role::Subject | Role::Used if self.owner == "Provenance" => Meets::AsKin,
+            Role::Subject | Role::Used | Role::Member | Role::Doer | Role::Beside => Meets::InPerson,
         }
     }
 }

@@ -4,6 +4,8 @@ use fhir::json::{Document, Limits, parse};
 
 use super::*;
 
+mod kin;
+
 fn check(json: &'static str, patients: &[&str], nhs_numbers: &[&str], certainty: Certainty) {
     let document: Document = parse(json.into(), &Limits::default()).expect("test input");
     let bases = Bases::new(["https://ehr.example/fhir"]).expect("a base");
@@ -146,11 +148,16 @@ fn told(json: &str) -> Option<Told> {
     let must = found.about_patients.iter().map(Id::as_str);
     let must: Vec<&str> = must.chain(found.about_nhs_numbers.iter().map(NhsNumber::as_str)).collect();
     let aside = all.filter(|name| !must.contains(name)).map(String::from).collect();
+    let kin = found.kin.iter().map(|number| format!("kin {}", number.as_str()));
+    let leads = |local: &Local| match found.in_person.contains(local) {
+        true => format!("{} in person", local.to_relative()),
+        false => local.to_relative(),
+    };
     Some(Told {
         about: found.about,
-        must_permit: must.iter().map(|name| (*name).to_owned()).collect(),
+        must_permit: must.iter().map(|name| (*name).to_owned()).chain(kin).collect(),
         aside,
-        behind: found.behind.iter().map(Local::to_relative).collect(),
+        behind: found.behind.iter().map(leads).collect(),
     })
 }
 
@@ -194,8 +201,14 @@ fn what_a_resource_is_about_is_looked_for_behind_what_is_no_patient() {
         (r#"{"resourceType":"Observation","subject":{"reference":"Group/g/_history/2"}}"#, "Group/g"),
         (
             r#"{"resourceType":"QuestionnaireResponse","subject":{"reference":"RelatedPerson/r"}}"#,
-            "RelatedPerson/r",
+            "RelatedPerson/r in person",
         ),
+        (r#"{"resourceType":"Task","for":{"reference":"RelatedPerson/r"}}"#, "RelatedPerson/r in person"),
+        (
+            r#"{"resourceType":"Observation","focus":[{"reference":"RelatedPerson/r"}]}"#,
+            "RelatedPerson/r in person",
+        ),
+        (r#"{"resourceType":"Provenance","target":[{"reference":"RelatedPerson/r"}]}"#, "RelatedPerson/r"),
         (r#"{"resourceType":"Provenance","target":[{"reference":"Observation/o"}]}"#, "Observation/o"),
         (
             r#"{"resourceType":"AuditEvent","entity":[{"what":{"reference":"Observation/o"}}]}"#,
@@ -267,14 +280,14 @@ fn who_bears_the_number_of_a_related_person_is_one_whom_it_is_about() {
     let number = r#""identifier":[{"system":"https://hospital.example/x","value":"1"},{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]"#;
     let related =
         format!(r#"{{"resourceType":"RelatedPerson","patient":{{"reference":"Patient/a"}},{number}}}"#);
-    says(&related, Somebody, &["a", "9990000018"], &[], &[]);
+    says(&related, Somebody, &["a", "kin 9990000018"], &[], &[]);
     says(&format!(r#"{{"resourceType":"Person",{number}}}"#), Somebody, &["9990000018"], &[], &[]);
     let linked = r#"{"resourceType":"Person","link":[{"target":{"reference":"Patient/a"}}]}"#;
     says(linked, Members, &[], &["a"], &[]);
     let contained = format!(
         r#"{{"resourceType":"Observation","subject":{{"reference":"Patient/b"}},"contained":[{related}]}}"#
     );
-    says(&contained, Somebody, &["a", "b", "9990000018"], &[], &[]);
+    says(&contained, Somebody, &["a", "b", "kin 9990000018"], &[], &[]);
     assert_eq!(told(&related.replace("9990000018", "1")), None, "a number that is none");
 }
 

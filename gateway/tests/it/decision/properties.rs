@@ -1,9 +1,12 @@
 //! What holds of every question and every evidence.
 
-use gateway::decision::facts::{Identity, Shield, Tie};
+use gateway::decision::facts::{Identity, Met, Proven, Shield, Tie};
+use gateway::decision::ruling::RelationshipBasis;
 use proptest::prelude::*;
 
-use super::world::{Ann, Asking, EXAMPLE, answer, consent, emergency_doctor, in_care, social_worker, tie};
+use super::world::{
+    Ann, Asking, EXAMPLE, answer, answer_as_kin, consent, emergency_doctor, in_care, social_worker, tie,
+};
 
 const CODES: [&str; 6] = ["TREAT", "COC", "ETREAT", "HRESCH", "HOPERAT", "BTG"];
 
@@ -110,6 +113,31 @@ proptest! {
             (Ok(one), Ok(other)) => {
                 prop_assert_eq!(one.basis(), other.basis());
                 prop_assert_eq!(one.obligations(), other.obligations());
+            }
+            (one, other) => prop_assert_eq!(one.err(), other.err()),
+        }
+    }
+
+    #[test]
+    fn somebodys_kin_is_answered_as_if_the_recipient_cared_for_her_and_in_nothing_else(
+        asking in asking(), ann in ann(), ties_unknown in proptest::bool::ANY,
+    ) {
+        let proof = if ties_unknown { Proven::TiesUnknown } else { Proven::Whole };
+        let ann = Ann { proof, ..ann };
+        let tied = ann.clone().tied(vec![tie("care-team", asking.organisation, None)]);
+        match (answer_as_kin(&asking, &EXAMPLE, &ann), answer(&asking, &EXAMPLE, &tied)) {
+            (Ok(as_kin), Ok(in_care)) => {
+                prop_assert_eq!(as_kin.obligations(), in_care.obligations());
+                prop_assert_eq!(&as_kin.basis().consent, &in_care.basis().consent);
+            }
+            (as_kin, in_care) => prop_assert_eq!(as_kin.err(), in_care.err()),
+        }
+        // As herself she is answered as ever, whomever she stands beside.
+        let met_so = answer(&asking, &EXAMPLE, &Ann { met: Met::AsKin, ..ann.clone() });
+        match (met_so, answer(&asking, &EXAMPLE, &ann)) {
+            (Ok(one), Ok(other)) => {
+                prop_assert_eq!(one.basis(), other.basis());
+                prop_assert!(one.basis().relationship != RelationshipBasis::OfKin);
             }
             (one, other) => prop_assert_eq!(one.err(), other.err()),
         }

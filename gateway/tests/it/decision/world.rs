@@ -15,7 +15,7 @@ use fhir::tables;
 use gateway::consent::compile::{Reading, compile};
 use gateway::consent::provision::Provisioned;
 use gateway::decision::evidence::Evidence;
-use gateway::decision::facts::{Identity, PersonEvidence, Proven, Shield, Tie, TieParty};
+use gateway::decision::facts::{Identity, Met, PersonEvidence, Proven, Shield, Tie, TieParty};
 use gateway::decision::refusal::Refusal;
 use gateway::decision::ruling::{Admitted, Answer, Permit, Question, Ruling};
 use gateway::decision::{admit, decide};
@@ -201,6 +201,7 @@ pub(crate) struct Ann {
     pub(crate) ties: Vec<Tie>,
     pub(crate) consents: Vec<Provisioned>,
     pub(crate) stated: Vec<StatedTie>,
+    pub(crate) met: Met,
 }
 
 /// In the care of the council's team, with nothing said and nothing protected.
@@ -212,6 +213,7 @@ pub(crate) fn in_care() -> Ann {
         ties: vec![tie("care-team", "E10000099", None)],
         consents: Vec::new(),
         stated: Vec::new(),
+        met: Met::InPerson,
     }
 }
 
@@ -253,6 +255,7 @@ impl Ann {
             shield: self.shield,
             ties: self.ties.clone(),
             consents: self.consents.clone(),
+            met: self.met,
         };
         let patients = BTreeMap::from([(Id::parse("ann").unwrap(), key.clone())]);
         Evidence::stated(BTreeMap::from([(key, person)]), patients, self.stated.clone())
@@ -271,6 +274,16 @@ pub(crate) fn answer(asking: &Asking, settings: &Settings, ann: &Ann) -> Result<
     let admitted = asking.admitted(settings).unwrap_or_else(|refusal| panic!("refused by rule: {refusal:?}"));
     let ruling: Ruling = decide(admitted, &ann.evidence());
     match ruling.answer_of(&Id::parse("ann").unwrap()).unwrap() {
+        Answer::Permit(permit) => Ok(permit.clone()),
+        Answer::Refusal(refusal) => Err(refusal.clone()),
+    }
+}
+
+/// The answer about Ann where she stands in what is another's as her kin.
+pub(crate) fn answer_as_kin(asking: &Asking, settings: &Settings, ann: &Ann) -> Result<Permit, Refusal> {
+    let admitted = asking.admitted(settings).unwrap_or_else(|refusal| panic!("refused by rule: {refusal:?}"));
+    let ruling = decide(admitted, &Ann { met: Met::AsKin, ..ann.clone() }.evidence());
+    match ruling.answer_as_kin(&PersonKey::Nhs(NhsNumber::parse(ANN).unwrap())).unwrap() {
         Answer::Permit(permit) => Ok(permit.clone()),
         Answer::Refusal(refusal) => Err(refusal.clone()),
     }
@@ -295,6 +308,7 @@ fn told(permit: &Permit) -> String {
         RelationshipBasis::Recorded { evidence, .. } => evidence.clone(),
         RelationshipBasis::Stated { evidence } => format!("stated {evidence}"),
         RelationshipBasis::NotRequired => "not required".to_owned(),
+        RelationshipBasis::OfKin => "of kin".to_owned(),
         RelationshipBasis::Overridden => "overridden".to_owned(),
     };
     let consent = match &permit.basis().consent {
