@@ -223,6 +223,12 @@ impl SharingAgreement {
     pub fn is_in_force(&self, today: Date) -> bool {
         self.status == Status::InForce && self.from <= today && today <= self.until
     }
+
+    /// Whether it does, or may on a later day as it stands.
+    #[must_use]
+    pub fn may_be_in_force(&self, today: Date) -> bool {
+        self.status == Status::InForce && today <= self.until
+    }
 }
 
 impl SharedType {

@@ -17,7 +17,7 @@ use crate::decision::evidence::Evidence;
 use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::existing::{Existing, existing};
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
-use crate::enforce::subjects::{belongs_to, named_in};
+use crate::enforce::subjects::{named_in, patient_by};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::exchange::view::{View, looked_at};
 use crate::interaction::{FhirAction, Interaction, NewResource, SearchRequest};
@@ -79,6 +79,14 @@ impl Asked {
     }
 }
 
+/// Whether an attempt may have made it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    No,
+    /// The system said that it is there, and not since when: it is not created again.
+    Perhaps,
+}
+
 /// Creates a resource unless the requestor can see that it is there: what is told, and what that rests on until it is.
 ///
 /// # Errors
@@ -96,6 +104,7 @@ pub async fn create(
     let mut read = rules(asked.searching())?;
     under_way.concerns(&write);
     let mut last = Ending::NotTaken(NotTaken::Conflict);
+    let mut made = Made::No;
     for _ in 0..ATTEMPTS_MAX {
         let looking = Exchange { interaction: "search-type".into(), ..begun.clone().under(&read) };
         let View { made: there, again, evidence, .. } = looked_for(read, &looking, ports).await?;
@@ -111,6 +120,7 @@ pub async fn create(
                 }
                 continue;
             }
+            Existing::Hidden | Existing::Absent if made == Made::Perhaps => return Err(begun.end(last)),
             Existing::Hidden => None,
             Existing::Absent => Some(asked.condition.to_form()),
         };
@@ -119,10 +129,12 @@ pub async fn create(
         let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..begun };
         let is_conditional = condition.is_some();
         match send(&asked, &intent, condition, ports).await {
-            // Somebody else was faster: what is there now is looked at anew.
-            Ok(Sent { taken: Taken::Done | Taken::Conflict, .. }) if is_conditional => {
-                outcome.end(Ending::NotTaken(NotTaken::Conflict)).noted(ports).await?;
-                last = Ending::NotTaken(NotTaken::Conflict);
+            // Somebody else was faster, or it was made and the system does not say so: what is there now is looked at anew.
+            Ok(Sent { taken: taken @ (Taken::Done | Taken::Conflict), .. }) if is_conditional => {
+                let why = if taken == Taken::Done { NotTaken::Unclear } else { NotTaken::Conflict };
+                made = if taken == Taken::Done { Made::Perhaps } else { made };
+                outcome.end(Ending::NotTaken(why)).noted(ports).await?;
+                last = Ending::NotTaken(why);
                 write = rules(asked.writing())?;
             }
             sent => {
@@ -154,12 +166,11 @@ pub(crate) async fn looked_for(
 /// The condition within the record of the Patient to whom the body belongs: a search names its person. A Patient is named
 /// by the identifier itself.
 fn about(condition: &SearchQuery, body: &Unfiltered<Document>, bases: &Bases) -> Option<SearchQuery> {
-    let owner = condition.resource_type();
-    let code = names_person_by(owner)?;
-    // Her number, which may stand beside it, says nothing that the reference does not.
-    let id = belongs_to(body, owner, code, bases)?;
+    let code = names_person_by(condition.resource_type())?;
+    // Her number, which may stand beside it, says nothing that the reference does not; who else is named has no part in it.
+    let id = patient_by(body, (condition.resource_type(), code), bases)?;
     let form = format!("{}&{code}=Patient%2F{}", condition.to_form(), id.as_str());
-    SearchQuery::compile(owner, &grammar::parse(&form).ok()?, bases).ok()
+    SearchQuery::compile(condition.resource_type(), &grammar::parse(&form).ok()?, bases).ok()
 }
 
 async fn send(

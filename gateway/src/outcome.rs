@@ -127,6 +127,8 @@ pub enum NotTaken {
     Conflict,
     /// It does not take such writes.
     NotSupported,
+    /// It has it: whether it was made now or was there before is not known.
+    Unclear,
     /// It holds several that meet the condition under which there is nothing to do.
     Several,
 }
@@ -229,6 +231,7 @@ impl Ending {
             Self::Irreducible => "irreducible",
             Self::NotTaken(NotTaken::Invalid) => "not-taken-invalid",
             Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
+            Self::NotTaken(NotTaken::Unclear) => "not-taken-unclear",
             Self::NotTaken(NotTaken::NotSupported) => "not-taken-not-supported",
             Self::Together(why) => why.reason(),
             Self::OfEntry { .. } => "transaction-entry-failed",

@@ -70,7 +70,7 @@ pub fn load(folder: &Path, systems: &KnownSystems, today: Date) -> (Option<Agree
     for sheet in &sheets {
         if let Some(agreement) = &sheet.agreement {
             let all = read.iter().map(|(_, agreement)| &***agreement);
-            writes::refuse_deciding(&sheet.notes, &sheet.written, agreement, all);
+            writes::refuse_deciding(&sheet.notes, &sheet.written, agreement, all, today);
         }
     }
     let all = sheets.iter().filter_map(|sheet| sheet.agreement.clone()).collect();
@@ -98,7 +98,7 @@ pub fn read_one(
     let notes = Notebook::new(file, text);
     let read = agreement(&notes, text, systems, today);
     if let Some((agreement, written)) = &read {
-        writes::refuse_deciding(&notes, written, agreement, std::iter::once(agreement));
+        writes::refuse_deciding(&notes, written, agreement, std::iter::once(agreement), today);
     }
     let problems = notes.into_problems();
     match read {

@@ -3,12 +3,13 @@
 use fhir::bundle::{Bundle, Entry, SearchMode};
 use fhir::json::Document;
 
-use super::account::Account;
+use super::account::{Account, Named};
 use super::answer::{Frame, ended};
 use super::held::Held;
 use super::judge::{Judge, Targets};
 use super::matched::{ENTRIES_MAX, Matched, Seen, Unseen, matched, reread};
 use super::release::{Head, Minimised};
+use super::sieve::Holds;
 use super::subjects::Subjects;
 use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
@@ -42,7 +43,7 @@ pub fn existing(
 ) -> Result<(Existing, Admitted), Ended> {
     let (
         Interaction::Fhir { action: FhirAction::Search(request), .. },
-        Held::Searchset { pages, complete, .. },
+        Held::Searchset { pages, complete, gone, .. },
     ) = (&ruling.admitted().question().interaction, held.inner())
     else {
         return Err(frame.exchange.end(Ending::NotFound));
@@ -53,7 +54,7 @@ pub fn existing(
     let version = |bytes: &[u8]| frame.version(&ruling, bytes);
     let judge =
         Judge { version: Some(&version), ..Judge::of(&ruling, Targets::Known(&visible), frame, &face) };
-    let mut account = Account::new(&ruling, subjects);
+    let mut account = Account::with(gone, &ruling, subjects);
     let matched = match matched(pages, *complete, request, &judge) {
         Ok(matched) => matched,
         // Whom the create is about decides about it.
@@ -62,8 +63,9 @@ pub fn existing(
             return Err(ended(unseen.ending(), account, frame));
         }
     };
+    matched.kept.iter().for_each(|kept| account.keeps(kept, Named::BySubjectsOnly));
     let there = match matched.visible.as_slice() {
-        [] if pages.iter().any(holds_something) => Existing::Hidden,
+        [] if gone.held == Holds::Something || pages.iter().any(holds_something) => Existing::Hidden,
         [] => Existing::Absent,
         [Seen { judged, .. }] => {
             account.shares(judged);
@@ -88,7 +90,7 @@ pub fn existing(
 }
 
 /// Whether a match may stand in it: what the system tells about a search is none.
-fn holds_something(page: &Document) -> bool {
+pub(in crate::enforce) fn holds_something(page: &Document) -> bool {
     let is_match = |entry: &Entry<'_>| match entry.mode {
         Some(SearchMode::Match) => true,
         Some(SearchMode::Include | SearchMode::Outcome) => false,

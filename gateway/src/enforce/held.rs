@@ -9,6 +9,10 @@ use crate::upstream::{Rest, UpstreamFault};
 
 /// What an upstream answered, in its own shape. Only `enforce` reads it.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for each answer of a system, and most are searches"
+)]
 pub enum Held {
     /// One resource of the type and id that were asked for.
     Resource(Document),

@@ -47,8 +47,12 @@ const KEPT: [&str; 3] = ["resourceType", "id", "meta"];
 const OF_THE_MOMENT: [&str; 2] = ["versionId", "lastUpdated"];
 /// What is told of a change of which nothing else is.
 const MADE: &str = "the change was made";
-/// Bounds on a resource that is sent on.
-const MERGED: Limits = Limits { bytes_max: 20 << 20, depth_max: 64, members_max: 2_000, values_max: 600_000 };
+/// Bounds on a view that is patched: they depend on what is seen and what is sent.
+const PATCHED: Limits =
+    Limits { bytes_max: 20 << 20, depth_max: 64, members_max: 2_000, values_max: 600_000 };
+/// Bounds on a resource that is sent on: beyond those within which one is read, whatever of it is hidden.
+const MERGED: Limits =
+    Limits { bytes_max: 1 << 30, depth_max: 128, members_max: 30_000, values_max: 16_000_000 };
 
 /// Why a change is not made. Holds names of elements, no content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -301,7 +305,8 @@ impl Seen<'_> {
             Wanted::Whole(body) => (body.inner().root(), Lacks::IsLeft),
             Wanted::Patch(body) => {
                 let bytes = patch::apply(view.root(), body.inner().root()).map_err(Unwritable::from)?;
-                patched = read(bytes).map_err(|_| Unwritable::Patch(PatchFault::TooMuch))?;
+                patched =
+                    parse(bytes.into(), &PATCHED).map_err(|_| Unwritable::Patch(PatchFault::TooMuch))?;
                 (patched.root(), Lacks::IsTakenAway)
             }
         };

@@ -12,6 +12,7 @@ use fhir::reference::Id;
 
 use super::answer::Frame;
 use super::bundle::{Entry, Mode, Searchset};
+use super::existing::holds_something;
 use super::held::{Complete, Held};
 use super::judge::{Judge, KeptBack, Targets};
 use super::matched::{Unseen, matched, reread};
@@ -54,11 +55,21 @@ pub struct Gone {
     pub(in crate::enforce) answers: BTreeMap<PersonKey, (Answer, Option<Id>)>,
     /// The second answer about those of them who are somebody's kin.
     pub(in crate::enforce) as_kin: BTreeMap<PersonKey, Answer>,
+    /// Whether the system answered with anything, what is let go for whatever reason among it.
+    pub(in crate::enforce) held: Holds,
+}
+
+/// Whether something was answered.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Holds {
+    #[default]
+    Nothing,
+    Something,
 }
 
 /// Of most searches nothing is let go while they are read.
 pub(in crate::enforce) static NOTHING_GONE: Gone =
-    Gone { kept: Vec::new(), answers: BTreeMap::new(), as_kin: BTreeMap::new() };
+    Gone { kept: Vec::new(), answers: BTreeMap::new(), as_kin: BTreeMap::new(), held: Holds::Nothing };
 
 /// Whether reading may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +111,9 @@ impl Sieved {
             return GoesOn::No;
         };
         let Held::Searchset { pages, .. } = part.into_inner() else { return GoesOn::No };
+        if pages.iter().any(holds_something) {
+            self.gone.held = Holds::Something;
+        }
         let face = frame.face();
         let judge = Judge::of(ruling, Targets::OfSharedTypes, frame, &face);
         let sieved = match matched(&pages, Complete::All, request, &judge) {

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use fhir::bundle::Bundle;
 use fhir::json::{Document, Node};
 use fhir::nhs_number::NhsNumber;
-use fhir::path::{ElementPath, Step};
 use fhir::reference::{Bases, Id, Reference};
 use fhir::search::NamedPerson;
-use fhir::tables::{TypeId, search_parameter};
+use fhir::tables::TypeId;
 
 use super::everything::Gathered;
 use super::facts::{self, PatientFacts};
@@ -135,30 +134,27 @@ pub fn named_in(body: &Unfiltered<Document>, bases: &Bases) -> Vec<NamedPerson> 
     numbers.chain(found.patients.into_iter().map(NamedPerson::Patient)).collect()
 }
 
-/// The Patient to whom a body belongs by the element that `code` searches: nobody, where that names several, or somebody
-/// by anything but an address. Who stands elsewhere in it did something, or is mentioned.
+/// The one Patient whom a body of type `owner` names where the search parameter `code` looks; nothing if it names none there,
+/// or several.
 #[must_use]
-pub fn belongs_to(body: &Unfiltered<Document>, owner: TypeId, code: &str, bases: &Bases) -> Option<Id> {
-    let mut belongs = None;
-    for path in search_parameter(owner, code)?.paths()? {
-        let path = ElementPath::parse(owner, path.path()).ok()?;
-        let steps = path.steps().iter().map(|step| match step {
-            Step::Element(name) => Some(*name),
-            Step::Choice { .. } | Step::Item { .. } | Step::Extension(_) | Step::Identifier(_) => None,
-        });
-        let steps: Option<Vec<&str>> = steps.collect();
-        for element in body.inner().root().walk(&steps?) {
-            let Reference::Local(local) = Reference::parse(&element.str_at(&["reference"])?, bases).ok()?
-            else {
-                return None;
-            };
-            let is_patient = local.resource_type.as_str() == "Patient";
-            if is_patient && belongs.replace(local.id.clone()).is_some_and(|other| other != local.id) {
-                return None;
+pub fn patient_by(body: &Unfiltered<Document>, (owner, code): (TypeId, &str), bases: &Bases) -> Option<Id> {
+    let mut found = BTreeSet::new();
+    for path in fhir::tables::search_parameter(owner, code)?.reads()? {
+        let mut steps: Vec<&str> = path.split('.').collect();
+        let chosen = steps.pop()?.trim_end_matches("[x]");
+        let named = [chosen.to_owned(), format!("{chosen}Reference")];
+        for last in &named {
+            let way: Vec<&str> = steps.iter().copied().chain([last.as_str(), "reference"]).collect();
+            for text in body.inner().root().walk(&way).filter_map(Node::string) {
+                let local = Reference::parse(&text, bases).ok().and_then(|parsed| parsed.local().cloned());
+                found.extend(
+                    local.filter(|local| local.resource_type.as_str() == "Patient").map(|local| local.id),
+                );
             }
         }
     }
-    belongs
+    let mut found = found.into_iter();
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// What the request alone says.

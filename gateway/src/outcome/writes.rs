@@ -68,6 +68,11 @@ pub(super) const fn not_taken(why: NotTaken) -> (StatusCode, IssueType, &'static
             IssueType::Conflict,
             "the receiving system holds this already, or another version of it",
         ),
+        NotTaken::Unclear => (
+            StatusCode::CONFLICT,
+            IssueType::Conflict,
+            "the system holds this; whether it was made now is not known: look for it before it is tried again",
+        ),
         NotTaken::Several => {
             (StatusCode::PRECONDITION_FAILED, IssueType::MultipleMatches, "several match If-None-Exist")
         }

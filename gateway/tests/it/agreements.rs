@@ -287,6 +287,8 @@ fn what_is_written_is_shown_whole_of_every_resource_and_is_no_ones_rule() {
         "[share.record.Condition]\nwhere = { present = [\"bodySite\"] }\n",
     );
     told("writes-of-others", &site);
+    site.edit(HOSPITAL, "status = \"in-force\"", "status = \"ended\"");
+    told("writes-of-ended", &site);
     let places = "Patient = [\"address\", \"maritalStatus\"]\nCondition = [\"abatement[x]\", \"severity\"]";
     let site = written_site(REASONED, "", places);
     site.edit("portcullis.toml", "name = \"hospital\"\n", "name = \"hospital\"\nshields_households = true\n");

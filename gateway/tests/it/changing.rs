@@ -14,6 +14,7 @@ use crate::support::whole::Whole;
 mod alike;
 mod answering;
 mod deleting;
+mod rare;
 mod seen;
 
 const AGREEMENT: &str = r#"
@@ -111,7 +112,8 @@ fn said(value: &Value) -> &str {
 }
 
 fn value(text: &str) -> Value {
-    fhir::json::parse_value(text.to_owned().into(), &fhir::json::Limits::default()).unwrap()
+    let limits = fhir::json::Limits { bytes_max: 64 << 20, ..fhir::json::Limits::default() };
+    fhir::json::parse_value(text.to_owned().into(), &limits).unwrap()
 }
 
 async fn site(existence: &str, script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {

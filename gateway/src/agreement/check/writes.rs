@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use fhir::path::{ElementPath, Step};
 use fhir::tables::{self, Element, TypeId};
+use jiff::civil::Date;
 
 use super::super::file::WriteTable;
 use super::super::{Criterion, Existence, Share, SharedType, SharingAgreement, begins_with};
@@ -117,9 +118,13 @@ pub(super) fn refuse_deciding<'a>(
     places: &[Written],
     agreement: &SharingAgreement,
     all: impl Iterator<Item = &'a SharingAgreement>,
+    today: Date,
 ) {
-    let is_about_the_same =
-        |other: &&SharingAgreement| other.discloser.iter().any(|code| agreement.discloser.contains(code));
+    // By one that is over nothing is shown any more; a file that revives it is read with all others.
+    let is_about_the_same = |other: &&SharingAgreement| {
+        other.discloser.iter().any(|code| agreement.discloser.contains(code))
+            && (other.may_be_in_force(today) || std::ptr::eq(*other, agreement))
+    };
     for other in all.filter(is_about_the_same) {
         for Written { place, owner, name } in places {
             let tables = || other.shares.values().filter_map(|types| types.get(owner));

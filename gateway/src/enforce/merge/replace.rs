@@ -3,7 +3,7 @@
 //! Only elements of which all is shown come here, so what is hidden in them is fine print: ids, extensions, what stands
 //! beside a scalar, names that FHIR does not know. It stays with what says the same as before and goes with what does
 //! not; of what is one thing changed its id stays. Where it says more than that (a label, a code that earns one, somebody it
-//! names), it is carried over, whatever becomes of what it was said of: to what that was made, else to everything new
+//! names, or what stands under a name that FHIR does not know), it is carried over, whatever becomes of what it was said of: to what that was made, else to everything new
 //! beside it. Nothing is opened to anybody by an edit of something else.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -271,10 +271,9 @@ impl Made<'_> {
         match owner.and_then(|owner| element(owner, name.strip_prefix('_').unwrap_or(name))) {
             Some(_) if name.starts_with('_') => self.take(None, Some(value), carried),
             Some(found) => self.take(found.child_type(), Some(value), carried),
-            None if (self.tells)(value) != Told::Nothing => {
-                carried.others.push((name.to_owned(), value.raw().to_vec()));
-            }
-            None => {}
+            None if name == "id" => {}
+            // What it says may lie in its very name: nobody knows.
+            None => carried.others.push((name.to_owned(), value.raw().to_vec())),
         }
     }
 }
@@ -380,10 +379,15 @@ fn beside(object: Option<Node<'_>>, extensions: &[&[Vec<u8>]], others: &[(String
     for (key, value) in object.into_iter().flat_map(Node::members).filter(|(key, _)| !key.is("extension")) {
         members.push((key.text().into_owned(), value.raw().to_vec()));
     }
-    let mut names: HashSet<String> = members.iter().map(|(name, _)| name.clone()).collect();
-    for (name, value) in others {
-        if names.insert(name.clone()) {
-            members.push((name.clone(), value.clone()));
+    let mut places: HashMap<String, usize> =
+        members.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+    let mut held: HashSet<(String, Vec<u8>)> = members.iter().cloned().collect();
+    for (name, value) in others.iter().filter(|one| held.insert((*one).clone())) {
+        let at = *places.entry(name.clone()).or_insert(members.len());
+        match members.get_mut(at) {
+            // Both of one name stay.
+            Some((_, stood)) => *stood = array_of(vec![std::mem::take(stood), value.clone()]),
+            None => members.push((name.clone(), value.clone())),
         }
     }
     object_of(&members)

@@ -91,7 +91,9 @@ pub(super) async fn done(decided: Vec<Decided>, whole: &Whole<'_>) -> Result<Don
                     begun.end(Ending::NotTaken(why)).noted(ports).await?;
                     Ok(Done::Nothing(entries, Ending::NotTaken(why)))
                 }
-                NotTaken::Invalid | NotTaken::Several => Err(begun.end(Ending::NotTaken(why))),
+                NotTaken::Invalid | NotTaken::Several | NotTaken::Unclear => {
+                    Err(begun.end(Ending::NotTaken(why)))
+                }
             }
         }
         Err(fault) => {

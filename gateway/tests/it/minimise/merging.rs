@@ -141,12 +141,12 @@ fn what_decides_something_stays_whatever_becomes_of_what_it_was_said_of() {
         &format!(r#","deceasedDateTime":"2020","_deceasedDateTime":{{{TELLS}}}"#),
     );
     check(&["deceased[x]"], &dead, "", &format!(r#","_deceasedBoolean":{{{TELLS}}}"#));
-    // Names that FHIR does not know, and items of lists of scalars.
+    // Names that FHIR does not know, whatever they say, and items of lists of scalars.
     check(
         &["maritalStatus"],
         r#","maritalStatus":{"text":"M","new":"tells","old":1}"#,
         r#","maritalStatus":{"text":"W"}"#,
-        r#","maritalStatus":{"text":"W","new":"tells"}"#,
+        r#","maritalStatus":{"text":"W","new":"tells","old":1}"#,
     );
     check(
         &["name"],
