@@ -14,11 +14,13 @@ mod tape;
 #[cfg(test)]
 mod tests;
 mod value;
+mod walk;
 mod write;
 
-pub use document::{Document, Items, Key, Kind, Members, Node, Place, Walk};
+pub use document::{Document, Items, Key, Kind, Members, MembersWithin, Node, Place};
 pub use parse::parse;
 pub use value::{parse_into, parse_value};
+pub use walk::Walk;
 pub use write::{Writer, quote};
 
 /// Bounds on one JSON text.

@@ -156,13 +156,17 @@ impl Local {
 
     /// `Type/id`, without the version.
     pub fn to_relative(&self) -> String {
-        format!("{}/{}", self.resource_type.as_str(), self.id.as_str())
+        [self.resource_type.as_str(), "/", self.id.as_str()].concat()
     }
 
     /// Whether both name the same resource, whatever version is meant.
     pub fn is_same_resource(&self, other: &Self) -> bool {
-        // Of many that are compared most are of one type.
-        self.id == other.id && self.resource_type == other.resource_type
+        // Of many that are compared most are of one type, and their ids differ at the end.
+        let (one, another) = (self.id.as_str().as_bytes(), other.id.as_str().as_bytes());
+        one.len() == another.len()
+            && one.last() == another.last()
+            && one == another
+            && self.resource_type == other.resource_type
     }
 }
 

@@ -13,8 +13,10 @@ use fhir::security_label::{Confidentiality, SecurityLabel};
 
 pub(crate) mod check;
 mod file;
+mod glance;
 mod system;
 
+use glance::Glance;
 use system::canonical;
 
 /// Code systems as which a code is read that names none.
@@ -32,6 +34,8 @@ pub struct SensitiveCodes {
     beginnings: BTreeMap<usize, HashMap<Box<str>, Vec<Known>>>,
     /// First bytes of any beginning: most codes have none of them.
     first_bytes: Vec<u8>,
+    /// Tells of most codes at once that they are on no list; nothing while lists are added.
+    glance: Option<Glance>,
 }
 
 /// One list, as it is told to people.
@@ -127,6 +131,20 @@ impl SensitiveCodes {
         }
     }
 
+    /// Whether `code`, as content bears it, may earn anything, whatever its system. Of most codes this says no, and then
+    /// [`SensitiveCodes::earned`] finds nothing.
+    #[inline]
+    pub(crate) fn may_know(&self, code: &[u8]) -> bool {
+        self.glance.as_ref().is_none_or(|glance| glance.may_know(code))
+    }
+
+    /// Makes ready to be asked, when every list is added.
+    fn settle(&mut self) {
+        let exact = self.exact.keys().map(|code| &**code);
+        let beginnings = self.beginnings.values().flat_map(HashMap::keys).map(|code| &**code);
+        self.glance = Glance::over(exact, beginnings);
+    }
+
     fn one<'a>(&'a self, system: Option<&str>, code: &str, found: &mut dyn FnMut(&'a Arc<SensitiveEntry>)) {
         let code = plain(code);
         if let Some(known) = self.exact.get(&*code) {
@@ -174,6 +192,7 @@ impl SensitiveCodes {
     }
 
     fn add(&mut self, system: &str, written: &str, entry: &Arc<SensitiveEntry>) {
+        self.glance = None;
         let known = Known { system: canonical(system).into(), entry: Arc::clone(entry) };
         match written.strip_suffix('*') {
             None => self.exact.entry(plain(written).into()).or_default().push(known),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::scan;
 use super::tape::{Entry, Tag};
+use super::walk::Walk;
 
 /// A JSON text that passed the parser: the bytes as they came and an index over them.
 ///
@@ -161,6 +162,14 @@ impl<'a> Node<'a> {
         Members { document: self.document, index: self.index + 1, end }
     }
 
+    /// The members of every object in the value, at any depth and itself among them, in the order of the text.
+    #[inline]
+    #[must_use]
+    pub fn members_within(self) -> MembersWithin<'a> {
+        let end = if self.entry.is_container() { self.entry.end() } else { 0 };
+        MembersWithin { document: self.document, index: self.index + 1, end }
+    }
+
     /// The items of an array in their order; nothing for any other kind.
     #[inline]
     #[must_use]
@@ -207,6 +216,16 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The text of a string, escapes resolved, as bytes; nothing for any other kind.
+    #[inline]
+    #[must_use]
+    pub fn string_bytes(self) -> Option<Cow<'a, [u8]>> {
+        match self.text()? {
+            (raw, Escaped::No) => Some(Cow::Borrowed(raw)),
+            (raw, Escaped::Yes) => Some(Cow::Owned(scan::decode(raw).into_bytes())),
+        }
+    }
+
     /// Whether the value is the string `text`, however it is escaped.
     #[inline]
     #[must_use]
@@ -246,12 +265,19 @@ impl<'a> Node<'a> {
     /// (and at the end) stand for each of their items.
     #[must_use]
     pub fn walk<'p>(self, path: &'p [&'p str]) -> Walk<'a, 'p> {
-        Walk { next: Some((self, path)), stack: Vec::new() }
+        Walk::from(self, path)
     }
 
     /// The text of the first string that [`Node::walk`] finds.
     #[must_use]
     pub fn str_at(self, path: &[&str]) -> Option<Cow<'a, str>> {
+        // Most paths are one name, and end there.
+        if let ([name], Kind::Object) = (path, self.kind()) {
+            let value = self.member(name)?;
+            if value.kind() != Kind::Array {
+                return value.string();
+            }
+        }
         self.walk(path).find_map(Node::string)
     }
 
@@ -411,6 +437,26 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// The members of all objects in a value; see [`Node::members_within`].
+#[derive(Clone)]
+pub struct MembersWithin<'a> {
+    document: &'a Document,
+    index: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for MembersWithin<'a> {
+    type Item = (Key<'a>, Node<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let inside = self.document.tape.get(self.index..self.end)?;
+        let at = self.index + inside.iter().position(|entry| entry.is_key())?;
+        self.index = at + 1;
+        Some((self.document.key(self.document.entry(at)), self.document.node(at + 1)))
+    }
+}
+
 /// The items of an array.
 #[derive(Clone)]
 pub struct Items<'a> {
@@ -430,30 +476,5 @@ impl<'a> Iterator for Items<'a> {
         let value = self.document.node(self.index);
         self.index = value.after();
         Some(value)
-    }
-}
-
-/// The values at the end of a path; see [`Node::walk`].
-pub struct Walk<'a, 'p> {
-    /// Where it goes on; without an array on the way that is all there is.
-    next: Option<(Node<'a>, &'p [&'p str])>,
-    stack: Vec<(Node<'a>, &'p [&'p str])>,
-}
-
-impl<'a> Iterator for Walk<'a, '_> {
-    type Item = Node<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while let Some((node, path)) = self.next.take().or_else(|| self.stack.pop()) {
-            if node.kind() == Kind::Array {
-                let first = self.stack.len();
-                self.stack.extend(node.items().map(|item| (item, path)));
-                self.stack.get_mut(first..).unwrap_or_default().reverse();
-                continue;
-            }
-            let Some((name, rest)) = path.split_first() else { return Some(node) };
-            self.next = node.member(name).map(|value| (value, rest));
-        }
-        None
     }
 }

@@ -17,8 +17,8 @@ use super::document::document;
 use super::held::{Complete, Held};
 use super::history;
 use super::included::{Beside, Included, beside};
-use super::judge::{Judge, Judged, KeptBack, Targets, Why};
-use super::matched::{Matched, Seen, Unseen, on_page, reread, whole};
+use super::judge::{Judge, Judged, KeptBack, Targets, Versioned, Why};
+use super::matched::{Matched, Seen, Unseen, on_page, range, reread, whole};
 use super::release::{Head, Media, Minimised, Unreleased};
 use super::sieve::Gone;
 use super::subjects::Subjects;
@@ -181,10 +181,12 @@ fn search(
 ) -> Result<Minimised, Ended> {
     let face = frame.face();
     let version = frame.versions(ruling);
-    let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
+    let beside_judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
+    // Of a long view few are on the page.
+    let judge = Judge { versioned: Versioned::WhenShown, ..beside_judge };
     let Found { pages, complete, included, gone } = found;
     let mut account = Account::with(gone, ruling, subjects);
-    let found = match whole(pages, complete, request, &judge) {
+    let mut found = match whole(pages, complete, request, &judge) {
         Ok(found) => found,
         Err(Unseen::AllRefused(refusal)) if ruling.admitted().existence() == Existence::Open => {
             return Err(refused(refusal, Existence::Open, account, frame));
@@ -203,6 +205,10 @@ fn search(
     if !standing.goes_on(request.standing) {
         return Err(ended(Ending::Malformed(Malformed::Cursor), account, frame));
     }
+    let here = range(found.visible.len(), request);
+    for seen in found.visible.get_mut(here).unwrap_or_default() {
+        judge.stamp(&mut seen.judged);
+    }
     let matches = on_page(&found.visible, request);
     let not_served = included.map_or(0, |included| included.not_served);
     let mut goes_with = Beside::default();
@@ -211,7 +217,7 @@ fn search(
         if !included.is_for(matches) {
             return Err(ended(Ending::Unrecorded(Unreleased::ConsentMoved), account, frame));
         }
-        goes_with = match beside(included, &found.visible, request, &judge) {
+        goes_with = match beside(included, &found.visible, request, &beside_judge) {
             Ok(goes_with) => goes_with,
             Err(unseen) => return Err(ended(unseen.ending(), account, frame)),
         };
@@ -352,8 +358,11 @@ fn parts<'p>(page: &'p Page<'_, '_>, request: &SearchRequest) -> Option<Vec<Part
     matches.chain(beside).map(part).collect()
 }
 
-/// As much of a view as is asked for; nothing if it cannot be read again.
+/// As much of a view as is asked for; nothing if it cannot be read again, or has no version yet.
 fn projected<'j>(judged: &'j Judged, asked: &Projection) -> Option<Cow<'j, [u8]>> {
+    if judged.unversioned.is_some() {
+        return None;
+    }
     match *asked == Projection::Whole {
         true => Some(Cow::Borrowed(judged.bytes.as_slice())),
         false => reread(&judged.bytes).map(|view| Cow::Owned(project(view.root(), asked))),

@@ -131,6 +131,11 @@ impl Behind {
         self.told.extend(told.told);
     }
 
+    /// Whether of none is known what it is labelled as.
+    pub(in crate::enforce) fn tells_nothing(&self) -> bool {
+        self.told.is_empty()
+    }
+
     /// What one of them is labelled as.
     pub(in crate::enforce) fn told(&self, of: &Local) -> Option<&Told> {
         self.told.get(of)

@@ -4,7 +4,15 @@ use fhir::json::Node;
 
 /// Every Bundle in `root`, with `root` itself if it is one.
 pub(in crate::enforce) fn bundles_in(root: Node<'_>) -> Vec<Node<'_>> {
-    let (mut found, mut open) = (Vec::new(), vec![root]);
+    let mut found = Vec::new();
+    // Most resources hold none.
+    if !root
+        .member("resourceType")
+        .is_some_and(|name| name.is_string("Bundle") || name.is_string("Parameters"))
+    {
+        return found;
+    }
+    let mut open = vec![root];
     while let Some(node) = open.pop() {
         let is = |name| node.member("resourceType").is_some_and(|found| found.is_string(name));
         if is("Bundle") {

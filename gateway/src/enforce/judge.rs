@@ -1,7 +1,7 @@
 //! What a ruling means for one resource: whose it is, which mask it gets, what its references may show, or why it is
 //! kept back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::facts::shield_of;
 use super::household::{self, Sheltered};
 use super::masks::{Masks, Whereabouts};
 use super::medicines::Medicines;
-use super::minimise::{Marks, TypeMask, Unsafe, View, Withheld, resource};
+use super::minimise::{self, Marks, TypeMask, Unsafe, View, Withheld, resource};
 use super::persons::{Came, PersonsOf, persons_of};
 use super::resource_facts::{Weighed, reference_of};
 use super::whom::Whom;
@@ -65,6 +65,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) face: &'a str,
     /// Makes `meta.versionId` from the bytes of a view.
     pub(in crate::enforce) version: Option<Version<'a>>,
+    /// When that is.
+    pub(in crate::enforce) versioned: Versioned,
     /// The same resource as it is now, when an earlier version of it is judged: its labels, its persons and what the
     /// tables say of it count too. The strictest wins.
     pub(in crate::enforce) under: &'a [Node<'a>],
@@ -82,6 +84,15 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) behind: &'a Behind,
     /// Whom they are about themselves, as far as that was read.
     pub(in crate::enforce) whom: Option<&'a Whom<'a>>,
+}
+
+/// When views get their versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::enforce) enum Versioned {
+    /// As they are made.
+    AtOnce,
+    /// When it is known which of them are shown, by [`Judge::stamp`].
+    WhenShown,
 }
 
 /// Where a resource stands.
@@ -103,6 +114,8 @@ pub(in crate::enforce) struct Judged {
     /// `Type/id`.
     pub(in crate::enforce) reference: String,
     pub(in crate::enforce) withheld: Withheld,
+    /// Where its version goes, as long as it has none.
+    pub(in crate::enforce) unversioned: Option<usize>,
 }
 
 /// One resource that may not.
@@ -186,6 +199,7 @@ impl<'a> Judge<'a> {
             codes: frame.codes,
             face,
             version: None,
+            versioned: Versioned::AtOnce,
             under: &[],
             targets,
             medicines: frame.medicines,
@@ -265,6 +279,11 @@ impl<'a> Judge<'a> {
         let full_url = |url: &str| self.full_url(url, &named);
         let link = |url: &str| self.link(url, &inside);
         let content = |base64: &str| self.content(base64);
+        let unversioned = Cell::new(None);
+        let version = self.version.map(|version| match self.versioned {
+            Versioned::WhenShown if around.is_empty() => minimise::Version::Later(&unversioned),
+            Versioned::WhenShown | Versioned::AtOnce => minimise::Version::Now(version),
+        });
         let view = View {
             mask: &mask,
             reach: &reach,
@@ -272,9 +291,9 @@ impl<'a> Judge<'a> {
             link: &link,
             content: &content,
             marks: self.marks(),
-            version: self.version,
+            version,
         };
-        let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len() / 2), Withheld::default());
+        let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len()), Withheld::default());
         let written = resource(node, &view, &mut withheld, &mut bytes);
         if let Some(Unmasked { refusal, earned }) = unmasked.into_inner() {
             return Err(kept(Why::Refused(refusal), earned));
@@ -286,8 +305,16 @@ impl<'a> Judge<'a> {
                 kin: concerned.kin,
                 reference,
                 withheld,
+                unversioned: unversioned.get(),
             }),
             Err(fault) => Err(kept(irreducible(&fault), None)),
+        }
+    }
+
+    /// Gives a view that is shown its version, if it has none yet.
+    pub(in crate::enforce) fn stamp(&self, judged: &mut Judged) {
+        if let (Some(version), Some(place)) = (self.version, judged.unversioned.take()) {
+            minimise::stamp(&mut judged.bytes, place, version);
         }
     }
 
@@ -334,10 +361,10 @@ impl<'a> Judge<'a> {
             };
         // A label counts in the very bytes that are shown, whatever another fetch said.
         let told_of_itself = shield_of(node) == Shield::None;
-        let whereabouts = match self.is_about_a_shielded_one(concerned) {
-            false if !told_of_itself || self.sheltered.is_everywhere() => Whereabouts::Shielded,
-            true => Whereabouts::Shielded,
-            false => Whereabouts::Told,
+        let whereabouts = match concerned.whereabouts {
+            Whereabouts::Told if !told_of_itself || self.sheltered.is_everywhere() => Whereabouts::Shielded,
+            Whereabouts::Told => Whereabouts::Told,
+            Whereabouts::Shielded => Whereabouts::Shielded,
         };
         let mut refusal = Refusal::NothingNecessary;
         let mut subset = 0;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fhir::json::Key;
 use fhir::path::{ElementPath, Step};
 use fhir::tables::{self, TypeId};
 
@@ -86,6 +87,14 @@ impl Masks {
         reached.all(|(subset, mask)| {
             subset & always != always || mask.as_ref().is_some_and(|mask| mask.shows_whole(name))
         })
+    }
+
+    /// Whether anything of the member called `key` at the top of an `owner` may be shown by the mask of any subset of tables.
+    /// Of what no table names itself that is not known: it may.
+    #[must_use]
+    pub fn may_show(&self, owner: TypeId, key: Key<'_>) -> bool {
+        let Some(masks) = self.by_type.get(&owner) else { return true };
+        masks.open.iter().chain(&masks.shielded).flatten().any(|mask| mask.may_show(key))
     }
 
     /// The mask of `owner` for the tables whose bits are set in `subset`; nothing when nothing is shared then.

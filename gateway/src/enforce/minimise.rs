@@ -42,6 +42,7 @@ mod withheld;
 mod write;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use fhir::json::Node;
@@ -67,8 +68,18 @@ pub struct View<'v> {
     pub content: &'v dyn Fn(&str) -> Option<Written>,
     /// Which marks the agreement asks for.
     pub marks: Marks,
-    /// Makes `meta.versionId` from the bytes of the view; without it there is none.
-    pub version: Option<Digest<'v>>,
+    /// How `meta.versionId` is made; without it there is none.
+    pub version: Option<Version<'v>>,
+}
+
+/// How the version of a view is made, from its bytes.
+#[derive(Clone, Copy)]
+pub enum Version<'v> {
+    /// When it is written.
+    Now(Digest<'v>),
+    /// By [`stamp`], if it is shown at all: its place in the view is told here. Not of a Bundle, whose entries have versions
+    /// of their own.
+    Later(&'v Cell<Option<usize>>),
 }
 
 /// Makes a version from the bytes of a view. Keyed by the caller: the same view has another version for another
@@ -169,6 +180,11 @@ pub fn resource(
         out.truncate(start);
     }
     result
+}
+
+/// Writes the version that `digest` makes of `view`, where [`Version::Later`] told its place to be.
+pub fn stamp(view: &mut [u8], place: usize, digest: Digest<'_>) {
+    meta::stamp(view, place, digest(view));
 }
 
 /// The type of the resource `node`.

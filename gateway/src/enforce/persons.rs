@@ -25,6 +25,8 @@ mod roles;
 pub(in crate::enforce) use beside::{leads_to, persons_beside};
 pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
+mod passed_over;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod translated;
@@ -159,6 +161,12 @@ impl PersonsOf {
         })
     }
 
+    /// Whether each of them must permit.
+    pub(in crate::enforce) fn is_about_all(&self) -> bool {
+        self.patients.len() == self.about_patients.len()
+            && self.nhs_numbers.len() == self.about_nhs_numbers.len()
+    }
+
     fn patient(&mut self, id: Id, part: Part) {
         if part == Part::About {
             self.about_patients.insert(id.clone());
@@ -268,7 +276,7 @@ impl<'n, 'b> Scan<'n, 'b> {
             if names_somebody(key, value) {
                 self.named(value, Part::About);
             }
-            if holds_more(value) {
+            if holds_more(value) && (self.bound == Bound::Names || may_tell(key, value)) {
                 let depth = if is_extension(key) { Depth::Extension } else { Depth::Top };
                 let top = key.text();
                 self.values(value, (&top, &top, depth), at);
@@ -470,6 +478,11 @@ fn names_somebody(key: Key<'_>, value: Node<'_>) -> bool {
 
 fn holds_more(value: Node<'_>) -> bool {
     matches!(value.kind(), Kind::Object | Kind::Array)
+}
+
+/// Whether an element at the top of a resource, or anything in it, may say something of somebody.
+fn may_tell(key: Key<'_>, value: Node<'_>) -> bool {
+    roles::may_tell(&key.bytes()) || value.members_within().any(|(key, _)| roles::may_tell(&key.bytes()))
 }
 
 fn is_extension(key: Key<'_>) -> bool {

@@ -89,10 +89,24 @@ pub(in crate::enforce) fn facts_weighed(
     }
     if facts.resource_type == "Bundle" {
         facts.labels.extend(resource.walk(&["meta", "security"]).flat_map(label));
-    } else {
+    } else if may_be_labelled(resource, codes) {
         walk(resource, codes, &mut facts);
     }
     facts
+}
+
+/// Whether anything in it may state a label or earn one. Of most resources nothing does.
+fn may_be_labelled(resource: Node<'_>, codes: &SensitiveCodes) -> bool {
+    let may_earn = |value: Node<'_>| value.string_bytes().is_some_and(|code| codes.may_know(&code));
+    resource.members_within().any(|(key, value)| match Telling::of(key) {
+        // These say something beside a code or the address of an inline label.
+        None | Some(Telling::System | Telling::Coding | Telling::Concept) => false,
+        Some(Telling::Code | Telling::Value | Telling::Whole) => may_earn(value),
+        Some(Telling::Url) => is_inline_label(value),
+        Some(Telling::Address | Telling::Security | Telling::SecurityLabel | Telling::Confidentiality) => {
+            true
+        }
+    })
 }
 
 /// `Type/id` of a resource.

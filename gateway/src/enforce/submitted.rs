@@ -4,7 +4,7 @@ use fhir::json::{Document, Kind, Limits, parse};
 
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
-use super::judge::{Judge, Stands, Targets, Why};
+use super::judge::{Judge, Stands, Targets, Versioned, Why};
 use super::persons::Came;
 use super::release::{Head, Minimised};
 use super::subjects::{Subjects, persons_of_body};
@@ -37,6 +37,7 @@ pub fn minimise_submitted(
         codes: frame.codes,
         face: &face,
         version: None,
+        versioned: Versioned::AtOnce,
         under: &[],
         targets: Targets::OfOpenTypes,
         medicines: frame.medicines,

@@ -8,7 +8,7 @@ use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::bundle::{Bundle, SearchMode};
-use fhir::json::{Document, Limits, Node, parse};
+use fhir::json::{Document, Key, Limits, Node, parse};
 use fhir::reference::{Id, Local, Reference};
 use fhir::tables::TypeId;
 
@@ -107,12 +107,7 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
     let face = frame.face();
     let judge = Judge::of(ruling, Targets::OfSharedTypes, frame, &face);
     let nodes = nodes(held.inner());
-    let mut ahead = Vec::new();
-    if !nodes.iter().any(|node| {
-        ahead.clear();
-        leads(*node, &judge, &mut ahead);
-        !ahead.is_empty()
-    }) {
+    if !nodes.iter().any(|node| may_lead(*node, &judge)) {
         return wanted;
     }
     // What was asked for to go with the page and did not come is not asked for again.
@@ -352,6 +347,21 @@ fn leads_to(local: &Local, judge: &Judge<'_>) -> Option<TypeId> {
         }
         Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => judge.leads_to(local),
     }
+}
+
+/// Whether a reference that may be shown of a resource leads to what has to be looked up. Of what no mask shows, whatever
+/// the resource holds, nothing is shown.
+fn may_lead(resource: Node<'_>, judge: &Judge<'_>) -> bool {
+    let owner = resource.str_at(&["resourceType"]).and_then(|name| fhir::tables::resource_type(&name));
+    let leads = |(key, value): (Key<'_>, Node<'_>)| {
+        let reference = value.string().filter(|_| key.is("reference"));
+        let reference = reference.and_then(|text| Reference::parse(&text, judge.bases).ok());
+        reference.as_ref().and_then(Reference::local).is_some_and(|local| leads_to(local, judge).is_some())
+    };
+    resource.members().any(|(key, value)| {
+        let is_shown = owner.is_none_or(|owner| judge.masks.may_show(owner, key));
+        is_shown && (leads((key, value)) || value.members_within().any(leads))
+    })
 }
 
 /// Adds what the references in `root` lead to, in order.

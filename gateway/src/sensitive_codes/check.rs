@@ -99,6 +99,7 @@ fn add_list(codes: &mut SensitiveCodes, notes: &Notebook, file: Option<&Path>, t
         count += add_codes(codes, notes, table, &entry);
         entries.push(entry);
     }
+    codes.settle();
     codes.lists.push(SensitiveList {
         name: list,
         title: read.title.map(|title| title.value).unwrap_or_default(),

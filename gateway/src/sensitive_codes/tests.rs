@@ -56,6 +56,50 @@ fn site(list: Option<&str>, off: &[(&str, &str, &str)]) -> (SensitiveCodes, Vec<
     (codes, problems.map(|problem| problem.to_string()).collect())
 }
 
+/// Each code of the lists, and what is longer than a beginning of one, written in every way that is one for them.
+#[test]
+fn a_glance_passes_over_no_code_that_earns_something() {
+    let (codes, problems) = site(Some(LOCAL), &[]);
+    assert_eq!(problems, [""; 0]);
+    let beginnings = codes.beginnings.values().flat_map(HashMap::keys);
+    let known: Vec<String> = codes
+        .exact
+        .keys()
+        .map(|code| code.to_string())
+        .chain(beginnings.flat_map(|code| [code.to_string(), format!("{code}.9"), format!("{code}X")]))
+        .collect();
+    assert!(known.len() > 100, "{}", known.len());
+    for code in &known {
+        let mut dotted = code.clone();
+        dotted.insert(1, '.');
+        for written in [
+            code.clone(),
+            code.to_ascii_lowercase(),
+            dotted,
+            format!(" {code}\u{a0}"),
+            format!("\t{code}"),
+            format!("{code}:363698007=1"),
+            format!("1+{code}"),
+        ] {
+            assert!(codes.may_know(written.as_bytes()), "{written}");
+        }
+    }
+    let ordinary =
+        ["85354-9", "8480-6", "vital-signs", "mm[Hg]", "kg", "H", "final", "1010101", "laboratory"];
+    let passed = ordinary.iter().filter(|code| !codes.may_know(code.as_bytes())).count();
+    assert!(passed >= 7, "of what is on no list most is passed over: {passed}");
+}
+
+#[test]
+fn before_lists_are_settled_nothing_is_passed_over() {
+    let mut codes = SensitiveCodes::shipped();
+    let entry = Arc::new(SensitiveEntry::new("late/late".into(), "late".into(), Vec::new()));
+    codes.add("https://hospital.example/late", "LATE-1", &entry);
+    assert!(codes.may_know(b"LATE-1") && codes.may_know(b"final"));
+    codes.settle();
+    assert!(codes.may_know(b"LATE-1") && codes.may_know(b"late-1."));
+}
+
 #[test]
 fn the_shipped_list_has_no_fault_and_labels_by_categories() {
     let (codes, problems) = shipped();

@@ -6,6 +6,7 @@ use fhir::json::Node;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 
+use super::super::masks::Whereabouts;
 use super::super::persons::{About, Certainty, PersonsOf};
 use super::super::resource_facts::Weighed;
 use super::reach::in_order;
@@ -18,12 +19,12 @@ use crate::person::PersonKey;
 pub(super) struct Concerned {
     /// Whom it is about, and their kin in it; of a list that is about nobody, its members.
     pub(super) about: Vec<PersonKey>,
-    /// All of them.
-    pub(super) all: Vec<PersonKey>,
     /// Those who stand in it as the kin of one whom it is about: they must not refuse.
     pub(super) kin: BTreeSet<PersonKey>,
     /// Members who permit, but not such a resource: what refers to them goes as if they were refused.
     gone: BTreeSet<PersonKey>,
+    /// Whether it may be told where those in it are: whereabouts of a member may be those of whom it is about.
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl<'a> Judge<'a> {
@@ -65,6 +66,9 @@ impl<'a> Judge<'a> {
 
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
     pub(super) fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
+        if self.under.is_empty() && found.is_about_all() {
+            return self.all_about(persons, self.kin([found]));
+        }
         // Whom it is about as it is now binds a former version too.
         let of = |now: &Node<'_>| self.behind.whole(&self.persons(*now)).into_owned();
         let now: Vec<PersonsOf> = self.under.iter().map(of).collect();
@@ -74,7 +78,7 @@ impl<'a> Judge<'a> {
         let about = in_order(all().flat_map(|found| self.about(found)));
         let is_about = |person: &PersonKey| about.binary_search(person).is_ok();
         if about.is_empty() || persons.iter().all(is_about) {
-            return Concerned { about: persons.clone(), all: persons, kin, gone: BTreeSet::new() };
+            return self.all_about(persons, kin);
         }
         let facts = self.facts(node, Weighed::All);
         let forbids = |person: &&PersonKey| {
@@ -82,7 +86,21 @@ impl<'a> Judge<'a> {
                 && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
-        Concerned { about, all: persons, kin, gone }
+        let whereabouts = self.whereabouts(&persons, &kin);
+        Concerned { about, kin, gone, whereabouts }
+    }
+
+    /// The persons of a resource that is about all of them, or of a list that is about its members.
+    fn all_about(&self, persons: Vec<PersonKey>, kin: BTreeSet<PersonKey>) -> Concerned {
+        let whereabouts = self.whereabouts(&persons, &kin);
+        Concerned { about: persons, kin, gone: BTreeSet::new(), whereabouts }
+    }
+
+    fn whereabouts(&self, persons: &[PersonKey], kin: &BTreeSet<PersonKey>) -> Whereabouts {
+        match persons.iter().any(|person| self.is_shielded_among(person, kin)) {
+            true => Whereabouts::Shielded,
+            false => Whereabouts::Told,
+        }
     }
 
     /// Whether what is said of this person may stay, wherever she is named as herself.
@@ -150,11 +168,6 @@ impl<'a> Judge<'a> {
 
     fn permits(&self, person: Option<&PersonKey>) -> Result<(), Refusal> {
         permits(person.and_then(|person| self.ruling.answers().get(person)))
-    }
-
-    /// Whether one of those in it is to be shielded: a member's whereabouts may be those of whom it is about.
-    pub(super) fn is_about_a_shielded_one(&self, concerned: &Concerned) -> bool {
-        concerned.all.iter().any(|person| self.is_shielded_among(person, &concerned.kin))
     }
 
     /// Whether somebody is to be shielded, as whoever she is in a resource in which these are somebody's kin.

@@ -8,6 +8,7 @@ use fhir::reference::{Local, Reference};
 use fhir::tables::TypeId;
 
 use super::super::criteria::Nesting;
+use super::super::masks::Whereabouts;
 use super::super::minimise::{Reach, View, Withheld, Written, resource};
 use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
@@ -163,7 +164,7 @@ impl Judge<'_> {
 
     /// Whether the resource is about somebody whose whereabouts are protected, or is taken for that.
     fn hides_places(&self, concerned: &Concerned) -> bool {
-        self.sheltered.is_everywhere() || self.is_about_a_shielded_one(concerned)
+        self.sheltered.is_everywhere() || concerned.whereabouts == Whereabouts::Shielded
     }
 
     /// Whether the requestor may see what a reference leads to, Patients aside.
@@ -287,6 +288,9 @@ impl FullUrls {
 /// Each of them once, in order.
 pub(super) fn in_order(persons: impl Iterator<Item = PersonKey>) -> Vec<PersonKey> {
     let mut persons: Vec<PersonKey> = persons.collect();
+    if persons.len() < 2 {
+        return persons;
+    }
     persons.sort_unstable();
     persons.dedup();
     persons

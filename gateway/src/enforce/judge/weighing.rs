@@ -41,6 +41,9 @@ impl<'a> Judge<'a> {
     /// The records that `node` is told about, as far as they were looked up.
     pub(in crate::enforce) fn told_about(&self, node: Node<'_>) -> Vec<&'a Told> {
         let behind = self.behind;
+        if behind.tells_nothing() {
+            return Vec::new();
+        }
         let local = |found: Node<'_>| match Reference::parse(&found.str_at(&["reference"])?, self.bases) {
             Ok(Reference::Local(local)) => behind.told(&Local::new(local.resource_type, local.id)),
             Ok(
@@ -106,6 +109,11 @@ impl Around {
             }
         }
         around
+    }
+
+    /// Whether what is judged is neither a Bundle nor holds one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bundles.is_empty()
     }
 
     /// Adds to the facts of `inner`, of what is judged, the labels of every Bundle around it and of each entry that it is

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use fhir::json::Key;
+
 use super::mask::TypeMask;
 use super::plan::{Action, Entry, Plan, PlanId};
 
@@ -11,6 +13,13 @@ const DECIDES: [&[u8]; 6] =
     [b"confidentiality", b"contained", b"identifier", b"reference", b"security", b"securityLabel"];
 
 impl TypeMask {
+    /// Whether anything of the member called `key` may come out.
+    #[must_use]
+    pub fn may_show(&self, key: Key<'_>) -> bool {
+        let known = self.plans.root().entry(key);
+        known.is_some_and(|entry| !matches!(entry.action, Action::Drop | Action::Never | Action::Withheld))
+    }
+
     /// Whether all that the element `name`, at the top of the type, can hold is shown, whatever it holds. Ids,
     /// extensions and what stands beside a scalar do not count: they are hidden, whatever they hold.
     #[must_use]

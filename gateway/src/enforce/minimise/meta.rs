@@ -130,10 +130,15 @@ impl<'w, 'd> Walker<'_, 'w, 'd> {
 
     /// Puts `digest` where [`Walker::meta`] left room for it.
     pub(super) fn write_version(&mut self, at: usize, digest: [u8; 16]) {
-        let place = self.out.buffer().get_mut(at..at + NO_VERSION.len()).unwrap_or_default();
-        for (digits, byte) in place.chunks_exact_mut(2).zip(digest) {
-            digits.copy_from_slice(&hex(byte));
-        }
+        stamp(self.out.buffer(), at, digest);
+    }
+}
+
+/// Puts `digest` into the room that is left for it at `at`.
+pub(super) fn stamp(view: &mut [u8], at: usize, digest: [u8; 16]) {
+    let place = view.get_mut(at..at + NO_VERSION.len()).unwrap_or_default();
+    for (digits, byte) in place.chunks_exact_mut(2).zip(digest) {
+        digits.copy_from_slice(&hex(byte));
     }
 }
 

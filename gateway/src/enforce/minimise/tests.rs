@@ -1,12 +1,15 @@
 //! The mask, the guard's view of it, and the bytes that come out.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use fhir::json::{Limits, parse};
 use fhir::path::ElementPath;
 use fhir::tables::resource_type;
 
 use super::{
-    Digest, InvalidMask, Marks, Reach, TypeMask, Unsafe, View, Visible, Withheld, Written, resource,
+    Digest, InvalidMask, Marks, Reach, TypeMask, Unsafe, Version, View, Visible, Withheld, Written, resource,
+    stamp,
 };
 
 fn path(owner: &str, text: &str) -> ElementPath {
@@ -24,6 +27,10 @@ fn mask(owner: &str, shared: &[&str]) -> TypeMask {
 
 /// Minimises `text` by one mask; every reference is to the permitted person.
 fn minimise(text: &'static str, mask: &TypeMask, version: Option<Digest<'_>>) -> Result<String, Unsafe> {
+    minimise_as(text, mask, version.map(Version::Now))
+}
+
+fn minimise_as(text: &'static str, mask: &TypeMask, version: Option<Version<'_>>) -> Result<String, Unsafe> {
     let document = parse(Bytes::from_static(text.as_bytes()), &Limits::default()).expect("strict JSON");
     let view = View {
         mask: &|owner, _| Some(mask).filter(|mask| mask.owner() == owner),
@@ -82,6 +89,15 @@ fn the_version_is_a_digest_of_the_view_and_of_nothing_else() {
         r#"{"resourceType":"Patient","meta":{"versionId":"2"},"gender":"male","name":[{"text":"x"}]}"#,
     );
     let third = version(r#"{"resourceType":"Patient","meta":{"versionId":"1"},"gender":"other"}"#);
+    let at_once =
+        minimise(r#"{"resourceType":"Patient","gender":"other"}"#, &mask, Some(&sum)).expect("shared");
+    let place = Cell::new(None);
+    let later =
+        minimise_as(r#"{"resourceType":"Patient","gender":"other"}"#, &mask, Some(Version::Later(&place)));
+    let mut later = later.expect("shared").into_bytes();
+    assert_ne!(later, at_once.as_bytes());
+    stamp(&mut later, place.get().expect("a place"), &sum);
+    assert_eq!(later, at_once.as_bytes(), "when it is made does not change it");
     assert_eq!(first, second, "what is hidden does not change it");
     assert_ne!(first, third);
     assert!(

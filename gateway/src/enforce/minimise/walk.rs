@@ -12,7 +12,7 @@ use super::mask::{NEVER_SHARED, TypeMask};
 use super::output::Output;
 use super::plan::{Action, Contained, Entry, Nested, Plan, PlanId, Plans, Urls, Values};
 use super::reference::Fragments;
-use super::{Unsafe, View, Withheld, Written, type_of};
+use super::{Unsafe, Version, View, Withheld, Written, type_of};
 
 /// Why the walk stops; boxed, because a small result is a fast one.
 pub(super) type Stop = Box<Unsafe>;
@@ -144,9 +144,13 @@ impl<'v, 'w, 'd> Walker<'v, 'w, 'd> {
         }
         self.mask(self.plans.root(), seen);
         self.out.bracket(b'}', node.end() - 1);
-        if let (Some(at), Some(digest)) = (version, self.view.version) {
-            let digest = digest(self.out.buffer().get(start..).unwrap_or_default());
-            self.write_version(at, digest);
+        match (version, self.view.version) {
+            (Some(at), Some(Version::Now(digest))) => {
+                let digest = digest(self.out.buffer().get(start..).unwrap_or_default());
+                self.write_version(at, digest);
+            }
+            (Some(at), Some(Version::Later(place))) => place.set(Some(at - start)),
+            (None, _) | (_, None) => {}
         }
         Ok(())
     }

@@ -240,6 +240,19 @@ pub(super) fn may_be_subject(leaf: &str) -> bool {
     SUBJECTS.contains(&leaf) || PLACES.iter().any(|(.., name, _)| *name == leaf)
 }
 
+/// Whether a member of this name may say something of somebody, or hold a resource: the address or the identifier of a
+/// Reference, a subject, a member of what is about its members. Of others it does not matter what they hold, as long as no
+/// such member is in it.
+pub(super) fn may_tell(name: &[u8]) -> bool {
+    match name {
+        b"reference" | b"identifier" | b"resourceType" => true,
+        b"subject" | b"patient" | b"for" | b"beneficiary" | b"individual" | b"candidate" => true,
+        b"actor" | b"what" | b"securityContext" | b"focus" | b"resource" | b"target" | b"deliverTo" => true,
+        b"entity" | b"item" => true,
+        _ => name.ends_with(b"Reference") || name.ends_with(b"[x]"),
+    }
+}
+
 /// The name of an element that may have several types, without the type.
 fn stem(name: &str) -> &str {
     name.strip_suffix("[x]").or_else(|| name.strip_suffix("Reference")).unwrap_or(name)
@@ -313,6 +326,17 @@ mod tests {
         assert_eq!(unused(&BESIDE), [""; 0]);
         assert_eq!(unused(&DOERS), [""; 0]);
         assert_eq!(unused(&SUBJECTS), [""; 0]);
+    }
+
+    #[test]
+    fn what_tells_nothing_by_its_name_is_neither_a_subject_nor_a_member() {
+        let subjects = SUBJECTS.into_iter().chain(PLACES.into_iter().map(|(.., name, _)| name));
+        for name in subjects.chain(MEMBERS.into_iter().map(|(.., name)| name)) {
+            for name in [name.to_owned(), format!("{name}Reference"), format!("{name}[x]")] {
+                assert!(may_tell(name.as_bytes()), "{name}");
+            }
+        }
+        assert!(!may_tell(b"component") && !may_tell(b"performer"));
     }
 
     #[test]
