@@ -23,6 +23,8 @@ pub struct ResourceFacts {
     pub reference: String,
     /// Every label stated in it: of the resource, of what it contains and of its parts.
     pub labels: Vec<SecurityLabel>,
+    /// The labels of what it is by reference, of what it is told about, and of the Bundles around it.
+    pub beside: BTreeSet<SecurityLabel>,
     /// What its codes earn beside, stated or not: the entries of the lists that know them.
     pub earned: Vec<Arc<SensitiveEntry>>,
     /// Whether these are all: something that the resource is by reference could not be looked up.
@@ -43,6 +45,82 @@ pub enum Labels {
     Known,
     /// They are not.
     NotKnown,
+    /// They are more than are counted for something else.
+    TooMany,
+}
+
+/// The most labels, and the most entries of lists, that one thing counts with for another. What bears more counts as
+/// labelled with whatever is weighed: it is joined to each resource that refers to it.
+const LABELS_MAX: usize = 100;
+
+/// What something is labelled as, where that counts for something else: each label and each entry of a list once.
+#[derive(Debug, Clone, Default)]
+pub struct Labelled {
+    labels: BTreeSet<SecurityLabel>,
+    earned: Vec<Arc<SensitiveEntry>>,
+    known: Labels,
+}
+
+impl Labelled {
+    /// Of which this much is known, and no label.
+    #[must_use]
+    pub const fn of_which(known: Labels) -> Self {
+        Self { labels: BTreeSet::new(), earned: Vec::new(), known }
+    }
+
+    /// With these labels alone.
+    #[must_use]
+    pub fn by(labels: impl IntoIterator<Item = SecurityLabel>) -> Self {
+        Self { labels: labels.into_iter().collect(), ..Self::default() }.bounded()
+    }
+
+    /// Adds what something else is labelled as.
+    pub fn join(&mut self, other: &Self) {
+        if self.known == Labels::TooMany {
+            return;
+        }
+        self.known = self.known.max(other.known);
+        add_labels(&mut self.labels, &other.labels);
+        add_entries(&mut self.earned, &other.earned);
+        *self = std::mem::take(self).bounded();
+    }
+
+    /// Notes that this much is known of it at best.
+    pub fn doubt(&mut self, known: Labels) {
+        self.known = self.known.max(known);
+    }
+
+    fn bounded(self) -> Self {
+        let is_too_much = self.labels.len() > LABELS_MAX || self.earned.len() > LABELS_MAX;
+        match is_too_much || self.known == Labels::TooMany {
+            true => Self::of_which(Labels::TooMany),
+            false => self,
+        }
+    }
+}
+
+impl From<ResourceFacts> for Labelled {
+    fn from(facts: ResourceFacts) -> Self {
+        let ResourceFacts { labels, mut beside, earned, known, .. } = facts;
+        beside.extend(labels);
+        Self { labels: beside, earned, known }.bounded()
+    }
+}
+
+fn add_labels(labels: &mut BTreeSet<SecurityLabel>, others: &BTreeSet<SecurityLabel>) {
+    for label in others {
+        if !labels.contains(label) {
+            labels.insert(label.clone());
+        }
+    }
+}
+
+fn add_entries(earned: &mut Vec<Arc<SensitiveEntry>>, others: &[Arc<SensitiveEntry>]) {
+    for entry in others {
+        if !earned.iter().any(|known| Arc::ptr_eq(known, entry)) {
+            earned.push(Arc::clone(entry));
+        }
+    }
 }
 
 /// Why a resource is kept back from somebody who is permitted others.
@@ -55,10 +133,17 @@ pub enum KeptBack {
 }
 
 impl ResourceFacts {
+    /// Adds what something else is labelled as, where that counts for the resource.
+    pub fn join(&mut self, other: &Labelled) {
+        self.known = self.known.max(other.known);
+        add_labels(&mut self.beside, &other.labels);
+        add_entries(&mut self.earned, &other.earned);
+    }
+
     /// Whether a rule about this label reaches the resource, by a label that it states or by one that its codes earn.
     #[must_use]
     pub fn is_labelled(&self, rule: &SecurityLabel) -> bool {
-        self.known == Labels::NotKnown || self.all_labels().any(|label| label.is_covered_by(rule))
+        self.known != Labels::Known || self.all_labels().any(|label| label.is_covered_by(rule))
     }
 
     /// The first entry of a list that makes the difference: what is `kept_back` now would not be without earned labels.
@@ -72,7 +157,12 @@ impl ResourceFacts {
     }
 
     fn all_labels(&self) -> impl Iterator<Item = &SecurityLabel> {
-        self.labels.iter().chain(self.earned.iter().flat_map(|entry| &entry.labels))
+        self.stated().chain(self.earned.iter().flat_map(|entry| &entry.labels))
+    }
+
+    /// The labels that are stated, in it and beside it.
+    pub fn stated(&self) -> impl Iterator<Item = &SecurityLabel> {
+        self.labels.iter().chain(&self.beside)
     }
 }
 
@@ -190,7 +280,7 @@ fn permits_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool
     if rule.is_empty() {
         return true;
     }
-    if facts.known == Labels::NotKnown {
+    if facts.known != Labels::Known {
         return false;
     }
     let is_category = |label: &&SecurityLabel| label.sensitivity().is_some();
@@ -212,9 +302,10 @@ fn permits_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool
     };
     let by_category = is_sensitive
         && degree <= Confidentiality::Restricted
-        && facts.labels.iter().filter(is_category).all(permitted)
+        && facts.stated().filter(is_category).all(permitted)
         && facts.earned.iter().all(earned_permitted);
     let neither = |label: &SecurityLabel| label.sensitivity().is_none() && label.confidentiality().is_none();
-    let by_name = rule.iter().any(|permitted| neither(permitted) && facts.labels.contains(permitted));
+    let by_name =
+        rule.iter().any(|permitted| neither(permitted) && facts.stated().any(|label| label == permitted));
     by_degree || by_category || by_name
 }

@@ -7,11 +7,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use fhir::json::Node;
 use fhir::reference::{Bases, Id, Local, TypeName};
-use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
 
 use super::facts::{NotEvidence, resources};
@@ -23,7 +21,8 @@ use super::subjects::Subjects;
 use super::targets::{in_pages, nodes};
 use super::unfiltered::Unfiltered;
 use super::whom::Whom;
-use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
+use crate::decision::obligation::Labelled;
+use crate::sensitive_codes::SensitiveCodes;
 
 /// The most resources that are asked for at once.
 const AT_ONCE: usize = 200;
@@ -51,10 +50,8 @@ pub struct Behind {
 /// The labels of a resource that others are about.
 #[derive(Debug, Clone, Default)]
 pub(in crate::enforce) struct Told {
-    /// Those that it states.
-    pub(in crate::enforce) labels: Vec<SecurityLabel>,
-    /// Those that its codes earn.
-    pub(in crate::enforce) earned: Vec<Arc<SensitiveEntry>>,
+    /// Those that it states, and those that its codes earn.
+    pub(in crate::enforce) labelled: Labelled,
     /// The medicines that it is by reference.
     pub(in crate::enforce) medicines: Named,
 }
@@ -176,9 +173,7 @@ impl Behind {
 
 impl Told {
     fn add(&mut self, node: Node<'_>, bases: &Bases, codes: &SensitiveCodes) {
-        let facts = facts_weighed(node, Weighed::Labels, bases, codes);
-        self.labels.extend(facts.labels);
-        self.earned.extend(facts.earned);
+        self.labelled.join(&facts_weighed(node, Weighed::Labels, bases, codes).into());
         self.medicines.join(named(node, bases));
     }
 }

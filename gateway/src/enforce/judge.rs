@@ -342,6 +342,7 @@ impl<'a> Judge<'a> {
             self.under.iter().map(|now| (*now, self.facts(*now, weighed))).collect();
         for (_, now) in &now {
             facts.labels.extend(now.labels.iter().cloned());
+            facts.beside.extend(now.beside.iter().cloned());
             facts.earned.extend(now.earned.iter().cloned());
             facts.known = facts.known.max(now.known);
         }

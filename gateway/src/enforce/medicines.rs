@@ -7,23 +7,21 @@
 //! no person's word weighs labels, nothing is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use fhir::json::{Document, Node};
 use fhir::reference::{Bases, Id, Local};
-use fhir::security_label::SecurityLabel;
 
 use super::answer::Frame;
 use super::bundled::bundles_in;
 use super::facts::resources;
 use super::held::Held;
 use super::judge::{Judge, Targets};
-use super::resource_facts::{reference_of, resource_facts};
+use super::resource_facts::{Weighed, facts_weighed, reference_of};
 use super::targets::{LookedUp, nodes};
 use super::unfiltered::Unfiltered;
-use crate::decision::obligation::{Labels, ResourceFacts};
+use crate::decision::obligation::{Labelled, Labels, ResourceFacts};
 use crate::decision::ruling::Ruling;
-use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
+use crate::sensitive_codes::SensitiveCodes;
 
 mod named;
 
@@ -50,9 +48,7 @@ pub struct Medicines {
 /// What one medicine says.
 #[derive(Debug, Clone, Default)]
 struct Told {
-    labels: Vec<SecurityLabel>,
-    earned: Vec<Arc<SensitiveEntry>>,
-    known: Labels,
+    labelled: Labelled,
     /// What it is made of, where that is another medicine.
     made_of: BTreeSet<String>,
 }
@@ -141,7 +137,7 @@ impl Medicines {
     /// of a body that is to be stored there nothing is known then.
     pub fn add(&mut self, found: &Unfiltered<Held>, kind: &str, asked: &BTreeSet<Id>, frame: Frame<'_>) {
         for id in asked {
-            self.told.insert(name_of(kind, id), Told { known: self.absent, ..Told::default() });
+            self.told.insert(name_of(kind, id), Told::of_which(self.absent));
         }
         for medicine in resources(found, kind).unwrap_or_default() {
             self.told.insert(reference_of(medicine), Told::by(medicine, frame.bases, frame.codes));
@@ -152,7 +148,7 @@ impl Medicines {
     pub fn add_one(&mut self, found: &Unfiltered<Held>, kind: &str, id: &Id, frame: Frame<'_>) {
         let told = match found.inner() {
             Held::Resource(medicine) => Told::by(medicine.root(), frame.bases, frame.codes),
-            Held::Absent => Told { known: self.absent, ..Told::default() },
+            Held::Absent => Told::of_which(self.absent),
             Held::Searchset { .. } | Held::Binary { .. } | Held::Everything(_) | Held::History { .. } => {
                 return self.lack(kind, [id]);
             }
@@ -163,7 +159,7 @@ impl Medicines {
     /// Notes that nothing can be known of these: where labels are weighed, they count as labelled.
     pub fn lack<'i>(&mut self, kind: &str, ids: impl IntoIterator<Item = &'i Id>) {
         for id in ids {
-            self.told.insert(name_of(kind, id), Told { known: Labels::NotKnown, ..Told::default() });
+            self.told.insert(name_of(kind, id), Told::of_which(Labels::NotKnown));
         }
     }
 
@@ -212,13 +208,7 @@ impl Medicines {
                 facts.known = facts.known.max(self.untold);
                 continue;
             };
-            facts.labels.extend(told.labels.iter().cloned());
-            for entry in &told.earned {
-                if !facts.earned.iter().any(|known| Arc::ptr_eq(known, entry)) {
-                    facts.earned.push(Arc::clone(entry));
-                }
-            }
-            facts.known = facts.known.max(told.known);
+            facts.join(&told.labelled);
             open.extend(told.made_of.iter().cloned());
         }
     }
@@ -226,15 +216,19 @@ impl Medicines {
 
 impl Told {
     fn by(medicine: Node<'_>, bases: &Bases, codes: &SensitiveCodes) -> Self {
-        let facts = resource_facts(medicine, bases, codes);
+        let mut labelled = Labelled::from(facts_weighed(medicine, Weighed::Labels, bases, codes));
         let made_of = named(medicine, bases);
-        Self { labels: facts.labels, earned: facts.earned, known: made_of.known, made_of: made_of.names }
+        labelled.doubt(made_of.known);
+        Self { labelled, made_of: made_of.names }
+    }
+
+    /// Of which this much is known, and nothing else.
+    const fn of_which(known: Labels) -> Self {
+        Self { labelled: Labelled::of_which(known), made_of: BTreeSet::new() }
     }
 
     fn join(&mut self, other: &Self) {
-        self.labels.extend(other.labels.iter().cloned());
-        self.earned.extend(other.earned.iter().cloned());
-        self.known = self.known.max(other.known);
+        self.labelled.join(&other.labelled);
         self.made_of.extend(other.made_of.iter().cloned());
     }
 }

@@ -10,6 +10,8 @@ use crate::support::holding::{ANN, Held, condition, held, holding, patient};
 use crate::support::sharing::{self, answer};
 use crate::support::whole::Whole;
 
+mod bounds;
+
 const TABLES: &str = r#"
 [share.person.MedicationRequest]
 status = "whether it is taken"

@@ -14,7 +14,7 @@ use super::super::persons::persons_of;
 use super::super::resource_facts::{Weighed, resource_facts};
 use super::Judge;
 use crate::decision::facts::Shield;
-use crate::decision::obligation::ResourceFacts;
+use crate::decision::obligation::{self, ResourceFacts};
 
 /// The labels of a resource: those it states, each by itself, and those that each entry of a list gives it together.
 pub(in crate::enforce) type Labels = BTreeSet<BTreeSet<SecurityLabel>>;
@@ -81,8 +81,11 @@ impl Judge<'_> {
 }
 
 fn labels_of(facts: &ResourceFacts) -> Labels {
-    let stated = facts.labels.iter().map(|label| [label.clone()].into());
-    stated.chain(facts.earned.iter().map(|entry| entry.labels.iter().cloned().collect())).collect()
+    let stated = facts.stated().map(|label| [label.clone()].into());
+    let earned = facts.earned.iter().map(|entry| entry.labels.iter().cloned().collect());
+    // What is labelled in more ways than are counted is not like anything that is not.
+    let too_many = (facts.known == obligation::Labels::TooMany).then(BTreeSet::new);
+    stated.chain(earned).chain(too_many).collect()
 }
 
 /// Whether something in it is the address of a Reference, or an identifier that may be somebody's.

@@ -1,18 +1,16 @@
 //! What is weighed of a resource: what it says itself, what it is by reference, and the Bundles in which it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 use fhir::json::Node;
 use fhir::reference::{Local, Reference};
-use fhir::security_label::SecurityLabel;
 
 use super::super::behind::Told;
 use super::super::bundled::bundles_in;
 use super::super::resource_facts::{Weighed, facts_weighed, label, reference_of};
 use super::Judge;
-use crate::decision::obligation::ResourceFacts;
+use crate::decision::obligation::{Labelled, ResourceFacts};
 
 /// Elements that say of which records something is told, by the type that holds them. (`Composition.section.focus` and what
 /// points at evidence say nothing of what they lead to.)
@@ -31,31 +29,30 @@ impl<'a> Judge<'a> {
         let mut facts = facts_weighed(node, weighed, self.bases, self.codes);
         self.medicines.add_to(&mut facts, node, self.bases);
         for told in self.told_about(node) {
-            facts.labels.extend(told.labels.iter().cloned());
-            facts.earned.extend(told.earned.iter().map(Arc::clone));
+            facts.join(&told.labelled);
             self.medicines.add_named(&mut facts, told.medicines.clone());
         }
         facts
     }
 
-    /// The records that `node` is told about, as far as they were looked up.
+    /// The records that `node` is told about, each once, as far as they were looked up.
     pub(in crate::enforce) fn told_about(&self, node: Node<'_>) -> Vec<&'a Told> {
-        let behind = self.behind;
-        if behind.tells_nothing() {
+        if self.behind.tells_nothing() {
             return Vec::new();
         }
         let local = |found: Node<'_>| match Reference::parse(&found.str_at(&["reference"])?, self.bases) {
-            Ok(Reference::Local(local)) => behind.told(&Local::new(local.resource_type, local.id)),
+            Ok(Reference::Local(local)) => Some(Local::new(local.resource_type, local.id)),
             Ok(
                 Reference::Elsewhere(_) | Reference::Urn(_) | Reference::Contained(_) | Reference::Container,
             )
             | Err(_) => None,
         };
-        references(node).into_iter().filter_map(local).collect()
+        let about: BTreeSet<Local> = references(node).into_iter().filter_map(local).collect();
+        about.iter().filter_map(|local| self.behind.told(local)).collect()
     }
 
     /// The address of each record that `node` is told about, as entries of a Bundle bear it.
-    fn addresses(&self, node: Node<'_>) -> Vec<String> {
+    fn addresses(&self, node: Node<'_>) -> BTreeSet<String> {
         let address = |found: Node<'_>| {
             let text = found.str_at(&["reference"])?;
             Some(match Reference::parse(&text, self.bases) {
@@ -82,17 +79,17 @@ fn references(node: Node<'_>) -> Vec<Node<'_>> {
 /// The label of a Bundle is the strictest of what it holds, so it counts for each entry: which of them it is meant for is
 /// not told. (DS4P calls it the high-water mark.)
 pub(super) struct Around {
-    bundles: Vec<(Range<usize>, Vec<SecurityLabel>)>,
+    bundles: Vec<(Range<usize>, Labelled)>,
     /// What entries are labelled as, by their addresses.
-    entries: BTreeMap<String, ResourceFacts>,
+    entries: BTreeMap<String, Labelled>,
 }
 
 impl Around {
     pub(super) fn of(root: Node<'_>, judge: &Judge<'_>) -> Self {
         let found = bundles_in(root);
         let stated = |bundle: &Node<'_>| {
-            let labels: Vec<_> = bundle.walk(&["meta", "security"]).flat_map(label).collect();
-            (bundle.offset()..bundle.end(), labels)
+            let labels = bundle.walk(&["meta", "security"]).flat_map(label);
+            (bundle.offset()..bundle.end(), Labelled::by(labels))
         };
         let mut around = Self { bundles: found.iter().map(stated).collect(), entries: BTreeMap::new() };
         let inside = || found.iter().flat_map(|bundle| bundle.walk(&["entry"]));
@@ -101,10 +98,10 @@ impl Around {
         }
         for entry in inside() {
             for held in entry.walk(&["resource"]) {
-                let facts = judge.facts(held, Weighed::Labels);
+                let labelled = Labelled::from(judge.facts(held, Weighed::Labels));
                 let url = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
                 for address in url.into_iter().chain([reference_of(held)]) {
-                    join(around.entries.entry(address).or_default(), &facts);
+                    around.entries.entry(address).or_default().join(&labelled);
                 }
             }
         }
@@ -121,20 +118,14 @@ impl Around {
     pub(super) fn add_to(&self, facts: &mut ResourceFacts, inner: Node<'_>, judge: &Judge<'_>) {
         let at = inner.offset();
         let holding = self.bundles.iter().filter(|(place, _)| place.start < at && at < place.end);
-        facts.labels.extend(holding.flat_map(|(_, labels)| labels).cloned());
+        holding.for_each(|(_, labelled)| facts.join(labelled));
         if self.entries.is_empty() {
             return;
         }
         for address in judge.addresses(inner) {
-            if let Some(told) = self.entries.get(&address) {
-                join(facts, told);
+            if let Some(labelled) = self.entries.get(&address) {
+                facts.join(labelled);
             }
         }
     }
-}
-
-fn join(facts: &mut ResourceFacts, other: &ResourceFacts) {
-    facts.labels.extend(other.labels.iter().cloned());
-    facts.earned.extend(other.earned.iter().map(Arc::clone));
-    facts.known = facts.known.max(other.known);
 }
