@@ -18,7 +18,7 @@ use crate::enforce::answer::Frame;
 use crate::enforce::facts::only;
 use crate::enforce::held::Held;
 use crate::enforce::household::{self, Sheltered};
-use crate::enforce::medicines::{self, Medicines};
+use crate::enforce::medicines::{self, MADE_OF_MAX, Medicines};
 use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, Wanted, wanted};
 use crate::enforce::unfiltered::Unfiltered;
@@ -32,8 +32,6 @@ const MEDICINES_AT_ONCE: usize = 100;
 /// How many medicines are read one by one for an answer, where they cannot be searched for, and how many of them at once.
 const MEDICINES_READ_MAX: usize = 100;
 const READ_AT_ONCE: usize = 4;
-/// How often a medicine may be made of another one.
-const MADE_OF_MAX: usize = 3;
 
 /// A ruling, with the persons it is about and the evidence it rests on.
 #[derive(Debug)]

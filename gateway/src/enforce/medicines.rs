@@ -7,6 +7,7 @@
 //! no person's word weighs labels, nothing is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use fhir::json::{Document, Node};
 use fhir::reference::{Bases, Id, Local};
@@ -31,6 +32,8 @@ pub(in crate::enforce) use named::{Named, named};
 
 /// The most medicines that are looked up for one answer; of further ones nothing is known.
 const MEDICINES_MAX: usize = 1_000;
+/// How often a medicine may be made of another one. Of what is made of more, nothing is known.
+pub const MADE_OF_MAX: usize = 3;
 
 /// Nothing is known of any medicine, and nothing was asked.
 pub static NONE: Medicines = Medicines::none();
@@ -43,6 +46,8 @@ pub struct Medicines {
     untold: Labels,
     /// What is known of the labels of one that is not where it was looked up.
     absent: Labels,
+    /// What those are labelled as that are made of others, with these. Made of the rest, once, when it is first needed.
+    whole: OnceLock<BTreeMap<String, Labelled>>,
 }
 
 /// What one medicine says.
@@ -57,7 +62,12 @@ impl Medicines {
     /// Of none.
     #[must_use]
     pub const fn none() -> Self {
-        Self { told: BTreeMap::new(), untold: Labels::NotKnown, absent: Labels::Known }
+        Self {
+            told: BTreeMap::new(),
+            untold: Labels::NotKnown,
+            absent: Labels::Known,
+            whole: OnceLock::new(),
+        }
     }
 
     /// Of those that are sent `together` with a body, before it is asked where that is to be stored: what is not there is
@@ -101,7 +111,7 @@ impl Medicines {
         }
         let face = frame.face();
         // What was not looked up yet is kept back by nothing.
-        let presumed = Self { untold: Labels::Known, ..self.clone() };
+        let presumed = Self { untold: Labels::Known, whole: OnceLock::new(), ..self.clone() };
         let judge = Judge { medicines: &presumed, ..Judge::of(ruling, Targets::NONE, frame, &face) };
         for node in nodes {
             let mut named = named(*node, frame.bases);
@@ -137,10 +147,10 @@ impl Medicines {
     /// of a body that is to be stored there nothing is known then.
     pub fn add(&mut self, found: &Unfiltered<Held>, kind: &str, asked: &BTreeSet<Id>, frame: Frame<'_>) {
         for id in asked {
-            self.told.insert(name_of(kind, id), Told::of_which(self.absent));
+            self.tell(name_of(kind, id), Told::of_which(self.absent));
         }
         for medicine in resources(found, kind).unwrap_or_default() {
-            self.told.insert(reference_of(medicine), Told::by(medicine, frame.bases, frame.codes));
+            self.tell(reference_of(medicine), Told::by(medicine, frame.bases, frame.codes));
         }
     }
 
@@ -153,14 +163,19 @@ impl Medicines {
                 return self.lack(kind, [id]);
             }
         };
-        self.told.insert(name_of(kind, id), told);
+        self.tell(name_of(kind, id), told);
     }
 
     /// Notes that nothing can be known of these: where labels are weighed, they count as labelled.
     pub fn lack<'i>(&mut self, kind: &str, ids: impl IntoIterator<Item = &'i Id>) {
         for id in ids {
-            self.told.insert(name_of(kind, id), Told::of_which(Labels::NotKnown));
+            self.tell(name_of(kind, id), Told::of_which(Labels::NotKnown));
         }
+    }
+
+    fn tell(&mut self, name: String, told: Told) {
+        self.whole = OnceLock::new();
+        self.told.insert(name, told);
     }
 
     /// The same, with the medicines that are entries of Bundles in `root`; nothing where there is none.
@@ -176,10 +191,10 @@ impl Medicines {
             let Some(medicine) = medicine else { continue };
             let told = Told::by(medicine, bases, codes);
             let url = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
-            let known = &mut inside.get_or_insert_with(|| self.clone()).told;
+            let known = inside.get_or_insert_with(|| Self { whole: OnceLock::new(), ..self.clone() });
             for name in url.into_iter().chain([reference_of(medicine)]) {
                 // What stands elsewhere under the same name counts too.
-                known.entry(name).or_default().join(&told);
+                known.told.entry(name).or_default().join(&told);
             }
         }
         inside
@@ -196,21 +211,43 @@ impl Medicines {
     /// Adds to facts what these medicines are.
     pub(in crate::enforce) fn add_named(&self, facts: &mut ResourceFacts, found: Named) {
         facts.known = facts.known.max(found.known);
-        let told = found.perhaps.into_iter().filter(|name| self.told.contains_key(name));
-        let mut open: Vec<String> = told.chain(found.names).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(name) = open.pop() {
-            let told = self.told.get(&name);
-            if !seen.insert(name) {
-                continue;
+        let perhaps = found.perhaps.difference(&found.names).filter(|name| self.told.contains_key(*name));
+        for name in perhaps.chain(&found.names) {
+            match self.told.get(name) {
+                None => facts.known = facts.known.max(self.untold),
+                Some(told) if told.made_of.is_empty() => facts.join(&told.labelled),
+                Some(told) => facts.join(self.whole().get(name).unwrap_or(&told.labelled)),
             }
-            let Some(told) = told else {
-                facts.known = facts.known.max(self.untold);
-                continue;
-            };
-            facts.join(&told.labelled);
-            open.extend(told.made_of.iter().cloned());
         }
+    }
+
+    /// What those are labelled as that are made of others, up to [`MADE_OF_MAX`] one after the other: each of what it says
+    /// itself and of what its own were found to be, step by step, so that the work is that of what is told.
+    fn whole(&self) -> &BTreeMap<String, Labelled> {
+        self.whole.get_or_init(|| {
+            let made = || self.told.iter().filter(|(_, told)| !told.made_of.is_empty());
+            let not_known = Labelled::of_which(Labels::NotKnown);
+            let mut whole: BTreeMap<String, Labelled> =
+                made().map(|(name, _)| (name.clone(), not_known.clone())).collect();
+            if whole.len() > MEDICINES_MAX {
+                return whole;
+            }
+            for _ in 0..MADE_OF_MAX {
+                let with_parts = |(name, told): (&String, &Told)| {
+                    let mut all = told.labelled.clone();
+                    for part in told.made_of.iter().filter(|part| *part != name) {
+                        match (self.told.get(part), whole.get(part)) {
+                            (None, _) => all.doubt(self.untold),
+                            (Some(_), Some(known)) => all.join(known),
+                            (Some(part), None) => all.join(&part.labelled),
+                        }
+                    }
+                    (name.clone(), all)
+                };
+                whole = made().map(with_parts).collect();
+            }
+            whole
+        })
     }
 }
 

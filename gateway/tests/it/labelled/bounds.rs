@@ -7,7 +7,7 @@ use gateway::decision::obligation::{Labelled, Labels, ResourceFacts};
 use gateway::sensitive_codes::SensitiveEntry;
 use serde_json::{Value, json};
 
-use super::{read, site, to};
+use super::{psy, read, site, takes, to};
 use crate::support::holding::{ANN, condition, patient};
 
 const ADDRESS: &str = "urn:uuid:6f1e2a0c-1111-4222-8333-444455556661";
@@ -88,6 +88,85 @@ async fn what_is_told_about_a_record_with_more_labels_than_are_counted_stays_bac
         let told = json!({"resourceType": "Provenance", "id": "x", "target": targets, "reason": [{"text": "secret-therapy"}]});
         let shown = read(&site, &store, &[patient("p1", ANN), problem], &told).await;
         assert_eq!(shown.is_some(), is_shown, "{count}");
+    }
+    running.stop().await;
+}
+
+/// A prescription of the first of so many medicines, each made of the next.
+fn chain(count: usize, last: Value) -> Value {
+    let name = |at: usize| format!("Medication/m{at}");
+    let mut entries =
+        vec![json!({"resource": takes(&json!({"id": "rx", "medicationReference": to(&name(0))}))})];
+    for at in 0..count {
+        let mut made = json!({"resourceType": "Medication", "id": format!("m{at}")});
+        if at + 1 < count {
+            made["ingredient"] = json!([{"itemReference": to(&name(at + 1))}]);
+        } else {
+            made["meta"] = last.clone();
+        }
+        entries.push(json!({"resource": made}));
+    }
+    entries.push(json!({"resource": condition("c1", "p1", "1", &[])}));
+    bundle(entries)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_medicine_in_a_bundle_is_followed_to_what_it_is_made_of_three_times() {
+    let (site, running, store) = site(&[]).await;
+    for (count, last, is_shown) in [
+        (1, json!({}), true),
+        (2, json!({}), true),
+        (4, json!({}), true),
+        (4, psy(), false),
+        (5, json!({}), false),
+        (300, json!({}), false),
+    ] {
+        let body = read(&site, &store, &[patient("p1", ANN)], &chain(count, last.clone())).await.unwrap();
+        assert_eq!(body.contains("secret-dose"), is_shown, "{count} {last}");
+    }
+    let mut itself = chain(1, json!({}));
+    itself["entry"][1]["resource"]["ingredient"] = json!([{"itemReference": to("Medication/m0")}]);
+    let body = read(&site, &store, &[patient("p1", ANN)], &itself).await.unwrap();
+    assert!(body.contains("secret-dose"), "what is made of itself is made of nothing else: {body}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_more_medicines_than_are_looked_up_none_is_known_that_is_made_of_another() {
+    let (site, running, store) = site(&[]).await;
+    for (count, is_shown) in [(1_000, true), (1_001, false)] {
+        let made = |at: usize| {
+            json!({"resource": {"resourceType": "Medication", "id": format!("m{at}"),
+            "ingredient": [{"itemReference": to("Medication/water")}]}})
+        };
+        let mut entries: Vec<Value> = (0..count).map(made).collect();
+        let water = json!({"resourceType": "Medication", "id": "water"});
+        let named = |id: &str, of: &str, dose: &str| {
+            let mut named = takes(&json!({"id": id, "medicationReference": to(of)}));
+            named["dosageInstruction"] = json!([{"text": dose}]);
+            json!({"resource": named})
+        };
+        entries.extend([json!({"resource": water}), named("rx", "Medication/m0", "secret-dose")]);
+        entries.push(named("plain", "Medication/water", "plain-dose"));
+        let body = read(&site, &store, &[patient("p1", ANN)], &bundle(entries)).await.unwrap();
+        assert_eq!(body.contains("secret-dose"), is_shown, "{count}");
+        assert!(body.contains("plain-dose"), "{count}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_labels_of_entries_that_bear_one_name_pile_up_within_bounds() {
+    let (site, running, store) = site(&[]).await;
+    for (count, is_shown) in [(100, true), (101, false)] {
+        let one = |at: usize| {
+            let label = json!([{"system": "https://labels.example", "code": format!("c{at}")}]);
+            json!({"fullUrl": ADDRESS, "resource": {"resourceType": "Medication", "meta": {"security": label}}})
+        };
+        let mut entries: Vec<Value> = (0..count).map(one).collect();
+        entries.push(json!({"resource": takes(&json!({"id": "rx", "medicationReference": to(ADDRESS)}))}));
+        let body = read(&site, &store, &[patient("p1", ANN)], &bundle(entries)).await.unwrap();
+        assert_eq!(body.contains("secret-dose"), is_shown, "{count}");
     }
     running.stop().await;
 }
