@@ -269,6 +269,8 @@ impl<'a> Gathering<'a> {
         match self.places.get(&known.key).and_then(|at| self.people.get_mut(*at)) {
             Some(other) => {
                 other.ids.extend(known.ids);
+                other.doubted.extend(known.doubted);
+                other.evidence.identity = other.evidence.identity.max(known.evidence.identity);
                 other.evidence.shield = other.evidence.shield.max(known.evidence.shield);
                 other.evidence.proof = other.evidence.proof.max(known.evidence.proof);
                 other.claimed.extend(known.claimed);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{CY, TABLES, linked, site};
 use crate::support::holding::{ANN, Held, NHS_NUMBER, condition, consent, held, holding};
 use crate::support::sharing::{self, BOB, agreement, parsed, says};
+use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
 /// A Patient without a number, whose record took the place of this one.
@@ -96,5 +97,57 @@ async fn what_a_system_holds_of_her_choices_under_another_record_denies_without_
         let of_old = sharing::read(&site, "Condition/c3").await.0;
         assert_eq!([of_hers, of_old], told, "{provision}");
     }
+    running.stop().await;
+}
+
+/// Which of these places shows the resource with this id.
+async fn shown(site: &Whole, id: &str, places: &[&'static str]) -> Vec<&'static str> {
+    let mut shown = Vec::new();
+    for place in places.iter().copied() {
+        let (_, body) = sharing::read(site, place).await;
+        if body.to_string().contains(&format!("\"{id}\"")) {
+            shown.push(place);
+        }
+    }
+    shown
+}
+
+/// Every way to ask for what is said under the former record of Ann.
+const UNDER_HER_FORMER: [&str; 4] =
+    ["Condition/c9", "Condition?patient=p9", "Condition?patient=p1,p9", "Condition?patient=p9,p1"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_uncertain_under_one_record_is_so_beside_another_record_of_hers_too() {
+    // Ann stands under p1, which took the place of p9, and that of p7, of which nothing can be known just now.
+    let former = linked("p9", ANN, &[("replaced-by", "Patient/p1"), ("replaces", "Patient/p7")], "N");
+    let all = [
+        linked("p1", ANN, &[], "N"),
+        condition("c1", "p1", "1", &[]),
+        former,
+        condition("c9", "p9", "9", &[]),
+        linked("p7", BOB, &[], "N"),
+    ];
+    let honest = holding(&held(&all));
+    let tripping = move |seen: &Seen| match seen.line.contains("Patient/_search") && seen.body.contains("p7")
+    {
+        true => Play::Bytes(fhir("500 Internal Server Error", "{}")),
+        false => honest(seen),
+    };
+    let (site, running) = site(tripping).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    assert_eq!(shown(&site, "c9", &UNDER_HER_FORMER).await, [""; 0]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_more_records_than_are_followed_is_uncertain_beside_another_of_hers_too() {
+    let mut all =
+        vec![linked("p1", ANN, &[], "N"), condition("c1", "p1", "1", &[]), condition("c9", "p9", "9", &[])];
+    all.push(linked("p9", ANN, &[("replaced-by", "Patient/p1"), ("replaces", "Patient/p3")], "N"));
+    all.extend((3..8).map(|at| nameless(&format!("p{at}"), &format!("Patient/p{}", at + 1))));
+    all.push(linked("p8", BOB, &[], "N"));
+    let (site, running) = site(holding(&held(&all))).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    assert_eq!(shown(&site, "c9", &UNDER_HER_FORMER).await, [""; 0]);
     running.stop().await;
 }
