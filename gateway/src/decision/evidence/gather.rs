@@ -1,6 +1,7 @@
 //! The order in which evidence is gathered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
@@ -9,7 +10,7 @@ use fhir::reference::{Id, Local};
 use super::anyone::{nobody, nothing};
 use super::apart::{Parameters, Reading, Search, Spare, Told, with_ids};
 use super::asked::{Asked, proving};
-use super::merged::Holder;
+use super::merged::{Hers, Holder};
 use super::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::agreement::RelationshipKind;
 use crate::decision::facts::{Identity, Met, PersonEvidence, Proven, TieParty};
@@ -191,8 +192,10 @@ impl<'a> Gathering<'a> {
         found.extend(others);
         let numbers: BTreeSet<NhsNumber> =
             found.iter().filter_map(|facts| verified(facts, holder.system)).collect();
-        let (doubtful, current) = self.share_numbers(holder, &numbers, &found).await?;
-        let merged = self.merged(holder, &found).await?;
+        let (doubtful, replaced) = self.share_numbers(holder, &numbers, &found).await?;
+        // Records that were found by number alone are followed like those that were asked for.
+        let by_number = replaced.values().flat_map(|hers| hers.all()).cloned();
+        let merged = self.merged(holder, found.iter().cloned().chain(by_number).collect()).await?;
         // One that is there twice is as cautious as either.
         let mut of_id: BTreeMap<&Id, PatientFacts> = BTreeMap::new();
         for facts in &found {
@@ -205,8 +208,9 @@ impl<'a> Gathering<'a> {
         let mut patients = BTreeMap::new();
         for id in ids {
             let mut known = Known::of(of_id.get(id), id, holder.system, &self.shared);
-            known.merge(id, &merged, holder);
-            known.stand_as(current.get(id), holder.system);
+            let hers = replaced.get(id).map(|hers| &**hers);
+            known.merge(id, hers, &merged, holder);
+            known.stand_as(hers, holder.system);
             if unread.contains(id) || known.number().is_some_and(|number| doubtful.contains(&number)) {
                 known.evidence.proof = Proven::None;
             }
@@ -217,13 +221,13 @@ impl<'a> Gathering<'a> {
     }
 
     /// Finds those of `numbers` that more than one person of the system holds. What comes back are those of which that
-    /// cannot be told, and of Patients that were replaced those that stand for them.
+    /// cannot be told, and the records of whom the system holds under several that were merged, by the id of each.
     async fn share_numbers(
         &mut self,
         holder: &Asked<'_>,
         numbers: &BTreeSet<NhsNumber>,
         found: &[PatientFacts],
-    ) -> Result<(BTreeSet<NhsNumber>, BTreeMap<Id, Id>), EvidenceFault> {
+    ) -> Result<(BTreeSet<NhsNumber>, BTreeMap<Id, Arc<Hers>>), EvidenceFault> {
         let name = &holder.system.name;
         let holders = &self.wells.cache.holders;
         let is_known = |number: &NhsNumber| {
@@ -237,14 +241,19 @@ impl<'a> Gathering<'a> {
             return Ok((BTreeSet::new(), BTreeMap::new()));
         }
         let (all, doubtful) = self.by_numbers(holder, &unknown).await?;
-        let mut current = BTreeMap::new();
+        let mut replaced = BTreeMap::new();
         for number in unknown.difference(&doubtful).copied() {
             match Holder::of(all.iter().chain(found), number) {
                 Holder::Nobody => {}
                 Holder::One(hers) => {
-                    holders.insert((name.clone(), number), hers.current.id.clone());
-                    let former = hers.former.into_iter().map(|facts| facts.id);
-                    current.extend(former.map(|id| (id, hers.current.id.clone())));
+                    let hers = Arc::new(hers);
+                    if hers.former.is_empty() {
+                        holders.insert((name.clone(), number), hers.current.id.clone());
+                    } else {
+                        // How she is protected under a former record is read anew each time.
+                        holders.invalidate(&(name.clone(), number));
+                        replaced.extend(hers.all().map(|facts| (facts.id.clone(), Arc::clone(&hers))));
+                    }
                 }
                 Holder::Several => {
                     tracing::error!(system = name.as_str(), "two patients of one system hold one nhs number");
@@ -252,7 +261,7 @@ impl<'a> Gathering<'a> {
                 }
             }
         }
-        Ok((doubtful, current))
+        Ok((doubtful, replaced))
     }
 
     /// A person named by a valid number is known by it, wherever her records are.
@@ -362,9 +371,12 @@ impl Known {
 
     /// A Patient that was replaced is asked about under the one that stands for it; its own Consents deny, as those of any
     /// other record of hers.
-    fn stand_as(&mut self, current: Option<&Id>, holder: &System) {
-        let Some(current) = current else { return };
-        if let Some(former) = self.ids.insert(holder.name.clone(), current.clone()) {
+    fn stand_as(&mut self, hers: Option<&Hers>, holder: &System) {
+        let Some(hers) = hers else { return };
+        let current = &hers.current.id;
+        if let Some(former) = self.ids.insert(holder.name.clone(), current.clone())
+            && former != *current
+        {
             self.merged.insert((holder.name.clone(), former));
         }
     }

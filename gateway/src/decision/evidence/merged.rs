@@ -38,6 +38,13 @@ pub(super) struct Hers {
     pub(super) former: Vec<PatientFacts>,
 }
 
+impl Hers {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &PatientFacts> {
+        std::iter::once(&self.current).chain(&self.former)
+    }
+}
+
 impl Holder {
     /// Who of `found` holds `number`. Copies of one Patient are as cautious as either.
     pub(super) fn of<'f>(found: impl Iterator<Item = &'f PatientFacts>, number: NhsNumber) -> Self {
@@ -102,9 +109,9 @@ impl Gathering<'_> {
     pub(super) async fn merged(
         &mut self,
         holder: &Asked<'_>,
-        found: &[PatientFacts],
+        found: Vec<PatientFacts>,
     ) -> Result<Merged, EvidenceFault> {
-        let mut merged = Merged { found: found.to_vec(), ..Merged::default() };
+        let mut merged = Merged { found, ..Merged::default() };
         for _ in 0..MERGES_MAX {
             let found = merged.found.iter().map(|facts| &facts.id);
             let known: BTreeSet<&Id> = found.chain(&merged.asked).chain(&merged.unread).collect();
@@ -125,7 +132,7 @@ impl Gathering<'_> {
 impl Known {
     /// Takes over what counts of her Patients on a system on which she was found by number.
     pub(super) fn take(&mut self, hers: &Hers, system: &SystemName) {
-        for facts in std::iter::once(&hers.current).chain(&hers.former) {
+        for facts in hers.all() {
             self.evidence.shield = self.evidence.shield.max(facts.shield);
             self.claimed.extend(facts.merged_numbers.iter().map(|number| PersonKey::Nhs(*number)));
         }
@@ -153,9 +160,11 @@ impl Known {
         self.claimed.remove(&self.key);
     }
 
-    /// Takes over what counts of the records that the Patient `id` was merged with.
-    pub(super) fn merge(&mut self, id: &Id, merged: &Merged, holder: &Asked<'_>) {
-        let (mut open, mut others) = (vec![id.clone()], BTreeSet::new());
+    /// Takes over what counts of the records that the Patient `id` was merged with, and of those that are hers by number.
+    pub(super) fn merge(&mut self, id: &Id, hers: Option<&Hers>, merged: &Merged, holder: &Asked<'_>) {
+        let by_number = hers.into_iter().flat_map(Hers::all).map(|facts| facts.id.clone());
+        let mut others: BTreeSet<Id> = by_number.collect();
+        let mut open: Vec<Id> = others.iter().cloned().chain([id.clone()]).collect();
         while let Some(next) = open.pop() {
             for facts in merged.found.iter().filter(|facts| facts.id == next) {
                 self.evidence.shield = self.evidence.shield.max(facts.shield);

@@ -136,6 +136,7 @@ async fn who_is_uncertain_under_one_record_is_so_beside_another_record_of_hers_t
     let (site, running) = site(tripping).await;
     says(&site, BOB, &json!({"type": "deny"})).await;
     assert_eq!(shown(&site, "c9", &UNDER_HER_FORMER).await, [""; 0]);
+    assert_eq!(shown(&site, "c1", &["Condition/c1"]).await, [""; 0], "nor under the one that stands");
     running.stop().await;
 }
 
@@ -150,4 +151,29 @@ async fn who_has_more_records_than_are_followed_is_uncertain_beside_another_of_h
     says(&site, BOB, &json!({"type": "deny"})).await;
     assert_eq!(shown(&site, "c9", &UNDER_HER_FORMER).await, [""; 0]);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_former_record_of_her_number_counts_for_the_one_that_stands_whichever_of_them_says_so() {
+    for links in [[("replaces", "Patient/p9")].as_slice(), &[]] {
+        let world = |degree: &str| {
+            let former = [("replaced-by", "Patient/p1"), ("replaces", "Patient/p7")];
+            let mut stands = linked("p1", ANN, links, "N");
+            stands["address"] = json!([{"city": "secret-town"}]);
+            let others = [linked("p9", ANN, &former, degree), linked("p7", BOB, &[], "N")];
+            [stands, condition("c1", "p1", "1", &[])].into_iter().chain(others).collect::<Vec<Value>>()
+        };
+        let store: Held = held(&world("N"));
+        let (site, running) = site(holding(&store)).await;
+        let address = async || sharing::read(&site, "Patient/p1").await.1["address"][0]["city"].clone();
+        assert_eq!(address().await, "secret-town", "{links:?}");
+        *store.lock().unwrap() = world("R");
+        assert_eq!(address().await, Value::Null, "what was found a moment ago is not remembered: {links:?}");
+        assert_eq!(shown(&site, "c1", &["Condition/c1"]).await, ["Condition/c1"], "{links:?}");
+        says(&site, BOB, &json!({"type": "deny"})).await;
+        for _ in 0..2 {
+            assert_eq!(shown(&site, "c1", &["Condition/c1"]).await, [""; 0], "{links:?}");
+        }
+        running.stop().await;
+    }
 }
