@@ -36,7 +36,16 @@ pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
         }
         answers.insert(key.clone(), Answer::from(answer));
     }
-    Ruling::new(admitted, answers, as_kin, evidence.patients().clone())
+    let protected = evidence.persons().filter(|(_, person)| may_be_shielded(person));
+    let protected = protected.map(|(key, _)| key.clone()).collect();
+    Ruling::new(admitted, answers, as_kin, evidence.patients().clone()).protecting(protected)
+}
+
+/// Whether she is shielded, as far as anyone can tell: who is in doubt may be. One who is not there is nowhere.
+const fn may_be_shielded(person: &PersonEvidence) -> bool {
+    matches!(person.shield, Shield::Shielded)
+        || matches!(person.proof, Proven::None)
+        || matches!(person.identity, Identity::Duplicated)
 }
 
 fn decide_person(

@@ -161,6 +161,7 @@ pub struct Ruling {
     /// The answers about those who are refused as themselves and stand in what is another's as her kin.
     as_kin: BTreeMap<PersonKey, Answer>,
     pub(in crate::decision) patients: BTreeMap<Id, PersonKey>,
+    protected: BTreeSet<PersonKey>,
     is_unconditional: bool,
 }
 
@@ -173,7 +174,20 @@ impl Ruling {
     ) -> Self {
         let mut permits = answers.values().filter_map(Answer::permit);
         let is_unconditional = permits.all(|permit| permit.obligations.is_unconditional());
-        Self { admitted, answers, as_kin, patients, is_unconditional }
+        Self { admitted, answers, as_kin, patients, protected: BTreeSet::new(), is_unconditional }
+    }
+
+    /// The same, where the whereabouts of these are protected.
+    #[must_use]
+    pub(in crate::decision) fn protecting(mut self, protected: BTreeSet<PersonKey>) -> Self {
+        self.protected = protected;
+        self
+    }
+
+    /// Whether where somebody is may not be told, or nobody can say whether it may: whatever the answer about her is.
+    #[must_use]
+    pub fn is_protected(&self, person: &PersonKey) -> bool {
+        self.protected.contains(person)
     }
 
     /// Whether nobody who is permitted as herself keeps any of her resources back.

@@ -1,12 +1,16 @@
 //! Where a protected person is, in whatever place of her records it may stand, and who she was before.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gateway::serve::Running;
 use serde_json::{Value, json};
 
-use crate::support::holding::{ANN, NHS_NUMBER, held, patient};
-use crate::support::sharing::{BOB, answer, read, references};
+use crate::support::holding::{ANN, NHS_NUMBER, held, holding, patient};
+use crate::support::sharing::{self, BOB, agreement, answer, denies, read, references};
+use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::views;
 
@@ -257,4 +261,56 @@ async fn a_protected_person_is_not_found_by_a_name_that_is_not_shown() {
         }
         running.stop().await;
     }
+}
+
+/// What of a child's records tells where her mother is: both name her.
+async fn told_of_the_child(site: &Whole) -> Vec<&'static str> {
+    let mut told = Vec::new();
+    for path in ["Patient/p1", "Observation/o"] {
+        let (status, body) = read(site, path).await;
+        assert_eq!(status, 200, "the child's record is shared: {path}");
+        if body.to_string().contains("secret") {
+            told.push(path);
+        }
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_protected_person_protects_the_records_that_name_her_whatever_the_answer_about_her() {
+    let mut child = at_home("p1", ANN);
+    child["link"] = json!([{"other": {"reference": "Patient/p2"}, "type": "seealso"}]);
+    let seen_by = json!({"resourceType": "Observation", "id": "o", "status": "final", "subject": {"reference": "Patient/p1"},
+        "performer": [{"reference": "Patient/p2"}], "code": {"text": "home safety check"}, "valueString": "secret-text"});
+    for (degree, told) in [("R", [].as_slice()), ("N", &["Patient/p1", "Observation/o"])] {
+        let mother = labelled(at_home("p2", BOB), &label("v3-Confidentiality", degree));
+        let honest = holding(&held(&[child.clone(), mother, seen_by.clone()]));
+        let broken = Arc::new(AtomicBool::new(false));
+        let is_broken = Arc::clone(&broken);
+        let script = move |seen: &Seen| {
+            let is_hers = seen.body.contains("p2") || seen.body.contains(BOB);
+            match is_broken.load(Ordering::SeqCst) && seen.line.contains("Patient/_search") && is_hers {
+                true => Play::Bytes(fhir("500 Internal Server Error", "{}")),
+                false => honest(seen),
+            }
+        };
+        let (site, running) = sharing::site(&agreement("withheld", WIDE), script).await;
+        assert_eq!(told_of_the_child(&site).await, told, "permitted {degree}");
+        broken.store(true, Ordering::SeqCst);
+        assert_eq!(told_of_the_child(&site).await, [""; 0], "in doubt {degree}");
+        broken.store(false, Ordering::SeqCst);
+        denies(&site, BOB).await;
+        assert_eq!(told_of_the_child(&site).await, told, "refused {degree}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_not_there_protects_nothing() {
+    let mut child = at_home("p1", ANN);
+    child["link"] = json!([{"other": {"reference": "Patient/gone"}, "type": "seealso"}]);
+    let (site, running) = site(&[child]).await;
+    let (status, body) = read(&site, "Patient/p1").await;
+    assert!(status == 200 && body.to_string().contains("secret-lane"), "{status} {body}");
+    running.stop().await;
 }

@@ -351,9 +351,10 @@ impl Known {
 
     fn of(facts: Option<&PatientFacts>, id: &Id, holder: &System, shared: &BTreeSet<NhsNumber>) -> Self {
         let mut known = Self::unknown(PersonKey::Local { system: holder.name.clone(), id: id.clone() });
+        // One that was taken back may be protected all the same.
+        known.evidence.shield = facts.map(|facts| facts.shield).unwrap_or_default();
         let Some(facts) = facts.filter(|facts| facts.validity == Validity::Valid) else { return known };
         known.ids.insert(holder.name.clone(), id.clone());
-        known.evidence.shield = facts.shield;
         known.claimed = facts.nhs_numbers.iter().map(|number| PersonKey::Nhs(*number)).collect();
         known.evidence.identity = match verified(facts, holder) {
             Some(number) if shared.contains(&number) => Identity::Duplicated,

@@ -12,7 +12,7 @@ use super::EvidenceFault;
 use super::asked::Asked;
 use super::gather::{Gathering, Known};
 use crate::consent::provision::{Effect, Provisioned};
-use crate::decision::facts::Identity;
+use crate::decision::facts::{Identity, Proven};
 use crate::enforce::facts::{PatientFacts, Standing};
 use crate::person::{PersonKey, SystemName};
 
@@ -177,7 +177,9 @@ impl Known {
                 && !merged.asked.contains(&next)
                 && merged.found.iter().all(|facts| facts.id != next)
             {
+                // Nor can anyone tell how she is protected there.
                 self.evidence.identity = Identity::Unknown;
+                self.evidence.proof = Proven::None;
             }
         }
         others.remove(id);

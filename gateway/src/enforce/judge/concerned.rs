@@ -86,18 +86,19 @@ impl<'a> Judge<'a> {
                 && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
-        let whereabouts = self.whereabouts(&persons, &kin);
+        let whereabouts = self.whereabouts(&persons);
         Concerned { about, kin, gone, whereabouts }
     }
 
     /// The persons of a resource that is about all of them, or of a list that is about its members.
     fn all_about(&self, persons: Vec<PersonKey>, kin: BTreeSet<PersonKey>) -> Concerned {
-        let whereabouts = self.whereabouts(&persons, &kin);
+        let whereabouts = self.whereabouts(&persons);
         Concerned { about: persons, kin, gone: BTreeSet::new(), whereabouts }
     }
 
-    fn whereabouts(&self, persons: &[PersonKey], kin: &BTreeSet<PersonKey>) -> Whereabouts {
-        match persons.iter().any(|person| self.is_shielded_among(person, kin)) {
+    /// Refused or not: whoever is protected is so wherever she stands.
+    fn whereabouts(&self, persons: &[PersonKey]) -> Whereabouts {
+        match persons.iter().any(|person| self.ruling.is_protected(person)) {
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
         }
@@ -168,11 +169,6 @@ impl<'a> Judge<'a> {
 
     fn permits(&self, person: Option<&PersonKey>) -> Result<(), Refusal> {
         permits(person.and_then(|person| self.ruling.answers().get(person)))
-    }
-
-    /// Whether somebody is to be shielded, as whoever she is in a resource in which these are somebody's kin.
-    pub(super) fn is_shielded_among(&self, person: &PersonKey, kin: &BTreeSet<PersonKey>) -> bool {
-        self.permit_among(person, kin).is_some_and(|permit| permit.obligations().shielded)
     }
 }
 

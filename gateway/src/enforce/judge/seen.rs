@@ -59,10 +59,8 @@ impl Judge<'_> {
         }
         let persons = |node| self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
         let shown = self.keys(&persons(view));
-        let found = persons(node);
-        let kin = self.kin([&found]);
-        let mut about = self.about(&found).into_iter();
-        about.any(|person| self.is_shielded_among(&person, &kin) && shown.contains(&person))
+        let about = self.about(&persons(node));
+        about.iter().any(|person| self.ruling.is_protected(person) && shown.contains(person))
     }
 
     /// Whether the element `name` may be left out of views of `node`, because it may tell where somebody is who is in it
@@ -75,8 +73,7 @@ impl Judge<'_> {
             return false;
         }
         let found = self.behind.whole(&persons_of(node, self.came, self.bases)).into_owned();
-        let kin = self.kin([&found]);
-        self.keys(&found).iter().any(|person| self.is_shielded_among(person, &kin))
+        self.keys(&found).iter().any(|person| self.ruling.is_protected(person))
     }
 }
 
