@@ -79,7 +79,7 @@ fn references(node: Node<'_>) -> Vec<Node<'_>> {
 /// The label of a Bundle is the strictest of what it holds, so it counts for each entry: which of them it is meant for is
 /// not told. (DS4P calls it the high-water mark.)
 pub(super) struct Around {
-    bundles: Vec<(Range<usize>, Labelled)>,
+    bundles: Nested,
     /// What entries are labelled as, by their addresses.
     entries: BTreeMap<String, Labelled>,
 }
@@ -91,7 +91,8 @@ impl Around {
             let labels = bundle.walk(&["meta", "security"]).flat_map(label);
             (bundle.offset()..bundle.end(), Labelled::by(labels))
         };
-        let mut around = Self { bundles: found.iter().map(stated).collect(), entries: BTreeMap::new() };
+        let bundles = Nested::of(found.iter().map(stated).collect());
+        let mut around = Self { bundles, entries: BTreeMap::new() };
         let inside = || found.iter().flat_map(|bundle| bundle.walk(&["entry"]));
         if inside().flat_map(|entry| entry.walk(&["resource"])).all(|held| references(held).is_empty()) {
             return around;
@@ -110,15 +111,16 @@ impl Around {
 
     /// Whether what is judged is neither a Bundle nor holds one.
     pub(super) fn is_empty(&self) -> bool {
-        self.bundles.is_empty()
+        self.bundles.0.is_empty()
     }
 
     /// Adds to the facts of `inner`, of what is judged, the labels of every Bundle around it and of each entry that it is
     /// told about.
     pub(super) fn add_to(&self, facts: &mut ResourceFacts, inner: Node<'_>, judge: &Judge<'_>) {
         let at = inner.offset();
-        let holding = self.bundles.iter().filter(|(place, _)| place.start < at && at < place.end);
-        holding.for_each(|(_, labelled)| facts.join(labelled));
+        for bundle in self.bundles.before(at).filter(|bundle| at < bundle.place.end) {
+            facts.join(&bundle.labelled);
+        }
         if self.entries.is_empty() {
             return;
         }
@@ -127,5 +129,72 @@ impl Around {
                 facts.join(labelled);
             }
         }
+    }
+}
+
+/// Bundles in the order in which they begin, each with the one around it.
+struct Nested(Vec<Placed>);
+
+struct Placed {
+    place: Range<usize>,
+    labelled: Labelled,
+    /// Where the Bundle is in which this one stands.
+    within: Option<usize>,
+}
+
+impl Nested {
+    fn of(mut found: Vec<(Range<usize>, Labelled)>) -> Self {
+        found.sort_by_key(|(place, _)| place.start);
+        let (mut bundles, mut open): (Vec<Placed>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+        for (place, labelled) in found {
+            while open.pop_if(|(_, end)| *end <= place.start).is_some() {}
+            let within = open.last().map(|(at, _)| *at);
+            open.push((bundles.len(), place.end));
+            bundles.push(Placed { place, labelled, within });
+        }
+        Self(bundles)
+    }
+
+    /// The last Bundle that begins before `at`, and those around that one, from the inner to the outer: no other can hold
+    /// what stands there.
+    fn before(&self, at: usize) -> impl Iterator<Item = &Placed> {
+        let next = self.0.partition_point(|bundle| bundle.place.start < at);
+        let last = next.checked_sub(1).and_then(|last| self.0.get(last));
+        std::iter::successors(last, |bundle| self.0.get(bundle.within?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(places: &[Range<usize>]) -> Nested {
+        Nested::of(places.iter().map(|place| (place.clone(), Labelled::default())).collect())
+    }
+
+    #[test]
+    fn the_bundles_around_a_place_are_found_from_the_inner_to_the_outer() {
+        let bundles = nested(&[60..70, 0..100, 10..50, 20..30, 35..45]);
+        for (at, expected) in [
+            (0, vec![]),
+            (5, vec![0]),
+            (25, vec![20, 10, 0]),
+            (32, vec![10, 0]),
+            (40, vec![35, 10, 0]),
+            (55, vec![0]),
+            (65, vec![60, 0]),
+            (80, vec![0]),
+        ] {
+            let around = bundles.before(at).filter(|bundle| at < bundle.place.end);
+            assert_eq!(around.map(|bundle| bundle.place.start).collect::<Vec<_>>(), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn only_bundles_around_each_other_are_looked_at_however_many_there_are() {
+        let siblings = (0..1_000).map(|at| 10 * at + 1..10 * at + 9);
+        let bundles = nested(&siblings.chain(std::iter::once(0..20_000)).collect::<Vec<_>>());
+        let looked_at = (0..20_000).map(|at| bundles.before(at).count());
+        assert_eq!(looked_at.max(), Some(2));
     }
 }

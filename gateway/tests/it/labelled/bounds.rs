@@ -170,3 +170,23 @@ async fn the_labels_of_entries_that_bear_one_name_pile_up_within_bounds() {
     }
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_with_more_labels_than_are_counted_keeps_back_what_is_in_it_and_nothing_beside() {
+    let (site, running, store) = site(&[]).await;
+    for (count, is_shown) in [(100, true), (101, false)] {
+        let mut inner = bundle(vec![json!({"resource": condition("c1", "p1", "11111111", &[])})]);
+        inner["meta"] = labels(count);
+        let beside = json!({"resource": condition("c2", "p1", "22222222", &[])});
+        let body =
+            read(&site, &store, &[patient("p1", ANN)], &bundle(vec![json!({"resource": inner}), beside]))
+                .await;
+        let body = body.unwrap();
+        assert_eq!(
+            (body.contains("11111111"), body.contains("22222222")),
+            (is_shown, true),
+            "{count} {body}"
+        );
+    }
+    running.stop().await;
+}
