@@ -17,13 +17,14 @@ use crate::decision::ruling::Ruling;
 use crate::enforce::answer::Frame;
 use crate::enforce::facts::only;
 use crate::enforce::held::Held;
-use crate::enforce::household::{self, Sheltered};
+use crate::enforce::household::{self, Asks, Sheltered};
 use crate::enforce::medicines::{self, MADE_OF_MAX, Medicines};
 use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, Wanted, wanted};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::ReadTarget;
 use crate::settings::Households;
+use crate::upstream::UpstreamFault;
 
 /// How many resources of one type are asked for at once.
 const TARGETS_AT_ONCE: usize = 200;
@@ -73,11 +74,17 @@ pub async fn follow(
     };
     let asked = medicines.wanted_behind(&looked_up, &ruled.ruling, frame);
     let medicines = look_into(medicines, asked, frame, wells, &mut doubts).await?;
-    ruled.evidence.doubt(doubts);
     let looked_up = looked_up.knowing(medicines);
     // Under the ruling that counts: what is shown by it is asked about.
     let known = looked_up.known_in(frame);
-    let sheltered = sheltered(held, &looked_up, &ruled.ruling, known, wells).await?;
+    let sheltered = match known.households {
+        Households::Told => Sheltered::nowhere(),
+        Households::Shielded => {
+            let asks = household::asks(held, &looked_up, &ruled.ruling, known);
+            sheltered(&asks, known, wells, &mut doubts).await?
+        }
+    };
+    ruled.evidence.doubt(doubts);
     Ok((looked_up.sheltering(sheltered), ruled))
 }
 
@@ -168,7 +175,7 @@ async fn look_into(
                     Err(EvidenceFault::Upstream(why)) if why.is_refusal() => {
                         let (some, beyond) = some.split_at(reads.min(some.len()));
                         reads -= some.len();
-                        read_each(&mut medicines, kind, some, frame, wells).await?;
+                        read_each(&mut medicines, kind, some, frame, wells, doubts).await?;
                         medicines.lack(kind, beyond);
                     }
                     Err(fault) => return Err(fault),
@@ -183,25 +190,45 @@ async fn look_into(
     Ok(medicines)
 }
 
-/// Reads medicines by their ids.
+/// Reads medicines by their ids. One of which alone the system does not tell is not known.
 async fn read_each(
     medicines: &mut Medicines,
     kind: &'static str,
     ids: &[Id],
     frame: Frame<'_>,
     wells: Wells<'_>,
+    doubts: &mut Vec<Unusable>,
 ) -> Result<(), EvidenceFault> {
     let Some(resource_type) = fhir::tables::resource_type(kind) else {
         medicines.lack(kind, ids);
         return Ok(());
     };
     let targets: Vec<ReadTarget> = ids.iter().map(|id| ReadTarget::new(resource_type, id.clone())).collect();
+    let mut is_sound = false;
     for some in targets.chunks(READ_AT_ONCE) {
         let reads = some.iter().map(|target| wells.upstream.read_one(frame.system, target));
-        for (target, found) in some.iter().zip(join_all(reads).await) {
+        for (target, mut found) in some.iter().zip(join_all(reads).await) {
+            let fault = found.as_ref().err().copied().filter(UpstreamFault::is_transient);
+            let fault = fault.map(EvidenceFault::Upstream);
+            if let Some(why) = fault {
+                // What fails about nothing either is no matter of this one.
+                let (Some(unusable), Some(nothing)) = (Unusable::of(&why), nothing()) else {
+                    return Err(why);
+                };
+                if !is_sound {
+                    sound(&ReadTarget::new(resource_type, nothing), frame, wells).await?;
+                    is_sound = true;
+                }
+                found = wells.upstream.read_one(frame.system, target).await;
+                if found.is_err() {
+                    doubts.push(unusable);
+                }
+            }
             match found {
                 Ok(found) => medicines.add_one(&found, kind, &target.id, frame),
-                Err(why) if why.is_transient() => return Err(EvidenceFault::Upstream(why)),
+                Err(why) if Unusable::of(&EvidenceFault::Upstream(why)).is_none() => {
+                    return Err(EvidenceFault::Upstream(why));
+                }
                 Err(_) => medicines.lack(kind, [&target.id]),
             }
         }
@@ -209,26 +236,39 @@ async fn read_each(
     Ok(())
 }
 
-/// Asks the holder whether the places that the answer would show are those of a protected person, where the settings say
-/// that it is asked.
+/// Whether a system answers at all when something is read that is nowhere.
+async fn sound(nothing: &ReadTarget, frame: Frame<'_>, wells: Wells<'_>) -> Result<(), EvidenceFault> {
+    match wells.upstream.read_one(frame.system, nothing).await {
+        Err(why) if why.is_transient() => Err(EvidenceFault::Upstream(why)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Asks the holder whether the places that the answer would show are those of a protected person. A place about which alone
+/// it does not answer may be one.
 async fn sheltered(
-    held: &Unfiltered<Held>,
-    looked_up: &LookedUp,
-    ruling: &Ruling,
+    asks: &Asks,
     frame: Frame<'_>,
     wells: Wells<'_>,
+    doubts: &mut Vec<Unusable>,
 ) -> Result<Sheltered, EvidenceFault> {
-    if frame.households == Households::Told {
-        return Ok(Sheltered::nowhere());
-    }
-    let asks = household::asks(held, looked_up, ruling, frame);
-    let mut sheltered = asks.begin();
+    let (mut sheltered, mut spare) = (asks.begin(), Spare::default());
+    // Nobody lives or is reached there.
+    let nowhere = nothing().map(|nothing| nothing.as_str().to_owned());
     for (name, values) in asks.searches() {
-        let asked = vec![(*name, values.join(","))];
-        match wells.upstream.search_all(frame.system, "Patient", asked).await {
-            Ok(found) => sheltered.add(&found),
-            Err(why) if why.is_refusal() => sheltered.add_everywhere(),
-            Err(fault) => return Err(EvidenceFault::Upstream(fault)),
+        let about = |some: &BTreeSet<String>| household::asking(name, some);
+        let (system, nobody) = (frame.system, nowhere.as_ref());
+        let at_once = values.len();
+        let search = Search { system, resource_type: "Patient", about: &about, nobody, at_once };
+        let read = &|held, _: &BTreeSet<String>| household::answered(held);
+        match search.ask(values, wells.upstream, &mut spare, read).await {
+            Ok(told) => {
+                told.parts.iter().for_each(|found| sheltered.add(found));
+                sheltered.add_values(name, &told.failed);
+                doubts.extend(told.why);
+            }
+            Err(EvidenceFault::Upstream(why)) if why.is_refusal() => sheltered.add_everywhere(),
+            Err(fault) => return Err(fault),
         }
     }
     Ok(sheltered)

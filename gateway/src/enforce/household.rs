@@ -5,15 +5,17 @@
 //! same address or the same way to be reached. Where one has, the resource that shows it is minimised as if it were
 //! about her. What cannot be asked counts as protected.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::answer::Frame;
-use super::facts::{resources, shield_of};
+use super::facts::{NotEvidence, resources, shield_of};
 use super::held::Held;
 use super::judge::{Judge, Targets};
 use super::matched::reread;
 use super::targets::{LookedUp, on_page};
 use super::unfiltered::Unfiltered;
+use crate::decision::evidence::apart::Parameters;
 use crate::decision::facts::Shield;
 use crate::decision::ruling::Ruling;
 use crate::interaction::{FhirAction, Interaction};
@@ -47,7 +49,7 @@ enum Scope {
 /// What is asked about the places of an answer: searches for Patients, by parameter. Content: it goes to the holder it
 /// came from, and nowhere else.
 pub struct Asks {
-    searches: Vec<(&'static str, Vec<String>)>,
+    searches: Vec<(&'static str, BTreeSet<String>)>,
     /// Whether these are all the places there are.
     is_whole: bool,
 }
@@ -78,10 +80,25 @@ pub fn asks(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fram
     }
     let mut searches = Vec::new();
     for (name, values) in found.asked() {
-        let values: Vec<String> = values.iter().map(|text| escaped(text)).collect();
-        searches.extend(values.chunks(VALUES_MAX).map(|some| (name, some.to_vec())));
+        let values: Vec<String> = values.into_iter().collect();
+        searches.extend(values.chunks(VALUES_MAX).map(|some| (name, some.iter().cloned().collect())));
     }
     Asks { searches, is_whole: true }
+}
+
+/// A search for those who have one of these values.
+#[must_use]
+pub fn asking(name: &'static str, values: &BTreeSet<String>) -> Parameters {
+    vec![(name, values.iter().map(|text| escaped(text)).collect::<Vec<_>>().join(","))]
+}
+
+/// The answer to a search, where it can be read.
+///
+/// # Errors
+/// [`NotEvidence`] when it is cut off, or holds what nobody asked for.
+pub fn answered(held: Unfiltered<Held>) -> Result<Unfiltered<Held>, NotEvidence> {
+    resources(&held, "Patient")?;
+    Ok(held)
 }
 
 impl Asks {
@@ -92,7 +109,7 @@ impl Asks {
 
     /// The searches, each a parameter and the values of which one must match.
     #[must_use]
-    pub fn searches(&self) -> &[(&'static str, Vec<String>)] {
+    pub fn searches(&self) -> &[(&'static str, BTreeSet<String>)] {
         &self.searches
     }
 
@@ -118,6 +135,13 @@ impl Sheltered {
             let mut found = Places::default();
             found.look(patient, Whose::OfAProtectedPerson);
             self.shelter(found);
+        }
+    }
+
+    /// Of these values nobody can tell whose they are.
+    pub fn add_values(&mut self, name: &str, values: &BTreeSet<String>) {
+        if !values.is_empty() {
+            self.shelter(Places::of_values(name, values));
         }
     }
 

@@ -255,3 +255,35 @@ async fn a_document_and_everything_about_a_child_keep_a_protected_address() {
     }
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_about_which_alone_a_system_does_not_answer_is_left_out_and_takes_nothing_else_with_it() {
+    let honest = holding(&family());
+    let tripping = move |seen: &Seen| match seen.line.contains("/Patient/_search")
+        && seen.body.contains("address-postalcode")
+        && seen.body.contains("9DQ")
+    {
+        true => Play::Bytes(fhir("500 Internal Server Error", r#"{"resourceType":"OperationOutcome"}"#)),
+        false => honest(seen),
+    };
+    let (site, running) = site(tripping, ASKED).await;
+    for path in ["Patient/other", "Patient/child", "Patient?_id=other,child"] {
+        let (status, _, body) = answer(&site, &format!("/hospital/fhir/{path}")).await;
+        assert_eq!(status, 200, "{path} {body}");
+        assert_eq!(body.contains("ZZ99 9DR"), path.contains("other"), "the place of others: {path} {body}");
+        assert!(!body.contains("ZZ99 9DQ"), "{path} {body}");
+    }
+    running.stop().await;
+    let honest = holding(&family());
+    let down = move |seen: &Seen| match seen.body.contains("address-postalcode") {
+        true => Play::Bytes(fhir("500 Internal Server Error", r#"{"resourceType":"OperationOutcome"}"#)),
+        false => honest(seen),
+    };
+    let (site, running) = self::site(down, ASKED).await;
+    assert_eq!(
+        read(&site, "Patient/other").await.0,
+        502,
+        "a system that answers about nowhere in this way is down"
+    );
+    running.stop().await;
+}

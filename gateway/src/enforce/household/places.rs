@@ -47,6 +47,25 @@ impl Places {
         self.addresses.iter().map(address).sum::<usize>() + self.reached.len()
     }
 
+    /// Those that are asked for by these values of one parameter.
+    pub(super) fn of_values(name: &str, values: &BTreeSet<String>) -> Self {
+        let mut found = Self::default();
+        for text in values.iter().cloned() {
+            match name {
+                "telecom" => {
+                    found.reached.insert(text);
+                }
+                "address-postalcode" => {
+                    found.addresses.insert(Address { postcode: Some(text), ..Address::default() });
+                }
+                _ => {
+                    found.addresses.insert(Address { lines: BTreeSet::from([text]), ..Address::default() });
+                }
+            }
+        }
+        found
+    }
+
     pub(super) fn extend(&mut self, other: Self) {
         self.addresses.extend(other.addresses);
         self.reached.extend(other.reached);

@@ -7,8 +7,10 @@ use gateway::decision::obligation::{Labelled, Labels, ResourceFacts};
 use gateway::sensitive_codes::SensitiveEntry;
 use serde_json::{Value, json};
 
-use super::{psy, read, site, takes, to};
-use crate::support::holding::{ANN, condition, patient};
+use super::{medicines, psy, read, site, takes, to};
+use crate::support::holding::{ANN, condition, holding, patient};
+use crate::support::sharing;
+use crate::support::upstream::{Play, Seen, fhir};
 
 const ADDRESS: &str = "urn:uuid:6f1e2a0c-1111-4222-8333-444455556661";
 
@@ -188,5 +190,29 @@ async fn a_bundle_with_more_labels_than_are_counted_keeps_back_what_is_in_it_and
             "{count} {body}"
         );
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_medicine_that_alone_cannot_be_read_keeps_back_what_names_it_and_nothing_else() {
+    let store = crate::support::holding::held(&medicines());
+    let named = |id: &str, medicine: &str| {
+        let mut made = takes(&json!({"medicationReference": to(medicine)}));
+        made["id"] = json!(id);
+        made
+    };
+    store.lock().unwrap().extend([named("rx1", "Medication/plain"), named("rx2", "Medication/broken")]);
+    let honest = holding(&store);
+    let script = move |seen: &Seen| match &*seen.line {
+        line if line.contains("/Medication/_search") => Play::Bytes(fhir("400 Bad Request", "{}")),
+        line if line.contains("/Medication/broken") => Play::Bytes(fhir("500 Internal Server Error", "{}")),
+        _ => honest(seen),
+    };
+    let tables = super::TABLES.replace("WHERE", "where = { not_labelled = [\"PSY\"] }");
+    let terms = format!("{}{tables}", crate::hidden::agreement("withheld"));
+    let (site, running) = sharing::site(&terms, script).await;
+    let (status, body) = sharing::read(&site, "MedicationRequest?patient=p1").await;
+    let body = body.to_string();
+    assert_eq!((status, body.contains("\"rx1\""), body.contains("\"rx2\"")), (200, true, false), "{body}");
     running.stop().await;
 }
