@@ -3,7 +3,7 @@
 //! What goes out are keys, codes and dates, never content. An upstream's answer is a claim: evidence about persons
 //! nobody asked for, or that is cut off, is no evidence at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::Node;
@@ -178,13 +178,18 @@ pub fn consents(
     Ok(found)
 }
 
-/// The resources that the actors of the Consents of an answer refer to.
+/// The resources that the actors of the Consents of an answer refer to, by the Patient whose Consents they are.
 ///
 /// # Errors
 /// [`NotEvidence`].
-pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTreeSet<Local>, NotEvidence> {
-    let mut found = BTreeSet::new();
+pub fn actors_of_consents(
+    held: &Unfiltered<Held>,
+    bases: &Bases,
+) -> Result<BTreeMap<Id, BTreeSet<Local>>, NotEvidence> {
+    let mut by_person: BTreeMap<Id, BTreeSet<Local>> = BTreeMap::new();
     for consent in resources(held, "Consent")? {
+        let person = local_patient(consent.member("patient"), bases).ok_or(NotEvidence::Strangers)?;
+        let found = by_person.entry(person).or_default();
         for path in [
             &["provision", "actor", "reference", "reference"] as &[&str],
             &["provision", "provision", "actor", "reference", "reference"],
@@ -196,7 +201,7 @@ pub fn actors_of_consents(held: &Unfiltered<Held>, bases: &Bases) -> Result<BTre
             }
         }
     }
-    Ok(found)
+    Ok(by_person)
 }
 
 /// What a Patient that was read whole from its holder says about who she is; nothing, if it is another resource or says

@@ -16,11 +16,11 @@ use crate::enforce::held::Held;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::PersonKey;
 
-/// The Consents about some, and whom their actors refer to.
+/// The Consents about some, and to whom the actors of those of each refer.
 struct Stated {
     of: BTreeSet<Id>,
     held: Unfiltered<Held>,
-    actors: BTreeSet<Local>,
+    actors: BTreeMap<Id, BTreeSet<Local>>,
 }
 
 impl Gathering<'_> {
@@ -42,25 +42,20 @@ impl Gathering<'_> {
                 continue;
             }
             let (stated, mut unread) = self.stated(&asked, &ids).await?;
-            let actors = stated.iter().flat_map(|part| part.actors.iter().cloned()).collect();
-            let directory = self.directory(&asked, actors).await?;
-            let (mut stated, untold): (Vec<_>, Vec<_>) =
-                stated.into_iter().partition(|part| directory.knows(&part.actors));
-            // Of several who were asked about at once those are in doubt whose own Consents name somebody unknown.
-            for id in untold.into_iter().flat_map(|part| part.of) {
-                let (alone, _) = self.stated(&asked, &BTreeSet::from([id.clone()])).await?;
-                match alone.into_iter().find(|part| directory.knows(&part.actors)) {
-                    Some(known) => stated.push(known),
-                    None => {
-                        unread.insert(id);
-                    }
-                }
-            }
+            let actors = || stated.iter().flat_map(|part| &part.actors);
+            let all = actors().flat_map(|(_, theirs)| theirs).cloned().collect();
+            let directory = self.directory(&asked, all).await?;
+            // Those are in doubt whose own Consents name somebody unknown.
+            unread.extend(
+                actors().filter(|(_, theirs)| !directory.knows(theirs)).map(|(person, _)| person.clone()),
+            );
             self.doubt_choices(&asked, &unread);
             for Stated { of, held, .. } in stated {
                 let who = |local: &Local| directory.named.get(local).and_then(|named| who_of(named));
                 let found = facts::consents(&held, &system.name, &asked.bases, &of, &who);
-                self.add_choices(&asked, found.map_err(|source| asked.fault(source))?);
+                let mut found = found.map_err(|source| asked.fault(source))?;
+                found.retain(|(person, _)| !unread.contains(person));
+                self.add_choices(&asked, found);
             }
         }
         Ok(())

@@ -369,3 +369,29 @@ async fn what_somebody_who_may_be_her_permits_is_not_hers_and_her_shield_is() {
     let effects: Vec<Effect> = ann.consents.iter().map(|consent| consent.rule.effect).collect();
     assert_eq!(effects, [Effect::Void]);
 }
+
+#[tokio::test]
+async fn whose_choices_name_somebody_unknown_is_in_doubt_and_nobody_is_asked_about_again() {
+    let source =
+        ("portcullis.toml", "trusted_identity = true", "trusted_identity = true\nconsent_source = true");
+    let names = |of: &str, staff: &str| {
+        let actor = json!({"role": {"coding": [{"code": "IRCP"}]}, "reference": {"reference": format!("Practitioner/{staff}")}});
+        on(
+            "hospital",
+            json!({"resourceType": "Consent", "id": of, "status": "active",
+            "patient": {"reference": format!("Patient/{of}")}, "provision": {"type": "deny", "actor": [actor]}}),
+        )
+    };
+    let cy = "9990000034";
+    let mut resources = vec![patient("ann", ANN), patient("bob", BOB), patient("cy", cy)];
+    resources.extend(["ann", "bob", "cy"].map(|id| team(&format!("t-{id}"), id, council())));
+    let sds = json!([{"system": "https://fhir.nhs.uk/Id/sds-user-id", "value": "555000000001"}]);
+    let known = json!({"resourceType": "Practitioner", "id": "known", "identifier": sds});
+    resources.extend([names("ann", "known"), names("bob", "tripping"), on("hospital", known)]);
+    let world = World::with(&resources, &[source]);
+    world.behaves(Manner::TripsOver("tripping"));
+    assert_eq!(world.permitted(&["ann", "bob", "cy"]).await, ["ann", "cy"]);
+    let asked = world.asked();
+    let of_consents = asked.iter().filter(|asked| asked.starts_with("hospital/Consent?")).count();
+    assert_eq!(of_consents, 1, "{asked:?}");
+}

@@ -42,6 +42,8 @@ pub(crate) enum Manner {
     IgnoresPatient,
     CutsOff,
     Fails,
+    /// Fails whenever it is asked about this one.
+    TripsOver(&'static str),
 }
 
 impl EvidenceSource for Holder {
@@ -62,6 +64,11 @@ impl EvidenceSource for Holder {
         }
         let (name, value) = parameters.first().unwrap();
         let wanted: Vec<&str> = value.split(',').collect();
+        if let Manner::TripsOver(one) = manner
+            && wanted.contains(&one)
+        {
+            return Box::pin(async { Err(UpstreamFault::Failed) });
+        }
         let matches = |resource: &&Value| {
             resource["resourceType"] == resource_type
                 && resource["_system"] == system.as_str()
