@@ -1,12 +1,13 @@
 //! What FHIR R4 (4.0.1) says about its types: elements, cardinality, modifiers, choices, search parameters, the Patient
-//! compartment.
+//! compartment. Of other releases, for those who translate: the elements of the types that are translated.
 //!
-//! The tables are a text file that a checked-in generator makes from the official definitions
-//! (`examples/generate_tables`); it is compiled in and decoded once, at first use. Deliberately absent: profiles,
+//! The tables are text files that a checked-in generator makes from the official definitions
+//! (`examples/generate_tables`); they are compiled in and decoded once each, at first use. Deliberately absent: profiles,
 //! bindings, invariants.
 
 mod decode;
 mod persons;
+mod release;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -16,12 +17,14 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{LazyLock, OnceLock};
 
+pub use release::Release;
+use release::tables;
 pub use search::{Condition, SearchKind, SearchParameter, SearchPath};
 
 /// The decoded tables. A file that does not decode leaves them empty: every type is unknown then, and nothing is
 /// shared. A test decodes the file.
 static TABLES: LazyLock<Tables> =
-    LazyLock::new(|| decode::decode(include_str!("tables/r4.txt")).unwrap_or_default());
+    LazyLock::new(|| decode::decode(Release::R4, Release::R4.text()).unwrap_or_default());
 
 #[derive(Default)]
 struct Tables {
@@ -129,6 +132,12 @@ pub fn type_named(name: &str) -> Option<TypeId> {
     TABLES.by_name.get(name).copied()
 }
 
+/// As [`type_named`] in another release, of which only the types that are translated are known.
+#[must_use]
+pub fn type_in(release: Release, name: &str) -> Option<TypeId> {
+    release.tables().by_name.get(name).copied()
+}
+
 /// The element of `owner` that the JSON name `key` stands for. `onsetDateTime` is `onset[x]` with its one type;
 /// `onset[x]` itself, and the sibling `_birthDate`, are no JSON names.
 #[must_use]
@@ -136,10 +145,10 @@ pub fn element(owner: TypeId, key: &str) -> Option<Element> {
     let keys = &owner.row()?.keys;
     let at = keys.binary_search_by(|row| row.key.as_str().cmp(key)).ok()?;
     let found = keys.get(at)?;
-    let row = TABLES.elements.get(found.element as usize)?;
+    let row = tables(owner.release_number()).elements.get(found.element as usize)?;
     Some(Element {
         owner,
-        id: ElementId(found.element),
+        id: owner.element_id(found.element),
         row,
         key: &found.key,
         choice: row.types.get(found.choice),
@@ -195,7 +204,7 @@ fn all_types() -> impl Iterator<Item = TypeId> {
     (0..TABLES.types.len()).filter_map(|index| u16::try_from(index).ok()).map(TypeId)
 }
 
-/// A type of FHIR R4.
+/// A type of FHIR, of R4 unless it was looked up in another release.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TypeId(u16);
 
@@ -249,9 +258,9 @@ impl TypeId {
     pub fn elements(self) -> impl Iterator<Item = Element> {
         let indexes = self.row().map(|row| &row.elements).into_iter().flatten();
         indexes.filter_map(move |index| {
-            let row = TABLES.elements.get(*index as usize)?;
+            let row = tables(self.release_number()).elements.get(*index as usize)?;
             let choice = if row.types.len() == 1 { row.types.first() } else { None };
-            Some(Element { owner: self, id: ElementId(*index), row, key: row.name, choice })
+            Some(Element { owner: self, id: self.element_id(*index), row, key: row.name, choice })
         })
     }
 
@@ -259,11 +268,11 @@ impl TypeId {
     pub fn keys(self) -> impl Iterator<Item = (&'static str, Element)> {
         let keys = self.row().map(|row| &row.keys).into_iter().flatten();
         keys.filter_map(move |found| {
-            let row = TABLES.elements.get(found.element as usize)?;
+            let row = tables(self.release_number()).elements.get(found.element as usize)?;
             let choice = row.types.get(found.choice);
             Some((
                 found.key.as_str(),
-                Element { owner: self, id: ElementId(found.element), row, key: &found.key, choice },
+                Element { owner: self, id: self.element_id(found.element), row, key: &found.key, choice },
             ))
         })
     }
@@ -281,9 +290,25 @@ impl TypeId {
     }
 
     fn row(self) -> Option<&'static TypeRow> {
-        TABLES.types.get(usize::from(self.0))
+        tables(self.release_number()).types.get(usize::from(self.0 & TYPE_BITS))
+    }
+
+    #[inline]
+    const fn release_number(self) -> u8 {
+        (self.0 >> TYPE_BITS.count_ones()) as u8
+    }
+
+    #[inline]
+    const fn element_id(self, index: u32) -> ElementId {
+        ElementId(index | (self.release_number() as u32) << ELEMENT_BITS.count_ones())
     }
 }
+
+/// The bits of a [`TypeId`] that count the types of one release; those above are [`Release::number`].
+const TYPE_BITS: u16 = 0x1fff;
+
+/// The bits of an [`ElementId`] that count the elements of one release.
+const ELEMENT_BITS: u32 = 0x1fff_ffff;
 
 impl fmt::Debug for TypeId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -317,9 +342,10 @@ impl ElementId {
     /// The path below the type that defines it: `Patient.name`, `Element.extension`.
     #[must_use]
     pub fn path(self) -> String {
-        TABLES
+        let number = (self.0 >> ELEMENT_BITS.count_ones()) as u8;
+        tables(number)
             .elements
-            .get(self.index())
+            .get((self.0 & ELEMENT_BITS) as usize)
             .map_or_else(String::new, |row| format!("{}.{}", row.defined_by, row.name))
     }
 }

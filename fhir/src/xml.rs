@@ -28,7 +28,7 @@ mod read;
 mod tokens;
 mod write;
 
-pub use read::to_json;
+pub use read::{to_json, to_json_of};
 pub use write::from_json;
 
 const FHIR: &str = "http://hl7.org/fhir";

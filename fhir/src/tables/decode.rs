@@ -3,13 +3,13 @@
 use std::sync::OnceLock;
 
 use super::{
-    ElementRow, ElementType, KeyRow, Names, SearchKind, SearchParameter, SearchPath, Tables, TypeId,
-    TypeKind, TypeRow, XmlForm,
+    ElementRow, ElementType, KeyRow, Names, Release, SearchKind, SearchParameter, SearchPath, TYPE_BITS,
+    Tables, TypeId, TypeKind, TypeRow, XmlForm,
 };
 
-/// Decodes the whole file, or nothing when a line of it is not understood.
-pub(super) fn decode(text: &'static str) -> Option<Tables> {
-    let mut tables = Tables { by_name: names(text)?, ..Tables::default() };
+/// Decodes the whole file of a release, or nothing when a line of it is not understood.
+pub(super) fn decode(release: Release, text: &'static str) -> Option<Tables> {
+    let mut tables = Tables { by_name: names(release, text)?, ..Tables::default() };
     for line in lines(text) {
         if let Some(element) = line.strip_prefix(' ') {
             let row = element_row(element, &tables)?;
@@ -38,10 +38,11 @@ fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.starts_with('#'))
 }
 
-fn names(text: &'static str) -> Option<Names> {
+fn names(release: Release, text: &'static str) -> Option<Names> {
+    let bits = u16::from(release.number()) << TYPE_BITS.count_ones();
     let mut names = Names::default();
     for line in lines(text).filter(|line| !line.starts_with([' ', '?', '='])) {
-        let id = TypeId(u16::try_from(names.len()).ok()?);
+        let id = TypeId(bits | u16::try_from(names.len()).ok().filter(|index| *index <= TYPE_BITS)?);
         if names.insert(line.split(' ').next()?, id).is_some() {
             return None;
         }
@@ -54,7 +55,7 @@ fn type_row(line: &'static str, tables: &Tables) -> Option<TypeRow> {
     let (name, base, kind) = (words.next()?, words.next()?, words.next()?);
     let base = if base == "-" { None } else { Some(*tables.by_name.get(base)?) };
     let inherited = match base {
-        Some(base) => tables.types.get(usize::from(base.0))?.elements.clone(),
+        Some(base) => tables.types.get(usize::from(base.0 & TYPE_BITS))?.elements.clone(),
         None => Vec::new(),
     };
     Some(TypeRow {
@@ -155,7 +156,7 @@ fn keys(row: &TypeRow, tables: &Tables) -> Option<Vec<KeyRow>> {
             None => keys.push(KeyRow { key: element.name.to_owned(), element: *index, choice: 0 }),
             Some(stem) => {
                 for (choice, found) in element.types.iter().enumerate() {
-                    let name = tables.types.get(usize::from(found.id.0))?.name;
+                    let name = tables.types.get(usize::from(found.id.0 & TYPE_BITS))?.name;
                     let first = name.chars().next()?.to_ascii_uppercase();
                     let key = format!("{stem}{first}{}", name.get(1..)?);
                     keys.push(KeyRow { key, element: *index, choice });

@@ -1,9 +1,9 @@
 //! Rows of the tables that were written by hand from the specification, and the tables as a whole against it.
 
 use super::{
-    Element, ElementId, SearchKind, TABLES, TypeId, TypeKind, decode, element, element_named, elements_len,
-    patient_compartment, person_elements, resource_type, resource_types, search_parameter, search_parameters,
-    type_named,
+    Element, ElementId, Release, SearchKind, TABLES, TypeId, TypeKind, decode, element, element_named,
+    elements_len, patient_compartment, person_elements, resource_type, resource_types, search_parameter,
+    search_parameters, type_in, type_named,
 };
 use crate::path::ElementPath;
 
@@ -25,10 +25,33 @@ fn types(element: &Element) -> Vec<String> {
 
 #[test]
 fn the_file_decodes() {
-    assert!(decode::decode(include_str!("r4.txt")).is_some());
-    assert!(decode::decode("Patient Nothing resource").is_none());
+    for release in [Release::Dstu2, Release::Stu3, Release::R4, Release::R4b, Release::R5] {
+        assert!(decode::decode(release, release.text()).is_some(), "{release:?}");
+        assert!(decode::decode(release, "Patient Nothing resource").is_none());
+    }
     assert_eq!(resource_types().count(), 146);
     assert_eq!(TABLES.by_name.len(), TABLES.types.len());
+}
+
+#[test]
+fn a_release_has_its_own_elements_and_none_of_anothers() {
+    let rows = [
+        (Release::Dstu2, "MedicationOrder", "dateWritten", "MedicationOrder.dateWritten"),
+        (Release::Stu3, "AllergyIntolerance", "assertedDate", "AllergyIntolerance.assertedDate"),
+        (Release::R4b, "Patient", "birthDate", "Patient.birthDate"),
+        (Release::R5, "Condition", "participant", "Condition.participant"),
+    ];
+    for (release, owner, key, path) in rows {
+        let found = element(type_in(release, owner).unwrap(), key).unwrap();
+        assert_eq!((found.path(), found.id().path()), (path.to_owned(), path.to_owned()));
+        assert!(found.owner() != known("Patient") && found.only_type().is_some());
+        assert_eq!(found.owner().name(), owner);
+    }
+    assert!(element(known("AllergyIntolerance"), "assertedDate").is_none());
+    assert!(type_in(Release::R4, "AllergyIntolerance") == type_named("AllergyIntolerance"));
+    // Names of types inside others and of choices are made as in R4.
+    let dosage = type_in(Release::Stu3, "Dosage").unwrap();
+    assert_eq!(element(dosage, "doseRange").unwrap().only_type().unwrap().name(), "Range");
 }
 
 #[test]

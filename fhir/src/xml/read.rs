@@ -4,7 +4,7 @@ use super::tokens::{Space, Tag, Token, Tokens};
 use super::write::is_number;
 use super::{Fault, InvalidXml, Limits};
 use crate::json::quote;
-use crate::tables::{Element, TypeId, TypeKind, element, resource_type};
+use crate::tables::{Element, Release, TypeId, TypeKind, element, type_in};
 
 /// Reads one resource in XML and yields the same in JSON.
 ///
@@ -15,6 +15,14 @@ use crate::tables::{Element, TypeId, TypeKind, element, resource_type};
 /// # Errors
 /// [`InvalidXml`] names what is wrong and where. Nothing of the content is in it.
 pub fn to_json(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
+    to_json_of(Release::R4, bytes, limits)
+}
+
+/// As [`to_json`], by the tables of another release.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn to_json_of(release: Release, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
     if bytes.len() > limits.bytes_max {
         return Err(Fault::TooLong { bytes_max: limits.bytes_max }.at(limits.bytes_max));
     }
@@ -23,14 +31,15 @@ pub fn to_json(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
         Err(error) => return Err(Fault::Utf8.at(error.valid_up_to())),
     };
     match source.strip_prefix('\u{FEFF}') {
-        None => document(source, limits),
-        Some(rest) => document(rest, limits)
+        None => document(release, source, limits),
+        Some(rest) => document(release, rest, limits)
             .map_err(|InvalidXml { fault, at }| InvalidXml { fault, at: at + bytes.len() - rest.len() }),
     }
 }
 
-fn document(source: &str, limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
-    let mut reader = Reader { tokens: Tokens::new(source, limits)?, out: Vec::with_capacity(source.len()) };
+fn document(release: Release, source: &str, limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
+    let mut reader =
+        Reader { release, tokens: Tokens::new(source, limits)?, out: Vec::with_capacity(source.len()) };
     match reader.tokens.next()? {
         Token::Open(tag) => reader.resource(&tag)?,
         Token::Close | Token::End => return Err(Fault::Ended.at(source.len())),
@@ -42,6 +51,7 @@ fn document(source: &str, limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
 }
 
 struct Reader<'a> {
+    release: Release,
     tokens: Tokens<'a>,
     out: Vec<u8>,
 }
@@ -71,7 +81,8 @@ impl Run {
 impl<'a> Reader<'a> {
     /// Reads what `tag` starts as a resource of its name.
     fn resource(&mut self, tag: &Tag<'a>) -> Result<(), InvalidXml> {
-        let named = resource_type(tag.name).filter(|_| tag.space == Space::Fhir);
+        let named = type_in(self.release, tag.name).filter(|found| found.kind() == TypeKind::Resource);
+        let named = named.filter(|_| tag.space == Space::Fhir);
         let owner = named.ok_or(Fault::UnknownResource.at(tag.at))?;
         self.out.extend_from_slice(b"{\"resourceType\":\"");
         self.out.extend_from_slice(owner.name().as_bytes());
