@@ -17,6 +17,7 @@ pub mod mapping;
 pub mod mllp;
 mod refused;
 mod tree;
+pub mod versions;
 
 pub use context::{Charset, Context, UnknownTimeZone};
 pub use loss::{Loss, Severity, Why};

@@ -68,6 +68,8 @@ pub enum Why {
     ConditionUnmet,
     /// The map leaves it out on purpose.
     LeftOut,
+    /// The release of FHIR that the input is of has no such element.
+    UnknownElement,
 }
 
 impl Why {
@@ -94,6 +96,7 @@ impl Why {
             Self::CodeKept => "not in the code map, carried as the sender's own",
             Self::ConditionUnmet => "the conditions of the map leave no place for it",
             Self::LeftOut => "the map leaves it out on purpose",
+            Self::UnknownElement => "the release of the input has no such element",
         }
     }
 }

@@ -62,6 +62,9 @@ pub enum Refused {
     /// The input is no CDA document that can be translated.
     #[error(transparent)]
     Cda(#[from] crate::cda::Fault),
+    /// The input is no FHIR of the release it should be, or cannot be said in the other.
+    #[error(transparent)]
+    Versions(#[from] crate::versions::Fault),
     /// The tables of this program are faulty.
     #[error("the maps of this program are faulty")]
     Maps,

@@ -126,6 +126,32 @@ impl Object {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// The elements in their order.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The elements in their order, taken apart.
+    pub(crate) fn into_members(self) -> Vec<(String, Node)> {
+        self.0
+    }
+
+    /// Takes the element out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Node> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// The element, to be changed.
+    pub(crate) fn find_mut(&mut self, name: &str) -> Option<&mut Node> {
+        self.0.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// Adds an element that is not there yet.
+    pub(crate) fn add(&mut self, name: String, value: Node) {
+        self.0.push((name, value));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -109,7 +109,8 @@ impl Refused {
             | Self::Delimiters
             | Self::NotASegment { .. }
             | Self::Missing { .. }
-            | Self::Cda(_) => (AckCode::ApplicationReject, "100"),
+            | Self::Cda(_)
+            | Self::Versions(_) => (AckCode::ApplicationReject, "100"),
             Self::NoControlId | Self::NoTime => (AckCode::ApplicationReject, "101"),
             Self::Charset | Self::Encoding { .. } => (AckCode::ApplicationReject, "102"),
             Self::TooLarge { .. } | Self::MoreThanOne { .. } => (AckCode::ApplicationReject, "207"),

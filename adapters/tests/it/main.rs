@@ -18,3 +18,9 @@ mod mapping;
 mod meaning;
 #[cfg(test)]
 mod shape;
+#[cfg(test)]
+mod versions;
+#[cfg(test)]
+mod versions_corpus;
+#[cfg(test)]
+mod versions_property;

@@ -1,0 +1,146 @@
+//! FHIR of one release into FHIR of another: STU3, R4B and R5 to and from R4, and DSTU2 into R4.
+//!
+//! Every element is the same on both sides by the tables of both releases, or a rule of `maps/versions` says where it
+//! goes, or it is kept in the extension that FHIR names for it, or it is a [`Loss`](crate::Loss) with its path. One
+//! engine reads the tables; it knows no resource type but Consent. Ids and addresses stay; a resource that is called
+//! otherwise on the other side is called so in the references to it too.
+//!
+//! What changes the meaning of a resource is never left out: where a modifier or a code of one cannot be said on the
+//! other side, the whole input is refused. A Consent of STU3 that does not say whether it permits or denies is refused,
+//! and one that limits the use of a record (the national data opt-out) becomes a denial.
+//!
+//! Deliberately absent: profiles (but for known addresses), validation, and fetching of what is referred to.
+
+mod bundle;
+mod item;
+mod maps;
+mod place;
+mod read;
+mod restore;
+mod special;
+#[cfg(test)]
+mod tests;
+mod value;
+mod walk;
+
+use std::collections::HashMap;
+
+use fhir::json::{self, Invalid};
+use fhir::tables::Release;
+use fhir::xml::{self, InvalidXml};
+
+use self::walk::Walk;
+use crate::{Context, Refused, Translated};
+
+/// Why a resource was not translated. Nothing of the content is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There is no way between these releases.
+    #[error("there is no translation between these releases")]
+    NoWay,
+    /// Not JSON.
+    #[error("not fhir json: {0}")]
+    Json(#[from] Invalid),
+    /// Not XML of the release.
+    #[error("not fhir xml of this release: {0}")]
+    Xml(#[from] InvalidXml),
+    /// An object that must be a resource names no type.
+    #[error("{place} is no resource")]
+    NotAResource {
+        /// Where it stands.
+        place: String,
+    },
+    /// A resource type that is not translated.
+    #[error("resources of type {name} are not translated")]
+    UnknownType {
+        /// Letters and digits only.
+        name: String,
+    },
+    /// An element that changes the meaning of the resource cannot be said in the other release.
+    #[error("{place} changes the meaning of the resource and cannot be said in the other release")]
+    Modifier {
+        /// The path of the element.
+        place: String,
+    },
+    /// A Consent that does not say, or says in two ways, whether it permits or denies.
+    #[error("{place}: the consent does not say plainly whether it permits or denies")]
+    Consent {
+        /// The path of what should say it.
+        place: String,
+    },
+    /// More than a bound allows.
+    #[error("the input has more than {max} {what}")]
+    TooMany {
+        /// What is bounded.
+        what: &'static str,
+        /// The bound.
+        max: usize,
+    },
+    /// The tables of this program are faulty.
+    #[error("the tables of releases of this program are faulty")]
+    Maps,
+}
+
+impl Fault {
+    fn unknown_type(name: &str) -> Self {
+        Self::UnknownType { name: plain(name) }
+    }
+}
+
+/// Translates `input`, a resource of the release `from` in JSON or XML, into a Bundle of the release `to` in JSON.
+///
+/// A Bundle stays one; any other resource becomes the entry of a `collection`. Every resource gets a Provenance that
+/// names the digest of the input and where in it the resource stood, unless the Bundle is an answer to a
+/// transaction or a history, whose entries stand for requests.
+///
+/// # Errors
+/// [`Refused`] when the input is not FHIR of that release, or says something that the other release cannot say and that
+/// must not be left out; nothing of it may be used then.
+pub fn translate(input: &[u8], from: Release, to: Release, context: &Context) -> Result<Translated, Refused> {
+    let (Some(way), Some(back)) = (maps::way(from, to), maps::back(from, to)) else {
+        return Err(Fault::NoWay.into());
+    };
+    let (way, back) = (way.map_err(|_| Refused::Maps)?, back.map_err(|_| Refused::Maps)?);
+    if input.len() > context.bytes_max {
+        return Err(Refused::TooLarge { max: context.bytes_max, unit: "bytes" });
+    }
+    let text = match input.trim_ascii_start() {
+        [b'<', ..] | [0xef, 0xbb, 0xbf, b'<', ..] => {
+            let limits = xml::Limits { bytes_max: context.bytes_max, ..xml::Limits::default() };
+            xml::to_json_of(from, input, &limits).map_err(Fault::from)?
+        }
+        _ => input.to_vec(),
+    };
+    // JSON is at most some three times as long as the XML that it was.
+    let limits = json::Limits { bytes_max: context.bytes_max.saturating_mul(4), ..json::Limits::default() };
+    let document = json::parse(text.into(), &limits).map_err(Fault::from)?;
+    let source =
+        read::object(document.root()).ok_or(Fault::NotAResource { place: "the input".to_owned() })?;
+    let called = bundle::called(&source, way);
+    let path = read::type_name(&source);
+    let mut walk = Walk { way, back, called, losses: Vec::new(), path, kept: 0 };
+    let whole = walk.resource(source)?;
+    let losses = std::mem::take(&mut walk.losses);
+    bundle::put_together(whole, to, &bundle::Origin::of(input, context), losses)
+}
+
+/// A name as it can be told: letters, digits and underscores, not too many.
+fn plain(name: &str) -> String {
+    let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+    let told: String = name.chars().take(64).filter(is_plain).collect();
+    if told.is_empty() { "?".to_owned() } else { told }
+}
+
+/// A way of translation for resources that are made here.
+fn walk_to(to: Release) -> Option<Walk<'static>> {
+    let way = maps::way(Release::R4, to)?.ok()?;
+    let back = maps::back(Release::R4, to)?.ok()?;
+    Some(Walk {
+        way,
+        back,
+        called: HashMap::new(),
+        losses: Vec::new(),
+        path: "Provenance".to_owned(),
+        kept: 0,
+    })
+}
