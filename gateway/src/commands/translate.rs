@@ -4,9 +4,10 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use adapters::{Charset, Context, cda, hl7v2};
+use adapters::{Charset, Context, Refused, Translated, cda, hl7v2, versions};
 use clap::{Args, ValueEnum};
 use fhir::ods_code::OdsCode;
+use fhir::tables::Release;
 use jiff::Timestamp;
 
 use self::mapped::Wanted;
@@ -25,6 +26,9 @@ pub struct Translate {
     /// What the file holds.
     #[arg(long, value_enum, required_unless_present = "mapping")]
     pub from: Option<Format>,
+    /// The release of FHIR that is wanted, where another is given.
+    #[arg(long, value_enum, requires = "from")]
+    pub to: Option<Format>,
     /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
     #[arg(long, value_name = "MAPPING", conflicts_with = "from")]
     pub mapping: Option<PathBuf>,
@@ -57,6 +61,30 @@ pub enum Format {
     Hl7v2,
     /// HL7 CDA, bare or in the envelope in which it was sent: a Bundle a line for each document.
     Cda,
+    /// FHIR DSTU2, JSON or XML.
+    Dstu2,
+    /// FHIR STU3, JSON or XML.
+    Stu3,
+    /// FHIR R4, JSON or XML.
+    R4,
+    /// FHIR R4B, JSON or XML.
+    R4b,
+    /// FHIR R5, JSON or XML.
+    R5,
+}
+
+impl Format {
+    /// The release of FHIR, if it is one.
+    const fn release(self) -> Option<Release> {
+        match self {
+            Self::Hl7v2 | Self::Cda => None,
+            Self::Dstu2 => Some(Release::Dstu2),
+            Self::Stu3 => Some(Release::Stu3),
+            Self::R4 => Some(Release::R4),
+            Self::R4b => Some(Release::R4b),
+            Self::R5 => Some(Release::R5),
+        }
+    }
 }
 
 /// Character sets that can be assumed.
@@ -125,11 +153,7 @@ impl Translate {
         } else {
             limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
         }
-        let translated = match self.from {
-            Some(Format::Hl7v2) | None => hl7v2::translate(&input, &context).map(|message| vec![message]),
-            Some(Format::Cda) => cda::documents(&input, &context),
-        };
-        match translated {
+        match self.translated(&input, &context) {
             Ok(translated) => {
                 for one in &translated {
                     out.write_all(&one.bundle)?;
@@ -150,6 +174,19 @@ impl Translate {
 }
 
 impl Translate {
+    /// What is asked for, of what was given.
+    fn translated(&self, input: &[u8], context: &Context) -> Result<Vec<Translated>, Refused> {
+        // Without a release that is asked for, everything becomes R4.
+        let to = self.to.map_or(Some(Release::R4), Format::release);
+        let one = |made: Result<Translated, Refused>| made.map(|made| vec![made]);
+        match (self.from.and_then(Format::release), to) {
+            (Some(from), Some(to)) => one(versions::translate(input, from, to, context)),
+            (None, Some(Release::R4)) if self.from == Some(Format::Cda) => cda::documents(input, context),
+            (None, Some(Release::R4)) => one(hl7v2::translate(input, context)),
+            (Some(_) | None, _) => Err(versions::Fault::NoWay.into()),
+        }
+    }
+
     fn by_mapping(
         &self,
         mapping: &Path,
@@ -197,6 +234,7 @@ mod tests {
     fn from(format: Format, file: &Path, stdin: &[u8], zone: &str) -> (Exit, String, String) {
         let command = Translate {
             from: Some(format),
+            to: None,
             mapping: None,
             explain: None,
             file: file.to_owned(),
@@ -228,6 +266,19 @@ mod tests {
         let (ended, out, err) = from(Format::Cda, Path::new("-"), DISCHARGE, "Europe/London");
         assert_eq!((ended.code(), out.as_str()), (65, ""));
         assert!(err.starts_with("refused: "), "{err}");
+    }
+
+    #[test]
+    fn a_release_of_fhir_becomes_another_or_is_refused() {
+        let record = include_bytes!("../../../adapters/tests/cases/versions/stu3-to-r4-opt-out/in.json");
+        let (ended, out, err) = from(Format::Stu3, Path::new("-"), record, "Europe/London");
+        assert_eq!((ended.code(), err.as_str()), (0, ""));
+        assert!(out.contains("\"provision\":{\"type\":\"deny\""), "{out}");
+        for format in [Format::R4, Format::Dstu2] {
+            let (ended, out, err) = from(format, Path::new("-"), record, "Europe/London");
+            assert_eq!((ended.code(), out.as_str()), (65, ""));
+            assert!(err.starts_with("refused: "), "{err}");
+        }
     }
 
     #[test]
@@ -268,6 +319,7 @@ mod tests {
     fn mapped(mapping: &str, explain: Option<usize>, stdin: &[u8]) -> (u8, String, String) {
         let command = Translate {
             from: None,
+            to: None,
             mapping: Some(mapping.into()),
             explain,
             file: "-".into(),
