@@ -14,7 +14,7 @@
 mod acknowledgement;
 mod bundle;
 mod charset;
-mod codes;
+pub(crate) mod codes;
 mod concept;
 mod document;
 mod draft;
@@ -25,7 +25,7 @@ mod identifier;
 pub(crate) mod maps;
 mod message;
 mod mime;
-mod moment;
+pub(crate) mod moment;
 mod person;
 mod plan;
 mod value;

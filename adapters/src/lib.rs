@@ -8,8 +8,10 @@
 //! Absent on purpose: sockets, files, clock, policy. Whether a translated record may be shared is not
 //! decided here; a translation is content and must be treated as such by its caller.
 
+mod assembly;
 pub mod cda;
 mod context;
+pub mod edifact;
 pub mod hl7v2;
 mod identity;
 mod loss;

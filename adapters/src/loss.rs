@@ -70,6 +70,12 @@ pub enum Why {
     LeftOut,
     /// The release of FHIR that the input is of has no such element.
     UnknownElement,
+    /// The standard asks for it, and the source does not have it.
+    Missing,
+    /// A trailer counts other than what there is: something may have been cut off, or added.
+    Miscounted,
+    /// A notice was issued less than a day before what it gives notice of.
+    ShortNotice,
 }
 
 impl Why {
@@ -97,6 +103,9 @@ impl Why {
             Self::ConditionUnmet => "the conditions of the map leave no place for it",
             Self::LeftOut => "the map leaves it out on purpose",
             Self::UnknownElement => "the release of the input has no such element",
+            Self::Missing => "the standard asks for it and it is not there",
+            Self::Miscounted => "a trailer counts other than what there is",
+            Self::ShortNotice => "issued less than a day before the proposed discharge",
         }
     }
 }

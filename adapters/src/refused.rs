@@ -65,6 +65,9 @@ pub enum Refused {
     /// The input is no FHIR of the release it should be, or cannot be said in the other.
     #[error(transparent)]
     Versions(#[from] crate::versions::Fault),
+    /// The input is no EDIFACT interchange or message that can be translated.
+    #[error(transparent)]
+    Edifact(crate::edifact::Fault),
     /// The tables of this program are faulty.
     #[error("the maps of this program are faulty")]
     Maps,

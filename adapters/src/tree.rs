@@ -152,6 +152,11 @@ impl Object {
         self.0.push((name, value));
     }
 
+    /// Takes an element out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(key, _)| key != name);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -13,7 +13,7 @@ use crate::Context;
 
 /// All code maps.
 #[derive(Debug, Default)]
-pub(super) struct Codes(BTreeMap<String, Map>);
+pub(crate) struct Codes(BTreeMap<String, Map>);
 
 #[derive(Debug, Default)]
 struct Map {
@@ -33,16 +33,16 @@ struct Entry {
 
 /// A code found in a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found<'c> {
-    pub(super) system: &'c str,
-    pub(super) code: &'c str,
-    pub(super) display: &'c str,
-    pub(super) broader: bool,
+pub(crate) struct Found<'c> {
+    pub(crate) system: &'c str,
+    pub(crate) code: &'c str,
+    pub(crate) display: &'c str,
+    pub(crate) broader: bool,
 }
 
 impl Codes {
     /// Reads the tables.
-    pub(super) fn read(tables: &[&str]) -> Result<Self, (usize, &'static str)> {
+    pub(crate) fn read(tables: &[&str]) -> Result<Self, (usize, &'static str)> {
         let mut codes = Self::default();
         let mut present: Option<String> = None;
         for (line, text) in tables.iter().flat_map(|table| (1..).zip(table.lines())) {
@@ -87,12 +87,12 @@ impl Codes {
         Ok(codes)
     }
 
-    pub(super) fn has(&self, map: &str) -> bool {
+    pub(crate) fn has(&self, map: &str) -> bool {
         self.0.contains_key(map)
     }
 
     /// What `code` is in `map`, by the sender's own codes first.
-    pub(super) fn find<'c>(&'c self, map: &str, code: &str, context: &Context) -> Option<Found<'c>> {
+    pub(crate) fn find<'c>(&'c self, map: &str, code: &str, context: &Context) -> Option<Found<'c>> {
         let code = code.trim().to_ascii_uppercase();
         let standard =
             context.codes.get(&(map.to_owned(), code.clone())).map(|standard| standard.to_ascii_uppercase());
@@ -101,13 +101,13 @@ impl Codes {
     }
 
     /// The entry of `map` whose target is `code`.
-    pub(super) fn target<'c>(&'c self, map: &str, code: &str) -> Option<Found<'c>> {
+    pub(crate) fn target<'c>(&'c self, map: &str, code: &str) -> Option<Found<'c>> {
         let map = self.0.get(map)?;
         map.entries.values().find(|entry| entry.code == code).map(|entry| entry.found(map))
     }
 
     /// The code system that the codes on the left of `map` come from.
-    pub(super) fn from<'c>(&'c self, map: &str) -> Option<&'c str> {
+    pub(crate) fn from<'c>(&'c self, map: &str) -> Option<&'c str> {
         self.0.get(map)?.from.as_deref()
     }
 }
@@ -126,7 +126,7 @@ impl Entry {
 /// The URI of the code system that HL7 v2 calls `name`.
 ///
 /// A name that is not known stays recognisable as `urn:id:name`; it is never taken for another system.
-pub(super) fn code_system(name: &str, codes: &Codes, context: &Context) -> String {
+pub(crate) fn code_system(name: &str, codes: &Codes, context: &Context) -> String {
     if let Some(found) = codes.find("code-systems", name, context) {
         return found.code.to_owned();
     }
@@ -141,7 +141,7 @@ pub(super) fn code_system(name: &str, codes: &Codes, context: &Context) -> Strin
 }
 
 /// A URI for a name that only its sender knows.
-pub(super) fn local_system(name: &str) -> String {
+pub(crate) fn local_system(name: &str) -> String {
     let mut uri = "urn:id:".to_owned();
     for byte in name.trim().bytes() {
         match byte {

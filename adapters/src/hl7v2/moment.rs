@@ -9,26 +9,26 @@ use crate::Why;
 
 /// A date or time as precise as the source says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     date: String,
     time: Option<String>,
     /// The hour falls into the one that happens twice.
-    pub(super) ambiguous: bool,
+    pub(crate) ambiguous: bool,
 }
 
 impl Moment {
     /// The date alone, `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-    pub(super) fn date(&self) -> &str {
+    pub(crate) fn date(&self) -> &str {
         &self.date
     }
 
     /// Whether there is a time of day.
-    pub(super) fn has_time(&self) -> bool {
+    pub(crate) fn has_time(&self) -> bool {
         self.time.is_some()
     }
 
     /// A FHIR dateTime.
-    pub(super) fn date_time(&self) -> String {
+    pub(crate) fn date_time(&self) -> String {
         match &self.time {
             Some(time) => format!("{}T{time}", self.date),
             None => self.date.clone(),
@@ -40,7 +40,7 @@ impl Moment {
 ///
 /// # Errors
 /// [`Why::NotATime`] when there is no such date or time, or it cannot be said in FHIR.
-pub(super) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
+pub(crate) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
     let (digits, offset) = split_offset(text)?;
     let (digits, fraction) = match digits.split_once('.') {
         Some((digits, fraction)) => (digits, Some(fraction)),
@@ -87,7 +87,7 @@ pub(super) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
 }
 
 /// Reads `HHMM[SS]` as a FHIR time.
-pub(super) fn time(text: &str) -> Option<String> {
+pub(crate) fn time(text: &str) -> Option<String> {
     if !matches!(text.len(), 4 | 6) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

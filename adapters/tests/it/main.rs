@@ -9,6 +9,10 @@ mod contract;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod edifact;
+#[cfg(test)]
+mod edifact_corpus;
+#[cfg(test)]
 mod framing;
 #[cfg(test)]
 mod goldens;
