@@ -17,6 +17,7 @@ mod identity;
 mod loss;
 pub mod mapping;
 pub mod mllp;
+pub mod notices;
 mod refused;
 mod tree;
 pub mod versions;

@@ -68,6 +68,9 @@ pub enum Refused {
     /// The input is no EDIFACT interchange or message that can be translated.
     #[error(transparent)]
     Edifact(crate::edifact::Fault),
+    /// The input is no notice that can be translated.
+    #[error(transparent)]
+    Notice(crate::notices::Fault),
     /// The tables of this program are faulty.
     #[error("the maps of this program are faulty")]
     Maps,

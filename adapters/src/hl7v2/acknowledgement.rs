@@ -111,7 +111,8 @@ impl Refused {
             | Self::Missing { .. }
             | Self::Cda(_)
             | Self::Versions(_)
-            | Self::Edifact(_) => (AckCode::ApplicationReject, "100"),
+            | Self::Edifact(_)
+            | Self::Notice(_) => (AckCode::ApplicationReject, "100"),
             Self::NoControlId | Self::NoTime => (AckCode::ApplicationReject, "101"),
             Self::Charset | Self::Encoding { .. } => (AckCode::ApplicationReject, "102"),
             Self::TooLarge { .. } | Self::MoreThanOne { .. } => (AckCode::ApplicationReject, "207"),

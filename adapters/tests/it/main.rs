@@ -21,6 +21,10 @@ mod mapping;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
+mod notices_refused;
+#[cfg(test)]
 mod shape;
 #[cfg(test)]
 mod versions;
