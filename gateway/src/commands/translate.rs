@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use adapters::{Charset, Context, Refused, Translated, cda, hl7v2, versions};
+use adapters::{Charset, Context, Refused, Translated, cda, edifact, hl7v2, notices, versions};
 use clap::{Args, ValueEnum};
 use fhir::ods_code::OdsCode;
 use fhir::tables::Release;
@@ -24,11 +24,11 @@ const BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug, Args)]
 pub struct Translate {
     /// What the file holds.
-    #[arg(long, value_enum, required_unless_present = "mapping")]
+    #[arg(long, value_enum, required_unless_present_any = ["mapping", "to"])]
     pub from: Option<Format>,
-    /// The release of FHIR that is wanted, where another is given.
-    #[arg(long, value_enum, requires = "from")]
-    pub to: Option<Format>,
+    /// What is wanted: another release of FHIR than was given, or a message or notice written of a FHIR R4 Bundle in JSON.
+    #[arg(long, value_enum, conflicts_with = "mapping")]
+    pub to: Option<Target>,
     /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
     #[arg(long, value_name = "MAPPING", conflicts_with = "from")]
     pub mapping: Option<PathBuf>,
@@ -71,13 +71,17 @@ pub enum Format {
     R4b,
     /// FHIR R5, JSON or XML.
     R5,
+    /// NHS laboratory EDIFACT: a Bundle a line for each message that is translated.
+    Edifact,
+    /// A Care Act notice: FHIR DSTU2 in XML or JSON, or a line for each data item of the standard.
+    Notice,
 }
 
 impl Format {
     /// The release of FHIR, if it is one.
     const fn release(self) -> Option<Release> {
         match self {
-            Self::Hl7v2 | Self::Cda => None,
+            Self::Hl7v2 | Self::Cda | Self::Edifact | Self::Notice => None,
             Self::Dstu2 => Some(Release::Dstu2),
             Self::Stu3 => Some(Release::Stu3),
             Self::R4 => Some(Release::R4),
@@ -85,6 +89,36 @@ impl Format {
             Self::R5 => Some(Release::R5),
         }
     }
+}
+
+impl Target {
+    /// The release of FHIR, if it is one.
+    const fn release(self) -> Option<Release> {
+        match self {
+            Self::Stu3 => Some(Release::Stu3),
+            Self::R4 => Some(Release::R4),
+            Self::R4b => Some(Release::R4b),
+            Self::R5 => Some(Release::R5),
+            Self::Notice | Self::NoticeItems => None,
+        }
+    }
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// FHIR STU3.
+    Stu3,
+    /// FHIR R4.
+    R4,
+    /// FHIR R4B.
+    R4b,
+    /// FHIR R5.
+    R5,
+    /// A Care Act notice in FHIR DSTU2, as XML.
+    Notice,
+    /// A Care Act notice as a line for each data item of the standard.
+    NoticeItems,
 }
 
 /// Character sets that can be assumed.
@@ -153,40 +187,101 @@ impl Translate {
         } else {
             limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
         }
-        match self.translated(&input, &context) {
-            Ok(translated) => {
-                for one in &translated {
-                    out.write_all(&one.bundle)?;
-                    out.write_all(b"\n")?;
-                }
-                out.flush()?;
-                for loss in translated.iter().flat_map(|one| &one.losses) {
-                    writeln!(err, "{loss}")?;
-                }
-                Ok(Exit::Held)
+        match (self.to, self.from) {
+            (Some(target), Some(Format::R4) | None) if target.release().is_none() => {
+                return written(&input, target, &context, out, err);
             }
-            Err(refused) => {
-                writeln!(err, "refused: {refused}")?;
-                Ok(Exit::BadInput)
+            (Some(target), Some(_)) if target.release().is_none() => {
+                writeln!(err, "it is written of a FHIR R4 Bundle: leave --from out, or say --from r4")?;
+                return Ok(Exit::Settings);
+            }
+            (Some(_), None) => {
+                writeln!(err, "say with --from of which release it is")?;
+                return Ok(Exit::Settings);
+            }
+            (_, Some(_)) | (None, None) => {}
+        }
+        let mut losses = Vec::new();
+        let mut ended = Exit::Held;
+        for one in self.messages(&input, &context) {
+            match one {
+                Ok(translated) => {
+                    out.write_all(&translated.bundle)?;
+                    out.write_all(b"\n")?;
+                    losses.extend(translated.losses);
+                }
+                Err(refused) => {
+                    writeln!(err, "refused: {refused}")?;
+                    ended = Exit::BadInput;
+                }
+            }
+        }
+        out.flush()?;
+        for loss in losses {
+            writeln!(err, "{loss}")?;
+        }
+        Ok(ended)
+    }
+
+    /// What each message of `input` becomes. Only those of an interchange stand by themselves.
+    fn messages(&self, input: &[u8], context: &Context) -> Vec<Result<Translated, Refused>> {
+        let from = self.from.unwrap_or(Format::Hl7v2);
+        // Without a release that is asked for, everything becomes R4.
+        let to = self.to.and_then(Target::release).unwrap_or(Release::R4);
+        if from.release().is_none() && to != Release::R4 {
+            return vec![Err(versions::Fault::NoWay.into())];
+        }
+        let apart = |made: Result<Vec<Translated>, Refused>| match made {
+            Ok(all) => all.into_iter().map(Ok).collect(),
+            Err(refused) => vec![Err(refused)],
+        };
+        match from {
+            Format::Hl7v2 => vec![hl7v2::translate(input, context)],
+            Format::Notice => vec![notices::translate(input, context)],
+            Format::Cda => apart(cda::documents(input, context)),
+            Format::Edifact => match edifact::interchange(input, context) {
+                Ok(interchange) => {
+                    interchange.messages.into_iter().map(|message| message.translated).collect()
+                }
+                Err(refused) => vec![Err(refused)],
+            },
+            Format::Dstu2 | Format::Stu3 | Format::R4 | Format::R4b | Format::R5 => {
+                let of = from.release().unwrap_or(Release::R4);
+                vec![versions::translate(input, of, to, context)]
             }
         }
     }
 }
 
-impl Translate {
-    /// What is asked for, of what was given.
-    fn translated(&self, input: &[u8], context: &Context) -> Result<Vec<Translated>, Refused> {
-        // Without a release that is asked for, everything becomes R4.
-        let to = self.to.map_or(Some(Release::R4), Format::release);
-        let one = |made: Result<Translated, Refused>| made.map(|made| vec![made]);
-        match (self.from.and_then(Format::release), to) {
-            (Some(from), Some(to)) => one(versions::translate(input, from, to, context)),
-            (None, Some(Release::R4)) if self.from == Some(Format::Cda) => cda::documents(input, context),
-            (None, Some(Release::R4)) => one(hl7v2::translate(input, context)),
-            (Some(_) | None, _) => Err(versions::Fault::NoWay.into()),
+/// Writes what `target` says of the Bundle `input`.
+fn written(
+    input: &[u8],
+    target: Target,
+    context: &Context,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Exit> {
+    let form = match target {
+        Target::NoticeItems => notices::Form::Plain,
+        Target::Notice | Target::Stu3 | Target::R4 | Target::R4b | Target::R5 => notices::Form::Xml,
+    };
+    match notices::write(input, form, context) {
+        Ok(written) => {
+            out.write_all(&written.notice)?;
+            out.flush()?;
+            for loss in &written.losses {
+                writeln!(err, "{loss}")?;
+            }
+            Ok(Exit::Held)
+        }
+        Err(refused) => {
+            writeln!(err, "refused: {refused}")?;
+            Ok(Exit::BadInput)
         }
     }
+}
 
+impl Translate {
     fn by_mapping(
         &self,
         mapping: &Path,
@@ -222,7 +317,7 @@ impl From<Assumed> for Charset {
 mod tests {
     use std::path::Path;
 
-    use super::{Assumed, Format, Translate};
+    use super::{Assumed, Format, Target, Translate};
     use crate::commands::Exit;
 
     const DISCHARGE: &[u8] = b"MSH|^~\\&|PAS|RX1|||20260304161500||ADT^A03|1|P|2.4\rPID|1||9990000018^^^NHS^NH||Fenwick^Ann\rZZZ|x\r";
@@ -279,6 +374,51 @@ mod tests {
             assert_eq!((ended.code(), out.as_str()), (65, ""));
             assert!(err.starts_with("refused: "), "{err}");
         }
+    }
+
+    #[test]
+    fn an_interchange_becomes_a_bundle_for_each_message_that_can_be_read() {
+        let report = include_str!("../../../adapters/tests/cases/edifact/blood-count/in.edi");
+        let (ended, out, err) = from(Format::Edifact, Path::new("-"), report.as_bytes(), "Europe/London");
+        assert_eq!((ended.code(), out.lines().count()), (0, 1), "{err}");
+        let (frame, rest) = report.split_once("UNH+1").unwrap();
+        let second = rest.split("UNZ").next().unwrap().replace("+74+1'", "+74+2'").replace("PNA", "PNB");
+        let two = format!("{frame}UNH+1{}UNH+2{second}UNZ+2+2044'", rest.split("UNZ").next().unwrap());
+        let (ended, out, err) = from(Format::Edifact, Path::new("-"), two.as_bytes(), "Europe/London");
+        assert_eq!((ended.code(), out.lines().count()), (65, 1));
+        assert!(err.starts_with("refused: the message does not name exactly one patient\n"), "{err}");
+    }
+
+    #[test]
+    fn a_notice_becomes_a_bundle_and_a_bundle_a_notice() {
+        let notice = include_bytes!("../../../adapters/tests/cases/notices/discharge/in.xml");
+        let (ended, bundle, err) = from(Format::Notice, Path::new("-"), notice, "Europe/London");
+        assert_eq!((ended.code(), bundle.lines().count()), (0, 1), "{err}");
+        let to = |target: Target, stdin: &[u8]| {
+            let command = Translate {
+                from: None,
+                to: Some(target),
+                mapping: None,
+                explain: None,
+                file: "-".into(),
+                source: "file".to_owned(),
+                organisation: None,
+                time_zone: "Europe/London".to_owned(),
+                site_map: None,
+                charset: Assumed::Utf8,
+            };
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let ended = command.run(jiff::Timestamp::UNIX_EPOCH, &mut &*stdin, &mut out, &mut err);
+            (ended.code(), String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+        };
+        let (status, xml, _) = to(Target::Notice, bundle.as_bytes());
+        assert!(status == 0 && xml.contains("<Bundle xmlns=\"http://hl7.org/fhir\">"), "{xml}");
+        let (status, items, _) = to(Target::NoticeItems, bundle.as_bytes());
+        assert!(status == 0 && items.contains("Proposed Discharge Date\t2026-03-12\n"), "{items}");
+        let lacking = bundle.replace("\"end\":\"2026-03-12\"", "");
+        let (status, out, err) = to(Target::Notice, lacking.as_bytes());
+        assert_eq!((status, out.as_str()), (65, ""));
+        assert!(err.starts_with("refused: "), "{err}");
     }
 
     #[test]

@@ -85,7 +85,10 @@ fn outside_crates_stay_behind_their_walls() {
         ),
         ("moka", &["gateway/src/decision/evidence", "gateway/src/requestor/"]),
         ("opentelemetry", &["gateway/src/telemetry"]),
-        ("quick_xml", &["fhir/src/xml", "adapters/src/cda/", "adapters/src/mapping/"]),
+        (
+            "quick_xml",
+            &["fhir/src/xml", "adapters/src/cda/", "adapters/src/mapping/", "adapters/src/notices/"],
+        ),
         (
             "rusqlite",
             &["gateway/src/ledger/", "gateway/src/consent", "gateway/src/push/", "gateway/tests/it/push/"],
