@@ -9,7 +9,7 @@
 //!
 //! What goes where is written in `maps/notices`, one table for both directions, and so is the data set of the standard with
 //! what of it a notice must have. Each value that is carried is marked; what is not marked in the end is a
-//! [`Loss`](crate::Loss).
+//! [`Loss`].
 
 mod dom;
 mod fields;

@@ -151,16 +151,24 @@ impl Report<'_> {
             let found = self
                 .numbered
                 .iter()
-                .find(|(held, number, of)| *held == kind && *number == part.peek() && *of != result);
-            let Some((_, _, other)) = found.copied() else {
+                .find(|(held, number, of)| *held == kind && number.peek() == part.peek() && *of != result);
+            let Some((_, number, other)) = found.copied() else {
                 part.tell(Why::NotOfType, Severity::Major);
                 continue;
             };
             part.carry();
+            number.carry();
             if kind == Kind::Specimen {
                 let reference = self.assembly.reference(other);
-                if let Some(observation) = self.assembly.object(result) {
-                    observation.put("specimen", reference);
+                match self.assembly.object(result) {
+                    // R4 takes one.
+                    Some(observation)
+                        if observation.find("specimen").is_some_and(|held| *held != reference) =>
+                    {
+                        part.tell(Why::PlaceTaken, Severity::Major);
+                    }
+                    Some(observation) => observation.put("specimen", reference),
+                    None => {}
                 }
             } else {
                 over.push((other, result));

@@ -30,7 +30,7 @@ pub(super) struct Report<'m> {
     pub(super) results: Vec<Number>,
     pub(super) specimens: Vec<Number>,
     /// Results and specimens by the number the message gives them.
-    pub(super) numbered: Vec<(Kind, &'m str, Number)>,
+    pub(super) numbered: Vec<(Kind, &'m Part, Number)>,
     /// Results that belong to a specimen or to another result.
     pub(super) belongs: Vec<(Kind, &'m Part, Number)>,
     pub(super) timestamp: Option<String>,

@@ -28,10 +28,8 @@ impl<'m> Report<'m> {
                 let of_specimen = self.group == Group::Specimen;
                 let (kind, number) =
                     if of_specimen { (Kind::Specimen, self.specimen) } else { (Kind::Result, self.result) };
-                if let Some(number) = number {
-                    part.carry();
-                    self.numbered.push((kind, part.peek(), number));
-                }
+                // It says nothing until something refers to it.
+                self.numbered.extend(number.map(|number| (kind, part, number)));
             }
             Aside::OfSpecimen => {
                 self.belongs.extend(self.result.map(|result| (Kind::Specimen, part, result)));

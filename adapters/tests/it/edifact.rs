@@ -7,6 +7,7 @@ use adapters::edifact::{self, Asked, Fault, Stamp};
 use adapters::{Charset, Loss, Refused, Severity, Translated, Why};
 use proptest::prelude::{ProptestConfig, any, prop};
 use proptest::proptest;
+use serde_json::Value;
 
 use crate::goldens::{golden, hospital, pretty, unknown_to_r4};
 use crate::shape::check_shape;
@@ -31,7 +32,7 @@ fn case(name: &str) -> String {
     clippy::disallowed_methods,
     reason = "a test looks at what was written, strictness is fhir::json's matter"
 )]
-pub(crate) fn json(translated: &Translated) -> serde_json::Value {
+pub(crate) fn json(translated: &Translated) -> Value {
     serde_json::from_slice(&translated.bundle).unwrap()
 }
 
@@ -40,7 +41,7 @@ fn translated(input: &str) -> Translated {
 }
 
 /// The resources of a type.
-fn all<'b>(bundle: &'b serde_json::Value, kind: &str) -> Vec<&'b serde_json::Value> {
+fn all<'b>(bundle: &'b Value, kind: &str) -> Vec<&'b Value> {
     let entries = bundle["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
     entries.filter(|resource| resource["resourceType"] == kind).collect()
 }
@@ -106,7 +107,7 @@ fn leaves(input: &str) -> Vec<(usize, usize, String)> {
 }
 
 /// A Bundle without what says where it comes from: that holds a digest of the whole interchange.
-fn told(translated: &Translated) -> serde_json::Value {
+fn told(translated: &Translated) -> Value {
     let mut bundle = json(translated);
     bundle["entry"].as_array_mut().unwrap().retain(|entry| entry["resource"]["resourceType"] != "Provenance");
     bundle
@@ -119,26 +120,29 @@ fn listed(losses: &[Loss], place: &str) -> bool {
     })
 }
 
+/// Takes each component out, and changes it: the Bundle or the losses must show both, or the losses name its place.
+fn check_that_nothing_disappears(input: &str, case: &str) {
+    let whole = translated(input);
+    let said = told(&whole);
+    for (start, end, place) in leaves(input) {
+        let shows = |value: &str| {
+            let altered = format!("{}{value}{}", cut(input, 0, start), cut(input, end, input.len()));
+            edifact::translate(altered.as_bytes(), &hospital())
+                .map_or(true, |other| other.losses != whole.losses || told(&other) != said)
+        };
+        let changed = format!("{}9x", cut(input, start, end));
+        let carried = listed(&whole.losses, &place) || (shows("") && shows(&changed));
+        assert!(carried, "{case}: {place} disappears without a loss");
+    }
+}
+
 #[test]
 fn in_every_case_each_component_is_carried_or_listed_as_a_loss() {
     for (folder, input) in cases() {
         let input = String::from_utf8(input).unwrap();
-        if !input.contains("UNB+") {
-            continue;
-        }
-        let whole = translated(&input);
-        let said = told(&whole);
-        let leaves = leaves(&input);
-        assert!(leaves.len() > 60, "{}", folder.display());
-        for (start, end, place) in leaves {
-            let shows = |value: &str| {
-                let altered = format!("{}{value}{}", cut(&input, 0, start), cut(&input, end, input.len()));
-                edifact::translate(altered.as_bytes(), &hospital())
-                    .map_or(true, |other| other.losses != whole.losses || told(&other) != said)
-            };
-            let changed = format!("{}9x", cut(&input, start, end));
-            let carried = listed(&whole.losses, &place) || (shows("") && shows(&changed));
-            assert!(carried, "{}: {place} disappears without a loss", folder.display());
+        if input.contains("UNB+") {
+            assert!(leaves(&input).len() > 60);
+            check_that_nothing_disappears(&input, &folder.display().to_string());
         }
     }
 }
@@ -205,11 +209,27 @@ fn a_number_that_is_none_is_text_with_its_unit_and_told() {
         let bundle = json(&translated);
         let result = all(&bundle, "Observation")[1];
         assert_eq!(result["valueString"], text, "{value}");
-        assert_eq!(result["valueQuantity"], serde_json::Value::Null);
+        assert_eq!(result["valueQuantity"], Value::Null);
         assert!(translated.losses.iter().any(|loss| loss.place.starts_with("RSL-2")
             && loss.why == Why::NotOfType
             && loss.severity == Severity::Major));
     }
+}
+
+#[test]
+fn a_result_of_two_specimens_keeps_the_first_and_tells_of_the_other() {
+    let input = case("blood-count")
+        .replace("GIS+N'\nINV+MQ+424", "S16+16'SEQ++2'SPC+TSP+:::URINE'GIS+N'\nINV+MQ+424")
+        .replace("RFF+ASL:1'", "RFF+ASL:1'RFF+ASL:2'");
+    let translated = translated(&input);
+    let bundle = json(&translated);
+    let specimens = all(&bundle, "Specimen");
+    let first = format!("urn:uuid:{}", specimens[0]["id"].as_str().unwrap());
+    assert_eq!(
+        (specimens.len(), &all(&bundle, "Observation")[0]["specimen"]["reference"]),
+        (2, &Value::from(first))
+    );
+    assert!(translated.losses.iter().any(|loss| loss.place == "RFF[6]-1.2" && loss.why == Why::PlaceTaken));
 }
 
 #[test]
@@ -458,9 +478,14 @@ proptest! {
         let framed = [b"UNA:+.? 'UNB+UNOC:3+a+b+260304:1615+1'UNH+1+MEDRPT:0:1:RT:NHS003'PNA'S02'", &input[..], b"'UNT+1+1'UNZ+1+1'"].concat();
         drop(edifact::interchange(&framed, &hospital()));
     }
+}
+
+proptest! {
+    // Each case is translated twice for every component it holds.
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn segments_in_any_order_make_a_bundle_that_r4_knows(order in prop::collection::vec(0..60_usize, 1..60)) {
+    fn segments_in_any_order_make_a_bundle_that_r4_knows_and_lose_nothing_in_silence(order in prop::collection::vec(0..60_usize, 1..60)) {
         let report = case("blood-count");
         let segments: Vec<&str> = report.lines().collect();
         let body: String = order.iter().filter_map(|at| segments.get(at + 4)).filter(|segment| !segment.starts_with("PNA") && !segment.starts_with("S02") && !segment.starts_with("S07")).copied().collect();
@@ -468,5 +493,6 @@ proptest! {
         let translated = edifact::translate(input.as_bytes(), &hospital()).unwrap();
         assert_eq!(unknown_to_r4(&translated.bundle), None);
         check_shape(&translated.bundle, "any order");
+        check_that_nothing_disappears(&input, &input);
     }
 }
