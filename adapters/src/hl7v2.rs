@@ -26,6 +26,7 @@ pub(crate) mod maps;
 mod message;
 mod mime;
 pub(crate) mod moment;
+pub mod out;
 mod person;
 mod plan;
 mod value;

@@ -66,7 +66,7 @@ pub enum Why {
     CodeKept,
     /// The map has a place for it, but not under the conditions that hold.
     ConditionUnmet,
-    /// The map leaves it out on purpose.
+    /// The map, or the receiver, leaves it out on purpose.
     LeftOut,
     /// The release of FHIR that the input is of has no such element.
     UnknownElement,
@@ -76,6 +76,12 @@ pub enum Why {
     Miscounted,
     /// A notice was issued less than a day before what it gives notice of.
     ShortNotice,
+    /// The version that the receiver takes has no place for it.
+    VersionLacks,
+    /// It was cut to what the receiver takes.
+    Truncated,
+    /// It holds letters that the receiver's character set has not.
+    Unencodable,
 }
 
 impl Why {
@@ -106,6 +112,9 @@ impl Why {
             Self::Missing => "the standard asks for it and it is not there",
             Self::Miscounted => "a trailer counts other than what there is",
             Self::ShortNotice => "issued less than a day before the proposed discharge",
+            Self::VersionLacks => "the version of the receiver has no place for it",
+            Self::Truncated => "cut to the length that the receiver takes",
+            Self::Unencodable => "letters that the receiver's character set has not were replaced",
         }
     }
 }

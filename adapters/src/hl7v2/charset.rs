@@ -143,7 +143,7 @@ fn memchr2(one: u8, two: u8, bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| *byte == one || *byte == two).unwrap_or(bytes.len())
 }
 
-fn latin9(byte: u8) -> char {
+pub(super) fn latin9(byte: u8) -> char {
     match byte {
         0xa4 => '\u{20ac}',
         0xa6 => '\u{160}',

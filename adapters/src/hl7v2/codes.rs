@@ -106,6 +106,28 @@ impl Codes {
         map.entries.values().find(|entry| entry.code == code).map(|entry| entry.found(map))
     }
 
+    /// What `code` is in `map`, whoever sends it: a code and its system.
+    pub(super) fn given<'c>(&'c self, map: &str, code: &str) -> Option<(&'c str, &'c str)> {
+        let map = self.0.get(map)?;
+        let found = map.entries.get(&code.to_ascii_uppercase())?.found(map);
+        Some((found.code, found.system))
+    }
+
+    /// The code on the left of `map` that becomes exactly `system|code`.
+    pub(super) fn source_of<'c>(&'c self, map: &str, system: &str, code: &str) -> Option<&'c str> {
+        let map = self.0.get(map)?;
+        let becomes = |entry: &Entry| {
+            let found = entry.found(map);
+            !entry.broader && found.system == system && found.code == code
+        };
+        if let Some((key, _)) =
+            map.entries.get_key_value(&code.to_ascii_uppercase()).filter(|(_, entry)| becomes(entry))
+        {
+            return Some(key);
+        }
+        map.entries.iter().find(|(_, entry)| becomes(entry)).map(|(key, _)| key.as_str())
+    }
+
     /// The code system that the codes on the left of `map` come from.
     pub(crate) fn from<'c>(&'c self, map: &str) -> Option<&'c str> {
         self.0.get(map)?.from.as_deref()

@@ -162,7 +162,18 @@ impl Kind {
 }
 
 impl AckWhen {
-    fn of(code: &str) -> Option<Self> {
+    /// As MSH-15 and MSH-16 have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "AL",
+            Self::Never => "NE",
+            Self::OnError => "ER",
+            Self::OnSuccess => "SU",
+        }
+    }
+
+    pub(super) fn of(code: &str) -> Option<Self> {
         Some(match code.to_ascii_uppercase().as_str() {
             "AL" => Self::Always,
             "NE" => Self::Never,

@@ -20,7 +20,7 @@ pub(crate) fn corpus() -> Option<PathBuf> {
 }
 
 /// The messages under `folder`.
-fn messages(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn messages(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -25,6 +25,12 @@ mod notices;
 #[cfg(test)]
 mod notices_refused;
 #[cfg(test)]
+mod out;
+#[cfg(test)]
+mod out_hostile;
+#[cfg(test)]
+mod out_round;
+#[cfg(test)]
 mod shape;
 #[cfg(test)]
 mod versions;
