@@ -29,11 +29,14 @@ pub(crate) mod moment;
 pub mod out;
 mod person;
 mod plan;
+pub mod query;
 mod value;
 
 use crate::{Context, Refused, Translated};
 
-pub use acknowledgement::{AckCode, Problem, Stamp, acknowledge};
+pub use acknowledgement::{
+    AckCode, Due, Outcome, Place, Problem, Stamp, Wrong, acknowledge, acknowledge_all,
+};
 pub use envelope::{AckWhen, Envelope, Identifier, Party, Recipient, envelope};
 pub use maps::Fault;
 

@@ -4,11 +4,15 @@
 //! version, the processing id, the trigger event and the control id, unescaped from the sender's
 //! delimiters and escaped for ours. All texts are fixed.
 
+mod due;
+
 use std::fmt::Write;
 
 use super::escape::{escape, unescape};
 use super::message::Delimiters;
 use crate::Refused;
+
+pub use due::{Due, Outcome, Place, Wrong, acknowledge_all};
 
 /// The longest value that is echoed.
 const ECHO_MAX: usize = 199;
@@ -53,20 +57,7 @@ pub struct Stamp {
 pub fn acknowledge(received: &[u8], code: AckCode, problem: Option<&Problem>, stamp: &Stamp) -> Vec<u8> {
     let echo = Echo::of(received);
     let own = |value: &str| escape(value, &Delimiters::USUAL);
-    let mut out = String::new();
-    let kind = if echo.trigger.is_empty() { "ACK".to_owned() } else { format!("ACK^{}^ACK", echo.trigger) };
-    let header = format!(
-        "MSH|^~\\&|{}|{}|{}|{}|{}||{kind}|{}|{}|{}\r",
-        echo.receiver.0,
-        echo.receiver.1,
-        echo.sender.0,
-        echo.sender.1,
-        own(&stamp.at),
-        own(&stamp.control_id),
-        echo.processing,
-        echo.version,
-    );
-    out.push_str(&header);
+    let mut out = echo.header(stamp);
     let text = problem.map(|problem| own(&problem.text)).unwrap_or_default();
     // Writing to a String cannot fail.
     let written = write!(out, "MSA|{}|{}|{text}\r", code.as_str(), echo.control_id);
@@ -134,6 +125,24 @@ struct Echo {
 }
 
 impl Echo {
+    /// MSH of the acknowledgement.
+    fn header(&self, stamp: &Stamp) -> String {
+        let own = |value: &str| escape(value, &Delimiters::USUAL);
+        let kind =
+            if self.trigger.is_empty() { "ACK".to_owned() } else { format!("ACK^{}^ACK", self.trigger) };
+        format!(
+            "MSH|^~\\&|{}|{}|{}|{}|{}||{kind}|{}|{}|{}\r",
+            self.receiver.0,
+            self.receiver.1,
+            self.sender.0,
+            self.sender.1,
+            own(&stamp.at),
+            own(&stamp.control_id),
+            self.processing,
+            self.version,
+        )
+    }
+
     fn of(received: &[u8]) -> Self {
         let header = received
             .iter()

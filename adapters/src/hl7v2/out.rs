@@ -32,13 +32,14 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::codes::Codes;
-use super::envelope::AckWhen;
+use super::concept::Known;
+use super::envelope::{AckWhen, Party};
 use crate::Loss;
 use engine::Run;
 use map::Tables;
 use profile::Times;
 use source::Source;
-use wire::{Line, Repetition};
+pub(super) use wire::{Line, Repetition};
 
 pub use profile::{InvalidProfile, Profile};
 pub use unsent::{Danger, Unsent};
@@ -107,7 +108,14 @@ fn maps() -> Result<&'static Maps, Unsent> {
 #[must_use]
 pub fn events() -> Vec<&'static str> {
     maps()
-        .map(|maps| maps.tables.messages.iter().map(|message| message.trigger.as_str()).collect())
+        .map(|maps| {
+            maps.tables
+                .messages
+                .iter()
+                .filter(|message| !message.takes.is_empty())
+                .map(|message| message.trigger.as_str())
+                .collect()
+        })
         .unwrap_or_default()
 }
 
@@ -122,7 +130,7 @@ pub fn write(bundle: &[u8], event: &str, profile: &Profile, at: Timestamp) -> Re
     let maps = maps()?;
     let incoming = super::maps::maps().map_err(|_| Unsent::Maps)?;
     let message =
-        maps.tables.messages.iter().find(|message| message.trigger == event).ok_or(Unsent::UnknownEvent)?;
+        find(maps, event).ok().filter(|message| !message.takes.is_empty()).ok_or(Unsent::UnknownEvent)?;
     let document =
         fhir::json::parse(Bytes::copy_from_slice(bundle), &Limits::default()).map_err(Unsent::Json)?;
     let source = Source::read(&document)?;
@@ -143,6 +151,7 @@ pub fn write(bundle: &[u8], event: &str, profile: &Profile, at: Timestamp) -> Re
         profile,
         message,
         stamp: &stamp,
+        domains: &[],
         lines: Vec::new(),
         counts: BTreeMap::new(),
     };
@@ -153,8 +162,7 @@ pub fn write(bundle: &[u8], event: &str, profile: &Profile, at: Timestamp) -> Re
         return Err(Unsent::Missing { place: name.clone() });
     }
     let mut text = String::with_capacity(bundle.len() / 2);
-    header(&message.code, &message.trigger, &message.structure, profile, &stamp)
-        .write(&mut text, profile, &source)?;
+    header(message, profile, &stamp).write(&mut text, profile, &source)?;
     for line in &lines {
         line.write(&mut text, profile, &source)?;
     }
@@ -188,8 +196,113 @@ fn stamp(bundle: &[u8], event: &str, profile: &Profile, at: Timestamp, source: &
     Stamp { control_id, at }
 }
 
+/// What an answer to a query says of itself.
+pub(super) struct Answer<'a> {
+    pub(super) event: &'a str,
+    pub(super) sender: &'a Party,
+    pub(super) receiver: &'a Party,
+    pub(super) processing: &'a str,
+    pub(super) control_id: &'a str,
+    pub(super) at: &'a str,
+    pub(super) domains: &'a [String],
+}
+
+/// Writes the Patients of `bundle` as an answer; `around` gives the segments before and after, by how many were found.
+pub(super) fn answer(
+    bundle: &[u8],
+    answer: &Answer<'_>,
+    profile: &Profile,
+    around: impl Fn(usize) -> (Vec<Line<'static>>, Vec<Line<'static>>),
+) -> Result<Message, Unsent> {
+    let maps = maps()?;
+    let incoming = super::maps::maps().map_err(|_| Unsent::Maps)?;
+    let message = find(maps, answer.event)?;
+    let document =
+        fhir::json::parse(Bytes::copy_from_slice(bundle), &Limits::default()).map_err(Unsent::Json)?;
+    let source = Source::read(&document)?;
+    let stamp = Stamp { control_id: answer.control_id.to_owned(), at: answer.at.to_owned() };
+    let mut run = Run {
+        source: &source,
+        tables: &maps.tables,
+        codes: &incoming.codes,
+        own_codes: &maps.codes,
+        profile,
+        message,
+        stamp: &stamp,
+        domains: answer.domains,
+        lines: Vec::new(),
+        counts: BTreeMap::new(),
+    };
+    for held in source.held.iter().filter(|held| held.kind == "Patient") {
+        match run.parts(&message.parts, &mut vec![("Patient".to_owned(), held.node)]) {
+            Ok(()) => {}
+            // Who has no identifier of the kind that is asked for is not asked for.
+            Err(Unsent::Missing { .. }) if !answer.domains.is_empty() => {}
+            Err(why) => return Err(why),
+        }
+    }
+    let lines = std::mem::take(&mut run.lines);
+    let found = lines.iter().filter(|line| line.name == "PID").count();
+    let (before, after) = around(found);
+    let mut text = String::with_capacity(bundle.len() / 2 + 512);
+    answer.header(message, profile, &stamp).write(&mut text, profile, &source)?;
+    for line in before.iter().chain(&lines).chain(&after) {
+        line.write(&mut text, profile, &source)?;
+    }
+    let losses = survey::losses(&source, &maps.tables, message)?;
+    Ok(Message { control_id: stamp.control_id, bytes: wire::bytes(text, profile.charset)?, losses })
+}
+
+/// An answer of these segments.
+pub(super) fn plain(
+    answer: &Answer<'_>,
+    lines: Vec<Line<'static>>,
+    profile: &Profile,
+) -> Result<Vec<u8>, Unsent> {
+    let document =
+        fhir::json::parse(Bytes::from_static(b"{\"resourceType\":\"Bundle\"}"), &Limits::default())
+            .map_err(Unsent::Json)?;
+    let source = Source::read(&document)?;
+    let stamp = Stamp { control_id: answer.control_id.to_owned(), at: answer.at.to_owned() };
+    let message = find(maps()?, answer.event)?;
+    let mut text = String::new();
+    answer.header(message, profile, &stamp).write(&mut text, profile, &source)?;
+    for line in lines {
+        line.write(&mut text, profile, &source)?;
+    }
+    wire::bytes(text, profile.charset)
+}
+
+impl Answer<'_> {
+    /// MSH. An answer is not acknowledged in its turn.
+    fn header(&self, message: &map::Message, profile: &Profile, stamp: &Stamp) -> Line<'static> {
+        let profile = Profile {
+            sender: self.sender.clone(),
+            receiver: self.receiver.clone(),
+            processing: self.processing.to_owned(),
+            accept: None,
+            application: None,
+            ..profile.clone()
+        };
+        header(message, &profile, stamp)
+    }
+}
+
+/// The code of FHIR that a sender's code of the map `map` stands for.
+pub(super) fn code_of(map: &str, code: &str, known: Known<'_>) -> Option<String> {
+    known
+        .codes
+        .find(map, code, known.context)
+        .filter(|found| !found.broader)
+        .map(|found| found.code.to_owned())
+}
+
+fn find<'m>(maps: &'m Maps, event: &str) -> Result<&'m map::Message, Unsent> {
+    maps.tables.messages.iter().find(|message| message.trigger == event).ok_or(Unsent::UnknownEvent)
+}
+
 /// MSH.
-fn header<'b>(code: &str, trigger: &str, structure: &str, profile: &Profile, stamp: &Stamp) -> Line<'b> {
+fn header<'b>(message: &map::Message, profile: &Profile, stamp: &Stamp) -> Line<'b> {
     let mut line = Line::new("MSH");
     let mut add = |field, text: &str| line.add(field, Repetition::fixed(text));
     add(3, &profile.sender.application);
@@ -203,10 +316,10 @@ fn header<'b>(code: &str, trigger: &str, structure: &str, profile: &Profile, sta
     add(15, profile.accept.map_or("", AckWhen::as_str));
     add(16, profile.application.map_or("", AckWhen::as_str));
     add(18, profile.charset.as_str());
-    let mut kind = Repetition::fixed(code);
-    kind.put(2, trigger);
+    let mut kind = Repetition::fixed(&message.code);
+    kind.put(2, message.trigger.as_str());
     if profile.version.as_str() != "2.3" {
-        kind.put(3, structure);
+        kind.put(3, message.structure.as_str());
     }
     line.add(9, kind);
     line

@@ -31,6 +31,8 @@ mod out_hostile;
 #[cfg(test)]
 mod out_round;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod shape;
 #[cfg(test)]
 mod versions;

@@ -341,6 +341,9 @@ impl<'b> Run<'_, 'b> {
             let place = self.source.place_at(node.offset());
             return Err(Unsent::Dangerous { place, why: Danger::Status });
         }
+        if !self.domains.is_empty() && !self.domains.iter().any(|domain| *domain == system) {
+            return Ok(None);
+        }
         let Some(value) = self.take(node, "value") else { return Ok(None) };
         let mut out = Repetition::new(node, Form::Exact);
         if is_nhs && NhsNumber::parse(&value).is_err() {

@@ -32,6 +32,8 @@ pub(super) struct Run<'r, 'b> {
     pub(super) profile: &'r Profile,
     pub(super) message: &'r Message,
     pub(super) stamp: &'r Stamp,
+    /// The identifier systems that a query asked for; all when there are none.
+    pub(super) domains: &'r [String],
     pub(super) lines: Vec<Line<'b>>,
     pub(super) counts: BTreeMap<String, u32>,
 }

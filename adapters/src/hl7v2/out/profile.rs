@@ -180,6 +180,14 @@ const CHARSETS: [(&str, Letters); 4] = [
     ("UNICODE UTF-8", Letters::Utf8),
 ];
 
+impl Profile {
+    /// The version that the receiver takes.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+}
+
 impl Letters {
     /// As MSH-18 has it.
     pub(super) fn as_str(self) -> &'static str {

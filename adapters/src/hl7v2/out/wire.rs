@@ -9,16 +9,16 @@ use crate::{Severity, Why};
 
 /// One repetition of a field: components, each of subcomponents.
 #[derive(Debug, Clone)]
-pub(super) struct Repetition<'b> {
-    pub(super) components: Vec<Vec<String>>,
+pub(in crate::hl7v2) struct Repetition<'b> {
+    pub(in crate::hl7v2) components: Vec<Vec<String>>,
     /// Where it comes from.
-    pub(super) from: Option<Node<'b>>,
-    pub(super) kind: Kind,
+    pub(in crate::hl7v2) from: Option<Node<'b>>,
+    pub(in crate::hl7v2) kind: Kind,
 }
 
 /// What may be done with the text of a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::hl7v2) enum Kind {
     /// Codes, identifiers, numbers, times: as it stands or not at all.
     Exact,
     /// Words: they may be cut when the receiver says so.
@@ -28,11 +28,11 @@ pub(super) enum Kind {
 }
 
 /// One segment.
-#[derive(Debug)]
-pub(super) struct Line<'b> {
-    pub(super) name: String,
+#[derive(Debug, Clone)]
+pub(in crate::hl7v2) struct Line<'b> {
+    pub(in crate::hl7v2) name: String,
     /// By number, in the order of their numbers.
-    pub(super) fields: Vec<(u16, Vec<Repetition<'b>>)>,
+    pub(in crate::hl7v2) fields: Vec<(u16, Vec<Repetition<'b>>)>,
 }
 
 impl<'b> Repetition<'b> {
@@ -41,7 +41,7 @@ impl<'b> Repetition<'b> {
     }
 
     /// A text of ours.
-    pub(super) fn fixed(text: &str) -> Self {
+    pub(in crate::hl7v2) fn fixed(text: &str) -> Self {
         Self { components: vec![vec![text.to_owned()]], from: None, kind: Kind::Exact }
     }
 
@@ -51,12 +51,12 @@ impl<'b> Repetition<'b> {
     }
 
     /// Sets a component, from 1.
-    pub(super) fn put(&mut self, component: usize, text: impl Into<String>) {
+    pub(in crate::hl7v2) fn put(&mut self, component: usize, text: impl Into<String>) {
         self.put_sub(component, 1, text);
     }
 
     /// Sets a subcomponent, from 1.
-    pub(super) fn put_sub(&mut self, component: usize, sub: usize, text: impl Into<String>) {
+    pub(in crate::hl7v2) fn put_sub(&mut self, component: usize, sub: usize, text: impl Into<String>) {
         if self.components.len() < component {
             self.components.resize(component, Vec::new());
         }
@@ -75,7 +75,7 @@ impl<'b> Repetition<'b> {
 }
 
 impl<'b> Line<'b> {
-    pub(super) fn new(name: &str) -> Self {
+    pub(in crate::hl7v2) fn new(name: &str) -> Self {
         Self { name: name.to_owned(), fields: Vec::new() }
     }
 
@@ -91,7 +91,7 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a repetition to a field.
-    pub(super) fn add(&mut self, field: u16, repetition: Repetition<'b>) {
+    pub(in crate::hl7v2) fn add(&mut self, field: u16, repetition: Repetition<'b>) {
         if repetition.is_empty() {
             return;
         }
