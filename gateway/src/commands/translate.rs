@@ -4,16 +4,19 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use adapters::{Charset, Context, Refused, Translated, cda, edifact, hl7v2, notices, versions};
-use clap::{Args, ValueEnum};
+use adapters::{Context, Refused, Translated, cda, edifact, hl7v2, notices, versions};
+use clap::Args;
 use fhir::ods_code::OdsCode;
 use fhir::tables::Release;
 use jiff::Timestamp;
 
+pub use self::formats::{Assumed, Format, Target};
 use self::mapped::Wanted;
 use super::Exit;
 
+mod formats;
 mod mapped;
+mod out;
 
 /// The most that is read.
 const BYTES_MAX: u64 = 16 << 20;
@@ -29,6 +32,12 @@ pub struct Translate {
     /// What is wanted: another release of FHIR than was given, or a message or notice written of a FHIR R4 Bundle in JSON.
     #[arg(long, value_enum, conflicts_with = "mapping")]
     pub to: Option<Target>,
+    /// The event that an HL7 v2 message is of, such as A01.
+    #[arg(long, requires = "to", required_if_eq("to", "hl7v2"))]
+    pub event: Option<String>,
+    /// How the receiver takes HL7 v2 messages; see docs/hl7v2.md.
+    #[arg(long, value_name = "PROFILE", requires = "to")]
+    pub receiver: Option<PathBuf>,
     /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
     #[arg(long, value_name = "MAPPING", conflicts_with = "from")]
     pub mapping: Option<PathBuf>,
@@ -52,87 +61,6 @@ pub struct Translate {
     /// How the sender writes when a message does not say so itself.
     #[arg(long, value_enum, default_value = "utf-8")]
     pub charset: Assumed,
-}
-
-/// What is translated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// HL7 version 2, delimited.
-    Hl7v2,
-    /// HL7 CDA, bare or in the envelope in which it was sent: a Bundle a line for each document.
-    Cda,
-    /// FHIR DSTU2, JSON or XML.
-    Dstu2,
-    /// FHIR STU3, JSON or XML.
-    Stu3,
-    /// FHIR R4, JSON or XML.
-    R4,
-    /// FHIR R4B, JSON or XML.
-    R4b,
-    /// FHIR R5, JSON or XML.
-    R5,
-    /// NHS laboratory EDIFACT: a Bundle a line for each message that is translated.
-    Edifact,
-    /// A Care Act notice: FHIR DSTU2 in XML or JSON, or a line for each data item of the standard.
-    Notice,
-}
-
-impl Format {
-    /// The release of FHIR, if it is one.
-    const fn release(self) -> Option<Release> {
-        match self {
-            Self::Hl7v2 | Self::Cda | Self::Edifact | Self::Notice => None,
-            Self::Dstu2 => Some(Release::Dstu2),
-            Self::Stu3 => Some(Release::Stu3),
-            Self::R4 => Some(Release::R4),
-            Self::R4b => Some(Release::R4b),
-            Self::R5 => Some(Release::R5),
-        }
-    }
-}
-
-impl Target {
-    /// The release of FHIR, if it is one.
-    const fn release(self) -> Option<Release> {
-        match self {
-            Self::Stu3 => Some(Release::Stu3),
-            Self::R4 => Some(Release::R4),
-            Self::R4b => Some(Release::R4b),
-            Self::R5 => Some(Release::R5),
-            Self::Notice | Self::NoticeItems => None,
-        }
-    }
-}
-
-/// What is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Target {
-    /// FHIR STU3.
-    Stu3,
-    /// FHIR R4.
-    R4,
-    /// FHIR R4B.
-    R4b,
-    /// FHIR R5.
-    R5,
-    /// A Care Act notice in FHIR DSTU2, as XML.
-    Notice,
-    /// A Care Act notice as a line for each data item of the standard.
-    NoticeItems,
-}
-
-/// Character sets that can be assumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Assumed {
-    /// ASCII or UTF-8.
-    #[value(name = "utf-8")]
-    Utf8,
-    /// ISO 8859-1.
-    #[value(name = "8859-1")]
-    Latin1,
-    /// ISO 8859-15.
-    #[value(name = "8859-15")]
-    Latin9,
 }
 
 impl Translate {
@@ -189,7 +117,7 @@ impl Translate {
         }
         match (self.to, self.from) {
             (Some(target), Some(Format::R4) | None) if target.release().is_none() => {
-                return written(&input, target, &context, out, err);
+                return self.written(&input, target, (&context, now), (out, err));
             }
             (Some(target), Some(_)) if target.release().is_none() => {
                 writeln!(err, "it is written of a FHIR R4 Bundle: leave --from out, or say --from r4")?;
@@ -223,6 +151,28 @@ impl Translate {
         Ok(ended)
     }
 
+    /// Writes what `target` says of the Bundle `input`.
+    fn written(
+        &self,
+        input: &[u8],
+        target: Target,
+        (context, now): (&Context, Timestamp),
+        (out, err): (&mut dyn Write, &mut dyn Write),
+    ) -> io::Result<Exit> {
+        let form = match (target, &self.event) {
+            (Target::NoticeItems, _) => notices::Form::Plain,
+            (Target::Hl7v2, Some(event)) => {
+                return out::message(input, event, self.receiver.as_deref(), now, (out, err));
+            }
+            (Target::Hl7v2, None) => {
+                writeln!(err, "say with --event of which event the message is")?;
+                return Ok(Exit::Settings);
+            }
+            (Target::Notice | Target::Stu3 | Target::R4 | Target::R4b | Target::R5, _) => notices::Form::Xml,
+        };
+        out::notice(input, form, context, (out, err))
+    }
+
     /// What each message of `input` becomes. Only those of an interchange stand by themselves.
     fn messages(&self, input: &[u8], context: &Context) -> Vec<Result<Translated, Refused>> {
         let from = self.from.unwrap_or(Format::Hl7v2);
@@ -253,34 +203,6 @@ impl Translate {
     }
 }
 
-/// Writes what `target` says of the Bundle `input`.
-fn written(
-    input: &[u8],
-    target: Target,
-    context: &Context,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<Exit> {
-    let form = match target {
-        Target::NoticeItems => notices::Form::Plain,
-        Target::Notice | Target::Stu3 | Target::R4 | Target::R4b | Target::R5 => notices::Form::Xml,
-    };
-    match notices::write(input, form, context) {
-        Ok(written) => {
-            out.write_all(&written.notice)?;
-            out.flush()?;
-            for loss in &written.losses {
-                writeln!(err, "{loss}")?;
-            }
-            Ok(Exit::Held)
-        }
-        Err(refused) => {
-            writeln!(err, "refused: {refused}")?;
-            Ok(Exit::BadInput)
-        }
-    }
-}
-
 impl Translate {
     fn by_mapping(
         &self,
@@ -303,16 +225,6 @@ impl Translate {
     }
 }
 
-impl From<Assumed> for Charset {
-    fn from(assumed: Assumed) -> Self {
-        match assumed {
-            Assumed::Utf8 => Self::Utf8,
-            Assumed::Latin1 => Self::Latin1,
-            Assumed::Latin9 => Self::Latin9,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -330,6 +242,8 @@ mod tests {
         let command = Translate {
             from: Some(format),
             to: None,
+            event: None,
+            receiver: None,
             mapping: None,
             explain: None,
             file: file.to_owned(),
@@ -398,6 +312,8 @@ mod tests {
             let command = Translate {
                 from: None,
                 to: Some(target),
+                event: None,
+                receiver: None,
                 mapping: None,
                 explain: None,
                 file: "-".into(),
@@ -460,6 +376,8 @@ mod tests {
         let command = Translate {
             from: None,
             to: None,
+            event: None,
+            receiver: None,
             mapping: Some(mapping.into()),
             explain,
             file: "-".into(),

@@ -1,0 +1,74 @@
+//! HL7 v2 messages a second on one core: an ADT A01 as a Bundle, and that Bundle as an ADT A01.
+//!
+//! ```text
+//! cargo bench -p adapters --bench hl7v2
+//! ```
+//! Prints messages a second and MB/s of the message, the best of many rounds, by the time on a core where the system
+//! tells it: what else runs on the machine does not count. Else by the wall clock.
+
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and fails by panicking")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use adapters::hl7v2::out::{Profile, write};
+use adapters::{Context, hl7v2};
+
+const MESSAGES: usize = 500;
+const ROUNDS: usize = 20;
+
+fn main() {
+    // `cargo test` runs benches with this flag: there is nothing to test here.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let context = Context::new("hospital", None, "Europe/London").expect("a time zone");
+    let profile = Profile::parse("version = \"2.5.1\"").expect("a profile");
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    // The smallest that is real, and one with all that an admission may tell.
+    let full = include_bytes!("../tests/cases/hl7v2/adt-a01-admission/in.hl7");
+    let lines: Vec<&[u8]> = full.split(|byte| *byte == b'\r').filter(|line| !line.is_empty()).collect();
+    let few = lines
+        .iter()
+        .filter(|line| [&b"MSH"[..], b"EVN", b"PID", b"PV1"].iter().any(|name| line.starts_with(name)));
+    let few: Vec<u8> = few.flat_map(|line| [line, &b"\r"[..]].concat()).collect();
+    for (name, message) in [("MSH EVN PID PV1", &few[..]), ("13 segments", &full[..])] {
+        let bundle = hl7v2::translate(message, &context).expect("translated").bundle;
+        let into = best(|| {
+            black_box(hl7v2::translate(black_box(message), &context).expect("translated"));
+        });
+        let out = best(|| {
+            black_box(write(black_box(&bundle), "A01", &profile, at).expect("written"));
+        });
+        for (way, taken) in [("in ", into), ("out", out)] {
+            let seconds = taken.as_secs_f64() / MESSAGES as f64;
+            println!(
+                "{name}, {} bytes, Bundle {} bytes, {way}: {:.0} messages/s, {:.1} MB/s",
+                message.len(),
+                bundle.len(),
+                1.0 / seconds,
+                message.len() as f64 / seconds / 1e6
+            );
+        }
+    }
+}
+
+fn best(mut work: impl FnMut()) -> Duration {
+    (0..ROUNDS)
+        .map(|_| {
+            let (wall, core) = (Instant::now(), on_core());
+            (0..MESSAGES).for_each(|_| work());
+            match (core, on_core()) {
+                (Some(from), Some(to)) => to.saturating_sub(from),
+                _ => wall.elapsed(),
+            }
+        })
+        .min()
+        .unwrap_or_default()
+}
+
+/// How long this thread has been on a core.
+fn on_core() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
+}
