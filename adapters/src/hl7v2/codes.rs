@@ -94,8 +94,15 @@ impl Codes {
     /// What `code` is in `map`, by the sender's own codes first.
     pub(crate) fn find<'c>(&'c self, map: &str, code: &str, context: &Context) -> Option<Found<'c>> {
         let code = code.trim().to_ascii_uppercase();
-        let standard =
-            context.codes.get(&(map.to_owned(), code.clone())).map(|standard| standard.to_ascii_uppercase());
+        // Most senders have no codes of their own, and this is asked for every field.
+        let standard = (!context.codes.is_empty())
+            .then(|| {
+                context
+                    .codes
+                    .get(&(map.to_owned(), code.clone()))
+                    .map(|standard| standard.to_ascii_uppercase())
+            })
+            .flatten();
         let map = self.0.get(map)?;
         map.entries.get(&standard.unwrap_or(code)).map(|entry| entry.found(map))
     }
