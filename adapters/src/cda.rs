@@ -28,6 +28,7 @@ mod losses;
 mod maps;
 mod moment;
 mod narrative;
+mod outside;
 mod parse;
 mod path;
 mod person;
@@ -36,6 +37,7 @@ mod resource;
 mod source;
 mod timing;
 
+pub use self::outside::{Outside, outsides};
 use crate::{Context, Refused, Translated};
 
 /// Why a text was not read as a CDA document. Nothing of the content is in it.

@@ -59,6 +59,12 @@ impl Context {
         })
     }
 
+    /// The same of another source of the same sender.
+    #[must_use]
+    pub fn of_source(&self, source: &str) -> Self {
+        Self { source: source.to_owned(), ..self.clone() }
+    }
+
     /// Reads messages that do not name their character set as `charset`.
     #[must_use]
     pub fn with_charset(mut self, charset: Charset) -> Self {

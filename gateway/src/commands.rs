@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 pub mod check;
 pub mod explain;
+pub mod inbox;
 pub mod ledger;
 pub mod register;
 pub mod serve;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::clock::Clock;
 use gateway::commands::check::CheckArgs;
 use gateway::commands::explain::ExplainArgs;
+use gateway::commands::inbox::InboxCommand;
 use gateway::commands::ledger::Evidence;
 use gateway::commands::register::RegisterArgs;
 use gateway::commands::serve::Serve;
@@ -44,6 +45,11 @@ enum Command {
     Explain(ExplainArgs),
     Register(RegisterArgs),
     Translate(Translate),
+    /// Dead letters: list what could not be passed on, look into it, send it on its way again.
+    ///
+    /// Works beside a running gateway and in the folder of a stopped one, as the user that the gateway runs as.
+    #[command(subcommand)]
+    Inbox(InboxCommand),
     /// Evidence: verify the ledger, export it, take its checkpoint away.
     ///
     /// Works beside a running gateway and on a copy of its folder elsewhere. Nothing is changed.
@@ -122,6 +128,7 @@ fn main() -> ExitCode {
         Command::Translate(translate) => {
             translate.run(Clock::machine().now(), &mut io::stdin().lock(), &mut out, &mut err)
         }
+        Command::Inbox(command) => command.run(Clock::machine(), &mut out, &mut err),
         Command::Ledger(command) => evidence(&command, today, &mut out, &mut err),
     };
     match out.flush() {

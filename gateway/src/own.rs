@@ -179,7 +179,8 @@ fn may_read(admitted: &AdmittedOwn, found: &Found) -> bool {
 fn recipient(exchange: &Exchange) -> Option<OdsCode> {
     let code = match exchange.requestor.as_ref()? {
         RecordedRequestor::Professional { organisation, .. }
-        | RecordedRequestor::System { organisation, .. } => organisation,
+        | RecordedRequestor::System { organisation, .. }
+        | RecordedRequestor::Operator { organisation, .. } => organisation,
         RecordedRequestor::Person { .. } => return None,
     };
     OdsCode::parse(code).ok()

@@ -12,19 +12,26 @@
 
 pub mod anew;
 pub mod answer;
+pub mod busy;
+pub mod clerk;
 pub mod counts;
 pub mod courier;
 pub mod delivery;
 pub mod desk;
 pub mod disclose;
+pub mod errands;
+pub mod form;
 pub mod http;
 pub mod inbox;
 pub mod intake;
 pub mod intent;
+pub mod letters;
+mod mapped;
 pub mod marks;
 pub mod mllp;
 pub mod open;
 pub mod outbox;
+pub mod replay;
 pub mod store;
 #[cfg(test)]
 mod tests;

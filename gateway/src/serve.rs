@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::consent::ConsentFault;
-use crate::ledger::{AuditLedger, OpenError, PUBLIC_KEY_FILE};
+use crate::ledger::{AuditLedger, OpenError, Options, PUBLIC_KEY_FILE};
 use crate::ports::Ports;
 use crate::push::open::{MllpCertificates, MllpDoors, Push, PushProblem, fault_of_files};
 use crate::requestor::KeyProblem;
@@ -32,6 +32,7 @@ use crate::settings::Settings;
 use crate::settings::check::{Unusable, load};
 use crate::settings::problem::Problem;
 use crate::telemetry::metrics::{Looked, Metrics};
+use crate::trail::store::KEY_SCHEME;
 use crate::upstream::UpstreamProblem;
 
 mod parts;
@@ -263,7 +264,7 @@ impl Unstartable {
         match self {
             Self::Settings(_) | Self::Files(_) | Self::Fixed(_) => Exit::Settings,
             Self::Ledger(_, fault) if fault.exit_status() == Exit::InUse.code() => Exit::InUse,
-            Self::Push(PushProblem::Tls { .. }) => Exit::Settings,
+            Self::Push(PushProblem::Tls { .. } | PushProblem::Sender { .. }) => Exit::Settings,
             Self::Push(PushProblem::Store(_) | PushProblem::Bind { .. })
             | Self::Ledger(..)
             | Self::State(_)
@@ -310,6 +311,14 @@ pub fn faults_of_files(settings: &Settings) -> Vec<String> {
 #[must_use]
 pub fn ledger_folder(settings: &Settings) -> PathBuf {
     settings.gateway.state.join("ledger")
+}
+
+/// How the ledger of a gateway with these settings is opened.
+#[must_use]
+pub fn ledger_options(settings: &Settings) -> Options {
+    let base: http::Uri = settings.gateway.base.parse().unwrap_or_default();
+    let origin = format!("{}/ledger", base.host().unwrap_or("localhost"));
+    Options::new(ledger_folder(settings), origin, KEY_SCHEME)
 }
 
 /// What sockets and files are bound to for the life of the process.

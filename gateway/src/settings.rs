@@ -258,6 +258,8 @@ pub struct Mllp {
     pub transport: MllpTransport,
     /// IANA zone of the sender's local times.
     pub time_zone: String,
+    /// The text of the map of the sender's own segments.
+    pub site_map: Option<String>,
 }
 
 /// How an MLLP listener is protected.

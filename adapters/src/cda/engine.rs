@@ -98,7 +98,7 @@ pub(super) fn run<'x, 't>(
 }
 
 /// The id of the document as one text.
-fn message(id: Element<'_>) -> Option<String> {
+pub(super) fn message(id: Element<'_>) -> Option<String> {
     let root = id.peek("root").map(alone).unwrap_or_default();
     let extension = id.peek("extension").unwrap_or_default();
     match (root.is_empty(), extension.is_empty()) {

@@ -10,9 +10,9 @@ use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
 /// An NHS number that was traced.
-const TRACED: &str = "2.16.840.1.113883.2.1.4.1";
+pub(super) const TRACED: &str = "2.16.840.1.113883.2.1.4.1";
 /// One that somebody said.
-const UNTRACED: &str = "2.16.840.1.113883.2.1.3.2.4.18.23";
+pub(super) const UNTRACED: &str = "2.16.840.1.113883.2.1.3.2.4.18.23";
 const VERIFICATION: &str =
     "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus";
 

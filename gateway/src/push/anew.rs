@@ -15,8 +15,8 @@ use crate::person::SystemName;
 use crate::server::arrived::RequestId;
 use crate::trail::record::Event;
 
-/// What listeners of MLLP are named by.
-const MLLP: &str = "mllp:";
+/// What the names of places say of their kind: those of MLLP and of mappings begin so, those of CDA end so.
+const KINDS: [&str; 3] = ["mllp:", "inbound:", super::http::AS_CDA];
 
 /// What of a message that was cleared before may go now.
 #[derive(Debug)]
@@ -57,13 +57,13 @@ impl Intake {
     /// The message of a parcel again, or why it is not to be had. All of this can be put right: who left the settings by
     /// mistake is put back, and maps that fail are mended.
     fn pushed_anew(&self, senders: &[Arc<Sender>], due: &Due) -> Result<Pushed, &'static str> {
-        let Original::Held { listener, source, raw } = &due.original else {
+        let Original::Held { listener, source, control_id, raw } = &due.original else {
             return Err("original-not-held");
         };
         let sender = known(senders, listener, source, Some(&due.parcel.system)).ok_or("sender-not-known")?;
         let begun = self.begun(sender, None).ok_or("no-randomness")?;
-        let taken = self.taken(sender, raw, begun).map_err(|_| "not-translated")?;
-        let translated = self.translated(&taken).map_err(|(reason, _)| reason)?;
+        let taken = self.taken(sender, (raw, control_id), begun).map_err(|_| "not-translated")?;
+        let translated = taken.outside.translated(&taken.sender, &taken.raw).map_err(|(reason, _)| reason)?;
         let document =
             json::parse(translated.bundle.into(), &json::Limits::default()).map_err(|_| "not-written")?;
         let requestor = taken.sender.requestor();
@@ -111,8 +111,12 @@ pub(in crate::push) fn known<'a>(
     let organisation = source.split('/').next().unwrap_or_default();
     let mut like = senders.iter().filter(|sender| {
         sender.organisation.as_str() == organisation
-            && sender.listener.starts_with(MLLP) == listener.starts_with(MLLP)
+            && kind(&sender.listener) == kind(listener)
             && system.is_none_or(|system| sender.to.contains(system))
     });
     like.next().filter(|_| like.next().is_none())
+}
+
+fn kind(listener: &str) -> Option<&'static str> {
+    KINDS.into_iter().find(|kind| listener.starts_with(kind) || listener.ends_with(kind))
 }

@@ -12,6 +12,7 @@
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -34,6 +35,8 @@ use crate::trail::record::Event;
 const TOGETHER: usize = 16;
 /// How long answered messages are remembered, to know them when they come again.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often what is over is forgotten.
+const FORGOTTEN_EVERY: Duration = Duration::from_secs(60);
 /// The longest sleep between two looks into the outbox.
 const LOOK: Duration = Duration::from_secs(30);
 /// After the store could not be read.
@@ -115,6 +118,8 @@ pub struct Delivery {
     pub patience: Patience,
     /// Parcels that the store failed for.
     pub faults: Faults,
+    /// When what is over was forgotten last, in milliseconds since 1970.
+    pub forgotten_ms: AtomicI64,
 }
 
 impl Default for Patience {
@@ -146,8 +151,7 @@ impl Delivery {
 
     /// Delivers all that is due, and says how long there will be nothing to do.
     pub async fn round(&self) -> Duration {
-        let forgotten = self.now_ms().saturating_sub(millis(REMEMBERED));
-        if self.store.forget_before(forgotten).await.is_err() {
+        if self.forget().await.is_err() {
             return STORE_PAUSE;
         }
         loop {
@@ -177,6 +181,17 @@ impl Delivery {
             Ok(None) => LOOK,
             Err(_) => STORE_PAUSE,
         }
+    }
+
+    /// Forgets what is over, now and then.
+    async fn forget(&self) -> Result<(), StoreError> {
+        let now_ms = self.now_ms();
+        if now_ms.saturating_sub(self.forgotten_ms.load(Ordering::Relaxed)) < millis(FORGOTTEN_EVERY) {
+            return Ok(());
+        }
+        self.store.forget_before(now_ms.saturating_sub(millis(REMEMBERED))).await?;
+        self.forgotten_ms.store(now_ms, Ordering::Relaxed);
+        Ok(())
     }
 
     /// A fault of the program with one parcel must not end the delivery of all. After a fault of the store the parcel is
@@ -262,7 +277,7 @@ impl Delivery {
 
     async fn not_delivered(&self, due: &Due, why: NotDelivered) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
-        let next_ms = now_ms.saturating_add(millis(self.wait(due.attempts)));
+        let next_ms = now_ms.saturating_add(millis(self.wait_of(due)));
         let is_over = |since_ms: i64| now_ms.saturating_sub(since_ms) > millis(self.patience.give_up);
         match why {
             NotDelivered::Yet(reason) if is_over(due.first_ms) => self.give_up(due, reason, Text::Kept).await,
@@ -294,10 +309,10 @@ impl Delivery {
     async fn give_up(&self, due: &Due, reason: &'static str, text: Text) -> Result<(), StoreError> {
         let (intent, departed) = self.store.intent_of(due.id).await?;
         if intent::end(&intent, departed, reason, self.evidence()).await.is_err() {
-            let next_ms = self.now_ms().saturating_add(millis(self.wait(due.attempts)));
+            let next_ms = self.now_ms().saturating_add(millis(self.wait_of(due)));
             return self.store.retry(due.id, next_ms, "ledger").await;
         }
-        self.store.give_up(due.id, reason, text).await?;
+        self.store.give_up(due.id, reason, text, self.now_ms()).await?;
         self.counts.add(Counted::Dead);
         let system = due.parcel.system.as_str();
         tracing::warn!(reason, system, "a message is given up; somebody will not hear of it");
@@ -306,6 +321,13 @@ impl Delivery {
 
     fn evidence(&self) -> (&dyn AuditLedger, &Counts) {
         (&*self.ledger, &self.counts)
+    }
+
+    /// The wait of a parcel, up to a quarter longer: those that failed together are not tried together again.
+    fn wait_of(&self, due: &Due) -> Duration {
+        let wait = self.wait(due.attempts);
+        let spread = due.id.spread(due.attempts);
+        wait.saturating_add(wait.saturating_mul(spread) / 1_000)
     }
 
     fn wait(&self, attempts: u32) -> Duration {

@@ -232,7 +232,10 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Together(_)
         | Ending::VersionMoved
         | Ending::Unwritable(_)
-        | Ending::NotTaken(_) => NotCleared::Refused,
+        | Ending::NotTaken(_) => match lasting(ending) {
+            Lasting::HerWord => NotCleared::Denied(ending.reason()),
+            Lasting::Failed | Lasting::MayPass | Lasting::ForGood => NotCleared::Refused(ending.reason()),
+        },
         Ending::Upstream(_)
         | Ending::Unseen(_)
         | Ending::WrongPersons

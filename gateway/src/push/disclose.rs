@@ -44,9 +44,12 @@ pub enum Standing {
 /// Why nothing goes to a system. It is recorded already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotCleared {
-    /// It may not be shared, and sending it again does not change that.
-    #[error("not shared")]
-    Refused,
+    /// It may not be shared, by the name that is recorded, and sending it again does not change that.
+    #[error("not shared: {0}")]
+    Refused(&'static str),
+    /// The person said no.
+    #[error("not shared, by the person's own word: {0}")]
+    Denied(&'static str),
     /// It could not be decided or recorded now.
     #[error("not decided")]
     Failed,

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use adapters::Context;
 use http::StatusCode;
 
 use super::answer::{Meaning, Told};
+use super::form::Form;
 use super::intake::{Intake, Sender};
 use crate::decision::refusal::Refusal;
 use crate::interaction::Malformed;
@@ -26,6 +28,8 @@ const MEDIA_TYPES: [&str; 4] =
     ["application/hl7-v2", "application/hl7-v2+er7", "x-application/hl7-v2+er7", "text/plain"];
 /// Whose clock the local times of these messages are.
 const TIME_ZONE: &str = "Europe/London";
+/// What the names of places for CDA end with.
+pub(in crate::push) const AS_CDA: &str = " as cda";
 
 /// Whether a request is meant for this place.
 #[must_use]
@@ -82,7 +86,7 @@ async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> 
     let Party::System(client) = requestor.party else {
         return Err(Box::new(begun.end(Ending::refused_by_rule(Refusal::NotForThisRequestor))));
     };
-    Ok(sending(&client, &system.name))
+    sending(&client, &system.name, Form::Hl7v2).ok_or_else(|| malformed(Malformed::NoSuchPlace))
 }
 
 /// Everyone who may send this way: messages that were taken over are dealt with although nobody is connected.
@@ -94,17 +98,29 @@ pub(in crate::push) fn senders(settings: &Settings) -> Vec<Arc<Sender>> {
             organisation: client.organisation.clone(),
             purposes: client.purposes.clone(),
         };
-        senders.extend(settings.systems.iter().map(|system| Arc::new(sending(&client, &system.name))));
+        for system in &settings.systems {
+            let forms = [Form::Hl7v2, Form::Cda];
+            senders.extend(
+                forms.into_iter().filter_map(|form| sending(&client, &system.name, form).map(Arc::new)),
+            );
+        }
     }
     senders
 }
 
-fn sending(client: &SystemClient, system: &SystemName) -> Sender {
-    Sender {
-        listener: format!("{} to {system}", client.san),
-        organisation: client.organisation.clone(),
+/// A client that sends to a system in this form; none only if the time zone of this place were not known.
+fn sending(client: &SystemClient, system: &SystemName, form: Form) -> Option<Sender> {
+    let organisation = client.organisation.clone();
+    let as_ = match form {
+        Form::Hl7v2 | Form::Mapped(_) => "",
+        Form::Cda => AS_CDA,
+    };
+    Some(Sender {
+        listener: format!("{} to {system}{as_}", client.san),
+        context: Context::new(organisation.as_str(), Some(organisation.clone()), TIME_ZONE).ok()?,
+        organisation,
         to: vec![system.clone()],
         purposes: client.purposes.clone(),
-        time_zone: TIME_ZONE.to_owned(),
-    }
+        form,
+    })
 }

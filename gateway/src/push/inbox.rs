@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, named_params, params};
 
+use super::letters::{self, Stamped};
 use super::store::{Store, StoreError};
 
 /// A message as it came.
@@ -80,6 +81,8 @@ pub struct Open {
     pub listener: String,
     /// The organisation and application that sent it.
     pub source: String,
+    /// Its id.
+    pub control_id: String,
     /// The message.
     pub raw: Vec<u8>,
 }
@@ -129,13 +132,23 @@ impl Store {
         .await
     }
 
-    /// Notes that a message is refused. Its text is no longer needed then.
+    /// Notes that a message is refused, and makes a dead letter of it. Its text stays with that, unless the person herself
+    /// said no.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
-    pub async fn refuse(&self, id: InboxId, answer: Answer) -> Result<(), StoreError> {
+    pub async fn refuse(
+        &self,
+        id: InboxId,
+        answer: Answer,
+        stamped: Vec<Stamped>,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
         self.run(move |connection| {
             settle(connection, id, &answer)?;
+            for stamped in &stamped {
+                letters::make(connection, id, stamped, (now_ms, now_ms, 1))?;
+            }
             let_go(connection, id)
         })
         .await
@@ -152,7 +165,7 @@ impl Store {
     ) -> Result<Vec<Open>, StoreError> {
         self.run(move |connection| {
             let mut open = connection.prepare_cached(
-                "SELECT id, listener, source, raw FROM inbox
+                "SELECT id, listener, source, control_id, raw FROM inbox
                  WHERE answer IS NULL AND taken_over = 1 AND id > ?1 ORDER BY id LIMIT ?2",
             )?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
@@ -161,6 +174,7 @@ impl Store {
                     id: InboxId(row.get("id")?),
                     listener: row.get("listener")?,
                     source: row.get("source")?,
+                    control_id: row.get("control_id")?,
                     raw: row.get("raw")?,
                 })
             })?;
@@ -169,22 +183,29 @@ impl Store {
         .await
     }
 
-    /// Notes by name what the gateway cannot deal with a message for. It stays, with its text, and has no answer yet.
+    /// Notes by name what the gateway cannot deal with a message for, and makes a dead letter of it. It stays, with its
+    /// text, and has no answer yet.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn give_up_on(&self, id: InboxId, reason: &'static str) -> Result<(), StoreError> {
+    pub async fn give_up_on(
+        &self,
+        id: InboxId,
+        stamped: Stamped,
+        (attempts, now_ms): (u32, i64),
+    ) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection
                 .prepare_cached("UPDATE inbox SET problem = ?2 WHERE id = ?1 AND answer IS NULL")?
-                .execute(params![id.0, reason])
-                .map(drop)
+                .execute(params![id.0, stamped.reason])?;
+            letters::make(connection, id, &stamped, (now_ms, now_ms, attempts))
         })
         .await
     }
 
     /// Forgets messages that came before `received_ms`, unless they are still to be dealt with or delivered. Of those
-    /// given up no more than the names is left.
+    /// given up no more than the names is left; dead letters whose sender knows of it, and those that somebody has seen
+    /// to, go as well.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -192,8 +213,15 @@ impl Store {
         self.run(move |connection| {
             let over = "received_ms < ?1 AND (answer IS NOT NULL OR taken_over = 0)";
             connection.execute(
+                "DELETE FROM letter WHERE last_ms < ?1 AND (state <> 'open' OR stage NOT IN ('deliver', 'fault'))
+                 AND (inbox IS NULL OR inbox NOT IN (SELECT inbox FROM outbox WHERE state = 'due'))",
+                [received_ms],
+            )?;
+            connection.execute("DELETE FROM errand WHERE state = 'done' AND asked_ms < ?1", [received_ms])?;
+            connection.execute(
                 &format!(
-                    "DELETE FROM outbox WHERE state = 'delivered' AND inbox IN (SELECT id FROM inbox WHERE {over})"
+                    "DELETE FROM outbox WHERE state IN ('delivered', 'closed')
+                     AND inbox IN (SELECT id FROM inbox WHERE {over})"
                 ),
                 [received_ms],
             )?;
@@ -209,7 +237,10 @@ impl Store {
             )?;
             connection.execute(&format!("UPDATE outbox SET body = NULL WHERE {dead}"), [received_ms])?;
             connection.execute(
-                &format!("DELETE FROM inbox WHERE {over} AND id NOT IN (SELECT inbox FROM outbox)"),
+                &format!(
+                    "DELETE FROM inbox WHERE {over} AND id NOT IN (SELECT inbox FROM outbox)
+                     AND id NOT IN (SELECT inbox FROM letter WHERE inbox IS NOT NULL)"
+                ),
                 [received_ms],
             )
         })
@@ -231,19 +262,29 @@ pub(in crate::push) fn settle(
 }
 
 /// Lets go of the text of a message that was answered, once none of its parcels waits: until then each attempt to
-/// deliver is decided by it. A parcel that was given up and still has its bytes keeps the text for those who see to it.
+/// deliver is decided by it. A dead letter that is open keeps the text for those who see to it, unless the person said no.
 pub(in crate::push) fn let_go(connection: &rusqlite::Connection, id: InboxId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE inbox SET raw = NULL WHERE id = ?1 AND answer IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.inbox = ?1
-                 AND (outbox.state = 'due' OR (outbox.state = 'dead' AND outbox.body IS NOT NULL)))",
+                 AND (outbox.state = 'due' OR (outbox.state = 'dead' AND outbox.body IS NOT NULL)))
+             AND NOT EXISTS (SELECT 1 FROM letter WHERE letter.inbox = ?1 AND letter.state = 'open' AND letter.text_gone = 0)",
         )?
         .execute([id.0])?;
     Ok(())
 }
 
 impl Answer {
+    /// What the sender is told, when it is refused.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Accepted => None,
+            Self::Refused { text, .. } => Some(text),
+        }
+    }
+
     fn written(&self) -> (&'static str, Option<String>) {
         match self {
             Self::Accepted => ("AA", None),

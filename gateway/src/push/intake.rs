@@ -3,12 +3,11 @@
 //! Each message is dealt with in a task of its own: a sender that hangs up cancels nothing. What is told means that
 //! it is on the disk.
 
-use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use adapters::hl7v2::{self, Envelope, Problem, Stamp};
-use adapters::{Context, Refused, Translated, Why};
+use adapters::hl7v2::{self, Problem, Stamp};
+use adapters::{Context, Refused};
 use fhir::json;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
@@ -18,10 +17,13 @@ use tokio::sync::{Notify, mpsc};
 
 use super::anew::known;
 use super::answer::{Acknowledgement, Mode, Told, not_now};
+use super::busy::{Busy, PANICS_MAX};
 use super::counts::{Counted, Counts};
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
+use super::form::{Form, Outside};
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
-use super::outbox::Parcel;
+use super::letters::{Head, Stage, Stamped};
+use super::outbox::{Parcel, Text};
 use super::store::Store;
 use crate::clock::Clock;
 use crate::enforce::unfiltered::Unfiltered;
@@ -35,10 +37,10 @@ use crate::trail::records::Records;
 
 /// Open messages that are taken up again at once.
 const RESUMED_TOGETHER: usize = 64;
-/// After so many faults of the program with a message that was taken over it is left alone.
-const PANICS_MAX: u32 = 3;
-/// Why it is left alone.
+/// Why a message is left alone that the program failed at time and again.
 const GIVEN_UP: &str = "panicked-given-up";
+/// Why a message is refused whose id another one bears.
+const REUSED: &str = "control-id-reused";
 
 /// Whom a listener or route speaks for, and whom it sends to.
 #[derive(Debug, Clone)]
@@ -51,8 +53,10 @@ pub struct Sender {
     pub to: Vec<SystemName>,
     /// What it sends for.
     pub purposes: Vec<PurposeOfUse>,
-    /// IANA zone of its local times.
-    pub time_zone: String,
+    /// How it writes.
+    pub form: Form,
+    /// What its translation knows beyond the bytes; the source is the organisation, or the name of the place.
+    pub context: Context,
 }
 
 /// Deals with messages.
@@ -74,25 +78,34 @@ pub struct Intake {
     pub busy: Busy,
 }
 
-/// Messages that are being dealt with: the same one twice waits for the first. And those that the program failed at.
-#[derive(Debug, Default)]
-pub struct Busy {
-    ids: Mutex<HashSet<InboxId>>,
-    panics: Mutex<HashMap<InboxId, u32>>,
-    freed: Notify,
-}
-
 /// A message, and all that is known about it so far.
 pub(in crate::push) struct Taken {
     pub(in crate::push) sender: Arc<Sender>,
-    context: Context,
-    envelope: Envelope,
-    raw: Vec<u8>,
+    pub(in crate::push) outside: Outside,
+    pub(in crate::push) raw: Vec<u8>,
     pub(in crate::push) exchange: Exchange,
 }
 
+/// What became of a message that came.
+pub(in crate::push) enum Entered {
+    /// It is in the inbox, and has yet to be dealt with.
+    Open(InboxId),
+    /// It was answered before.
+    Answered(Answer),
+    /// It is not in the inbox.
+    Not(Problem),
+}
+
+/// Why a message has no parcels.
+pub(in crate::push) enum Unsettled {
+    /// It is refused, and what stands against it.
+    Refused(Answer, Vec<Stamped>),
+    /// It may go later.
+    Failed,
+}
+
 /// How dealing with a message ended.
-enum Dealt {
+pub(in crate::push) enum Dealt {
     /// It is settled, and this is the answer from now on.
     Settled(Answer),
     /// It could not be settled now; it is still in the inbox.
@@ -129,7 +142,7 @@ impl Intake {
         if let Some(begun) = self.begun(sender, peer) {
             self.record(begun, Event::Failed, Ending::Panicked.reason()).await;
         }
-        let mode = outside(sender, raw).map_or(Mode::Original, |(_, envelope)| Mode::of(&envelope));
+        let mode = only(sender, raw).map_or(Mode::Original, |outside| outside.mode);
         let answer = mode.dealt_with(&refusal(Verdict::Error, not_now()));
         self.tell(raw, answer.unwrap_or_else(|| mode.not_stored(not_now())), tell).await;
     }
@@ -139,34 +152,21 @@ impl Intake {
         let Some(begun) = self.begun(&sender, peer) else {
             return self.tell(&raw, Mode::Original.not_stored(not_now()), tell).await;
         };
-        let (context, envelope) = match outside(&sender, &raw) {
+        let outside = match only(&sender, &raw) {
             Ok(read) => read,
-            Err(refused) => return self.unread(&raw, &refused, begun, tell).await,
-        };
-        let mode = Mode::of(&envelope);
-        let exchange = Exchange { follows: Some(envelope.control_id.clone()), ..begun };
-        let taken = Taken { sender, context, envelope, raw, exchange };
-        let known = match self.store.receive(self.arrival(&taken, mode)).await {
-            Ok(known) => known,
-            Err(_) => {
-                self.record(taken.exchange.clone(), Event::Failed, "not-stored").await;
-                self.counts.add(Counted::Failed);
-                return self.tell(&taken.raw, mode.not_stored(not_now()), tell).await;
+            Err(refused) => {
+                let (code, problem) = refused.ack();
+                self.unread(&sender, &raw, problem.text.clone(), begun).await;
+                return self.tell(&raw, Acknowledgement { code, problem: Some(problem) }, tell).await;
             }
         };
-        let id = match known {
-            Known::Open(id) => id,
-            Known::Other => {
-                self.record(taken.exchange.clone(), Event::Refused, "control-id-reused").await;
-                self.counts.add(Counted::Refused);
-                let problem =
-                    Problem { code: "205", text: "this control id was used for another message".to_owned() };
-                return self.tell(&taken.raw, mode.not_stored(problem), tell).await;
-            }
-            Known::Answered(answer) => {
-                self.counts.add(Counted::Repeated);
-                return self.answer(&taken.raw, mode, &answer, tell).await;
-            }
+        let mode = outside.mode;
+        let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
+        let taken = Taken { sender, outside, raw, exchange };
+        let id = match self.enter(&taken).await {
+            Entered::Open(id) => id,
+            Entered::Answered(answer) => return self.answer(&taken.raw, mode, &answer, tell).await,
+            Entered::Not(problem) => return self.tell(&taken.raw, mode.not_stored(problem), tell).await,
         };
         if let Some(stored) = mode.stored() {
             self.tell(&taken.raw, stored, tell).await;
@@ -177,6 +177,30 @@ impl Intake {
         };
         if let Some(acknowledgement) = mode.dealt_with(&answer) {
             self.tell(&taken.raw, acknowledgement, tell).await;
+        }
+    }
+
+    /// Puts a message into the inbox, unless it is known. What stands against it is recorded, and kept as a dead letter.
+    pub(in crate::push) async fn enter(&self, taken: &Taken) -> Entered {
+        match self.store.receive(self.arrival(taken)).await {
+            Ok(Known::Open(id)) => Entered::Open(id),
+            Ok(Known::Answered(answer)) => {
+                self.counts.add(Counted::Repeated);
+                Entered::Answered(answer)
+            }
+            Ok(Known::Other) => {
+                let text = "this control id was used for another message";
+                self.record(taken.exchange.clone(), Event::Refused, REUSED).await;
+                self.counts.add(Counted::Refused);
+                let stamped = stamped(Stage::Repeat, REUSED, Some(text.to_owned()));
+                self.keep(head(taken), stamped, &taken.raw).await;
+                Entered::Not(Problem { code: "205", text: text.to_owned() })
+            }
+            Err(_) => {
+                self.record(taken.exchange.clone(), Event::Failed, "not-stored").await;
+                self.counts.add(Counted::Failed);
+                Entered::Not(not_now())
+            }
         }
     }
 
@@ -195,7 +219,9 @@ impl Intake {
                 }
                 let Some(sender) = known(senders, &message.listener, &message.source, None) else { continue };
                 let Some(begun) = self.begun(sender, None) else { return };
-                let Ok(taken) = self.taken(sender, &message.raw, begun) else { continue };
+                let Ok(taken) = self.taken(sender, (&message.raw, &message.control_id), begun) else {
+                    continue;
+                };
                 // A fault of the program with one message must not keep the others waiting.
                 if AssertUnwindSafe(self.settle(message.id, &taken)).catch_unwind().await.is_err() {
                     self.panicked_again(message.id, taken.exchange).await;
@@ -204,15 +230,16 @@ impl Intake {
         }
     }
 
+    /// A message that was stored under the id `control_id`, again.
     pub(in crate::push) fn taken(
         &self,
         sender: &Arc<Sender>,
-        raw: &[u8],
+        (raw, control_id): (&[u8], &str),
         begun: Exchange,
     ) -> Result<Taken, Refused> {
-        let (context, envelope) = outside(sender, raw)?;
-        let exchange = Exchange { follows: Some(envelope.control_id.clone()), ..begun };
-        Ok(Taken { sender: Arc::clone(sender), context, envelope, raw: raw.to_vec(), exchange })
+        let outside = Outside::of(sender, raw, control_id)?;
+        let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
+        Ok(Taken { sender: Arc::clone(sender), outside, raw: raw.to_vec(), exchange })
     }
 
     /// Records a fault of the program with a message that was taken over. After some it is left alone until the next
@@ -223,7 +250,8 @@ impl Intake {
             return self.record(exchange, Event::Failed, Ending::Panicked.reason()).await;
         }
         self.record(exchange, Event::Failed, GIVEN_UP).await;
-        if self.store.give_up_on(id, GIVEN_UP).await.is_err() {
+        let given_up = stamped(Stage::Fault, GIVEN_UP, None);
+        if self.store.give_up_on(id, given_up, (PANICS_MAX, self.now_ms())).await.is_err() {
             self.counts.add(Counted::Unrecorded);
         }
         self.counts.add(Counted::Dead);
@@ -231,18 +259,19 @@ impl Intake {
     }
 
     /// Settles a message that is in the inbox, once.
-    async fn settle(&self, id: InboxId, taken: &Taken) -> Dealt {
+    pub(in crate::push) async fn settle(&self, id: InboxId, taken: &Taken) -> Dealt {
         let _held = self.busy.hold(id).await;
         // While this waited, another connection may have settled the same message.
-        match self.store.receive(self.arrival(taken, Mode::of(&taken.envelope))).await {
+        match self.store.receive(self.arrival(taken)).await {
             Ok(Known::Answered(answer)) => return Dealt::Settled(answer),
             Ok(Known::Open(_) | Known::Other) => {}
             Err(_) => return Dealt::Failed,
         }
-        let answer = match self.parcels(taken).await {
-            Ok((parcels, answer)) => {
-                let now_ms = self.clock.now().as_millisecond();
-                if self.store.accept(id, parcels.clone(), answer.clone(), now_ms).await.is_err() {
+        let answer = match self.parcels(taken, &taken.sender.to).await {
+            Ok((parcels, against)) => {
+                let answer = answer(&against);
+                let noted = (answer.clone(), against);
+                if self.store.accept(id, parcels.clone(), noted, self.now_ms()).await.is_err() {
                     self.not_released(&parcels, "not-stored").await;
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
@@ -250,8 +279,8 @@ impl Intake {
                 self.wake.notify_one();
                 answer
             }
-            Err(Unsettled::Refused(answer)) => {
-                if self.store.refuse(id, answer.clone()).await.is_err() {
+            Err(Unsettled::Refused(answer, against)) => {
+                if self.store.refuse(id, answer.clone(), against, self.now_ms()).await.is_err() {
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
                 }
@@ -269,13 +298,19 @@ impl Intake {
         Dealt::Settled(answer)
     }
 
-    /// Translates a message and has it cleared for each system that receives.
-    async fn parcels(&self, taken: &Taken) -> Result<(Vec<Parcel>, Answer), Unsettled> {
-        let translated = match self.translated(taken) {
+    /// Translates a message and has it cleared for each of these systems. With the parcels comes what stands against the
+    /// others.
+    pub(in crate::push) async fn parcels(
+        &self,
+        taken: &Taken,
+        to: &[SystemName],
+    ) -> Result<(Vec<Parcel>, Vec<Stamped>), Unsettled> {
+        let translated = match taken.outside.translated(&taken.sender, &taken.raw) {
             Ok(translated) => translated,
             Err((reason, answer)) => {
                 self.record(taken.exchange.clone(), Event::Refused, reason).await;
-                return Err(Unsettled::Refused(answer));
+                let told = answer.text().map(str::to_owned);
+                return Err(Unsettled::Refused(answer, vec![stamped(Stage::Translate, reason, told)]));
             }
         };
         let document = json::parse(translated.bundle.into(), &json::Limits::default());
@@ -287,17 +322,23 @@ impl Intake {
         let pushed =
             Pushed { requestor, exchange: taken.exchange.clone(), bundle: Unfiltered::new(document) };
         let mut parcels = Vec::new();
-        let mut refused = 0;
-        for system in &taken.sender.to {
+        let mut against = Vec::new();
+        for system in to {
+            let refused = |reason, text| Stamped {
+                system: Some(system.clone()),
+                text,
+                ..stamped(Stage::Decide, reason, None)
+            };
             match self.exchange.disclose(&pushed, system).await {
                 Ok(Cleared { body, intent }) => parcels.push(Parcel {
                     system: system.clone(),
-                    person: lane(&taken.envelope),
+                    person: taken.outside.lane.clone(),
                     bundle: translated.id.clone(),
                     body,
                     intent,
                 }),
-                Err(NotCleared::Refused) => refused += 1,
+                Err(NotCleared::Refused(reason)) => against.push(refused(reason, Text::Kept)),
+                Err(NotCleared::Denied(reason)) => against.push(refused(reason, Text::Gone)),
                 // Nothing was put on its way yet: all of it is done again when the sender sends it again.
                 Err(NotCleared::Failed) => {
                     self.not_released(&parcels, "not-decided").await;
@@ -305,39 +346,31 @@ impl Intake {
                 }
             }
         }
-        let not_shared = |text: &str| refusal(Verdict::Error, Problem { code: "207", text: text.to_owned() });
-        match (parcels.is_empty(), refused) {
-            (false, 0) => Ok((parcels, Answer::Accepted)),
-            (false, _) => Ok((parcels, not_shared("not shared with every receiver; the reason is recorded"))),
-            (true, _) => Err(Unsettled::Refused(not_shared("not shared; the reason is recorded"))),
+        if parcels.is_empty() {
+            return Err(Unsettled::Refused(not_shared("not shared; the reason is recorded"), against));
         }
+        Ok((parcels, against))
     }
 
-    /// The message as a Bundle, or the name of the reason and the answer.
-    pub(in crate::push) fn translated(&self, taken: &Taken) -> Result<Translated, (&'static str, Answer)> {
-        if !taken.envelope.processing.eq_ignore_ascii_case("P") {
-            let problem = Problem { code: "202", text: "only production messages are taken".to_owned() };
-            return Err(("not-a-production-message", refusal(Verdict::Reject, problem)));
-        }
-        let translated = hl7v2::translate(&taken.raw, &taken.context).map_err(|refused| {
-            let (ack, problem) = refused.ack();
-            ("not-translated", refusal(verdict(ack), problem))
-        })?;
-        let unreadable = |why| matches!(why, Why::DocumentUnreadable | Why::NoDocument);
-        if translated.losses.iter().any(|loss| unreadable(loss.why)) {
-            let problem =
-                Problem { code: "207", text: "the document in the message cannot be read".to_owned() };
-            return Err(("document-unreadable", refusal(Verdict::Error, problem)));
-        }
-        Ok(translated)
-    }
-
-    /// The answer to input that has no outside one could store it under.
-    async fn unread(&self, raw: &[u8], refused: &Refused, begun: Exchange, tell: &mpsc::Sender<Told>) {
+    /// Notes input that has no outside one could store it under.
+    pub(in crate::push) async fn unread(&self, sender: &Sender, raw: &[u8], told: String, begun: Exchange) {
         self.record(begun, Event::Refused, "not-a-message").await;
         self.counts.add(Counted::Refused);
-        let (code, problem) = refused.ack();
-        self.tell(raw, Acknowledgement { code, problem: Some(problem) }, tell).await;
+        let head = Head {
+            source: sender.context.source().to_owned(),
+            control_id: String::new(),
+            hash: Sha256::digest(raw).into(),
+            listener: sender.listener.clone(),
+            place: None,
+        };
+        self.keep(head, stamped(Stage::Read, "not-a-message", Some(told)), raw).await;
+    }
+
+    /// Keeps what has no place in the inbox. What cannot be kept was refused all the same: its sender has it still.
+    pub(in crate::push) async fn keep(&self, head: Head, stamped: Stamped, raw: &[u8]) {
+        if self.store.keep(head, stamped, raw.to_vec(), self.now_ms()).await.is_err() {
+            self.counts.add(Counted::Failed);
+        }
     }
 
     async fn answer(&self, raw: &[u8], mode: Mode, answer: &Answer, tell: &mpsc::Sender<Told>) {
@@ -369,7 +402,7 @@ impl Intake {
     }
 
     /// Records how it ended. A refusal that cannot be recorded is told all the same: nothing was shared.
-    async fn record(&self, exchange: Exchange, event: Event, reason: &'static str) {
+    pub(in crate::push) async fn record(&self, exchange: Exchange, event: Event, reason: &'static str) {
         let records = Records::from(exchange.ended(event, 0, Some(reason)));
         let recorded = match records.to_batch() {
             Ok(batch) => self.ledger.append(batch).await.is_ok(),
@@ -380,23 +413,21 @@ impl Intake {
         }
     }
 
-    fn arrival(&self, taken: &Taken, mode: Mode) -> Arrival {
+    pub(in crate::push) fn arrival(&self, taken: &Taken) -> Arrival {
         Arrival {
-            source: taken.context.source().to_owned(),
-            control_id: taken.envelope.control_id.clone(),
-            hash: Sha256::digest(&taken.raw).into(),
+            source: taken.outside.source.clone(),
+            control_id: taken.outside.control_id.clone(),
+            hash: taken.outside.hash,
             listener: taken.sender.listener.clone(),
-            received_ms: self.clock.now().as_millisecond(),
-            care: mode.care(),
+            received_ms: self.now_ms(),
+            care: taken.outside.mode.care(),
             raw: taken.raw.clone(),
         }
     }
-}
 
-/// Why a message has no parcels.
-enum Unsettled {
-    Refused(Answer),
-    Failed,
+    pub(in crate::push) fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
 }
 
 impl Sender {
@@ -414,78 +445,43 @@ impl Sender {
     }
 }
 
-impl Busy {
-    /// Waits until nobody deals with the message, and deals with it until the guard goes.
-    async fn hold(&self, id: InboxId) -> Held<'_> {
-        loop {
-            let freed = self.freed.notified();
-            if self.ids().insert(id) {
-                return Held { busy: self, id };
-            }
-            freed.await;
-        }
-    }
+/// The one message of input that holds one.
+fn only(sender: &Sender, raw: &[u8]) -> Result<Outside, Refused> {
+    Outside::all(sender, raw)?.into_iter().next().ok_or(Refused::NoHeader)
+}
 
-    /// Notes a fault of the program with a message, and says how many there were.
-    fn panicked(&self, id: InboxId) -> u32 {
-        let mut panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = panics.entry(id).or_default();
-        *count = count.saturating_add(1);
-        *count
-    }
-
-    fn is_given_up(&self, id: InboxId) -> bool {
-        let panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
-        panics.get(&id).is_some_and(|count| *count >= PANICS_MAX)
-    }
-
-    fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<InboxId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a letter of this message says of it.
+pub(in crate::push) fn head(taken: &Taken) -> Head {
+    Head {
+        source: taken.outside.source.clone(),
+        control_id: taken.outside.control_id.clone(),
+        hash: taken.outside.hash,
+        listener: taken.sender.listener.clone(),
+        place: None,
     }
 }
 
-struct Held<'b> {
-    busy: &'b Busy,
-    id: InboxId,
+pub(in crate::push) fn stamped(stage: Stage, reason: &str, told: Option<String>) -> Stamped {
+    Stamped { system: None, stage, reason: reason.to_owned(), told, text: Text::Kept }
 }
 
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.busy.ids().remove(&self.id);
-        self.busy.freed.notify_waiters();
+/// The answer to a message of which something is on its way.
+fn answer(against: &[Stamped]) -> Answer {
+    match against {
+        [] => Answer::Accepted,
+        [..] => not_shared("not shared with every receiver; the reason is recorded"),
     }
 }
 
-/// The outside of a message, and what is known of the application that sent it: within one organisation each
-/// application counts its messages on its own.
-fn outside(sender: &Sender, raw: &[u8]) -> Result<(Context, Envelope), Refused> {
-    let context = |source: &str| {
-        Context::new(source, Some(sender.organisation.clone()), &sender.time_zone).map_err(|_| Refused::Maps)
-    };
-    let organisation = sender.organisation.as_str();
-    let envelope = hl7v2::envelope(raw, &context(organisation)?)?;
-    let source = format!("{organisation}/{}/{}", envelope.sender.facility, envelope.sender.application);
-    Ok((context(&source)?, envelope))
+fn not_shared(text: &str) -> Answer {
+    refusal(Verdict::Error, Problem { code: "207", text: text.to_owned() })
 }
 
-/// What keeps the messages about one person in order: a digest of how the message names her, or of its visit.
-fn lane(envelope: &Envelope) -> String {
-    let number =
-        envelope.persons.iter().find(|person| person.system.as_deref() == Some(fhir::identifier::NHS_NUMBER));
-    let mut hash = Sha256::new();
-    if let Some(identifier) = number.or_else(|| envelope.persons.first()) {
-        hash.update(identifier.system.as_deref().unwrap_or_default());
-        hash.update([0]);
-        hash.update(&identifier.value);
-    }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn refusal(verdict: Verdict, problem: Problem) -> Answer {
+pub(in crate::push) fn refusal(verdict: Verdict, problem: Problem) -> Answer {
     Answer::Refused { verdict, code: problem.code.to_owned(), text: problem.text }
 }
 
-fn verdict(code: hl7v2::AckCode) -> Verdict {
+pub(in crate::push) fn verdict(code: hl7v2::AckCode) -> Verdict {
     match code {
         hl7v2::AckCode::ApplicationReject | hl7v2::AckCode::CommitReject => Verdict::Reject,
         hl7v2::AckCode::ApplicationAccept

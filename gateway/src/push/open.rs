@@ -4,18 +4,23 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
+use adapters::Context;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::busy::Busy;
+use super::clerk::Clerk;
 use super::counts::Counts;
 use super::courier::Courier;
 use super::delivery::{Delivery, Patience, Senders};
 use super::desk::{Desk, Now};
-use super::intake::{Busy, Intake, Sender};
+use super::form::Form;
+use super::intake::{Intake, Sender};
 use super::marks::Faults;
 use super::mllp::{Door, Listener};
 use super::store::{Store, StoreError};
@@ -25,7 +30,7 @@ use crate::server::tls::{Demand, Secured, TlsProblem};
 use crate::settings::{Mllp, MllpTransport, Settings};
 
 /// The file of the store in the state folder.
-const STORE_FILE: &str = "push.sqlite";
+pub const STORE_FILE: &str = "push.sqlite";
 
 /// A push that is open and not yet running: its sockets are bound and its store can be written.
 #[derive(Debug)]
@@ -33,6 +38,7 @@ pub struct Push {
     intake: Arc<Intake>,
     listeners: Vec<Listener>,
     delivery: Delivery,
+    clerk: Clerk,
 }
 
 /// Why a push cannot be opened.
@@ -48,6 +54,12 @@ pub enum PushProblem {
         address: SocketAddr,
         /// What the system said.
         source: io::Error,
+    },
+    /// What a listener knows of its sender cannot be used.
+    #[error("[[mllp]] {address}: the site map or the time zone cannot be used")]
+    Sender {
+        /// As the settings name it.
+        address: SocketAddr,
     },
     /// The TLS files of a listener cannot be used.
     #[error("[[mllp]] {address}: {source}")]
@@ -93,15 +105,24 @@ impl Push {
             listeners.push(Listener {
                 socket,
                 door: door(mllp)?,
-                sender: Arc::new(sender(mllp)),
+                sender: Arc::new(sender(mllp).ok_or(PushProblem::Sender { address })?),
                 intake: Arc::clone(&intake),
                 bytes_max: settings.limits.body_bytes_max,
             });
         }
+        let senders = senders(&listeners, Arc::clone(&now));
+        let clerk = Clerk {
+            store: store.clone(),
+            ledger: Arc::clone(&ledger),
+            clock: clock.clone(),
+            senders: Arc::clone(&senders),
+            organisation: settings.gateway.organisation.as_str().to_owned(),
+            intake: Some(Arc::clone(&intake)),
+        };
         let delivery = Delivery {
             store,
             intake: Arc::clone(&intake),
-            senders: senders(&listeners, Arc::clone(&now)),
+            senders,
             ledger,
             carrier: Arc::new(Courier::new(now)),
             clock,
@@ -109,8 +130,9 @@ impl Push {
             wake,
             patience: Patience::default(),
             faults: Faults::default(),
+            forgotten_ms: AtomicI64::new(0),
         };
-        Ok(Self { intake, listeners, delivery })
+        Ok(Self { intake, listeners, delivery, clerk })
     }
 
     /// What takes messages that come another way than MLLP.
@@ -143,6 +165,7 @@ impl Push {
         for listener in self.listeners {
             running.spawn(listener.serve(drain.clone()));
         }
+        running.spawn(self.clerk.run(drain.clone()));
         running.spawn(self.delivery.run(drain));
         while running.join_next().await.is_some() {}
     }
@@ -190,15 +213,30 @@ fn senders(listeners: &[Listener], now: Now) -> Senders {
     })
 }
 
-/// Whom an `[[mllp]]` speaks for. Its name must stay the same over a restart: messages taken over wait under it.
-fn sender(mllp: &Mllp) -> Sender {
-    Sender {
+/// Everyone who may send by these settings, for a command beside a gateway that is stopped.
+#[must_use]
+pub fn senders_of(settings: &Settings) -> Vec<Arc<Sender>> {
+    let mut senders = super::http::senders(settings);
+    senders.extend(settings.mllp.iter().filter_map(sender).map(Arc::new));
+    senders
+}
+
+/// Whom an `[[mllp]]` speaks for. Its name must stay the same over a restart: messages taken over wait under it. The
+/// settings have checked its time zone and its site map.
+fn sender(mllp: &Mllp) -> Option<Sender> {
+    let context = Context::new(mllp.from.as_str(), Some(mllp.from.clone()), &mllp.time_zone).ok()?;
+    let context = match &mllp.site_map {
+        Some(map) => context.with_site_map(map).ok()?,
+        None => context,
+    };
+    Some(Sender {
         listener: format!("mllp:{}", mllp.address),
         organisation: mllp.from.clone(),
         to: mllp.to.clone(),
         purposes: vec![mllp.purpose],
-        time_zone: mllp.time_zone.clone(),
-    }
+        form: Form::Hl7v2,
+        context,
+    })
 }
 
 /// What is wrong with the files of a listener, if anything is.

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, named_params, params};
+use sha2::{Digest, Sha256};
 
+use super::errands::{self, Done, ErrandId};
 use super::inbox::{Answer, InboxId, let_go, settle};
+use super::letters::{self, LetterId, Stage, Stamped};
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
 
@@ -69,6 +72,8 @@ pub enum Original {
         listener: String,
         /// The organisation and application that sent it: stays the same when the listener is named otherwise.
         source: String,
+        /// Its id.
+        control_id: String,
         /// The message.
         raw: Vec<u8>,
     },
@@ -80,6 +85,18 @@ pub enum Original {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutboxId(pub(in crate::push) i64);
 
+impl OutboxId {
+    /// A number of thousandths below a quarter, by which the attempts of many parcels are spread: always the same for an
+    /// attempt of a parcel.
+    pub(in crate::push) fn spread(self, attempts: u32) -> u32 {
+        let mut hash = Sha256::new();
+        hash.update(self.0.to_be_bytes());
+        hash.update(attempts.to_be_bytes());
+        let first = hash.finalize().first().copied().unwrap_or_default();
+        u32::from(first).saturating_mul(250) / 256
+    }
+}
+
 /// What there is to deliver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -90,7 +107,8 @@ pub struct Backlog {
 }
 
 impl Store {
-    /// Puts parcels into the outbox and notes the message's answer, as one. The message stays until they are gone.
+    /// Puts parcels into the outbox and notes the message's answer, as one; for the systems that get nothing there are dead
+    /// letters. The message stays until the parcels are gone.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
@@ -98,28 +116,56 @@ impl Store {
         &self,
         id: InboxId,
         parcels: Vec<Parcel>,
-        answer: Answer,
+        (answer, stamped): (Answer, Vec<Stamped>),
         now_ms: i64,
     ) -> Result<(), StoreError> {
         self.run(move |connection| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO outbox (inbox, system, person, bundle, body, intent, first_ms, due_ms)
-                 VALUES (:inbox, :system, :person, :bundle, :body, :intent, :now, :now)
-                 ON CONFLICT (inbox, system) DO NOTHING",
-            )?;
-            for parcel in &parcels {
-                insert.execute(named_params! {
-                    ":inbox": id.0,
-                    ":system": parcel.system.as_str(),
-                    ":person": parcel.person,
-                    ":bundle": parcel.bundle,
-                    ":body": parcel.body.as_ref(),
-                    ":intent": parcel.intent,
-                    ":now": now_ms,
-                })?;
+            put(connection, id, &parcels, now_ms)?;
+            for stamped in &stamped {
+                letters::make(connection, id, stamped, (now_ms, now_ms, 1))?;
             }
             settle(connection, id, &answer)?;
             let_go(connection, id)
+        })
+        .await
+    }
+
+    /// Puts parcels of a dead letter into the outbox, as the errand wants it, and notes that: all as one. Once no letter
+    /// of the message is open it counts as accepted. `mended` takes the place of its text.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is on its way.
+    pub async fn replay(
+        &self,
+        replayed: Replayed,
+        parcels: Vec<Parcel>,
+        stamped: Vec<Stamped>,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let Replayed { letter, inbox, mended, errand, receipt } = replayed;
+            if let Some(mended) = mended {
+                connection
+                    .prepare_cached("UPDATE inbox SET raw = ?2 WHERE id = ?1")?
+                    .execute(params![inbox.0, mended])?;
+            }
+            put(connection, inbox, &parcels, now_ms)?;
+            connection
+                .prepare_cached(
+                    "UPDATE letter SET state = 'replayed', last_ms = ?2, attempts = attempts + 1 WHERE id = ?1",
+                )?
+                .execute(params![letter.0, now_ms])?;
+            for stamped in &stamped {
+                letters::make(connection, inbox, stamped, (now_ms, now_ms, 1))?;
+            }
+            connection
+                .prepare_cached(
+                    "UPDATE inbox SET answer = 'AA', problem = NULL WHERE id = ?1
+                     AND NOT EXISTS (SELECT 1 FROM letter WHERE letter.inbox = ?1 AND state = 'open')",
+                )?
+                .execute([inbox.0])?;
+            errands::end(connection, errand, &Done::Well(receipt))?;
+            let_go(connection, inbox)
         })
         .await
     }
@@ -131,7 +177,7 @@ impl Store {
     pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<Due>, StoreError> {
         self.run(move |connection| {
             let mut due = connection.prepare_cached(
-                "SELECT this.id, system, person, bundle, body, intent, attempts, first_ms, held, held_ms, anew, listener, source, raw
+                "SELECT this.id, system, person, bundle, body, intent, attempts, first_ms, held, held_ms, anew, listener, source, control_id, raw
                  FROM outbox AS this JOIN inbox ON inbox.id = this.inbox WHERE state = 'due' AND due_ms <= ?1 AND body IS NOT NULL AND NOT EXISTS (
                      SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'due' AND earlier.system = this.system
                      AND earlier.person = this.person AND earlier.id < this.id)
@@ -142,7 +188,8 @@ impl Store {
                 let system: String = row.get("system")?;
                 let body: Vec<u8> = row.get("body")?;
                 let raw: Option<Vec<u8>> = row.get("raw")?;
-                let (listener, source) = (row.get("listener")?, row.get("source")?);
+                let (listener, source, control_id) =
+                    (row.get("listener")?, row.get("source")?, row.get("control_id")?);
                 let held: String = row.get("held")?;
                 Ok(Due {
                     id: OutboxId(row.get("id")?),
@@ -153,7 +200,7 @@ impl Store {
                         body: body.into(),
                         intent: row.get("intent")?,
                     },
-                    original: raw.map_or(Original::Lost, |raw| Original::Held { listener, source, raw }),
+                    original: raw.map_or(Original::Lost, |raw| Original::Held { listener, source, control_id, raw }),
                     attempts: row.get("attempts")?,
                     first_ms: row.get("first_ms")?,
                     held: held.split_whitespace().map(str::to_owned).collect(),
@@ -210,11 +257,18 @@ impl Store {
         .await
     }
 
-    /// Gives a parcel up. It stays, so that it can be looked at; it does not hold up those behind it.
+    /// Gives a parcel up, and makes a dead letter of it. It stays, so that it can be looked at; it does not hold up those
+    /// behind it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn give_up(&self, id: OutboxId, reason: &'static str, text: Text) -> Result<(), StoreError> {
+    pub async fn give_up(
+        &self,
+        id: OutboxId,
+        reason: &'static str,
+        text: Text,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection
                 .prepare_cached("UPDATE outbox SET state = 'dead', reason = ?2 WHERE id = ?1")?
@@ -222,7 +276,26 @@ impl Store {
             if text == Text::Gone {
                 connection.prepare_cached("UPDATE outbox SET body = NULL WHERE id = ?1")?.execute([id.0])?;
             }
-            let_go(connection, message_of(connection, id)?)
+            let (inbox, system, attempts, first_ms) = connection
+                .prepare_cached("SELECT inbox, system, attempts, first_ms FROM outbox WHERE id = ?1")?
+                .query_row([id.0], |row| {
+                    let system: String = row.get("system")?;
+                    Ok((
+                        InboxId(row.get("inbox")?),
+                        SystemName::new(&system),
+                        row.get("attempts")?,
+                        row.get("first_ms")?,
+                    ))
+                })?;
+            let stamped = Stamped {
+                system: Some(system),
+                stage: Stage::Deliver,
+                reason: reason.to_owned(),
+                told: None,
+                text,
+            };
+            letters::make(connection, inbox, &stamped, (first_ms, now_ms, attempts))?;
+            let_go(connection, inbox)
         })
         .await
     }
@@ -234,8 +307,9 @@ impl Store {
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.run(|connection| {
             connection.query_row(
-                "SELECT COUNT(*) FILTER (WHERE state = 'due') AS due, COUNT(*) FILTER (WHERE state = 'dead')
-                 + (SELECT COUNT(*) FROM inbox WHERE answer IS NULL AND taken_over = 1 AND problem IS NOT NULL) AS dead FROM outbox",
+                "SELECT (SELECT COUNT(*) FROM outbox WHERE state = 'due') AS due,
+                 (SELECT COUNT(*) FROM outbox WHERE state = 'dead')
+                 + (SELECT COUNT(*) FROM inbox WHERE answer IS NULL AND taken_over = 1 AND problem IS NOT NULL) AS dead",
                 [],
                 |row| {
                     let count = |value: i64| u64::try_from(value).unwrap_or(0);
@@ -247,11 +321,59 @@ impl Store {
     }
 }
 
+/// A dead letter that is about to go on its way again.
+pub struct Replayed {
+    /// The letter.
+    pub letter: LetterId,
+    /// Its message.
+    pub inbox: InboxId,
+    /// What takes the place of its text.
+    pub mended: Option<Vec<u8>>,
+    /// Who wants it so.
+    pub errand: ErrandId,
+    /// The entry of the ledger that says so.
+    pub receipt: String,
+}
+
+/// Puts parcels into the outbox. One that was given up waits anew; one that is on its way, or arrived, stays as it is.
+fn put(
+    connection: &rusqlite::Connection,
+    id: InboxId,
+    parcels: &[Parcel],
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO outbox (inbox, system, person, bundle, body, intent, first_ms, due_ms)
+         VALUES (:inbox, :system, :person, :bundle, :body, :intent, :now, :now)
+         ON CONFLICT (inbox, system) DO UPDATE SET person = :person, bundle = :bundle, body = :body, intent = :intent,
+            attempts = 0, first_ms = :now, due_ms = :now, state = 'due', reason = NULL, departed = 0, held = '',
+            held_ms = NULL, anew = NULL WHERE state IN ('dead', 'closed')",
+    )?;
+    for parcel in parcels {
+        insert.execute(named_params! {
+            ":inbox": id.0,
+            ":system": parcel.system.as_str(),
+            ":person": parcel.person,
+            ":bundle": parcel.bundle,
+            ":body": parcel.body.as_ref(),
+            ":intent": parcel.intent,
+            ":now": now_ms,
+        })?;
+    }
+    Ok(())
+}
+
 /// The message that a parcel was cut from.
 fn message_of(connection: &rusqlite::Connection, id: OutboxId) -> rusqlite::Result<InboxId> {
     connection
         .prepare_cached("SELECT inbox FROM outbox WHERE id = ?1")?
         .query_row([id.0], |row| row.get("inbox").map(InboxId))
+}
+
+impl std::fmt::Debug for Replayed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Replayed({:?})", self.letter)
+    }
 }
 
 impl std::fmt::Debug for Parcel {

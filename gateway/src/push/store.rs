@@ -55,6 +55,42 @@ CREATE TABLE IF NOT EXISTS outbox (
     UNIQUE (inbox, system)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (system, person, id) WHERE state = 'due';
+CREATE INDEX IF NOT EXISTS outbox_dead ON outbox (id) WHERE state = 'dead';
+CREATE TABLE IF NOT EXISTS letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    inbox INTEGER,
+    system TEXT,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    told TEXT,
+    place TEXT,
+    source TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    listener TEXT NOT NULL,
+    raw BLOB,
+    text_gone INTEGER NOT NULL DEFAULT 0,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 1,
+    state TEXT NOT NULL DEFAULT 'open'
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS letter_of ON letter (inbox, COALESCE(system, '')) WHERE inbox IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS letter_alone ON letter (source, control_id, hash) WHERE inbox IS NULL;
+CREATE TABLE IF NOT EXISTS errand (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    letter INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    by_whom TEXT NOT NULL,
+    account TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    mended BLOB,
+    asked_ms INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open',
+    ended TEXT,
+    told TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS errand_open ON errand (id) WHERE state <> 'done';
 ";
 
 /// What a file of an earlier build lacks. Whether its parcels had left was not noted there: they may have.
@@ -68,6 +104,16 @@ ALTER TABLE outbox ADD COLUMN former BLOB;
 ALTER TABLE outbox ADD COLUMN former_departed INTEGER NOT NULL DEFAULT 0;
 UPDATE outbox SET departed = 1;
 COMMIT;
+";
+
+/// The letters of what was given up before there were letters.
+const LETTERS_SINCE: &str = "
+INSERT INTO letter (inbox, system, stage, reason, source, control_id, hash, listener, text_gone, first_ms, last_ms, attempts)
+SELECT inbox.id, system, 'deliver', COALESCE(reason, 'unknown'), source, control_id, hash, listener, body IS NULL,
+    first_ms, due_ms, attempts FROM outbox JOIN inbox ON inbox.id = outbox.inbox WHERE state = 'dead';
+INSERT INTO letter (inbox, stage, reason, source, control_id, hash, listener, first_ms, last_ms)
+SELECT id, 'fault', problem, source, control_id, hash, listener, received_ms, received_ms FROM inbox
+    WHERE answer IS NULL AND taken_over = 1 AND problem IS NOT NULL;
 ";
 
 /// The store of pushed messages. Clones share it.
@@ -107,7 +153,12 @@ impl Store {
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
         )?;
-        connection.execute_batch(SCHEMA)?;
+        let letters = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'letter'";
+        let lettered = connection.query_row(letters, [], |row| row.get::<_, i64>(0))? > 0;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
+        if !lettered {
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {LETTERS_SINCE} COMMIT;"))?;
+        }
         let known = "SELECT COUNT(*) FROM pragma_table_info('outbox') WHERE name = 'departed'";
         if connection.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
             connection.execute_batch(SCHEMA_SINCE)?;

@@ -8,11 +8,14 @@ use rusqlite::params;
 use tokio::sync::Notify;
 
 use super::anew::known;
+use super::busy::Busy;
 use super::counts::Counts;
 use super::delivery::NotDelivered;
 use super::desk::Desk;
+use super::form::Form;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
-use super::intake::{Busy, Intake, Sender};
+use super::intake::{Intake, Sender, stamped};
+use super::letters::{Stage, Stamped, Which};
 use super::outbox::{Original, Parcel, Text};
 use super::store::Store;
 use crate::clock::Clock;
@@ -61,7 +64,7 @@ async fn the_text_stays_until_the_last_parcel_has_gone_or_is_given_up() {
     let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
     let id = received(&store).await;
     let parcels = vec![parcel("council"), parcel("hospice")];
-    store.accept(id, parcels, Answer::Accepted, 0).await.expect("accepted");
+    store.accept(id, parcels, (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
     let due = store.due(0, 16).await.expect("due");
     assert_eq!(due.len(), 2);
     for due in &due {
@@ -73,7 +76,7 @@ async fn the_text_stays_until_the_last_parcel_has_gone_or_is_given_up() {
     assert_eq!(text(&store).await.as_deref(), Some(TEXT));
     store.delivered(due[0].id).await.expect("noted");
     assert_eq!(text(&store).await.as_deref(), Some(TEXT), "another one waits");
-    store.give_up(due[1].id, "consent-denied", Text::Gone).await.expect("noted");
+    store.give_up(due[1].id, "consent-denied", Text::Gone, 0).await.expect("noted");
     assert_eq!(text(&store).await, None);
 }
 
@@ -83,10 +86,10 @@ async fn the_text_of_what_was_given_up_stays_for_an_operator_until_it_is_forgott
     let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
     let id = received(&store).await;
     let parcels = vec![parcel("council"), parcel("hospice")];
-    store.accept(id, parcels, Answer::Accepted, 0).await.expect("accepted");
+    store.accept(id, parcels, (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
     let due = store.due(0, 16).await.expect("due");
-    store.give_up(due[0].id, "no-sharing-agreement", Text::Kept).await.expect("noted");
-    store.give_up(due[1].id, "consent-denied", Text::Gone).await.expect("noted");
+    store.give_up(due[0].id, "no-sharing-agreement", Text::Kept, 0).await.expect("noted");
+    store.give_up(due[1].id, "consent-denied", Text::Gone, 0).await.expect("noted");
     assert_eq!(
         text(&store).await.as_deref(),
         Some(TEXT),
@@ -103,13 +106,25 @@ async fn the_text_of_what_was_given_up_stays_for_an_operator_until_it_is_forgott
 }
 
 #[tokio::test]
-async fn the_text_of_what_is_refused_goes_at_once() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
-    let id = received(&store).await;
-    let refused = Answer::Refused { verdict: Verdict::Error, code: "207".to_owned(), text: "no".to_owned() };
-    store.refuse(id, refused).await.expect("refused");
-    assert_eq!(text(&store).await, None);
+async fn the_text_of_what_is_refused_stays_for_a_while_and_goes_at_once_when_she_said_no() {
+    for (gone, kept) in [(Text::Kept, Some(TEXT.to_vec())), (Text::Gone, None)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+        let id = received(&store).await;
+        let refused =
+            Answer::Refused { verdict: Verdict::Error, code: "207".to_owned(), text: "no".to_owned() };
+        let against = Stamped { text: gone, ..stamped(Stage::Decide, "labelled", None) };
+        store.refuse(id, refused, vec![against], 0).await.expect("refused");
+        assert_eq!(text(&store).await, kept);
+        let letters = store.letters(Which::Open).await.expect("letters");
+        assert_eq!(letters.len(), 1);
+        assert_eq!(letters.first().and_then(|letter| letter.bytes).is_some(), kept.is_some());
+        store.forget_before(1).await.expect("forgotten");
+        assert_eq!(store.letters(Which::All).await.expect("letters"), []);
+        let left =
+            store.run(|connection| connection.query_row("SELECT COUNT(*) FROM inbox", [], |row| row.get(0)));
+        assert_eq!(left.await, Ok(0), "with the letter its message is forgotten");
+    }
 }
 
 #[tokio::test]
@@ -132,10 +147,11 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
         organisation: OdsCode::parse("RX1").expect("a code"),
         to: vec![SystemName::new("council")],
         purposes: vec![PurposeOfUse::parse("COC").expect("a purpose")],
-        time_zone: "Europe/London".to_owned(),
+        form: Form::Hl7v2,
+        context: adapters::Context::new("RX1", None, "Europe/London").expect("a context"),
     });
     let id = received(&store).await;
-    store.accept(id, vec![parcel("council")], Answer::Accepted, 0).await.expect("accepted");
+    store.accept(id, vec![parcel("council")], (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
     let due = store.due(0, 1).await.expect("due").remove(0);
     assert_eq!(intake.decide_anew(&[], &due).await.err(), Some(NotDelivered::Held("sender-not-known")));
     let renamed = Arc::new(Sender { listener: "mllp:renamed".to_owned(), ..(*sender).clone() });

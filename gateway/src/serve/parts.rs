@@ -12,7 +12,7 @@ use super::{Faults, Unstartable};
 use crate::clock::Clock;
 use crate::consent::ConsentRegistry;
 use crate::decision::evidence::EvidenceCache;
-use crate::ledger::{Options, SegmentLedger};
+use crate::ledger::SegmentLedger;
 use crate::places::Places;
 use crate::ports::Ports;
 use crate::requestor::Keys;
@@ -21,7 +21,7 @@ use crate::server::listener::Doors;
 use crate::server::strangers::Strangers;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
-use crate::trail::store::{KEY_SCHEME, TrailStore};
+use crate::trail::store::TrailStore;
 use crate::upstream::Upstream;
 
 /// What comes of the files that settings name: made whole, or not at all.
@@ -109,10 +109,7 @@ impl State {
         for made in [folder, &ledger_folder] {
             make(made).map_err(Unstartable::State)?;
         }
-        let base: http::Uri = settings.gateway.base.parse().unwrap_or_default();
-        let origin = format!("{}/ledger", base.host().unwrap_or("localhost"));
-        let options = Options::new(&ledger_folder, origin, KEY_SCHEME);
-        let ledger = SegmentLedger::open(&options, clock.clone())
+        let ledger = SegmentLedger::open(&super::ledger_options(settings), clock.clone())
             .map_err(|fault| Unstartable::Ledger(ledger_folder.clone(), fault))?;
         let consents =
             ConsentRegistry::open(folder, &settings.gateway.base).map_err(Unstartable::Consents)?;

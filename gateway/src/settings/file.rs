@@ -215,6 +215,9 @@ pub(super) struct MllpTable {
     pub(super) plaintext: Option<Written<String>>,
     /// The time zone of times without one. Default: `"Europe/London"`.
     pub(super) time_zone: Option<Written<String>>,
+    /// A file: the map of the sender's own segments, whose names begin with `Z`, as in
+    /// [hl7v2.md](hl7v2.md). Try it with `portcullis translate --site-map`.
+    pub(super) site_map: Option<Written<String>>,
     /// Where the table stands.
     pub(super) place: super::problem::Place,
 }
@@ -428,6 +431,7 @@ impl MllpTable {
             peers: table.texts("peers"),
             plaintext: table.text("plaintext"),
             time_zone: table.text("time_zone"),
+            site_map: table.text("site_map"),
             place: table.place().clone(),
         };
         table.refuse_unknown();

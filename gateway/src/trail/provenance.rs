@@ -99,7 +99,8 @@ fn agent(system: &str, code: &str, who: Element) -> Element {
 fn party(requestor: &RecordedRequestor) -> Element {
     match requestor {
         RecordedRequestor::Professional { organisation, .. }
-        | RecordedRequestor::System { organisation, .. } => {
+        | RecordedRequestor::System { organisation, .. }
+        | RecordedRequestor::Operator { organisation, .. } => {
             Element::logical_reference(ODS_ORGANIZATION_CODE, organisation)
         }
         RecordedRequestor::Person { nhs_number, .. } => Element::logical_reference(NHS_NUMBER, nhs_number),

@@ -140,6 +140,15 @@ pub enum RecordedRequestor {
         /// ODS code.
         organisation: String,
     },
+    /// Somebody who runs the gateway, by a command on its machine.
+    Operator {
+        /// The name given.
+        name: String,
+        /// The account of the machine.
+        account: String,
+        /// ODS code.
+        organisation: String,
+    },
     /// The person herself.
     Person {
         /// Her NHS number.

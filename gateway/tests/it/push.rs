@@ -1,7 +1,9 @@
 //! Push: what is acknowledged is on the disk, arrives once in effect, and in order for each person.
 
 mod delivering;
+mod inbox;
 mod killing;
+mod letters;
 mod proving;
 mod storing;
 mod support;

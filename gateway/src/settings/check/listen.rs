@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use adapters::Context;
 use fhir::purpose_of_use::PurposeOfUse;
 
 use super::super::file::{ListenTable, MllpTable, SettingsFile, TlsTable};
@@ -10,7 +11,7 @@ use super::super::material::Site;
 use super::super::problem::{Notebook, did_you_mean};
 use super::super::written::Written;
 use super::super::{Listen, Mllp, MllpTransport, Network, ServerTls, Transport};
-use super::{each_once, ods};
+use super::{each_once, ods, read_text};
 use crate::person::SystemName;
 
 const OPS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
@@ -98,6 +99,10 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
             known.map_err(|_| "the name of a time zone such as Europe/London is wanted here")
         }),
     };
+    let site_map = match &table.site_map {
+        None => Some(None),
+        Some(written) => site_map(site, written).map(Some),
+    };
     Some(Mllp {
         address: address?,
         from: from?,
@@ -105,7 +110,24 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
         purpose: purpose?,
         transport: transport?,
         time_zone: time_zone?,
+        site_map: site_map?,
     })
+}
+
+/// The text of a map of a sender's own segments, read as it will be used.
+fn site_map(site: &Site<'_>, written: &Written<String>) -> Option<String> {
+    let path = site.path(written);
+    let read = read_text(&path).and_then(|text| {
+        let context = Context::new("site", None, TIME_ZONE).map_err(|fault| fault.to_string())?;
+        context.with_site_map(&text).map(|_| text).map_err(|fault| fault.to_string())
+    });
+    match read {
+        Ok(text) => Some(text),
+        Err(fault) => {
+            site.notes.error(&written.place, format!("{}: {fault}", path.display()));
+            None
+        }
+    }
 }
 
 fn mllp_transport(site: &Site<'_>, table: &MllpTable) -> Option<MllpTransport> {

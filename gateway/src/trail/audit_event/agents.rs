@@ -73,9 +73,10 @@ fn unknown() -> Element {
 /// The system at the other end. Of a member of staff's system only the organisation is known.
 fn client(code: &str, told: &Told<'_>) -> Element {
     let (who, is_requestor) = match &told.exchange.requestor {
-        Some(RecordedRequestor::Professional { organisation, .. }) => {
-            (Element::logical_reference(ODS_ORGANIZATION_CODE, organisation), false)
-        }
+        Some(
+            RecordedRequestor::Professional { organisation, .. }
+            | RecordedRequestor::Operator { organisation, .. },
+        ) => (Element::logical_reference(ODS_ORGANIZATION_CODE, organisation), false),
         Some(RecordedRequestor::System { name, .. }) => {
             (Element::new().with("identifier", Element::new().with("value", name)), true)
         }
@@ -162,6 +163,11 @@ fn user(requestor: &RecordedRequestor, part: &str, pattern: Pattern, told: &Told
                 .with("requestor", true)
                 .with("policy", vec![token_id.as_str()])
         }
+        RecordedRequestor::Operator { name, account, .. } => Element::new()
+            .with("type", Element::new().with("coding", vec![participation]))
+            .with("who", Element::new().with("identifier", Element::new().with("value", account)))
+            .with("name", name)
+            .with("requestor", true),
         RecordedRequestor::Person { nhs_number, .. } => Element::new()
             .with("type", Element::new().with("coding", vec![participation]))
             .with("who", person(nhs_number))
@@ -178,7 +184,8 @@ fn user(requestor: &RecordedRequestor, part: &str, pattern: Pattern, told: &Told
 fn organisation(requestor: &RecordedRequestor) -> Option<Element> {
     match requestor {
         RecordedRequestor::Professional { organisation, .. }
-        | RecordedRequestor::System { organisation, .. } => Some(
+        | RecordedRequestor::System { organisation, .. }
+        | RecordedRequestor::Operator { organisation, .. } => Some(
             Element::new()
                 .with("type", Element::concept(ROLE_CLASS, "PROV", None))
                 .with("who", Element::logical_reference(ODS_ORGANIZATION_CODE, organisation))

@@ -165,7 +165,11 @@ fn interaction(code: &str) -> Element {
 /// Whether the requestor answers to an organisation: AuthZconsent wants to know which.
 fn has_organisation(exchange: &Exchange) -> bool {
     match &exchange.requestor {
-        Some(RecordedRequestor::Professional { .. } | RecordedRequestor::System { .. }) => true,
+        Some(
+            RecordedRequestor::Professional { .. }
+            | RecordedRequestor::System { .. }
+            | RecordedRequestor::Operator { .. },
+        ) => true,
         Some(RecordedRequestor::Person { .. }) | None => false,
     }
 }

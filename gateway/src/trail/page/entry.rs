@@ -150,6 +150,9 @@ impl Told<'_> {
     }
 
     fn looked_at(&self) -> &'static str {
+        if self.exchange.interaction == "inbox-show" {
+            return "a message about you that could not be passed on";
+        }
         match self.exchange.resource_type.as_deref() {
             Some("Consent") => "your choices about sharing",
             Some("Provenance") => "where information about you came from",
@@ -270,17 +273,26 @@ impl Told<'_> {
     fn is_herself(&self) -> bool {
         match &self.exchange.requestor {
             Some(RecordedRequestor::Person { nhs_number, .. }) => *nhs_number == self.own.as_str(),
-            Some(RecordedRequestor::Professional { .. } | RecordedRequestor::System { .. }) | None => false,
+            Some(
+                RecordedRequestor::Professional { .. }
+                | RecordedRequestor::System { .. }
+                | RecordedRequestor::Operator { .. },
+            )
+            | None => false,
         }
     }
 
     /// Who asked, as the subject of a sentence.
     fn name(&self) -> String {
         match &self.exchange.requestor {
-            Some(RecordedRequestor::Professional { name, .. }) if !name.trim().is_empty() => {
+            Some(RecordedRequestor::Professional { name, .. } | RecordedRequestor::Operator { name, .. })
+                if !name.trim().is_empty() =>
+            {
                 words::without_numbers(name)
             }
-            Some(RecordedRequestor::Professional { .. }) => "A member of staff".to_owned(),
+            Some(RecordedRequestor::Professional { .. } | RecordedRequestor::Operator { .. }) => {
+                "A member of staff".to_owned()
+            }
             Some(RecordedRequestor::System { organisation, .. }) => self.organisation_name(organisation),
             Some(RecordedRequestor::Person { .. }) if self.is_herself() => "You".to_owned(),
             Some(RecordedRequestor::Person { .. }) => "Another person".to_owned(),
@@ -289,8 +301,14 @@ impl Told<'_> {
     }
 
     fn job(&self) -> Vec<String> {
-        let Some(RecordedRequestor::Professional { role, supervisor, .. }) = &self.exchange.requestor else {
-            return Vec::new();
+        let (role, supervisor) = match &self.exchange.requestor {
+            Some(RecordedRequestor::Professional { role, supervisor, .. }) => (role, supervisor),
+            Some(RecordedRequestor::Operator { .. }) => {
+                return vec!["Runs the computer that passes on information".to_owned()];
+            }
+            Some(RecordedRequestor::System { .. } | RecordedRequestor::Person { .. }) | None => {
+                return Vec::new();
+            }
         };
         let mut texts = vec![words::role(role).unwrap_or_else(|| "Member of staff".to_owned())];
         texts.extend(supervisor.as_ref().map(|who| format!("Supervised by {}", words::without_numbers(who))));
@@ -299,7 +317,10 @@ impl Told<'_> {
 
     fn organisation(&self) -> Vec<String> {
         match &self.exchange.requestor {
-            Some(RecordedRequestor::Professional { organisation, .. }) => {
+            Some(
+                RecordedRequestor::Professional { organisation, .. }
+                | RecordedRequestor::Operator { organisation, .. },
+            ) => {
                 vec![self.organisation_name(organisation)]
             }
             Some(RecordedRequestor::System { .. } | RecordedRequestor::Person { .. }) | None => Vec::new(),

@@ -38,10 +38,29 @@ async fn a_failure_waits_ever_longer() {
     let mut waits = Vec::new();
     for _ in 0..4 {
         let wait = delivery.round().await;
-        waits.push(wait.as_secs());
+        waits.push(wait);
         site.clock.advance(wait);
     }
-    assert_eq!(waits, [1, 2, 4, 8]);
+    for (wait, seconds) in waits.into_iter().zip([1, 2, 4, 8]) {
+        let least = Duration::from_secs(seconds);
+        assert!(wait >= least && wait < least + least / 4, "{wait:?} after {least:?}");
+    }
+}
+
+#[tokio::test]
+async fn parcels_that_failed_together_are_not_all_tried_together_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::open(folder.path());
+    let delivery = site.delivery();
+    site.block(Some(""));
+    for index in 0..8 {
+        site.send(&discharge(&format!("A{index}"), ["0000018", "0000026", "0000034"][index % 3])).await;
+    }
+    delivery.round().await;
+    let connection = rusqlite::Connection::open(folder.path().join("push.sqlite")).unwrap();
+    let count = "SELECT COUNT(DISTINCT due_ms) FROM outbox WHERE attempts = 1";
+    let distinct: i64 = connection.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(distinct, 3, "each person's first parcel waits for a moment of its own");
 }
 
 #[tokio::test]

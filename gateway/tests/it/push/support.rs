@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -13,10 +13,13 @@ use futures_util::future::BoxFuture;
 use gateway::clock::Clock;
 use gateway::ledger::{AuditLedger, Batch, Content, LedgerError, Options, Receipt, SegmentLedger};
 use gateway::person::SystemName;
+use gateway::push::busy::Busy;
+use gateway::push::clerk::Clerk;
 use gateway::push::counts::Counts;
 use gateway::push::delivery::{Carrier, Delivery, NotCarried, NotDelivered, Patience};
 use gateway::push::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
-use gateway::push::intake::{Busy, Intake, Sender};
+use gateway::push::form::Form;
+use gateway::push::intake::{Intake, Sender};
 use gateway::push::marks::Faults;
 use gateway::push::mllp::{Door, Listener};
 use gateway::push::outbox::{Due, Parcel};
@@ -37,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
     pub(crate) refuses: AtomicBool,
+    /// Why nothing goes to a system of this name.
+    pub(crate) refuses_for: Mutex<Option<(&'static str, NotCleared)>>,
     pub(crate) fails: AtomicBool,
     pub(crate) panics: AtomicBool,
     pub(crate) asked: AtomicUsize,
@@ -51,13 +56,18 @@ impl Disclose for Decision {
     fn disclose<'a>(
         &'a self,
         pushed: &'a Pushed,
-        _: &'a SystemName,
+        system: &'a SystemName,
     ) -> BoxFuture<'a, Result<Cleared, NotCleared>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             assert!(!self.panics.load(Ordering::SeqCst), "a fault of the decision");
             if self.refuses.load(Ordering::SeqCst) {
-                return Err(NotCleared::Refused);
+                return Err(NotCleared::Refused("labelled"));
+            }
+            if let Some((_, why)) =
+                self.refuses_for.lock().unwrap().filter(|(name, _)| *name == system.as_str())
+            {
+                return Err(why);
             }
             if self.fails.load(Ordering::SeqCst) {
                 return Err(NotCleared::Failed);
@@ -135,10 +145,14 @@ impl Carrier for Receivers {
 pub(crate) struct Ledger {
     pub(crate) real: SegmentLedger,
     pub(crate) appended: AtomicUsize,
+    pub(crate) fails: AtomicBool,
 }
 
 impl AuditLedger for Ledger {
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, LedgerError>> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(LedgerError::Full) });
+        }
         self.appended.fetch_add(1, Ordering::SeqCst);
         self.real.append(batch)
     }
@@ -166,7 +180,7 @@ impl Site {
             ..Options::new(folder.join("ledger"), "test/ledger", KEY_SCHEME)
         };
         let real = SegmentLedger::open(&options, clock.clone()).unwrap();
-        let ledger = Arc::new(Ledger { real, appended: AtomicUsize::new(0) });
+        let ledger = Arc::new(Ledger { real, appended: AtomicUsize::new(0), fails: AtomicBool::new(false) });
         let decision = Arc::new(Decision::default());
         decision.ledger.set(Arc::clone(&ledger)).unwrap();
         let counts = Arc::new(Counts::default());
@@ -185,7 +199,8 @@ impl Site {
             organisation: OdsCode::parse("RX1").unwrap(),
             to: vec![SystemName::new("council")],
             purposes: vec![PurposeOfUse::parse("COC").unwrap()],
-            time_zone: "Europe/London".to_owned(),
+            form: Form::Hl7v2,
+            context: adapters::Context::new("RX1", None, "Europe/London").unwrap(),
         });
         Self { store, intake, decision, receivers: Arc::default(), ledger, counts, clock, sender, wake }
     }
@@ -203,6 +218,19 @@ impl Site {
             wake: Arc::clone(&self.wake),
             patience: Patience::default(),
             faults: Faults::default(),
+            forgotten_ms: AtomicI64::new(0),
+        }
+    }
+
+    pub(crate) fn clerk(&self) -> Clerk {
+        let sender = Arc::clone(&self.sender);
+        Clerk {
+            store: self.store.clone(),
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            senders: Arc::new(move || vec![Arc::clone(&sender)]),
+            organisation: "RX1".to_owned(),
+            intake: Some(Arc::clone(&self.intake)),
         }
     }
 

@@ -1,0 +1,88 @@
+//! Records by a mapping: a file becomes Bundles, one for each record; a record that is refused holds up no other.
+
+use std::io::Read;
+
+use adapters::mapping::{Mapping, Origin, Reach};
+use jiff::Timestamp;
+
+use super::intake::Sender;
+
+/// A record of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::push) enum Record {
+    /// What the mapping made of it.
+    Bundle(Vec<u8>),
+    /// It is refused: where, and why; nothing of its content.
+    Refused(String, Rest),
+}
+
+/// Whether what comes after a refused record may still be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::push) enum Rest {
+    /// It may.
+    Goes,
+    /// It may not: nothing more comes.
+    Ends,
+}
+
+/// Gives the records of a file to `each`, in order, until that says that it is enough.
+pub(in crate::push) fn records(
+    sender: &Sender,
+    mapping: &Mapping,
+    (input, document): (impl Read, &str),
+    now: Timestamp,
+    mut each: impl FnMut(Record) -> Option<()>,
+) {
+    let refused = |why: &adapters::mapping::Refused| {
+        let rest = match why.reach() {
+            Reach::Record => Rest::Goes,
+            Reach::File => Rest::Ends,
+        };
+        Record::Refused(why.to_string(), rest)
+    };
+    let origin = Origin::new(document, now);
+    let records = match mapping.records(input, &sender.context, &origin) {
+        Ok(records) => records,
+        Err(why) => {
+            // There is nobody left to stop.
+            let _: Option<()> = each(refused(&why));
+            return;
+        }
+    };
+    for record in records {
+        let record = match record {
+            Ok(translated) => Record::Bundle(translated.bundle),
+            Err(why) => refused(&why),
+        };
+        if each(record).is_none() {
+            return;
+        }
+    }
+}
+
+/// The Bundle of a text that holds one record, in the form of the mapping or as the Bundle that it made before.
+///
+/// # Errors
+/// Why there is none, in words without content.
+pub(in crate::push) fn only(
+    sender: &Sender,
+    mapping: &Mapping,
+    raw: &[u8],
+    now: Timestamp,
+) -> Result<Vec<u8>, String> {
+    let document = fhir::json::parse(raw.to_vec().into(), &fhir::json::Limits::default());
+    if document.is_ok_and(|document| document.root().str_at(&["resourceType"]).as_deref() == Some("Bundle")) {
+        return Ok(raw.to_vec());
+    }
+    let mut found = Vec::new();
+    records(sender, mapping, (raw, "mended"), now, |record| {
+        found.push(record);
+        (found.len() < 2).then_some(())
+    });
+    match (found.pop(), found.is_empty()) {
+        (Some(Record::Bundle(bundle)), true) => Ok(bundle),
+        (Some(Record::Refused(told, _)), true) => Err(told),
+        (Some(_), false) => Err("more than one record, where one is mended".to_owned()),
+        (None, _) => Err("there is no record in it".to_owned()),
+    }
+}

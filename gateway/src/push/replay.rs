@@ -1,0 +1,171 @@
+//! A dead letter goes on its way again: by the same translation, decision, minimum and record as if it had just come.
+//!
+//! A mended text must keep the id and the sender of its message, so that what is sent again later is known as before. Only
+//! what has no place in the inbox (it could not be read, or its id was another's) comes in anew.
+
+use std::sync::Arc;
+
+use super::anew::known;
+use super::errands::{Done, Errand};
+use super::form::{Form, Outside};
+use super::inbox::{Answer, InboxId};
+use super::intake::{Dealt, Entered, Intake, Sender, Taken, Unsettled, stamped};
+use super::letters::{Letter, LetterId, Opened, Stage};
+use super::mapped;
+use super::outbox::Replayed;
+use super::store::StoreError;
+use crate::person::SystemName;
+use crate::trail::record::Exchange;
+
+impl Intake {
+    /// Sends an open letter on its way again, as `errand` wants it; that is recorded under `receipt`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is done again then.
+    pub(in crate::push) async fn replay(
+        &self,
+        senders: &[Arc<Sender>],
+        opened: Opened,
+        (errand, receipt): (&Errand, String),
+    ) -> Result<Done, StoreError> {
+        let cannot = |why: &str| Ok(Done::Cannot(why.to_owned()));
+        let Opened { letter, inbox, raw } = opened;
+        let Some(raw) = errand.mended.clone().or(raw) else { return cannot("text-not-kept") };
+        let Some(sender) = known(senders, &letter.listener, &letter.source, letter.system.as_ref()) else {
+            return cannot("sender-not-known");
+        };
+        let Some(begun) = self.begun(sender, None) else {
+            return Ok(Done::NotNow("no-randomness".to_owned()));
+        };
+        let asked = Asked { letter: &letter, errand, receipt };
+        match (&sender.form, inbox) {
+            // A record has no id but what it says: mended, it is another.
+            (Form::Mapped(mapping), _) if errand.mended.is_some() || inbox.is_none() => {
+                match mapped::only(sender, mapping, &raw, self.clock.now()) {
+                    Ok(bundle) => self.comes_anew(sender, bundle, begun, asked).await,
+                    Err(told) => self.in_vain(letter.id, (Stage::Translate, "not-translated"), told).await,
+                }
+            }
+            (_, Some(inbox)) => self.again(sender, (inbox, raw), begun, asked).await,
+            (_, None) => self.comes_anew(sender, raw, begun, asked).await,
+        }
+    }
+
+    /// A letter whose message is in the inbox.
+    async fn again(
+        &self,
+        sender: &Arc<Sender>,
+        (inbox, raw): (InboxId, Vec<u8>),
+        begun: Exchange,
+        asked: Asked<'_>,
+    ) -> Result<Done, StoreError> {
+        let letter = asked.letter;
+        let cannot = |why: &str| Ok(Done::Cannot(why.to_owned()));
+        let outside = match Outside::all(sender, &raw) {
+            Ok(all) => all.into_iter().find(|outside| outside.control_id == letter.control_id),
+            Err(refused) => {
+                let told = refused.ack().1.text;
+                return self.in_vain(letter.id, (Stage::Read, "not-a-message"), told).await;
+            }
+        };
+        let Some(outside) = outside.filter(|outside| outside.source == letter.source) else {
+            return cannot("other-message");
+        };
+        let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
+        let taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
+        let _held = self.busy.hold(inbox).await;
+        let on_their_way = self.store.receivers_of(inbox).await?;
+        let to: Vec<SystemName> = match &letter.system {
+            Some(system) => vec![system.clone()],
+            None => sender.to.clone(),
+        };
+        let to: Vec<SystemName> = to.into_iter().filter(|system| !on_their_way.contains(system)).collect();
+        if to.is_empty() {
+            return cannot("nothing-left-to-send");
+        }
+        match self.parcels(&taken, &to).await {
+            Ok((parcels, against)) => {
+                let replayed = Replayed {
+                    letter: letter.id,
+                    inbox,
+                    mended: asked.errand.mended.clone(),
+                    errand: asked.errand.id,
+                    receipt: asked.receipt.clone(),
+                };
+                let put = self.store.replay(replayed, parcels.clone(), against, self.now_ms()).await;
+                if let Err(fault) = put {
+                    self.not_released(&parcels, "not-stored").await;
+                    return Err(fault);
+                }
+                self.wake.notify_one();
+                Ok(Done::Well(asked.receipt))
+            }
+            Err(Unsettled::Refused(_, against)) => {
+                let Some(first) = against.into_iter().next() else { return cannot("nothing-left-to-send") };
+                let reason = first.reason.clone();
+                self.store.tried_in_vain(letter.id, first, self.now_ms()).await?;
+                Ok(Done::InVain(reason))
+            }
+            Err(Unsettled::Failed) => Ok(Done::NotNow("not-decided".to_owned())),
+        }
+    }
+
+    /// A letter that has no place in the inbox, or whose text is another's now: it comes as if it were sent.
+    async fn comes_anew(
+        &self,
+        sender: &Arc<Sender>,
+        raw: Vec<u8>,
+        begun: Exchange,
+        asked: Asked<'_>,
+    ) -> Result<Done, StoreError> {
+        let outsides = match Outside::all(sender, &raw) {
+            Ok(outsides) => outsides,
+            Err(refused) => {
+                let told = refused.ack().1.text;
+                return self.in_vain(asked.letter.id, (Stage::Read, "not-a-message"), told).await;
+            }
+        };
+        let mut refused = None;
+        for outside in outsides {
+            let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun.clone() };
+            let taken = Taken { sender: Arc::clone(sender), outside, raw: raw.clone(), exchange };
+            let answer = match self.enter(&taken).await {
+                Entered::Open(id) => match self.settle(id, &taken).await {
+                    Dealt::Settled(answer) => answer,
+                    Dealt::Failed => return Ok(Done::NotNow("not-decided".to_owned())),
+                },
+                Entered::Answered(answer) => answer,
+                Entered::Not(problem) if problem.code == "205" => {
+                    return Ok(Done::InVain("control-id-reused".to_owned()));
+                }
+                Entered::Not(_) => return Ok(Done::NotNow("not-stored".to_owned())),
+            };
+            match answer {
+                Answer::Accepted => {}
+                Answer::Refused { text, .. } => refused = Some(text),
+            }
+        }
+        // What was refused has a letter of its own now.
+        self.store
+            .supersede(asked.letter.id, (asked.errand.id, asked.receipt.clone()), self.now_ms())
+            .await?;
+        Ok(refused.map_or(Done::Well(asked.receipt), Done::InVain))
+    }
+
+    async fn in_vain(
+        &self,
+        letter: LetterId,
+        (stage, reason): (Stage, &str),
+        told: String,
+    ) -> Result<Done, StoreError> {
+        self.store.tried_in_vain(letter, stamped(stage, reason, Some(told)), self.now_ms()).await?;
+        Ok(Done::InVain(reason.to_owned()))
+    }
+}
+
+/// What is asked of a letter.
+struct Asked<'a> {
+    letter: &'a Letter,
+    errand: &'a Errand,
+    receipt: String,
+}
