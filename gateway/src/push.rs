@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod desk;
 pub mod disclose;
 pub mod errands;
+pub mod folder;
 pub mod form;
 pub mod http;
 pub mod inbox;
@@ -32,6 +33,7 @@ pub mod mllp;
 pub mod open;
 pub mod outbox;
 pub mod replay;
+mod several;
 pub mod store;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::mapping::Mapping;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
@@ -18,6 +20,7 @@ use crate::sensitive_codes::SensitiveCodes;
 
 pub mod check;
 mod file;
+mod inbound_file;
 pub(crate) mod material;
 pub mod problem;
 pub(crate) mod written;
@@ -39,6 +42,8 @@ pub struct Settings {
     pub systems: Vec<System>,
     /// `[[mllp]]`.
     pub mllp: Vec<Mllp>,
+    /// `[[inbound]]`.
+    pub inbound: Vec<Inbound>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[telemetry]`.
@@ -262,6 +267,25 @@ pub struct Mllp {
     pub site_map: Option<String>,
 }
 
+/// `[[inbound]]`: records in, by a mapping.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    /// The last segment of its path.
+    pub name: String,
+    /// What the records become.
+    pub mapping: Arc<Mapping>,
+    /// The sender's organisation.
+    pub from: OdsCode,
+    /// Systems that receive.
+    pub to: Vec<SystemName>,
+    /// Why.
+    pub purpose: PurposeOfUse,
+    /// Where files are dropped; none: they are only posted.
+    pub folder: Option<PathBuf>,
+    /// IANA zone of local times.
+    pub time_zone: String,
+}
+
 /// How an MLLP listener is protected.
 #[derive(Debug, Clone)]
 pub enum MllpTransport {
@@ -315,6 +339,12 @@ impl Settings {
     #[must_use]
     pub fn system(&self, name: &str) -> Option<&System> {
         self.systems.iter().find(|system| system.name.as_str() == name)
+    }
+
+    /// The place of this name where records come in by a mapping.
+    #[must_use]
+    pub fn inbound(&self, name: &str) -> Option<&Inbound> {
+        self.inbound.iter().find(|inbound| inbound.name == name)
     }
 
     /// The name of an organisation as people know it; its ODS code when the settings name none.

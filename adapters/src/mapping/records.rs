@@ -50,6 +50,9 @@ struct Csv<R> {
     reader: Reader<R>,
     header: Header,
     width: usize,
+    /// As the file writes them; none when the mapping names them.
+    names: Option<Vec<String>>,
+    delimiter: char,
     /// The columns of the key.
     key: Vec<usize>,
     seen: HashSet<u64>,
@@ -100,6 +103,16 @@ impl<'m, R: Read> Records<'m, R> {
             severity: Severity::Minor,
         };
         places.iter().map(loss).collect()
+    }
+
+    /// The row that was read last as a file of its own, under the header of this one: content, for those who mend it.
+    /// Nothing where a record is more than a row of CSV.
+    #[must_use]
+    pub fn last_row(&self) -> Option<String> {
+        match &self.reading {
+            Reading::Csv(csv) if csv.key.is_empty() => Some(csv.last_row()),
+            Reading::Csv(_) | Reading::Json(_) | Reading::Ndjson(_) | Reading::Xml(_) => None,
+        }
     }
 
     /// Reads and translates the next record.
@@ -155,10 +168,21 @@ impl<R: Read> Csv<R> {
             }
         };
         let header = Header::bind(plan, &names)?;
+        let written = plan.source.columns.is_none().then(|| names.clone());
         let key = plan.source.record_key.iter();
         let key = key.filter_map(|selector| header.columns.get(*selector).copied().flatten()).collect();
         let width = names.len();
-        Ok(Self { reader, header, width, key, seen: HashSet::new(), hasher: RandomState::new(), waiting })
+        Ok(Self {
+            reader,
+            header,
+            width,
+            names: written,
+            delimiter: char::from(plan.source.delimiter),
+            key,
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            waiting,
+        })
     }
 
     /// Gathers the rows of the next record. False at the end.
@@ -195,6 +219,19 @@ impl<R: Read> Csv<R> {
         Ok(true)
     }
 
+    fn last_row(&self) -> String {
+        let mut text = String::new();
+        if let Some(names) = &self.names {
+            write_row(names.iter().map(String::as_str), self.delimiter, &mut text);
+        }
+        write_row((0..self.reader.width()).map(|cell| self.reader.cell(cell)), self.delimiter, &mut text);
+        if !text.is_ascii() {
+            // Whatever the mapping says of its files, this one is UTF-8.
+            text.insert(0, '\u{feff}');
+        }
+        text
+    }
+
     fn hash(&self) -> u64 {
         let cells: Vec<&str> = self.key.iter().map(|column| self.reader.cell(*column)).collect();
         self.hasher.hash_one(cells)
@@ -211,6 +248,23 @@ impl<R: Read> Csv<R> {
         }
         Ok(true)
     }
+}
+
+/// Writes a row as RFC 4180 wants it.
+fn write_row<'c>(cells: impl Iterator<Item = &'c str>, delimiter: char, out: &mut String) {
+    for (number, cell) in cells.enumerate() {
+        if number > 0 {
+            out.push(delimiter);
+        }
+        if cell.contains([delimiter, '"', '\r', '\n']) {
+            out.push('"');
+            out.push_str(&cell.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(cell);
+        }
+    }
+    out.push_str("\r\n");
 }
 
 impl Header {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use self::told::{cannot, describe, line, object};
 use super::Exit;
 use crate::clock::Clock;
-use crate::ledger::{FolderLock, LockError, SegmentLedger};
+use crate::ledger::{AuditLedger, FolderLock, LockError, SegmentLedger};
 use crate::push::clerk::Clerk;
 use crate::push::errands::{Done, Errand, ErrandId, Progress, What};
 use crate::push::letters::{LetterId, Which};
@@ -192,12 +192,11 @@ impl InboxCommand {
                 let Some(opened) = desk.store.letter(LetterId::from(*letter)).await? else {
                     return Err(no_such(*letter));
                 };
-                let waits = desk.store.waiting_errands().await?;
-                let waits = waits.iter().any(|(id, what)| *id == opened.letter.id && *what == What::Replay);
+                let waiting = desk.store.waiting_errands().await?;
                 if *json {
                     writeln!(out, "{}", object(&opened.letter))?;
                 } else {
-                    write!(out, "{}", describe(&opened.letter, waits))?;
+                    write!(out, "{}", describe(&opened.letter, &waiting))?;
                 }
                 Ok(Exit::Held)
             }
@@ -344,7 +343,7 @@ impl Desk {
         let senders = senders_of(&self.settings);
         let clerk = Clerk {
             store: self.store.clone(),
-            ledger: ledger.clone(),
+            ledger: Arc::clone(&ledger) as Arc<dyn AuditLedger>,
             clock: self.clock.clone(),
             senders: Arc::new(move || senders.clone()),
             organisation: self.settings.gateway.organisation.as_str().to_owned(),

@@ -1,16 +1,24 @@
-//! HL7 v2 over HTTP: `POST /hl7v2/<system>` with a client certificate.
+//! Messages, documents and records over HTTP, with a client certificate: `POST /hl7v2/<system>`, `POST /cda/<system>`,
+//! `POST /inbound/<place>`.
 //!
-//! The answer is an acknowledgement: 200 with `AA` or `CA`, 422 with `AE` or `AR`, 503 when it should be sent again.
-//! Of two acknowledgements (enhanced mode) the last is told: an HTTP exchange has one answer.
+//! HL7 v2 is answered by an acknowledgement: 200 with `AA` or `CA`, 422 with `AE` or `AR`, 503 when it should be sent
+//! again. Of two acknowledgements (enhanced mode) the last is told: an HTTP exchange has one answer. The others are answered
+//! by an OperationOutcome: 200 when everything is on its way, 422 when something was refused (the rest went on), 503 when
+//! something should be sent again; sending all of it again has no second effect.
 
+use std::io::Cursor;
 use std::sync::Arc;
 
 use adapters::Context;
+use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use http::StatusCode;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 
 use super::answer::{Meaning, Told};
 use super::form::Form;
 use super::intake::{Intake, Sender};
+use super::several::{Came, File};
 use crate::decision::refusal::Refusal;
 use crate::interaction::Malformed;
 use crate::outcome::{Ended, Ending};
@@ -20,12 +28,19 @@ use crate::requestor::{Party, SystemClient, identify};
 use crate::server::arrived::{Arrived, Method};
 use crate::server::format::NotRead;
 use crate::server::reply::{Content, Reply};
-use crate::settings::Settings;
+use crate::settings::{Inbound, Settings};
 use crate::trail::record::Exchange;
 
 /// Media types under which HL7 v2 is sent; others are not taken.
-const MEDIA_TYPES: [&str; 4] =
+const MESSAGES: [&str; 4] =
     ["application/hl7-v2", "application/hl7-v2+er7", "x-application/hl7-v2+er7", "text/plain"];
+/// Those of CDA documents and their envelopes.
+const DOCUMENTS: [&str; 4] = ["application/xml", "text/xml", "application/cda+xml", "application/soap+xml"];
+/// Those of files of records. What is in them is as the mapping says.
+const RECORDS: [&str; 6] =
+    ["text/csv", "application/json", "application/x-ndjson", "application/xml", "text/xml", "text/plain"];
+/// When something should be sent again.
+const RETRY_AFTER_S: u32 = 5;
 /// Whose clock the local times of these messages are.
 const TIME_ZONE: &str = "Europe/London";
 /// What the names of places for CDA end with.
@@ -34,7 +49,7 @@ pub(in crate::push) const AS_CDA: &str = " as cda";
 /// Whether a request is meant for this place.
 #[must_use]
 pub fn is_meant(arrived: &Arrived) -> bool {
-    arrived.target.segments().first() == Some(&"hl7v2")
+    matches!(arrived.target.segments().as_slice(), ["hl7v2" | "cda" | "inbound", ..])
 }
 
 /// Takes a message and answers with its acknowledgement.
@@ -44,7 +59,44 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
         Ok(sender) => sender,
         Err(ended) => return (*ended).record(ports).await,
     };
-    let mut told = intake.take(Arc::new(sender), arrived.body.message(), Some(peer));
+    let sender = Arc::new(sender);
+    let body = arrived.body.message();
+    let came = match &sender.form {
+        Form::Hl7v2 => return acknowledged(intake.take(sender, body, Some(peer))).await,
+        Form::Cda => intake.take_documents(&sender, body, Some(peer)).await,
+        Form::Mapped(mapping) => {
+            // The same bytes have the same name.
+            let name: String =
+                Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let file = File { content: Box::new(Cursor::new(body)), name, peer: Some(peer) };
+            intake.take_records(&sender, mapping, file).await
+        }
+    };
+    told(&came)
+}
+
+/// What is told of documents or records.
+fn told(came: &Came) -> Reply {
+    let all = came.taken.saturating_add(came.refused).saturating_add(came.not_now);
+    let (status, severity, issue) = match (came.not_now, came.refused, came.taken) {
+        (0, 0, 0) => (StatusCode::UNPROCESSABLE_ENTITY, Severity::Error, IssueType::Required),
+        (0, 0, _) => (StatusCode::OK, Severity::Information, IssueType::Informational),
+        (0, _, _) => (StatusCode::UNPROCESSABLE_ENTITY, Severity::Error, IssueType::Incomplete),
+        (_, _, _) => (StatusCode::SERVICE_UNAVAILABLE, Severity::Error, IssueType::Transient),
+    };
+    let text = format!(
+        "{} of {all} are on their way, {} are refused, {} should be sent again",
+        came.taken, came.refused, came.not_now
+    );
+    let mut outcome = OperationOutcome::new(Issue::from_settings(severity, issue, text));
+    for told in &came.told {
+        outcome = outcome.and(Issue::from_settings(Severity::Error, IssueType::Processing, told.clone()));
+    }
+    let reply = Reply::outcome(status, &outcome);
+    if came.not_now > 0 { reply.with_retry_after_s(RETRY_AFTER_S) } else { reply }
+}
+
+async fn acknowledged(mut told: mpsc::Receiver<Told>) -> Reply {
     let mut last = None;
     while let Some(answer) = told.recv().await {
         last = Some(answer);
@@ -63,7 +115,7 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
     }
 }
 
-/// Who sends, and to which system; only a system with a certificate may.
+/// Who sends, and where; only a system with a certificate may.
 async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> {
     let begun = Exchange::arrived(arrived);
     let requestor = identify(arrived, &ports.keys, &ports.settings, arrived.at)
@@ -72,21 +124,40 @@ async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> 
     let begun = Exchange { interaction: "push".to_owned(), ..begun.by(&requestor) };
     let malformed = |why| Box::new(begun.end(Ending::Malformed(why)));
     let segments = arrived.target.segments();
-    let ["hl7v2", name] = segments.as_slice() else { return Err(malformed(Malformed::NoSuchPlace)) };
-    let system = ports.settings.system(name).ok_or_else(|| malformed(Malformed::NoSuchPlace))?;
-    let begun = Exchange { place: system.name.to_string(), ..begun.clone() };
+    let [kind, name] = segments.as_slice() else { return Err(malformed(Malformed::NoSuchPlace)) };
+    let media_types: &[&str] = match *kind {
+        "hl7v2" => &MESSAGES,
+        "cda" => &DOCUMENTS,
+        _ => &RECORDS,
+    };
+    let inbound = ports.settings.inbound(name).filter(|_| *kind == "inbound");
+    let system = ports.settings.system(name).filter(|_| *kind != "inbound");
+    let place = system.map(|system| system.name.to_string()).or(inbound.map(|place| place.name.clone()));
+    let place = place.ok_or_else(|| malformed(Malformed::NoSuchPlace))?;
+    let begun = Exchange { place, ..begun.clone() };
     if arrived.method != Method::Post {
         return Err(Box::new(begun.end(Ending::Malformed(Malformed::Method { allow: "POST" }))));
     }
     let media_type = arrived.headers.content_type.as_deref().unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !MEDIA_TYPES.contains(&media_type.as_str()) {
+    if !media_types.contains(&media_type.as_str()) {
         return Err(Box::new(begun.end(Ending::Malformed(Malformed::MediaType(NotRead::Type)))));
     }
-    let Party::System(client) = requestor.party else {
-        return Err(Box::new(begun.end(Ending::refused_by_rule(Refusal::NotForThisRequestor))));
+    let not_for = |refusal| Box::new(begun.end(Ending::refused_by_rule(refusal)));
+    let Party::System(client) = requestor.party else { return Err(not_for(Refusal::NotForThisRequestor)) };
+    let sender = match (inbound, system) {
+        (Some(place), _) => {
+            let speaks_for = client.organisation == place.from && client.purposes.contains(&place.purpose);
+            if !speaks_for {
+                return Err(not_for(Refusal::NotForThisRequestor));
+            }
+            of_place(place)
+        }
+        (None, Some(system)) if *kind == "cda" => sending(&client, &system.name, Form::Cda),
+        (None, Some(system)) => sending(&client, &system.name, Form::Hl7v2),
+        (None, None) => None,
     };
-    sending(&client, &system.name, Form::Hl7v2).ok_or_else(|| malformed(Malformed::NoSuchPlace))
+    sender.ok_or_else(|| malformed(Malformed::NoSuchPlace))
 }
 
 /// Everyone who may send this way: messages that were taken over are dealt with although nobody is connected.
@@ -105,7 +176,26 @@ pub(in crate::push) fn senders(settings: &Settings) -> Vec<Arc<Sender>> {
             );
         }
     }
+    senders.extend(settings.inbound.iter().filter_map(of_place).map(Arc::new));
     senders
+}
+
+/// What the place of this name is called where messages wait.
+pub(in crate::push) fn listener_of(name: &str) -> String {
+    format!("inbound:{name}")
+}
+
+/// Who sends to a place; none only if its time zone were not known, which the settings have checked.
+fn of_place(place: &Inbound) -> Option<Sender> {
+    let source = format!("{}/{}", place.from.as_str(), place.name);
+    Some(Sender {
+        listener: listener_of(&place.name),
+        organisation: place.from.clone(),
+        to: place.to.clone(),
+        purposes: vec![place.purpose],
+        form: Form::Mapped(Arc::clone(&place.mapping)),
+        context: Context::new(&source, Some(place.from.clone()), &place.time_zone).ok()?,
+    })
 }
 
 /// A client that sends to a system in this form; none only if the time zone of this place were not known.

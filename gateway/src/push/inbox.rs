@@ -217,6 +217,7 @@ impl Store {
                  AND (inbox IS NULL OR inbox NOT IN (SELECT inbox FROM outbox WHERE state = 'due'))",
                 [received_ms],
             )?;
+            letters::bound(connection)?;
             connection.execute("DELETE FROM errand WHERE state = 'done' AND asked_ms < ?1", [received_ms])?;
             connection.execute(
                 &format!(

@@ -38,7 +38,7 @@ use crate::trail::records::Records;
 /// Open messages that are taken up again at once.
 const RESUMED_TOGETHER: usize = 64;
 /// Why a message is left alone that the program failed at time and again.
-const GIVEN_UP: &str = "panicked-given-up";
+pub(in crate::push) const GIVEN_UP: &str = "panicked-given-up";
 /// Why a message is refused whose id another one bears.
 const REUSED: &str = "control-id-reused";
 
@@ -244,7 +244,7 @@ impl Intake {
 
     /// Records a fault of the program with a message that was taken over. After some it is left alone until the next
     /// start, or until somebody sees to it: what fails by itself would fail for ever.
-    async fn panicked_again(&self, id: InboxId, exchange: Exchange) {
+    pub(in crate::push) async fn panicked_again(&self, id: InboxId, exchange: Exchange) {
         self.counts.add(Counted::Failed);
         if self.busy.panicked(id) < PANICS_MAX {
             return self.record(exchange, Event::Failed, Ending::Panicked.reason()).await;

@@ -119,6 +119,9 @@ pub struct Opened {
     pub raw: Option<Vec<u8>>,
 }
 
+/// Letters that are kept of what its sender knows is refused, and bytes of their texts: of more, the oldest go.
+const KEPT_MAX: i64 = 10_000;
+const KEPT_BYTES_MAX: i64 = 1 << 30;
 /// Letters that one look gives at most.
 const LISTED_MAX: i64 = 10_000;
 
@@ -315,6 +318,29 @@ pub(in crate::push) fn make(
             ":gone": stamped.text == Text::Gone, ":first": first_ms, ":now": now_ms, ":attempts": attempts,
         })
         .map(drop)
+}
+
+/// Lets the oldest letters go whose senders were told, when there are too many or they weigh too much: a peer that sends
+/// nothing but rubbish must not fill the disk.
+pub(in crate::push) fn bound(connection: &Connection) -> rusqlite::Result<()> {
+    let mut beyond = connection.prepare_cached(
+        "SELECT id, inbox FROM (SELECT letter.id AS id, letter.inbox AS inbox, ROW_NUMBER() OVER newest AS number,
+            SUM(LENGTH(COALESCE(letter.raw, message.raw, ''))) OVER newest AS bytes
+            FROM letter LEFT JOIN inbox AS message ON message.id = letter.inbox WHERE stage NOT IN ('deliver', 'fault')
+            WINDOW newest AS (ORDER BY letter.id DESC ROWS UNBOUNDED PRECEDING))
+         WHERE number > ?1 OR bytes > ?2",
+    )?;
+    let rows = beyond.query_map([KEPT_MAX, KEPT_BYTES_MAX], |row| {
+        Ok((row.get::<_, i64>("id")?, row.get::<_, Option<i64>>("inbox")?))
+    })?;
+    let beyond: Vec<(i64, Option<i64>)> = rows.collect::<rusqlite::Result<_>>()?;
+    for (letter, inbox) in beyond {
+        connection.prepare_cached("DELETE FROM letter WHERE id = ?1")?.execute([letter])?;
+        if let Some(inbox) = inbox {
+            super::inbox::let_go(connection, InboxId(inbox))?;
+        }
+    }
+    Ok(())
 }
 
 /// Nothing more comes of the parcel of a letter.

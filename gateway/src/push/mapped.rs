@@ -12,8 +12,19 @@ use super::intake::Sender;
 pub(in crate::push) enum Record {
     /// What the mapping made of it.
     Bundle(Vec<u8>),
-    /// It is refused: where, and why; nothing of its content.
-    Refused(String, Rest),
+    /// It is refused.
+    Refused(NotARecord),
+}
+
+/// A record that is refused.
+#[derive(PartialEq, Eq)]
+pub(in crate::push) struct NotARecord {
+    /// Where and why, in words without content.
+    pub(in crate::push) told: String,
+    /// Whether what comes after it may still be read.
+    pub(in crate::push) rest: Rest,
+    /// The row as a file of its own, where it can be told.
+    pub(in crate::push) row: Option<String>,
 }
 
 /// Whether what comes after a refused record may still be read.
@@ -33,26 +44,26 @@ pub(in crate::push) fn records(
     now: Timestamp,
     mut each: impl FnMut(Record) -> Option<()>,
 ) {
-    let refused = |why: &adapters::mapping::Refused| {
+    let refused = |why: &adapters::mapping::Refused, row| {
         let rest = match why.reach() {
             Reach::Record => Rest::Goes,
             Reach::File => Rest::Ends,
         };
-        Record::Refused(why.to_string(), rest)
+        Record::Refused(NotARecord { told: why.to_string(), rest, row })
     };
     let origin = Origin::new(document, now);
-    let records = match mapping.records(input, &sender.context, &origin) {
+    let mut records = match mapping.records(input, &sender.context, &origin) {
         Ok(records) => records,
-        Err(why) => {
-            // There is nobody left to stop.
-            let _: Option<()> = each(refused(&why));
-            return;
-        }
+        // Whether `each` has enough of it makes no difference: nothing more comes.
+        Err(why) => return each(refused(&why, None)).unwrap_or_default(),
     };
-    for record in records {
+    while let Some(record) = records.next() {
         let record = match record {
             Ok(translated) => Record::Bundle(translated.bundle),
-            Err(why) => refused(&why),
+            Err(why) => {
+                let row = records.last_row().filter(|_| why.reach() == Reach::Record);
+                refused(&why, row)
+            }
         };
         if each(record).is_none() {
             return;
@@ -81,8 +92,14 @@ pub(in crate::push) fn only(
     });
     match (found.pop(), found.is_empty()) {
         (Some(Record::Bundle(bundle)), true) => Ok(bundle),
-        (Some(Record::Refused(told, _)), true) => Err(told),
+        (Some(Record::Refused(refused)), true) => Err(refused.told),
         (Some(_), false) => Err("more than one record, where one is mended".to_owned()),
         (None, _) => Err("there is no record in it".to_owned()),
+    }
+}
+
+impl std::fmt::Debug for NotARecord {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "NotARecord({}, {:?})", self.told, self.rest)
     }
 }

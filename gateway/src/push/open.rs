@@ -19,6 +19,7 @@ use super::counts::Counts;
 use super::courier::Courier;
 use super::delivery::{Delivery, Patience, Senders};
 use super::desk::{Desk, Now};
+use super::folder::Folders;
 use super::form::Form;
 use super::intake::{Intake, Sender};
 use super::marks::Faults;
@@ -39,6 +40,7 @@ pub struct Push {
     listeners: Vec<Listener>,
     delivery: Delivery,
     clerk: Clerk,
+    folders: Folders,
 }
 
 /// Why a push cannot be opened.
@@ -119,6 +121,12 @@ impl Push {
             organisation: settings.gateway.organisation.as_str().to_owned(),
             intake: Some(Arc::clone(&intake)),
         };
+        let places = Arc::clone(&now);
+        let folders = Folders {
+            intake: Arc::clone(&intake),
+            places: Arc::new(move || places().settings.inbound.clone()),
+            senders: Arc::clone(&senders),
+        };
         let delivery = Delivery {
             store,
             intake: Arc::clone(&intake),
@@ -132,7 +140,7 @@ impl Push {
             faults: Faults::default(),
             forgotten_ms: AtomicI64::new(0),
         };
-        Ok(Self { intake, listeners, delivery, clerk })
+        Ok(Self { intake, listeners, delivery, clerk, folders })
     }
 
     /// What takes messages that come another way than MLLP.
@@ -166,6 +174,7 @@ impl Push {
             running.spawn(listener.serve(drain.clone()));
         }
         running.spawn(self.clerk.run(drain.clone()));
+        running.spawn(self.folders.run(drain.clone()));
         running.spawn(self.delivery.run(drain));
         while running.join_next().await.is_some() {}
     }

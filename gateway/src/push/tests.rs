@@ -178,3 +178,28 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
     let why = intake.decide_anew(&[sender], &due).await.err();
     assert_eq!(why, Some(NotDelivered::Held("original-not-held")));
 }
+
+#[tokio::test]
+async fn rubbish_does_not_fill_the_disk_and_what_was_acknowledged_is_not_let_go_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let id = received(&store).await;
+    store.accept(id, vec![parcel("council")], (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
+    let due = store.due(0, 1).await.expect("due").remove(0);
+    store.give_up(due.id, "not-taken-invalid", Text::Kept, 0).await.expect("noted");
+    let made = store.run(|connection| {
+        connection.execute_batch(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10005)
+             INSERT INTO letter (stage, reason, source, control_id, hash, listener, raw, first_ms, last_ms)
+             SELECT 'read', 'not-a-message', 'RX1', '', CAST(n AS BLOB), 'mllp:test', x'00', 0, 0 FROM n",
+        )
+    });
+    made.await.expect("made");
+    store.forget_before(0).await.expect("forgotten");
+    let left = store.run(|connection| {
+        connection.query_row("SELECT COUNT(*), MIN(stage), MAX(id) FROM letter", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        })
+    });
+    assert_eq!(left.await, Ok((10_001, "deliver".to_owned(), 10_006)), "the oldest of what was refused went");
+}

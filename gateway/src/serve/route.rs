@@ -47,6 +47,8 @@ fn place(arrived: &Arrived) -> &'static str {
         [] => "start",
         ["fhir", ..] => "own",
         ["hl7v2", ..] => "hl7v2",
+        ["cda", ..] => "cda",
+        ["inbound", ..] => "inbound",
         ["me", ..] => "me",
         ["register"] => "register",
         ["assets", _] | ["favicon.ico"] => "assets",

@@ -22,6 +22,7 @@ use crate::sensitive_codes::check::Off;
 use crate::sensitive_codes::{self, SensitiveCodes};
 
 mod bounds;
+mod inbound;
 mod keys;
 mod listen;
 mod parties;
@@ -163,6 +164,7 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
         .map(|name| name.value.as_str())
         .collect();
     let mllp = listen::mllp(site, &read.mllp, &names);
+    let inbound = inbound::inbound(site, &read.inbound, &names);
     listen::refuse_shared_addresses(notes, &read);
     let limits = bounds::limits(notes, read.limits.as_ref());
     let telemetry = urls::telemetry(notes, read.telemetry.as_ref());
@@ -174,6 +176,7 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
         clients,
         systems,
         mllp,
+        inbound,
         limits,
         telemetry,
         sensitive_codes: SensitiveCodes::default(),
@@ -265,17 +268,21 @@ fn warn_of_gaps(site: &Site<'_>, settings: &Settings) {
 
 /// A listener whose every message would be refused is a mistake, and a failure of the duty to share.
 fn warn_of_messages_nobody_may_send(site: &Site<'_>, settings: &Settings) {
-    for (number, mllp) in settings.mllp.iter().enumerate() {
-        for name in &mllp.to {
+    let mllp = settings.mllp.iter().enumerate();
+    let mllp = mllp.map(|(number, mllp)| ("mllp", number, &mllp.from, &mllp.to, mllp.purpose));
+    let inbound = settings.inbound.iter().enumerate();
+    let inbound =
+        inbound.map(|(number, inbound)| ("inbound", number, &inbound.from, &inbound.to, inbound.purpose));
+    for (key, number, from, receivers, purpose) in mllp.chain(inbound) {
+        for name in receivers {
             let Some(system) = settings.system(name.as_str()) else { continue };
-            let (from, to) = (&mllp.from, &system.organisation);
-            let covered = settings.agreements.matching_system(from, to, mllp.purpose, name, site.today);
+            let to = &system.organisation;
+            let covered = settings.agreements.matching_system(from, to, purpose, name, site.today);
             if let Err(refusal) = covered {
-                let place = Place::whole().key("mllp", None).item(number, None).key("to", None);
+                let place = Place::whole().key(key, None).item(number, None).key("to", None);
                 let text = format!(
-                    "every message from {} to `{name}` for {} would be refused: {}",
+                    "every message from {} to `{name}` for {purpose} would be refused: {}",
                     from.to_setting(),
-                    mllp.purpose,
                     refusal.told()
                 );
                 site.notes.warn(&place, text);

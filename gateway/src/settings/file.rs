@@ -2,6 +2,7 @@
 //!
 //! Absence stays absence here; what it means, and whether the values make sense, is `settings::check`.
 
+use super::inbound_file::{InboundTable, MllpTable};
 use super::written::{Table, Written};
 
 /// The settings file, usually called `portcullis.toml`.
@@ -25,6 +26,8 @@ pub(super) struct SettingsFile {
     pub(super) system: Vec<SystemTable>,
     /// A listener for HL7 v2 messages over MLLP.
     pub(super) mllp: Vec<MllpTable>,
+    /// Places where records come in by a mapping.
+    pub(super) inbound: Vec<InboundTable>,
     /// A list of codes that tell something sensitive, of the site's own.
     pub(super) sensitive_codes: Vec<SensitiveCodesTable>,
     /// A single code that a list knows and that tells nothing sensitive here.
@@ -194,34 +197,6 @@ pub(super) struct CredentialsTable {
     pub(super) place: super::problem::Place,
 }
 
-/// A listener for HL7 v2 messages over MLLP.
-///
-/// Either `tls` with a `client_ca`, or a list of `peers` together with `plaintext = "accepted-risk"`.
-#[derive(Debug)]
-pub(super) struct MllpTable {
-    /// Address and port, such as `"0.0.0.0:2575"`.
-    pub(super) address: Option<Written<String>>,
-    /// The organisation that sends here: the discloser.
-    pub(super) from: Option<Written<String>>,
-    /// The names of the `[[system]]` that receive what arrives here.
-    pub(super) to: Vec<Written<String>>,
-    /// The purpose of use of what arrives here, such as `"COC"`.
-    pub(super) purpose: Option<Written<String>>,
-    /// Certificate and key; client certificates are demanded.
-    pub(super) tls: Option<TlsTable>,
-    /// Networks that may connect without TLS, such as `["10.1.2.0/24"]`.
-    pub(super) peers: Vec<Written<String>>,
-    /// `"accepted-risk"`: somebody has decided that these messages may cross the network in the clear.
-    pub(super) plaintext: Option<Written<String>>,
-    /// The time zone of times without one. Default: `"Europe/London"`.
-    pub(super) time_zone: Option<Written<String>>,
-    /// A file: the map of the sender's own segments, whose names begin with `Z`, as in
-    /// [hl7v2.md](hl7v2.md). Try it with `portcullis translate --site-map`.
-    pub(super) site_map: Option<Written<String>>,
-    /// Where the table stands.
-    pub(super) place: super::problem::Place,
-}
-
 /// A list of codes that tell something sensitive, of the site's own.
 ///
 /// The short list that ships with the gateway is always loaded. What bears a code of a list counts as labelled, whether it
@@ -289,6 +264,7 @@ impl SettingsFile {
             client: table.tables("client").into_iter().map(ClientTable::read).collect(),
             system: table.tables("system").into_iter().map(SystemTable::read).collect(),
             mllp: table.tables("mllp").into_iter().map(MllpTable::read).collect(),
+            inbound: table.tables("inbound").into_iter().map(InboundTable::read).collect(),
             sensitive_codes: table
                 .tables("sensitive_codes")
                 .into_iter()
@@ -337,7 +313,7 @@ impl ListenTable {
 }
 
 impl TlsTable {
-    fn read(mut table: Table<'_, '_>) -> Self {
+    pub(super) fn read(mut table: Table<'_, '_>) -> Self {
         let read = Self {
             certificate: table.required_text("certificate"),
             key: table.required_text("key"),
@@ -413,25 +389,6 @@ impl CredentialsTable {
             certificate: table.text("certificate"),
             key: table.text("key"),
             bearer: table.text("bearer"),
-            place: table.place().clone(),
-        };
-        table.refuse_unknown();
-        read
-    }
-}
-
-impl MllpTable {
-    fn read(mut table: Table<'_, '_>) -> Self {
-        let read = Self {
-            address: table.required_text("address"),
-            from: table.required_text("from"),
-            to: table.required_texts("to"),
-            purpose: table.required_text("purpose"),
-            tls: table.table("tls").map(TlsTable::read),
-            peers: table.texts("peers"),
-            plaintext: table.text("plaintext"),
-            time_zone: table.text("time_zone"),
-            site_map: table.text("site_map"),
             place: table.place().clone(),
         };
         table.refuse_unknown();

@@ -151,7 +151,7 @@ fn page() -> String {
     let read = |path: &str| {
         std::fs::read_to_string(workspace().join("gateway/src").join(path)).expect("a source file")
     };
-    let settings = described(&read("settings/file.rs"));
+    let settings = described(&(read("settings/file.rs") + &read("settings/inbound_file.rs")));
     let agreement = described(&read("agreement/file.rs"));
     let mut page = String::from(
         "# Configure\n\nEvery key of the settings file and of a sharing agreement. `portcullis check --config FILE` tells \
@@ -222,7 +222,9 @@ fn the_configuration_page_names_every_bound_as_it_is_enforced() {
 #[test]
 fn every_key_that_is_read_is_on_the_page() {
     let page = page();
-    for file in ["settings/file.rs", "agreement/file.rs", "sensitive_codes/file.rs"] {
+    for file in
+        ["settings/file.rs", "settings/inbound_file.rs", "agreement/file.rs", "sensitive_codes/file.rs"]
+    {
         let source = std::fs::read_to_string(workspace().join("gateway/src").join(file)).unwrap();
         for part in source.split("table").skip(1).filter(|part| part.trim_start().starts_with('.')) {
             let Some(key) = part.split_once("(\"").and_then(|(_, rest)| rest.split_once('"')) else {

@@ -4,6 +4,7 @@ mod delivering;
 mod inbox;
 mod killing;
 mod letters;
+mod places;
 mod proving;
 mod storing;
 mod support;

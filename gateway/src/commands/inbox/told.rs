@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::push::letters::Letter;
+use crate::push::errands::What;
+use crate::push::letters::{Letter, LetterId};
 
 /// One letter as a line.
 pub(super) fn line(letter: &Letter) -> String {
@@ -23,7 +24,7 @@ pub(super) fn line(letter: &Letter) -> String {
 }
 
 /// One letter, a fact a line.
-pub(super) fn describe(letter: &Letter, waits: bool) -> String {
+pub(super) fn describe(letter: &Letter, waiting: &[(LetterId, What)]) -> String {
     let mut told = String::new();
     let mut add = |term: &str, text: &str| {
         if !text.is_empty() {
@@ -53,7 +54,7 @@ pub(super) fn describe(letter: &Letter, waits: bool) -> String {
         let count = letter.overtaken_by;
         add("mind", &format!("{count} later messages about the same person have arrived there since"));
     }
-    if waits {
+    if waiting.contains(&(letter.id, What::Replay)) {
         add("waits", "it is replayed when the gateway takes it up");
     }
     told

@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use adapters::Context;
 use fhir::purpose_of_use::PurposeOfUse;
 
-use super::super::file::{ListenTable, MllpTable, SettingsFile, TlsTable};
+use super::super::file::{ListenTable, SettingsFile, TlsTable};
+use super::super::inbound_file::MllpTable;
 use super::super::material::Site;
-use super::super::problem::{Notebook, did_you_mean};
+use super::super::problem::{Notebook, Place, did_you_mean};
 use super::super::written::Written;
 use super::super::{Listen, Mllp, MllpTransport, Network, ServerTls, Transport};
 use super::{each_once, ods, read_text};
@@ -76,29 +77,10 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
     let notes = site.notes;
     let address = table.address.as_ref().and_then(|written| socket(notes, written));
     let from = table.from.as_ref().and_then(|written| ods(notes, written));
-    let to = each_once(notes, &table.to, |name| {
-        if systems.contains(name) {
-            return Ok(SystemName::new(name));
-        }
-        Err(format!("there is no [[system]] of this name{}", did_you_mean(name, systems.iter().copied())))
-    });
-    if table.to.is_empty() {
-        notes.error(&table.place.key("to", None), "name at least one [[system]] that receives");
-    }
-    let purpose = table.purpose.as_ref().and_then(|written| {
-        let codes = PurposeOfUse::all().map(PurposeOfUse::code);
-        written.parsed(notes, |text| {
-            PurposeOfUse::parse(text).map_err(|error| format!("{error}{}", did_you_mean(text, codes)))
-        })
-    });
+    let to = receivers(notes, (&table.to, &table.place), systems);
+    let purpose = table.purpose.as_ref().and_then(|written| purpose(notes, written));
     let transport = mllp_transport(site, table);
-    let time_zone = match &table.time_zone {
-        None => Some(TIME_ZONE.to_owned()),
-        Some(written) => written.parsed(notes, |name| {
-            let known = jiff::tz::TimeZone::get(name).map(|_| name.clone());
-            known.map_err(|_| "the name of a time zone such as Europe/London is wanted here")
-        }),
-    };
+    let time_zone = time_zone(notes, table.time_zone.as_ref());
     let site_map = match &table.site_map {
         None => Some(None),
         Some(written) => site_map(site, written).map(Some),
@@ -111,6 +93,40 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
         transport: transport?,
         time_zone: time_zone?,
         site_map: site_map?,
+    })
+}
+
+/// The systems that receive what comes in at a place.
+pub(super) fn receivers(
+    notes: &Notebook,
+    (written, place): (&[Written<String>], &Place),
+    systems: &BTreeSet<&str>,
+) -> Vec<SystemName> {
+    if written.is_empty() {
+        notes.error(&place.key("to", None), "name at least one [[system]] that receives");
+    }
+    each_once(notes, written, |name| {
+        if systems.contains(name) {
+            return Ok(SystemName::new(name));
+        }
+        Err(format!("there is no [[system]] of this name{}", did_you_mean(name, systems.iter().copied())))
+    })
+}
+
+/// What comes in at a place is for this.
+pub(super) fn purpose(notes: &Notebook, written: &Written<String>) -> Option<PurposeOfUse> {
+    let codes = PurposeOfUse::all().map(PurposeOfUse::code);
+    written.parsed(notes, |text| {
+        PurposeOfUse::parse(text).map_err(|error| format!("{error}{}", did_you_mean(text, codes)))
+    })
+}
+
+/// Whose clock the local times of a sender are.
+pub(super) fn time_zone(notes: &Notebook, written: Option<&Written<String>>) -> Option<String> {
+    let Some(written) = written else { return Some(TIME_ZONE.to_owned()) };
+    written.parsed(notes, |name| {
+        let known = jiff::tz::TimeZone::get(name).map(|_| name.clone());
+        known.map_err(|_| "the name of a time zone such as Europe/London is wanted here")
     })
 }
 

@@ -9,8 +9,10 @@ use super::{ods, urls};
 use crate::person::SystemName;
 
 /// First segments of paths that the gateway keeps for itself.
-const RESERVED: [&str; 11] =
-    ["fhir", "me", "guardian", "register", "hl7v2", "cda", "csv", "assets", "health", "metrics", "gateway"];
+const RESERVED: [&str; 12] = [
+    "fhir", "me", "guardian", "register", "hl7v2", "cda", "csv", "inbound", "assets", "health", "metrics",
+    "gateway",
+];
 const NAME_CHARACTERS_MAX: usize = 63;
 
 /// `[[system]]`.
@@ -76,7 +78,7 @@ pub(super) fn households(table: &SystemTable) -> Households {
     }
 }
 
-fn name(text: &str) -> Result<SystemName, String> {
+pub(super) fn name(text: &str) -> Result<SystemName, String> {
     if RESERVED.contains(&text) {
         return Err(format!("`{text}` is a path of the gateway itself: choose another name"));
     }

@@ -134,10 +134,20 @@ impl Gateway {
     pub(crate) async fn start_under(
         folder: &Path,
         council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
+        agreement: (&str, &str),
+    ) -> Self {
+        Self::start_with(folder, council, agreement, "").await
+    }
+
+    /// Starts one whose settings say more.
+    pub(crate) async fn start_with(
+        folder: &Path,
+        council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
         (from, to): (&str, &str),
+        more: &str,
     ) -> Self {
         let council = System::start(None, council).await;
-        let settings = settings(folder, &format!("http://{}/fhir", council.address), (from, to));
+        let settings = settings(folder, &format!("http://{}/fhir", council.address), (from, to), more);
         let clock = Clock::machine();
         let options = Options::new(folder.join("ledger"), "test/ledger", KEY_SCHEME);
         let ledger = Arc::new(SegmentLedger::open(&options, clock.clone()).unwrap());
@@ -173,13 +183,18 @@ impl Gateway {
     }
 
     /// Posts a message as the system whose certificate has this name.
-    async fn post(&self, path: &str, san: &str, media_type: &str, message: &str) -> String {
+    pub(crate) async fn post(&self, path: &str, san: &str, media_type: &str, message: &str) -> String {
         let headers = Headers { content_type: Some(media_type.to_owned()), ..Headers::default() };
         let mut arrived = arrived(Method::Post, path, headers, message);
         arrived.at = jiff::Timestamp::now();
         arrived.certificate = Some(ClientCertificate { sans: vec![san.to_owned()], thumbprint: [0; 32] });
         assert!(http::is_meant(&arrived));
         format!("{:?}", http::take(arrived, &self.ports, &self.intake).await)
+    }
+
+    /// Where its messages are.
+    pub(crate) fn store(&self) -> &gateway::push::store::Store {
+        &self.intake.store
     }
 
     /// Waits until the council has seen `count` requests.
@@ -255,8 +270,9 @@ pub(crate) fn write_settings(folder: &Path, council: &str, mllp: std::net::Socke
     file
 }
 
-fn settings(folder: &Path, council: &str, (from, to): (&str, &str)) -> Arc<Settings> {
+fn settings(folder: &Path, council: &str, (from, to): (&str, &str), more: &str) -> Arc<Settings> {
     let file = write_settings(folder, council, std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + more).unwrap();
     if !from.is_empty() {
         std::fs::write(folder.join("agreements/discharge.toml"), AGREEMENT.replace(from, to)).unwrap();
     }

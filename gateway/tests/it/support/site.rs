@@ -60,6 +60,7 @@ pub(crate) fn settings(state: &Path, issuers: Vec<Issuer>, clients: Vec<Client>)
         clients,
         systems: Vec::<System>::new(),
         mllp: Vec::new(),
+        inbound: Vec::new(),
         limits: limits(),
         telemetry: Telemetry::default(),
         sensitive_codes: SensitiveCodes::shipped(),

@@ -1,0 +1,254 @@
+//! What comes in without acknowledgements of its own: documents, and files of records. Each is stored, decided and put on
+//! its way as a message is; what one comes to holds up no other.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use adapters::mapping::Mapping;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::counts::Counted;
+use super::form::Outside;
+use super::inbox::Answer;
+use super::intake::{Dealt, Entered, GIVEN_UP, Intake, Sender, Taken, stamped};
+use super::letters::{Head, Stage};
+use super::mapped::{self, NotARecord, Record, Rest};
+use crate::outcome::Ending;
+use crate::trail::record::{Event, Exchange};
+
+/// Records under way at once, each of another person.
+const TOGETHER: usize = 16;
+/// Reasons that are told to the sender; all are in the dead letters.
+const TOLD_MAX: usize = 20;
+
+/// What came of a document or file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::push) struct Came {
+    /// Documents or records that are on their way.
+    pub(in crate::push) taken: u64,
+    /// Those that are refused: each is a dead letter.
+    pub(in crate::push) refused: u64,
+    /// Those that could not be dealt with now: they should come again.
+    pub(in crate::push) not_now: u64,
+    /// Why the first of them were refused.
+    pub(in crate::push) told: Vec<String>,
+    /// Whether what comes after the last could not be read.
+    pub(in crate::push) broke_off: bool,
+}
+
+/// A file of records.
+pub(in crate::push) struct File {
+    /// What it holds.
+    pub(in crate::push) content: Box<dyn Read + Send>,
+    /// What it is called: in Provenance and on letters.
+    pub(in crate::push) name: String,
+    /// Where it came from.
+    pub(in crate::push) peer: Option<String>,
+}
+
+/// What came of one document or record.
+enum One {
+    Taken,
+    Refused(String),
+    NotNow,
+}
+
+impl Intake {
+    /// Takes what holds documents: each is a message of its own.
+    pub(in crate::push) async fn take_documents(
+        self: &Arc<Self>,
+        sender: &Arc<Sender>,
+        raw: Vec<u8>,
+        peer: Option<String>,
+    ) -> Came {
+        let mut came = Came::default();
+        match Outside::all(sender, &raw) {
+            Ok(outsides) => {
+                for outside in outsides {
+                    came.add(self.take_one(sender, (outside, raw.clone()), peer.clone()).await);
+                }
+            }
+            Err(refused) => {
+                self.counts.add(Counted::Received);
+                let told = refused.ack().1.text;
+                match self.begun(sender, peer) {
+                    Some(begun) => {
+                        self.unread(sender, &raw, told.clone(), begun).await;
+                        came.add(One::Refused(told));
+                    }
+                    None => came.add(One::NotNow),
+                }
+            }
+        }
+        came
+    }
+
+    /// Takes a file record by record, in order for each person.
+    pub(in crate::push) async fn take_records(
+        self: &Arc<Self>,
+        sender: &Arc<Sender>,
+        mapping: &Arc<Mapping>,
+        file: File,
+    ) -> Came {
+        let File { content, name, peer } = file;
+        let (give, mut records) = mpsc::channel(TOGETHER);
+        let reading = tokio::task::spawn_blocking({
+            let (sender, mapping) = (Arc::clone(sender), Arc::clone(mapping));
+            let (name, now) = (name.clone(), self.clock.now());
+            move || {
+                mapped::records(&sender, &mapping, (content, &name), now, |record| {
+                    give.blocking_send(record).ok()
+                });
+            }
+        });
+        let mut came = Came::default();
+        let mut together: Vec<(Outside, Vec<u8>)> = Vec::new();
+        let mut lanes = BTreeSet::new();
+        while let Some(record) = records.recv().await {
+            let bundle = match record {
+                Record::Bundle(bundle) => bundle,
+                Record::Refused(refused) => {
+                    came.broke_off |= refused.rest == Rest::Ends;
+                    came.add(self.not_a_record(sender, (refused, &name), peer.clone()).await);
+                    continue;
+                }
+            };
+            let outside = Outside::all(sender, &bundle).ok().and_then(|all| all.into_iter().next());
+            let Some(outside) = outside else {
+                let told = "a record is larger than a Bundle may be".to_owned();
+                let refused = NotARecord { told, rest: Rest::Goes, row: None };
+                came.add(self.not_a_record(sender, (refused, &name), peer.clone()).await);
+                continue;
+            };
+            if together.len() >= TOGETHER || lanes.contains(&outside.lane) {
+                lanes.clear();
+                self.settle_all(sender, &mut together, &peer, &mut came).await;
+            }
+            lanes.insert(outside.lane.clone());
+            together.push((outside, bundle));
+        }
+        self.settle_all(sender, &mut together, &peer, &mut came).await;
+        if reading.await.is_err() {
+            // A fault of the program with a file would come again with it.
+            came.broke_off = true;
+            let told = "the file cannot be read, by a fault of the program".to_owned();
+            let refused = NotARecord { told, rest: Rest::Ends, row: None };
+            came.add(self.not_a_record(sender, (refused, &name), peer).await);
+        }
+        came
+    }
+
+    async fn settle_all(
+        self: &Arc<Self>,
+        sender: &Arc<Sender>,
+        together: &mut Vec<(Outside, Vec<u8>)>,
+        peer: &Option<String>,
+        came: &mut Came,
+    ) {
+        let under_way = together.drain(..).map(|one| self.take_one(sender, one, peer.clone()));
+        for one in join_all(under_way).await {
+            came.add(one);
+        }
+    }
+
+    /// In a task of its own: a sender that hangs up cancels nothing, and a fault of the program ends nothing else.
+    async fn take_one(
+        self: &Arc<Self>,
+        sender: &Arc<Sender>,
+        (outside, raw): (Outside, Vec<u8>),
+        peer: Option<String>,
+    ) -> One {
+        self.counts.add(Counted::Received);
+        let Some(begun) = self.begun(sender, peer) else { return One::NotNow };
+        let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
+        let taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
+        let exchange = taken.exchange.clone();
+        let intake = Arc::clone(self);
+        match tokio::spawn(async move { intake.deal_with_one(&taken).await }).await {
+            Ok(one) => one,
+            Err(_) => {
+                self.counts.add(Counted::Failed);
+                self.record(exchange, Event::Failed, Ending::Panicked.reason()).await;
+                One::NotNow
+            }
+        }
+    }
+
+    async fn deal_with_one(&self, taken: &Taken) -> One {
+        let answer = match self.enter(taken).await {
+            Entered::Answered(answer) => answer,
+            Entered::Not(problem) if problem.code == "205" => return One::Refused(problem.text),
+            Entered::Not(_) => return One::NotNow,
+            Entered::Open(id) => match AssertUnwindSafe(self.settle(id, taken)).catch_unwind().await {
+                Ok(Dealt::Settled(answer)) => answer,
+                Ok(Dealt::Failed) => return One::NotNow,
+                Err(_) if self.busy.is_given_up(id) => return One::Refused(GIVEN_UP.to_owned()),
+                Err(_) => {
+                    self.panicked_again(id, taken.exchange.clone()).await;
+                    return if self.busy.is_given_up(id) {
+                        One::Refused(GIVEN_UP.to_owned())
+                    } else {
+                        One::NotNow
+                    };
+                }
+            },
+        };
+        match answer {
+            Answer::Accepted => One::Taken,
+            Answer::Refused { text, .. } => One::Refused(text),
+        }
+    }
+
+    /// Records a record that the mapping refuses, and keeps its row.
+    async fn not_a_record(
+        &self,
+        sender: &Sender,
+        (refused, name): (NotARecord, &str),
+        peer: Option<String>,
+    ) -> One {
+        self.counts.add(Counted::Received);
+        self.counts.add(Counted::Refused);
+        let Some(begun) = self.begun(sender, peer) else { return One::NotNow };
+        self.record(begun, Event::Refused, "not-translated").await;
+        let row = refused.row.unwrap_or_default();
+        let mut hash = Sha256::new();
+        // What a row says is itself; without it, where it stood.
+        hash.update(if row.is_empty() { format!("{name}\n{}", refused.told) } else { row.clone() });
+        let head = Head {
+            source: sender.context.source().to_owned(),
+            control_id: String::new(),
+            hash: hash.finalize().into(),
+            listener: sender.listener.clone(),
+            place: Some(format!("{name}: {}", refused.told)),
+        };
+        let stamped = stamped(Stage::Translate, "not-translated", Some(refused.told.clone()));
+        self.keep(head, stamped, row.as_bytes()).await;
+        One::Refused(refused.told)
+    }
+}
+
+impl Came {
+    fn add(&mut self, one: One) {
+        match one {
+            One::Taken => self.taken = self.taken.saturating_add(1),
+            One::NotNow => self.not_now = self.not_now.saturating_add(1),
+            One::Refused(told) => {
+                self.refused = self.refused.saturating_add(1);
+                if self.told.len() < TOLD_MAX {
+                    self.told.push(told);
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "File({})", self.name)
+    }
+}

@@ -1,0 +1,76 @@
+//! `[[inbound]]`: places where records come in by a mapping.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use adapters::mapping::Mapping;
+use adapters::mapping::social::Ready;
+
+use super::super::Inbound;
+use super::super::inbound_file::InboundTable;
+use super::super::material::Site;
+use super::super::written::Written;
+use super::parties::refuse_twice;
+use super::{listen, ods, read_text, systems};
+
+/// `[[inbound]]`.
+pub(super) fn inbound(site: &Site<'_>, tables: &[InboundTable], known: &BTreeSet<&str>) -> Vec<Inbound> {
+    refuse_twice(site.notes, tables.iter().filter_map(|table| table.name.as_ref()), "name");
+    refuse_twice(site.notes, tables.iter().filter_map(|table| table.folder.as_ref()), "folder");
+    tables.iter().filter_map(|table| place(site, table, known)).collect()
+}
+
+fn place(site: &Site<'_>, table: &InboundTable, known: &BTreeSet<&str>) -> Option<Inbound> {
+    let notes = site.notes;
+    let name = table.name.as_ref().and_then(|written| written.parsed(notes, |text| systems::name(text)));
+    let mapping = table.mapping.as_ref().and_then(|written| mapping(site, written));
+    let from = table.from.as_ref().and_then(|written| ods(notes, written));
+    let to = listen::receivers(notes, (&table.to, &table.place), known);
+    let purpose = table.purpose.as_ref().and_then(|written| listen::purpose(notes, written));
+    let folder = match &table.folder {
+        None => Some(None),
+        Some(written) => folder(site, written).map(Some),
+    };
+    let time_zone = listen::time_zone(notes, table.time_zone.as_ref());
+    Some(Inbound {
+        name: name?.to_string(),
+        mapping: mapping?,
+        from: from?,
+        to,
+        purpose: purpose?,
+        folder: folder?,
+        time_zone: time_zone?,
+    })
+}
+
+/// A mapping: a file, or a ready one by its name. All its faults are told.
+fn mapping(site: &Site<'_>, written: &Written<String>) -> Option<Arc<Mapping>> {
+    let path = site.path(written);
+    let text = match Ready::named(&written.value) {
+        Some(ready) if !path.exists() => Ok(ready.text.to_owned()),
+        Some(_) | None => read_text(&path),
+    };
+    let loaded = text
+        .map_err(|fault| format!("{}: {fault}", path.display()))
+        .and_then(|text| Mapping::load(&path.to_string_lossy(), &text).map_err(|faults| faults.to_string()));
+    match loaded {
+        Ok(mapping) => Some(Arc::new(mapping)),
+        Err(faults) => {
+            for fault in faults.lines() {
+                site.notes.error(&written.place, fault.to_owned());
+            }
+            None
+        }
+    }
+}
+
+/// A folder that is there: one that is made by itself might be made in the wrong place.
+fn folder(site: &Site<'_>, written: &Written<String>) -> Option<PathBuf> {
+    let path = site.path(written);
+    if path.is_dir() {
+        return Some(path);
+    }
+    site.notes.error(&written.place, format!("{} is not a folder that exists", path.display()));
+    None
+}

@@ -1,0 +1,95 @@
+//! The places of `portcullis.toml` where messages and records come in, as they are written. `docs/configure.md` is made
+//! from the comments on these fields.
+
+use super::file::TlsTable;
+use super::written::{Table, Written};
+
+/// A listener for HL7 v2 messages over MLLP.
+///
+/// Either `tls` with a `client_ca`, or a list of `peers` together with `plaintext = "accepted-risk"`.
+#[derive(Debug)]
+pub(super) struct MllpTable {
+    /// Address and port, such as `"0.0.0.0:2575"`.
+    pub(super) address: Option<Written<String>>,
+    /// The organisation that sends here: the discloser.
+    pub(super) from: Option<Written<String>>,
+    /// The names of the `[[system]]` that receive what arrives here.
+    pub(super) to: Vec<Written<String>>,
+    /// The purpose of use of what arrives here, such as `"COC"`.
+    pub(super) purpose: Option<Written<String>>,
+    /// Certificate and key; client certificates are demanded.
+    pub(super) tls: Option<TlsTable>,
+    /// Networks that may connect without TLS, such as `["10.1.2.0/24"]`.
+    pub(super) peers: Vec<Written<String>>,
+    /// `"accepted-risk"`: somebody has decided that these messages may cross the network in the clear.
+    pub(super) plaintext: Option<Written<String>>,
+    /// The time zone of times without one. Default: `"Europe/London"`.
+    pub(super) time_zone: Option<Written<String>>,
+    /// A file: the map of the sender's own segments, whose names begin with `Z`, as in
+    /// [hl7v2.md](hl7v2.md). Try it with `portcullis translate --site-map`.
+    pub(super) site_map: Option<Written<String>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
+}
+
+/// A place where records of a system without FHIR come in by a mapping.
+///
+/// A `[[client]]` of the organisation posts files to `/inbound/NAME`; and what is put into `folder` by renaming is taken
+/// from there. Each record is decided, minimised and recorded by itself; one that is refused becomes a dead letter with
+/// row and column, and the rest goes on.
+#[derive(Debug)]
+pub(super) struct InboundTable {
+    /// The last segment of its path: lower-case letters, digits and hyphens.
+    pub(super) name: Option<Written<String>>,
+    /// A mapping file, or a ready mapping by its name such as `"client-level-data"`. See [mapping.md](mapping.md).
+    pub(super) mapping: Option<Written<String>>,
+    /// The organisation that sends here: the discloser.
+    pub(super) from: Option<Written<String>>,
+    /// The names of the `[[system]]` that receive what arrives here.
+    pub(super) to: Vec<Written<String>>,
+    /// The purpose of use of what arrives here, such as `"COC"`.
+    pub(super) purpose: Option<Written<String>>,
+    /// A folder from which files are taken. It must exist, and the gateway must be able to rename and remove in it.
+    /// Default: none.
+    pub(super) folder: Option<Written<String>>,
+    /// The time zone of times without one. Default: `"Europe/London"`.
+    pub(super) time_zone: Option<Written<String>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
+}
+
+impl MllpTable {
+    pub(super) fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            address: table.required_text("address"),
+            from: table.required_text("from"),
+            to: table.required_texts("to"),
+            purpose: table.required_text("purpose"),
+            tls: table.table("tls").map(TlsTable::read),
+            peers: table.texts("peers"),
+            plaintext: table.text("plaintext"),
+            time_zone: table.text("time_zone"),
+            site_map: table.text("site_map"),
+            place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl InboundTable {
+    pub(super) fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            name: table.required_text("name"),
+            mapping: table.required_text("mapping"),
+            from: table.required_text("from"),
+            to: table.required_texts("to"),
+            purpose: table.required_text("purpose"),
+            folder: table.text("folder"),
+            time_zone: table.text("time_zone"),
+            place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
