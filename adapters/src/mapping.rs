@@ -25,6 +25,7 @@ mod explain;
 mod fault;
 mod json;
 mod plan;
+pub mod pull;
 mod record;
 mod records;
 mod refused;

@@ -29,6 +29,7 @@ pub use criterion::{
 pub use matches::Match;
 pub use number::Number;
 pub use persons::{NamedPerson, Naming, names_person_by};
+pub use place::is_followed;
 pub use project::project;
 pub use served::{InvalidValue, NotServed, SearchError};
 pub use write::form;

@@ -3,6 +3,7 @@
 //! Nothing is built in between: the tree of the mapping is walked and JSON is appended; what turns out to be empty
 //! is cut off again.
 
+pub(super) mod name;
 mod write;
 
 use std::collections::BTreeMap;
@@ -10,12 +11,13 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
+use self::name::Key;
+pub(super) use self::name::Naming;
 use self::write::{Comma, absent, start_of_list};
 use super::Refused;
 use super::convert::{self, Converted};
 use super::plan::{Each, Field, Form, Item, Plan, ResourcePlan, Rule, Selector, Shape, Test, Value};
 use super::record::{Input, Scope};
-use crate::identity;
 use crate::{Loss, Severity, Why};
 
 /// One record on its way.
@@ -25,6 +27,7 @@ pub(super) struct Build<'m> {
     input: Input<'m>,
     zone: &'m TimeZone,
     source: &'m str,
+    naming: Naming,
     marks: Vec<Mark>,
     remarks: Vec<Remark>,
     /// What the present resource was made of.
@@ -98,6 +101,7 @@ impl<'m> Build<'m> {
             input,
             zone,
             source,
+            naming: Naming::Message,
             marks: vec![Mark::Untouched; input.leaves()],
             remarks: Vec::new(),
             used: Vec::new(),
@@ -156,18 +160,19 @@ impl<'m> Build<'m> {
     ) -> Result<Option<Built>, Refused> {
         let start = out.len();
         self.used.clear();
-        let id = self.id(resource, scope);
+        let key = self.key(resource, scope);
+        let id = key.id();
         out.extend_from_slice(if start_of_list(out) {
             b"{\"fullUrl\":\"urn:uuid:"
         } else {
             b",{\"fullUrl\":\"urn:uuid:"
         });
-        out.extend_from_slice(id.as_deref().unwrap_or_default().as_bytes());
+        out.extend_from_slice(id.as_bytes());
         let body = out.len();
         out.extend_from_slice(b"\",\"resource\":{\"resourceType\":\"");
         out.extend_from_slice(resource.kind.name().as_bytes());
         out.extend_from_slice(b"\",\"id\":\"");
-        out.extend_from_slice(id.as_deref().unwrap_or_default().as_bytes());
+        out.extend_from_slice(id.as_bytes());
         out.push(b'"');
         let is_sourced = resource.fields.iter().flat_map(|field| &field.items).any(|item| item.is_sourced);
         let wrote = self.fields(&resource.fields, scope, Comma::First, out);
@@ -175,9 +180,14 @@ impl<'m> Build<'m> {
             out.truncate(start);
             return Ok(None);
         }
-        let Some(id) = id else {
-            let place = self.input.fragment(scope, &self.plan.selectors);
-            return Err(Refused::NoKey { resource: resource.name.clone(), place });
+        let refused = |no_key| {
+            let (resource, place) = (resource.name.clone(), self.input.fragment(scope, &self.plan.selectors));
+            if no_key { Refused::NoKey { resource, place } } else { Refused::KeyNotAnId { resource, place } }
+        };
+        let id = match key {
+            Key::Id(id) => id,
+            Key::Empty => return Err(refused(true)),
+            Key::NotAnId => return Err(refused(false)),
         };
         out.extend_from_slice(b"}}");
         if !self.is_new(resource, scope, &id, body..out.len(), out)? {
@@ -213,27 +223,6 @@ impl<'m> Build<'m> {
             held.bodies.insert(id.to_owned(), body);
         }
         Ok(is_new)
-    }
-
-    /// The id of a resource, from the source system and what the mapping names. Nothing when the first of that is
-    /// empty.
-    fn id(&mut self, resource: &ResourcePlan, scope: Scope) -> Option<String> {
-        let mut key = String::new();
-        for (number, index) in resource.id_from.iter().enumerate() {
-            let text = match self.leaf(*index, scope) {
-                Some(leaf) => self.input.text(leaf),
-                None if number == 0 => return None,
-                None => "",
-            };
-            key.push_str(&text.len().to_string());
-            key.push(':');
-            key.push_str(text);
-        }
-        let mut place = String::with_capacity(resource.name.len() + 24);
-        place.push_str(resource.kind.name());
-        place.push('/');
-        place.push_str(&resource.name);
-        Some(identity::id(self.source, &key, &place))
     }
 
     fn find(&self, index: usize, scope: Scope) -> Option<usize> {
@@ -379,17 +368,6 @@ impl<'m> Build<'m> {
         out.truncate(start);
         self.remark(leaf, why, rule.severity);
         or_else(rule, rule.otherwise.as_deref(), out)
-    }
-
-    fn reference(&self, target: usize, scope: Scope, out: &mut Vec<u8>) -> Wrote {
-        let Some(Held { ids, .. }) = self.built.get(target) else { return Wrote::Nothing };
-        let Some(id) = ids.get(&scope).or_else(|| ids.get(&Scope::Record)) else {
-            return Wrote::Nothing;
-        };
-        out.extend_from_slice(b"{\"reference\":\"urn:uuid:");
-        out.extend_from_slice(id.as_bytes());
-        out.extend_from_slice(b"\"}");
-        Wrote::Fixed
     }
 
     fn holds(&self, test: &Test, scope: Scope) -> bool {

@@ -61,6 +61,12 @@ impl CodeMap {
         })
     }
 
+    /// The sender's codes, in small letters, whose meaning `is_it` picks.
+    pub(super) fn written(&self, is_it: impl Fn(&Meant) -> bool) -> impl Iterator<Item = String> {
+        let found = self.entries.iter().filter(move |(_, (_, meant))| is_it(meant));
+        found.map(|(folded, _)| folded.clone())
+    }
+
     /// Everything that codes of the map mean.
     pub(super) fn meanings(&self) -> impl Iterator<Item = &Meant> {
         self.entries.values().map(|(_, meant)| meant)

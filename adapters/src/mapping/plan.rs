@@ -211,7 +211,8 @@ impl Plan {
 }
 
 /// Column names are compared without regard to case, spaces, hyphens and underscores.
-pub(super) fn folded_column(name: &str) -> String {
+#[must_use]
+pub fn folded_column(name: &str) -> String {
     let folded: String =
         name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if folded.is_empty() { name.trim().to_owned() } else { folded }

@@ -117,6 +117,15 @@ impl<'m, R: Read> Records<'m, R> {
 
     /// Reads and translates the next record.
     pub(super) fn advance(&mut self, trace: Trace) -> Option<Result<(Done, Input<'_>), Refused>> {
+        if let Err(refused) = self.read()? {
+            return Some(Err(refused));
+        }
+        let input = self.input();
+        Some(self.frame.translate(input, trace).map(|done| (done, input)))
+    }
+
+    /// Reads the next record.
+    pub(super) fn read(&mut self) -> Option<Result<(), Refused>> {
         if self.ended == Ended::Yes {
             return None;
         }
@@ -139,11 +148,15 @@ impl<'m, R: Read> Records<'m, R> {
                 return Some(Err(refused));
             }
         }
-        let input = match &self.reading {
+        Some(Ok(()))
+    }
+
+    /// The record that was read last.
+    pub(super) fn input(&self) -> Input<'_> {
+        match &self.reading {
             Reading::Csv(csv) => Input::Rows(&self.rows, &csv.header),
             Reading::Json(_) | Reading::Ndjson(_) | Reading::Xml(_) => Input::Tree(&self.tree),
-        };
-        Some(self.frame.translate(input, trace).map(|done| (done, input)))
+        }
     }
 }
 
@@ -269,7 +282,7 @@ fn write_row<'c>(cells: impl Iterator<Item = &'c str>, delimiter: char, out: &mu
 
 impl Header {
     /// Finds the columns that the mapping names.
-    fn bind(plan: &Plan, names: &[String]) -> Result<Self, Refused> {
+    pub(super) fn bind(plan: &Plan, names: &[String]) -> Result<Self, Refused> {
         let folded: Vec<String> = names.iter().map(|name| folded_column(name)).collect();
         let mut header = Self { columns: Vec::new(), names: vec![None; names.len()] };
         for (number, selector) in plan.selectors.iter().enumerate() {

@@ -93,6 +93,16 @@ pub enum Refused {
         /// Where the record stands.
         place: String,
     },
+    /// A resource whose id is to be what its columns say, which no id of FHIR can be.
+    #[error(
+        "{place}: what the id of `{resource}` is made from cannot be an id: letters, digits and hyphens, 64 at most"
+    )]
+    KeyNotAnId {
+        /// As the mapping calls it.
+        resource: String,
+        /// Where the record stands.
+        place: String,
+    },
     /// Two different resources of a record would have the same id.
     #[error("{place}: two different `{resource}` would have the same id; `id_from` does not tell them apart")]
     SameKey {
@@ -147,6 +157,7 @@ impl Refused {
         match self {
             Self::Ragged { reach, .. } => *reach,
             Self::NoKey { .. }
+            | Self::KeyNotAnId { .. }
             | Self::SameKey { .. }
             | Self::NothingBuilt { .. }
             | Self::NotARecord { .. }

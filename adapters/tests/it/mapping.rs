@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod goldens;
 mod losses;
+mod pull;
 
 use adapters::Context;
 use adapters::mapping::{Mapping, Origin};

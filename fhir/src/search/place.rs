@@ -37,6 +37,12 @@ pub(super) fn places(owner: TypeId, parameter: &'static SearchParameter) -> Opti
     Some(places)
 }
 
+/// Whether what a parameter compares can be found in a resource: otherwise no resource alone tells that it matches.
+#[must_use]
+pub fn is_followed(owner: TypeId, parameter: &'static SearchParameter) -> bool {
+    places(owner, parameter).is_some()
+}
+
 fn follow(owner: TypeId, path: &'static SearchPath) -> Option<Vec<Place>> {
     if path.path().contains(':') {
         return None;
