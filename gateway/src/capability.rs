@@ -16,6 +16,7 @@ use crate::interaction::batch::Together;
 use crate::interaction::surface::{self, Flow};
 use crate::person::SystemName;
 use crate::requestor::{Party, Requestor};
+use crate::settings::mapped::Mapped;
 use crate::settings::{Settings, Transactions};
 
 /// Parameters of a search that name persons: always readable, for they tie a resource to its person.
@@ -83,6 +84,10 @@ pub fn of_system(
             }
         }
     }
+    if let Some(mapped) = settings.mapped(system) {
+        keep_mapped(mapped, &mut served);
+        whole.clear();
+    }
     if !served.is_empty() {
         whole.extend(surface::served_of_system(Flow::OfEntries));
     }
@@ -91,6 +96,27 @@ pub fn of_system(
     let transactions = settings.system(system.as_str()).map(|system| system.transactions);
     let whole = Whole { names: whole, transactions: transactions.unwrap_or(Transactions::NotTaken) };
     statement(&url, title, &served, &whole, at)
+}
+
+/// Leaves what the sources of a system without FHIR can answer.
+fn keep_mapped(mapped: &Mapped, served: &mut BTreeMap<TypeId, Served>) {
+    const ANSWERED: [&str; 4] = ["read", "search-type", "$everything", "$document"];
+    let all: BTreeSet<TypeId> = served.keys().copied().collect();
+    served.retain(|owner, _| mapped.source_of(*owner).is_some());
+    for (owner, entry) in served {
+        entry.names.retain(|name| ANSWERED.contains(name));
+        let is_answered = |code: &str| {
+            let parameter = tables::search_parameter(*owner, code);
+            parameter.is_some_and(|parameter| mapped.answers_parameter(*owner, parameter))
+        };
+        entry.parameters.retain(|code, _| is_answered(code));
+        let is_of_served = |value: &String| {
+            let source = value.split(':').next().and_then(tables::resource_type);
+            source.is_some_and(|source| all.contains(&source) && mapped.source_of(source).is_some())
+        };
+        entry.includes.retain(is_of_served);
+        entry.revincludes.retain(is_of_served);
+    }
 }
 
 /// Type, and search parameters with their kinds.

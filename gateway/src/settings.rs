@@ -14,6 +14,7 @@ use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
 use http::Uri;
 
+use self::mapped::Mapped;
 use crate::agreement::Agreements;
 use crate::person::SystemName;
 use crate::sensitive_codes::SensitiveCodes;
@@ -21,8 +22,10 @@ use crate::sensitive_codes::SensitiveCodes;
 pub mod check;
 mod file;
 mod inbound_file;
+pub mod mapped;
 pub(crate) mod material;
 pub mod problem;
+mod source_file;
 pub(crate) mod written;
 
 /// Everything `portcullis.toml` and the agreements say.
@@ -200,6 +203,8 @@ pub struct System {
     pub trusted_identity: bool,
     /// Whether where a protected person is stays hidden in the records of others too.
     pub households: Households,
+    /// What it speaks.
+    pub speaks: Speaks,
     /// Whether it takes transactions that write.
     pub transactions: Transactions,
     /// How the gateway proves itself to it.
@@ -220,6 +225,16 @@ pub enum Households {
     Told,
     /// Wherever they stand: the system is asked.
     Shielded,
+}
+
+/// What a system speaks.
+#[derive(Debug, Clone, Default)]
+pub enum Speaks {
+    /// FHIR R4 over HTTP.
+    #[default]
+    Fhir,
+    /// No FHIR: it has sources that mappings read.
+    Mapped(Arc<Mapped>),
 }
 
 /// Whether a system takes transactions that write.
@@ -345,6 +360,15 @@ impl Settings {
     #[must_use]
     pub fn inbound(&self, name: &str) -> Option<&Inbound> {
         self.inbound.iter().find(|inbound| inbound.name == name)
+    }
+
+    /// The sources of a system that speaks no FHIR.
+    #[must_use]
+    pub fn mapped(&self, name: &SystemName) -> Option<&Arc<Mapped>> {
+        match &self.system(name.as_str())?.speaks {
+            Speaks::Mapped(mapped) => Some(mapped),
+            Speaks::Fhir => None,
+        }
     }
 
     /// The name of an organisation as people know it; its ODS code when the settings name none.

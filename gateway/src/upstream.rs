@@ -18,6 +18,7 @@ mod fetch;
 mod history;
 mod holder;
 mod pages;
+mod pull;
 mod reading;
 mod send;
 mod tls;
@@ -79,6 +80,12 @@ pub enum UpstreamFault {
     /// Another 5xx: it failed.
     #[error("the system failed")]
     Failed,
+    /// A source without FHIR has not the columns that its mapping names.
+    #[error("the source has not the columns that its mapping names")]
+    SourceMoved,
+    /// Something else than JSON, or compressed, where an API was asked.
+    #[error("the answer is not plain json")]
+    NotJson,
     /// A status that answers nothing.
     #[error("the system answered with an unexpected status")]
     UnexpectedStatus,
@@ -166,6 +173,8 @@ impl UpstreamFault {
             Self::Rejected => "upstream-rejected",
             Self::Busy => "upstream-busy",
             Self::Failed => "upstream-failed",
+            Self::SourceMoved => "upstream-source-moved",
+            Self::NotJson => "upstream-not-json",
             Self::UnexpectedStatus => "upstream-unexpected-status",
             Self::NotFhir => "upstream-not-fhir",
             Self::Malformed(_) | Self::MalformedXml(_) => "upstream-malformed",
@@ -210,6 +219,8 @@ impl UpstreamFault {
             | Self::NotAuthorised
             | Self::NotThere
             | Self::Rejected
+            | Self::SourceMoved
+            | Self::NotJson
             | Self::UnexpectedStatus
             | Self::NotFhir
             | Self::Malformed(_)

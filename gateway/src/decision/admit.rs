@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use super::calendar::day_of;
 use super::refusal::Refusal;
 use super::ruling::{Admitted, Direction, Override, Parties, Question};
-use super::search_guard;
+use super::{mapped, search_guard};
 use crate::agreement::{Agreements, Cover, Share, SharingAgreement, Standing};
 use crate::interaction::{BinaryTarget, FhirAction, HistoryRequest, Interaction, VersionTarget};
 use crate::person::SystemName;
@@ -41,7 +41,9 @@ pub fn admit(mut question: Question, settings: &Settings) -> Result<Admitted, Re
     };
     let override_ = override_of(&question, &matched)?;
     let rematch = covered(&question.interaction, &matched.share, settings)?;
+    mapped::serves(&question.interaction, &matched.share, settings)?;
     let Matched { agreement, share, purpose, .. } = matched;
+    let caveat = settings.mapped(&system).map(|_| mapped::CAVEAT);
     let includes_left_out = leave_out(&mut question.interaction, &share);
     Ok(Admitted {
         question,
@@ -53,6 +55,7 @@ pub fn admit(mut question: Question, settings: &Settings) -> Result<Admitted, Re
         parties,
         rematch,
         includes_left_out,
+        caveat,
     })
 }
 

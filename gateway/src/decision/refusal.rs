@@ -20,6 +20,8 @@ pub enum Refusal {
     OverrideReasonMissing,
     /// The agreement shares nothing of this resource type with this role.
     TypeNotShared,
+    /// The system is read by mappings, and none of them serves this: the type, a history, a write.
+    NotServedBySystem,
     /// The agreement lets this role read the type, and write nothing of it.
     WritingNotCovered,
     /// The agreement lets this role delete nothing of the type.
@@ -84,6 +86,7 @@ impl Refusal {
             | Self::PurposeNotCovered(_)
             | Self::OverrideReasonMissing
             | Self::TypeNotShared
+            | Self::NotServedBySystem
             | Self::WritingNotCovered
             | Self::DeletingNotCovered
             | Self::SearchNotPermitted(_)
@@ -106,6 +109,7 @@ impl Refusal {
             | Self::PurposeNotCovered(_)
             | Self::OverrideReasonMissing
             | Self::TypeNotShared
+            | Self::NotServedBySystem
             | Self::WritingNotCovered
             | Self::DeletingNotCovered
             | Self::SearchNotPermitted(_)
@@ -135,6 +139,9 @@ impl Refusal {
             }
             Self::TypeNotShared => {
                 "the sharing agreement shares nothing of this resource type with this role"
+            }
+            Self::NotServedBySystem => {
+                "this system is read by mappings: they serve no such type, and neither histories nor changes"
             }
             Self::WritingNotCovered => {
                 "the sharing agreement lets this role change nothing of this resource type"
@@ -193,6 +200,7 @@ impl Refusal {
             Self::PurposeNotCovered(_) => "purpose-not-covered",
             Self::OverrideReasonMissing => "override-reason-missing",
             Self::TypeNotShared => "type-not-shared",
+            Self::NotServedBySystem => "not-served-by-system",
             Self::WritingNotCovered => "writing-not-covered",
             Self::DeletingNotCovered => "deleting-not-covered",
             Self::SearchNotPermitted(SearchGuard::NamesNoPerson) => "search-names-no-person",

@@ -42,6 +42,7 @@ pub struct Admitted {
     pub(in crate::decision) parties: Parties,
     pub(in crate::decision) rematch: BTreeSet<&'static str>,
     pub(in crate::decision) includes_left_out: usize,
+    pub(in crate::decision) caveat: Option<&'static str>,
 }
 
 /// Whose records go to whom.
@@ -127,6 +128,12 @@ impl Admitted {
     #[must_use]
     pub const fn includes_left_out(&self) -> usize {
         self.includes_left_out
+    }
+
+    /// What is said of every search of this system, whatever is found.
+    #[must_use]
+    pub const fn caveat(&self) -> Option<&'static str> {
+        self.caveat
     }
 
     /// The recipient as a Consent can name it.

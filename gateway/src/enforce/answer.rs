@@ -449,6 +449,9 @@ pub(in crate::enforce) fn outcome(
         let text = "what was to go with the matches, and is not shared, was left out";
         outcome = outcome.and(Issue::new(Severity::Warning, IssueType::Suppressed, text));
     }
+    if let Some(text) = admitted.caveat() {
+        outcome = outcome.and(Issue::new(Severity::Warning, IssueType::Incomplete, text));
+    }
     if admitted.existence() == Existence::Withheld || reasons == Reasons::Kept {
         return outcome;
     }

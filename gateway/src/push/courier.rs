@@ -54,6 +54,7 @@ fn not_carried(fault: &UpstreamFault) -> NotCarried {
         | UpstreamFault::Unreachable
         | UpstreamFault::Redirected
         | UpstreamFault::NotAuthorised
+        | UpstreamFault::SourceMoved
         | UpstreamFault::Busy => NotCarried::Nothing(NotDelivered::Yet(reason)),
         UpstreamFault::TimedOut
         | UpstreamFault::BrokenOff
@@ -61,6 +62,7 @@ fn not_carried(fault: &UpstreamFault) -> NotCarried {
         | UpstreamFault::Failed
         | UpstreamFault::UnexpectedStatus
         | UpstreamFault::NotFhir
+        | UpstreamFault::NotJson
         | UpstreamFault::Malformed(_)
         | UpstreamFault::MalformedXml(_)
         | UpstreamFault::WrongResource

@@ -155,6 +155,7 @@ fn lasting(ending: &Ending) -> Lasting {
             | Refusal::SupervisionMissing
             | Refusal::PurposeNotCovered(_)
             | Refusal::TypeNotShared
+            | Refusal::NotServedBySystem
             | Refusal::WritingNotCovered
             | Refusal::DeletingNotCovered
             | Refusal::WouldProveOwnRelationship

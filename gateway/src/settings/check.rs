@@ -21,10 +21,12 @@ use crate::person::SystemName;
 use crate::sensitive_codes::check::Off;
 use crate::sensitive_codes::{self, SensitiveCodes};
 
+mod api;
 mod bounds;
 mod inbound;
 mod keys;
 mod listen;
+mod mapped;
 mod parties;
 mod systems;
 mod urls;
@@ -165,6 +167,7 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
         .collect();
     let mllp = listen::mllp(site, &read.mllp, &names);
     let inbound = inbound::inbound(site, &read.inbound, &names);
+    mapped::refuse_deliveries(notes, &mllp, &systems);
     listen::refuse_shared_addresses(notes, &read);
     let limits = bounds::limits(notes, read.limits.as_ref());
     let telemetry = urls::telemetry(notes, read.telemetry.as_ref());

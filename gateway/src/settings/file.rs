@@ -3,6 +3,7 @@
 //! Absence stays absence here; what it means, and whether the values make sense, is `settings::check`.
 
 use super::inbound_file::{InboundTable, MllpTable};
+use super::source_file::SourceTable;
 use super::written::{Table, Written};
 
 /// The settings file, usually called `portcullis.toml`.
@@ -152,9 +153,17 @@ pub(super) struct SystemTable {
     pub(super) name: Option<Written<String>>,
     /// The organisation that runs it: it is the discloser of what is read here, the recipient of what is written.
     pub(super) organisation: Option<Written<String>>,
-    /// What it speaks: `"fhir-r4"`.
+    /// What it speaks: `"fhir-r4"`, or `"mapped"` for a system without FHIR whose sources are read by mappings.
     pub(super) protocol: Option<Written<String>>,
-    /// Its FHIR base without a slash at the end. `http` only on loopback.
+    /// With `"mapped"`: its sources, each of other resource types. A `[[system.source]]` stands below its `[[system]]`.
+    pub(super) source: Vec<SourceTable>,
+    /// With `"mapped"`: how ids are made of what the mappings name by `id_from`. `"digests"`: as `portcullis translate`
+    /// does, for drop folders alone. `"keys"`: they are what the columns say, so that a source can be asked for one.
+    /// Default: `"digests"`.
+    pub(super) ids: Option<Written<String>>,
+    /// With `"mapped"`: the time zone of times without one. Default: `"Europe/London"`.
+    pub(super) time_zone: Option<Written<String>>,
+    /// Its FHIR base without a slash at the end. `http` only on loopback. Required with `"fhir-r4"`.
     pub(super) base: Option<Written<String>>,
     /// Other bases by which it calls itself in links and references. Default: none.
     pub(super) aliases: Vec<Written<String>>,
@@ -182,6 +191,8 @@ pub(super) struct SystemTable {
     pub(super) timeout_ms: Option<Written<i64>>,
     /// The most bytes of one answer. Default: 20971520, from 1024 to 104857600.
     pub(super) body_bytes_max: Option<Written<i64>>,
+    /// Where the table stands.
+    pub(super) place: super::problem::Place,
 }
 
 /// How the gateway proves itself to a system.
@@ -366,7 +377,10 @@ impl SystemTable {
             name: table.required_text("name"),
             organisation: table.required_text("organisation"),
             protocol: table.required_text("protocol"),
-            base: table.required_text("base"),
+            source: table.tables("source").into_iter().map(SourceTable::read).collect(),
+            ids: table.text("ids"),
+            time_zone: table.text("time_zone"),
+            base: table.text("base"),
             aliases: table.texts("aliases"),
             ca: table.text("ca"),
             credentials: table.table("credentials").map(CredentialsTable::read),
@@ -377,6 +391,7 @@ impl SystemTable {
             transactions: table.flag("transactions"),
             timeout_ms: table.number("timeout_ms"),
             body_bytes_max: table.number("body_bytes_max"),
+            place: table.place().clone(),
         };
         table.refuse_unknown();
         read
@@ -384,7 +399,7 @@ impl SystemTable {
 }
 
 impl CredentialsTable {
-    fn read(mut table: Table<'_, '_>) -> Self {
+    pub(super) fn read(mut table: Table<'_, '_>) -> Self {
         let read = Self {
             certificate: table.text("certificate"),
             key: table.text("key"),

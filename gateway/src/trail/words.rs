@@ -22,6 +22,7 @@ pub(super) fn refusal(reason: &str) -> &'static str {
         "purpose-not-covered" => "Information is not shared for the reason they gave.",
         "override-reason-missing" => "They asked for special access, but did not say why they needed it.",
         "type-not-shared" | "nothing-necessary" => "They do not need this kind of information.",
+        "not-served-by-system" => "The system they asked does not give out information in this way.",
         "search-names-no-person" | "search-names-apart" => "They did not say who they were looking for.",
         "search-reads-hidden-element"
         | "since-reads-hidden-element"
@@ -243,6 +244,7 @@ mod tests {
             Refusal::PurposeNotCovered(PurposeOfUse::Treat),
             Refusal::OverrideReasonMissing,
             Refusal::TypeNotShared,
+            Refusal::NotServedBySystem,
             Refusal::WritingNotCovered,
             Refusal::DeletingNotCovered,
             Refusal::SearchNotPermitted(SearchGuard::NamesNoPerson),

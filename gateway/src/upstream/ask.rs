@@ -42,9 +42,17 @@ pub(in crate::upstream) enum Again {
 pub(in crate::upstream) struct Answer {
     pub(in crate::upstream) status: StatusCode,
     pub(in crate::upstream) headers: HeaderMap,
-    body: Incoming,
+    body: Body,
     /// Until the body is read, or thrown away.
     slot: Option<OwnedSemaphorePermit>,
+}
+
+/// The body of an answer.
+enum Body {
+    /// On its way.
+    Wire(Incoming),
+    /// Made here, of what a source of the system said.
+    Made(Bytes),
 }
 
 impl Holder {
@@ -55,6 +63,10 @@ impl Holder {
         deadline: Instant,
     ) -> Result<Answer, UpstreamFault> {
         let slot = self.slot(deadline).await?;
+        if let Some(pull) = &self.pull {
+            let (status, body) = pull.answer(ask, deadline).await?;
+            return Ok(Answer { status, headers: HeaderMap::new(), body: Body::Made(body), slot });
+        }
         let answered = match self.ask_once(ask, deadline).await {
             // A pooled connection may have been closed under our hands.
             Err(UpstreamFault::BrokenOff) if ask.again == Again::Safe => self.ask_once(ask, deadline).await,
@@ -63,7 +75,12 @@ impl Holder {
         answered.map(|answer| Answer { slot, ..answer })
     }
 
-    async fn ask_once(&self, ask: &Ask, deadline: Instant) -> Result<Answer, UpstreamFault> {
+    /// Asks over the wire, once.
+    pub(in crate::upstream) async fn ask_once(
+        &self,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<Answer, UpstreamFault> {
         let request = self.request(ask)?;
         let answered = timeout_at(deadline, self.client.request(request)).await;
         let response =
@@ -72,7 +89,7 @@ impl Holder {
                 false => UpstreamFault::BrokenOff,
             })?;
         let (head, body) = response.into_parts();
-        Ok(Answer { status: head.status, headers: head.headers, body, slot: None })
+        Ok(Answer { status: head.status, headers: head.headers, body: Body::Wire(body), slot: None })
     }
 
     fn request(&self, ask: &Ask) -> Result<Request<Full<Bytes>>, UpstreamFault> {
@@ -99,6 +116,26 @@ impl Holder {
 }
 
 impl Answer {
+    /// Reads the body of something else than a FHIR server, which says that it is JSON.
+    pub(in crate::upstream) async fn json(
+        self,
+        bytes_max: usize,
+        deadline: Instant,
+    ) -> Result<Bytes, UpstreamFault> {
+        let media_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let essence = essence.to_ascii_lowercase();
+        let is_plain = !self.headers.contains_key(header::CONTENT_ENCODING);
+        let is_json = essence == "application/json" || essence.ends_with("+json");
+        if !is_plain || !is_json {
+            return Err(UpstreamFault::NotJson);
+        }
+        match self.body {
+            Body::Made(body) => Ok(body),
+            Body::Wire(body) => limits::read(body, bytes_max, deadline).await.map_err(unread),
+        }
+    }
+
     /// Reads the body as FHIR. JSON is asked for; a system that answers in XML all the same, and says so, is understood.
     pub(in crate::upstream) async fn document(
         self,
@@ -115,14 +152,15 @@ impl Answer {
         bytes_max: usize,
         deadline: Instant,
     ) -> Result<Document, UpstreamFault> {
-        let format = format_of(&self.headers)?;
-        let body = limits::read(self.body, bytes_max, deadline).await;
+        let (format, body) = match self.body {
+            Body::Made(body) => (Format::Json, body),
+            Body::Wire(body) => {
+                let format = format_of(&self.headers)?;
+                let body = limits::read(body, bytes_max, deadline).await;
+                (format, body.map_err(unread)?)
+            }
+        };
         drop(self.slot);
-        let body = body.map_err(|unread| match unread {
-            Unread::TooLarge { .. } => UpstreamFault::TooLarge,
-            Unread::TimedOut => UpstreamFault::TimedOut,
-            Unread::Broken | Unread::Trailers => UpstreamFault::BrokenOff,
-        })?;
         let limits =
             json::Limits { bytes_max, members_max: 10_000, values_max: 8_000_000, ..json::Limits::default() };
         match format {
@@ -133,7 +171,9 @@ impl Answer {
 
     /// Reads the body to its end and throws it away, so that the connection can be used again.
     pub(in crate::upstream) async fn discard(self, holder: &Holder, deadline: Instant) {
-        drop(limits::read(self.body, holder.body_bytes_max, deadline).await);
+        if let Body::Wire(body) = self.body {
+            drop(limits::read(body, holder.body_bytes_max, deadline).await);
+        }
     }
 
     /// What a status other than an expected one means.
@@ -147,6 +187,14 @@ impl Answer {
             500..=599 => UpstreamFault::Failed,
             _ => UpstreamFault::UnexpectedStatus,
         }
+    }
+}
+
+fn unread(unread: Unread) -> UpstreamFault {
+    match unread {
+        Unread::TooLarge { .. } => UpstreamFault::TooLarge,
+        Unread::TimedOut => UpstreamFault::TimedOut,
+        Unread::Broken | Unread::Trailers => UpstreamFault::BrokenOff,
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamFault;
+use super::pull::Pull;
 use super::tls::{self, UpstreamProblem};
 use crate::settings::System;
 
@@ -36,6 +37,8 @@ pub(in crate::upstream) struct Holder {
     pub(in crate::upstream) authorization: Option<HeaderValue>,
     pub(in crate::upstream) timeout: Duration,
     pub(in crate::upstream) body_bytes_max: usize,
+    /// What is asked in its place, where it speaks no FHIR.
+    pub(in crate::upstream) pull: Option<Arc<Pull>>,
     /// What requests to it wait for, where only a few may be under way at once.
     pub(in crate::upstream) slots: Option<Arc<Semaphore>>,
 }
@@ -70,6 +73,7 @@ impl Holder {
             authorization: tls::authorization(system)?,
             timeout: system.timeout,
             body_bytes_max: system.body_bytes_max,
+            pull: Pull::of(system)?.map(Arc::new),
             slots: None,
         })
     }

@@ -151,7 +151,8 @@ fn page() -> String {
     let read = |path: &str| {
         std::fs::read_to_string(workspace().join("gateway/src").join(path)).expect("a source file")
     };
-    let settings = described(&(read("settings/file.rs") + &read("settings/inbound_file.rs")));
+    let files = ["settings/file.rs", "settings/inbound_file.rs", "settings/source_file.rs"];
+    let settings = described(&files.map(read).concat());
     let agreement = described(&read("agreement/file.rs"));
     let mut page = String::from(
         "# Configure\n\nEvery key of the settings file and of a sharing agreement. `portcullis check --config FILE` tells \
@@ -204,13 +205,15 @@ fn the_configuration_page_says_what_the_source_says() {
 
 #[test]
 fn the_configuration_page_names_every_bound_as_it_is_enforced() {
-    let source = std::fs::read_to_string(workspace().join("gateway/src/settings/file.rs")).unwrap();
-    let tables = described(&source);
+    let read =
+        |file: &str| std::fs::read_to_string(workspace().join("gateway/src/settings").join(file)).unwrap();
+    let tables = described(&(read("file.rs") + &read("source_file.rs")));
     for bound in BOUNDS {
         let (table, key) = bound.key.split_once('.').unwrap();
         let table = match table {
             "limits" => "LimitsTable",
             "issuer" => "IssuerTable",
+            "source" => "SourceTable",
             _ => "SystemTable",
         };
         let key = tables[table].keys.iter().find(|found| found.name == key).expect(bound.key);
@@ -223,7 +226,7 @@ fn the_configuration_page_names_every_bound_as_it_is_enforced() {
 fn every_key_that_is_read_is_on_the_page() {
     let page = page();
     for file in
-        ["settings/file.rs", "settings/inbound_file.rs", "agreement/file.rs", "sensitive_codes/file.rs"]
+        ["settings/file.rs", "settings/inbound_file.rs", "settings/source_file.rs", "agreement/file.rs", "sensitive_codes/file.rs"]
     {
         let source = std::fs::read_to_string(workspace().join("gateway/src").join(file)).unwrap();
         for part in source.split("table").skip(1).filter(|part| part.trim_start().starts_with('.')) {

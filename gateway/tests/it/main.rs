@@ -45,6 +45,7 @@ mod pages;
 mod paging;
 mod persons;
 mod process;
+mod pulled;
 mod push;
 mod refilling;
 mod refusals;

@@ -91,7 +91,15 @@ fn outside_crates_stay_behind_their_walls() {
         ),
         (
             "rusqlite",
-            &["gateway/src/ledger/", "gateway/src/consent", "gateway/src/push/", "gateway/tests/it/push/"],
+            &[
+                "gateway/src/ledger/",
+                "gateway/src/consent",
+                "gateway/src/push/",
+                "gateway/src/upstream/pull",
+                "gateway/tests/it/push/",
+                "gateway/tests/it/pulled",
+                "examples/src/council/files.rs",
+            ],
         ),
         ("jsonwebtoken", &["gateway/src/requestor/", "examples/", "gateway/tests/", "gateway/benches/"]),
     ];

@@ -111,7 +111,7 @@ impl Rule {
             Refusal::SupervisionMissing => Self::Admit(AdmitRule::Standing),
             Refusal::PurposeNotCovered(_) => Self::Admit(AdmitRule::Purpose),
             Refusal::OverrideReasonMissing => Self::Admit(AdmitRule::Override),
-            Refusal::TypeNotShared => Self::Admit(AdmitRule::ResourceType),
+            Refusal::TypeNotShared | Refusal::NotServedBySystem => Self::Admit(AdmitRule::ResourceType),
             Refusal::SearchNotPermitted(_) => Self::Admit(AdmitRule::Search),
             Refusal::WouldProveOwnRelationship | Refusal::WritingNotCovered | Refusal::DeletingNotCovered => {
                 Self::Admit(AdmitRule::Write)

@@ -33,6 +33,10 @@ const BEAT: Bound = bound("limits.beat_ms", 256, 256, 5_000);
 pub(super) const SYSTEM_TIMEOUT: Bound = bound("system.timeout_ms", 10_000, 100, 300_000);
 /// How much a system may answer.
 pub(super) const SYSTEM_BODY_BYTES: Bound = bound("system.body_bytes_max", 20 << 20, 1_024, 100 << 20);
+/// How long a dropped file must not have changed.
+pub(super) const SOURCE_QUIET: Bound = bound("source.quiet_ms", 2_000, 0, 600_000);
+/// How many rows are read for one question.
+pub(super) const SOURCE_ROWS: Bound = bound("source.rows_max", 100_000, 1, 10_000_000);
 /// How long fetching the keys of an issuer may take.
 pub(super) const KEYS_TIMEOUT: Bound = bound("issuer.timeout_ms", 5_000, 100, 15_000);
 /// The age at which keys of an issuer are fetched again.
@@ -41,7 +45,7 @@ pub(super) const KEYS_REFRESH: Bound = bound("issuer.refresh_ms", 600_000, 10_00
 pub(super) const KEYS_KEEP: Bound = bound("issuer.keep_ms", 86_400_000, 600_000, 604_800_000);
 
 /// Every bound, for the reference page.
-pub const BOUNDS: [Bound; 14] = [
+pub const BOUNDS: [Bound; 16] = [
     CONNECTIONS,
     IN_FLIGHT,
     HEADER,
@@ -53,6 +57,8 @@ pub const BOUNDS: [Bound; 14] = [
     BEAT,
     SYSTEM_TIMEOUT,
     SYSTEM_BODY_BYTES,
+    SOURCE_QUIET,
+    SOURCE_ROWS,
     KEYS_TIMEOUT,
     KEYS_REFRESH,
     KEYS_KEEP,

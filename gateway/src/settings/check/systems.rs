@@ -2,10 +2,10 @@
 
 use super::super::file::{CredentialsTable, SystemTable};
 use super::super::material::Site;
-use super::super::{Households, System, Transactions, UpstreamCredentials};
+use super::super::{Households, Speaks, System, Transactions, UpstreamCredentials};
 use super::bounds::{SYSTEM_BODY_BYTES, SYSTEM_TIMEOUT};
 use super::parties::refuse_twice;
-use super::{ods, urls};
+use super::{mapped, ods, urls};
 use crate::person::SystemName;
 
 /// First segments of paths that the gateway keeps for itself.
@@ -28,7 +28,15 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
     let name = table.name.as_ref().and_then(|written| written.parsed(notes, |text| name(text)));
     let organisation = table.organisation.as_ref().and_then(|written| ods(notes, written));
     let spoken = table.protocol.as_ref().and_then(|written| written.parsed(notes, |text| protocol(text)));
-    let base = table.base.as_ref().and_then(|written| urls::system_base(notes, written));
+    let base = match (spoken, &name) {
+        (Some(Protocol::Mapped), Some(name)) => mapped::base(name),
+        (Some(Protocol::FhirR4 | Protocol::Mapped) | None, _) => {
+            if table.base.is_none() {
+                notes.error(&table.place.key("base", None), "this key is missing and must be given");
+            }
+            table.base.as_ref().and_then(|written| urls::system_base(notes, written))
+        }
+    };
     let aliases = table.aliases.iter().filter_map(|written| {
         let uri = urls::alias(notes, written);
         uri.map(|_| written.value.clone())
@@ -49,7 +57,13 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
         |flag: &Option<super::super::written::Written<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
     let timeout = SYSTEM_TIMEOUT.duration(notes, table.timeout_ms.as_ref());
     let body_bytes_max = SYSTEM_BODY_BYTES.count(notes, table.body_bytes_max.as_ref());
-    spoken?;
+    let speaks = match spoken? {
+        Protocol::FhirR4 => {
+            mapped::refuse_sources(notes, table);
+            Speaks::Fhir
+        }
+        Protocol::Mapped => Speaks::Mapped(mapped::mapped(site, table)?),
+    };
     Some(System {
         name: name?,
         organisation: organisation?,
@@ -59,6 +73,7 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
         consent_source: is_set(&table.consent_source),
         trusted_identity: is_set(&table.trusted_identity),
         households: households(table),
+        speaks,
         transactions: match is_set(&table.transactions) {
             true => Transactions::Taken,
             false => Transactions::NotTaken,
@@ -92,14 +107,21 @@ pub(super) fn name(text: &str) -> Result<SystemName, String> {
     Ok(SystemName::new(text))
 }
 
-fn protocol(text: &str) -> Result<(), &'static str> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    FhirR4,
+    Mapped,
+}
+
+fn protocol(text: &str) -> Result<Protocol, &'static str> {
     match text {
-        "fhir-r4" => Ok(()),
-        _ => Err("`fhir-r4` is what this version speaks"),
+        "fhir-r4" => Ok(Protocol::FhirR4),
+        "mapped" => Ok(Protocol::Mapped),
+        _ => Err("`fhir-r4` is what this version speaks, and `mapped` what it reads by mappings"),
     }
 }
 
-fn credentials(site: &Site<'_>, table: &CredentialsTable) -> Option<UpstreamCredentials> {
+pub(super) fn credentials(site: &Site<'_>, table: &CredentialsTable) -> Option<UpstreamCredentials> {
     match (&table.certificate, &table.key, &table.bearer) {
         (Some(certificate), Some(key), None) => {
             let certificate = site.certificates(certificate);

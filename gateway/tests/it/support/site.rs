@@ -13,7 +13,7 @@ use gateway::server::arrived::{Arrived, Body, Headers, Method, RequestId, Secret
 use gateway::server::format::{self, Format};
 use gateway::server::target::Target;
 use gateway::settings::{
-    Client, Gateway, Households, Issuer, Limits, Listen, Settings, System, Telemetry, Transactions,
+    Client, Gateway, Households, Issuer, Limits, Listen, Settings, Speaks, System, Telemetry, Transactions,
     Transport, UpstreamCredentials,
 };
 use jiff::Timestamp;
@@ -79,6 +79,7 @@ pub(crate) fn system(name: &str, base: &str) -> System {
         consent_source: false,
         trusted_identity: false,
         households: Households::Told,
+        speaks: Speaks::Fhir,
         transactions: Transactions::NotTaken,
         credentials: UpstreamCredentials::None,
         ca: None,
