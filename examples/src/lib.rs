@@ -3,6 +3,7 @@
 //! Nothing here is ever part of `portcullis`: the servers are stand-ins that hold invented people.
 
 pub mod canary;
+pub mod council;
 pub mod house;
 pub mod json;
 pub mod leaks;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use examples::council::{self, Council};
 use examples::house::{GatewayError, House, HouseError};
 use examples::leaks::{self, Leaks};
 use examples::story::{Stage, Told, play};
@@ -44,6 +45,9 @@ enum Scenario {
     Discharge,
     /// Six people with a canary in all that must not leave: reads what an adult social worker may see, and all else.
     Leaks,
+    /// A council's case system without FHIR, only CSV files and an SQLite database: the ward reads it, and tells it who
+    /// goes home.
+    Council,
     /// Nothing: only start everything.
     None,
 }
@@ -61,6 +65,7 @@ async fn main() -> ExitCode {
     };
     let played = match arguments.scenario {
         Scenario::Leaks => leaks(&arguments).await,
+        Scenario::Council => council(&arguments).await,
         Scenario::Discharge | Scenario::None => discharge(&arguments).await,
     };
     match played {
@@ -94,6 +99,26 @@ async fn discharge(arguments: &Arguments) -> Result<bool, HouseError> {
         until_told_to_stop(async || house.reload().await).await;
     }
     house.stop().await?;
+    Ok(held)
+}
+
+/// The scenario of the council; whether it held.
+async fn council(arguments: &Arguments) -> Result<bool, HouseError> {
+    let council = Council::start(&arguments.folder).await?;
+    let told = council::play(&council, |told| say(&line(arguments, told))).await;
+    let held = told.iter().all(|told| told.outcome.is_ok());
+    if !arguments.once {
+        if !arguments.json {
+            let (base, notice) = (council.base(), council.folder.join("demo.json"));
+            say(&format!(
+                "{base}/council-cases/fhir stays up until Ctrl-C; tokens are in {}",
+                notice.display()
+            ));
+            say(&format!("Change what the council holds in {}", council.cases().display()));
+        }
+        until_told_to_stop(async || council.reload().await).await;
+    }
+    council.stop().await?;
     Ok(held)
 }
 

@@ -4,7 +4,7 @@
 
 mod emergency;
 mod ledger;
-mod mllp;
+pub(crate) mod mllp;
 mod reads;
 mod refusals;
 mod sends;

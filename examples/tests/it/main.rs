@@ -6,6 +6,7 @@ mod browser;
 mod catalogue;
 #[cfg(test)]
 mod claims;
+mod council;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
