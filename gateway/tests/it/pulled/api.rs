@@ -102,6 +102,8 @@ fn script(seen: &Seen) -> Play {
     }
 }
 
+/// What an API does, in words and in bytes.
+type Plays = (&'static str, fn() -> Play);
 type Script = Arc<Mutex<Box<dyn Fn(&Seen) -> Play + Send + Sync>>>;
 
 async fn site_on(existence: &str, api: &System) -> Whole {
@@ -178,7 +180,7 @@ async fn what_the_api_cannot_be_asked_is_refused_and_never_asked() {
 #[tokio::test]
 async fn an_api_that_fails_or_moved_is_an_outage() {
     let (site, _running, _api, playing) = started("open").await;
-    let plays: [(&str, fn() -> Play); 6] = [
+    let plays: [Plays; 6] = [
         ("it failed", || answer("500 Internal Server Error", "{}")),
         ("it does not know the gateway", || answer("401 Unauthorized", "{}")),
         ("no JSON", || answer("200 OK", "<html>")),

@@ -119,7 +119,7 @@ pub(crate) async fn council(existence: &str) -> Whole {
                  FROM raw;",
         )
         .unwrap();
-    site.also_set(&format!(
+    site.also_set(
         r#"
 [[system]]
 name = "council"
@@ -140,8 +140,8 @@ sqlite = "cases.db"
 view = "visits"
 [limits]
 exchange_timeout_ms = 600000
-"#
-    ));
+"#,
+    );
     site
 }
 
