@@ -167,7 +167,8 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
         .collect();
     let mllp = listen::mllp(site, &read.mllp, &names);
     let inbound = inbound::inbound(site, &read.inbound, &names);
-    mapped::refuse_deliveries(notes, &mllp, &systems);
+    mapped::refuse_deliveries(notes, ("mllp", mllp.iter().map(|place| &place.to)), &systems);
+    mapped::refuse_deliveries(notes, ("inbound", inbound.iter().map(|place| &place.to)), &systems);
     listen::refuse_shared_addresses(notes, &read);
     let limits = bounds::limits(notes, read.limits.as_ref());
     let telemetry = urls::telemetry(notes, read.telemetry.as_ref());

@@ -16,7 +16,7 @@ use super::super::material::{Site, read_bounded};
 use super::super::problem::{Notebook, Place};
 use super::super::source_file::SourceTable;
 use super::super::written::Written;
-use super::super::{Mllp, Speaks, System};
+use super::super::{Speaks, System};
 use super::api;
 use super::bounds::{SOURCE_QUIET, SOURCE_ROWS};
 use crate::person::SystemName;
@@ -42,14 +42,18 @@ pub(super) fn refuse_sources(notes: &Notebook, table: &SystemTable) {
 }
 
 /// Messages go to systems that take them.
-pub(super) fn refuse_deliveries(notes: &Notebook, listeners: &[Mllp], systems: &[System]) {
+pub(super) fn refuse_deliveries<'a>(
+    notes: &Notebook,
+    (table, to): (&'static str, impl Iterator<Item = &'a Vec<SystemName>>),
+    systems: &[System],
+) {
     let is_mapped = |name: &SystemName| {
         let mut named = systems.iter().filter(|system| system.name == *name);
         named.any(|system| matches!(system.speaks, Speaks::Mapped(_)))
     };
-    for (number, listener) in listeners.iter().enumerate() {
-        for name in listener.to.iter().filter(|name| is_mapped(name)) {
-            let place = Place::whole().key("mllp", None).item(number, None).key("to", None);
+    for (number, to) in to.enumerate() {
+        for name in to.iter().filter(|name| is_mapped(name)) {
+            let place = Place::whole().key(table, None).item(number, None).key("to", None);
             let text = format!("`{name}` is read by mappings and takes no messages: name its FHIR server");
             notes.error(&place, text);
         }
@@ -262,7 +266,10 @@ fn serve_enough(notes: &Notebook, table: &SystemTable, mapped: &Mapped) {
             "no source makes what proves a tie of care (CareTeam, Encounter, EpisodeOfCare, ServiceRequest)";
         notes.error(&table.place, text);
     }
-    if is_set(&table.consent_source) && !serves("Consent") {
-        notes.error(&table.place, "no source makes Consents, so that none could count");
+    // A row that cannot be read is left out: it might be a denial.
+    if is_set(&table.consent_source) {
+        let text = "choices are not taken from a system that is read by mappings: a row that cannot be read would \
+                    be a denial that nobody sees; record them at /fhir/Consent";
+        notes.error(&table.place, text);
     }
 }

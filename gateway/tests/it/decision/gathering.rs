@@ -374,12 +374,12 @@ async fn what_somebody_who_may_be_her_permits_is_not_hers_and_her_shield_is() {
 async fn whose_choices_name_somebody_unknown_is_in_doubt_and_nobody_is_asked_about_again() {
     let source =
         ("portcullis.toml", "trusted_identity = true", "trusted_identity = true\nconsent_source = true");
-    let names = |of: &str, staff: &str| {
+    let names = |of: &str, effect: &str, staff: &str| {
         let actor = json!({"role": {"coding": [{"code": "IRCP"}]}, "reference": {"reference": format!("Practitioner/{staff}")}});
         on(
             "hospital",
             json!({"resourceType": "Consent", "id": of, "status": "active",
-            "patient": {"reference": format!("Patient/{of}")}, "provision": {"type": "deny", "actor": [actor]}}),
+            "patient": {"reference": format!("Patient/{of}")}, "provision": {"type": effect, "actor": [actor]}}),
         )
     };
     let cy = "9990000034";
@@ -387,7 +387,11 @@ async fn whose_choices_name_somebody_unknown_is_in_doubt_and_nobody_is_asked_abo
     resources.extend(["ann", "bob", "cy"].map(|id| team(&format!("t-{id}"), id, council())));
     let sds = json!([{"system": "https://fhir.nhs.uk/Id/sds-user-id", "value": "555000000001"}]);
     let known = json!({"resourceType": "Practitioner", "id": "known", "identifier": sds});
-    resources.extend([names("ann", "known"), names("bob", "tripping"), on("hospital", known)]);
+    resources.extend([
+        names("ann", "deny", "known"),
+        names("bob", "permit", "tripping"),
+        on("hospital", known),
+    ]);
     let world = World::with(&resources, &[source]);
     world.behaves(Manner::TripsOver("tripping"));
     assert_eq!(world.permitted(&["ann", "bob", "cy"]).await, ["ann", "cy"]);

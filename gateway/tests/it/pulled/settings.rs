@@ -53,7 +53,7 @@ async fn what_cannot_be_asked_is_told_before_it_is() {
         ("view = \"visits\"\n", "", "give either `folder`, `sqlite` and `view`, or `api`"),
         ("ids = \"keys\"", "ids = \"keys\"\nbase = \"https://a.example/fhir\"", "nothing is sent there"),
         ("ids = \"keys\"", "ids = \"keys\"\ntransactions = true", "nothing is sent there"),
-        ("ids = \"keys\"", "ids = \"keys\"\nconsent_source = true", "no source makes Consents"),
+        ("ids = \"keys\"", "ids = \"keys\"\nconsent_source = true", "a denial that nobody sees"),
         ("ids = \"keys\"", "ids = \"keys\"\ntime_zone = \"Europe/Nowhere\"", "this is no time zone"),
         (
             "protocol = \"mapped\"",
