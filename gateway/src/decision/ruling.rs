@@ -179,7 +179,7 @@ impl Ruling {
         as_kin: BTreeMap<PersonKey, Answer>,
         patients: BTreeMap<Id, PersonKey>,
     ) -> Self {
-        let mut permits = answers.values().filter_map(Answer::permit);
+        let mut permits = answers.values().chain(as_kin.values()).filter_map(Answer::permit);
         let is_unconditional = permits.all(|permit| permit.obligations.is_unconditional());
         Self { admitted, answers, as_kin, patients, protected: BTreeSet::new(), is_unconditional }
     }
@@ -197,7 +197,7 @@ impl Ruling {
         self.protected.contains(person)
     }
 
-    /// Whether nobody who is permitted as herself keeps any of her resources back.
+    /// Whether nobody who is permitted, as herself or as somebody's kin, keeps any of her resources back.
     #[must_use]
     pub const fn is_unconditional(&self) -> bool {
         self.is_unconditional

@@ -173,7 +173,8 @@ fn context(
         };
     }
     let node = visible.get(&local.to_relative()).ok_or(NotVisible)?;
-    Ok(persons_of(*node, Came::FromHolder, bases))
+    // The context speaks of her in person, whose kin she may be besides.
+    Ok(persons_of(*node, Came::FromHolder, bases).into_persons())
 }
 
 /// The context of a Binary may not be seen.

@@ -71,7 +71,10 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, whom: &Whom<'_>) -
         Held::Absent => {}
         Held::Binary { binary, pointing, .. } => {
             for node in std::iter::once(binary.root()).chain(in_pages(pointing)) {
-                found.take(&whom.of(node));
+                let persons = whom.of(node);
+                found.take(&persons);
+                // What a Binary names as its context it may name in person.
+                found.nhs_numbers.extend(&persons.kin);
             }
         }
         Held::History { current, versions } => found.take_history(current, versions, whom),
@@ -96,12 +99,10 @@ pub fn subjects_of_body(
 ) -> Subjects {
     let mut found = named(admitted);
     let root = body.inner().root();
-    found.take(&persons_of_body(body, together, bases));
+    found.take(&persons_of_body(body, together, admitted, bases));
     found.named.patients.clone_from(&found.patients);
     found.named.nhs_numbers.clone_from(&found.nhs_numbers);
-    if let Interaction::Push { .. } | Interaction::Fhir { action: FhirAction::Message(_), .. } =
-        admitted.question().interaction
-    {
+    if is_message(admitted) {
         found.stated_ties = stated_ties(root);
     }
     found
@@ -111,12 +112,23 @@ pub fn subjects_of_body(
 pub(in crate::enforce) fn persons_of_body(
     body: &Unfiltered<Document>,
     together: &Unfiltered<Document>,
+    admitted: &Admitted,
     bases: &Bases,
 ) -> PersonsOf {
-    match std::ptr::eq(body, together) {
+    let found = match std::ptr::eq(body, together) {
         true => persons_of(body.inner().root(), Came::Submitted, bases),
         false => persons_beside(body.inner().root(), together.inner().root(), bases),
-    }
+    };
+    // Whoever writes kin down chooses whose number it is: without a tie of hers, anybody could ask what she has said.
+    if is_message(admitted) { found } else { found.into_persons() }
+}
+
+/// Whether a body is a message: what its sender's own record says.
+const fn is_message(admitted: &Admitted) -> bool {
+    matches!(
+        admitted.question().interaction,
+        Interaction::Push { .. } | Interaction::Fhir { action: FhirAction::Message(_), .. }
+    )
 }
 
 /// The urns under which a body names whom or what it is about.

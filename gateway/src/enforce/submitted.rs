@@ -49,7 +49,7 @@ pub fn minimise_submitted(
     };
     let mut account = Account::new(&ruling, subjects);
     let node = body.inner().root();
-    let found = persons_of_body(body, together, frame.bases);
+    let found = persons_of_body(body, together, ruling.admitted(), frame.bases);
     match judge.judge_as(node, &found) {
         Ok(judged) => {
             account.shares(&judged);

@@ -225,9 +225,13 @@ fn the_configuration_page_names_every_bound_as_it_is_enforced() {
 #[test]
 fn every_key_that_is_read_is_on_the_page() {
     let page = page();
-    for file in
-        ["settings/file.rs", "settings/inbound_file.rs", "settings/source_file.rs", "agreement/file.rs", "sensitive_codes/file.rs"]
-    {
+    for file in [
+        "settings/file.rs",
+        "settings/inbound_file.rs",
+        "settings/source_file.rs",
+        "agreement/file.rs",
+        "sensitive_codes/file.rs",
+    ] {
         let source = std::fs::read_to_string(workspace().join("gateway/src").join(file)).unwrap();
         for part in source.split("table").skip(1).filter(|part| part.trim_start().starts_with('.')) {
             let Some(key) = part.split_once("(\"").and_then(|(_, rest)| rest.split_once('"')) else {

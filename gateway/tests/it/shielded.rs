@@ -314,3 +314,28 @@ async fn who_is_not_there_protects_nothing() {
     assert!(status == 200 && body.to_string().contains("secret-lane"), "{status} {body}");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stands_only_in_content_that_is_looked_into_may_be_protected() {
+    let letter = |id: &str, link: Option<&str>| {
+        let mut copy = at_home("p1", ANN);
+        if let Some(number) = link {
+            let other =
+                json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": number}});
+            copy["link"] = json!([{"type": "seealso", "other": other}]);
+        }
+        json!({"resourceType": "DocumentReference", "id": id, "status": "current", "subject": {"reference": "Patient/p1"},
+            "content": [{"attachment": {"contentType": "application/fhir+json", "data": STANDARD.encode(copy.to_string())}}]})
+    };
+    let mother = labelled(at_home("p2", BOB), &label("v3-Confidentiality", "R"));
+    let held = held(&[at_home("p1", ANN), mother, letter("alone", None), letter("named", Some(BOB))]);
+    let wide = WIDE.replace("[\"text/plain\"]", "[\"text/plain\", \"application/fhir+json\"]");
+    let (site, running) = sharing::site(&agreement("withheld", &wide), holding(&held)).await;
+    for (id, tells) in [("alone", true), ("named", false)] {
+        let (status, body) = read(&site, &format!("DocumentReference/{id}")).await;
+        let data = body["content"][0]["attachment"]["data"].as_str().unwrap_or_default();
+        let told = String::from_utf8(STANDARD.decode(data).unwrap()).unwrap();
+        assert_eq!((status, told.contains("secret")), (200, tells), "{id}: {body} {told}");
+    }
+    running.stop().await;
+}

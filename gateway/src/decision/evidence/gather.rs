@@ -364,7 +364,10 @@ impl Known {
                 Identity::Certain
             }
             // Two numbers in use: nobody can tell which is hers.
-            None if facts.nhs_numbers.len() > 1 => Identity::Unknown,
+            None if facts.nhs_numbers.len() > 1 => {
+                known.evidence.proof = Proven::None;
+                Identity::Unknown
+            }
             None => Identity::Certain,
         };
         known

@@ -7,7 +7,7 @@ use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 
 use super::super::masks::Whereabouts;
-use super::super::persons::{About, Certainty, PersonsOf};
+use super::super::persons::{About, Came, Certainty, PersonsOf};
 use super::super::resource_facts::Weighed;
 use super::reach::in_order;
 use super::{Judge, NO_PERSON};
@@ -67,7 +67,7 @@ impl<'a> Judge<'a> {
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
     pub(super) fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
         if self.under.is_empty() && found.is_about_all() {
-            return self.all_about(persons, self.kin([found]));
+            return self.all_about(persons, self.kin([found]), [found]);
         }
         // Whom it is about as it is now binds a former version too.
         let of = |now: &Node<'_>| self.behind.whole(&self.persons(*now)).into_owned();
@@ -78,7 +78,7 @@ impl<'a> Judge<'a> {
         let about = in_order(all().flat_map(|found| self.about(found)));
         let is_about = |person: &PersonKey| about.binary_search(person).is_ok();
         if about.is_empty() || persons.iter().all(is_about) {
-            return self.all_about(persons, kin);
+            return self.all_about(persons, kin, all());
         }
         let facts = self.facts(node, Weighed::All);
         let forbids = |person: &&PersonKey| {
@@ -86,19 +86,41 @@ impl<'a> Judge<'a> {
                 && self.permit(person).is_some_and(|permit| permit.obligations().weigh(&facts).is_err())
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
-        let whereabouts = self.whereabouts(&persons);
+        let whereabouts = self.whereabouts(&persons, &kin, all());
         Concerned { about, kin, gone, whereabouts }
     }
 
     /// The persons of a resource that is about all of them, or of a list that is about its members.
-    fn all_about(&self, persons: Vec<PersonKey>, kin: BTreeSet<PersonKey>) -> Concerned {
-        let whereabouts = self.whereabouts(&persons);
+    fn all_about<'f>(
+        &self,
+        persons: Vec<PersonKey>,
+        kin: BTreeSet<PersonKey>,
+        found: impl IntoIterator<Item = &'f PersonsOf>,
+    ) -> Concerned {
+        let whereabouts = self.whereabouts(&persons, &kin, found);
         Concerned { about: persons, kin, gone: BTreeSet::new(), whereabouts }
     }
 
-    /// Refused or not: whoever is protected is so wherever she stands.
-    fn whereabouts(&self, persons: &[PersonKey]) -> Whereabouts {
-        match persons.iter().any(|person| self.ruling.is_protected(person)) {
+    /// Refused or not: whoever is protected is so wherever she stands, and so may be somebody about whom nobody asked, as in
+    /// content that is looked into. Who is stripped of what is sent somewhere protects nothing there: else its sender would
+    /// learn how anybody is protected whom it cares to name.
+    fn whereabouts<'f>(
+        &self,
+        persons: &[PersonKey],
+        kin: &BTreeSet<PersonKey>,
+        found: impl IntoIterator<Item = &'f PersonsOf>,
+    ) -> Whereabouts {
+        let is_protected = |person: &PersonKey| match self.came {
+            Came::FromHolder => {
+                self.ruling.is_protected(person) || !self.ruling.answers().contains_key(person)
+            }
+            Came::Submitted => {
+                (kin.contains(person) || self.permit(person).is_some()) && self.ruling.is_protected(person)
+            }
+        };
+        let is_unknown = |id: &Id| self.came == Came::FromHolder && self.ruling.person_of(id).is_none();
+        let mut ids = found.into_iter().flat_map(|found| &found.patients);
+        match persons.iter().any(is_protected) || ids.any(is_unknown) {
             true => Whereabouts::Shielded,
             false => Whereabouts::Told,
         }

@@ -41,6 +41,10 @@ impl<'n> Scan<'n, '_> {
 impl PersonsOf {
     /// Adds whom something is about that this is about.
     fn join_subjects(&mut self, other: Self) {
+        // A list of what is told is about those whom that is about.
+        if self.about == About::Members && other.about == About::Somebody {
+            self.about = About::Somebody;
+        }
         let is_told = other.about != About::Members || other.members == Members::Told;
         if !is_told || other.certainty == Certainty::Uncertain {
             self.uncertain();

@@ -236,6 +236,10 @@ impl<'n> Scan<'n, '_> {
 
     /// A member of what is about its members: who is neither a person that is told nor nobody makes them untold.
     pub(super) fn member(&mut self, reference: Node<'n>, at: &At<'n>) {
+        let text = reference.str_at(&["reference"]);
+        if let Some(Ok(Reference::Urn(urn))) = text.map(|text| Reference::parse(&text, self.bases)) {
+            self.leads.insert(urn.into());
+        }
         if at.stands != Stands::Inside && !self.is_told(reference, at) {
             self.found.members = Members::Untold;
         }

@@ -218,9 +218,11 @@ impl Place<'_> {
     /// Provenance is told of what was written down.
     pub(super) fn meets(self) -> Meets {
         match self.role() {
-            Role::Attendant => Meets::AsKin,
+            Role::Attendant if self.owner == "Appointment" => Meets::AsKin,
             Role::Subject | Role::Used if self.owner == "Provenance" => Meets::AsKin,
-            Role::Subject | Role::Used | Role::Member | Role::Doer | Role::Beside => Meets::InPerson,
+            Role::Subject | Role::Attendant | Role::Used | Role::Member | Role::Doer | Role::Beside => {
+                Meets::InPerson
+            }
         }
     }
 }

@@ -192,11 +192,16 @@ impl Bodies {
                 (Wish::Change { .. } | Wish::Delete { .. } | Wish::Read(_) | Wish::Plain(_), _) => {}
             }
         }
+        let is_entry = |name: &String| created.contains_key(name) || found.contains_key(name);
         let now = |body: &Body| {
+            let mut body = body.clone();
+            body.refers_to.retain(is_entry);
             if !body.refers_to.iter().any(|name| found.contains_key(name)) {
-                return Some(body.clone());
+                return Some(body);
             }
-            Body::of(prepared(&body.content, &found, IsNew::No)?, bases).ok()
+            let mut body = Body::of(prepared(&body.content, &found, IsNew::No)?, bases).ok()?;
+            body.refers_to.retain(is_entry);
+            Some(body)
         };
         let all = looked.iter().map(|Looked { entry, .. }| match &entry.wish {
             Wish::Create { body, .. } | Wish::Change { body, .. } => now(body),
@@ -213,10 +218,12 @@ impl Bodies {
         let most = sent.saturating_mul(READ_TOGETHER_MAX);
         let mut read = 0_usize;
         let each = looked.into_iter().enumerate().map(|(at, looked)| {
-            let others = self.of_entry(at).others();
-            let others = others.into_iter().filter_map(|name| self.created.get(name));
-            read = others
-                .fold(read.saturating_add(size(at)), |sum, (other, _)| sum.saturating_add(size(*other)));
+            if read <= most {
+                let others = self.of_entry(at).others();
+                let others = others.into_iter().filter_map(|name| self.created.get(name));
+                read =
+                    others.fold(read.saturating_add(size(at)), |sum, (at, _)| sum.saturating_add(size(*at)));
+            }
             match (read > most, looked) {
                 (false, looked) => Ok(looked),
                 (true, Looked { entry, there }) => {

@@ -15,6 +15,10 @@ name = "to address the person"
 patient = "whose kin it is"
 name = "whom to ask"
 identifier = "to be sure who it is"
+[share.person.Observation]
+code = "what was seen"
+performer = "who saw it"
+note = "what was said of it"
 [[recipient_system]]
 systems = ["hospital"]
 share = ["person", "message"]
@@ -30,7 +34,7 @@ status = "whether it goes on"
 fn takes(store: &[Value]) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
     let honest = holding(&held(store));
     move |seen| match seen.line.as_str() {
-        "POST /fhir/RelatedPerson HTTP/1.1" => Play::Bytes(
+        "POST /fhir/RelatedPerson HTTP/1.1" | "POST /fhir/Observation HTTP/1.1" => Play::Bytes(
             b"HTTP/1.1 201 Created\r\nlocation: RelatedPerson/new\r\ncontent-length: 0\r\n\r\n".to_vec(),
         ),
         "POST /fhir/$process-message HTTP/1.1" => {
@@ -45,35 +49,51 @@ fn sent(site: &Whole, line: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_next_of_kin_is_written_down_for_a_child_in_care_unless_she_refuses() {
+async fn who_writes_down_somebodys_kin_without_caring_for_her_learns_nothing_of_what_she_has_said() {
     let agreement = tied("open", TABLES);
     let (site, running) =
         site_after(&agreement, takes(&child()), |site| site.also_set("relationship_source = true\n")).await;
     let mut body = mum();
     body.as_object_mut().unwrap().remove("id");
+    let before = post(&site, "/RelatedPerson", &body).await;
+    denies(&site, BOB).await;
+    let after = post(&site, "/RelatedPerson", &body).await;
+    assert_eq!((before.status, after.status), (403, 403), "{}", before.body);
+    assert_eq!(before.body, after.body, "the number is the sender's choice");
+    assert_eq!(sent(&site, "POST /fhir/RelatedPerson "), 0);
+    // Without her number she is written down as whoever comes along.
+    body.as_object_mut().unwrap().remove("identifier");
     let answer = post(&site, "/RelatedPerson", &body).await;
     assert_eq!((answer.status, sent(&site, "POST /fhir/RelatedPerson ")), (201, 1), "{}", answer.body);
-    let mut in_her_own_right = body.clone();
-    in_her_own_right["patient"] =
-        json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": BOB}});
-    let answer = post(&site, "/RelatedPerson", &in_her_own_right).await;
-    assert_eq!((answer.status, sent(&site, "POST /fhir/RelatedPerson ")), (403, 1), "{}", answer.body);
-    denies(&site, BOB).await;
-    let answer = post(&site, "/RelatedPerson", &body).await;
-    assert_eq!((answer.status, sent(&site, "POST /fhir/RelatedPerson ")), (403, 1), "{}", answer.body);
     running.stop().await;
-    let records = site.records();
-    let hers: Vec<&Value> = records
-        .iter()
-        .filter(|record| record["about"]["nhs_number"] == BOB)
-        .map(|record| &record["about"]["visibility"])
-        .collect();
-    let of_child = records
-        .iter()
-        .filter(|record| record["about"]["nhs_number"] == ANN || record["about"]["patient"] == "Patient/p1")
-        .count();
-    assert!(of_child >= 2, "{records:?}");
-    assert!(hers.contains(&&json!("oversight")), "{hers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_names_somebody_as_a_doer_learns_nothing_of_how_she_is_protected() {
+    let agreement = tied("open", TABLES);
+    let mut sent = Vec::new();
+    for degree in ["N", "R"] {
+        let mut mother = patient("p2", BOB);
+        let system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+        mother["meta"] = json!({"security": [{"system": system, "code": degree}]});
+        let mut store = child();
+        store.retain(|held| held["id"] != "p2");
+        store.push(mother);
+        let (site, running) =
+            site_after(&agreement, takes(&store), |site| site.also_set("relationship_source = true\n")).await;
+        let body = json!({"resourceType": "Observation", "status": "final", "subject": to("Patient/p1"),
+            "code": {"text": "visit"}, "note": [{"text": "well"}],
+            "performer": [{"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": BOB}}]});
+        let answer = post(&site, "/Observation", &body).await;
+        assert_eq!(answer.status, 201, "{degree}: {}", answer.body);
+        let seen = site.hospital.seen();
+        running.stop().await;
+        let told =
+            seen.into_iter().find(|seen| seen.line.starts_with("POST /fhir/Observation ")).unwrap().body;
+        assert!(told.contains("well") && !told.contains(BOB), "{degree}: {told}");
+        sent.push(told);
+    }
+    assert_eq!(sent[0], sent[1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
