@@ -20,7 +20,7 @@ pub(crate) fn id(source: &str, message: &str, place: &str) -> String {
             text.push('-');
         }
         for nibble in [byte >> 4, byte & 0x0f] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            text.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) }));
         }
     }
     text

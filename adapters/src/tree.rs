@@ -319,8 +319,14 @@ impl Object {
         }
     }
 
-    fn write(&self, out: &mut String) {
+    pub(crate) fn write(&self, out: &mut String) {
         out.push('{');
+        self.write_members(out);
+        out.push('}');
+    }
+
+    /// Writes the elements without the braces around them.
+    pub(crate) fn write_members(&self, out: &mut String) {
         for (index, (name, value)) in self.0.iter().enumerate() {
             if index > 0 {
                 out.push(',');
@@ -329,7 +335,6 @@ impl Object {
             out.push(':');
             value.write(out);
         }
-        out.push('}');
     }
 }
 
@@ -354,24 +359,33 @@ impl Step {
     }
 }
 
-fn write_string(value: &str, out: &mut String) {
+/// Writes `value` as a JSON string.
+pub(crate) fn write_string(value: &str, out: &mut String) {
     out.push('"');
-    for letter in value.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if control < ' ' => {
-                // Writing to a String cannot fail.
-                let written = write!(out, "\\u{:04x}", u32::from(control));
-                debug_assert!(written.is_ok());
-            }
-            other => out.push(other),
-        }
+    // No way out of the loop before its end, so that it looks at many bytes at once.
+    let special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    if value.bytes().fold(false, |found, byte| found | special(byte)) {
+        value.chars().for_each(|letter| write_letter(letter, out));
+    } else {
+        out.push_str(value);
     }
     out.push('"');
+}
+
+fn write_letter(letter: char, out: &mut String) {
+    match letter {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        control if control < ' ' => {
+            // Writing to a String cannot fail.
+            let written = write!(out, "\\u{:04x}", u32::from(control));
+            debug_assert!(written.is_ok());
+        }
+        other => out.push(other),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::draft::{Draft, Slot};
 use super::maps::{Preset, Reach};
 use super::message::Message;
 use crate::Refused;
-use crate::tree::{Index, Node, Object, Step};
+use crate::tree::{Index, Node, Object, Step, write_string};
 
 /// The most resources of a Bundle; each is told of by a Provenance beside.
 const RESOURCES_MAX: usize = 20_000;
@@ -204,101 +204,183 @@ impl Draft<'_> {
         if let Some(recorded) = &recorded {
             bundle.put("timestamp", Node::text(recorded.as_str()));
         }
-        let sources = Sources {
-            control: bundle.find("identifier").cloned(),
-            digest: digest.to_owned(),
-            recorded,
-            header: self.whole("MessageHeader").map(|slot| self.id_of(slot)),
-            sender: self
-                .whole("Sender")
-                .filter(|slot| self.named.contains_key(slot))
-                .map(|slot| self.id_of(slot)),
-        };
-        let mut entries = Vec::new();
-        let mut provenances = Vec::new();
+        let header = self.whole("MessageHeader").map(|slot| self.id_of(slot));
+        let sender = self.whole("Sender").filter(|slot| self.named.contains_key(slot));
+        let sender = sender.map(|slot| self.id_of(slot));
+        let sources = Sources::new(header, bundle.find("identifier"), digest, recorded, sender);
+        let mut entries = Entries { entries: String::with_capacity(CAPACITY), provenances: String::new() };
+        entries.provenances.reserve(CAPACITY);
         for (slot, object) in std::mem::take(&mut self.named) {
             let Some(named) = self.map.resources.get(slot.0) else { continue };
             let id = self.id_of(slot);
             let places = self.origins.remove(&slot).unwrap_or_default();
-            provenances.push(self.provenance(&id, &places, &sources));
-            entries.push(entry(&id, &named.kind, &object));
+            entries.tell(&self.id(&format!("Provenance/{id}")), &id, &places, &sources);
+            entries.add(&id, &named.kind, object);
         }
         for other in std::mem::take(&mut self.others) {
             // A Binary is told of with what points at it: by itself nothing says whom it is about.
             if other.kind != "Binary" {
-                provenances.push(self.provenance(&other.id, &[(String::new(), other.place)], &sources));
+                let place = [(String::new(), other.place)];
+                entries.tell(&self.id(&format!("Provenance/{}", other.id)), &other.id, &place, &sources);
             }
-            entries.push(entry(&other.id, &other.kind, &other.object));
+            entries.add(&other.id, &other.kind, other.object);
         }
-        entries.extend(provenances);
-        bundle.put("entry", Node::List(entries));
-        let mut out = String::new();
-        Node::from(bundle).write(&mut out);
-        Ok(out.into_bytes())
+        Ok(entries.bundle(&bundle).into_bytes())
+    }
+}
+
+/// Room for the resources of a usual message.
+const CAPACITY: usize = 16 << 10;
+
+/// The entries of a Bundle, as they are written: the resources, and the Provenances that stand after them.
+///
+/// They are most of a Bundle and much alike, so they are never built as trees.
+struct Entries {
+    entries: String,
+    provenances: String,
+}
+
+impl Entries {
+    /// Adds the resource `object`.
+    fn add(&mut self, id: &str, kind: &str, object: Object) {
+        let out = &mut self.entries;
+        begin(out, id);
+        if object.find("resourceType").is_some() || object.find("id").is_some() {
+            let mut resource =
+                Object::new().with("resourceType", Node::text(kind)).with("id", Node::text(id));
+            resource.extend(&object);
+            resource.write_members(out);
+        } else {
+            identify(out, id, kind);
+            if !object.is_empty() {
+                out.push(',');
+                object.write_members(out);
+            }
+        }
+        out.push_str("}}");
     }
 
-    /// Where the resource `id` comes from: which message, and which places in it.
-    fn provenance(&self, id: &str, places: &[(String, String)], sources: &Sources) -> Node {
-        let mut elements: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (element, place) in places {
-            match elements.iter_mut().find(|(held, _)| held == element) {
-                Some((_, held)) => held.push(place),
-                None => elements.push((element, vec![place])),
+    /// Tells where the resource `of` comes from: which message, and which `places` in it.
+    fn tell(&mut self, id: &str, of: &str, places: &[(String, String)], sources: &Sources) {
+        let out = &mut self.provenances;
+        begin(out, id);
+        identify(out, id, "Provenance");
+        for part in [r#","target":[{"reference":"urn:uuid:"#, of, r#""}],"#, &sources.before] {
+            out.push_str(part);
+        }
+        if !places.is_empty() {
+            if !sources.before.ends_with('{') {
+                out.push(',');
             }
+            out.push_str(r#""display":"#);
+            write_string(&told(places), out);
         }
-        let told: Vec<String> = elements
-            .iter()
-            .map(|(element, places)| {
-                let places = places.join(", ");
-                if element.is_empty() { places } else { format!("{element}: {places}") }
-            })
-            .collect();
-        // Both are about the message itself, which is in the Bundle: nobody has to wonder whom they are about.
-        let mut message = Object::new();
-        let mut bytes = Object::new();
-        if let Some(header) = &sources.header {
-            message.put("reference", Node::Text(format!("urn:uuid:{header}")));
-            bytes.put("reference", Node::Text(format!("urn:uuid:{header}")));
+        out.push_str(&sources.after);
+        out.push_str("}}");
+    }
+
+    /// The Bundle of these elements and entries.
+    fn bundle(self, elements: &Object) -> String {
+        let mut out = String::with_capacity(self.entries.len() + self.provenances.len() + 1024);
+        out.push('{');
+        elements.write_members(&mut out);
+        out.push_str(r#","entry":["#);
+        out.push_str(&self.entries);
+        if !self.entries.is_empty() && !self.provenances.is_empty() {
+            out.push(',');
         }
-        if let Some(control) = &sources.control {
-            message.put("identifier", control.clone());
+        out.push_str(&self.provenances);
+        out.push_str("]}");
+        out
+    }
+}
+
+/// Begins an entry: up to the elements of its resource.
+fn begin(out: &mut String, id: &str) {
+    if !out.is_empty() {
+        out.push(',');
+    }
+    for part in [r#"{"fullUrl":"urn:uuid:"#, id, r#"","resource":{"#] {
+        out.push_str(part);
+    }
+}
+
+/// Writes the first elements of a resource; ids and types hold nothing to escape.
+fn identify(out: &mut String, id: &str, kind: &str) {
+    for part in [r#""resourceType":""#, kind, r#"","id":""#, id, "\""] {
+        out.push_str(part);
+    }
+}
+
+/// The places of elements in words: those of one element together, where the first of them stands.
+fn told(places: &[(String, String)]) -> String {
+    let mut told = String::new();
+    for (index, (element, place)) in places.iter().enumerate() {
+        if places.iter().take(index).any(|(held, _)| held == element) {
+            continue;
         }
-        if !told.is_empty() {
-            message.put("display", Node::Text(told.join("; ")));
+        if index > 0 {
+            told.push_str("; ");
         }
-        let digest = Object::new()
-            .with("system", Node::text(fhir::identifier::URI))
-            .with("value", Node::text(sources.digest.as_str()));
-        bytes.put("identifier", digest.into());
-        let source = |what: Object| {
-            Node::from(Object::new().with("role", Node::text("source")).with("what", what.into()))
-        };
-        let who = sources.sender.as_deref().map_or_else(|| Node::absent("unknown"), Node::reference);
-        let mut provenance = Object::new().with("target", Node::List(vec![Node::reference(id)]));
-        match &sources.recorded {
-            Some(recorded) => provenance.put("recorded", Node::text(recorded.as_str())),
+        if !element.is_empty() {
+            told.push_str(element);
+            told.push_str(": ");
+        }
+        told.push_str(place);
+        for (_, place) in places.iter().skip(index + 1).filter(|(held, _)| held == element) {
+            told.push_str(", ");
+            told.push_str(place);
+        }
+    }
+    told
+}
+
+/// What every Provenance of a Bundle says, as it is written.
+struct Sources {
+    /// From the time on, up to what the message is called.
+    before: String,
+    /// What comes after the places.
+    after: String,
+}
+
+impl Sources {
+    fn new(
+        header: Option<String>,
+        control: Option<&Node>,
+        digest: &str,
+        recorded: Option<String>,
+        sender: Option<String>,
+    ) -> Self {
+        let who = sender.as_deref().map_or_else(|| Node::absent("unknown"), Node::reference);
+        let mut provenance = Object::new();
+        match recorded {
+            Some(recorded) => provenance.put("recorded", Node::Text(recorded)),
             None => provenance.put("_recorded", Node::absent("unknown")),
         }
         provenance.put("agent", Node::List(vec![Object::new().with("who", who).into()]));
-        provenance.put("entity", Node::List(vec![source(message), source(bytes)]));
-        entry(&self.id(&format!("Provenance/{id}")), "Provenance", &provenance)
+        // Both are about the message itself, which is in the Bundle: nobody has to wonder whom they are about.
+        let header = header.map(|header| Node::Text(format!("urn:uuid:{header}")));
+        let (mut message, mut bytes) = (Object::new(), Object::new());
+        if let Some(header) = header {
+            message.put("reference", header.clone());
+            bytes.put("reference", header);
+        }
+        if let Some(control) = control {
+            message.put("identifier", control.clone());
+        }
+        let digest =
+            Object::new().with("system", Node::text(fhir::identifier::URI)).with("value", Node::text(digest));
+        bytes.put("identifier", digest.into());
+        let source = r#"{"role":"source","what":{"#;
+        let mut before = String::new();
+        provenance.write_members(&mut before);
+        before.push_str(r#","entity":["#);
+        before.push_str(source);
+        message.write_members(&mut before);
+        let mut after = "}},".to_owned();
+        after.push_str(source);
+        bytes.write_members(&mut after);
+        after.push_str("}}]");
+        Self { before, after }
     }
-}
-
-/// What every Provenance of a Bundle says.
-struct Sources {
-    control: Option<Node>,
-    digest: String,
-    recorded: Option<String>,
-    header: Option<String>,
-    sender: Option<String>,
-}
-
-fn entry(id: &str, kind: &str, object: &Object) -> Node {
-    let mut resource = Object::new().with("resourceType", Node::text(kind)).with("id", Node::text(id));
-    resource.extend(object);
-    Object::new()
-        .with("fullUrl", Node::Text(format!("urn:uuid:{id}")))
-        .with("resource", resource.into())
-        .into()
 }

@@ -7,6 +7,7 @@
 //! ```
 //! A target of `=` is the source code itself; one with `|` is a code of another system than the map's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::Context;
@@ -20,6 +21,8 @@ struct Map {
     system: String,
     from: Option<String>,
     entries: BTreeMap<String, Entry>,
+    /// The first of the entries with this target.
+    targets: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,7 @@ impl Codes {
                     system: plain(system),
                     from: words.next().map(str::to_owned),
                     entries: BTreeMap::new(),
+                    targets: BTreeMap::new(),
                 };
                 if codes.0.insert(second.to_owned(), map).is_some() {
                     return Err((line, "the map is there twice"));
@@ -84,6 +88,11 @@ impl Codes {
                 return Err((line, "the code is there twice"));
             }
         }
+        for map in codes.0.values_mut() {
+            for (key, entry) in map.entries.iter().rev() {
+                map.targets.insert(entry.code.clone(), key.clone());
+            }
+        }
         Ok(codes)
     }
 
@@ -93,24 +102,29 @@ impl Codes {
 
     /// What `code` is in `map`, by the sender's own codes first.
     pub(crate) fn find<'c>(&'c self, map: &str, code: &str, context: &Context) -> Option<Found<'c>> {
-        let code = code.trim().to_ascii_uppercase();
+        let code = code.trim();
+        let code = if code.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            code.to_ascii_uppercase().into()
+        } else {
+            Cow::Borrowed(code)
+        };
         // Most senders have no codes of their own, and this is asked for every field.
         let standard = (!context.codes.is_empty())
             .then(|| {
                 context
                     .codes
-                    .get(&(map.to_owned(), code.clone()))
+                    .get(&(map.to_owned(), code.clone().into_owned()))
                     .map(|standard| standard.to_ascii_uppercase())
             })
             .flatten();
         let map = self.0.get(map)?;
-        map.entries.get(&standard.unwrap_or(code)).map(|entry| entry.found(map))
+        map.entries.get(standard.as_deref().unwrap_or(&code)).map(|entry| entry.found(map))
     }
 
     /// The entry of `map` whose target is `code`.
     pub(crate) fn target<'c>(&'c self, map: &str, code: &str) -> Option<Found<'c>> {
         let map = self.0.get(map)?;
-        map.entries.values().find(|entry| entry.code == code).map(|entry| entry.found(map))
+        map.entries.get(map.targets.get(code)?).map(|entry| entry.found(map))
     }
 
     /// What `code` is in `map`, whoever sends it: a code and its system.

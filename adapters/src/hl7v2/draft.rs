@@ -1,5 +1,6 @@
 //! The resources of a Bundle while they are being built.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::concept::Known;
@@ -27,6 +28,8 @@ pub(super) struct Draft<'x> {
     pub(super) origins: BTreeMap<Slot, Vec<(String, String)>>,
     /// Ids of what is in `others`, by what it says.
     known: BTreeMap<String, String>,
+    /// Ids of the named resources, which are referred to again and again.
+    ids: RefCell<BTreeMap<Slot, String>>,
 }
 
 /// A resource that others refer to.
@@ -57,6 +60,7 @@ impl<'x> Draft<'x> {
             others: Vec::new(),
             origins: BTreeMap::new(),
             known: BTreeMap::new(),
+            ids: RefCell::default(),
         }
     }
 
@@ -66,9 +70,12 @@ impl<'x> Draft<'x> {
     }
 
     /// The id of a named resource.
-    pub(super) fn id_of(&self, (number, ordinal): Slot) -> String {
-        let name = self.map.resources.get(number).map_or("", |named| named.name.as_str());
-        if ordinal == 0 { self.id(name) } else { self.id(&format!("{name}/{}", ordinal + 1)) }
+    pub(super) fn id_of(&self, slot: Slot) -> String {
+        let made = |(number, ordinal): Slot| {
+            let name = self.map.resources.get(number).map_or("", |named| named.name.as_str());
+            if ordinal == 0 { self.id(name) } else { self.id(&format!("{name}/{}", ordinal + 1)) }
+        };
+        self.ids.borrow_mut().entry(slot).or_insert_with(|| made(slot)).clone()
     }
 
     /// The resource `name` of the whole message.
@@ -99,10 +106,11 @@ impl<'x> Draft<'x> {
     /// Notes that the element at `path` comes from `place`.
     pub(super) fn comes_from(&mut self, slot: Slot, element: &str, place: String) {
         let held = self.origins.entry(slot).or_default();
-        let pair = (element.trim_start_matches('_').to_owned(), place);
+        let element = element.trim_start_matches('_');
+        let there = |(of, from): &(String, String)| of == element && *from == place;
         // Long lists of places help nobody.
-        if held.len() < 64 && !held.contains(&pair) {
-            held.push(pair);
+        if held.len() < 64 && !held.iter().any(there) {
+            held.push((element.to_owned(), place));
         }
     }
 
@@ -139,7 +147,7 @@ impl<'x> Draft<'x> {
 /// What makes a resource that others refer to the same as another.
 fn key(kind: &str, object: &Object) -> String {
     let mut key = String::new();
-    Node::from(object.clone()).write(&mut key);
+    object.write(&mut key);
     key.push_str(kind);
     key
 }

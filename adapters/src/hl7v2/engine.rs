@@ -135,7 +135,8 @@ impl Draft<'_> {
     fn apply(&mut self, message: &Message<'_>, segment: &Segment<'_>, map: &SegmentMap, known: Known<'_>) {
         let Some(placed) = self.plan.placed(segment).cloned() else { return };
         let mut opened: Vec<(&str, &str)> = Vec::new();
-        for row in map.rows.iter().filter(|row| row.on.holds(self.trigger)) {
+        let said = map.rows.iter().filter(|row| segment.says(row.field) && row.on.holds(self.trigger));
+        for row in said {
             let Some(slot) = self.slot(&row.target.resource, &placed, map) else { continue };
             let missing = row.needs == Needs::Resource && !self.named.contains_key(&slot);
             if missing || !row.applies(message, segment, known) {

@@ -23,7 +23,10 @@ pub(super) struct Unescaped<'m> {
 pub(super) fn unescape<'m>(raw: &'m str, delimiters: &Delimiters) -> Unescaped<'m> {
     let escape = delimiters.escape;
     let plain = |letter: char| letter != escape && !forbidden(letter);
-    if raw.chars().all(plain) {
+    // Nearly every value is ASCII, and most are asked for more than once.
+    let mark = u8::try_from(escape).unwrap_or(0);
+    let ascii = |byte: u8| (b' '..0x7f).contains(&byte) & (byte != mark);
+    if raw.bytes().fold(true, |all, byte| all & ascii(byte)) || raw.chars().all(plain) {
         return Unescaped { text: Cow::Borrowed(raw), inexact: false, controls: false, switched: false };
     }
     let mut out = Unescaped {

@@ -254,6 +254,11 @@ impl<'m> Segment<'m> {
         )
     }
 
+    /// Whether anything stands in `field`.
+    pub(super) fn says(&self, field: u16) -> bool {
+        self.repetitions.binary_search_by_key(&field, |(held, _, _)| *held).is_ok()
+    }
+
     /// The first value of `field`, without using it.
     pub(super) fn peek<'a>(&'a self, message: &'a Message<'m>, field: u16) -> Option<Cow<'m, str>> {
         self.repetitions_of(message, field).next().and_then(|part| part.peek())
