@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 use adapters::hl7v2::out::{Profile, write};
 use adapters::{Context, hl7v2};
 
+/// As the program itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MESSAGES: usize = 500;
 const ROUNDS: usize = 20;
 

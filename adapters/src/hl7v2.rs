@@ -22,6 +22,7 @@ mod engine;
 mod envelope;
 mod escape;
 mod identifier;
+mod lines;
 pub(crate) mod maps;
 mod message;
 mod mime;
@@ -47,8 +48,12 @@ pub use maps::Fault;
 pub fn translate(input: &[u8], context: &Context) -> Result<Translated, Refused> {
     let maps = maps::maps()?;
     let text = charset::decode(input, context)?;
-    // What is never translated is told so, whatever else may be wrong with it.
-    engine::known_type(&text, maps)?;
-    let message = message::Message::parse(&text)?;
+    let message = message::Message::parse(&text);
+    // What is never translated is told so, whatever else may be wrong with it. A header on a line of its own is the
+    // same in the whole message, which is asked for its type anyway.
+    if message.is_err() || !lines::header_ends(&text) {
+        engine::known_type(&text, maps)?;
+    }
+    let message = message?;
     engine::run(&message, input, maps, context)
 }

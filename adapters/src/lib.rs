@@ -14,6 +14,7 @@ mod context;
 pub mod edifact;
 pub mod hl7v2;
 mod identity;
+mod key;
 mod loss;
 pub mod mapping;
 pub mod mllp;

@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::key::Key;
+
 /// A value of the tree.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Node {
@@ -20,7 +22,7 @@ pub(crate) enum Node {
 
 /// Elements by name, in the order they were set.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Object(Vec<(String, Node)>);
+pub(crate) struct Object(Vec<(Key, Node)>);
 
 /// Elements of more than one type that the maps set.
 const CHOICES: [&str; 11] = [
@@ -116,14 +118,14 @@ impl Object {
     }
 
     pub(crate) fn put(&mut self, name: &str, value: Node) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
+        match self.0.iter_mut().find(|(key, _)| key.is(name)) {
             Some((_, held)) => *held = value,
-            None => self.0.push((name.to_owned(), value)),
+            None => self.0.push((name.into(), value)),
         }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Node> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.0.iter().find(|(key, _)| key.is(name)).map(|(_, value)| value)
     }
 
     /// The elements in their order.
@@ -132,29 +134,29 @@ impl Object {
     }
 
     /// The elements in their order, taken apart.
-    pub(crate) fn into_members(self) -> Vec<(String, Node)> {
+    pub(crate) fn into_members(self) -> Vec<(Key, Node)> {
         self.0
     }
 
     /// Takes the element out.
     pub(crate) fn take(&mut self, name: &str) -> Option<Node> {
-        let at = self.0.iter().position(|(key, _)| key == name)?;
+        let at = self.0.iter().position(|(key, _)| key.is(name))?;
         Some(self.0.remove(at).1)
     }
 
     /// The element, to be changed.
     pub(crate) fn find_mut(&mut self, name: &str) -> Option<&mut Node> {
-        self.0.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.0.iter_mut().find(|(key, _)| key.is(name)).map(|(_, value)| value)
     }
 
     /// Adds an element that is not there yet.
-    pub(crate) fn add(&mut self, name: String, value: Node) {
-        self.0.push((name, value));
+    pub(crate) fn add(&mut self, name: &str, value: Node) {
+        self.0.push((name.into(), value));
     }
 
     /// Takes an element out.
     pub(crate) fn remove(&mut self, name: &str) {
-        self.0.retain(|(key, _)| key != name);
+        self.0.retain(|(key, _)| !key.is(name));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -173,16 +175,16 @@ impl Object {
     /// Adds the elements of `other`.
     pub(crate) fn extend(&mut self, other: &Self) {
         for (name, value) in &other.0 {
-            self.put(name, value.clone());
+            self.put(name.as_str(), value.clone());
         }
     }
 
     /// Adds `value` to the list `name`.
     pub(crate) fn push(&mut self, name: &str, value: Node) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
+        match self.0.iter_mut().find(|(key, _)| key.is(name)) {
             Some((_, Node::List(items))) => items.push(value),
             Some((_, held)) => *held = Node::List(vec![value]),
-            None => self.0.push((name.to_owned(), Node::List(vec![value]))),
+            None => self.0.push((name.into(), Node::List(vec![value]))),
         }
     }
 
@@ -222,7 +224,7 @@ impl Object {
     /// Adds `more` as a further line to the text at `path`; false when there is none.
     pub(crate) fn add_line(&mut self, path: &[Step], more: &str) -> bool {
         let Some((step, rest)) = path.split_first() else { return false };
-        let held = match self.0.iter_mut().find(|(name, _)| *name == step.name) {
+        let held = match self.0.iter_mut().find(|(name, _)| name.is(&step.name)) {
             Some((_, Node::List(items))) if step.index == Index::First => items.first_mut(),
             Some((_, Node::List(items))) if step.index != Index::One => items.last_mut(),
             Some((_, held)) => Some(held),
@@ -277,7 +279,7 @@ impl Object {
             name.strip_prefix(base).filter(|kind| kind.starts_with(|first: char| first.is_ascii_uppercase()))
         }
         let base = CHOICES.iter().find(|base| kind(name, base).is_some());
-        base.is_some_and(|base| self.0.iter().any(|(held, _)| kind(held, base).is_some()))
+        base.is_some_and(|base| self.0.iter().any(|(held, _)| kind(held.as_str(), base).is_some()))
     }
 
     /// Sets the value at `path`. False when a value that is no object stands in the way.
@@ -291,7 +293,7 @@ impl Object {
             if self.find(&step.name).is_none() {
                 self.put(&step.name, Self::new().into());
             }
-            return match self.0.iter_mut().find(|(key, _)| *key == step.name) {
+            return match self.0.iter_mut().find(|(key, _)| key.is(&step.name)) {
                 Some((_, Node::Object(object))) => object.set(rest, value),
                 _ => false,
             };
@@ -299,7 +301,7 @@ impl Object {
         if self.find(&step.name).is_none() {
             self.put(&step.name, Node::List(Vec::new()));
         }
-        let Some((_, Node::List(items))) = self.0.iter_mut().find(|(key, _)| *key == step.name) else {
+        let Some((_, Node::List(items))) = self.0.iter_mut().find(|(key, _)| key.is(&step.name)) else {
             return false;
         };
         if step.index == Index::New || items.is_empty() {
@@ -331,7 +333,7 @@ impl Object {
             if index > 0 {
                 out.push(',');
             }
-            write_string(name, out);
+            write_string(name.as_str(), out);
             out.push(':');
             value.write(out);
         }

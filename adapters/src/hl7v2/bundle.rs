@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::codes::local_system;
 use super::concept::Known;
-use super::draft::{Draft, Slot};
+use super::draft::{Draft, Origin, Slot};
 use super::maps::{Preset, Reach};
 use super::message::Message;
 use crate::Refused;
@@ -49,8 +49,10 @@ impl Draft<'_> {
                     .only_if
                     .as_ref()
                     .is_none_or(|only_if| opener.is_some_and(|segment| only_if.met(message, segment, known)));
-                let reference = Node::reference(&self.id_of(held));
-                if met && self.set_if_free(holder, &link.target.path, reference) {
+                if met
+                    && self.is_free(holder, &link.target.path)
+                    && self.set(holder, &link.target.path, Node::reference(&self.id_of(held)))
+                {
                     for (path, fixed) in &link.beside {
                         if let Some(value) = fixed.node(known) {
                             self.set(holder, &beside(&link.target.path, path), value);
@@ -72,37 +74,39 @@ impl Draft<'_> {
                     Some(Node::List(items)) => {
                         items.into_iter().for_each(|item| self.add(holder, &to.path, item))
                     }
-                    Some(value) => {
-                        self.set_if_free(holder, &to.path, value);
+                    Some(value) if self.is_free(holder, &to.path) => {
+                        self.set(holder, &to.path, value);
                     }
-                    None => {}
+                    Some(_) | None => {}
                 }
             }
         }
         for preset in map.sets.iter().filter(|preset| preset.on.holds(trigger)) {
-            for (slot, value) in self.preset(preset, known) {
-                self.set(slot, &preset.target.path, value);
+            for slot in self.preset(preset) {
+                if let Some(value) = preset.value.node(known) {
+                    self.set(slot, &preset.target.path, value);
+                }
             }
         }
         for preset in map.defaults.iter().filter(|preset| preset.on.holds(trigger)) {
-            for (slot, value) in self.preset(preset, known) {
-                self.set_if_free(slot, &preset.target.path, value);
+            for slot in self.preset(preset) {
+                if self.is_free(slot, &preset.target.path)
+                    && let Some(value) = preset.value.node(known)
+                {
+                    self.set(slot, &preset.target.path, value);
+                }
             }
         }
     }
 
-    /// The resources that `preset` is about, with its value.
-    fn preset(&self, preset: &Preset, known: Known<'_>) -> Vec<(Slot, Node)> {
-        let Some(value) = preset.value.node(known) else { return Vec::new() };
+    /// The resources that `preset` is about.
+    fn preset(&self, preset: &Preset) -> Vec<Slot> {
         let number = self.map.resource(&preset.target.resource).map(|(number, _)| number);
-        self.slots(number)
-            .into_iter()
-            .filter(|slot| {
-                let has = |with: &Vec<Step>| self.named.get(slot).is_some_and(|held| held.has(with));
-                preset.with.as_ref().is_none_or(has)
-            })
-            .map(|slot| (slot, value.clone()))
-            .collect()
+        let has = |slot: &Slot| {
+            let held = |with: &Vec<Step>| self.named.get(slot).is_some_and(|held| held.has(with));
+            preset.with.as_ref().is_none_or(held)
+        };
+        self.slots(number).into_iter().filter(has).collect()
     }
 
     fn slots(&self, number: Option<usize>) -> Vec<Slot> {
@@ -119,13 +123,17 @@ impl Draft<'_> {
                 .and_then(|instance| instance.open.get(wanted).copied().flatten())
         };
         let there = |slot: Slot| self.named.contains_key(&slot).then_some(slot);
+        let (holders, helds) = (self.slots(Some(to)), self.slots(Some(of)));
         let mut pairs = Vec::new();
-        for holder in self.slots(Some(to)) {
+        if holders.is_empty() || helds.is_empty() {
+            return pairs;
+        }
+        for &holder in &holders {
             if let Some(held) = open(holder, group(of)).and_then(|ordinal| there((of, ordinal))) {
                 pairs.push((holder, held));
             }
         }
-        for held in self.slots(Some(of)) {
+        for &held in &helds {
             let holder = open(held, group(to)).and_then(|ordinal| there((to, ordinal)));
             // The pair that stands in the list from the other side already.
             let twice = |holder: Slot| open(holder, group(of)) == Some(held.1);
@@ -136,10 +144,10 @@ impl Draft<'_> {
         if reach == Reach::Beside {
             let parent = self.map.groups.get(group(of)).map_or(0, |group| group.parent);
             let mut alone: BTreeMap<Option<u32>, Option<Slot>> = BTreeMap::new();
-            for held in self.slots(Some(of)) {
+            for &held in &helds {
                 alone.entry(open(held, parent)).and_modify(|one| *one = None).or_insert(Some(held));
             }
-            for holder in self.slots(Some(to)).into_iter().filter(|slot| open(*slot, group(of)).is_none()) {
+            for holder in holders.into_iter().filter(|slot| open(*slot, group(of)).is_none()) {
                 if let Some(Some(held)) = alone.get(&open(holder, parent)) {
                     pairs.push((holder, *held));
                 }
@@ -159,14 +167,19 @@ impl Draft<'_> {
         }
     }
 
-    fn set_if_free(&mut self, slot: Slot, path: &[Step], value: Node) -> bool {
+    /// Whether nothing stands at `path` of the resource `slot`, which is there.
+    fn is_free(&self, slot: Slot, path: &[Step]) -> bool {
         let Some(held) = self.named.get(&slot) else { return false };
-        // `_endpoint` says why `endpoint` is absent, so it is not free when that is there.
-        let mut plain = path.to_vec();
-        if let Some(step) = plain.last_mut() {
-            step.name = step.name.trim_start_matches('_').to_owned();
+        let free = |path: &[Step]| !held.has(path) && !held.has_choice(path);
+        match path.split_last() {
+            // `_endpoint` says why `endpoint` is absent, so it is not free when that is there.
+            Some((step, before)) if step.name.starts_with('_') => {
+                let name = step.name.trim_start_matches('_').to_owned();
+                let plain = [before, &[Step { name, ..step.clone() }]].concat();
+                !held.has(path) && free(&plain)
+            }
+            _ => free(path),
         }
-        !held.has(path) && !held.has(&plain) && !held.has_choice(&plain) && self.set(slot, path, value)
     }
 
     /// The Bundle as JSON.
@@ -208,63 +221,72 @@ impl Draft<'_> {
         let sender = self.whole("Sender").filter(|slot| self.named.contains_key(slot));
         let sender = sender.map(|slot| self.id_of(slot));
         let sources = Sources::new(header, bundle.find("identifier"), digest, recorded, sender);
-        let mut entries = Entries { entries: String::with_capacity(CAPACITY), provenances: String::new() };
-        entries.provenances.reserve(CAPACITY);
+        let mut entries = Entries::of(&bundle);
+        let mut told = Vec::new();
         for (slot, object) in std::mem::take(&mut self.named) {
             let Some(named) = self.map.resources.get(slot.0) else { continue };
             let id = self.id_of(slot);
-            let places = self.origins.remove(&slot).unwrap_or_default();
-            entries.tell(&self.id(&format!("Provenance/{id}")), &id, &places, &sources);
-            entries.add(&id, &named.kind, object);
+            entries.add(&id, &named.kind, &object);
+            told.push((id, self.origins.remove(&slot).unwrap_or_default()));
         }
         for other in std::mem::take(&mut self.others) {
+            entries.add(&other.id, &other.kind, &other.object);
             // A Binary is told of with what points at it: by itself nothing says whom it is about.
             if other.kind != "Binary" {
-                let place = [(String::new(), other.place)];
-                entries.tell(&self.id(&format!("Provenance/{}", other.id)), &other.id, &place, &sources);
+                told.push((other.id, vec![("".into(), other.place)]));
             }
-            entries.add(&other.id, &other.kind, other.object);
         }
-        Ok(entries.bundle(&bundle).into_bytes())
+        for (id, places) in &told {
+            entries.tell(&self.id(&format!("Provenance/{id}")), id, places, &sources);
+        }
+        Ok(entries.end().into_bytes())
     }
 }
 
-/// Room for the resources of a usual message.
-const CAPACITY: usize = 16 << 10;
+/// Room for a usual Bundle.
+const CAPACITY: usize = 32 << 10;
 
-/// The entries of a Bundle, as they are written: the resources, and the Provenances that stand after them.
+/// A Bundle as it is written, entry by entry.
 ///
-/// They are most of a Bundle and much alike, so they are never built as trees.
+/// Entries are most of it, Provenances most of these and much alike, so none is built as a tree first.
 struct Entries {
-    entries: String,
-    provenances: String,
+    out: String,
+    first: bool,
 }
 
 impl Entries {
+    /// Begins the Bundle of these elements.
+    fn of(elements: &Object) -> Self {
+        let mut out = String::with_capacity(CAPACITY);
+        out.push('{');
+        elements.write_members(&mut out);
+        out.push_str(r#","entry":["#);
+        Self { out, first: true }
+    }
+
     /// Adds the resource `object`.
-    fn add(&mut self, id: &str, kind: &str, object: Object) {
-        let out = &mut self.entries;
-        begin(out, id);
+    fn add(&mut self, id: &str, kind: &str, object: &Object) {
+        self.begin(id);
         if object.find("resourceType").is_some() || object.find("id").is_some() {
             let mut resource =
                 Object::new().with("resourceType", Node::text(kind)).with("id", Node::text(id));
-            resource.extend(&object);
-            resource.write_members(out);
+            resource.extend(object);
+            resource.write_members(&mut self.out);
         } else {
-            identify(out, id, kind);
+            self.identify(id, kind);
             if !object.is_empty() {
-                out.push(',');
-                object.write_members(out);
+                self.out.push(',');
+                object.write_members(&mut self.out);
             }
         }
-        out.push_str("}}");
+        self.out.push_str("}}");
     }
 
     /// Tells where the resource `of` comes from: which message, and which `places` in it.
-    fn tell(&mut self, id: &str, of: &str, places: &[(String, String)], sources: &Sources) {
-        let out = &mut self.provenances;
-        begin(out, id);
-        identify(out, id, "Provenance");
+    fn tell(&mut self, id: &str, of: &str, places: &[Origin], sources: &Sources) {
+        self.begin(id);
+        self.identify(id, "Provenance");
+        let out = &mut self.out;
         for part in [r#","target":[{"reference":"urn:uuid:"#, of, r#""}],"#, &sources.before] {
             out.push_str(part);
         }
@@ -279,41 +301,31 @@ impl Entries {
         out.push_str("}}");
     }
 
-    /// The Bundle of these elements and entries.
-    fn bundle(self, elements: &Object) -> String {
-        let mut out = String::with_capacity(self.entries.len() + self.provenances.len() + 1024);
-        out.push('{');
-        elements.write_members(&mut out);
-        out.push_str(r#","entry":["#);
-        out.push_str(&self.entries);
-        if !self.entries.is_empty() && !self.provenances.is_empty() {
-            out.push(',');
+    fn end(mut self) -> String {
+        self.out.push_str("]}");
+        self.out
+    }
+
+    /// Begins an entry: up to the elements of its resource.
+    fn begin(&mut self, id: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(',');
         }
-        out.push_str(&self.provenances);
-        out.push_str("]}");
-        out
+        for part in [r#"{"fullUrl":"urn:uuid:"#, id, r#"","resource":{"#] {
+            self.out.push_str(part);
+        }
     }
-}
 
-/// Begins an entry: up to the elements of its resource.
-fn begin(out: &mut String, id: &str) {
-    if !out.is_empty() {
-        out.push(',');
-    }
-    for part in [r#"{"fullUrl":"urn:uuid:"#, id, r#"","resource":{"#] {
-        out.push_str(part);
-    }
-}
-
-/// Writes the first elements of a resource; ids and types hold nothing to escape.
-fn identify(out: &mut String, id: &str, kind: &str) {
-    for part in [r#""resourceType":""#, kind, r#"","id":""#, id, "\""] {
-        out.push_str(part);
+    /// Writes the first elements of a resource; ids and types hold nothing to escape.
+    fn identify(&mut self, id: &str, kind: &str) {
+        for part in [r#""resourceType":""#, kind, r#"","id":""#, id, "\""] {
+            self.out.push_str(part);
+        }
     }
 }
 
 /// The places of elements in words: those of one element together, where the first of them stands.
-fn told(places: &[(String, String)]) -> String {
+fn told(places: &[Origin]) -> String {
     let mut told = String::new();
     for (index, (element, place)) in places.iter().enumerate() {
         if places.iter().take(index).any(|(held, _)| held == element) {
@@ -322,8 +334,9 @@ fn told(places: &[(String, String)]) -> String {
         if index > 0 {
             told.push_str("; ");
         }
-        if !element.is_empty() {
-            told.push_str(element);
+        let name = element.as_str();
+        if !name.is_empty() {
+            told.push_str(name);
             told.push_str(": ");
         }
         told.push_str(place);

@@ -8,13 +8,13 @@
 //! A target of `=` is the source code itself; one with `|` is a code of another system than the map's.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::Context;
 
 /// All code maps.
 #[derive(Debug, Default)]
-pub(crate) struct Codes(BTreeMap<String, Map>);
+pub(crate) struct Codes(HashMap<String, Map>);
 
 #[derive(Debug, Default)]
 struct Map {

@@ -233,7 +233,7 @@ impl Content {
         let binary = Object::new()
             .with("contentType", Node::text(self.kind.as_str()))
             .with("data", Node::Text(STANDARD.encode(bytes)));
-        let id = draft.other("Binary", &self.place, &binary);
+        let id = draft.other("Binary", &self.place, binary);
         let mut attachment = Object::new()
             .with("contentType", Node::text(self.kind.as_str()))
             .with("url", Node::Text(format!("urn:uuid:{id}")))

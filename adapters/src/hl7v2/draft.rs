@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 use super::concept::Known;
 use super::maps::{Fixed, MessageMap, Scope, SegmentMap};
 use super::plan::{Placed, Plan};
+use crate::key::Key;
 use crate::tree::{Node, Object, Step};
 use crate::{Context, identity};
+
+/// An element, and where in the message it comes from.
+pub(super) type Origin = (Key, String);
 
 /// A resource that the maps name: its number in the map of the message, and which group it is of.
 pub(super) type Slot = (usize, u32);
@@ -25,7 +29,7 @@ pub(super) struct Draft<'x> {
     /// Resources that are referenced by others.
     pub(super) others: Vec<Other>,
     /// Where the elements of the named resources come from.
-    pub(super) origins: BTreeMap<Slot, Vec<(String, String)>>,
+    pub(super) origins: BTreeMap<Slot, Vec<Origin>>,
     /// Ids of what is in `others`, by what it says.
     known: BTreeMap<String, String>,
     /// Ids of the named resources, which are referred to again and again.
@@ -107,22 +111,22 @@ impl<'x> Draft<'x> {
     pub(super) fn comes_from(&mut self, slot: Slot, element: &str, place: String) {
         let held = self.origins.entry(slot).or_default();
         let element = element.trim_start_matches('_');
-        let there = |(of, from): &(String, String)| of == element && *from == place;
+        let there = |(of, from): &Origin| of.is(element) && *from == place;
         // Long lists of places help nobody.
         if held.len() < 64 && !held.iter().any(there) {
-            held.push((element.to_owned(), place));
+            held.push((element.into(), place));
         }
     }
 
     /// Adds a resource that others refer to; the same content twice is one resource.
-    pub(super) fn other(&mut self, kind: &str, place: &str, object: &Object) -> String {
-        let key = key(kind, object);
+    pub(super) fn other(&mut self, kind: &str, place: &str, object: Object) -> String {
+        let key = key(kind, &object);
         if let Some(id) = self.known.get(&key) {
             return id.clone();
         }
         let id = self.id(place);
         let (kind, place) = (kind.to_owned(), place.split('/').next().unwrap_or_default().to_owned());
-        self.others.push(Other { id: id.clone(), kind, place, object: object.clone() });
+        self.others.push(Other { id: id.clone(), kind, place, object });
         self.known.insert(key, id.clone());
         id
     }
@@ -144,9 +148,12 @@ impl<'x> Draft<'x> {
     }
 }
 
+/// Room for what a usual Practitioner says.
+const KEY: usize = 512;
+
 /// What makes a resource that others refer to the same as another.
 fn key(kind: &str, object: &Object) -> String {
-    let mut key = String::new();
+    let mut key = String::with_capacity(KEY);
     object.write(&mut key);
     key.push_str(kind);
     key

@@ -1,5 +1,6 @@
 //! Applies the maps to a message.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -38,7 +39,8 @@ pub(super) fn run(
     let mut draft = Draft::new(map, &kind.trigger, context, control, plan);
     draft.sender();
     let of_site = context.site.iter().flat_map(|site| site.iter());
-    let standard = map.segments.iter().filter_map(|name| maps.segment(name));
+    let standard = map.segments.iter().filter(|name| message.first(name).is_some());
+    let standard = standard.filter_map(|name| maps.segment(name));
     for segment_map in standard.chain(of_site) {
         for segment in message.named(&segment_map.name) {
             draft.apply(message, segment, segment_map, known);
@@ -80,9 +82,9 @@ fn counted(message: &Message<'_>, maps: &Maps, map: &MessageMap) -> Result<(), R
     if more("MSH") {
         return Err(Refused::MoreThanOne { segment: "MSH" });
     }
-    for segment in maps.segments.iter().filter(|segment| segment.count == Count::Once) {
-        let once = map.segments.contains(&segment.name) && !map.many.contains(&segment.name);
-        if once && more(&segment.name) {
+    let twice = |segment: &&SegmentMap| segment.count == Count::Once && more(&segment.name);
+    for segment in maps.segments.iter().filter(twice) {
+        if map.segments.contains(&segment.name) && !map.many.contains(&segment.name) {
             return Err(Refused::MoreThanOne { segment: known_name(&segment.name) });
         }
     }
@@ -263,16 +265,16 @@ impl Draft<'_> {
             Conversion::Quantity(unit) => known.quantity(part, unit.and_then(first)),
             Conversion::Practitioner => {
                 let practitioner = known.practitioner(part)?;
-                Some(Node::reference(&self.other("Practitioner", &part.place(), &practitioner)))
+                Some(Node::reference(&self.other("Practitioner", &part.place(), practitioner)))
             }
             Conversion::Organization => {
                 let organization = known.organization(part)?;
-                Some(Node::reference(&self.other("Organization", &part.place(), &organization)))
+                Some(Node::reference(&self.other("Organization", &part.place(), organization)))
             }
             Conversion::Place => {
                 let place = part.place();
                 let location = Object::new().with("name", Node::Text(part.component(1).text()?));
-                Some(Node::reference(&self.other("Location", &place, &location)))
+                Some(Node::reference(&self.other("Location", &place, location)))
             }
             Conversion::Location => self.location(part, known),
             Conversion::Attachment => self.attached(slot, part, segment, message, known),
@@ -291,7 +293,7 @@ impl Draft<'_> {
             if let Some(outer) = &outer {
                 location.put("partOf", Node::reference(outer));
             }
-            outer = Some(self.other("Location", &format!("{place}/{level}"), &location));
+            outer = Some(self.other("Location", &format!("{place}/{level}"), location));
         }
         outer.map(|id| Node::reference(&id))
     }
@@ -432,10 +434,13 @@ fn event(part: Part<'_, '_>) -> Option<Node> {
 }
 
 /// `path` with `[*]` as the element `segment`: a new one, or the last when this segment came to it before.
-fn resolved(path: &[Step], segment: Index) -> Vec<Step> {
+fn resolved(path: &[Step], segment: Index) -> Cow<'_, [Step]> {
+    if path.iter().all(|step| step.index != Index::Segment) {
+        return path.into();
+    }
     let mut path = path.to_vec();
     for step in path.iter_mut().filter(|step| step.index == Index::Segment) {
         step.index = segment;
     }
-    path
+    path.into()
 }

@@ -9,10 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::charset::Text;
 use super::escape::unescape;
+use super::lines::lines;
 use crate::{Loss, Refused, Severity, Why};
 
 const SEGMENTS_MAX: usize = 10_000;
 const VALUES_MAX: usize = 200_000;
+
+/// How many bytes of a message stand for one value, as far as room is made beforehand.
+const FIELD: usize = 8;
+
+/// Room for a usual place.
+const PLACE: usize = 16;
 
 /// The characters that separate parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +205,8 @@ impl Value<'_> {
 impl<'m> Segment<'m> {
     fn parse(self, raw: &'m str, delimiters: &Delimiters, count: &mut usize) -> Result<Self, Refused> {
         let mut segment = self;
+        segment.repetitions.reserve(raw.len() / FIELD);
+        segment.values.reserve(raw.len() / FIELD);
         // In MSH the separator is itself MSH-1, and MSH-2 holds the other delimiters.
         let (skip, first) = if segment.name == "MSH" { (2, 3) } else { (1, 1) };
         for (field, text) in (first..).zip(raw.split(delimiters.field).skip(skip)) {
@@ -292,19 +301,25 @@ impl<'m> Segment<'m> {
     }
 
     fn place_of(&self, at: Position, component: u16, subcomponent: u16) -> String {
-        let mut place = self.name.to_owned();
+        let mut place = String::with_capacity(PLACE);
+        place.push_str(self.name);
+        let mut tell = |before: &str, number: u32, after: &str| {
+            place.push_str(before);
+            push_number(&mut place, number);
+            place.push_str(after);
+        };
         if self.occurrence > 1 {
-            place.push_str(&format!("[{}]", self.occurrence));
+            tell("[", self.occurrence, "]");
         }
-        place.push_str(&format!("-{}", at.field));
+        tell("-", at.field.into(), "");
         if at.repetition > 1 {
-            place.push_str(&format!("[{}]", at.repetition));
+            tell("[", at.repetition.into(), "]");
         }
         if component > 0 {
-            place.push_str(&format!(".{component}"));
+            tell(".", component.into(), "");
         }
         if subcomponent > 1 {
-            place.push_str(&format!(".{subcomponent}"));
+            tell(".", subcomponent.into(), "");
         }
         place
     }
@@ -463,43 +478,10 @@ fn slice<'a, 'm>(
     values.get(start..end).unwrap_or_default()
 }
 
-/// The segments of `text` with their line numbers.
-///
-/// Segments end with CR, LF or CRLF. A line after a lone LF that does not look like a segment is text
-/// that goes on, since some senders write line feeds inside a value.
-fn lines(text: &str, separator: char) -> Result<Vec<(usize, &str)>, Refused> {
-    let mut found: Vec<(usize, usize, usize)> = Vec::new();
-    let mut start = 0;
-    let mut after_line_feed = false;
-    let mut number = 0;
-    while start < text.len() {
-        let rest = text.get(start..).unwrap_or_default();
-        let end = start + rest.find(['\r', '\n']).unwrap_or(rest.len());
-        let line = text.get(start..end).unwrap_or_default();
-        number += 1;
-        if is_segment(line, separator) {
-            found.push((number, start, end));
-        } else if !line.trim().is_empty() {
-            match found.last_mut() {
-                Some((_, _, last)) if after_line_feed => *last = end,
-                _ => return Err(Refused::NotASegment { line: number }),
-            }
-        }
-        let ending = text.get(end..).unwrap_or_default();
-        after_line_feed = ending.starts_with('\n');
-        start = end + if ending.starts_with("\r\n") { 2 } else { 1 };
+/// Adds `number` in decimal; most are of one or two digits.
+fn push_number(text: &mut String, number: u32) {
+    if number >= 10 {
+        push_number(text, number / 10);
     }
-    Ok(found.into_iter().filter_map(|(number, start, end)| Some((number, text.get(start..end)?))).collect())
-}
-
-fn is_segment(line: &str, separator: char) -> bool {
-    let mut letters = line.chars();
-    let name = letters.next().is_some_and(|letter| letter.is_ascii_uppercase())
-        && letters
-            .by_ref()
-            .take(2)
-            .filter(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
-            .count()
-            == 2;
-    name && letters.next().is_none_or(|letter| letter == separator)
+    text.push(char::from_digit(number % 10, 10).unwrap_or('0'));
 }

@@ -84,9 +84,9 @@ pub(super) fn fields(object: Object) -> Vec<Field> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let is_large = object.len() > LOOKED_THROUGH_MAX;
     for (name, node) in object.into_members() {
-        let (plain, is_beside) = match name.strip_prefix('_') {
+        let (plain, is_beside) = match name.as_str().strip_prefix('_') {
             Some(plain) => (plain.to_owned(), true),
-            None => (name, false),
+            None => (name.as_str().to_owned(), false),
         };
         let at = match is_large {
             true => places.get(&plain).copied(),

@@ -10,7 +10,7 @@ pub(super) fn object(read: Read<'_>) -> Option<Object> {
         let mut whole = Object::new();
         for (key, value) in read.members() {
             // The parser refuses a name that stands twice.
-            whole.add(key.text().into_owned(), node(value));
+            whole.add(&key.text(), node(value));
         }
         whole
     })
