@@ -126,7 +126,7 @@ impl<'x> Known<'x> {
         Some(coding)
     }
 
-    /// A language as CDA writes it, which is nearly BCP 47.
+    /// A language as CDA writes it, which is nearly BCP 47: that takes the short name of a language that has one.
     pub(super) fn language(&self, element: Element<'_>) -> Option<String> {
         let code = element.peek("code")?;
         let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -135,7 +135,9 @@ impl<'x> Known<'x> {
             return None;
         }
         element.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
-        Some(code.to_owned())
+        let (name, rest) = code.find('-').map_or((code, ""), |at| code.split_at(at));
+        let short = self.codes.find("languages", &name.to_ascii_lowercase(), self.context);
+        Some(format!("{}{rest}", short.map_or(name, |short| &short.code)))
     }
 
     /// The text of an ED: its own, or that of the part of the narrative that it points at.

@@ -51,10 +51,7 @@ impl<'m> Frame<'m> {
         let rest =
             format!("\"}},\"type\":\"collection\",\"timestamp\":\"{received}\",\"entry\":[").into_bytes();
         let mut provenance = format!("\"}}],\"recorded\":\"{received}\",").into_bytes();
-        provenance.extend_from_slice(
-            b"\"agent\":[{\"type\":{\"coding\":[{\"system\":\
-              \"http://terminology.hl7.org/CodeSystem/provenance-participant-type\",\"code\":\"transmitter\"}]},\"who\":{",
-        );
+        provenance.extend_from_slice(b"\"agent\":[{\"who\":{");
         if let Some(organisation) = &context.organisation {
             provenance.extend_from_slice(b"\"identifier\":{\"system\":");
             quote(fhir::identifier::ODS_ORGANIZATION_CODE, &mut provenance);

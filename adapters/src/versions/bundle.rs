@@ -111,11 +111,9 @@ pub(super) fn put_together(
 
 /// A Bundle around one resource.
 fn alone(resource: Object, origin: &Origin<'_>) -> Object {
-    let mut entry = Object::new();
-    if resource.find("id").is_none() {
-        entry.put("fullUrl", Node::Text(format!("urn:uuid:{}", origin.id("Resource"))));
-    }
-    entry.put("resource", resource.into());
+    let entry = Object::new()
+        .with("fullUrl", Node::Text(format!("urn:uuid:{}", origin.id("Resource"))))
+        .with("resource", resource.into());
     Object::new()
         .with("resourceType", Node::text("Bundle"))
         .with("type", Node::text("collection"))
