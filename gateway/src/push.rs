@@ -26,6 +26,7 @@ pub mod http;
 pub mod inbox;
 pub mod intake;
 pub mod intent;
+mod kept;
 pub mod letters;
 mod mapped;
 pub mod marks;
@@ -33,6 +34,7 @@ pub mod mllp;
 pub mod open;
 pub mod outbox;
 pub mod replay;
+mod rows;
 mod several;
 pub mod store;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The forms in which senders write, and what the outside of each says: who sent it, under which id, about whom.
 //!
 //! An HL7 v2 message has its id in MSH-10 and a document its own; a record of a mapping has none, so that what it says
-//! is its id: the same again is known, and what differs is new.
+//! is its id, and its key tells what it is about: what came last for the key is known, and anything else is new.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(in crate::push) struct Outside {
     pub(in crate::push) source: String,
     /// Its id.
     pub(in crate::push) control_id: String,
+    /// What a record is about: the id of its Bundle. Only what came last for it is known.
+    pub(in crate::push) key: Option<String>,
     /// SHA-256 of what it says.
     pub(in crate::push) hash: [u8; 32],
     /// What keeps the order of one person's messages.
@@ -78,8 +80,25 @@ impl Outside {
     /// # Errors
     /// [`Refused`] when there is none.
     pub(in crate::push) fn of(sender: &Sender, raw: &[u8], control_id: &str) -> Result<Self, Refused> {
-        let all = Self::all(sender, raw)?;
-        all.into_iter().find(|outside| outside.control_id == control_id).ok_or(Refused::NoControlId)
+        Self::found(sender, raw, control_id)?.ok_or(Refused::NoControlId)
+    }
+
+    /// The outside of the one that bears the id `control_id`, if there is one. A record bears the id it was stored under.
+    ///
+    /// # Errors
+    /// [`Refused`] when `raw` holds nothing of the sender's form.
+    pub(in crate::push) fn found(
+        sender: &Sender,
+        raw: &[u8],
+        control_id: &str,
+    ) -> Result<Option<Self>, Refused> {
+        let mut all = Self::all(sender, raw)?.into_iter();
+        Ok(match sender.form {
+            Form::Hl7v2 | Form::Cda => all.find(|outside| outside.control_id == control_id),
+            Form::Mapped(_) => {
+                all.next().map(|outside| Self { control_id: control_id.to_owned(), ..outside })
+            }
+        })
     }
 
     /// Within one organisation each application counts its messages on its own.
@@ -91,6 +110,7 @@ impl Outside {
         Ok(Self {
             context: sender.context.of_source(&source),
             source,
+            key: None,
             hash: Sha256::digest(raw).into(),
             lane: lane(&envelope.persons),
             persons: numbers(&envelope.persons),
@@ -104,6 +124,7 @@ impl Outside {
         Self {
             source: context.source().to_owned(),
             control_id: outside.id,
+            key: None,
             hash: outside.digest,
             lane: lane(&outside.persons),
             persons: numbers(&outside.persons),
@@ -116,6 +137,7 @@ impl Outside {
     fn of_record(sender: &Sender, raw: &[u8]) -> Result<Self, Refused> {
         let document = parsed(raw.to_vec()).ok_or(Refused::NoHeader)?;
         let hash = said(&document);
+        let key = document.root().str_at(&["id"]).map(std::borrow::Cow::into_owned);
         let persons: Vec<Identifier> = document
             .root()
             .walk(&["entry", "resource", "identifier"])
@@ -127,9 +149,14 @@ impl Outside {
             .collect();
         Ok(Self {
             source: sender.context.source().to_owned(),
-            control_id: hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+            control_id: hash_text(&hash),
+            lane: match (&key, persons.is_empty()) {
+                (Some(key), true) => hash_text(&Sha256::digest(key)),
+                (None, true) => hash_text(&hash),
+                (_, false) => lane(&persons),
+            },
+            key,
             hash,
-            lane: if persons.is_empty() { hash_text(&hash) } else { lane(&persons) },
             persons: numbers(&persons),
             mode: Mode::Original,
             use_: Use::Production,

@@ -12,6 +12,8 @@ pub struct Arrival {
     pub source: String,
     /// MSH-10.
     pub control_id: String,
+    /// What a record is about.
+    pub row_key: Option<String>,
     /// SHA-256 of the message.
     pub hash: [u8; 32],
     /// The listener or route it came by.
@@ -115,12 +117,13 @@ impl Store {
             }
             connection
                 .prepare_cached(
-                    "INSERT INTO inbox (source, control_id, hash, listener, received_ms, taken_over, raw)
-                     VALUES (:source, :control_id, :hash, :listener, :received_ms, :taken_over, :raw)",
+                    "INSERT INTO inbox (source, control_id, row_key, hash, listener, received_ms, taken_over, raw)
+                     VALUES (:source, :control_id, :row_key, :hash, :listener, :received_ms, :taken_over, :raw)",
                 )?
                 .execute(named_params! {
                     ":source": arrival.source,
                     ":control_id": arrival.control_id,
+                    ":row_key": arrival.row_key,
                     ":hash": arrival.hash.as_slice(),
                     ":listener": arrival.listener,
                     ":received_ms": arrival.received_ms,
@@ -240,7 +243,9 @@ impl Store {
             connection.execute(
                 &format!(
                     "DELETE FROM inbox WHERE {over} AND id NOT IN (SELECT inbox FROM outbox)
-                     AND id NOT IN (SELECT inbox FROM letter WHERE inbox IS NOT NULL)"
+                     AND id NOT IN (SELECT inbox FROM letter WHERE inbox IS NOT NULL)
+                     AND NOT EXISTS (SELECT 1 FROM inbox AS older WHERE older.source = inbox.source
+                         AND older.row_key = inbox.row_key AND older.id < inbox.id)"
                 ),
                 [received_ms],
             )

@@ -12,7 +12,6 @@ use fhir::json;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use futures_util::FutureExt;
-use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, mpsc};
 
 use super::anew::known;
@@ -162,8 +161,8 @@ impl Intake {
         };
         let mode = outside.mode;
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
-        let taken = Taken { sender, outside, raw, exchange };
-        let id = match self.enter(&taken).await {
+        let mut taken = Taken { sender, outside, raw, exchange };
+        let id = match self.enter(&mut taken).await {
             Entered::Open(id) => id,
             Entered::Answered(answer) => return self.answer(&taken.raw, mode, &answer, tell).await,
             Entered::Not(problem) => return self.tell(&taken.raw, mode.not_stored(problem), tell).await,
@@ -181,8 +180,12 @@ impl Intake {
     }
 
     /// Puts a message into the inbox, unless it is known. What stands against it is recorded, and kept as a dead letter.
-    pub(in crate::push) async fn enter(&self, taken: &Taken) -> Entered {
-        match self.store.receive(self.arrival(taken)).await {
+    pub(in crate::push) async fn enter(&self, taken: &mut Taken) -> Entered {
+        let known = match self.name(taken).await {
+            Ok(()) => self.store.receive(self.arrival(taken)).await,
+            Err(fault) => Err(fault),
+        };
+        match known {
             Ok(Known::Open(id)) => Entered::Open(id),
             Ok(Known::Answered(answer)) => {
                 self.counts.add(Counted::Repeated);
@@ -193,7 +196,7 @@ impl Intake {
                 self.record(taken.exchange.clone(), Event::Refused, REUSED).await;
                 self.counts.add(Counted::Refused);
                 let stamped = stamped(Stage::Repeat, REUSED, Some(text.to_owned()));
-                self.keep(head(taken), stamped, &taken.raw).await;
+                drop(self.keep(head(taken), stamped, &taken.raw).await);
                 Entered::Not(Problem { code: "205", text: text.to_owned() })
             }
             Err(_) => {
@@ -267,7 +270,8 @@ impl Intake {
             Ok(Known::Open(_) | Known::Other) => {}
             Err(_) => return Dealt::Failed,
         }
-        let answer = match self.parcels(taken, &taken.sender.to).await {
+        let Ok(to) = self.still_without(id, taken).await else { return Dealt::Failed };
+        let answer = match self.parcels(taken, &to).await {
             Ok((parcels, against)) => {
                 let answer = answer(&against);
                 let noted = (answer.clone(), against);
@@ -346,31 +350,10 @@ impl Intake {
                 }
             }
         }
-        if parcels.is_empty() {
+        if parcels.is_empty() && (!to.is_empty() || taken.sender.to.is_empty()) {
             return Err(Unsettled::Refused(not_shared("not shared; the reason is recorded"), against));
         }
         Ok((parcels, against))
-    }
-
-    /// Notes input that has no outside one could store it under.
-    pub(in crate::push) async fn unread(&self, sender: &Sender, raw: &[u8], told: String, begun: Exchange) {
-        self.record(begun, Event::Refused, "not-a-message").await;
-        self.counts.add(Counted::Refused);
-        let head = Head {
-            source: sender.context.source().to_owned(),
-            control_id: String::new(),
-            hash: Sha256::digest(raw).into(),
-            listener: sender.listener.clone(),
-            place: None,
-        };
-        self.keep(head, stamped(Stage::Read, "not-a-message", Some(told)), raw).await;
-    }
-
-    /// Keeps what has no place in the inbox. What cannot be kept was refused all the same: its sender has it still.
-    pub(in crate::push) async fn keep(&self, head: Head, stamped: Stamped, raw: &[u8]) {
-        if self.store.keep(head, stamped, raw.to_vec(), self.now_ms()).await.is_err() {
-            self.counts.add(Counted::Failed);
-        }
     }
 
     async fn answer(&self, raw: &[u8], mode: Mode, answer: &Answer, tell: &mpsc::Sender<Told>) {
@@ -417,6 +400,7 @@ impl Intake {
         Arrival {
             source: taken.outside.source.clone(),
             control_id: taken.outside.control_id.clone(),
+            row_key: taken.outside.key.clone(),
             hash: taken.outside.hash,
             listener: taken.sender.listener.clone(),
             received_ms: self.now_ms(),

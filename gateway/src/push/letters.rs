@@ -320,6 +320,22 @@ pub(in crate::push) fn make(
         .map(drop)
 }
 
+/// Notes that what letters of a message were about is on its way.
+pub(in crate::push) fn answered(
+    connection: &Connection,
+    inbox: InboxId,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE letter SET state = 'replayed', last_ms = ?2, attempts = attempts + 1 WHERE inbox = ?1 AND state = 'open'
+             AND (system IS NULL OR system IN (SELECT system FROM outbox WHERE outbox.inbox = ?1
+                 AND outbox.state IN ('due', 'delivered')))",
+        )?
+        .execute(params![inbox.0, now_ms])
+        .map(drop)
+}
+
 /// Lets the oldest letters go whose senders were told, when there are too many or they weigh too much: a peer that sends
 /// nothing but rubbish must not fill the disk.
 pub(in crate::push) fn bound(connection: &Connection) -> rusqlite::Result<()> {

@@ -121,6 +121,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.run(move |connection| {
             put(connection, id, &parcels, now_ms)?;
+            letters::answered(connection, id, now_ms)?;
             for stamped in &stamped {
                 letters::make(connection, id, stamped, (now_ms, now_ms, 1))?;
             }

@@ -42,12 +42,12 @@ impl Intake {
             // A record has no id but what it says: mended, it is another.
             (Form::Mapped(mapping), _) if errand.mended.is_some() || inbox.is_none() => {
                 match mapped::only(sender, mapping, &raw, self.clock.now()) {
-                    Ok(bundle) => self.comes_anew(sender, bundle, begun, asked).await,
+                    Ok(bundle) => self.comes_anew(sender, (inbox, bundle), begun, asked).await,
                     Err(told) => self.in_vain(letter.id, (Stage::Translate, "not-translated"), told).await,
                 }
             }
             (_, Some(inbox)) => self.again(sender, (inbox, raw), begun, asked).await,
-            (_, None) => self.comes_anew(sender, raw, begun, asked).await,
+            (_, None) => self.comes_anew(sender, (None, raw), begun, asked).await,
         }
     }
 
@@ -61,8 +61,8 @@ impl Intake {
     ) -> Result<Done, StoreError> {
         let letter = asked.letter;
         let cannot = |why: &str| Ok(Done::Cannot(why.to_owned()));
-        let outside = match Outside::all(sender, &raw) {
-            Ok(all) => all.into_iter().find(|outside| outside.control_id == letter.control_id),
+        let outside = match Outside::found(sender, &raw, &letter.control_id) {
+            Ok(found) => found,
             Err(refused) => {
                 let told = refused.ack().1.text;
                 return self.in_vain(letter.id, (Stage::Read, "not-a-message"), told).await;
@@ -114,7 +114,7 @@ impl Intake {
     async fn comes_anew(
         &self,
         sender: &Arc<Sender>,
-        raw: Vec<u8>,
+        (inbox, raw): (Option<InboxId>, Vec<u8>),
         begun: Exchange,
         asked: Asked<'_>,
     ) -> Result<Done, StoreError> {
@@ -128,9 +128,13 @@ impl Intake {
         let mut refused = None;
         for outside in outsides {
             let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun.clone() };
-            let taken = Taken { sender: Arc::clone(sender), outside, raw: raw.clone(), exchange };
-            let answer = match self.enter(&taken).await {
+            let mut taken = Taken { sender: Arc::clone(sender), outside, raw: raw.clone(), exchange };
+            let answer = match self.enter(&mut taken).await {
                 Entered::Open(id) => match self.settle(id, &taken).await {
+                    // It is what the letter holds already.
+                    Dealt::Settled(Answer::Refused { text, .. }) if Some(id) == inbox => {
+                        return Ok(Done::InVain(text));
+                    }
                     Dealt::Settled(answer) => answer,
                     Dealt::Failed => return Ok(Done::NotNow("not-decided".to_owned())),
                 },

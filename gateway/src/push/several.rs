@@ -166,10 +166,10 @@ impl Intake {
         self.counts.add(Counted::Received);
         let Some(begun) = self.begun(sender, peer) else { return One::NotNow };
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
-        let taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
+        let mut taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
         let exchange = taken.exchange.clone();
         let intake = Arc::clone(self);
-        match tokio::spawn(async move { intake.deal_with_one(&taken).await }).await {
+        match tokio::spawn(async move { intake.deal_with_one(&mut taken).await }).await {
             Ok(one) => one,
             Err(_) => {
                 self.counts.add(Counted::Failed);
@@ -179,7 +179,7 @@ impl Intake {
         }
     }
 
-    async fn deal_with_one(&self, taken: &Taken) -> One {
+    async fn deal_with_one(&self, taken: &mut Taken) -> One {
         let answer = match self.enter(taken).await {
             Entered::Answered(answer) => answer,
             Entered::Not(problem) if problem.code == "205" => return One::Refused(problem.text),
@@ -227,7 +227,7 @@ impl Intake {
             place: Some(format!("{name}: {}", refused.told)),
         };
         let stamped = stamped(Stage::Translate, "not-translated", Some(refused.told.clone()));
-        self.keep(head, stamped, row.as_bytes()).await;
+        drop(self.keep(head, stamped, row.as_bytes()).await);
         One::Refused(refused.told)
     }
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::rows;
+
 /// Callers that may wait at once; more wait to be let in.
 const WAITING_MAX: usize = 1_024;
 /// Changes in one commit.
@@ -163,6 +165,11 @@ impl Store {
         if connection.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
             connection.execute_batch(SCHEMA_SINCE)?;
         }
+        let keyed = "SELECT COUNT(*) FROM pragma_table_info('inbox') WHERE name = 'row_key'";
+        if connection.query_row(keyed, [], |row| row.get::<_, i64>(0))? == 0 {
+            connection.execute_batch(rows::SINCE)?;
+        }
+        connection.execute_batch(rows::INDEX)?;
         let (jobs, queue) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("push-store".to_owned())

@@ -30,6 +30,7 @@ async fn received(store: &Store) -> InboxId {
     let arrival = Arrival {
         source: "RX1".to_owned(),
         control_id: "M1".to_owned(),
+        row_key: None,
         hash: [0; 32],
         listener: "mllp:test".to_owned(),
         received_ms: 0,

@@ -6,6 +6,7 @@ mod killing;
 mod letters;
 mod places;
 mod proving;
+mod rows;
 mod storing;
 mod support;
 mod talking;

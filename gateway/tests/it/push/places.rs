@@ -8,7 +8,7 @@ use gateway::push::letters::{Stage, Which};
 use super::whole::{Gateway, created};
 use crate::support::upstream::System;
 
-const CLIENT: &str = "dns:adt.hospital.example";
+pub(super) const CLIENT: &str = "dns:adt.hospital.example";
 const SUMMARY: &str = include_str!("../../../../adapters/tests/cases/cda/discharge-summary/in.xml");
 
 /// Makes a Patient and her stay of each row.
@@ -46,12 +46,17 @@ purpose = "COC"
 folder = "dropped"
 "#;
 
-const HEADER: &str = "ID,NHS,Surname,Born,Trust";
+pub(super) const HEADER: &str = "ID,NHS,Surname,Born,Trust";
 
-async fn start(folder: &Path) -> Gateway {
+pub(super) async fn start(folder: &Path) -> Gateway {
+    Gateway::start_with(folder, created, ("", ""), people(folder)).await
+}
+
+/// What the place of records needs in `folder`, and its settings.
+pub(super) fn people(folder: &Path) -> &'static str {
     std::fs::write(folder.join("people.toml"), MAPPING).unwrap();
     std::fs::create_dir_all(folder.join("dropped")).unwrap();
-    Gateway::start_with(folder, created, ("", ""), PLACE).await
+    PLACE
 }
 
 /// Drops a file as a careful sender does: under a hidden name first.
@@ -86,7 +91,7 @@ fn left(folder: &Path) -> Vec<String> {
     left
 }
 
-fn names(council: &System) -> Vec<String> {
+pub(super) fn names(council: &System) -> Vec<String> {
     let mut names: Vec<String> = council
         .seen()
         .iter()

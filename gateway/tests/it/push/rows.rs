@@ -1,0 +1,51 @@
+//! What a record says may change and change back; each time it is news, and the same again is not.
+
+use gateway::push::letters::Which;
+
+use super::places::{CLIENT, HEADER, names, people, start};
+use super::whole::{Gateway, created};
+
+const FENWICK: &str = "1,9990000018,Fenwick,17/06/1942,RX1";
+const FORD: &str = "1,9990000018,Ford,17/06/1942,RX1";
+
+async fn post(gateway: &Gateway, row: &str) -> String {
+    gateway.post("/inbound/people", CLIENT, "text/csv", &format!("{HEADER}\n{row}\n")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_returns_to_what_it_said_before_is_news_and_the_same_again_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = start(folder.path()).await;
+    for (row, arrived) in [(FENWICK, 1), (FENWICK, 1), (FORD, 2), (FENWICK, 3), (FENWICK, 3), (FORD, 4)] {
+        let reply = post(&gateway, row).await;
+        assert!(reply.contains("1 of 1 are on their way"), "{reply}");
+        gateway.council_saw(arrived).await;
+    }
+    let (council, _) = gateway.stop().await;
+    let seen = council.seen();
+    let said: Vec<bool> = seen.iter().map(|seen| seen.body.contains("Fenwick")).collect();
+    assert_eq!(said, [true, false, true, false], "the receiver holds what came last");
+    assert!(seen.iter().all(|one| one.line == seen[0].line), "of one and the same Bundle");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_refused_is_asked_about_anew_when_it_comes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let late = ("discloser = [\"ods:RX1\"]", "discloser = [\"ods:RX9\"]");
+    let gateway = Gateway::start_with(folder.path(), created, late, people(folder.path())).await;
+    for _ in 0..2 {
+        assert!(post(&gateway, FENWICK).await.contains("1 are refused"));
+    }
+    let letters = gateway.store().letters(Which::Open).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>(), [2]);
+    let (_, ledger) = gateway.stop().await;
+    ledger.close().await;
+    drop(ledger);
+    let gateway = start(folder.path()).await;
+    let reply = post(&gateway, FENWICK).await;
+    assert!(reply.contains("1 of 1 are on their way"), "{reply}");
+    gateway.council_saw(1).await;
+    assert_eq!(names(&gateway.council), ["Fenwick"]);
+    assert_eq!(gateway.store().letters(Which::Open).await.unwrap(), [], "nobody needs to see to it now");
+    gateway.stop().await;
+}
