@@ -15,6 +15,7 @@
 //! those that stand around a part counts. The Patient bears none of them: there, a label would say that where the
 //! person lives is protected, which a document does not say.
 
+mod apart;
 mod bundle;
 mod charset;
 mod coded;
@@ -37,6 +38,7 @@ mod resource;
 mod source;
 mod timing;
 
+pub use self::apart::{Alone, apart};
 pub use self::outside::{Outside, outsides};
 use crate::{Context, Refused, Translated};
 

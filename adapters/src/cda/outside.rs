@@ -40,7 +40,7 @@ pub fn outsides(input: &[u8], context: &Context) -> Result<Vec<Outside>, Refused
     roots.into_iter().map(outside).collect()
 }
 
-fn outside(root: Element<'_>) -> Result<Outside, Refused> {
+pub(super) fn outside(root: Element<'_>) -> Result<Outside, Refused> {
     let id = root.child("id").and_then(message).ok_or(Fault::NoId)?;
     let role = root.child("recordTarget").and_then(|target| target.child("patientRole"));
     let ids = role.into_iter().flat_map(Element::children).filter(|child| child.name() == "id");

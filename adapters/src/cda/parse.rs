@@ -53,6 +53,7 @@ pub(super) fn parse(source: &str) -> Result<Tree<'_>, Refused> {
         tree: Tree {
             nodes: Vec::with_capacity(source.len() / 40),
             attributes: Vec::with_capacity(source.len() / 60),
+            spans: HashMap::new(),
             ids: HashMap::new(),
             visits: Cell::new(0),
             copies: Cell::new(source.len().saturating_mul(4) + (1 << 16)),
@@ -73,7 +74,9 @@ pub(super) fn parse(source: &str) -> Result<Tree<'_>, Refused> {
                 let (name, attributes) = (tag.name().into_inner().len(), tag.attributes_raw().len());
                 builder.start(at, name, attributes)?;
             }
-            Event::End(_) => builder.end(),
+            Event::End(_) => {
+                builder.end(usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX));
+            }
             Event::Text(text) => builder.text(text.xml10_content(), at)?,
             Event::CData(text) => builder.text(text.xml10_content(), at)?,
             Event::GeneralRef(name) => {
@@ -143,6 +146,9 @@ impl<'a> Builder<'a> {
             position,
         };
         let here = self.push(what)?;
+        if name == "ClinicalDocument" && space == Space::V3 {
+            self.tree.spans.insert(here, at..at);
+        }
         for attribute in self.tree.attributes.get(first..).unwrap_or_default() {
             if attribute.name == "ID" {
                 self.tree.ids.entry(attribute.value.trim().to_owned()).or_insert(here);
@@ -159,8 +165,11 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, after: usize) {
         if let Some(open) = self.open.pop() {
+            if let Some(span) = self.tree.spans.get_mut(&open.at) {
+                span.end = after;
+            }
             self.bindings.truncate(open.bindings);
         }
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::{Severity, Why};
 
@@ -28,6 +29,8 @@ pub(super) enum Space {
 pub(super) struct Tree<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) attributes: Vec<Attribute<'a>>,
+    /// Where in the text the documents stand.
+    pub(super) spans: HashMap<u32, Range<usize>>,
     /// Elements of narratives by their `ID`.
     pub(super) ids: HashMap<String, u32>,
     /// How many more nodes may be looked at.

@@ -67,11 +67,30 @@ impl Outside {
         match &sender.form {
             Form::Hl7v2 => Self::of_message(sender, raw).map(|outside| vec![outside]),
             Form::Cda => {
-                let context = sender.context.of_source(&format!("{}/cda", sender.organisation.as_str()));
+                let context = documents_of(sender);
                 let outsides = cda::outsides(raw, &context)?;
                 Ok(outsides.into_iter().map(|outside| Self::of_document(outside, context.clone())).collect())
             }
             Form::Mapped(_) => Self::of_record(sender, raw).map(|outside| vec![outside]),
+        }
+    }
+
+    /// All that `raw` holds, each with a text that holds it alone.
+    ///
+    /// # Errors
+    /// [`Refused`] when it holds nothing of the sender's form, or too much.
+    pub(in crate::push) fn apart(sender: &Sender, raw: &[u8]) -> Result<Vec<(Self, Vec<u8>)>, Refused> {
+        match &sender.form {
+            Form::Cda => {
+                let context = documents_of(sender);
+                let alone = cda::apart(raw, &context)?.into_iter();
+                Ok(alone
+                    .map(|one| (Self::of_document(one.outside, context.clone()), one.text.into_owned()))
+                    .collect())
+            }
+            Form::Hl7v2 | Form::Mapped(_) => {
+                Ok(Self::all(sender, raw)?.into_iter().map(|outside| (outside, raw.to_vec())).collect())
+            }
         }
     }
 
@@ -80,10 +99,12 @@ impl Outside {
     /// # Errors
     /// [`Refused`] when there is none.
     pub(in crate::push) fn of(sender: &Sender, raw: &[u8], control_id: &str) -> Result<Self, Refused> {
-        Self::found(sender, raw, control_id)?.ok_or(Refused::NoControlId)
+        let found = Self::found(sender, raw, control_id)?;
+        found.map(|(outside, _)| outside).ok_or(Refused::NoControlId)
     }
 
-    /// The outside of the one that bears the id `control_id`, if there is one. A record bears the id it was stored under.
+    /// The one that bears the id `control_id`, if there is one, with a text that holds it alone. A record bears the id it
+    /// was stored under.
     ///
     /// # Errors
     /// [`Refused`] when `raw` holds nothing of the sender's form.
@@ -91,13 +112,13 @@ impl Outside {
         sender: &Sender,
         raw: &[u8],
         control_id: &str,
-    ) -> Result<Option<Self>, Refused> {
-        let mut all = Self::all(sender, raw)?.into_iter();
+    ) -> Result<Option<(Self, Vec<u8>)>, Refused> {
+        let mut all = Self::apart(sender, raw)?.into_iter();
         Ok(match sender.form {
-            Form::Hl7v2 | Form::Cda => all.find(|outside| outside.control_id == control_id),
-            Form::Mapped(_) => {
-                all.next().map(|outside| Self { control_id: control_id.to_owned(), ..outside })
-            }
+            Form::Hl7v2 | Form::Cda => all.find(|(outside, _)| outside.control_id == control_id),
+            Form::Mapped(_) => all
+                .next()
+                .map(|(outside, text)| (Self { control_id: control_id.to_owned(), ..outside }, text)),
         })
     }
 
@@ -199,6 +220,11 @@ impl Outside {
         let place = place.ok_or(Refused::NoControlId)?;
         cda::documents(raw, &self.context)?.into_iter().nth(place).ok_or(Refused::NoControlId)
     }
+}
+
+/// What documents of this sender are translated with: all count as one application's.
+fn documents_of(sender: &Sender) -> Context {
+    sender.context.of_source(&format!("{}/cda", sender.organisation.as_str()))
 }
 
 /// A Bundle that was made when it came in.

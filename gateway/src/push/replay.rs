@@ -61,14 +61,14 @@ impl Intake {
     ) -> Result<Done, StoreError> {
         let letter = asked.letter;
         let cannot = |why: &str| Ok(Done::Cannot(why.to_owned()));
-        let outside = match Outside::found(sender, &raw, &letter.control_id) {
+        let found = match Outside::found(sender, &raw, &letter.control_id) {
             Ok(found) => found,
             Err(refused) => {
                 let told = refused.ack().1.text;
                 return self.in_vain(letter.id, (Stage::Read, "not-a-message"), told).await;
             }
         };
-        let Some(outside) = outside.filter(|outside| outside.source == letter.source) else {
+        let Some((outside, raw)) = found.filter(|(outside, _)| outside.source == letter.source) else {
             return cannot("other-message");
         };
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
@@ -88,7 +88,7 @@ impl Intake {
                 let replayed = Replayed {
                     letter: letter.id,
                     inbox,
-                    mended: asked.errand.mended.clone(),
+                    mended: asked.errand.mended.is_some().then(|| taken.raw.clone()),
                     errand: asked.errand.id,
                     receipt: asked.receipt.clone(),
                 };
@@ -118,17 +118,17 @@ impl Intake {
         begun: Exchange,
         asked: Asked<'_>,
     ) -> Result<Done, StoreError> {
-        let outsides = match Outside::all(sender, &raw) {
-            Ok(outsides) => outsides,
+        let all = match Outside::apart(sender, &raw) {
+            Ok(all) => all,
             Err(refused) => {
                 let told = refused.ack().1.text;
                 return self.in_vain(asked.letter.id, (Stage::Read, "not-a-message"), told).await;
             }
         };
         let mut refused = None;
-        for outside in outsides {
+        for (outside, raw) in all {
             let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun.clone() };
-            let mut taken = Taken { sender: Arc::clone(sender), outside, raw: raw.clone(), exchange };
+            let mut taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
             let answer = match self.enter(&mut taken).await {
                 Entered::Open(id) => match self.settle(id, &taken).await {
                     // It is what the letter holds already.

@@ -67,10 +67,10 @@ impl Intake {
         peer: Option<String>,
     ) -> Came {
         let mut came = Came::default();
-        match Outside::all(sender, &raw) {
-            Ok(outsides) => {
-                for outside in outsides {
-                    came.add(self.take_one(sender, (outside, raw.clone()), peer.clone()).await);
+        match Outside::apart(sender, &raw) {
+            Ok(all) => {
+                for one in all {
+                    came.add(self.take_one(sender, one, peer.clone()).await);
                 }
             }
             Err(refused) => {

@@ -276,3 +276,29 @@ fn faults_of_places_are_told_before_anything_is_served() {
     assert!(told(PLACE).contains("bornOn"), "faults of the mapping are told with the settings");
     assert!(told(&format!("{PLACE}{PLACE}")).contains("taken already"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_document_of_an_envelope_is_kept_and_shown_without_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let unshared = ("discloser = [\"ods:RX1\"]", "discloser = [\"ods:RX9\"]");
+    let gateway = Gateway::start_under(folder.path(), created, unshared).await;
+    let bare = |text: &str| text.split_once("?>").map_or(text, |(_, rest)| rest).to_owned();
+    let ann = bare(SUMMARY);
+    let other = ann.replace("00000000000A", "00000000000C").replace("left hip", "right hip");
+    let envelope = format!("<parts>{ann}{other}</parts>");
+    let reply = gateway.post("/cda/council", CLIENT, "application/xml", &envelope).await;
+    assert!(reply.contains("0 of 2 are on their way, 2 are refused"), "{reply}");
+    let letters = gateway.store().letters(Which::Open).await.unwrap();
+    for (letter, (present, absent)) in
+        letters.iter().zip([("left hip", "right hip"), ("right hip", "left hip")])
+    {
+        let text = gateway.store().letter(letter.id).await.unwrap().unwrap().raw.unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains(present) && !text.contains(absent), "{text}");
+    }
+    assert_eq!(letters.len(), 2);
+    let crowd = format!("<parts>{}</parts>", "<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>".repeat(65));
+    let reply = gateway.post("/cda/council", CLIENT, "application/xml", &crowd).await;
+    assert!(reply.contains("64 documents in an envelope"), "{reply}");
+    gateway.stop().await;
+}
