@@ -169,7 +169,7 @@ impl Store {
         self.run(move |connection| {
             let mut open = connection.prepare_cached(
                 "SELECT id, listener, source, control_id, raw FROM inbox
-                 WHERE answer IS NULL AND taken_over = 1 AND id > ?1 ORDER BY id LIMIT ?2",
+                 WHERE answer IS NULL AND taken_over = 1 AND raw IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
             )?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
             let rows = open.query_map(params![after.map_or(0, |id| id.0), count_max], |row| {
@@ -232,9 +232,11 @@ impl Store {
             let dead = format!(
                 "state = 'dead' AND body IS NOT NULL AND inbox IN (SELECT id FROM inbox WHERE {over})"
             );
+            // Whatever stands against it, and whether somebody has seen to it: no text stays longer but of what is on its way.
             connection.execute(
                 &format!(
-                    "UPDATE inbox SET raw = NULL WHERE id IN (SELECT inbox FROM outbox WHERE {dead})
+                    "UPDATE inbox SET raw = NULL WHERE raw IS NOT NULL AND received_ms < ?1
+                     AND (({over}) OR id IN (SELECT inbox FROM letter WHERE stage = 'fault' AND last_ms < ?1))
                      AND id NOT IN (SELECT inbox FROM outbox WHERE state = 'due')"
                 ),
                 [received_ms],

@@ -129,6 +129,49 @@ async fn the_text_of_what_is_refused_stays_for_a_while_and_goes_at_once_when_she
 }
 
 #[tokio::test]
+async fn no_text_is_kept_longer_than_answered_messages_are_remembered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let texts = async || {
+        let count = "SELECT COUNT(*) FROM inbox WHERE raw IS NOT NULL";
+        store.run(|connection| connection.query_row(count, [], |row| row.get::<_, i64>(0))).await
+    };
+    let stamped = |system: &str, stage, reason: &str| Stamped {
+        system: Some(SystemName::new(system)),
+        stage,
+        reason: reason.to_owned(),
+        told: None,
+        text: Text::Kept,
+    };
+    // One system may not have it, and of the other she said no while it waited.
+    let id = received(&store).await;
+    let against = vec![stamped("hospice", Stage::Decide, "labelled")];
+    store.accept(id, vec![parcel("council")], (Answer::Accepted, against), 0).await.expect("accepted");
+    let due = store.due(0, 1).await.expect("due").remove(0);
+    store.forget_before(1).await.expect("forgotten");
+    assert_eq!(texts().await, Ok(1), "what is on its way needs it");
+    store.give_up(due.id, "consent-denied", Text::Gone, 0).await.expect("noted");
+    store.forget_before(1).await.expect("forgotten");
+    assert_eq!(texts().await, Ok(0));
+    // What the program failed at, and nobody has seen to.
+    let taken_over = store.run(|connection| {
+        connection.execute_batch(
+            "INSERT INTO inbox (id, source, control_id, hash, listener, received_ms, taken_over, raw)
+             VALUES (7, 'RX1', 'M7', x'00', 'mllp:test', 0, 1, x'00')",
+        )
+    });
+    taken_over.await.expect("stored");
+    let fault = Stamped { system: None, ..stamped("", Stage::Fault, "panicked-given-up") };
+    store.forget_before(1).await.expect("forgotten");
+    assert_eq!(texts().await, Ok(1), "nobody has given it up");
+    store.give_up_on(InboxId(7), fault, (3, 0)).await.expect("noted");
+    store.forget_before(1).await.expect("forgotten");
+    assert_eq!(texts().await, Ok(0));
+    assert_eq!(store.open_messages(None, 9).await.expect("read").len(), 0);
+    assert_eq!(store.backlog().await.expect("a backlog").dead, 2, "their names stay");
+}
+
+#[tokio::test]
 async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Clock::machine();
