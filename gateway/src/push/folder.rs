@@ -3,7 +3,8 @@
 //! A file is taken by renaming it into `.taken`, so that it is there once and whole: who drops one writes it under a name
 //! that begins with a dot, or elsewhere on the same file system, and renames it. It is removed once each of its records is
 //! in the inbox or a dead letter; what could not be dealt with now stays and is read again, to the same effect. A file that
-//! cannot be read to its end goes to `.refused`, where somebody mends it and drops it anew.
+//! cannot be read to its end, or of which a refused record cannot be kept as a text of its own, goes to `.refused`, where
+//! somebody mends it and drops it anew.
 
 use std::fs;
 use std::io;
@@ -28,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// Where files wait that are being read.
 const TAKEN: &str = ".taken";
-/// Where files lie that could not be read to their end.
+/// Where files lie that hold something that is nowhere else.
 const REFUSED: &str = ".refused";
 /// Files looked at together.
 const FILES_MAX: usize = 1_000;
@@ -126,7 +127,7 @@ impl Folders {
         if came.not_now > 0 {
             return Looked::Left;
         }
-        let ended = match came.broke_off {
+        let ended = match came.broke_off || came.without_text > 0 {
             true => moved(file, &folder.join(REFUSED)),
             false => fs::remove_file(file),
         };

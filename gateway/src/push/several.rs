@@ -39,6 +39,8 @@ pub(in crate::push) struct Came {
     pub(in crate::push) told: Vec<String>,
     /// Whether what comes after the last could not be read.
     pub(in crate::push) broke_off: bool,
+    /// Records whose text is in no dead letter: it is where they came from.
+    pub(in crate::push) without_text: u64,
 }
 
 /// A file of records.
@@ -114,6 +116,7 @@ impl Intake {
                 Record::Bundle(bundle) => bundle,
                 Record::Refused(refused) => {
                     came.broke_off |= refused.rest == Rest::Ends;
+                    came.without_text += u64::from(refused.row.is_none());
                     came.add(self.not_a_record(sender, (refused, &name), peer.clone()).await);
                     continue;
                 }
@@ -122,6 +125,7 @@ impl Intake {
             let Some(outside) = outside else {
                 let told = "a record is larger than a Bundle may be".to_owned();
                 let refused = NotARecord { told, rest: Rest::Goes, row: None };
+                came.without_text += 1;
                 came.add(self.not_a_record(sender, (refused, &name), peer.clone()).await);
                 continue;
             };
@@ -204,7 +208,7 @@ impl Intake {
         }
     }
 
-    /// Records a record that the mapping refuses, and keeps its row.
+    /// Records a record that the mapping refuses, and keeps its row. One that cannot be kept should come again.
     async fn not_a_record(
         &self,
         sender: &Sender,
@@ -227,8 +231,11 @@ impl Intake {
             place: Some(format!("{name}: {}", refused.told)),
         };
         let stamped = stamped(Stage::Translate, "not-translated", Some(refused.told.clone()));
-        drop(self.keep(head, stamped, row.as_bytes()).await);
-        One::Refused(refused.told)
+        match self.keep(head, stamped, row.as_bytes()).await {
+            Ok(()) => One::Refused(refused.told),
+            // Nobody would know of it.
+            Err(_) => One::NotNow,
+        }
     }
 }
 

@@ -60,14 +60,14 @@ pub(super) fn people(folder: &Path) -> &'static str {
 }
 
 /// Drops a file as a careful sender does: under a hidden name first.
-fn drop_file(folder: &Path, name: &str, text: &str) {
+pub(super) fn drop_file(folder: &Path, name: &str, text: &str) {
     let dropped = folder.join("dropped");
     let hidden = dropped.join(format!(".{name}"));
     std::fs::write(&hidden, text).unwrap();
     std::fs::rename(hidden, dropped.join(name)).unwrap();
 }
 
-async fn until<T>(mut found: impl AsyncFnMut() -> Option<T>) -> T {
+pub(super) async fn until<T>(mut found: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = found().await {
@@ -80,7 +80,7 @@ async fn until<T>(mut found: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// What stays in the folder of dropped files, at any depth.
-fn left(folder: &Path) -> Vec<String> {
+pub(super) fn left(folder: &Path) -> Vec<String> {
     let mut left = Vec::new();
     for inside in ["", ".taken", ".refused"] {
         let Ok(entries) = std::fs::read_dir(folder.join("dropped").join(inside)) else { continue };

@@ -1,8 +1,9 @@
 //! What a record says may change and change back; each time it is news, and the same again is not.
 
 use gateway::push::letters::Which;
+use rusqlite::Connection;
 
-use super::places::{CLIENT, HEADER, names, people, start};
+use super::places::{CLIENT, HEADER, drop_file, left, names, people, start, until};
 use super::whole::{Gateway, created};
 
 const FENWICK: &str = "1,9990000018,Fenwick,17/06/1942,RX1";
@@ -47,5 +48,41 @@ async fn a_record_that_was_refused_is_asked_about_anew_when_it_comes_again() {
     gateway.council_saw(1).await;
     assert_eq!(names(&gateway.council), ["Fenwick"]);
     assert_eq!(gateway.store().letters(Which::Open).await.unwrap(), [], "nobody needs to see to it now");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_refused_and_cannot_be_kept_should_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = start(folder.path()).await;
+    let broken = Connection::open(folder.path().join("push.sqlite")).unwrap();
+    let full =
+        "CREATE TRIGGER full BEFORE INSERT ON letter BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    broken.execute_batch(full).unwrap();
+    let reply = post(&gateway, "2,9990000026,Ford").await;
+    assert!(reply.contains("status: 503") && reply.contains("1 should be sent again"), "{reply}");
+    broken.execute_batch("DROP TRIGGER full").unwrap();
+    let reply = post(&gateway, "2,9990000026,Ford").await;
+    assert!(reply.contains("status: 422") && reply.contains("1 are refused"), "{reply}");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_refused_records_have_no_text_of_their_own_is_laid_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = people(folder.path());
+    let mapping = std::fs::read_to_string(folder.path().join("people.toml")).unwrap();
+    let json = mapping.replace("format = \"csv\"", "format = \"json\"\nrecords = \"people\"");
+    std::fs::write(folder.path().join("people.toml"), json).unwrap();
+    let gateway = Gateway::start_with(folder.path(), created, ("", ""), place).await;
+    let person = |born: &str| {
+        format!(r#"{{"ID":"1","NHS":"9990000018","Surname":"Fenwick","Born":"{born}","Trust":"RX1"}}"#)
+    };
+    drop_file(folder.path(), "good.json", &format!(r#"{{"people":[{}]}}"#, person("17/06/1942")));
+    until(async || left(folder.path()).is_empty().then_some(())).await;
+    let bad = format!(r#"{{"people":[{},{}]}}"#, person("soon"), person("17/06/1942"));
+    drop_file(folder.path(), "bad.json", &bad);
+    until(async || (left(folder.path()) == [".refused/bad.json"]).then_some(())).await;
+    assert_eq!(gateway.store().letters(Which::Open).await.unwrap().len(), 1);
     gateway.stop().await;
 }
