@@ -31,6 +31,7 @@ pub mod letters;
 mod mapped;
 pub mod marks;
 pub mod mllp;
+mod named;
 pub mod open;
 pub mod outbox;
 pub mod replay;

@@ -4,6 +4,7 @@
 //! In a gateway that runs the clerk looks for errands again and again. Beside one that is stopped a command is its own
 //! clerk, for all that needs no decision.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::errands::{Done, Errand, What};
 use super::form::Outside;
 use super::intake::Intake;
 use super::letters::{LetterState, Opened};
+use super::named;
 use super::store::{Store, StoreError};
 use crate::clock::Clock;
 use crate::ledger::AuditLedger;
@@ -135,7 +137,8 @@ impl Clerk {
         self.ledger.append(batch).await.ok().map(|receipt| receipt.to_header())
     }
 
-    /// Those whom the text of a letter names by NHS number, as far as it can be read.
+    /// Those whom the text of a letter names by NHS number: as its sender names them or, where it cannot be read so (it is
+    /// what is wrong with it, or nobody knows the sender any more), all that stand in it.
     fn persons(&self, opened: &Opened) -> Vec<AboutPerson> {
         let (letter, senders) = (&opened.letter, (self.senders)());
         let sender = known(&senders, &letter.listener, &letter.source, letter.system.as_ref());
@@ -143,13 +146,14 @@ impl Clerk {
             (Some(sender), Some(raw)) => Outside::all(sender, raw).unwrap_or_default(),
             (None, _) | (_, None) => Vec::new(),
         };
-        let mut numbers: Vec<String> = outsides
+        let mut numbers: BTreeSet<String> = outsides
             .into_iter()
             .flat_map(|outside| outside.persons)
             .map(|number| number.as_str().to_owned())
             .collect();
-        numbers.sort_unstable();
-        numbers.dedup();
+        if numbers.is_empty() {
+            numbers = opened.raw.as_deref().map(named::numbers).unwrap_or_default();
+        }
         let about = |number| AboutPerson {
             nhs_number: Some(number),
             patient: None,

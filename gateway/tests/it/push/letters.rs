@@ -232,6 +232,35 @@ async fn a_look_is_recorded_with_who_and_why_in_the_trail_of_whom_it_concerns() 
 }
 
 #[tokio::test]
+async fn a_look_at_what_cannot_be_read_is_recorded_for_all_whom_it_names() {
+    for (text, knows) in [
+        ("MSH|garbage about 9990000018 and 999 000 0026".to_owned(), true),
+        (discharge("M1", "0000018") + "NTE|1||her son is 999 000 0026\r", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::open(folder.path());
+        site.decision.refuses.store(true, Ordering::SeqCst);
+        site.send(&text).await;
+        let letter = only(&site).await.id;
+        site.store.ask(errand(letter, What::Show, None)).await.unwrap();
+        let mut clerk = site.clerk();
+        if !knows {
+            clerk.senders = std::sync::Arc::new(Vec::new);
+        }
+        assert_eq!(clerk.attend().await.unwrap(), Attended::One);
+        let records = records(&site).await;
+        let named: Vec<&str> = records
+            .iter()
+            .filter_map(|record| match &record.about {
+                About::Person(person) if person.is_in_trail() => person.nhs_number.as_deref(),
+                About::Person(_) | About::Exchange { .. } => None,
+            })
+            .collect();
+        assert_eq!(named, ["9990000018", "9990000026"], "{text}");
+    }
+}
+
+#[tokio::test]
 async fn who_sent_it_again_and_what_was_mended_stands_in_the_ledger_before_the_intent() {
     let folder = tempfile::tempdir().unwrap();
     let site = Site::open(folder.path());
