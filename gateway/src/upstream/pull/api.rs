@@ -119,7 +119,9 @@ impl Asked {
         loop {
             let body = match (self.page(&path, deadline).await?, nobody) {
                 (Some(body), _) => body,
-                (None, Nobody::IsAbsent) => return Ok(found),
+                (None, Nobody::IsAbsent) if seen.len() == 1 => return Ok(found),
+                // What the API led to itself is there.
+                (None, Nobody::IsAbsent) => return Err(UpstreamFault::BadLink),
                 (None, Nobody::IsMoved) => return Err(UpstreamFault::SourceMoved),
             };
             room = room.checked_sub(body.len()).ok_or(UpstreamFault::TooLarge)?;
@@ -184,11 +186,17 @@ impl Asked {
         Ok((found, next.filter(|next| !next.is_empty())))
     }
 
-    /// What follows the base in a link to the next page; nothing where it leads elsewhere.
+    /// What follows the base in a link to the next page; nothing where it leads elsewhere. A path counts from the root of
+    /// the API's server when it begins as the base does, else from the base.
     fn within(&self, link: &str) -> Option<String> {
-        let path = match link.contains("://") {
-            true => link.strip_prefix(self.holder.base.as_str())?,
-            false => link,
+        let base = self.holder.base.as_str();
+        let root = base.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest.split_at(at).1));
+        let path = match (link.contains("://"), root) {
+            (true, _) => link.strip_prefix(base)?,
+            (false, Some(root)) => {
+                link.strip_prefix(root).filter(|rest| rest.starts_with('/')).unwrap_or(link)
+            }
+            (false, None) => link,
         };
         let is_plain = path.starts_with('/')
             && !path.starts_with("//")

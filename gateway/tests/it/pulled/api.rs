@@ -205,6 +205,42 @@ async fn an_api_that_fails_or_moved_is_an_outage() {
 }
 
 #[tokio::test]
+async fn a_further_page_counts_from_the_root_too_and_one_that_is_missing_is_an_outage() {
+    let (site, _running, _api, playing) = started("open").await;
+    let search = format!("/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|{ANN}");
+    for next in ["/residents?page=2", "/v2/residents?page=2", "http://API/v2/residents?page=2"] {
+        *playing.lock().unwrap() = Box::new(move |seen| {
+            let api = seen.header("host").unwrap();
+            let next = next.replace("API", api);
+            match seen.line.split(' ').nth(1).unwrap_or_default() {
+                "/v2/residents?page=2" => {
+                    let ann = resident("C-1", ANN, "Example");
+                    answer("200 OK", &format!("{{\"residents\":[{ann}],\"links\":{{}}}}"))
+                }
+                path if path.starts_with("/v2/residents?nhs=") => {
+                    answer("200 OK", &format!("{{\"residents\":[],\"links\":{{\"next\":\"{next}\"}}}}"))
+                }
+                _ => script(seen),
+            }
+        });
+        let answer = get(&site, &search).await;
+        assert_eq!(answer.found("match"), ["Patient/C-1"], "{next}: {}", answer.body);
+    }
+    *playing.lock().unwrap() = Box::new(|seen| match seen.line.contains("page=2") {
+        true => answer("404 Not Found", "{}"),
+        false => {
+            let ann = resident("C-1", ANN, "Example");
+            let links = "{\"next\":\"/residents/C-1?page=2\"}";
+            answer("200 OK", &format!("{{\"residents\":[{ann}],\"links\":{links}}}"))
+        }
+    });
+    for path in ["/Patient/C-1", "/Encounter?patient=C-1"] {
+        let answer = get(&site, path).await;
+        assert_eq!(answer.status, 502, "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn who_denies_is_hidden_behind_an_api_too() {
     let (site, _running, _api, _) = started("withheld").await;
     assert_eq!(get(&site, "/Patient/C-2").await.status, 200);
