@@ -120,7 +120,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn progress(&self, id: ErrandId) -> Result<Option<Progress>, StoreError> {
-        self.run(move |connection| {
+        self.look(move |connection| {
             connection
                 .prepare_cached("SELECT state, ended, told FROM errand WHERE id = ?1")?
                 .query_row([id.0], |row| {

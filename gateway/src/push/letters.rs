@@ -128,7 +128,7 @@ const LISTED_MAX: i64 = 10_000;
 const COLUMNS: &str = "letter.id AS id, stage, letter.reason AS reason, told, place, letter.source AS source,
     letter.control_id AS control_id, letter.listener AS listener, letter.system AS system, letter.first_ms AS first_ms,
     last_ms, letter.attempts AS attempts, letter.state AS state, letter.inbox AS inbox,
-    CASE WHEN text_gone = 0 THEN LENGTH(COALESCE(letter.raw, message.raw)) END AS bytes,
+    CASE WHEN text_gone = 0 THEN COALESCE(LENGTH(letter.raw), LENGTH(message.raw)) END AS bytes,
     (SELECT COUNT(*) FROM outbox AS mine JOIN outbox AS later ON later.person = mine.person AND later.system = mine.system
         AND later.id > mine.id AND later.state = 'delivered'
         WHERE mine.inbox = letter.inbox AND mine.system = letter.system) AS overtaken";
@@ -141,14 +141,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn letters(&self, which: Which) -> Result<Vec<Letter>, StoreError> {
-        self.run(move |connection| {
-            let kept = match which {
-                Which::Open => "WHERE letter.state = 'open'",
-                Which::All => "",
-            };
-            let mut found = connection.prepare(&format!(
-                "SELECT {COLUMNS} FROM {LETTERS} {kept} ORDER BY letter.id LIMIT {LISTED_MAX}"
-            ))?;
+        self.look(move |connection| {
+            let mut found = connection.prepare(&listed(which))?;
             let rows = found.query_map([], letter)?;
             rows.collect()
         })
@@ -160,7 +154,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn letter(&self, id: LetterId) -> Result<Option<Opened>, StoreError> {
-        self.run(move |connection| {
+        self.look(move |connection| {
             connection
                 .prepare_cached(&format!("SELECT {COLUMNS}, {TEXT} FROM {LETTERS} WHERE letter.id = ?1"))?
                 .query_row([id.0], opened)
@@ -287,6 +281,15 @@ impl Store {
     }
 }
 
+/// The statement that lists letters.
+pub(in crate::push) fn listed(which: Which) -> String {
+    let kept = match which {
+        Which::Open => "WHERE letter.state = 'open'",
+        Which::All => "",
+    };
+    format!("SELECT {COLUMNS} FROM {LETTERS} {kept} ORDER BY letter.id LIMIT {LISTED_MAX}")
+}
+
 /// Which letters are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -341,7 +344,7 @@ pub(in crate::push) fn answered(
 pub(in crate::push) fn bound(connection: &Connection) -> rusqlite::Result<()> {
     let mut beyond = connection.prepare_cached(
         "SELECT id, inbox FROM (SELECT letter.id AS id, letter.inbox AS inbox, ROW_NUMBER() OVER newest AS number,
-            SUM(LENGTH(COALESCE(letter.raw, message.raw, ''))) OVER newest AS bytes
+            SUM(COALESCE(LENGTH(letter.raw), LENGTH(message.raw), 0)) OVER newest AS bytes
             FROM letter LEFT JOIN inbox AS message ON message.id = letter.inbox WHERE stage NOT IN ('deliver', 'fault')
             WINDOW newest AS (ORDER BY letter.id DESC ROWS UNBOUNDED PRECEDING))
          WHERE number > ?1 OR bytes > ?2",

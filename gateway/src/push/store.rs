@@ -57,6 +57,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     UNIQUE (inbox, system)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (system, person, id) WHERE state = 'due';
+CREATE INDEX IF NOT EXISTS outbox_arrived ON outbox (system, person, id) WHERE state = 'delivered';
 CREATE INDEX IF NOT EXISTS outbox_dead ON outbox (id) WHERE state = 'dead';
 CREATE TABLE IF NOT EXISTS letter (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -138,7 +139,16 @@ pub enum StoreError {
 }
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
+type Change = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
+type Look = Box<dyn FnOnce(&Connection) + Send>;
+
+/// What is asked of the thread that has the connection.
+enum Job {
+    /// Something is to be changed, and committed.
+    Change(Change),
+    /// Something is to be read: nobody who writes waits for that.
+    Look(Look),
+}
 
 #[derive(Debug)]
 struct Joined(Mutex<Option<JoinHandle<()>>>);
@@ -189,14 +199,30 @@ impl Store {
         change: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let job: Change = Box::new(move |connection| {
             let outcome = connection.and_then(|connection| alone(connection, change));
             Box::new(move |committed| {
                 // The caller may have stopped waiting; the change stands all the same.
                 drop(tell.send(committed.and(outcome)));
             })
         });
-        self.jobs.send(job).await.map_err(|_| StoreError::Ended)?;
+        self.jobs.send(Job::Change(job)).await.map_err(|_| StoreError::Ended)?;
+        told.await.map_err(|_| StoreError::Ended)?
+    }
+
+    /// Reads what is committed, by one statement. It waits for no other process, and none waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(in crate::push) async fn look<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let job: Look = Box::new(move |connection| {
+            drop(tell.send(question(connection).map_err(StoreError::from)));
+        });
+        self.jobs.send(Job::Look(job)).await.map_err(|_| StoreError::Ended)?;
         told.await.map_err(|_| StoreError::Ended)?
     }
 }
@@ -215,13 +241,24 @@ fn alone<T>(
 
 fn work(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.blocking_recv() {
+        let first = match first {
+            Job::Change(first) => first,
+            Job::Look(look) => {
+                look(connection);
+                continue;
+            }
+        };
         // Without a transaction nothing is run: it would take effect although its caller is told otherwise.
         let begun =
             connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).map(|()| connection);
         let mut done = vec![first(begun.clone())];
-        while done.len() < TOGETHER_MAX {
-            let Ok(next) = queue.try_recv() else { break };
-            done.push(next(begun.clone()));
+        let mut looks = Vec::new();
+        while done.len() + looks.len() < TOGETHER_MAX {
+            match queue.try_recv() {
+                Ok(Job::Change(next)) => done.push(next(begun.clone())),
+                Ok(Job::Look(look)) => looks.push(look),
+                Err(_) => break,
+            }
         }
         let committed = begun.and_then(|connection| Ok(connection.execute_batch("COMMIT")?));
         if committed.is_err() && !connection.is_autocommit() {
@@ -230,6 +267,9 @@ fn work(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
         }
         for done in done {
             done(committed.clone());
+        }
+        for look in looks {
+            look(connection);
         }
     }
 }

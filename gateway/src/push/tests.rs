@@ -172,6 +172,33 @@ async fn no_text_is_kept_longer_than_answered_messages_are_remembered() {
 }
 
 #[tokio::test]
+async fn a_look_waits_for_nobody_who_writes_and_scans_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("push.sqlite");
+    let store = Store::open(&file).expect("a store");
+    let id = received(&store).await;
+    let against = vec![stamped(Stage::Decide, "labelled", None)];
+    let answer = Answer::Refused { verdict: Verdict::Error, code: "207".to_owned(), text: "no".to_owned() };
+    store.refuse(id, answer, against, 0).await.expect("refused");
+    let other = rusqlite::Connection::open(&file).expect("a connection");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the right to write");
+    let letters = store.letters(Which::Open).await.expect("letters while another process writes");
+    let opened = store.letter(letters[0].id).await.expect("a letter").expect("it is there");
+    assert_eq!((letters.len(), opened.raw.as_deref()), (1, Some(TEXT)));
+    assert_eq!(store.progress(super::errands::ErrandId(1)).await, Ok(None));
+    let plan = format!("EXPLAIN QUERY PLAN {}", super::letters::listed(Which::Open));
+    let mut steps = other.prepare(&plan).expect("a plan");
+    let steps: Vec<String> = steps
+        .query_map([], |row| row.get("detail"))
+        .expect("steps")
+        .map(|step| step.expect("a step"))
+        .collect();
+    let later = steps.iter().find(|step| step.contains("later")).expect("a step");
+    assert!(later.contains("outbox_arrived (system=? AND person=? AND id>?)"), "{steps:?}");
+    assert!(steps.iter().all(|step| !step.contains("SCAN mine")), "{steps:?}");
+}
+
+#[tokio::test]
 async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Clock::machine();
