@@ -2,7 +2,8 @@
 //!
 //! A file is taken by renaming it into `.taken`, so that it is there once and whole: who drops one writes it under a name
 //! that begins with a dot, or elsewhere on the same file system, and renames it. It is removed once each of its records is
-//! in the inbox or a dead letter; what could not be dealt with now stays and is read again, to the same effect. A file that
+//! in the inbox or a dead letter; what could not be dealt with now stays and is read again, to the same effect, and what
+//! comes after it about the same person, in this file or a later one, waits for it. A file that
 //! cannot be read to its end, or of which a refused record cannot be kept as a text of its own, goes to `.refused`, where
 //! somebody mends it and drops it anew.
 
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 use super::delivery::Senders;
 use super::form::Form;
 use super::intake::{Intake, Sender};
-use super::several::File;
+use super::several::{File, HeldUp};
 use crate::settings::Inbound;
 
 /// How often the folders are looked into.
@@ -95,8 +96,10 @@ impl Folders {
             let Form::Mapped(mapping) = &sender.form else { continue };
             match files(&folder) {
                 Ok(files) => {
+                    let mut held_up = HeldUp::default();
                     for file in files {
-                        if self.take(sender, mapping, &folder, &file).await == Looked::Left {
+                        let taken = self.take((sender, mapping), &folder, &file, &mut held_up);
+                        if taken.await == Looked::Left {
                             all = Looked::Left;
                         }
                     }
@@ -110,7 +113,13 @@ impl Folders {
         all
     }
 
-    async fn take(&self, sender: &Arc<Sender>, mapping: &Arc<Mapping>, folder: &Path, file: &Path) -> Looked {
+    async fn take(
+        &self,
+        (sender, mapping): (&Arc<Sender>, &Arc<Mapping>),
+        folder: &Path,
+        file: &Path,
+        held_up: &mut HeldUp,
+    ) -> Looked {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return Looked::Left };
         let content = match fs::File::open(file) {
             Ok(content) => Box::new(io::BufReader::new(content)),
@@ -120,7 +129,7 @@ impl Folders {
             }
         };
         let given = File { content, name: name.to_owned(), peer: None };
-        let came = self.intake.take_records(sender, mapping, given).await;
+        let came = self.intake.take_records(sender, mapping, given, held_up).await;
         if came.refused > 0 {
             tracing::warn!(count = came.refused, "records of a file are refused: they are dead letters");
         }

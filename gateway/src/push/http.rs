@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::answer::{Meaning, Told};
 use super::form::Form;
 use super::intake::{Intake, Sender};
-use super::several::{Came, File};
+use super::several::{Came, File, HeldUp};
 use crate::decision::refusal::Refusal;
 use crate::interaction::Malformed;
 use crate::outcome::{Ended, Ending};
@@ -69,7 +69,7 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
             let name: String =
                 Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             let file = File { content: Box::new(Cursor::new(body)), name, peer: Some(peer) };
-            intake.take_records(&sender, mapping, file).await
+            intake.take_records(&sender, mapping, file, &mut HeldUp::default()).await
         }
     };
     told(&came)

@@ -43,6 +43,11 @@ pub(in crate::push) struct Came {
     pub(in crate::push) without_text: u64,
 }
 
+/// Lanes of which something could not be dealt with now. What comes after that in them waits for it: out of turn, the
+/// older would arrive last.
+#[derive(Debug, Default)]
+pub(in crate::push) struct HeldUp(BTreeSet<String>);
+
 /// A file of records.
 pub(in crate::push) struct File {
     /// What it holds.
@@ -69,10 +74,12 @@ impl Intake {
         peer: Option<String>,
     ) -> Came {
         let mut came = Came::default();
+        let mut held_up = HeldUp::default();
         match Outside::apart(sender, &raw) {
             Ok(all) => {
                 for one in all {
-                    came.add(self.take_one(sender, one, peer.clone()).await);
+                    let mut alone = vec![one];
+                    self.settle_all(sender, &mut alone, &peer, (&mut came, &mut held_up)).await;
                 }
             }
             Err(refused) => {
@@ -96,6 +103,7 @@ impl Intake {
         sender: &Arc<Sender>,
         mapping: &Arc<Mapping>,
         file: File,
+        held_up: &mut HeldUp,
     ) -> Came {
         let File { content, name, peer } = file;
         let (give, mut records) = mpsc::channel(TOGETHER);
@@ -131,12 +139,12 @@ impl Intake {
             };
             if together.len() >= TOGETHER || lanes.contains(&outside.lane) {
                 lanes.clear();
-                self.settle_all(sender, &mut together, &peer, &mut came).await;
+                self.settle_all(sender, &mut together, &peer, (&mut came, held_up)).await;
             }
             lanes.insert(outside.lane.clone());
             together.push((outside, bundle));
         }
-        self.settle_all(sender, &mut together, &peer, &mut came).await;
+        self.settle_all(sender, &mut together, &peer, (&mut came, held_up)).await;
         if reading.await.is_err() {
             // A fault of the program with a file would come again with it.
             came.broke_off = true;
@@ -152,10 +160,17 @@ impl Intake {
         sender: &Arc<Sender>,
         together: &mut Vec<(Outside, Vec<u8>)>,
         peer: &Option<String>,
-        came: &mut Came,
+        (came, held_up): (&mut Came, &mut HeldUp),
     ) {
-        let under_way = together.drain(..).map(|one| self.take_one(sender, one, peer.clone()));
-        for one in join_all(under_way).await {
+        let under_way = together.drain(..).map(|(outside, raw)| {
+            let (lane, waits) = (outside.lane.clone(), held_up.0.contains(&outside.lane));
+            let taken = self.take_one(sender, (outside, raw), peer.clone());
+            async move { (lane, if waits { One::NotNow } else { taken.await }) }
+        });
+        for (lane, one) in join_all(under_way).await {
+            if matches!(one, One::NotNow) {
+                held_up.0.insert(lane);
+            }
             came.add(one);
         }
     }

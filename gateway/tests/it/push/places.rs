@@ -12,7 +12,7 @@ pub(super) const CLIENT: &str = "dns:adt.hospital.example";
 const SUMMARY: &str = include_str!("../../../../adapters/tests/cases/cda/discharge-summary/in.xml");
 
 /// Makes a Patient and her stay of each row.
-const MAPPING: &str = r#"
+pub(super) const MAPPING: &str = r#"
 mapping = "people"
 [source]
 format = "csv"

@@ -1,9 +1,18 @@
 //! What a record says may change and change back; each time it is news, and the same again is not.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use adapters::mapping::Mapping;
+use gateway::push::folder::{Folders, Looked};
+use gateway::push::form::Form;
+use gateway::push::intake::Sender;
 use gateway::push::letters::Which;
+use gateway::settings::Inbound;
 use rusqlite::Connection;
 
-use super::places::{CLIENT, HEADER, drop_file, left, names, people, start, until};
+use super::places::{CLIENT, HEADER, MAPPING, drop_file, left, names, people, start, until};
+use super::support::Site;
 use super::whole::{Gateway, created};
 
 const FENWICK: &str = "1,9990000018,Fenwick,17/06/1942,RX1";
@@ -75,14 +84,59 @@ async fn a_file_whose_refused_records_have_no_text_of_their_own_is_laid_aside() 
     let json = mapping.replace("format = \"csv\"", "format = \"json\"\nrecords = \"people\"");
     std::fs::write(folder.path().join("people.toml"), json).unwrap();
     let gateway = Gateway::start_with(folder.path(), created, ("", ""), place).await;
-    let person = |born: &str| {
-        format!(r#"{{"ID":"1","NHS":"9990000018","Surname":"Fenwick","Born":"{born}","Trust":"RX1"}}"#)
+    let person = |id: &str| {
+        format!(r#"{{"ID":"{id}","NHS":"9990000018","Surname":"Fenwick","Born":"17/06/1942","Trust":"RX1"}}"#)
     };
-    drop_file(folder.path(), "good.json", &format!(r#"{{"people":[{}]}}"#, person("17/06/1942")));
+    drop_file(folder.path(), "good.json", &format!(r#"{{"people":[{}]}}"#, person("1")));
     until(async || left(folder.path()).is_empty().then_some(())).await;
-    let bad = format!(r#"{{"people":[{},{}]}}"#, person("soon"), person("17/06/1942"));
+    let bad = format!(r#"{{"people":[{},{}]}}"#, person(""), person("1"));
     drop_file(folder.path(), "bad.json", &bad);
     until(async || (left(folder.path()) == [".refused/bad.json"]).then_some(())).await;
     assert_eq!(gateway.store().letters(Which::Open).await.unwrap().len(), 1);
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_comes_later_about_a_person_waits_for_what_could_not_be_dealt_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::open(folder.path());
+    people(folder.path());
+    let mapping = Arc::new(Mapping::load("people.toml", MAPPING).unwrap());
+    let plain = (*site.sender).clone();
+    let form = Form::Mapped(Arc::clone(&mapping));
+    site.sender = Arc::new(Sender { listener: "inbound:people".to_owned(), form, ..plain });
+    let place = Inbound {
+        name: "people".to_owned(),
+        mapping,
+        from: site.sender.organisation.clone(),
+        to: site.sender.to.clone(),
+        purpose: site.sender.purposes[0],
+        folder: Some(folder.path().join("dropped")),
+        time_zone: "Europe/London".to_owned(),
+    };
+    let sender = Arc::clone(&site.sender);
+    let folders = Folders {
+        intake: Arc::clone(&site.intake),
+        places: Arc::new(move || vec![place.clone()]),
+        senders: Arc::new(move || vec![Arc::clone(&sender)]),
+    };
+    let other = "2,9990000026,Frost,17/06/1942,RX1";
+    drop_file(folder.path(), "a.csv", &format!("{HEADER}\n{FENWICK}\n{FORD}\n"));
+    drop_file(folder.path(), "b.csv", &format!("{HEADER}\n{FENWICK}\n{other}\n"));
+    site.decision.fails_at.store(1, Ordering::SeqCst);
+    assert_eq!(folders.look().await, Looked::Left);
+    assert_eq!(site.store.backlog().await.unwrap().due, 1, "of another person only");
+    assert_eq!(folders.look().await, Looked::Done);
+    assert_eq!(left(folder.path()), Vec::<String>::new());
+    let delivery = site.delivery();
+    for _ in 0..3 {
+        delivery.round().await;
+    }
+    let ids: Vec<String> =
+        site.arrived().into_iter().map(|id| id.split('.').next().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), 4, "{ids:?}");
+    let about_her: Vec<&String> =
+        ids.iter().filter(|id| ids.iter().filter(|other| other == id).count() == 2).collect();
+    assert_eq!(about_her.len(), 2, "what she returned to arrived anew: {ids:?}");
+    assert_eq!(ids.last(), Some(about_her[0]), "and last: {ids:?}");
 }

@@ -43,6 +43,8 @@ pub(crate) struct Decision {
     /// Why nothing goes to a system of this name.
     pub(crate) refuses_for: Mutex<Option<(&'static str, NotCleared)>>,
     pub(crate) fails: AtomicBool,
+    /// How many of the next it fails at.
+    pub(crate) fails_at: AtomicUsize,
     pub(crate) panics: AtomicBool,
     pub(crate) asked: AtomicUsize,
     /// What may go now, if not what waits.
@@ -69,7 +71,9 @@ impl Disclose for Decision {
             {
                 return Err(why);
             }
-            if self.fails.load(Ordering::SeqCst) {
+            let fewer = |left: usize| left.checked_sub(1);
+            let fails = self.fails_at.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok();
+            if fails || self.fails.load(Ordering::SeqCst) {
                 return Err(NotCleared::Failed);
             }
             let control_id = pushed.exchange.follows.clone().unwrap_or_default();
