@@ -165,7 +165,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// The plain files of a folder whose names do not begin with a dot, the oldest first.
 fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder)?.take(FILES_MAX) {
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let hidden = entry.file_name().as_encoded_bytes().first() == Some(&b'.');
         // Links lead elsewhere, and are not followed.
@@ -173,6 +173,9 @@ fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
             continue;
         }
         found.push((entry.metadata()?.modified()?, entry.path()));
+        if found.len() >= FILES_MAX {
+            break;
+        }
     }
     found.sort();
     Ok(found.into_iter().map(|(_, path)| path).collect())

@@ -194,7 +194,7 @@ impl Store {
         .await
     }
 
-    /// Notes that a letter was tried again in vain.
+    /// Notes that a letter was tried again in vain. Of what was acknowledged it stays the letter that it was.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -202,7 +202,7 @@ impl Store {
         self.run(move |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE letter SET stage = ?2, reason = ?3, told = ?4, last_ms = ?5, attempts = attempts + 1,
+                    "UPDATE letter SET stage = CASE WHEN stage IN ('deliver', 'fault') THEN stage ELSE ?2 END, reason = ?3, told = ?4, last_ms = ?5, attempts = attempts + 1,
                      text_gone = MAX(text_gone, ?6), raw = CASE WHEN ?6 THEN NULL ELSE raw END WHERE id = ?1",
                 )?
                 .execute(params![
@@ -272,7 +272,7 @@ impl Store {
             connection
                 .prepare_cached(
                     "UPDATE inbox SET answer = 'AE', problem = '207 seen to by an operator'
-                     WHERE answer IS NULL AND id IN (SELECT inbox FROM letter WHERE id = ?1 AND stage = 'fault')",
+                     WHERE answer IS NULL AND id IN (SELECT inbox FROM letter WHERE id = ?1)",
                 )?
                 .execute([id.0])?;
             let_go_of(connection, id)

@@ -10,9 +10,9 @@ use super::errands::{Done, Errand};
 use super::form::{Form, Outside};
 use super::inbox::{Answer, InboxId};
 use super::intake::{Dealt, Entered, Intake, Sender, Taken, Unsettled, stamped};
-use super::letters::{Letter, LetterId, Opened, Stage};
+use super::letters::{Letter, LetterId, Opened, Stage, Stamped};
 use super::mapped;
-use super::outbox::Replayed;
+use super::outbox::{Replayed, Text};
 use super::store::StoreError;
 use crate::person::SystemName;
 use crate::trail::record::Exchange;
@@ -101,7 +101,9 @@ impl Intake {
                 Ok(Done::Well(asked.receipt))
             }
             Err(Unsettled::Refused(_, against)) => {
+                let gone = against.iter().any(|stamped| stamped.text == Text::Gone);
                 let Some(first) = against.into_iter().next() else { return cannot("nothing-left-to-send") };
+                let first = Stamped { text: if gone { Text::Gone } else { first.text }, ..first };
                 let reason = first.reason.clone();
                 self.store.tried_in_vain(letter.id, first, self.now_ms()).await?;
                 Ok(Done::InVain(reason))

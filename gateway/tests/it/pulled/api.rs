@@ -179,14 +179,17 @@ async fn what_the_api_cannot_be_asked_is_refused_and_never_asked() {
 
 #[tokio::test]
 async fn an_api_that_fails_or_moved_is_an_outage() {
-    let (site, _running, _api, playing) = started("open").await;
-    let plays: [Plays; 6] = [
+    let (site, _running, api, playing) = started("open").await;
+    let plays: [Plays; 7] = [
         ("it failed", || answer("500 Internal Server Error", "{}")),
         ("it does not know the gateway", || answer("401 Unauthorized", "{}")),
         ("no JSON", || answer("200 OK", "<html>")),
         ("nothing at the path of the records", || answer("200 OK", "{\"people\":[]}")),
         ("a link elsewhere", || {
             answer("200 OK", "{\"residents\":[],\"links\":{\"next\":\"https://evil.example/\"}}")
+        }),
+        ("a link that climbs", || {
+            answer("200 OK", "{\"residents\":[],\"links\":{\"next\":\"/residents/%2e%2E/%2e%2e/admin\"}}")
         }),
         ("a link to itself", || {
             answer("200 OK", "{\"residents\":[],\"links\":{\"next\":\"/residents/C-1\"}}")
@@ -202,6 +205,7 @@ async fn an_api_that_fails_or_moved_is_an_outage() {
     *playing.lock().unwrap() = Box::new(|_| answer("404 Not Found", "{}"));
     let search = format!("/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|{ANN}");
     assert_eq!(get(&site, &search).await.status, 502, "the whole place has moved");
+    assert!(api.seen().iter().all(|seen| !seen.line.contains("admin")));
 }
 
 #[tokio::test]

@@ -368,6 +368,30 @@ async fn a_message_that_was_taken_over_and_given_up_goes_again_or_is_closed() {
 }
 
 #[tokio::test]
+async fn what_was_acknowledged_and_tried_in_vain_stays_what_it_was_until_it_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::open(folder.path());
+    site.decision.panics.store(true, Ordering::SeqCst);
+    assert_eq!(site.send(&super::support::modes("M1", "0000018", "AL|NE")).await[0], "CA");
+    let senders = [std::sync::Arc::clone(&site.sender)];
+    for _ in 0..4 {
+        site.intake.resume(&senders).await;
+    }
+    site.decision.panics.store(false, Ordering::SeqCst);
+    site.decision.refuses.store(true, Ordering::SeqCst);
+    let letter = only(&site).await.id;
+    assert_eq!(replay(&site, letter, None).await, Done::InVain("labelled".to_owned()));
+    assert_eq!(only(&site).await.stage, Stage::Fault);
+    assert!(is_well(&done(&site, letter, What::Close, None).await));
+    site.decision.refuses.store(false, Ordering::SeqCst);
+    drop(site);
+    let site = Site::open(folder.path());
+    site.intake.resume(&senders).await;
+    let backlog = site.store.backlog().await.unwrap();
+    assert_eq!((backlog.due, backlog.dead), (0, 0), "what somebody closed does not go out");
+}
+
+#[tokio::test]
 async fn a_letter_is_remembered_as_long_as_its_message_and_one_that_was_acknowledged_by_name_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let site = Site::open(folder.path());
