@@ -69,7 +69,7 @@ impl PatientFacts {
 /// Whether a Patient's NHS number is verified (UKCore-NHSNumberVerificationStatus).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// `01`: present and verified.
+    /// `01`, or `number-present-and-verified`: present and verified.
     Verified,
     /// Any other status.
     NotVerified,
@@ -242,7 +242,10 @@ fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
     let mut verification = Verification::NotStated;
     for code in in_use().flat_map(verification_codes) {
         verification = match (verification, code.as_str()) {
-            (Verification::NotStated | Verification::Verified, "01") => Verification::Verified,
+            // In the code system of England, and in the one that UK Core had before.
+            (Verification::NotStated | Verification::Verified, "01" | "number-present-and-verified") => {
+                Verification::Verified
+            }
             (_, _) => Verification::NotVerified,
         };
     }
@@ -412,4 +415,37 @@ pub(in crate::enforce) fn resources<'a>(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::{Limits, parse};
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_verified_by_the_status_of_either_code_system_and_by_nothing_else() {
+        let of = |codes: &[&str]| {
+            let codings: Vec<String> = codes.iter().map(|code| format!(r#"{{"code":"{code}"}}"#)).collect();
+            let text = format!(
+                r#"{{"resourceType":"Patient","id":"p","identifier":[{{"system":"https://fhir.nhs.uk/Id/nhs-number",
+                "value":"9990000018","extension":[{{"url":"{VERIFICATION_STATUS}",
+                "valueCodeableConcept":{{"coding":[{}]}}}}]}}]}}"#,
+                codings.join(",")
+            );
+            let patient = parse(text.into(), &Limits::default()).expect("test input");
+            facts_of(patient.root(), &Bases::none()).map(|facts| facts.verification)
+        };
+        use Verification::{NotStated, NotVerified, Verified};
+        for (codes, expected) in [
+            (&["01"][..], Verified),
+            (&["number-present-and-verified"], Verified),
+            (&["01", "number-present-and-verified"], Verified),
+            (&["02"], NotVerified),
+            (&["01", "number-present-but-not-traced"], NotVerified),
+            (&[], NotStated),
+        ] {
+            assert_eq!(of(codes), Some(expected), "{codes:?}");
+        }
+    }
 }
