@@ -59,12 +59,12 @@ mod tests {
 
     #[test]
     fn the_type_stands_in_the_first_line_and_is_told_before_whatever_else_is_wrong() {
-        let unknown = Refused::UnknownType { name: "XXX^Z99".to_owned() };
+        let unknown = Refused::UnknownType { name: "QQQ^Z99".to_owned() };
         let head = "MSH|^~\\&|A|B|C|D|20260101";
         for (rest, refused) in [
-            ("||XXX^Z99|1|P|2.5\rnonsense", unknown.clone()),
-            ("||XXX^Z99|1|P|2.5\rPID|1\r", unknown.clone()),
-            ("||XXX^Z99|1|P|2.5", unknown),
+            ("||QQQ^Z99|1|P|2.5\rnonsense", unknown.clone()),
+            ("||QQQ^Z99|1|P|2.5\rPID|1\r", unknown.clone()),
+            ("||QQQ^Z99|1|P|2.5", unknown),
             // What goes on in a further line is text of a value, and no place for a type.
             ("\nand|on|ADT^A01|1|P|2.5\rPID|1\r", Refused::NoType),
             ("\r\n\nand|on|ADT^A01|1|P|2.5\rPID|1\r", Refused::NoType),
