@@ -1,7 +1,7 @@
 //! Dead letters: what could not be read, translated, decided or delivered, with the reason, until somebody sees to it.
 //!
 //! A letter holds no content of its own where the message is in the inbox: its text stays there while the letter is open
-//! (see [`super::inbox::let_go`]), and goes at once when the person herself said no.
+//! (see `super::inbox`), and goes at once when the person herself said no.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
