@@ -93,12 +93,13 @@ impl Seen {
 
 async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Mutex<Vec<Seen>>, script: &Script) {
     while let Some(request) = read_request(&mut stream).await {
-        let number = {
+        // What it is answered with is settled when it is seen: a test that has seen it may then change the script.
+        let play = {
             let mut seen = seen.lock().unwrap();
             seen.push(request.clone());
-            seen.len() - 1
+            script(&request, seen.len() - 1)
         };
-        let (bytes, close, hang) = match script(&request, number) {
+        let (bytes, close, hang) = match play {
             Play::Bytes(bytes) => (bytes, false, false),
             Play::ThenClose(bytes) => (bytes, true, false),
             Play::ThenHang(bytes) => (bytes, false, true),
