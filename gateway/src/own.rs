@@ -22,9 +22,12 @@ use crate::interaction::{
 use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
 use crate::ports::Ports;
-use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor};
+use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
 use crate::trail::records::{REFUSED_MAX, Records};
-use crate::trail::store::Found;
+use crate::trail::store::{Found, TrailFault};
+
+/// Entries of a trail that are read for one page, when most of them are not for whoever asks.
+const LOOKED_AT_MAX: usize = 2_000;
 
 /// Answers a question about the gateway's own resources, or about what a system's face can do.
 ///
@@ -136,28 +139,65 @@ async fn trail(
     begun: &Exchange,
     ports: &Ports,
 ) -> Result<Minimised, Ended> {
-    let mut found = match &query.by {
-        AuditSelector::Person(person) => ports.trail.about(person, query.before, query.count + 1).await,
-        AuditSelector::Receipt(receipt) => ports.trail.by_receipt_or_request(receipt).await,
-    }
-    .map_err(|_| begun.end(Ending::TrailBehind))?;
-    found.retain(|found| may_read(admitted, found));
-    let more = matches!(query.by, AuditSelector::Person(_)) && found.len() > query.count;
-    found.truncate(query.count);
+    let (found, older) =
+        readable(query, admitted, ports).await.map_err(|_| begun.end(Ending::TrailBehind))?;
     let base = format!("{}/fhir/AuditEvent", ports.settings.gateway.base);
     let question = admitted.question();
-    let next = match found.last() {
-        Some(last) if more => {
-            let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, last.index, question.at)
+    let next = match older {
+        Some(before) => {
+            let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, before, question.at)
                 .map_err(|_| begun.end(Ending::NotWritten))?;
             let format = begun.format_in_link();
             Some(format!("{base}?{}&_count={}&_cursor={sealed}{format}", selector(&query.by), query.count))
         }
-        Some(_) | None => None,
+        None => None,
     };
     let self_link = format!("{base}?{}&_count={}", selector(&query.by), query.count);
     let persons = persons_of(&query.by, &found);
     Ok(own::trail(&found, &self_link, next.as_deref(), persons, begun.clone(), ports.site()))
+}
+
+/// What of the trail is readable on this ground, a page of it, and before which entry the next one begins. Entries that
+/// are not are read past, so that a page is full, but not without end.
+async fn readable(
+    query: &AuditQuery,
+    admitted: &AdmittedOwn,
+    ports: &Ports,
+) -> Result<(Vec<Found>, Option<u64>), TrailFault> {
+    let person = match &query.by {
+        AuditSelector::Person(person) => person,
+        AuditSelector::Receipt(receipt) => {
+            let mut found = ports.trail.by_receipt_or_request(receipt).await?;
+            found.retain(|found| may_read(admitted, found));
+            found.truncate(query.count);
+            return Ok((found, None));
+        }
+    };
+    let seen_by = match admitted.ground() {
+        Ground::Oversight(_) => Visibility::Oversight,
+        Ground::Herself(_) | Ground::Recorder(_) | Ground::Party(_) | Ground::Anyone => Visibility::Trail,
+    };
+    let (mut page, mut before, mut looked_at) = (Vec::new(), query.before, 0);
+    loop {
+        let found = ports.trail.about(person, seen_by, before, query.count + 1).await?;
+        let is_last = found.len() <= query.count;
+        looked_at += found.len();
+        for one in found {
+            if page.len() == query.count && may_read(admitted, &one) {
+                return Ok((page, before));
+            }
+            before = Some(one.index);
+            if may_read(admitted, &one) {
+                page.push(one);
+            }
+        }
+        if is_last {
+            return Ok((page, None));
+        }
+        if looked_at >= LOOKED_AT_MAX {
+            return Ok((page, before));
+        }
+    }
 }
 
 fn may_read(admitted: &AdmittedOwn, found: &Found) -> bool {
@@ -170,7 +210,7 @@ fn may_read(admitted: &AdmittedOwn, found: &Found) -> bool {
         Concerns { person: key.as_ref(), discloser: discloser.as_ref(), recipient: recipient.as_ref() };
     let visible = match admitted.ground() {
         Ground::Herself(_) => found.about_person().is_some_and(AboutPerson::is_in_trail),
-        Ground::Oversight | Ground::Recorder(_) | Ground::Party(_) | Ground::Anyone => true,
+        Ground::Oversight(_) | Ground::Recorder(_) | Ground::Party(_) | Ground::Anyone => true,
     };
     visible && admitted.may_read(concerns).is_ok()
 }

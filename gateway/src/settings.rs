@@ -70,10 +70,20 @@ pub struct Gateway {
     pub contact: String,
     /// The folder of everything durable.
     pub state: PathBuf,
-    /// Roles that may record a consent for a person.
-    pub consent_recorders: Vec<SdsRole>,
-    /// Roles that may read the trail of any person.
-    pub oversight: Vec<SdsRole>,
+    /// Who may record a consent for a person.
+    pub consent_recorders: Vec<Post>,
+    /// Who may read the trail of any person: of the organisation that runs the gateway, all of it; of another,
+    /// what was asked of theirs.
+    pub oversight: Vec<Post>,
+}
+
+/// A job role at an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// The role.
+    pub role: SdsRole,
+    /// Where it is held.
+    pub organisation: OdsCode,
 }
 
 /// `[listen]`.
@@ -120,8 +130,31 @@ pub struct Issuer {
     pub claims: Claims,
     /// What `aud` of its tokens must name.
     pub audience: String,
+    /// Whose staff its tokens may be of.
+    pub speaks_for: SpeaksFor,
     /// Where people begin to sign in; none: `/me` tells them in words.
     pub sign_in: Option<Uri>,
+}
+
+/// Whose staff the tokens of an issuer may be of. What an organisation may do is nothing that another one's issuer can
+/// give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpeaksFor {
+    /// Anybody's, as a national service does.
+    Everyone,
+    /// Of these organisations.
+    Only(Vec<OdsCode>),
+}
+
+impl SpeaksFor {
+    /// Whether it speaks for this one.
+    #[must_use]
+    pub fn includes(&self, organisation: &OdsCode) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Only(organisations) => organisations.contains(organisation),
+        }
+    }
 }
 
 /// Where the keys of an issuer are.

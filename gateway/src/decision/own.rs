@@ -10,8 +10,8 @@ use crate::consent::provision::{Effect, Provision};
 use crate::consent::validate::ValidConsent;
 use crate::interaction::{AuditSelector, Interaction, OwnAction, PersonSelector};
 use crate::person::PersonKey;
-use crate::requestor::Party;
-use crate::settings::Settings;
+use crate::requestor::{Party, Professional};
+use crate::settings::{Post, Settings};
 
 /// A question about the gateway's own resources that the rules admit. Made by [`admit_own`] only.
 #[derive(Debug)]
@@ -25,14 +25,24 @@ pub struct AdmittedOwn {
 pub enum Ground {
     /// It is the person herself, about herself.
     Herself(NhsNumber),
-    /// A role that `oversight` names.
-    Oversight,
-    /// A role that `consent_recorders` names; and whether their organisation gains by what people permit.
+    /// A post that `oversight` names; and over what.
+    Oversight(Over),
+    /// A post that `consent_recorders` names; and whether their organisation gains by what people permit.
     Recorder(Gains),
     /// A party to the share in question.
     Party(OdsCode),
     /// It is open to everyone who is known.
     Anyone,
+}
+
+/// What somebody with oversight looks after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Over {
+    /// Everything: a post of the organisation that runs the gateway.
+    Everything,
+    /// What was asked of their organisation. Not what it asked of others: the trail tells what is withheld from whoever
+    /// asks, and that is the discloser's to know.
+    AskedOf(OdsCode),
 }
 
 /// Whether an organisation receives, under an agreement, what another one holds.
@@ -65,37 +75,39 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         (OwnAction::Metadata, _) => Ground::Anyone,
         (_, Party::Person(person)) => herself(action, person.nhs_number)?,
         (OwnAction::ReadConsent(_) | OwnAction::SearchConsent(_), Party::Professional(professional))
-            if settings.gateway.consent_recorders.contains(&professional.role) =>
+            if holds_one(&settings.gateway.consent_recorders, professional) =>
         {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
         (OwnAction::ReadConsent(_) | OwnAction::SearchConsent(_), Party::Professional(professional))
-            if settings.gateway.oversight.contains(&professional.role) =>
+            if oversight(professional, settings) == Some(Over::Everything) =>
         {
-            Ground::Oversight
+            Ground::Oversight(Over::Everything)
         }
         (
             OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. },
             Party::Professional(professional),
-        ) if settings.gateway.consent_recorders.contains(&professional.role) => {
+        ) if holds_one(&settings.gateway.consent_recorders, professional) => {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
-        (
-            OwnAction::SearchAuditEvent(_) | OwnAction::ReadProvenance(_),
-            Party::Professional(professional),
-        ) if settings.gateway.oversight.contains(&professional.role) => Ground::Oversight,
+        (OwnAction::SearchAuditEvent(_), Party::Professional(professional)) => {
+            Ground::Oversight(oversight(professional, settings).ok_or(Refusal::NotForThisRequestor)?)
+        }
         (OwnAction::ReadProvenance(_), Party::Professional(professional)) => {
-            Ground::Party(professional.organisation.clone())
+            match oversight(professional, settings) {
+                Some(over) => Ground::Oversight(over),
+                None => Ground::Party(professional.organisation.clone()),
+            }
         }
         (OwnAction::ReadProvenance(_), Party::System(system)) => Ground::Party(system.organisation.clone()),
         (
             OwnAction::ReadConsent(_)
             | OwnAction::SearchConsent(_)
             | OwnAction::CreateConsent(_)
-            | OwnAction::UpdateConsent { .. }
-            | OwnAction::SearchAuditEvent(_),
+            | OwnAction::UpdateConsent { .. },
             Party::Professional(_) | Party::System(_),
-        ) => return Err(Refusal::NotForThisRequestor),
+        )
+        | (OwnAction::SearchAuditEvent(_), Party::System(_)) => return Err(Refusal::NotForThisRequestor),
     };
     Ok(AdmittedOwn { question, ground })
 }
@@ -119,6 +131,22 @@ fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
         Some(PersonSelector::Nhs(number)) if *number == own => Ok(Ground::Herself(own)),
         Some(PersonSelector::Nhs(_) | PersonSelector::Local { .. }) => Err(Refusal::NotForThisRequestor),
     }
+}
+
+/// Whether one of these posts is hers: the role, and at that organisation. A role alone proves nothing, for issuers
+/// speak for many organisations and every one has its own guardian.
+fn holds_one(posts: &[Post], professional: &Professional) -> bool {
+    posts.iter().any(|post| post.role == professional.role && post.organisation == professional.organisation)
+}
+
+fn oversight(professional: &Professional, settings: &Settings) -> Option<Over> {
+    holds_one(&settings.gateway.oversight, professional).then(|| {
+        if professional.organisation == settings.gateway.organisation {
+            Over::Everything
+        } else {
+            Over::AskedOf(professional.organisation.clone())
+        }
+    })
 }
 
 fn gains(organisation: &OdsCode, settings: &Settings) -> Gains {
@@ -154,8 +182,9 @@ impl AdmittedOwn {
     /// [`Refusal::NotForThisRequestor`].
     pub fn may_read(&self, concerns: Concerns<'_>) -> Result<(), Refusal> {
         let may = match &self.ground {
-            Ground::Anyone | Ground::Oversight | Ground::Recorder(_) => true,
+            Ground::Anyone | Ground::Oversight(Over::Everything) | Ground::Recorder(_) => true,
             Ground::Herself(number) => concerns.person == Some(&PersonKey::Nhs(*number)),
+            Ground::Oversight(Over::AskedOf(organisation)) => concerns.discloser == Some(organisation),
             Ground::Party(organisation) => {
                 concerns.discloser == Some(organisation) || concerns.recipient == Some(organisation)
             }
@@ -174,7 +203,7 @@ impl AdmittedOwn {
             Ground::Herself(number) => *number == consent.person(),
             Ground::Recorder(Gains::Nothing) => true,
             Ground::Recorder(Gains::Receives) => is_new && consent.rule().is_some_and(only_denies),
-            Ground::Oversight | Ground::Party(_) | Ground::Anyone => false,
+            Ground::Oversight(_) | Ground::Party(_) | Ground::Anyone => false,
         };
         if may { Ok(()) } else { Err(Refusal::NotForThisRequestor) }
     }

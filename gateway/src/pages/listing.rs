@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::interaction::PersonSelector;
 use crate::trail::page::{Listed, Since};
-use crate::trail::record::{AboutPerson, Event};
+use crate::trail::record::{AboutPerson, Event, Visibility};
 use crate::trail::store::{Found, TrailFault, TrailStore};
 
 /// Entries of one page.
@@ -31,7 +31,7 @@ pub(super) async fn read(
     let mut listed = Vec::new();
     let mut seen = BTreeSet::new();
     loop {
-        let found = trail.about(person, before, ENTRIES + 1).await?;
+        let found = trail.about(person, Visibility::Trail, before, ENTRIES + 1).await?;
         let is_last = found.len() <= ENTRIES;
         for one in found {
             if listed.len() == ENTRIES {

@@ -79,6 +79,7 @@ fn told(why: Unauthenticated, contact: &str) -> (StatusCode, String) {
         | Unauthenticated::Claim(_)
         | Unauthenticated::Binding
         | Unauthenticated::Assurance
+        | Unauthenticated::Organisation
         | Unauthenticated::UnknownClient
         | Unauthenticated::NoSession => (
             StatusCode::UNAUTHORIZED,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::identify::Unauthenticated;
 use super::token::text;
 use super::{Party, Professional, Proof, Requestor, Supervision};
-use crate::settings::Claims;
+use crate::settings::{Claims, SpeaksFor};
 
 mod cis2;
 mod nhs_login;
@@ -41,6 +41,23 @@ pub(in crate::requestor) fn read(
         Claims::NhsLogin => Party::Person(nhs_login::person(claims)?),
     };
     Ok(Requestor { party, proof: Proof::Token { issuer: issuer.to_owned(), subject, token_id } })
+}
+
+/// Whether the issuer may say that somebody is of that organisation's staff: a council's own issuer names nobody a
+/// hospital's guardian.
+///
+/// # Errors
+/// [`Unauthenticated::Organisation`].
+pub(in crate::requestor) fn is_spoken_for(
+    requestor: &Requestor,
+    speaks_for: &SpeaksFor,
+) -> Result<(), Unauthenticated> {
+    match &requestor.party {
+        Party::Professional(professional) if !speaks_for.includes(&professional.organisation) => {
+            Err(Unauthenticated::Organisation)
+        }
+        Party::Professional(_) | Party::Person(_) | Party::System(_) => Ok(()),
+    }
 }
 
 fn professional(claims: &Map<String, Value>, subject: &str) -> Result<Professional, Unauthenticated> {

@@ -49,6 +49,9 @@ pub enum Unauthenticated {
     /// A claim is missing, doubled or of the wrong form.
     #[error("the claim {0} is missing or not as it should be")]
     Claim(&'static str),
+    /// Of an organisation that the issuer does not speak for.
+    #[error("the issuer does not speak for that organisation")]
+    Organisation,
     /// The token is bound to a certificate that was not shown.
     #[error("the token is bound to another certificate")]
     Binding,
@@ -87,6 +90,7 @@ impl Unauthenticated {
             Self::Expired => "token-expired",
             Self::NotYetValid => "token-not-yet-valid",
             Self::Claim(_) => "token-claim",
+            Self::Organisation => "token-organisation",
             Self::Binding => "token-binding",
             Self::NotProvenEnough => "token-proofing-level",
             Self::Assurance => "token-assurance-level",

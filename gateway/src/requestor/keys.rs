@@ -14,7 +14,7 @@ use super::jwks::{KeyFault, KeySet};
 use super::remote::Remote;
 use super::token::Verified;
 use crate::clock::Clock;
-use crate::settings::{Claims, Issuer, KeySource};
+use crate::settings::{Claims, Issuer, KeySource, SpeaksFor};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const VERIFIED_MAX: u64 = 10_000;
@@ -34,6 +34,7 @@ pub(in crate::requestor) struct IssuerKeys {
     pub(in crate::requestor) issuer: String,
     pub(in crate::requestor) claims: Claims,
     pub(in crate::requestor) audience: String,
+    pub(in crate::requestor) speaks_for: SpeaksFor,
     pub(in crate::requestor) held: Held,
 }
 
@@ -94,6 +95,7 @@ impl Keys {
                     issuer: issuer.issuer.clone(),
                     claims: issuer.claims,
                     audience: issuer.audience.clone(),
+                    speaks_for: issuer.speaks_for.clone(),
                     held,
                 }),
                 Err(problem) => problems.push(problem),

@@ -21,5 +21,7 @@ pub fn stated(file: &Value, settings: &Settings) -> Result<Requestor, Unauthenti
     let named = text(claims_stated, "iss")?.ok_or(Unauthenticated::Claim("iss"))?;
     let issuer = settings.issuers.iter().find(|issuer| issuer.issuer == named);
     let issuer = issuer.ok_or(Unauthenticated::UnknownIssuer)?;
-    claims::read(claims_stated, &issuer.issuer, issuer.claims, "explain")
+    let requestor = claims::read(claims_stated, &issuer.issuer, issuer.claims, "explain")?;
+    claims::is_spoken_for(&requestor, &issuer.speaks_for)?;
+    Ok(requestor)
 }

@@ -155,6 +155,7 @@ fn verify_anew(token: &str, keys: &Keys) -> Result<Verified, Unverified> {
     let certificate = claims.get("cnf").map(thumbprint).transpose()?;
     let opaque = token.get(token.len().saturating_sub(32)..).unwrap_or(token);
     let requestor = claims::read(&claims, &issuer.issuer, issuer.claims, opaque)?;
+    claims::is_spoken_for(&requestor, &issuer.speaks_for)?;
     Ok(Verified { requestor, from, until, certificate, issuer: number, by })
 }
 

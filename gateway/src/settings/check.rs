@@ -14,7 +14,7 @@ use super::file::SettingsFile;
 use super::material::{Site, read_bounded};
 use super::problem::{Gravity, Notebook, Place, Problem};
 use super::written::{Written, parse};
-use super::{Gateway, Settings};
+use super::{Gateway, Post, Settings};
 use crate::agreement;
 use crate::agreement::check::KnownSystem;
 use crate::person::SystemName;
@@ -193,8 +193,9 @@ fn gateway(site: &Site<'_>, table: &super::file::GatewayTable) -> Option<Gateway
     let base = table.base.as_ref().and_then(|base| urls::gateway_base(notes, base));
     let state = table.state.as_ref().and_then(|state| state_folder(site, state));
     let organisation = table.organisation.as_ref().and_then(|written| ods(notes, written));
-    let consent_recorders = roles(notes, &table.consent_recorders);
-    let oversight = roles(notes, &table.oversight);
+    let here = organisation.as_ref();
+    let consent_recorders = posts(notes, &table.consent_recorders, here);
+    let oversight = posts(notes, &table.oversight, here);
     if table.oversight.is_empty() {
         notes.warn(
             &Place::whole().key("gateway", None).key("oversight", None),
@@ -313,6 +314,23 @@ pub(crate) fn purposes(notes: &Notebook, written: &[Written<String>]) -> Vec<Pur
 /// Job roles, each once.
 pub(crate) fn roles(notes: &Notebook, written: &[Written<String>]) -> Vec<SdsRole> {
     each_once(notes, written, SdsRole::parse)
+}
+
+/// Job roles, each once: `R5105` at the organisation that runs the gateway, `R5105@ods:E10000099` at another.
+fn posts(notes: &Notebook, written: &[Written<String>], here: Option<&OdsCode>) -> Vec<Post> {
+    let posts = each_once(notes, written, |text| {
+        let (role, organisation) = match text.split_once('@') {
+            Some((role, elsewhere)) => {
+                (role, Some(OdsCode::parse_setting(elsewhere).map_err(|why| why.to_string())?))
+            }
+            None => (text, here.cloned()),
+        };
+        SdsRole::parse(role).map(|role| (role, organisation)).map_err(|why| why.to_string())
+    });
+    // Where it is not known who runs the gateway, that is told already.
+    let post =
+        |(role, organisation): (SdsRole, Option<OdsCode>)| Some(Post { role, organisation: organisation? });
+    posts.into_iter().filter_map(post).collect()
 }
 
 /// Values of a list, each once; what does not parse and what stands there twice is noted.

@@ -57,11 +57,12 @@ pub(super) struct GatewayTable {
     /// How people reach the Caldicott Guardian, in words that end a sentence; published. Default: `"the Caldicott
     /// Guardian of NAME"`, with the name of the organisation.
     pub(super) contact: Option<Written<String>>,
-    /// Job roles (UKCore-SDSJobRoleName) that may record a consent for a person, such as `["R5105", "R0001"]`.
-    /// Default: none.
+    /// Job roles (UKCore-SDSJobRoleName) that may record a consent for a person, such as `["R5105", "R0001"]`: held at
+    /// `organisation`. A role at another organisation is named with it: `"R5105@ods:E10000099"`. Default: none.
     pub(super) consent_recorders: Vec<Written<String>>,
     /// Job roles that may read the access trail of any person: the Caldicott Guardian (`R5105`), the privacy officer
-    /// (`R0001`). Default: none.
+    /// (`R0001`), held at `organisation`. With another organisation, as in `"R5105@ods:E10000099"`: what others asked of
+    /// that one. Default: none.
     pub(super) oversight: Vec<Written<String>>,
 }
 
@@ -124,6 +125,10 @@ pub(super) struct IssuerTable {
     pub(super) purpose: Option<Written<String>>,
     /// What `aud` of its tokens must name. Default: `audience` of `[gateway]`.
     pub(super) audience: Option<Written<String>>,
+    /// The organisations whose staff its tokens may be of, such as `["ods:RX1"]`; a token for another one is refused.
+    /// `["any"]` for a service that speaks for all, as CIS2 does. Required where more than one issuer is for staff, and for
+    /// them only. Default: any.
+    pub(super) organisations: Option<Vec<Written<String>>>,
     /// Where people begin to sign in, with `claims = "nhs-login"`: a page that posts their token to `/me/session`. It is
     /// linked from `/me`.
     pub(super) sign_in: Option<Written<String>>,
@@ -350,6 +355,7 @@ impl IssuerTable {
             claims: table.required_text("claims"),
             purpose: table.text("purpose"),
             audience: table.text("audience"),
+            organisations: table.optional_texts("organisations"),
             sign_in: table.text("sign_in"),
             place: table.place().clone(),
         };

@@ -18,7 +18,7 @@ use x509_parser::time::ASN1Time;
 
 use super::problem::Notebook;
 use super::written::Written;
-use super::{Claims, Issuer, KeySource};
+use super::{Claims, Issuer, KeySource, SpeaksFor};
 use crate::pem::{FILE_BYTES_MAX, PemFault, lists_of};
 use crate::requestor::Keys;
 
@@ -128,6 +128,7 @@ impl Site<'_> {
             keys: KeySource::File(path.clone()),
             claims: Claims::Iua,
             audience: String::new(),
+            speaks_for: SpeaksFor::Everyone,
             sign_in: None,
         };
         match Keys::load(&[probe]) {

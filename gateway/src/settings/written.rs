@@ -88,6 +88,12 @@ impl<'t, 'a> Table<'t, 'a> {
         as_texts(self.notes, value, &place)
     }
 
+    /// A list of texts, and whether there is one.
+    pub(crate) fn optional_texts(&mut self, key: &'static str) -> Option<Vec<Written<String>>> {
+        let (value, place) = self.take(key)?;
+        Some(as_texts(self.notes, value, &place))
+    }
+
     /// A list of texts that must be there; it may be empty.
     pub(crate) fn required_texts(&mut self, key: &'static str) -> Vec<Written<String>> {
         self.must_have(key);

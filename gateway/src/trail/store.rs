@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fhir::json::{Limits, parse_into};
+use fhir::nhs_number::NhsNumber;
 
 use super::audit_event::{Place, Placed};
 use super::record::{About, AboutPerson, Record, Visibility};
@@ -22,6 +23,11 @@ const ALIASES_MAX: usize = 8;
 
 /// Under which keys records are found.
 pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 2, keys };
+
+/// The kind of keys under which the leaves of a person's own trail are found.
+const TRAIL: &str = "person";
+/// The kind of keys under which what oversight alone sees of a person is found.
+const FILTERED: &str = "filtered";
 
 /// Reads records back.
 #[derive(Debug, Clone)]
@@ -71,7 +77,8 @@ impl TrailStore {
         Self { ledger }
     }
 
-    /// Leaves about a person, newest first.
+    /// Leaves about a person, newest first: of her trail, or for oversight also those in which she was merely filtered
+    /// out of a broad answer or named as somebody's kin.
     ///
     /// Who is known by NHS number is also found by the Patient ids under which she was recorded with it: a request
     /// that the rules refused before anyone was asked names her by such an id alone.
@@ -81,19 +88,39 @@ impl TrailStore {
     pub async fn about(
         &self,
         person: &PersonSelector,
+        seen_by: Visibility,
         before: Option<u64>,
         count_max: usize,
     ) -> Result<Vec<Found>, TrailFault> {
-        let mut found = self.find(person_key(person), before, count_max).await?;
-        let PersonSelector::Nhs(number) = person else { return Ok(found) };
+        let mut found = self.seen_by(seen_by, &person_value(person), before, count_max).await?;
+        if let PersonSelector::Nhs(number) = person {
+            found.extend(self.by_aliases(person, number, seen_by, before, count_max).await?);
+        }
+        found.sort_by_key(|one| std::cmp::Reverse(one.index));
+        found.truncate(count_max);
+        Ok(found)
+    }
+
+    /// Leaves that name a person by the ids under which she was recorded with her number, and not by it.
+    async fn by_aliases(
+        &self,
+        person: &PersonSelector,
+        number: &NhsNumber,
+        seen_by: Visibility,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<Found>, TrailFault> {
+        let mut found = Vec::new();
         for alias in self.aliases(person).await? {
-            let named = self.find(IndexKey { kind: "person", value: alias }, before, count_max).await?;
+            let named = self.seen_by(seen_by, &alias, before, count_max).await?;
             let is_anothers = |one: &Found| {
                 let known = one.about_person().and_then(|about| about.nhs_number.as_deref());
                 known.is_some_and(|known| known != number.as_str())
             };
-            // A Patient whose number was corrected: who was meant by the id alone is not certain, so nobody is told.
-            if named.iter().any(is_anothers) {
+            // A Patient whose number was corrected: who was meant by the id alone is not certain, so nobody is told. It is
+            // not certain on any page.
+            let newest = self.seen_by(seen_by, &alias, None, ALIASES_LOOKED_AT).await?;
+            if named.iter().chain(&newest).any(is_anothers) {
                 continue;
             }
             for mut one in named {
@@ -105,15 +132,30 @@ impl TrailStore {
                 }
             }
         }
-        found.sort_by_key(|one| std::cmp::Reverse(one.index));
-        found.truncate(count_max);
+        Ok(found)
+    }
+
+    /// What is kept under this value for whoever sees so much.
+    async fn seen_by(
+        &self,
+        seen_by: Visibility,
+        value: &str,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<Found>, TrailFault> {
+        let key = |kind| IndexKey { kind, value: value.to_owned() };
+        let mut found = self.find(key(TRAIL), before, count_max).await?;
+        match seen_by {
+            Visibility::Trail => {}
+            Visibility::Oversight => found.extend(self.find(key(FILTERED), before, count_max).await?),
+        }
         Ok(found)
     }
 
     /// `system/Patient/id` of every Patient that was recorded with this person's number lately.
     async fn aliases(&self, person: &PersonSelector) -> Result<BTreeSet<String>, TrailFault> {
         let mut aliases = BTreeSet::new();
-        for found in self.find(person_key(person), None, ALIASES_LOOKED_AT).await? {
+        for found in self.seen_by(Visibility::Trail, &person_value(person), None, ALIASES_LOOKED_AT).await? {
             let About::Person(about) = &found.record.about else { continue };
             aliases
                 .extend(about.patient.as_deref().map(|patient| alias(patient, &found.record.exchange.place)));
@@ -211,8 +253,8 @@ fn keys(payload: &[u8]) -> Vec<IndexKey> {
 /// A person who was merely filtered out of a broad answer is found by oversight, never in her own trail.
 fn keys_of(person: &AboutPerson, place: &str) -> Vec<IndexKey> {
     let kind = match person.visibility {
-        Visibility::Trail => "person",
-        Visibility::Oversight => "filtered",
+        Visibility::Trail => TRAIL,
+        Visibility::Oversight => FILTERED,
     };
     let nhs = person.nhs_number.iter().map(|number| IndexKey { kind, value: format!("nhs|{number}") });
     let local = person.patient.iter().map(|patient| IndexKey { kind, value: alias(patient, place) });
@@ -224,12 +266,11 @@ fn alias(patient: &str, place: &str) -> String {
     if patient.matches('/').count() == 2 { patient.to_owned() } else { format!("{place}/{patient}") }
 }
 
-fn person_key(person: &PersonSelector) -> IndexKey {
-    let value = match person {
+fn person_value(person: &PersonSelector) -> String {
+    match person {
         PersonSelector::Nhs(number) => format!("nhs|{}", number.as_str()),
         PersonSelector::Local { system, id } => format!("{system}/Patient/{}", id.as_str()),
-    };
-    IndexKey { kind: "person", value }
+    }
 }
 
 impl Found {

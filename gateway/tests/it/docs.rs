@@ -96,7 +96,7 @@ fn inner(kind: &str) -> Option<(&str, &'static str)> {
 fn value(kind: &str) -> &'static str {
     match kind {
         "Option<Written<String>>" => "text",
-        "Vec<Written<String>>" => "list of texts",
+        "Vec<Written<String>>" | "Option<Vec<Written<String>>>" => "list of texts",
         "Option<Written<i64>>" => "whole number",
         "Option<Written<bool>>" => "true or false",
         "Option<Written<Date>>" => "day",

@@ -2,9 +2,10 @@
 
 use fhir::purpose_of_use::PurposeOfUse;
 use futures_util::FutureExt;
+use gateway::requestor::stated::stated;
 use gateway::requestor::{Keys, Party, Proof, Requestor, Supervision, Unauthenticated, identify};
 use gateway::server::arrived::{ClientCertificate, Headers, Method, Secret};
-use gateway::settings::{Claims, Client, KeySource, Settings};
+use gateway::settings::{Claims, Client, KeySource, Settings, SpeaksFor};
 use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
@@ -144,6 +145,27 @@ fn every_algorithm_that_is_taken_verifies() {
         let request = arrived(Method::Get, "/a", bearer(&key.token(&social_worker())), "");
         let known = identify(&request, &keys, &settings, at(NOW)).now_or_never().unwrap();
         assert!(known.is_ok(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn an_issuer_names_staff_of_the_organisations_it_speaks_for_and_of_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::new(Algorithm::ES256, "k");
+    let mut council = issuer(folder.path(), COUNCIL, Claims::Iua, &[&key]);
+    council.speaks_for = SpeaksFor::Only(vec![ods("E10000099"), ods("E10000001")]);
+    let issuers = vec![council];
+    let keys = Keys::load(&issuers).unwrap();
+    let settings = settings(folder.path(), issuers, Vec::new());
+    for (organisation, is_known) in
+        [("E10000099", true), ("ods:e10000001", true), ("RX1", false), ("E10000002", false)]
+    {
+        let claims = with(social_worker(), "subject_organization_id", organisation.into());
+        let request = arrived(Method::Get, "/a", bearer(&key.token(&claims)), "");
+        let known = identify(&request, &keys, &settings, at(NOW)).now_or_never().unwrap();
+        let expected = if is_known { Ok(()) } else { Err(Unauthenticated::Organisation) };
+        assert_eq!(known.map(|_| ()), expected, "{organisation}");
+        assert_eq!(stated(&claims, &settings).map(|_| ()), expected, "{organisation}, as a file states it");
     }
 }
 
@@ -458,6 +480,7 @@ fn a_set_of_keys_with_a_fault_is_refused_with_its_file_named() {
             keys: KeySource::File(path),
             claims: Claims::Iua,
             audience: BASE.into(),
+            speaks_for: SpeaksFor::Everyone,
             sign_in: None,
         };
         let problems = Keys::load(&[listed.clone(), listed]).unwrap_err();

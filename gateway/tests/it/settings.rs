@@ -1,5 +1,7 @@
 //! `portcullis.toml`: what holds, and every fault by name.
 
+mod posts;
+
 use std::time::{Duration, SystemTime};
 
 use gateway::agreement::Existence;

@@ -71,11 +71,17 @@ fn requests(found: &[Found]) -> Vec<&str> {
 async fn a_person_finds_her_own_events_newest_first_and_nobody_elses() {
     let home = tempfile::tempdir().unwrap();
     let (trail, _) = recorded(home.path()).await;
-    let own = trail.about(&nhs("9990000018"), None, 10).await.unwrap();
+    let own = trail.about(&nhs("9990000018"), Visibility::Trail, None, 10).await.unwrap();
     assert_eq!(requests(&own), ["r-2", "r-1"]);
-    assert_eq!(requests(&trail.about(&at_hospital("ann"), None, 10).await.unwrap()), ["r-2", "r-1"]);
-    assert_eq!(requests(&trail.about(&at_hospital("bob"), None, 10).await.unwrap()), ["r-2"]);
-    let older = trail.about(&nhs("9990000018"), Some(own[0].index), 10).await.unwrap();
+    assert_eq!(
+        requests(&trail.about(&at_hospital("ann"), Visibility::Trail, None, 10).await.unwrap()),
+        ["r-2", "r-1"]
+    );
+    assert_eq!(
+        requests(&trail.about(&at_hospital("bob"), Visibility::Trail, None, 10).await.unwrap()),
+        ["r-2"]
+    );
+    let older = trail.about(&nhs("9990000018"), Visibility::Trail, Some(own[0].index), 10).await.unwrap();
     assert_eq!(requests(&older), ["r-1"]);
 }
 
@@ -83,8 +89,8 @@ async fn a_person_finds_her_own_events_newest_first_and_nobody_elses() {
 async fn who_was_merely_filtered_out_does_not_find_it_in_her_trail() {
     let home = tempfile::tempdir().unwrap();
     let (trail, _) = recorded(home.path()).await;
-    assert!(trail.about(&nhs("9990000026"), None, 10).await.unwrap().is_empty());
-    assert!(trail.about(&at_hospital("eve"), None, 10).await.unwrap().is_empty());
+    assert!(trail.about(&nhs("9990000026"), Visibility::Trail, None, 10).await.unwrap().is_empty());
+    assert!(trail.about(&at_hospital("eve"), Visibility::Trail, None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -109,16 +115,19 @@ async fn who_is_named_by_the_id_of_a_patient_alone_finds_it_by_number_unless_the
         ledger.append(batch).await.unwrap();
     }
     let trail = TrailStore::new(ledger);
-    let found = trail.about(&nhs("9990000018"), None, 10).await.unwrap();
+    let found = trail.about(&nhs("9990000018"), Visibility::Trail, None, 10).await.unwrap();
     assert_eq!(requests(&found), ["by-rule-2", "share-of-a-merged-one", "share", "by-rule-1"]);
     assert!(
         found.iter().all(|leaf| leaf.about_person().unwrap().nhs_number.as_deref() == Some("9990000018"))
     );
-    let newest = trail.about(&nhs("9990000018"), None, 2).await.unwrap();
+    let newest = trail.about(&nhs("9990000018"), Visibility::Trail, None, 2).await.unwrap();
     assert_eq!(requests(&newest), ["by-rule-2", "share-of-a-merged-one"]);
-    let older = trail.about(&nhs("9990000018"), Some(newest[1].index), 2).await.unwrap();
+    let older = trail.about(&nhs("9990000018"), Visibility::Trail, Some(newest[1].index), 2).await.unwrap();
     assert_eq!(requests(&older), ["share", "by-rule-1"]);
-    assert_eq!(requests(&trail.about(&nhs("9990000026"), None, 10).await.unwrap()), ["of-someone-else"]);
+    assert_eq!(
+        requests(&trail.about(&nhs("9990000026"), Visibility::Trail, None, 10).await.unwrap()),
+        ["of-someone-else"]
+    );
 }
 
 #[tokio::test]

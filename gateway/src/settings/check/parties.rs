@@ -9,8 +9,8 @@ use super::super::file::{ClientTable, IssuerTable};
 use super::super::material::Site;
 use super::super::problem::Notebook;
 use super::super::written::Written;
-use super::super::{Claims, Client, ClientRole, Issuer};
-use super::{keys, ods, purposes, urls};
+use super::super::{Claims, Client, ClientRole, Issuer, SpeaksFor};
+use super::{each_once, keys, ods, purposes, urls};
 
 /// `[organisations]`.
 pub(super) fn organisations(
@@ -38,6 +38,7 @@ pub(super) fn issuers(site: &Site<'_>, tables: &[IssuerTable], audience: Option<
     let notes = site.notes;
     refuse_twice(notes, tables.iter().filter_map(|table| table.issuer.as_ref()), "issuer");
     let mut issuers = Vec::new();
+    let many = for_staff(tables);
     for table in tables {
         let issuer = table.issuer.as_ref().and_then(|written| not_empty(notes, written));
         let keys = keys::source(site, table);
@@ -48,13 +49,64 @@ pub(super) fn issuers(site: &Site<'_>, tables: &[IssuerTable], audience: Option<
         if let (Some(written), Some(Claims::Iua | Claims::Cis2 { .. })) = (&table.sign_in, claims) {
             notes.error(&written.place, "staff do not sign in on a page of the gateway: `nhs-login` only");
         }
-        let (Some(issuer), Some(keys), Some(claims), Some(audience)) = (issuer, keys, claims, audience)
+        let speaks_for = speaks_for(notes, table, claims, many);
+        let (Some(issuer), Some(keys), Some(claims), Some(audience), Some(speaks_for)) =
+            (issuer, keys, claims, audience, speaks_for)
         else {
             continue;
         };
-        issuers.push(Issuer { issuer, keys, claims, audience, sign_in });
+        issuers.push(Issuer { issuer, keys, claims, audience, speaks_for, sign_in });
     }
     issuers
+}
+
+/// How many issuers are for staff.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ForStaff {
+    One,
+    Several,
+}
+
+fn for_staff(tables: &[IssuerTable]) -> ForStaff {
+    let is_for_staff = |table: &&IssuerTable| {
+        table.claims.as_ref().is_some_and(|claims| matches!(claims.value.as_str(), "iua" | "cis2"))
+    };
+    if tables.iter().filter(is_for_staff).count() > 1 { ForStaff::Several } else { ForStaff::One }
+}
+
+/// Whose staff the tokens may be of. Where one issuer speaks for staff, that is whoever the agreements name; with several
+/// it has to be said, or each could name anybody as anybody's.
+fn speaks_for(
+    notes: &Notebook,
+    table: &IssuerTable,
+    claims: Option<Claims>,
+    many: ForStaff,
+) -> Option<SpeaksFor> {
+    let place = || table.place.key("organisations", None);
+    match (&table.organisations, claims) {
+        (Some(_), Some(Claims::NhsLogin)) => {
+            notes.error(&place(), "people who sign in as themselves are of no organisation: remove this");
+            None
+        }
+        (None, Some(Claims::NhsLogin)) => Some(SpeaksFor::Everyone),
+        (None, _) if many == ForStaff::Several => {
+            let text = "more than one issuer is for staff: say whose staff this one speaks for, such as [\"ods:RX1\"], or [\"any\"]";
+            notes.error(&place(), text);
+            None
+        }
+        (None, _) => Some(SpeaksFor::Everyone),
+        (Some(written), _) => match written.as_slice() {
+            [] => {
+                notes.error(
+                    &place(),
+                    "nobody is named: name organisations such as \"ods:RX1\", or write [\"any\"]",
+                );
+                None
+            }
+            [only] if only.value == "any" => Some(SpeaksFor::Everyone),
+            several => Some(SpeaksFor::Only(each_once(notes, several, OdsCode::parse_setting))),
+        },
+    }
 }
 
 fn claims(notes: &Notebook, table: &IssuerTable) -> Option<Claims> {

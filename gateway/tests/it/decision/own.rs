@@ -1,6 +1,6 @@
 //! Who may read and write the gateway's own resources.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{self, Limits};
@@ -14,9 +14,10 @@ use gateway::decision::refusal::Refusal;
 use gateway::enforce::unfiltered::Unfiltered;
 use gateway::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, PersonSelector};
 use gateway::person::{PersonKey, SystemName};
+use gateway::settings::Settings;
 use serde_json::json;
 
-use super::world::{ANN, Asking, BASE, EXAMPLE, Who, social_worker};
+use super::world::{ANN, Asking, BASE, EXAMPLE, Who, settings, social_worker};
 
 const BOB: &str = "9990000026";
 
@@ -57,10 +58,24 @@ const ALL: [&str; 9] = [
     "provenance",
 ];
 
+/// The example, where the council's guardian looks after what is asked of it and records what people say to her.
+static NAMED: LazyLock<Settings> = LazyLock::new(|| {
+    let (written, both) = ("[\"R5105\", \"R0001\"]", "[\"R5105\", \"R0001\", \"R5105@ods:E10000099\"]");
+    let named = |key: &str, posts: &str| format!("{key} = {posts}");
+    settings(&[
+        ("portcullis.toml", &named("oversight", written), &named("oversight", both)),
+        ("portcullis.toml", &named("consent_recorders", written), &named("consent_recorders", both)),
+    ])
+});
+
 fn ask(who: &Asking, name: &str, person: &str) -> Result<AdmittedOwn, Refusal> {
+    ask_of(&EXAMPLE, who, name, person)
+}
+
+fn ask_of(settings: &Settings, who: &Asking, name: &str, person: &str) -> Result<AdmittedOwn, Refusal> {
     let mut question = who.question();
     question.interaction = Interaction::Own(action(name, person));
-    admit_own(question, &EXAMPLE)
+    admit_own(question, settings)
 }
 
 fn ann() -> Asking {
@@ -98,6 +113,9 @@ fn each_party_may_ask_what_is_theirs_to_ask() {
         ["metadata", "read consent", "create consent", "update consent", "trail by receipt", "provenance"];
     check(&ann(), BOB, &about_nobody_else);
     check(&guardian("RX1"), ANN, &ALL);
+    // The same role elsewhere, proved by the same issuer: of a party to an agreement, and of nobody it knows.
+    check(&guardian("E10000099"), ANN, &["metadata", "provenance"]);
+    check(&guardian("RZZ"), ANN, &["metadata", "provenance"]);
     check(&social_worker(), ANN, &["metadata", "provenance"]);
     check(&system(), ANN, &["metadata", "provenance"]);
 }
@@ -122,6 +140,27 @@ fn what_is_found_is_read_by_the_person_oversight_and_the_parties_to_the_share() 
     assert!(!may(&social_worker(), share(&ann_key, &other)));
     assert!(may(&Asking { organisation: "RX1", ..system() }, share(&ann_key, &other)));
     assert!(!may(&social_worker(), Concerns { person: Some(&ann_key), ..Concerns::default() }));
+}
+
+#[test]
+fn a_guardian_of_another_organisation_looks_after_what_is_asked_of_it() {
+    let ann = PersonKey::Nhs(number(ANN));
+    let (rx1, council, other) = (ods("RX1"), ods("E10000099"), ods("E10000001"));
+    let admitted = |who: &Asking, name: &str| ask_of(&NAMED, who, name, ANN);
+    for name in ["trail", "trail by receipt", "provenance"] {
+        let guardian = admitted(&guardian("E10000099"), name).unwrap();
+        let may = |discloser, recipient| {
+            let concerns = Concerns { person: Some(&ann), discloser, recipient };
+            guardian.may_read(concerns).is_ok()
+        };
+        assert!(may(Some(&council), Some(&other)) && may(Some(&council), None), "{name}");
+        // What it asks of others tells what they withhold from it.
+        assert!(!may(Some(&rx1), Some(&council)) && !may(Some(&rx1), Some(&other)), "{name}");
+        assert!(!may(None, None) && !may(None, Some(&council)), "{name}");
+    }
+    for name in ["trail", "trail by receipt", "create consent", "update consent", "read consent"] {
+        assert!(admitted(&guardian("E10000001"), name).is_err(), "{name}: a post is of one organisation");
+    }
 }
 
 fn ods(code: &str) -> OdsCode {
@@ -158,11 +197,11 @@ fn an_organisation_that_receives_records_denials_and_nothing_that_opens() {
     let but = || json!({"type": "deny", "provision": [{"type": "permit"}]});
     let holder = ask(&guardian("RX1"), "create consent", ANN).unwrap();
     assert!(holder.may_write(&consent(ANN, "active", permit())).is_ok());
-    let council = ask(&guardian("E10000099"), "create consent", ANN).unwrap();
+    let council = ask_of(&NAMED, &guardian("E10000099"), "create consent", ANN).unwrap();
     assert!(council.may_write(&consent(ANN, "active", deny())).is_ok());
     assert!(council.may_write(&consent(ANN, "active", permit())).is_err());
     assert!(council.may_write(&consent(ANN, "active", but())).is_err());
-    let change = ask(&guardian("E10000099"), "update consent", ANN).unwrap();
+    let change = ask_of(&NAMED, &guardian("E10000099"), "update consent", ANN).unwrap();
     assert!(change.may_write(&consent(ANN, "inactive", deny())).is_err());
     assert!(change.may_write(&consent(ANN, "active", deny())).is_err());
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway::clock::Clock;
 use gateway::requestor::{Keys, KeysStand, Requestor, Unauthenticated, identify};
 use gateway::server::arrived::Method;
-use gateway::settings::{Claims, Issuer, JwksUrl, KeySource, Settings};
+use gateway::settings::{Claims, Issuer, JwksUrl, KeySource, Settings, SpeaksFor};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -143,6 +143,7 @@ fn issuers(folder: &TempDir, issuer: &System, path: &str) -> Vec<Issuer> {
         keys: KeySource::Url(place),
         claims: Claims::Iua,
         audience: BASE.into(),
+        speaks_for: SpeaksFor::Everyone,
         sign_in: None,
     }]
 }

@@ -89,6 +89,19 @@ async fn what_names_her_as_kin_is_recorded_for_oversight_and_tells_her_nothing_o
     let path = format!("/fhir/AuditEvent?patient.identifier={NHS_NUMBER}|{BOB}");
     let (status, _, trail) = site.get(&path, Some(&oversight)).await;
     assert_eq!(status, 200, "{trail}");
+    // What she is told, and what is kept for oversight: two as kin, her own, two refused, and this very question later.
+    let told: Value = serde_json::from_str(&trail).unwrap();
+    let of_hospital = |trail: &Value| {
+        let events = trail["entry"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["resource"].to_string().contains("hospital"));
+        events.count()
+    };
+    assert_eq!(of_hospital(&told), 5, "{trail}");
+    let elsewhere = site.staff_of("E10000099", "R5105");
+    assert_eq!(site.get(&path, Some(&elsewhere)).await.0, 403, "a guardian of another organisation");
     running.stop().await;
     let records = site.records();
     let about = |number: &str| -> Vec<(String, String, String)> {

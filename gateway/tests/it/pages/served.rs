@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use gateway::interaction::PersonSelector;
 use gateway::ledger::{AuditLedger, Batch, LedgerError, Receipt};
-use gateway::trail::record::{Event, Exchange};
+use gateway::trail::record::{Event, Exchange, Visibility};
 use jiff::Timestamp;
 
 use super::house::{ANN, BEN, House, LOGIN, about, read};
@@ -89,7 +89,7 @@ async fn every_exchange_stands_in_her_list_once_however_often_it_was_recorded() 
     // Nobody else's, and merely filtered out of someone's answer.
     house.record(read("of-ben"), vec![about(BEN)]).await;
     let mut filtered = about(ANN);
-    filtered.visibility = gateway::trail::record::Visibility::Oversight;
+    filtered.visibility = Visibility::Oversight;
     house.record(read("filtered"), vec![filtered]).await;
     // Named by the id of her Patient only, and refused by rule.
     let mut by_id = about(ANN);
@@ -181,7 +181,10 @@ async fn without_a_session_the_page_says_how_to_sign_in() {
     assert!(over.body.contains("signed you out"));
     assert!(over.header("set-cookie").contains("Max-Age=0"));
     assert!(house.get("/me?signed-out=yes", "").await.body.contains("You have signed out."));
-    assert_eq!(house.ports.trail.about(&PersonSelector::Nhs(ann()), None, 9).await.unwrap().len(), 0);
+    assert_eq!(
+        house.ports.trail.about(&PersonSelector::Nhs(ann()), Visibility::Trail, None, 9).await.unwrap().len(),
+        0
+    );
 }
 
 fn ann() -> fhir::nhs_number::NhsNumber {

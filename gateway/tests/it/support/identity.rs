@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gateway::settings::{Claims, Issuer, KeySource};
+use gateway::settings::{Claims, Issuer, KeySource, SpeaksFor};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{KeyPair, RsaKeySize};
@@ -81,6 +81,7 @@ pub(crate) fn issuer(folder: &Path, name: &str, claims: Claims, keys: &[&Signing
         keys: KeySource::File(path),
         claims,
         audience: super::site::BASE.into(),
+        speaks_for: SpeaksFor::Everyone,
         sign_in: None,
     }
 }
