@@ -113,6 +113,15 @@ pub fn matches(criterion: &Criterion, resource: Node<'_>, bases: &Bases) -> Matc
     }
 }
 
+/// What a criterion compares in a resource, in its order. Nothing where that is not known: where a place cannot be
+/// followed, where something stands only beside an absent value, or where there is nothing to compare.
+#[must_use]
+pub fn compared<'a>(criterion: &'a Criterion, resource: Node<'a>) -> Option<Vec<Node<'a>>> {
+    let found = place::find(criterion.places.as_deref()?, resource);
+    let is_known = !found.only_beside && !found.values.is_empty();
+    is_known.then(|| found.values.into_iter().map(|(node, _)| node).collect())
+}
+
 /// The same for a criterion that asks for the references `any`, as if it asked for those alone that `is_picked` picks. Few
 /// are ever picked from: those to which the resource refers.
 pub(super) fn matches_one_of(

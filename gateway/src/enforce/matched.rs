@@ -13,10 +13,11 @@ use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id};
 use fhir::search::controls::Projection;
 use fhir::search::sort::Standing;
-use fhir::search::{Match, NamedPerson, Naming, SearchQuery, matches};
+use fhir::search::{Criterion, Match, NamedPerson, Naming, SearchQuery, matches};
 
 use super::held::Complete;
 use super::judge::{Judge, Judged, KeptBack};
+use super::merge::same::same;
 use super::persons::PersonsOf;
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
@@ -159,7 +160,7 @@ fn beginning<'d>(
             match judge.judge_as(node, &persons) {
                 Ok(judged)
                     if is_met_by_the_seen(&judged, node, &naming, judge)
-                        && matches_again(&judged, request, ruling.admitted(), bases) =>
+                        && matches_again(&judged, node, request, ruling.admitted(), bases) =>
                 {
                     matched.visible.push(Seen { judged, node });
                 }
@@ -315,16 +316,34 @@ fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, naming: &Naming<'_>, judg
     naming.is_met_by(&is_seen, node, judge.bases)
 }
 
-/// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too.
-fn matches_again(judged: &Judged, request: &SearchRequest, admitted: &Admitted, bases: &Bases) -> bool {
+/// Where only some may see what a criterion reads, a match counts only if its minimised form meets it too. What only the
+/// holder can tell (another spelling of a number, how a name sounds) counts where it was told of the very same values.
+fn matches_again(
+    judged: &Judged,
+    held: Node<'_>,
+    request: &SearchRequest,
+    admitted: &Admitted,
+    bases: &Bases,
+) -> bool {
     if admitted.rematch().is_empty() {
         return true;
     }
     let Some(view) = reread(&judged.bytes) else { return false };
-    request
-        .query
-        .criteria()
-        .iter()
-        .filter(|criterion| admitted.rematch().contains(criterion.code()))
-        .all(|criterion| matches::matches(criterion, view.root(), bases) == Match::Yes)
+    request.query.criteria().iter().filter(|criterion| admitted.rematch().contains(criterion.code())).all(
+        |criterion| match matches::matches(criterion, view.root(), bases) {
+            Match::Yes => true,
+            Match::No => false,
+            Match::CannotTell => compares_the_same(criterion, held, view.root()),
+        },
+    )
+}
+
+/// Whether all that a criterion compares in what is held is shown, and nothing else is there to compare.
+fn compares_the_same(criterion: &Criterion, held: Node<'_>, view: Node<'_>) -> bool {
+    match (matches::compared(criterion, held), matches::compared(criterion, view)) {
+        (Some(held), Some(shown)) => {
+            held.len() == shown.len() && held.iter().zip(&shown).all(|(one, other)| same(*one, *other))
+        }
+        (Some(_) | None, Some(_) | None) => false,
+    }
 }

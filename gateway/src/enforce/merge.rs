@@ -33,7 +33,7 @@ use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
 
 mod replace;
-mod same;
+pub(in crate::enforce) mod same;
 mod whole;
 
 pub use replace::{Tells, Told, replaced};

@@ -102,6 +102,37 @@ async fn nobody_is_found_by_a_protected_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_the_holder_can_tell_counts_of_what_is_shown_and_of_nothing_else() {
+    let family = family();
+    for person in family.lock().unwrap().iter_mut().filter(|person| person["id"] != "aunt") {
+        // Former names of a protected person are left out.
+        person["name"] = json!([{"family": "O'Brien"}, {"family": "Smith", "use": "old"}]);
+    }
+    // It answers with whom it takes for a match, however the criterion is spelled.
+    let (site, running) = site(holding(&family), ASKED).await;
+    for criterion in
+        ["phone=07700%20900%20777", "phone=phone|07700900777", "phonetic=Obrayen", "family=OBrien"]
+    {
+        let found = answer(&site, &format!("/hospital/fhir/Patient?_id=other&{criterion}")).await;
+        assert_eq!(references(&found.2), ["other"], "{criterion} {}", found.2);
+    }
+    for (id, criterion) in [
+        ("mother", "phone=07700%20900%20481"),
+        ("child", "phone=07700%20900%20999"),
+        ("mother", "phonetic=Smyth"),
+    ] {
+        let found = answer(&site, &format!("/hospital/fhir/Patient?_id={id}&{criterion}")).await;
+        assert_eq!(
+            (found.0, references(&found.2)),
+            (200, Vec::<String>::new()),
+            "{id} {criterion} {}",
+            found.2
+        );
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_a_system_cannot_be_asked_no_address_is_shown_and_where_it_is_not_to_be_asked_all_are() {
     let honest = holding(&family());
     let refusing = move |seen: &Seen| match seen.body.contains("address-postalcode") {

@@ -7,7 +7,7 @@ use fhir::json::{Kind, Node, quote};
 use fhir::tables::{TypeId, element};
 
 /// Whether both say the same.
-pub(super) fn same(one: Node<'_>, other: Node<'_>) -> bool {
+pub(in crate::enforce) fn same(one: Node<'_>, other: Node<'_>) -> bool {
     one.raw() == other.raw() || canonical(one) == canonical(other)
 }
 
