@@ -151,17 +151,22 @@ const fn is_before_text(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, 0x0B | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF)
 }
 
-/// Text in two or four bytes a letter, as text in one.
+/// Text in two or four bytes a letter, as text in one, whichever letters it begins with. What is no text is looked into no
+/// less for it.
 fn plain(bytes: Vec<u8>) -> Vec<u8> {
-    let is_wide = bytes.iter().take(4).any(|byte| *byte == 0);
-    if is_wide { bytes.into_iter().filter(|byte| *byte != 0).collect() } else { bytes }
+    if bytes.contains(&0) { bytes.into_iter().filter(|byte| *byte != 0).collect() } else { bytes }
+}
+
+/// Whether a text says that it has two or four bytes a letter: with a mark at its beginning, or by its first letters.
+fn is_wide(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) || bytes.iter().take(4).any(|byte| *byte == 0)
 }
 
 /// Whether bytes can be text: without NUL, unless each letter has one, and not mostly of letters that no code page of text
 /// has many of.
 fn is_text(bytes: &[u8]) -> bool {
     let zeros = bytes.iter().filter(|byte| **byte == 0).count();
-    let is_wide = bytes.iter().take(4).any(|byte| *byte == 0);
+    let is_wide = is_wide(bytes);
     let few_zeros = if is_wide { zeros * 4 <= bytes.len() * 3 + 4 } else { zeros == 0 };
     let is_known = is_wide || std::str::from_utf8(bytes).is_ok();
     let strange = bytes.iter().filter(|byte| **byte >= 0x80).count();

@@ -26,7 +26,7 @@ pub enum Processed {
     FatalError,
 }
 
-/// The types of the resources in a message.
+/// The types of the resources in a message, also of those inside others: a Bundle or Parameters of it.
 ///
 /// # Errors
 /// [`NotAMessage`] when it is none.
@@ -41,11 +41,30 @@ pub fn types(body: &Unfiltered<Document>) -> Result<BTreeSet<TypeId>, NotAMessag
     let (Some(entries), true, true, true) = (entries, is_message, has_event, has_id) else {
         return Err(NotAMessage::Shape);
     };
-    let type_of = |entry: Node<'_>| {
-        let name = entry.member("resource").and_then(|resource| resource.str_at(&["resourceType"]));
-        name.and_then(|name| tables::resource_type(&name)).ok_or(NotAMessage::Shape)
-    };
-    entries.items().map(type_of).collect()
+    let mut types = BTreeSet::new();
+    for entry in entries.items() {
+        types_of(entry.member("resource").ok_or(NotAMessage::Shape)?, &mut types)?;
+    }
+    Ok(types)
+}
+
+/// The type of a resource, and of those in it. How deep they stand is bounded by what is read at all.
+fn types_of(resource: Node<'_>, types: &mut BTreeSet<TypeId>) -> Result<(), NotAMessage> {
+    let name = resource.str_at(&["resourceType"]).ok_or(NotAMessage::Shape)?;
+    types.insert(tables::resource_type(&name).ok_or(NotAMessage::Shape)?);
+    inside(resource, types)
+}
+
+fn inside(node: Node<'_>, types: &mut BTreeSet<TypeId>) -> Result<(), NotAMessage> {
+    for list in ["entry", "parameter", "part"] {
+        for item in node.member(list).into_iter().flat_map(Node::items) {
+            if let Some(resource) = item.member("resource") {
+                types_of(resource, types)?;
+            }
+            inside(item, types)?;
+        }
+    }
+    Ok(())
 }
 
 /// The answer to a message: who sent it reads its own names back and what became of it. Nothing that the receiving system

@@ -1,5 +1,7 @@
 //! Messages to be processed at once, through the whole gateway.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::asking::{agreement, answered, asks, bundle, post};
@@ -145,13 +147,22 @@ async fn what_the_system_does_not_take_is_told_as_a_fatal_error_and_what_is_not_
 async fn a_message_proves_no_tie_on_a_system_that_is_asked_for_them() {
     let (site, running) = site("200 OK", "relationship_source = true\n").await;
     let stay = json!({"resourceType": "Encounter", "id": "e1", "status": "finished", "subject": {"reference": "Patient/p1"}});
-    let answer = post(&site, "/$process-message", &message("admit", &[stay])).await;
-    assert_eq!(answer.status, 403, "{}", answer.body);
-    assert!(sent(&site).is_empty());
+    let collection = json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": stay}]});
+    let part = json!({"name": "a", "part": [{"name": "b", "resource": collection}]});
+    let parameters = json!({"resourceType": "Parameters", "parameter": [part]});
+    for proof in [stay, collection, parameters] {
+        let answer = post(&site, "/$process-message", &message("admit", &[proof])).await;
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        assert!(sent(&site).is_empty());
+    }
     running.stop().await;
-    let reasons: Vec<Value> =
-        site.records().iter().map(|record| record["exchange"]["reason"].clone()).collect();
-    assert!(reasons.contains(&json!("would-prove-own-relationship")), "{reasons:?}");
+    let records = site.records();
+    let refused: BTreeSet<&str> = records
+        .iter()
+        .filter(|record| record["exchange"]["reason"] == "would-prove-own-relationship")
+        .filter_map(|record| record["exchange"]["request_id"].as_str())
+        .collect();
+    assert_eq!(refused.len(), 3, "{records:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

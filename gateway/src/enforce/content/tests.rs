@@ -58,9 +58,14 @@ fn resources_in_a_form_that_is_not_looked_into_are_opaque() {
 
 #[test]
 fn messages_and_documents_are_opaque() {
+    let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let quoted = wide("\u{feff}\u{201c}\rMSH|^~\\&|A|B");
+    let foreign = wide(&format!("{}\rMSH|^~\\&|A|B", "\u{436}".repeat(500)));
     is(
         "opaque",
         &[
+            &quoted,
+            &foreign,
             b"MSH|^~\\&|A|B|||ADT^A01\rPID|||9990000018",
             b"\x0BMSH|^~\\&|A\x1C\r",
             b"FHS|^~\\&|A\rBHS|^~\\&|A",
