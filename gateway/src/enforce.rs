@@ -28,6 +28,7 @@ pub mod merge;
 pub mod message;
 pub mod minimise;
 pub mod own;
+pub mod parameters;
 pub mod patch;
 mod persons;
 pub mod release;

@@ -18,6 +18,7 @@ use super::{
     BinaryForm, BinaryTarget, FhirAction, Interaction, NewResource, OwnAction, ReadTarget, SearchRequest,
     VersionTarget, batch, binary, cursor, everything, history, media, message, own,
 };
+use crate::enforce::parameters;
 use crate::requestor::Requestor;
 use crate::seal::Seal;
 use crate::server::arrived::Arrived;
@@ -131,7 +132,7 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
         Served::Delete => deletion(&arrived, target()?),
         Served::Everything => {
             let patient = id(at(1))?;
-            let parameters = query_parameters(&arrived)?;
+            let (arrived, parameters) = operation_parameters(arrived)?;
             check_format(&arrived)?;
             let (requestor, system) = (asked.requestor, &asked.system.name);
             let place = everything::Place { patient, requestor, system, seal: asked.seal, at: arrived.at };
@@ -139,7 +140,8 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
         }
         Served::Document => {
             let target = target()?;
-            check_document(&arrived)?;
+            let (arrived, parameters) = operation_parameters(arrived)?;
+            check_document(&arrived, parameters)?;
             Ok(FhirAction::Document(target))
         }
         Served::ProcessMessage => {
@@ -178,8 +180,7 @@ fn read_binary(arrived: &Arrived, binary: ReadTarget) -> Result<FhirAction, Malf
 }
 
 /// A document is told and not kept: `persist` may only say so.
-fn check_document(arrived: &Arrived) -> Result<(), Malformed> {
-    let parameters = query_parameters(arrived)?;
+fn check_document(arrived: &Arrived, parameters: Vec<Parameter>) -> Result<(), Malformed> {
     let is_not_kept = |one: &Parameter| {
         is_named(one, "persist") && matches!(one.values.as_slice(), [value] if value.plain() == "false")
     };
@@ -287,6 +288,18 @@ pub(in crate::interaction) fn is_named(parameter: &Parameter, wanted: &str) -> b
 pub(in crate::interaction) fn query_parameters(arrived: &Arrived) -> Result<Vec<Parameter>, Malformed> {
     let query = arrived.target.query().unwrap_or_default();
     grammar::parse(query).map_err(|malformed| SearchError::from(malformed).into())
+}
+
+/// The parameters of an operation that only asks: those of the URL, and of a Parameters resource that is sent with it.
+fn operation_parameters(mut arrived: Arrived) -> Result<(Arrived, Vec<Parameter>), Malformed> {
+    let mut parameters = query_parameters(&arrived)?;
+    let body = std::mem::replace(&mut arrived.body, crate::server::arrived::Body::new(bytes::Bytes::new()));
+    if !body.is_empty() {
+        media::check_resource(arrived.headers.content_type.as_deref())?;
+        let asked = parameters::asked(&body.resource("Parameters", &BODY)?).ok_or(Malformed::Parameter)?;
+        parameters.extend(grammar::parse(&fhir::search::form(asked)).map_err(SearchError::from)?);
+    }
+    Ok((arrived, parameters))
 }
 
 /// The parameters of a `_search`: those of the URL and those of the form together.

@@ -204,10 +204,10 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
     row("$meta-delete", Instance, BY_POST, &[Type, Id, Word("$meta-delete")], Refused(NotServed::Labels)),
     row("$validate", OfType, BY_BOTH, &[Type, Word("$validate")], Refused(NotServed::Validation)),
     row("$validate", Instance, BY_BOTH, &[Type, Id, Word("$validate")], Refused(NotServed::Validation)),
-    row("$everything", Instance, BY_GET, &[Word("Patient"), Id, Word("$everything")], Serves(Served::Everything)),
+    row("$everything", Instance, BY_BOTH, &[Word("Patient"), Id, Word("$everything")], Serves(Served::Everything)),
     row("$everything", OfType, BY_BOTH, &[Type, Word("$everything")], Refused(NotServed::EverythingOfOthers)),
     row("$everything", Instance, BY_BOTH, &[Type, Id, Word("$everything")], Refused(NotServed::EverythingOfOthers)),
-    row("$document", Instance, BY_GET, &[Word("Composition"), Id, Word("$document")], Serves(Served::Document)),
+    row("$document", Instance, BY_BOTH, &[Word("Composition"), Id, Word("$document")], Serves(Served::Document)),
     row("$process-message", System, BY_POST, &[Word("$process-message")], Serves(Served::ProcessMessage)),
 ];
 
