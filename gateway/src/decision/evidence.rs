@@ -29,6 +29,7 @@ pub mod apart;
 mod asked;
 mod cache;
 mod choices;
+mod claims;
 mod gather;
 mod merged;
 mod ties;

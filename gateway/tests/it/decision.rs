@@ -3,6 +3,7 @@
 mod admitting;
 mod apart;
 mod choices;
+mod claiming;
 mod deciding;
 mod gathering;
 mod holder;

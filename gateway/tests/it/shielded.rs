@@ -14,6 +14,8 @@ use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 use crate::views;
 
+mod claimed;
+
 const WIDE: &str = r#"[share.person.Patient]
 identifier = "to be sure it is the right person"
 name = "to address the person"

@@ -137,10 +137,9 @@ impl Gathering<'_> {
                     }
                     known.ids.insert(name.clone(), one.id);
                 }
-                Holder::Nobody => {
-                    known.beware(found.iter().filter(|facts| facts.merged_numbers.contains(&number)), name);
-                }
+                Holder::Nobody => {}
             }
+            known.beware_of_former(found.iter(), number, name);
         }
         Ok(())
     }

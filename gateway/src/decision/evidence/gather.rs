@@ -10,6 +10,7 @@ use fhir::reference::{Id, Local};
 use super::anyone::{nobody, nothing};
 use super::apart::{Parameters, Reading, Search, Spare, Told, with_ids};
 use super::asked::{Asked, proving};
+use super::claims::{Borne, stated};
 use super::merged::{Hers, Holder};
 use super::{Evidence, EvidenceFault, Unusable, Wells};
 use crate::agreement::RelationshipKind;
@@ -37,6 +38,8 @@ pub(super) struct Gathering<'a> {
     shared: BTreeSet<NhsNumber>,
     /// Systems that were asked for the Patients of numbers.
     located: BTreeSet<SystemName>,
+    /// Who bears which numbers on each system.
+    pub(super) borne: BTreeMap<SystemName, Borne>,
     /// Who and what is nowhere.
     nobody: Option<NhsNumber>,
     nothing: Option<Id>,
@@ -72,6 +75,7 @@ pub(super) async fn gather(
         stated: &subjects.stated_ties,
         shared: BTreeSet::new(),
         located: BTreeSet::new(),
+        borne: BTreeMap::new(),
         nobody: nobody(),
         nothing: nothing(),
         unusable: Vec::new(),
@@ -101,6 +105,9 @@ pub(super) async fn gather(
     // Who is named by number alone may have a Patient, and with it a shield, where the content is.
     if let (Some(holder), Direction::Read) = (&holder, admitted.parties().direction) {
         gathering.locate(holder).await?;
+    }
+    if let Some(holder) = &holder {
+        gathering.heed_claims(holder).await?;
     }
     let discloser = &admitted.parties().discloser;
     let at_hand = holder.as_ref().map(|holder| &holder.system.name);
@@ -164,7 +171,9 @@ impl<'a> Gathering<'a> {
             &|held, some: &BTreeSet<NhsNumber>| facts::patients_by_nhs_number(&held, some, &asked.bases);
         let told = search.ask(numbers, self.wells.upstream, &mut self.spare, read).await?;
         self.unusable.extend(told.why);
-        Ok((told.parts.into_iter().flatten().collect(), told.failed))
+        let found: Vec<PatientFacts> = told.parts.into_iter().flatten().collect();
+        self.borne.entry(system.clone()).or_default().take(numbers, &found, &told.failed);
+        Ok((found, told.failed))
     }
 
     /// The Patients with these ids, and the ids about which alone the system does not answer.
@@ -237,10 +246,13 @@ impl<'a> Gathering<'a> {
         };
         let unknown: BTreeSet<NhsNumber> =
             numbers.iter().filter(|number| !is_known(number)).copied().collect();
-        if unknown.is_empty() {
+        // What they state besides is asked with it.
+        let stated = found.iter().flat_map(|facts| stated(facts, holder.system));
+        let asked: BTreeSet<NhsNumber> = unknown.iter().copied().chain(stated).collect();
+        if asked.is_empty() {
             return Ok((BTreeSet::new(), BTreeMap::new()));
         }
-        let (all, doubtful) = self.by_numbers(holder, &unknown).await?;
+        let (all, doubtful) = self.by_numbers(holder, &asked).await?;
         let mut replaced = BTreeMap::new();
         for number in unknown.difference(&doubtful).copied() {
             match Holder::of(all.iter().chain(found), number) {
@@ -328,10 +340,9 @@ impl<'a> Gathering<'a> {
                         known.beware(std::iter::once(&one), name);
                     }
                 }
-                Holder::Nobody => {
-                    known.beware(found.iter().filter(|facts| facts.merged_numbers.contains(&number)), name);
-                }
+                Holder::Nobody => {}
             }
+            known.beware_of_former(found.iter(), number, name);
         }
         Ok(())
     }

@@ -143,6 +143,20 @@ impl Known {
         self.claimed.remove(&self.key);
     }
 
+    /// Takes over what counts against a share of hers of those of `found` that have borne her number, besides the one that
+    /// has it now.
+    pub(super) fn beware_of_former<'f>(
+        &mut self,
+        found: impl Iterator<Item = &'f PatientFacts>,
+        number: NhsNumber,
+        system: &SystemName,
+    ) {
+        let bore = |facts: &&PatientFacts| {
+            facts.merged_numbers.contains(&number) && !facts.nhs_numbers.contains(&number)
+        };
+        self.beware(found.filter(bore), system);
+    }
+
     /// Takes over what counts against a share of hers of Patients that merely claim to be her: their number is not proved, or
     /// this one is no longer in use there. What is permitted there is not hers.
     pub(super) fn beware<'f>(

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ANN, BOB, CY, NHS_NUMBER, TABLES, attended_by, child, denial, inside, mum, number, of, read, shown, site,
-    team, tied, to,
+    ANN, BOB, CY, NHS_NUMBER, TABLES, attended_by, child, denial, inside, labelled, mum, number, of, read,
+    shown, site, team, tied, to,
 };
 use crate::support::historic::{as_version, past, site_under, version};
 use crate::support::holding::{Held, held, holding, patient};
@@ -156,5 +156,24 @@ async fn a_version_that_named_another_as_kin_is_hers_as_well() {
     assert_eq!(versions().await, Some(2));
     crate::support::sharing::denies(&site, CY).await;
     assert_eq!(versions().await, Some(1));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_under_a_record_that_bore_her_number_once_counts_beside_the_one_that_bears_it() {
+    let store: Held = held(&[]);
+    let (site, running) = site("withheld", TABLES, holding(&store)).await;
+    let mut former = patient("p9", CY);
+    let once = json!({"use": "old", "system": NHS_NUMBER, "value": BOB});
+    former["identifier"].as_array_mut().unwrap().push(once);
+    for (others, name, phone) in [
+        (vec![former.clone()], true, true),
+        (vec![former.clone(), denial("p9", json!({"type": "deny"}))], false, false),
+        (vec![labelled(former, "R")], true, false),
+    ] {
+        *store.lock().unwrap() = [child(), vec![patient("p2", BOB)], others].concat();
+        let (_, body) = read(&site, "RelatedPerson/mum").await;
+        assert_eq!((body.contains("kept-name"), body.contains("kept-phone")), (name, phone), "{body}");
+    }
     running.stop().await;
 }
