@@ -45,7 +45,7 @@ struct Told<'a> {
 /// One entry of the history of the view.
 enum Shown {
     /// A version, with its name.
-    Version { judged: Judged, version: String, at: Option<Timestamp> },
+    Version { judged: Box<Judged>, version: String, at: Option<Timestamp> },
     /// The resource was deleted.
     Deletion { at: Option<Timestamp> },
 }
@@ -190,7 +190,7 @@ fn look(
                 before_was_shown = true;
                 let version: String = digest.get().iter().map(|byte| format!("{byte:02x}")).collect();
                 if !seen.shown.last().is_some_and(|last| last.looks_like(&version)) {
-                    seen.shown.push(Shown::Version { judged, version, at });
+                    seen.shown.push(Shown::Version { judged: Box::new(judged), version, at });
                 }
             }
             Err(kept) => {

@@ -84,6 +84,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) behind: &'a Behind,
     /// Whom they are about themselves, as far as that was read.
     pub(in crate::enforce) whom: Option<&'a Whom<'a>>,
+    /// The Bundle of what is sent with what is judged, where that is sent with others.
+    pub(in crate::enforce) beside: Option<Node<'a>>,
 }
 
 /// When views get their versions.
@@ -111,6 +113,8 @@ pub(in crate::enforce) struct Judged {
     pub(in crate::enforce) persons: Vec<PersonKey>,
     /// Those of `persons` who stand in it as somebody's kin.
     pub(in crate::enforce) kin: BTreeSet<PersonKey>,
+    /// Those of `kin` who are hidden wherever they stand in it as themselves.
+    pub(in crate::enforce) kin_only: BTreeSet<PersonKey>,
     /// `Type/id`.
     pub(in crate::enforce) reference: String,
     pub(in crate::enforce) withheld: Withheld,
@@ -211,6 +215,7 @@ impl<'a> Judge<'a> {
             stands: Stands::Open,
             behind: frame.behind,
             whom: frame.whom,
+            beside: None,
         }
     }
 
@@ -298,9 +303,11 @@ impl<'a> Judge<'a> {
         if let Some(Unmasked { refusal, earned }) = unmasked.into_inner() {
             return Err(kept(Why::Refused(refusal), earned));
         }
+        let is_hidden = |person: &&PersonKey| !self.stays(person, &concerned);
         match written {
             Ok(()) => Ok(Judged {
                 bytes,
+                kin_only: concerned.kin.iter().filter(is_hidden).cloned().collect(),
                 persons: persons.into_iter().filter(|person| self.is_left(person, &concerned)).collect(),
                 kin: concerned.kin,
                 reference,

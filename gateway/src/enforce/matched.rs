@@ -306,8 +306,8 @@ fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
 /// Whether a match is met by the persons the search names who may be seen in it. One who is stripped of a list is not to be
 /// found in it.
 fn is_met_by_the_seen(judged: &Judged, node: Node<'_>, naming: &Naming<'_>, judge: &Judge<'_>) -> bool {
-    // Who stands in it as somebody's kin may stand in it besides where she is not seen.
-    let in_person = |person: &PersonKey| judged.persons.contains(person) && !judged.kin.contains(person);
+    // Who stands in it as somebody's kin may stand in it besides, where she is seen or not.
+    let in_person = |person: &PersonKey| judged.persons.contains(person) && !judged.kin_only.contains(person);
     let is_seen = |person: &NamedPerson| match person {
         NamedPerson::Patient(id) => judge.ruling.person_of(id).is_some_and(in_person),
         NamedPerson::Nhs(number) => in_person(&PersonKey::Nhs(*number)),

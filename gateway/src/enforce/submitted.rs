@@ -46,6 +46,7 @@ pub fn minimise_submitted(
         stands: Stands::Open,
         behind: frame.behind,
         whom: None,
+        beside: (!std::ptr::eq(body, together)).then(|| together.inner().root()),
     };
     let mut account = Account::new(&ruling, subjects);
     let node = body.inner().root();

@@ -13,6 +13,7 @@ use crate::together::BOB;
 mod bounds;
 mod deciding;
 mod hostile;
+mod labels;
 mod links;
 mod naming;
 mod overlapping;

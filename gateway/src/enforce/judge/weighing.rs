@@ -94,10 +94,13 @@ impl Around {
         let bundles = Nested::of(found.iter().map(stated).collect());
         let mut around = Self { bundles, entries: BTreeMap::new() };
         let inside = || found.iter().flat_map(|bundle| bundle.walk(&["entry"]));
-        if inside().flat_map(|entry| entry.walk(&["resource"])).all(|held| references(held).is_empty()) {
+        let held = inside().flat_map(|entry| entry.walk(&["resource"]));
+        if held.chain([root]).all(|held| references(held).is_empty()) {
             return around;
         }
-        for entry in inside() {
+        // What is sent with it is told of by the same names.
+        let beside = judge.beside.into_iter().flat_map(|together| together.walk(&["entry"]));
+        for entry in inside().chain(beside) {
             for held in entry.walk(&["resource"]) {
                 let labelled = Labelled::from(judge.facts(held, Weighed::Labels));
                 let url = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());

@@ -104,9 +104,11 @@ impl<'n> Text<'n> {
 impl<'n> Scan<'n, '_> {
     /// Whom or what the resource is about: it must be told.
     pub(super) fn subject(&mut self, reference: Node<'n>, (role, meets): (Role, Meets), at: &At<'n>) {
-        let Some(text) = reference.str_at(&["reference"]) else {
+        let Some(address) = reference.member("reference") else {
             return self.unaddressed(reference, role, at);
         };
+        // An address that is no text leads nowhere.
+        let Some(text) = address.string() else { return self.found.uncertain() };
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 let named = local.resource_type.as_str();

@@ -70,9 +70,10 @@ impl<'n> Scan<'n, '_> {
         let Some(patient) = related.member("patient").filter(|patient| patient.kind() == Kind::Object) else {
             return false;
         };
-        let Some(text) = patient.str_at(&["reference"]) else {
+        let Some(address) = patient.member("reference") else {
             return matches!(patient.member("identifier").map(number_of), Some(Number::Of(_)));
         };
+        let Some(text) = address.string() else { return false };
         let is_patient =
             |resource: Node<'_>| resource.str_at(&["resourceType"]).is_some_and(|name| name == "Patient");
         match Reference::parse(&text, self.bases) {

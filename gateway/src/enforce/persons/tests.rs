@@ -56,6 +56,8 @@ fn a_subject_that_cannot_be_told_makes_a_resource_uncertain() {
         r#"{"type":"Patient","identifier":{"system":"https://hospital.example/mrn","value":"77"}}"#,
         r#"{"reference":"urn:uuid:6f1e2a0c-1111-4222-8333-444455556666"}"#,
         r##"{"reference":"#gone"}"##,
+        r#"{"reference":["Patient/a"]}"#,
+        r#"{"reference":[["Patient/a"]],"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}"#,
         r#"{"display":"somebody"}"#,
     ] {
         let json = format!(r#"{{"resourceType":"QuestionnaireResponse","subject":{subject},{author}}}"#);

@@ -160,6 +160,27 @@ async fn a_version_that_named_another_as_kin_is_hers_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stands_in_it_as_kin_and_as_herself_is_found_where_she_may_be_seen() {
+    let store: Held = held(&[]);
+    let (site, running) = site("withheld", TABLES, holding(&store)).await;
+    let members = json!([{"entity": to("Patient/p3")}, {"entity": to("Patient/p2")}]);
+    let group = of(
+        "Group",
+        "x",
+        json!({"type": "person", "actual": true, "name": "a ward", "member": members, "contained": [inside("m")]}),
+    );
+    let people = [child(), vec![patient("p2", BOB), patient("p3", CY), team("p3"), group]].concat();
+    for (cared_for, found) in [(vec![], vec![]), (vec![team("p2")], vec!["x".to_owned()])] {
+        *store.lock().unwrap() = [people.clone(), cared_for].concat();
+        let (status, body) = read(&site, "Group/x").await;
+        assert_eq!((status, body.contains("Patient/p2")), (200, !found.is_empty()), "{body}");
+        let path = "/hospital/fhir/Group?member=Patient/p3&member=Patient/p2";
+        assert_eq!(references(&answer(&site, path).await.2), found);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_under_a_record_that_bore_her_number_once_counts_beside_the_one_that_bears_it() {
     let store: Held = held(&[]);
     let (site, running) = site("withheld", TABLES, holding(&store)).await;

@@ -33,9 +33,6 @@ fn who_bears_a_number_is_kin_only_of_a_patient_who_is_told_and_by_one_number_in_
     );
     let to_group = related(r#""patient":{"reference":"Group/g"}"#, &[&one]);
     says(&to_group, Somebody, &["9990000018"], &[], &["Group/g"]);
-    for untold in [r#""patient":{"display":"Ann"}"#, r##""patient":{"reference":"#gone"}"##] {
-        assert_eq!(told(&related(untold, &[&one])), None, "{untold}");
-    }
     let by_number = format!(r#""patient":{{"identifier":{other}}}"#);
     says(&related(&by_number, &[&one]), Somebody, &["9990000026", "kin 9990000018"], &[], &[]);
     // In whatever she stands, and wherever her Patient stands in it.
@@ -77,4 +74,14 @@ fn who_bears_a_number_is_kin_only_of_a_patient_who_is_told_and_by_one_number_in_
         &[],
         &["RelatedPerson/r"],
     );
+}
+
+#[test]
+fn whose_kin_nobody_can_tell_is_told_of_nobody() {
+    for untold in [r#"{"display":"Ann"}"#, r##"{"reference":"#gone"}"##, r#"{"reference":["Patient/a"]}"#] {
+        let number = r#"{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}"#;
+        let related =
+            format!(r#"{{"resourceType":"RelatedPerson","patient":{untold},"identifier":[{number}]}}"#);
+        assert_eq!(told(&related), None, "{untold}");
+    }
 }
