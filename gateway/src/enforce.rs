@@ -32,6 +32,7 @@ pub mod parameters;
 pub mod patch;
 mod persons;
 pub mod release;
+pub mod repeated;
 mod resource_facts;
 mod shown;
 pub mod sieve;

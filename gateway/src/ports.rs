@@ -7,7 +7,9 @@ use fhir::reference::Bases;
 
 use crate::clock::Clock;
 use crate::consent::ConsentRegistry;
-use crate::decision::evidence::{EvidenceCache, Wells};
+use crate::decision::evidence::anyone::Road;
+use crate::decision::evidence::moment::Moment;
+use crate::decision::evidence::{EvidenceCache, EvidenceSource, Wells};
 use crate::enforce::release::Released;
 use crate::ledger::AuditLedger;
 use crate::person::SystemName;
@@ -32,6 +34,8 @@ pub struct Ports {
     pub keys: Arc<Keys>,
     /// Clients of the systems.
     pub upstream: Arc<Upstream>,
+    /// The one moment in which evidence is gathered, where several decisions rest on it alike.
+    pub moment: Option<Arc<Moment>>,
     /// Where exchanges are recorded.
     pub ledger: Arc<dyn AuditLedger>,
     /// Where records are found again.
@@ -78,15 +82,30 @@ impl Ports {
         Self { upstream: Arc::new(self.upstream.at_most(at_once)), ..self.clone() }
     }
 
+    /// The same, where what is asked for evidence is asked once, however many decisions rest on it.
+    #[must_use]
+    pub fn at_one_moment(&self) -> Self {
+        let source: Arc<dyn EvidenceSource> = Arc::<Upstream>::clone(&self.upstream);
+        Self { moment: Some(Arc::new(Moment::of(source))), ..self.clone() }
+    }
+
+    /// A road to evidence that notes what is answered.
+    #[must_use]
+    pub fn road(&self) -> Road<'_> {
+        match &self.moment {
+            Some(moment) => Road::over_said(&**moment),
+            None => Road::over(&*self.upstream),
+        }
+    }
+
     /// Where evidence is gathered from.
     #[must_use]
     pub fn wells(&self) -> Wells<'_> {
-        Wells {
-            settings: &self.settings,
-            upstream: &*self.upstream,
-            consents: &self.consents,
-            cache: &self.evidence,
-        }
+        let upstream: &dyn EvidenceSource = match &self.moment {
+            Some(moment) => &**moment,
+            None => &*self.upstream,
+        };
+        Wells { settings: &self.settings, upstream, consents: &self.consents, cache: &self.evidence }
     }
 
     /// The names of a system.

@@ -32,6 +32,7 @@ mod choices;
 mod claims;
 mod gather;
 mod merged;
+pub mod moment;
 mod ties;
 
 pub use cache::EvidenceCache;

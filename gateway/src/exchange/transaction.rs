@@ -35,6 +35,7 @@ use doing::Done;
 const ATTEMPTS_MAX: usize = 3;
 
 /// What holds for every entry.
+#[derive(Clone)]
 pub(super) struct Whole<'a> {
     pub(super) brought: &'a Brought,
     pub(super) requestor: &'a Requestor,
@@ -63,7 +64,10 @@ pub(super) async fn answer(
     let mut entries = asking::asked(lines, &whole, under_way).await?; // rules alone
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     for _ in 0..ATTEMPTS_MAX {
-        let decided = deciding::decided(entries, deadline, &whole).await?; // as alone; nothing has left
+        // Nothing has been written yet: what is asked for evidence is asked once for all of them.
+        let moment = whole.ports.at_one_moment();
+        let deciding = Whole { ports: &moment, ..whole.clone() };
+        let decided = deciding::decided(entries, deadline, &deciding).await?; // as alone; nothing has left
         match doing::done(decided, &whole).await? {
             Done::All(done, begun) => return telling::tell(done, *begun, &whole).await, // recorded first
             Done::Nothing(again, why) => (entries, last) = (again, why),

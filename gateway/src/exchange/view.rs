@@ -70,7 +70,7 @@ pub(crate) async fn looked_at<T>(
     let frame = Frame::of(begun, &system, ports);
     let whom = Whom::over(frame.bases); // each resource is read for its persons once
     let frame = Frame { whom: Some(&whom), ..frame };
-    let road = Road::over(&*ports.upstream);
+    let road = ports.road();
     let quiet = Quiet {
         anyone: Anyone::of(&admitted),
         by_id: reads(&admitted.question().interaction).cloned(),

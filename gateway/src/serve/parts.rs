@@ -87,6 +87,7 @@ impl Parts {
             bases: Arc::new(bases.collect()),
             keys: Arc::clone(&self.keys),
             upstream: Arc::clone(&self.upstream),
+            moment: None,
             ledger: Arc::clone(&state.ledger) as Arc<dyn crate::ledger::AuditLedger>,
             trail: TrailStore::new(Arc::clone(&state.ledger)),
             consents: Arc::clone(&state.consents),

@@ -15,6 +15,7 @@ mod deciding;
 mod hostile;
 mod labels;
 mod links;
+mod moment;
 mod naming;
 mod overlapping;
 mod parties;

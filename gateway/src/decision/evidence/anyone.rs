@@ -47,6 +47,16 @@ type Question = (SystemName, &'static str, &'static str);
 pub struct Road<'a> {
     source: &'a dyn EvidenceSource,
     answered: Mutex<Vec<Question>>,
+    answers: Answers,
+}
+
+/// When what a source says was asked of those behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// Just now.
+    Now,
+    /// It may have been for somebody else before: whether it is answered now is not told by that.
+    Before,
 }
 
 /// On whose behalf anyone is asked about: what of an admitted question the sources depend on, and nothing of whom it is
@@ -74,11 +84,18 @@ impl<'a> Road<'a> {
     /// Notes what is asked of `source`.
     #[must_use]
     pub fn over(source: &'a dyn EvidenceSource) -> Self {
-        Self { source, answered: Mutex::default() }
+        Self { source, answered: Mutex::default(), answers: Answers::Now }
+    }
+
+    /// The same of a source that says again what it has said: what is asked about nobody is asked in any case.
+    #[must_use]
+    pub fn over_said(source: &'a dyn EvidenceSource) -> Self {
+        Self { answers: Answers::Before, ..Self::over(source) }
     }
 
     fn knows(&self, question: &Question) -> bool {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(question)
+        self.answers == Answers::Now
+            && self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(question)
     }
 }
 

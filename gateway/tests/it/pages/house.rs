@@ -94,6 +94,7 @@ impl House {
             bases: Arc::default(),
             keys: Arc::new(Keys::load(&settings.issuers).unwrap()),
             upstream: Arc::new(Upstream::new(&settings).unwrap()),
+            moment: None,
             trail: TrailStore::new(Arc::clone(&ledger)),
             ledger: recorder(ledger),
             consents: Arc::new(ConsentRegistry::open(folder.path(), BASE).unwrap()),

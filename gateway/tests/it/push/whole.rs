@@ -156,6 +156,7 @@ impl Gateway {
             bases: Arc::new(bases(&settings)),
             keys: Arc::new(Keys::load(&settings.issuers).unwrap()),
             upstream: Arc::new(Upstream::new(&settings).unwrap()),
+            moment: None,
             ledger: Arc::clone(&recorded),
             trail: TrailStore::new(Arc::clone(&ledger)),
             consents: Arc::new(ConsentRegistry::open(folder, &settings.gateway.base).unwrap()),

@@ -58,6 +58,7 @@ impl Assembled {
             bases: Arc::new(bases),
             keys: Arc::new(Keys::load(&settings.issuers).unwrap()),
             upstream: Arc::new(Upstream::new(&settings).unwrap()),
+            moment: None,
             ledger: Arc::clone(&recorded),
             trail: TrailStore::new(Arc::clone(&real)),
             consents: Arc::new(consents),
