@@ -15,9 +15,12 @@ use fhir::search::controls::{Include, Towards};
 use fhir::tables::{self, TypeId};
 
 use super::answer::Frame;
+use super::bundle::{Entry, Mode, Searchset};
 use super::held::{Complete, Held};
 use super::judge::{Judge, Judged, KeptBack, Targets};
 use super::matched::{ENTRIES_MAX, Seen, Unseen, on_page, reread, up_to_page};
+use super::sieve::Gone;
+use super::subjects::Subjects;
 use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Ruling;
@@ -65,6 +68,8 @@ pub struct Included {
     pub(in crate::enforce) complete: Complete,
     /// How many of the searches for it the system does not serve.
     pub(in crate::enforce) not_served: usize,
+    /// What was let go while it was read.
+    gone: Gone,
 }
 
 impl Ask {
@@ -80,8 +85,14 @@ impl Wanted {
     #[must_use]
     pub fn begin(self) -> (Vec<Ask>, Included) {
         let asked = self.asks.iter().flat_map(Ask::names).collect();
-        let begun =
-            Included { page: self.page, asked, pages: Vec::new(), complete: self.complete, not_served: 0 };
+        let begun = Included {
+            page: self.page,
+            asked,
+            pages: Vec::new(),
+            complete: self.complete,
+            not_served: 0,
+            gone: Gone::default(),
+        };
         (self.asks, begun)
     }
 }
@@ -91,13 +102,72 @@ impl Included {
     pub fn add(&mut self, one: Unfiltered<Held>) -> Complete {
         if let Held::Searchset { pages, complete: Complete::All, .. } = one.into_inner() {
             self.pages.extend(pages);
-            if self.pages.iter().map(Document::bytes_len).sum::<usize>() > BYTES_MAX {
+            if self.bytes() > BYTES_MAX {
                 self.complete = Complete::Bounded;
             }
         } else {
             self.complete = Complete::Bounded;
         }
         self.complete
+    }
+
+    fn bytes(&self) -> usize {
+        self.pages.iter().map(Document::bytes_len).sum()
+    }
+
+    /// Whether there is room for this too, whatever of it may be shown.
+    #[must_use]
+    pub fn has_room_for(&self, part: &Unfiltered<Held>) -> bool {
+        let Held::Searchset { pages, .. } = part.inner() else { return true };
+        pages.iter().map(Document::bytes_len).fold(self.bytes(), usize::saturating_add) <= BYTES_MAX
+    }
+
+    /// A part of what refers to the page, without what `ruling` keeps back of it whatever its references lead to. Of what is
+    /// let go it is kept for the record whom it is about, and why.
+    #[must_use]
+    pub fn sift(
+        &mut self,
+        part: Unfiltered<Held>,
+        ruling: &Ruling,
+        subjects: &Subjects,
+        frame: Frame<'_>,
+    ) -> Unfiltered<Held> {
+        let (held, face) = (part.into_inner(), frame.face());
+        let (Held::Searchset { pages, .. }, Some(request)) = (&held, searched(ruling)) else {
+            return Unfiltered::new(held);
+        };
+        let judge = Judge::of(ruling, Targets::OfSharedTypes, frame, &face);
+        let on_page: BTreeSet<String> = self.page.iter().cloned().collect();
+        let (mut entries, mut kept) = (Vec::new(), Vec::new());
+        for page in pages {
+            // As it came: what cannot be read ends the exchange where it is answered.
+            let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { return whole(held) };
+            for node in matches(&bundle) {
+                match judge.judge(node) {
+                    Ok(_) if refers(node, &on_page, request, &judge) => {
+                        entries.push(Entry { full_url: None, resource: node.raw(), mode: Mode::Match });
+                    }
+                    Ok(_) => {}
+                    Err(back) => kept.push(back),
+                }
+            }
+        }
+        let (self_link, next_link) = (&*face, None);
+        let page = Searchset { id: "page", total: None, self_link, next_link, entries: &entries };
+        let Some(page) = reread(&page.to_json()) else { return whole(held) };
+        self.gone.lets_go(kept, ruling, subjects);
+        Unfiltered::new(Held::searchset(vec![page], Complete::All, None))
+    }
+
+    /// Notes that not all of it is read.
+    pub const fn cut_off(&mut self) {
+        self.complete = Complete::Bounded;
+    }
+
+    /// Whether not all of it is read.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.complete == Complete::Bounded
     }
 
     /// Counts a search that the system does not serve.
@@ -109,8 +179,10 @@ impl Included {
     #[must_use]
     pub fn beside(self, held: Unfiltered<Held>) -> Unfiltered<Held> {
         Unfiltered::new(match held.into_inner() {
-            Held::Searchset { pages, complete, rest, gone, .. } => {
-                Held::Searchset { pages, complete, included: Some(self), rest, gone }
+            Held::Searchset { pages, complete, rest, mut gone, .. } => {
+                let mut included = self;
+                gone.join(std::mem::take(&mut included.gone));
+                Held::Searchset { pages, complete, included: Some(included), rest, gone }
             }
             other @ (Held::Resource(_)
             | Held::Binary { .. }
@@ -125,11 +197,7 @@ impl Included {
 /// have to know of its references.
 #[must_use]
 pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, frame: Frame<'_>) -> Wanted {
-    let Interaction::Fhir { action: FhirAction::Search(request), .. } =
-        &ruling.admitted().question().interaction
-    else {
-        return Wanted::default();
-    };
+    let Some(request) = searched(ruling) else { return Wanted::default() };
     let Held::Searchset { pages, complete, .. } = held.inner() else { return Wanted::default() };
     let face = frame.face();
     let visible = looked_up.visible(held, ruling, frame);
@@ -156,10 +224,10 @@ pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fr
             });
         }
     }
-    let matches: Vec<Local> = page.iter().filter_map(|seen| Local::parse(&seen.judged.reference)).collect();
+    let on_page: Vec<Local> = page.iter().filter_map(|seen| Local::parse(&seen.judged.reference)).collect();
     for include in request.query.includes() {
         if include.towards() == Towards::Referring {
-            wanted.asks.extend(matches.chunks(IDS_MAX).map(|some| Ask {
+            wanted.asks.extend(on_page.chunks(IDS_MAX).map(|some| Ask {
                 resource_type: include.source(),
                 criterion: include.referring_to(some),
                 ids: None,
@@ -167,6 +235,34 @@ pub fn wanted(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fr
         }
     }
     wanted
+}
+
+/// The search that was asked.
+fn searched(ruling: &Ruling) -> Option<&SearchRequest> {
+    match &ruling.admitted().question().interaction {
+        Interaction::Fhir { action: FhirAction::Search(request), .. } => Some(request),
+        Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => None,
+    }
+}
+
+/// All that a part holds, as it came.
+fn whole(part: Held) -> Unfiltered<Held> {
+    Unfiltered::new(match part {
+        Held::Searchset { pages, .. } => Held::searchset(pages, Complete::All, None),
+        other @ (Held::Resource(_)
+        | Held::Binary { .. }
+        | Held::Everything(_)
+        | Held::History { .. }
+        | Held::Absent) => other,
+    })
+}
+
+/// What a system says was found; what it sends beside that is thrown away.
+fn matches<'d>(bundle: &Bundle<'d>) -> impl Iterator<Item = Node<'d>> {
+    bundle.entries().iter().filter_map(|entry| match entry.mode {
+        None | Some(SearchMode::Match) => entry.resource,
+        Some(SearchMode::Include | SearchMode::Outcome) => None,
+    })
 }
 
 /// What goes with a page.
@@ -205,8 +301,7 @@ pub(in crate::enforce) fn beside<'d>(
     let mut found = Beside::default();
     for page in &held.pages {
         let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
-        for entry in bundle.entries() {
-            let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
+        for node in matches(&bundle) {
             match judge.judge(node) {
                 Ok(judged) if seen.contains(&judged.reference) => {}
                 Ok(judged) => {

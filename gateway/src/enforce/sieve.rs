@@ -144,8 +144,7 @@ impl Sieved {
         };
         self.bytes += page.bytes_len();
         self.pages.push(page);
-        self.gone.kept.extend(kept);
-        self.gone.meet(ruling, subjects);
+        self.gone.lets_go(kept, ruling, subjects);
         match self.entries > ENTRIES_MAX || self.bytes > BYTES_MAX {
             true => GoesOn::No,
             false => GoesOn::Yes,
@@ -181,6 +180,23 @@ impl Sieved {
 }
 
 impl Gone {
+    /// Notes what is let go on a ruling, and the answer about everybody it was made about.
+    pub(in crate::enforce) fn lets_go(&mut self, kept: Vec<KeptBack>, ruling: &Ruling, subjects: &Subjects) {
+        self.kept.extend(kept);
+        self.meet(ruling, subjects);
+    }
+
+    /// Joins what was let go elsewhere in the same exchange.
+    pub(in crate::enforce) fn join(&mut self, other: Self) {
+        self.kept.extend(other.kept);
+        for (person, answer) in other.answers {
+            self.answers.entry(person).or_insert(answer);
+        }
+        for (person, second) in other.as_kin {
+            self.as_kin.entry(person).or_insert(second);
+        }
+    }
+
     fn meet(&mut self, ruling: &Ruling, subjects: &Subjects) {
         let patients: BTreeMap<&PersonKey, &Id> =
             subjects.patients.iter().filter_map(|id| Some((ruling.person_of(id)?, id))).collect();

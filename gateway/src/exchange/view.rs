@@ -89,11 +89,11 @@ pub(crate) async fn looked_at<T>(
     let with = Frame { behind: &known, ..frame };
     let (held, asked, beside) = include::beside(held, asked, with, (ports, quiet.wells)).await?; // what goes with a page
     let (known, more) = behind(&held, known.clone(), on, quiet.wells).await.map_err(fault)?;
-    doubts.extend(beside.into_iter().chain(more));
+    doubts.extend(more);
     let frame = Frame { behind: &known, ..frame };
     let subjects = known.join(subjects(&held, &asked, &whom)); // keys, no content
     let evidence = Evidence::gather(&asked, &subjects, quiet.wells).await.map_err(fault)?;
-    let mut evidence = evidence.resting_on(&so_far);
+    let mut evidence = evidence.resting_on(&so_far).resting_on(&beside);
     evidence.doubt(doubts);
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, quiet.wells).await.map_err(fault)?; // by its references

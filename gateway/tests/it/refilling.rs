@@ -12,6 +12,7 @@ use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
 mod reading_on;
+mod referring;
 
 const SEARCH: &str = "/hospital/fhir/Condition?patient=p1";
 
