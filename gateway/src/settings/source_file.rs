@@ -40,8 +40,8 @@ pub(super) struct SourceTable {
     /// What the API is asked for. Each type needs one by `_id` and one by the parameter that names its person,
     /// Patients one by `identifier`.
     pub(super) ask: Vec<AskTable>,
-    /// The most rows that are read for one question; beyond them it is answered as an outage is. Default: 100000, from
-    /// 1 to 10000000.
+    /// The most rows that are read for one question; a search that would need more is answered as one that matches too
+    /// much. Default: 100000, from 1 to 10000000.
     pub(super) rows_max: Option<Written<i64>>,
     /// Where the table stands.
     pub(super) place: super::problem::Place,

@@ -1,5 +1,7 @@
 //! One request and its answer. Every header is set here; none comes from a client, and none is handed on.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use fhir::json::{self, Document};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -11,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamFault;
 use super::holder::Holder;
+use crate::enforce::held::Complete;
 use crate::limits::{self, Unread};
 use crate::server::format::{Format, read_xml};
 
@@ -52,7 +55,21 @@ enum Body {
     /// On its way.
     Wire(Incoming),
     /// Made here, of what a source of the system said.
-    Made(Bytes),
+    Made(Bytes, Further),
+}
+
+/// The pages behind the first of an answer that was made here.
+#[derive(Default)]
+pub(in crate::upstream) struct Further {
+    pub(in crate::upstream) pages: VecDeque<Bytes>,
+    /// Whether nothing follows the last of them.
+    pub(in crate::upstream) complete: Complete,
+}
+
+impl std::fmt::Debug for Further {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Further({} pages)", self.pages.len())
+    }
 }
 
 impl Holder {
@@ -64,8 +81,8 @@ impl Holder {
     ) -> Result<Answer, UpstreamFault> {
         let slot = self.slot(deadline).await?;
         if let Some(pull) = &self.pull {
-            let (status, body) = pull.answer(ask, deadline).await?;
-            return Ok(Answer { status, headers: HeaderMap::new(), body: Body::Made(body), slot });
+            let (status, body, further) = pull.answer(ask, deadline).await?;
+            return Ok(Answer { status, headers: HeaderMap::new(), body: Body::Made(body, further), slot });
         }
         let answered = match self.ask_once(ask, deadline).await {
             // A pooled connection may have been closed under our hands.
@@ -131,7 +148,7 @@ impl Answer {
             return Err(UpstreamFault::NotJson);
         }
         match self.body {
-            Body::Made(body) => Ok(body),
+            Body::Made(body, _) => Ok(body),
             Body::Wire(body) => limits::read(body, bytes_max, deadline).await.map_err(unread),
         }
     }
@@ -153,7 +170,7 @@ impl Answer {
         deadline: Instant,
     ) -> Result<Document, UpstreamFault> {
         let (format, body) = match self.body {
-            Body::Made(body) => (Format::Json, body),
+            Body::Made(body, _) => (Format::Json, body),
             Body::Wire(body) => {
                 let format = format_of(&self.headers)?;
                 let body = limits::read(body, bytes_max, deadline).await;
@@ -161,11 +178,17 @@ impl Answer {
             }
         };
         drop(self.slot);
-        let limits =
-            json::Limits { bytes_max, members_max: 10_000, values_max: 8_000_000, ..json::Limits::default() };
         match format {
-            Format::Json => json::parse(body, &limits).map_err(UpstreamFault::Malformed),
-            Format::Xml => read_xml(&body, &limits).map_err(UpstreamFault::MalformedXml),
+            Format::Json => made(body, bytes_max),
+            Format::Xml => read_xml(&body, &limits_of(bytes_max)).map_err(UpstreamFault::MalformedXml),
+        }
+    }
+
+    /// The pages behind this one, where it was made here.
+    pub(in crate::upstream) fn further(&mut self) -> Option<Further> {
+        match &mut self.body {
+            Body::Made(_, further) => Some(std::mem::take(further)),
+            Body::Wire(_) => None,
         }
     }
 
@@ -188,6 +211,15 @@ impl Answer {
             _ => UpstreamFault::UnexpectedStatus,
         }
     }
+}
+
+/// A page that was made here.
+pub(in crate::upstream) fn made(body: Bytes, bytes_max: usize) -> Result<Document, UpstreamFault> {
+    json::parse(body, &limits_of(bytes_max)).map_err(UpstreamFault::Malformed)
+}
+
+fn limits_of(bytes_max: usize) -> json::Limits {
+    json::Limits { bytes_max, members_max: 10_000, values_max: 8_000_000, ..json::Limits::default() }
 }
 
 fn unread(unread: Unread) -> UpstreamFault {

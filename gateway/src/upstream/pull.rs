@@ -14,6 +14,7 @@ mod gathered;
 mod kept;
 mod sqlite;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use adapters::Context;
@@ -27,13 +28,19 @@ use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use self::dropped::Dropped;
-use self::gathered::Gathered;
+use self::gathered::{Answered, Gathered};
 use super::UpstreamFault;
-use super::ask::Ask;
+use super::ask::{Ask, Further};
 use super::tls::UpstreamProblem;
+use crate::enforce::held::Complete;
 use crate::person::SystemName;
 use crate::settings::mapped::{Mapped, Source, SourcePlace};
 use crate::settings::{Speaks, System};
+
+/// Entries of one page.
+const PAGE_MAX: usize = 500;
+/// What stands around an entry of a searchset.
+const AROUND: usize = 64;
 
 /// A system without FHIR.
 #[derive(Debug)]
@@ -105,32 +112,38 @@ impl Pull {
         &self,
         ask: &Ask,
         deadline: Instant,
-    ) -> Result<(StatusCode, Bytes), UpstreamFault> {
+    ) -> Result<(StatusCode, Bytes, Further), UpstreamFault> {
         let mut segments = ask.path.split('/').skip(1);
         let (kind, second, more) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
         let Some((kind, source)) = tables::resource_type(kind).and_then(|kind| self.reader(kind)) else {
-            return Ok((StatusCode::NOT_FOUND, Bytes::new()));
+            return Ok(alone(StatusCode::NOT_FOUND, Bytes::new()));
         };
         match (&ask.method, second, more) {
             (&Method::POST, Some("_search"), None) => {
                 let form = std::str::from_utf8(&ask.body).map_err(|_| UpstreamFault::NotWritable)?;
                 let Some(query) = self.compiled(kind, form) else {
-                    return Ok((StatusCode::BAD_REQUEST, Bytes::new()));
+                    return Ok(alone(StatusCode::BAD_REQUEST, Bytes::new()));
                 };
-                let matches = self.matches(source, &query, deadline).await?;
-                Ok((StatusCode::OK, searchset(&matches)))
+                let found = self.matches(source, &query, deadline).await?;
+                let (first, further) = self.pages(found);
+                Ok((StatusCode::OK, first, further))
             }
             (&Method::GET, Some(id), None) => {
                 let form = fhir::search::form([("_id".to_owned(), id.to_owned())]);
                 let Some(query) = self.compiled(kind, &form) else {
-                    return Ok((StatusCode::NOT_FOUND, Bytes::new()));
+                    return Ok(alone(StatusCode::NOT_FOUND, Bytes::new()));
                 };
-                let found = self.matches(source, &query, deadline).await?.into_iter().next();
-                let nothing = (StatusCode::NOT_FOUND, Bytes::new());
-                Ok(found.map_or(nothing, |made| (StatusCode::OK, made.json.into())))
+                let found = self.matches(source, &query, deadline).await?;
+                if found.complete == Complete::Bounded {
+                    // What was not read may say otherwise.
+                    return Err(UpstreamFault::TooLarge);
+                }
+                let nothing = alone(StatusCode::NOT_FOUND, Bytes::new());
+                let first = found.made.into_iter().next();
+                Ok(first.map_or(nothing, |made| alone(StatusCode::OK, made.json.into())))
             }
             // Refused by rule before anything is asked; whatever else asks is told that there is no such place.
-            (_, _, _) => Ok((StatusCode::NOT_FOUND, Bytes::new())),
+            (_, _, _) => Ok(alone(StatusCode::NOT_FOUND, Bytes::new())),
         }
     }
 
@@ -150,13 +163,38 @@ impl Pull {
         reader: &Reader,
         query: &SearchQuery,
         deadline: Instant,
-    ) -> Result<Vec<Made>, UpstreamFault> {
+    ) -> Result<Answered, UpstreamFault> {
         let gathered = Gathered::new(query.clone(), self.bases.clone(), self.bytes_max);
         match reader {
             Reader::Dropped(dropped) => Arc::clone(dropped).matches(gathered, deadline).await,
             Reader::Sqlite(view) => Arc::clone(view).matches(gathered, deadline).await,
             Reader::Api(api) => Arc::clone(api).matches(gathered, deadline).await,
         }
+    }
+
+    /// What was found as pages, each within the bounds of a page.
+    fn pages(&self, found: Answered) -> (Bytes, Further) {
+        let mut pages = VecDeque::new();
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        for made in found.made {
+            let more = made.json.len() + AROUND;
+            if page.len() >= PAGE_MAX || (!page.is_empty() && bytes + more > self.bytes_max) {
+                pages.push_back(searchset(&page));
+                page.clear();
+                bytes = 0;
+            }
+            bytes += more;
+            page.push(made);
+        }
+        let last = searchset(&page);
+        let first = match pages.pop_front() {
+            None => last,
+            Some(first) => {
+                pages.push_back(last);
+                first
+            }
+        };
+        (first, Further { pages, complete: found.complete })
     }
 }
 
@@ -174,8 +212,13 @@ impl Sourced {
     }
 }
 
+/// An answer of one page.
+fn alone(status: StatusCode, body: Bytes) -> (StatusCode, Bytes, Further) {
+    (status, body, Further::default())
+}
+
 fn searchset(matches: &[Made]) -> Bytes {
-    let size: usize = matches.iter().map(|made| made.json.len() + 64).sum();
+    let size: usize = matches.iter().map(|made| made.json.len() + AROUND).sum();
     let mut out = Vec::with_capacity(size + 128);
     let mut writer = Writer::new(&mut out);
     writer.object().key("resourceType").string("Bundle").key("type").string("searchset");

@@ -8,7 +8,7 @@ use fhir::reference::Id;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::ask::Ask;
+use super::ask::{Ask, Further, made};
 use super::beside::are_among;
 use super::fetch::safe;
 use super::holder::Holder;
@@ -35,10 +35,19 @@ const BYTES_IN_ALL: usize = 256 << 20;
 #[derive(Debug)]
 pub struct Rest {
     resource_type: String,
-    next: String,
+    next: Next,
     seen: BTreeSet<String>,
     deadline: Instant,
     so_far: Extent,
+}
+
+/// How a search goes on.
+#[derive(Debug)]
+enum Next {
+    /// By asking.
+    Ask(Ask),
+    /// By pages that are here already.
+    Made(Further),
 }
 
 /// How much was read.
@@ -59,6 +68,8 @@ impl Extent {
 pub(in crate::upstream) struct Part {
     pub(in crate::upstream) pages: Vec<Document>,
     rest: Option<Rest>,
+    /// Whether there is no more than was read, where nothing leads on.
+    ended: Complete,
 }
 
 impl Part {
@@ -66,7 +77,7 @@ impl Part {
     pub(in crate::upstream) const fn complete(&self) -> Complete {
         match self.rest {
             Some(_) => Complete::Bounded,
-            None => Complete::All,
+            None => self.ended,
         }
     }
 
@@ -85,8 +96,7 @@ impl Upstream {
         if rest.so_far.reaches(PAGES_IN_ALL, ENTRIES_IN_ALL, BYTES_IN_ALL) {
             return Ok(Unfiltered::new(Held::searchset(Vec::new(), Complete::Bounded, None)));
         }
-        let ask = safe(Method::GET, rest.next.clone(), None, Bytes::new());
-        Ok(read(self.holder(system)?, ask, rest, None).await?.sealed())
+        Ok(read(self.holder(system)?, rest, None).await?.sealed())
     }
 
     /// Reads the first part of a search.
@@ -104,35 +114,32 @@ impl Upstream {
         };
         let place = format!("/{resource_type}/_search");
         let ask = safe(Method::POST, place, Some("application/x-www-form-urlencoded"), body.into());
-        let nothing = Rest {
+        let all = Rest {
             resource_type: resource_type.to_owned(),
-            next: String::new(),
+            next: Next::Ask(ask),
             seen: BTreeSet::new(),
             deadline: Instant::now() + holder.timeout,
             so_far: Extent::default(),
         };
-        read(holder, ask, nothing, ids).await
+        read(holder, all, ids).await
     }
 }
 
-/// Reads pages from `ask` on, behind what was read `before`.
-async fn read(
-    holder: &Holder,
-    mut ask: Ask,
-    before: Rest,
-    ids: Option<&BTreeSet<Id>>,
-) -> Result<Part, UpstreamFault> {
-    let Rest { resource_type, mut seen, deadline, mut so_far, .. } = before;
+/// What follows a page.
+enum Behind {
+    /// What the page itself leads to.
+    Linked,
+    /// Pages that are here already.
+    Made(Further),
+}
+
+/// Reads pages from where `rest` begins.
+async fn read(holder: &Holder, rest: Rest, ids: Option<&BTreeSet<Id>>) -> Result<Part, UpstreamFault> {
+    let Rest { resource_type, mut next, mut seen, deadline, mut so_far } = rest;
     let mut pages = Vec::new();
     let mut at_once = Extent::default();
     loop {
-        let answer = holder.ask(&ask, deadline).await?;
-        if answer.status != StatusCode::OK {
-            let fault = answer.fault();
-            answer.discard(holder, deadline).await;
-            return Err(fault);
-        }
-        let page = answer.document(holder, deadline).await?;
+        let (page, behind) = step(holder, next, deadline).await?;
         let entries = check_page(&page, &resource_type)?;
         if ids.is_some_and(|ids| !are_among(page.root(), ids)) {
             return Err(UpstreamFault::WrongResource);
@@ -142,17 +149,44 @@ async fn read(
             extent.entries += entries;
             extent.bytes += page.bytes_len();
         }
-        let next = next_page(&page, holder)?;
+        let onward = match behind {
+            Behind::Linked => match next_page(&page, holder)? {
+                Some(link) if !seen.insert(link.clone()) => return Err(UpstreamFault::BadLink),
+                Some(link) => Ok(Next::Ask(safe(Method::GET, link, None, Bytes::new()))),
+                None => Err(Complete::All),
+            },
+            Behind::Made(further) if further.pages.is_empty() => Err(further.complete),
+            Behind::Made(further) => Ok(Next::Made(further)),
+        };
         pages.push(page);
-        let Some(next) = next else { return Ok(Part { pages, rest: None }) };
-        if !seen.insert(next.clone()) {
-            return Err(UpstreamFault::BadLink);
-        }
+        next = match onward {
+            Ok(next) => next,
+            Err(ended) => return Ok(Part { pages, rest: None, ended }),
+        };
         if at_once.reaches(PAGES_MAX, ENTRIES_MAX, BYTES_MAX) {
-            return Ok(Part { pages, rest: Some(Rest { resource_type, next, seen, deadline, so_far }) });
+            let rest = Rest { resource_type, next, seen, deadline, so_far };
+            return Ok(Part { pages, rest: Some(rest), ended: Complete::Bounded });
         }
-        ask = safe(Method::GET, next, None, Bytes::new());
     }
+}
+
+/// The next page.
+async fn step(holder: &Holder, next: Next, deadline: Instant) -> Result<(Document, Behind), UpstreamFault> {
+    let ask = match next {
+        Next::Ask(ask) => ask,
+        Next::Made(mut further) => {
+            let page = made(further.pages.pop_front().unwrap_or_default(), holder.body_bytes_max)?;
+            return Ok((page, Behind::Made(further)));
+        }
+    };
+    let mut answer = holder.ask(&ask, deadline).await?;
+    if answer.status != StatusCode::OK {
+        let fault = answer.fault();
+        answer.discard(holder, deadline).await;
+        return Err(fault);
+    }
+    let behind = answer.further().map_or(Behind::Linked, Behind::Made);
+    Ok((answer.document(holder, deadline).await?, behind))
 }
 
 #[cfg(test)]
@@ -168,7 +202,7 @@ mod tests {
         let on = async |pages, entries, bytes| {
             let rest = Rest {
                 resource_type: "Condition".to_owned(),
-                next: String::new(),
+                next: Next::Made(Further::default()),
                 seen: BTreeSet::new(),
                 deadline: Instant::now(),
                 so_far: Extent { pages, entries, bytes },

@@ -2,6 +2,7 @@
 //! view; and one that has an API of its own. What is refused, what is hidden and what is recorded is as for any other system.
 
 mod api;
+mod bounds;
 mod faults;
 mod files;
 mod settings;

@@ -13,7 +13,8 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::Instant;
 
 use super::Sourced;
-use super::gathered::Gathered;
+use super::gathered::{Answered, BYTES_MAX, Gathered};
+use crate::enforce::held::Complete;
 use crate::settings::mapped::Api;
 use crate::settings::{Speaks, System};
 use crate::upstream::UpstreamFault;
@@ -26,7 +27,7 @@ const VALUES_MAX: usize = 200;
 /// Questions under way at once.
 const AT_ONCE: usize = 4;
 /// Pages of one answer.
-const PAGES_MAX: usize = 10;
+const PAGES_MAX: usize = 500;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An API that is asked.
@@ -43,6 +44,7 @@ struct Found {
     made: Vec<Made>,
     /// Records that could not be translated.
     refused: usize,
+    complete: Complete,
 }
 
 /// What it means that there is no such place.
@@ -77,7 +79,7 @@ impl Asked {
         self: Arc<Self>,
         mut gathered: Gathered,
         deadline: Instant,
-    ) -> Result<Vec<Made>, UpstreamFault> {
+    ) -> Result<Answered, UpstreamFault> {
         let kind = gathered.query().resource_type();
         let mut criteria = gathered.query().criteria().iter();
         let asked = criteria.find_map(|one| self.api.asked(&self.sourced.mapping, kind, one));
@@ -93,8 +95,9 @@ impl Asked {
         while let Some(part) = answers.next().await {
             let part = part?;
             read += part.made.len();
-            if read > self.sourced.rows_max {
-                return Err(UpstreamFault::TooLarge);
+            if read > self.sourced.rows_max || part.complete == Complete::Bounded {
+                gathered.bound();
+                break;
             }
             let taken = tokio::task::spawn_blocking(move || {
                 gathered.refuse(part.refused);
@@ -115,7 +118,7 @@ impl Asked {
         let mut seen = BTreeSet::from([first.clone()]);
         let mut path = first;
         let mut found = Found::default();
-        let mut room = self.holder.body_bytes_max;
+        let mut room = BYTES_MAX;
         loop {
             let body = match (self.page(&path, deadline).await?, nobody) {
                 (Some(body), _) => body,
@@ -124,7 +127,10 @@ impl Asked {
                 (None, Nobody::IsAbsent) => return Err(UpstreamFault::BadLink),
                 (None, Nobody::IsMoved) => return Err(UpstreamFault::SourceMoved),
             };
-            room = room.checked_sub(body.len()).ok_or(UpstreamFault::TooLarge)?;
+            let Some(left) = room.checked_sub(body.len()) else {
+                return Ok(Found { complete: Complete::Bounded, ..found });
+            };
+            room = left;
             let me = Arc::clone(&self);
             let read = tokio::task::spawn_blocking(move || me.read(&body)).await;
             let (part, next) = read.map_err(|_| UpstreamFault::Failed)??;
@@ -136,7 +142,7 @@ impl Asked {
                 return Err(UpstreamFault::BadLink);
             }
             if seen.len() > PAGES_MAX {
-                return Err(UpstreamFault::TooLarge);
+                return Ok(Found { complete: Complete::Bounded, ..found });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::mapping::pull::{Ids, Made};
+use adapters::mapping::pull::Ids;
 use arc_swap::ArcSwapOption;
 use fhir::reference::Bases;
 use tokio::sync::{Mutex, oneshot};
@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Sourced;
 use super::folder::{Stamp, Watched};
-use super::gathered::Gathered;
+use super::gathered::{Answered, Gathered};
 use super::kept::Kept;
 use super::sqlite::finished;
 use crate::upstream::UpstreamFault;
@@ -46,7 +46,7 @@ impl Dropped {
         self: Arc<Self>,
         mut gathered: Gathered,
         deadline: Instant,
-    ) -> Result<Vec<Made>, UpstreamFault> {
+    ) -> Result<Answered, UpstreamFault> {
         let kept = Arc::clone(&self).newest(deadline).await?;
         let (sender, receiver) = oneshot::channel();
         let reading = tokio::task::spawn_blocking(move || {

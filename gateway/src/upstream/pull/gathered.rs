@@ -1,4 +1,7 @@
 //! What matches of the records that a source yields, taken one by one, so that no more is held than is answered.
+//!
+//! A bound ends the answer and does not make it a fault: what is hidden counts for it, and whoever may see nothing must
+//! not learn from a fault that there is much.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,13 +11,13 @@ use fhir::json;
 use fhir::reference::Bases;
 use fhir::search::{Match, SearchQuery};
 
-use super::Sourced;
+use super::{AROUND, Sourced};
+use crate::enforce::held::Complete;
 use crate::upstream::UpstreamFault;
 
-/// The most resources of one answer.
-const MATCHES_MAX: usize = 5_000;
-/// What stands around an entry of a searchset.
-const AROUND: usize = 64;
+/// The most resources of one answer, and bytes of them: what may be shown is far less, and what is hidden counts here.
+const MATCHES_MAX: usize = 50_000;
+pub(super) const BYTES_MAX: usize = 64 << 20;
 
 /// The answer to a search, as it grows.
 #[derive(Debug)]
@@ -30,6 +33,14 @@ pub(super) struct Gathered {
     matches: Vec<Option<Made>>,
     /// Records that could not be translated.
     refused: usize,
+    complete: Complete,
+}
+
+/// All that matches, or the beginning of it.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) made: Vec<Made>,
+    pub(super) complete: Complete,
 }
 
 impl Gathered {
@@ -37,12 +48,13 @@ impl Gathered {
         Self {
             query,
             bases,
-            room: bytes_max,
+            room: BYTES_MAX,
             bytes_max,
             hasher: RandomState::new(),
             seen: HashMap::new(),
             matches: Vec::new(),
             refused: 0,
+            complete: Complete::All,
         }
     }
 
@@ -53,7 +65,7 @@ impl Gathered {
 
     /// Takes a resource that may match. Where two say different things under one id, neither counts.
     pub(super) fn take(&mut self, made: Made) -> Result<(), UpstreamFault> {
-        if made.resource_type != self.query.resource_type() {
+        if self.is_full() || made.resource_type != self.query.resource_type() {
             return Ok(());
         }
         let said = self.hasher.hash_one(&made.json);
@@ -69,10 +81,26 @@ impl Gathered {
         let is_match = self.is_match(&made);
         self.seen.insert(made.id.clone(), (said, is_match.then_some(self.matches.len())));
         if is_match {
-            self.room = self.room.checked_sub(made.json.len() + AROUND).ok_or(UpstreamFault::TooLarge)?;
-            self.matches.push(Some(made));
+            let bytes = made.json.len() + AROUND;
+            match self.room.checked_sub(bytes).filter(|_| bytes <= self.bytes_max) {
+                Some(room) if self.matches.len() < MATCHES_MAX => {
+                    self.room = room;
+                    self.matches.push(Some(made));
+                }
+                Some(_) | None => self.bound(),
+            }
         }
-        if self.matches.len() > MATCHES_MAX { Err(UpstreamFault::TooLarge) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Notes that there may be more than is read.
+    pub(super) const fn bound(&mut self) {
+        self.complete = Complete::Bounded;
+    }
+
+    /// Whether nothing more is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.complete == Complete::Bounded
     }
 
     /// Counts records that could not be translated.
@@ -81,9 +109,9 @@ impl Gathered {
     }
 
     /// What matches. Operators are told how many records could not be translated, and nothing of them.
-    pub(super) fn finish(self, sourced: &Sourced) -> Vec<Made> {
+    pub(super) fn finish(self, sourced: &Sourced) -> Answered {
         sourced.tell(self.refused);
-        self.matches.into_iter().flatten().collect()
+        Answered { made: self.matches.into_iter().flatten().collect(), complete: self.complete }
     }
 
     fn is_match(&self, made: &Made) -> bool {

@@ -186,7 +186,10 @@ fn rows(
     while let Some(row) = found.next()? {
         read += 1;
         if read > rows_max {
-            return Err(Failed::Is(UpstreamFault::TooLarge));
+            gathered.bound();
+        }
+        if gathered.is_full() {
+            break;
         }
         gathered.take(Made { resource_type: kind, id: row.get(0)?, json: row.get(1)? })?;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::mapping::Refused;
-use adapters::mapping::pull::{Compare, Equal, Made};
+use adapters::mapping::pull::{Compare, Equal};
 use fhir::search::SearchQuery;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Row, params_from_iter};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Sourced;
-use super::gathered::Gathered;
+use super::gathered::{Answered, Gathered};
 use crate::upstream::UpstreamFault;
 
 /// How long a lock of somebody who writes is waited for.
@@ -51,7 +51,7 @@ impl View {
         self: Arc<Self>,
         gathered: Gathered,
         deadline: Instant,
-    ) -> Result<Vec<Made>, UpstreamFault> {
+    ) -> Result<Answered, UpstreamFault> {
         let (sender, receiver) = oneshot::channel();
         let reading = tokio::task::spawn_blocking(move || self.read(gathered, sender));
         finished(reading, receiver, deadline).await
@@ -61,7 +61,7 @@ impl View {
         &self,
         mut gathered: Gathered,
         interrupt: oneshot::Sender<InterruptHandle>,
-    ) -> Result<Vec<Made>, UpstreamFault> {
+    ) -> Result<Answered, UpstreamFault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.file, flags).map_err(|error| fault(&error))?;
         // Nobody listens any more when the deadline has passed.
@@ -83,7 +83,10 @@ impl View {
         while let Some(row) = answers.next()? {
             read += 1;
             if read > self.sourced.rows_max {
-                return Err(Failed::Is(UpstreamFault::TooLarge));
+                gathered.bound();
+            }
+            if gathered.is_full() {
+                break;
             }
             let cells = cells(row, columns.len())?;
             match cells.map(|cells| rows.row(cells.iter().map(String::as_str))) {

@@ -244,6 +244,33 @@ async fn a_further_page_counts_from_the_root_too_and_one_that_is_missing_is_an_o
     }
 }
 
+/// The pages of one resident, a visit on each.
+fn paged(seen: &Seen, pages: usize) -> Play {
+    let path = seen.line.split(' ').nth(1).unwrap_or_default();
+    let (case, page) = path.trim_start_matches("/v2/residents/").split_once("?page=").unwrap_or(("C-1", "1"));
+    let page: usize = page.parse().unwrap();
+    let (ann, visits) = resident(case, ANN, "Example")
+        .split_once("\"visits\":")
+        .map_or_else(|| panic!("visits"), |(before, visits)| (before.to_owned(), visits.to_owned()));
+    let visits = visits
+        .replace("\"no\":1", &format!("\"no\":{}", page * 2))
+        .replace("\"no\":2,\"on\":\"2026-03-04\"", &format!("\"no\":{},\"on\":\"2026-03-04\"", page * 2 + 1));
+    let next = match page < pages {
+        true => format!("{{\"next\":\"/residents/{case}?page={}\"}}", page + 1),
+        false => "{}".to_owned(),
+    };
+    answer("200 OK", &format!("{{\"residents\":[{ann}\"visits\":{visits}],\"links\":{next}}}"))
+}
+
+#[tokio::test]
+async fn a_resident_with_many_pages_is_read_to_the_end() {
+    let (site, _running, api, playing) = started("open").await;
+    *playing.lock().unwrap() = Box::new(|seen| paged(seen, 12));
+    let answer = get(&site, "/Encounter?patient=C-1&_count=50").await;
+    assert_eq!(answer.found("match").len(), 24, "{} {:?}", answer.body, api.seen().last());
+    assert_eq!(get(&site, "/Patient/C-1").await.status, 200);
+}
+
 #[tokio::test]
 async fn who_denies_is_hidden_behind_an_api_too() {
     let (site, _running, _api, _) = started("withheld").await;

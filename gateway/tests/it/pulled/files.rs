@@ -79,3 +79,13 @@ async fn digests_are_found_again_where_all_sources_are_folders() {
     assert_eq!(get(&site, &format!("/{}", found[0])).await.status, 200);
     assert_eq!(get(&site, search).await.found("match"), found);
 }
+
+#[tokio::test]
+async fn a_row_that_stands_twice_is_shown_once_however_often_its_file_is_read() {
+    let (site, _running) = started("open").await;
+    let search = "/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9990000018";
+    for name in ["people-2.csv", "people-3.csv", "people-4.csv"] {
+        drop_file(&site, name, &format!("{HEADER}{RESIDENTS}{RESIDENTS}"));
+        assert_eq!(get(&site, search).await.found("match"), ["Patient/R-1"], "{name}");
+    }
+}
