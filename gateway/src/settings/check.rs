@@ -169,6 +169,9 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
     let inbound = inbound::inbound(site, &read.inbound, &names);
     mapped::refuse_deliveries(notes, ("mllp", mllp.iter().map(|place| &place.to)), &systems);
     mapped::refuse_deliveries(notes, ("inbound", inbound.iter().map(|place| &place.to)), &systems);
+    let agreements = agreements_folder(site, &read);
+    let state = gateway.as_ref().map(|gateway| gateway.state.as_path());
+    inbound::refuse_shared_folders(site, &read.inbound, (&systems, &agreements, state));
     listen::refuse_shared_addresses(notes, &read);
     let limits = bounds::limits(notes, read.limits.as_ref());
     let telemetry = urls::telemetry(notes, read.telemetry.as_ref());

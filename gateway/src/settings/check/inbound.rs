@@ -1,16 +1,17 @@
 //! `[[inbound]]`: places where records come in by a mapping.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adapters::mapping::Mapping;
 use adapters::mapping::social::Ready;
 
-use super::super::Inbound;
 use super::super::inbound_file::InboundTable;
+use super::super::mapped::SourcePlace;
 use super::super::material::Site;
 use super::super::written::Written;
+use super::super::{Inbound, Speaks, System};
 use super::parties::refuse_twice;
 use super::{listen, ods, read_text, systems};
 
@@ -19,6 +20,48 @@ pub(super) fn inbound(site: &Site<'_>, tables: &[InboundTable], known: &BTreeSet
     refuse_twice(site.notes, tables.iter().filter_map(|table| table.name.as_ref()), "name");
     refuse_twice(site.notes, tables.iter().filter_map(|table| table.folder.as_ref()), "folder");
     tables.iter().filter_map(|table| place(site, table, known)).collect()
+}
+
+/// Refuses a folder out of which somebody else reads, however it is written: every file in it would be taken away.
+pub(super) fn refuse_shared_folders(
+    site: &Site<'_>,
+    tables: &[InboundTable],
+    (systems, agreements, state): (&[System], &Path, Option<&Path>),
+) {
+    let mut others: Vec<(PathBuf, &str)> =
+        vec![(site.folder.to_path_buf(), "the settings file"), (agreements.to_path_buf(), "the agreements")];
+    for state in state.iter() {
+        others.push((state.to_path_buf(), "the state of the gateway"));
+        others.push((state.join("ledger"), "the ledger"));
+    }
+    for system in systems {
+        let Speaks::Mapped(mapped) = &system.speaks else { continue };
+        for source in &mapped.sources {
+            match &source.place {
+                SourcePlace::Drop { folder, .. } => others.push((folder.clone(), "a [[system.source]]")),
+                SourcePlace::Sqlite { file, .. } => {
+                    let folder = file.parent().unwrap_or(Path::new("."));
+                    others.push((folder.to_path_buf(), "a [[system.source]]"));
+                }
+                SourcePlace::Api(_) => {}
+            }
+        }
+    }
+    // What is not there cannot be the same.
+    let mut taken: Vec<(PathBuf, &str)> =
+        others.into_iter().filter_map(|(path, whose)| Some((path.canonicalize().ok()?, whose))).collect();
+    for written in tables.iter().filter_map(|table| table.folder.as_ref()) {
+        let Ok(folder) = site.path(written).canonicalize() else { continue };
+        if let Some((_, whose)) = taken.iter().find(|(other, _)| *other == folder) {
+            let text =
+                format!("this is the folder of {whose} too: each file in it would be taken away from there");
+            site.notes.error(&written.place, text);
+        }
+        for within in [".taken", ".refused"] {
+            taken.push((folder.join(within), "another [[inbound]]"));
+        }
+        taken.push((folder, "another [[inbound]]"));
+    }
 }
 
 fn place(site: &Site<'_>, table: &InboundTable, known: &BTreeSet<&str>) -> Option<Inbound> {

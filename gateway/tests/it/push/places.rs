@@ -302,3 +302,40 @@ async fn each_document_of_an_envelope_is_kept_and_shown_without_the_others() {
     assert!(reply.contains("64 documents in an envelope"), "{reply}");
     gateway.stop().await;
 }
+
+#[test]
+fn a_folder_out_of_which_somebody_else_reads_is_no_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file =
+        super::whole::write_settings(folder.path(), "http://127.0.0.1:1/fhir", ([127, 0, 0, 1], 0).into());
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let place = people(folder.path());
+    let dropped = folder.path().join("dropped");
+    std::os::unix::fs::symlink(&dropped, folder.path().join("link")).unwrap();
+    std::fs::create_dir(dropped.join(".taken")).unwrap();
+    let second = place.replace("name = \"people\"", "name = \"others\"");
+    let source = "[[system]]\nname = \"files\"\norganisation = \"ods:RX1\"\nprotocol = \"mapped\"\n\
+                  [[system.source]]\nmapping = \"people.toml\"\nfolder = \"./dropped\"\n";
+    let told = |more: &str| {
+        std::fs::write(&file, format!("{settings}{more}")).unwrap();
+        match gateway::settings::check::load(&file, "2026-03-04".parse().unwrap()) {
+            Ok(_) => String::new(),
+            Err(unusable) => unusable.to_string(),
+        }
+    };
+    let at = |written: &str| second.replace("\"dropped\"", &format!("\"{written}\""));
+    let expected = "each file in it would be taken away";
+    for more in [
+        format!("{place}{}", at("./dropped")),
+        format!("{place}{}", at("link")),
+        format!("{place}{}", at("dropped/.taken")),
+        format!("{place}{source}"),
+        at("."),
+        at("agreements"),
+    ] {
+        let told = told(&more);
+        assert!(told.contains(expected), "{more}: {told}");
+    }
+    std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    assert_eq!(told(&format!("{place}{}", at("elsewhere"))), "");
+}
