@@ -8,11 +8,13 @@ use crate::{Context, Refused};
 
 /// Documents in one envelope.
 const DOCUMENTS_MAX: usize = 64;
+/// What the repeats of an envelope may come to, unless its documents are larger.
+const REPEATED_BYTES_MAX: usize = 1 << 20;
 
 /// A document with the text that holds it alone.
 pub struct Alone<'i> {
-    /// Its outside.
-    pub outside: Outside,
+    /// Its outside, or why it has none: that is no fault of those beside it.
+    pub outside: Result<Outside, Refused>,
     /// The input as it came, when it holds this document only; else as UTF-8, without the other documents.
     pub text: Cow<'i, [u8]>,
 }
@@ -21,7 +23,7 @@ pub struct Alone<'i> {
 /// each, so that prefixes and the like mean what they meant.
 ///
 /// # Errors
-/// [`Refused`] when the input holds no document, one without an id, or more than an envelope may hold.
+/// [`Refused`] when the input holds no document, or more than an envelope may hold.
 pub fn apart<'i>(input: &'i [u8], context: &Context) -> Result<Vec<Alone<'i>>, Refused> {
     if input.len() > context.bytes_max {
         return Err(Refused::TooLarge { max: context.bytes_max, unit: "bytes" });
@@ -37,13 +39,19 @@ pub fn apart<'i>(input: &'i [u8], context: &Context) -> Result<Vec<Alone<'i>>, R
     }
     let spans: Vec<Range<usize>> =
         roots.iter().filter_map(|root| tree.spans.get(&root.at).cloned()).collect();
+    // What stands around documents is in the text of each: a large envelope of many small ones would fill a disk.
+    let within: usize = spans.iter().map(Range::len).sum();
+    let repeated = text.len().saturating_sub(within).saturating_mul(roots.len().saturating_sub(1));
+    if repeated > REPEATED_BYTES_MAX.max(within) {
+        return Err(Refused::TooLarge { max: REPEATED_BYTES_MAX, unit: "bytes around its documents" });
+    }
     let mut all = Vec::with_capacity(roots.len());
     for (number, root) in roots.iter().enumerate() {
         let held = match roots.len() {
             1 => Cow::Borrowed(input),
             _ => Cow::Owned(without_others(&text, &spans, number)),
         };
-        all.push(Alone { outside: outside::outside(*root)?, text: held });
+        all.push(Alone { outside: outside::outside(*root), text: held });
     }
     Ok(all)
 }
@@ -68,7 +76,7 @@ impl std::fmt::Debug for Alone<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Alone, DOCUMENTS_MAX, apart};
+    use super::{Alone, DOCUMENTS_MAX, REPEATED_BYTES_MAX, apart};
     use crate::cda::{documents, outsides};
     use crate::{Context, Refused, Translated};
 
@@ -112,11 +120,23 @@ mod tests {
             for other in 1..=3 {
                 assert_eq!(held.contains(&format!("Caf\u{e9} {other}")), other == number + 1, "{held}");
             }
+            let outside = outside.as_ref().expect("an outside");
             let again = outsides(text, &context()).expect("an outside");
             assert_eq!(again.len(), 1);
             assert_eq!((&outside.id, outside.digest), (&before.id, before.digest));
             assert_eq!((&again[0].id, again[0].digest), (&before.id, before.digest));
         }
+    }
+
+    #[test]
+    fn a_document_without_an_id_is_refused_by_itself() {
+        let input = latin(&envelope(3).replace("<h:id root=\"1.2\" extension=\"D2\"/>", ""));
+        let alone = apart(&input, &context()).expect("documents");
+        let ids: Vec<Option<&str>> =
+            alone.iter().map(|one| one.outside.as_ref().ok().map(|outside| outside.id.as_str())).collect();
+        assert_eq!(ids, [Some("urn:oid:1.2 D1"), None, Some("urn:oid:1.2 D3")]);
+        let held = String::from_utf8_lossy(&alone[1].text);
+        assert!(held.contains("Caf\u{e9} 2") && !held.contains("Caf\u{e9} 1"), "{held}");
     }
 
     #[test]
@@ -126,6 +146,10 @@ mod tests {
         assert_eq!(apart(&latin(&envelope(DOCUMENTS_MAX)), &context()).expect("many").len(), DOCUMENTS_MAX);
         let refused = apart(&latin(&envelope(DOCUMENTS_MAX + 1)), &context()).err();
         assert!(matches!(refused, Some(Refused::TooLarge { max: DOCUMENTS_MAX, .. })), "{refused:?}");
+        let wordy = |count: usize| latin(&envelope(count).replace("<end/>", &"<end> </end>".repeat(20_000)));
+        assert_eq!(apart(&wordy(4), &context()).expect("some").len(), 4);
+        let refused = apart(&wordy(64), &context()).err();
+        assert!(matches!(refused, Some(Refused::TooLarge { max: REPEATED_BYTES_MAX, .. })), "{refused:?}");
     }
 
     #[test]

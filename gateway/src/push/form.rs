@@ -51,6 +51,9 @@ pub(in crate::push) struct Outside {
     use_: Use,
 }
 
+/// One of what came together, with a text that holds it alone; or why it cannot be known.
+pub(in crate::push) type Apart = (Result<Outside, Refused>, Vec<u8>);
+
 /// Whether a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
@@ -75,21 +78,20 @@ impl Outside {
         }
     }
 
-    /// All that `raw` holds, each with a text that holds it alone.
+    /// All that `raw` holds, each with a text that holds it alone; for a document that cannot be known, why.
     ///
     /// # Errors
     /// [`Refused`] when it holds nothing of the sender's form, or too much.
-    pub(in crate::push) fn apart(sender: &Sender, raw: &[u8]) -> Result<Vec<(Self, Vec<u8>)>, Refused> {
+    pub(in crate::push) fn apart(sender: &Sender, raw: &[u8]) -> Result<Vec<Apart>, Refused> {
         match &sender.form {
             Form::Cda => {
                 let context = documents_of(sender);
+                let known = |outside| Self::of_document(outside, context.clone());
                 let alone = cda::apart(raw, &context)?.into_iter();
-                Ok(alone
-                    .map(|one| (Self::of_document(one.outside, context.clone()), one.text.into_owned()))
-                    .collect())
+                Ok(alone.map(|one| (one.outside.map(known), one.text.into_owned())).collect())
             }
             Form::Hl7v2 | Form::Mapped(_) => {
-                Ok(Self::all(sender, raw)?.into_iter().map(|outside| (outside, raw.to_vec())).collect())
+                Ok(Self::all(sender, raw)?.into_iter().map(|outside| (Ok(outside), raw.to_vec())).collect())
             }
         }
     }
@@ -107,19 +109,26 @@ impl Outside {
     /// was stored under.
     ///
     /// # Errors
-    /// [`Refused`] when `raw` holds nothing of the sender's form.
+    /// [`Refused`] when `raw` holds nothing of the sender's form, or what cannot be known in the place of what is wanted.
     pub(in crate::push) fn found(
         sender: &Sender,
         raw: &[u8],
         control_id: &str,
     ) -> Result<Option<(Self, Vec<u8>)>, Refused> {
-        let mut all = Self::apart(sender, raw)?.into_iter();
-        Ok(match sender.form {
-            Form::Hl7v2 | Form::Cda => all.find(|(outside, _)| outside.control_id == control_id),
-            Form::Mapped(_) => all
-                .next()
-                .map(|(outside, text)| (Self { control_id: control_id.to_owned(), ..outside }, text)),
-        })
+        let mut unknown = None;
+        for (outside, text) in Self::apart(sender, raw)? {
+            match (outside, &sender.form) {
+                (Ok(outside), Form::Mapped(_)) => {
+                    return Ok(Some((Self { control_id: control_id.to_owned(), ..outside }, text)));
+                }
+                (Ok(outside), Form::Hl7v2 | Form::Cda) if outside.control_id == control_id => {
+                    return Ok(Some((outside, text)));
+                }
+                (Ok(_), Form::Hl7v2 | Form::Cda) => {}
+                (Err(refused), _) => unknown = Some(refused),
+            }
+        }
+        unknown.map_or(Ok(None), Err)
     }
 
     /// Within one organisation each application counts its messages on its own.

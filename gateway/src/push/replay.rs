@@ -120,7 +120,11 @@ impl Intake {
         begun: Exchange,
         asked: Asked<'_>,
     ) -> Result<Done, StoreError> {
-        let all = match Outside::apart(sender, &raw) {
+        // All or nothing: the letter keeps its text until everything that is in it has come in.
+        let all = Outside::apart(sender, &raw).and_then(|all| {
+            all.into_iter().map(|(outside, text)| Ok((outside?, text))).collect::<Result<Vec<_>, _>>()
+        });
+        let all = match all {
             Ok(all) => all,
             Err(refused) => {
                 let told = refused.ack().1.text;

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use adapters::Refused;
 use adapters::mapping::Mapping;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -77,24 +78,34 @@ impl Intake {
         let mut held_up = HeldUp::default();
         match Outside::apart(sender, &raw) {
             Ok(all) => {
-                for one in all {
-                    let mut alone = vec![one];
-                    self.settle_all(sender, &mut alone, &peer, (&mut came, &mut held_up)).await;
-                }
-            }
-            Err(refused) => {
-                self.counts.add(Counted::Received);
-                let told = refused.ack().1.text;
-                match self.begun(sender, peer) {
-                    Some(begun) => {
-                        self.unread(sender, &raw, told.clone(), begun).await;
-                        came.add(One::Refused(told));
+                for (outside, text) in all {
+                    match outside {
+                        Ok(outside) => {
+                            let mut alone = vec![(outside, text)];
+                            self.settle_all(sender, &mut alone, &peer, (&mut came, &mut held_up)).await;
+                        }
+                        Err(refused) => {
+                            came.add(self.not_a_document(sender, (&text, &refused), peer.clone()).await)
+                        }
                     }
-                    None => came.add(One::NotNow),
                 }
             }
+            Err(refused) => came.add(self.not_a_document(sender, (&raw, &refused), peer).await),
         }
         came
+    }
+
+    async fn not_a_document(
+        &self,
+        sender: &Sender,
+        (raw, refused): (&[u8], &Refused),
+        peer: Option<String>,
+    ) -> One {
+        self.counts.add(Counted::Received);
+        let Some(begun) = self.begun(sender, peer) else { return One::NotNow };
+        let told = refused.ack().1.text;
+        self.unread(sender, raw, told.clone(), begun).await;
+        One::Refused(told)
     }
 
     /// Takes a file record by record, in order for each person.

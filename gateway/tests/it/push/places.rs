@@ -303,6 +303,25 @@ async fn each_document_of_an_envelope_is_kept_and_shown_without_the_others() {
     gateway.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_known_holds_up_no_other_of_its_envelope() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(folder.path(), created).await;
+    let bare = |text: &str| text.split_once("?>").map_or(text, |(_, rest)| rest).to_owned();
+    let nameless =
+        "<ClinicalDocument xmlns=\"urn:hl7-org:v3\"><title>999 000 0026</title></ClinicalDocument>";
+    let envelope = format!("<parts>{nameless}{}</parts>", bare(SUMMARY));
+    let reply = gateway.post("/cda/council", CLIENT, "application/xml", &envelope).await;
+    assert!(reply.contains("1 of 2 are on their way, 1 are refused"), "{reply}");
+    gateway.council_saw(1).await;
+    let letters = gateway.store().letters(Which::Open).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.stage).collect::<Vec<_>>(), [Stage::Read]);
+    let text = gateway.store().letter(letters[0].id).await.unwrap().unwrap().raw.unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("999 000 0026") && !text.contains("Okafor"), "the letter holds it alone: {text}");
+    gateway.stop().await;
+}
+
 #[test]
 fn a_folder_out_of_which_somebody_else_reads_is_no_place() {
     let folder = tempfile::tempdir().unwrap();
