@@ -12,6 +12,7 @@
 
 pub mod anew;
 pub mod answer;
+mod bound;
 pub mod busy;
 pub mod clerk;
 pub mod counts;
@@ -37,6 +38,9 @@ pub mod outbox;
 pub mod replay;
 mod rows;
 mod several;
+mod since;
+pub mod stamped;
+pub mod stood;
 pub mod store;
 #[cfg(test)]
 mod tests;

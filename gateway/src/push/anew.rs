@@ -60,7 +60,8 @@ impl Intake {
         let Original::Held { listener, source, control_id, raw } = &due.original else {
             return Err("original-not-held");
         };
-        let sender = known(senders, listener, source, Some(&due.parcel.system)).ok_or("sender-not-known")?;
+        let sender =
+            known(senders, listener, source, Wanted::System(&due.parcel.system)).ok_or("sender-not-known")?;
         let begun = self.begun(sender, None).ok_or("no-randomness")?;
         let taken = self.taken(sender, (raw, control_id), begun).map_err(|_| "not-translated")?;
         let translated = taken.outside.translated(&taken.sender, &taken.raw).map_err(|(reason, _)| reason)?;
@@ -98,12 +99,12 @@ impl Intake {
 }
 
 /// The sender that a message came from: the listener of that name or, when it is named otherwise now, the only one of
-/// its kind that speaks for the same organisation and sends to `system`.
+/// its kind that speaks for the same organisation and sends where it is wanted.
 pub(in crate::push) fn known<'a>(
     senders: &'a [Arc<Sender>],
     listener: &str,
     source: &str,
-    system: Option<&SystemName>,
+    wanted: Wanted<'_>,
 ) -> Option<&'a Arc<Sender>> {
     if let Some(sender) = senders.iter().find(|sender| sender.listener == *listener) {
         return Some(sender);
@@ -112,9 +113,28 @@ pub(in crate::push) fn known<'a>(
     let mut like = senders.iter().filter(|sender| {
         sender.organisation.as_str() == organisation
             && kind(&sender.listener) == kind(listener)
-            && system.is_none_or(|system| sender.to.contains(system))
+            && match wanted {
+                Wanted::System(system) => sender.to.contains(system),
+                Wanted::All(receivers) => receivers == Some(names(&sender.to).as_str()),
+            }
     });
     like.next().filter(|_| like.next().is_none())
+}
+
+/// Where a message is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::push) enum Wanted<'a> {
+    /// At this system.
+    System(&'a SystemName),
+    /// At these, by their [`names`], and nowhere else; nobody knows where it is wanted when that was not noted.
+    All(Option<&'a str>),
+}
+
+/// Systems as they are noted.
+pub(in crate::push) fn names(to: &[SystemName]) -> String {
+    let mut names: Vec<&str> = to.iter().map(SystemName::as_str).collect();
+    names.sort_unstable();
+    names.join(" ")
 }
 
 fn kind(listener: &str) -> Option<&'static str> {

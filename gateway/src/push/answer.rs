@@ -6,6 +6,7 @@
 use adapters::hl7v2::{AckCode, AckWhen, Envelope, Problem};
 
 use super::inbox::{Answer, Care, Verdict};
+use super::letters::Owed;
 
 /// Which acknowledgements a sender wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,20 @@ impl Mode {
         }
     }
 
+    /// Whether a sender of this mode hears nothing of a refusal once its message is stored.
+    #[must_use]
+    pub fn owed(self) -> Owed {
+        match (self, self.care()) {
+            (Self::Original, _) | (Self::Enhanced { .. }, Care::WithSender) => Owed::No,
+            (Self::Enhanced { application: AckWhen::Always | AckWhen::OnError, .. }, Care::TakenOver) => {
+                Owed::No
+            }
+            (Self::Enhanced { application: AckWhen::Never | AckWhen::OnSuccess, .. }, Care::TakenOver) => {
+                Owed::Yes
+            }
+        }
+    }
+
     /// The answer of the storage, once the message is in the inbox.
     #[must_use]
     pub fn stored(self) -> Option<Acknowledgement> {
@@ -162,7 +177,7 @@ fn known(code: &str) -> &'static str {
 mod tests {
     use adapters::hl7v2::{AckCode, AckWhen, Problem};
 
-    use super::{Answer, Mode, Verdict};
+    use super::{Answer, Care, Mode, Owed, Verdict};
 
     fn codes(mode: Mode, answer: &Answer) -> Vec<&'static str> {
         [mode.stored(), mode.dealt_with(answer)].into_iter().flatten().map(|ack| ack.code.as_str()).collect()
@@ -188,6 +203,9 @@ mod tests {
             assert_eq!(codes(mode, &Answer::Accepted), accepted, "{mode:?}");
             assert_eq!(codes(mode, &refused), errors, "{mode:?}");
             assert_eq!(codes(mode, &rejected), rejects, "{mode:?}");
+            // Who gets no word of a refusal is owed one, unless it waits for another and sends again without.
+            let hears = mode.dealt_with(&refused).is_some() || mode.care() == Care::WithSender;
+            assert_eq!(mode.owed() == Owed::No, hears, "{mode:?}");
         }
     }
 

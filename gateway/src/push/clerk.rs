@@ -141,7 +141,7 @@ impl Clerk {
     /// what is wrong with it, or nobody knows the sender any more), all that stand in it.
     fn persons(&self, opened: &Opened) -> Vec<AboutPerson> {
         let (letter, senders) = (&opened.letter, (self.senders)());
-        let sender = known(&senders, &letter.listener, &letter.source, letter.system.as_ref());
+        let sender = known(&senders, &letter.listener, &letter.source, letter.wanted());
         let outsides = match (sender, &opened.raw) {
             (Some(sender), Some(raw)) => Outside::all(sender, raw).unwrap_or_default(),
             (None, _) | (_, None) => Vec::new(),

@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,9 @@ use tokio::sync::watch;
 use super::delivery::Senders;
 use super::form::Form;
 use super::intake::{Intake, Sender};
+use super::letters::Owed;
 use super::several::{File, HeldUp};
+use super::stood::Again;
 use crate::settings::Inbound;
 
 /// How often the folders are looked into.
@@ -121,14 +124,23 @@ impl Folders {
         held_up: &mut HeldUp,
     ) -> Looked {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return Looked::Left };
-        let content = match fs::File::open(file) {
-            Ok(content) => Box::new(io::BufReader::new(content)),
+        let opened =
+            fs::File::open(file).and_then(|content| Ok((known_by(sender, &content.metadata()?), content)));
+        let (known_by, content) = match opened {
+            Ok((known_by, content)) => (known_by, Box::new(io::BufReader::new(content))),
             Err(fault) => {
                 tracing::error!(reason = %fault.kind(), "a file that was dropped cannot be read");
                 return Looked::Left;
             }
         };
-        let given = File { content, name: name.to_owned(), peer: None };
+        let given = File {
+            content,
+            name: name.to_owned(),
+            peer: None,
+            known_by: known_by.clone(),
+            again: Again::Reread,
+            owed: Owed::Yes,
+        };
         let came = self.intake.take_records(sender, mapping, given, held_up).await;
         if came.refused > 0 {
             tracing::warn!(count = came.refused, "records of a file are refused: they are dead letters");
@@ -141,13 +153,23 @@ impl Folders {
             false => fs::remove_file(file),
         };
         match ended.and_then(|()| synced(folder)) {
-            Ok(()) => Looked::Done,
+            // Should this fail, another file is another all the same.
+            Ok(()) => {
+                drop(self.intake.store.file_done(known_by).await);
+                Looked::Done
+            }
             Err(fault) => {
                 tracing::error!(reason = %fault.kind(), "a file that was read cannot be removed");
                 Looked::Left
             }
         }
     }
+}
+
+/// What a file is known by as long as it lies there, whatever it is called.
+fn known_by(sender: &Sender, found: &fs::Metadata) -> String {
+    let (modified, part) = (found.mtime(), found.mtime_nsec());
+    format!("{} {} {modified}.{part:09} {}", sender.listener, found.ino(), found.len())
 }
 
 /// The files that wait: what was taken before, then what is taken now.

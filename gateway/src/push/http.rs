@@ -18,7 +18,9 @@ use tokio::sync::mpsc;
 use super::answer::{Meaning, Told};
 use super::form::Form;
 use super::intake::{Intake, Sender};
+use super::letters::Owed;
 use super::several::{Came, File, HeldUp};
+use super::stood::Again;
 use crate::decision::refusal::Refusal;
 use crate::interaction::Malformed;
 use crate::outcome::{Ended, Ending};
@@ -68,8 +70,21 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
             // The same bytes have the same name.
             let name: String =
                 Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            let file = File { content: Box::new(Cursor::new(body)), name, peer: Some(peer) };
-            intake.take_records(&sender, mapping, file, &mut HeldUp::default()).await
+            let known_by = format!("{} {name}", sender.listener);
+            let file = File {
+                content: Box::new(Cursor::new(body)),
+                name,
+                peer: Some(peer),
+                known_by: known_by.clone(),
+                again: Again::Resent,
+                owed: Owed::No,
+            };
+            let mut came = intake.take_records(&sender, mapping, file, &mut HeldUp::default()).await;
+            // Only what should come again is read again.
+            if came.not_now == 0 && intake.store.file_done(known_by).await.is_err() {
+                came.not_now = 1;
+            }
+            came
         }
     };
     told(&came)

@@ -2,7 +2,10 @@
 
 use rusqlite::{OptionalExtension, named_params, params};
 
-use super::letters::{self, Stamped};
+use super::bound;
+use super::letters;
+use super::stamped::Stamped;
+use super::stood::Stood;
 use super::store::{Store, StoreError};
 
 /// A message as it came.
@@ -22,6 +25,10 @@ pub struct Arrival {
     pub received_ms: i64,
     /// Whether the sender counts on it once it is stored.
     pub care: Care,
+    /// Whom it is meant for.
+    pub receivers: String,
+    /// Where in a file that is not read to its end it stood.
+    pub stood: Option<Stood>,
     /// The message.
     pub raw: Vec<u8>,
 }
@@ -85,6 +92,8 @@ pub struct Open {
     pub source: String,
     /// Its id.
     pub control_id: String,
+    /// Whom it was meant for, when that was noted.
+    pub receivers: Option<String>,
     /// The message.
     pub raw: Vec<u8>,
 }
@@ -109,6 +118,9 @@ impl Store {
                 })
                 .optional()?;
             if let Some((id, hash, answer)) = held {
+                if let Some(stood) = arrival.stood.filter(|_| hash == arrival.hash) {
+                    stood.note(connection, Some(id), arrival.received_ms)?;
+                }
                 return Ok(match answer {
                     _ if hash != arrival.hash => Known::Other,
                     Some(answer) => Known::Answered(answer),
@@ -117,8 +129,8 @@ impl Store {
             }
             connection
                 .prepare_cached(
-                    "INSERT INTO inbox (source, control_id, row_key, hash, listener, received_ms, taken_over, raw)
-                     VALUES (:source, :control_id, :row_key, :hash, :listener, :received_ms, :taken_over, :raw)",
+                    "INSERT INTO inbox (source, control_id, row_key, hash, listener, received_ms, taken_over, receivers, raw)
+                     VALUES (:source, :control_id, :row_key, :hash, :listener, :received_ms, :taken_over, :receivers, :raw)",
                 )?
                 .execute(named_params! {
                     ":source": arrival.source,
@@ -128,9 +140,14 @@ impl Store {
                     ":listener": arrival.listener,
                     ":received_ms": arrival.received_ms,
                     ":taken_over": arrival.care == Care::TakenOver,
+                    ":receivers": arrival.receivers,
                     ":raw": arrival.raw,
                 })?;
-            Ok(Known::Open(InboxId(connection.last_insert_rowid())))
+            let id = InboxId(connection.last_insert_rowid());
+            if let Some(stood) = arrival.stood {
+                stood.note(connection, Some(id), arrival.received_ms)?;
+            }
+            Ok(Known::Open(id))
         })
         .await
     }
@@ -149,6 +166,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.run(move |connection| {
             settle(connection, id, &answer)?;
+            letters::found_out(connection, id, now_ms)?;
             for stamped in &stamped {
                 letters::make(connection, id, stamped, (now_ms, now_ms, 1))?;
             }
@@ -168,7 +186,7 @@ impl Store {
     ) -> Result<Vec<Open>, StoreError> {
         self.run(move |connection| {
             let mut open = connection.prepare_cached(
-                "SELECT id, listener, source, control_id, raw FROM inbox
+                "SELECT id, listener, source, control_id, receivers, raw FROM inbox
                  WHERE answer IS NULL AND taken_over = 1 AND raw IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
             )?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
@@ -178,6 +196,7 @@ impl Store {
                     listener: row.get("listener")?,
                     source: row.get("source")?,
                     control_id: row.get("control_id")?,
+                    receivers: row.get("receivers")?,
                     raw: row.get("raw")?,
                 })
             })?;
@@ -207,8 +226,8 @@ impl Store {
     }
 
     /// Forgets messages that came before `received_ms`, unless they are still to be dealt with or delivered. Of those
-    /// given up no more than the names is left; dead letters whose sender knows of it, and those that somebody has seen
-    /// to, go as well.
+    /// given up, and of letters whose senders have yet to hear of them, no more than the names is left; other dead letters, and
+    /// those that somebody has seen to, go as well.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -216,11 +235,17 @@ impl Store {
         self.run(move |connection| {
             let over = "received_ms < ?1 AND (answer IS NOT NULL OR taken_over = 0)";
             connection.execute(
-                "DELETE FROM letter WHERE last_ms < ?1 AND (state <> 'open' OR stage NOT IN ('deliver', 'fault'))
+                "DELETE FROM letter WHERE last_ms < ?1 AND (state <> 'open' OR owed = 0)
                  AND (inbox IS NULL OR inbox NOT IN (SELECT inbox FROM outbox WHERE state = 'due'))",
                 [received_ms],
             )?;
-            letters::bound(connection)?;
+            // Of what is owed the name stays.
+            connection.execute(
+                "UPDATE letter SET raw = NULL, text_gone = 1 WHERE last_ms < ?1 AND raw IS NOT NULL",
+                [received_ms],
+            )?;
+            bound::bound(connection)?;
+            connection.execute("DELETE FROM file_row WHERE at_ms < ?1", [received_ms])?;
             connection.execute("DELETE FROM errand WHERE state = 'done' AND asked_ms < ?1", [received_ms])?;
             connection.execute(
                 &format!(

@@ -14,15 +14,17 @@ use fhir::purpose_of_use::PurposeOfUse;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 
-use super::anew::known;
+use super::anew::{Wanted, known, names};
 use super::answer::{Acknowledgement, Mode, Told, not_now};
 use super::busy::{Busy, PANICS_MAX};
 use super::counts::{Counted, Counts};
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
 use super::form::{Form, Outside};
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
-use super::letters::{Head, Stage, Stamped};
+use super::letters::{Owed, Stage};
 use super::outbox::{Parcel, Text};
+use super::stamped::{Stamped, head, stamped};
+use super::stood::Stood;
 use super::store::Store;
 use crate::clock::Clock;
 use crate::enforce::unfiltered::Unfiltered;
@@ -83,6 +85,10 @@ pub(in crate::push) struct Taken {
     pub(in crate::push) outside: Outside,
     pub(in crate::push) raw: Vec<u8>,
     pub(in crate::push) exchange: Exchange,
+    /// Whether its sender hears nothing of a refusal.
+    pub(in crate::push) owed: Owed,
+    /// Where in a file that is not read to its end it stood.
+    pub(in crate::push) stood: Option<Stood>,
 }
 
 /// What became of a message that came.
@@ -161,7 +167,7 @@ impl Intake {
         };
         let mode = outside.mode;
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
-        let mut taken = Taken { sender, outside, raw, exchange };
+        let mut taken = Taken { sender, outside, raw, exchange, owed: mode.owed(), stood: None };
         let id = match self.enter(&mut taken).await {
             Entered::Open(id) => id,
             Entered::Answered(answer) => return self.answer(&taken.raw, mode, &answer, tell).await,
@@ -220,7 +226,10 @@ impl Intake {
                 if self.busy.is_given_up(message.id) {
                     continue;
                 }
-                let Some(sender) = known(senders, &message.listener, &message.source, None) else { continue };
+                let wanted = Wanted::All(message.receivers.as_deref());
+                let Some(sender) = known(senders, &message.listener, &message.source, wanted) else {
+                    continue;
+                };
                 let Some(begun) = self.begun(sender, None) else { return };
                 let Ok(taken) = self.taken(sender, (&message.raw, &message.control_id), begun) else {
                     continue;
@@ -242,7 +251,9 @@ impl Intake {
     ) -> Result<Taken, Refused> {
         let outside = Outside::of(sender, raw, control_id)?;
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
-        Ok(Taken { sender: Arc::clone(sender), outside, raw: raw.to_vec(), exchange })
+        // Nobody waits for an answer any more.
+        let owed = Owed::Yes;
+        Ok(Taken { sender: Arc::clone(sender), outside, raw: raw.to_vec(), exchange, owed, stood: None })
     }
 
     /// Records a fault of the program with a message that was taken over. After some it is left alone until the next
@@ -253,7 +264,7 @@ impl Intake {
             return self.record(exchange, Event::Failed, Ending::Panicked.reason()).await;
         }
         self.record(exchange, Event::Failed, GIVEN_UP).await;
-        let given_up = stamped(Stage::Fault, GIVEN_UP, None);
+        let given_up = Stamped { owed: Owed::Yes, ..stamped(Stage::Fault, GIVEN_UP, None) };
         if self.store.give_up_on(id, given_up, (PANICS_MAX, self.now_ms())).await.is_err() {
             self.counts.add(Counted::Unrecorded);
         }
@@ -274,6 +285,7 @@ impl Intake {
         let answer = match self.parcels(taken, &to).await {
             Ok((parcels, against)) => {
                 let answer = answer(&against);
+                self.owe(&against);
                 let noted = (answer.clone(), against);
                 if self.store.accept(id, parcels.clone(), noted, self.now_ms()).await.is_err() {
                     self.not_released(&parcels, "not-stored").await;
@@ -284,6 +296,7 @@ impl Intake {
                 answer
             }
             Err(Unsettled::Refused(answer, against)) => {
+                self.owe(&against);
                 if self.store.refuse(id, answer.clone(), against, self.now_ms()).await.is_err() {
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
@@ -302,6 +315,13 @@ impl Intake {
         Dealt::Settled(answer)
     }
 
+    /// Counts what somebody will not hear of although its sender believes so.
+    fn owe(&self, against: &[Stamped]) {
+        for _ in against.iter().filter(|stamped| stamped.owed == Owed::Yes) {
+            self.counts.add(Counted::Dead);
+        }
+    }
+
     /// Translates a message and has it cleared for each of these systems. With the parcels comes what stands against the
     /// others.
     pub(in crate::push) async fn parcels(
@@ -314,7 +334,8 @@ impl Intake {
             Err((reason, answer)) => {
                 self.record(taken.exchange.clone(), Event::Refused, reason).await;
                 let told = answer.text().map(str::to_owned);
-                return Err(Unsettled::Refused(answer, vec![stamped(Stage::Translate, reason, told)]));
+                let against = Stamped { owed: taken.owed, ..stamped(Stage::Translate, reason, told) };
+                return Err(Unsettled::Refused(answer, vec![against]));
             }
         };
         let document = json::parse(translated.bundle.into(), &json::Limits::default());
@@ -331,6 +352,7 @@ impl Intake {
             let refused = |reason, text| Stamped {
                 system: Some(system.clone()),
                 text,
+                owed: taken.owed,
                 ..stamped(Stage::Decide, reason, None)
             };
             match self.exchange.disclose(&pushed, system).await {
@@ -405,6 +427,8 @@ impl Intake {
             listener: taken.sender.listener.clone(),
             received_ms: self.now_ms(),
             care: taken.outside.mode.care(),
+            receivers: names(&taken.sender.to),
+            stood: taken.stood.clone(),
             raw: taken.raw.clone(),
         }
     }
@@ -432,21 +456,6 @@ impl Sender {
 /// The one message of input that holds one.
 fn only(sender: &Sender, raw: &[u8]) -> Result<Outside, Refused> {
     Outside::all(sender, raw)?.into_iter().next().ok_or(Refused::NoHeader)
-}
-
-/// What a letter of this message says of it.
-pub(in crate::push) fn head(taken: &Taken) -> Head {
-    Head {
-        source: taken.outside.source.clone(),
-        control_id: taken.outside.control_id.clone(),
-        hash: taken.outside.hash,
-        listener: taken.sender.listener.clone(),
-        place: None,
-    }
-}
-
-pub(in crate::push) fn stamped(stage: Stage, reason: &str, told: Option<String>) -> Stamped {
-    Stamped { system: None, stage, reason: reason.to_owned(), told, text: Text::Kept }
 }
 
 /// The answer to a message of which something is on its way.

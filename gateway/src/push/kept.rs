@@ -2,9 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
+use super::anew::names;
 use super::counts::Counted;
-use super::intake::{Intake, Sender, stamped};
-use super::letters::{Head, Stage, Stamped};
+use super::intake::{Intake, Sender};
+use super::letters::Stage;
+use super::stamped::{Head, Stamped, stamped};
 use super::store::StoreError;
 use crate::trail::record::{Event, Exchange};
 
@@ -20,6 +22,8 @@ impl Intake {
             hash: Sha256::digest(raw).into(),
             listener: sender.listener.clone(),
             place: None,
+            stood: None,
+            receivers: names(&sender.to),
         };
         drop(self.keep(head, stamped(Stage::Read, "not-a-message", Some(told)), raw).await);
     }

@@ -5,9 +5,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::anew::Wanted;
 use super::errands::{self, Done, ErrandId};
 use super::inbox::InboxId;
 use super::outbox::Text;
+use super::stamped::{Head, Stamped};
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
 
@@ -48,6 +50,19 @@ pub struct Letter {
     pub bytes: Option<u64>,
     /// Messages about the same person that came later and reached the same system since.
     pub overtaken_by: u32,
+    /// Whether its sender has yet to hear of it.
+    pub owed: Owed,
+    /// Whom the message was meant for, when that was noted.
+    pub(in crate::push) receivers: Option<String>,
+}
+
+/// Whether the sender of what became a letter has yet to hear of it: it will not come again by itself then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owed {
+    /// It was told.
+    No,
+    /// It was told nothing, or that all is well.
+    Yes,
 }
 
 /// What a letter came to grief at.
@@ -78,36 +93,6 @@ pub enum LetterState {
     Closed,
 }
 
-/// A letter that is about to be made.
-#[derive(Clone)]
-pub struct Stamped {
-    /// The system that does not get it.
-    pub system: Option<SystemName>,
-    /// What it came to grief at.
-    pub stage: Stage,
-    /// The name of the reason.
-    pub reason: String,
-    /// The same in words.
-    pub told: Option<String>,
-    /// Whether its text stays.
-    pub text: Text,
-}
-
-/// What of a message is written on a letter.
-#[derive(Clone)]
-pub struct Head {
-    /// The organisation and application that sent it.
-    pub source: String,
-    /// The id of the message; empty when none can be read.
-    pub control_id: String,
-    /// SHA-256 of the message.
-    pub hash: [u8; 32],
-    /// The listener or route it came by.
-    pub listener: String,
-    /// Where in a file it stood.
-    pub place: Option<String>,
-}
-
 /// What is needed to deal with a letter again.
 #[derive(Clone)]
 pub struct Opened {
@@ -119,15 +104,12 @@ pub struct Opened {
     pub raw: Option<Vec<u8>>,
 }
 
-/// Letters that are kept of what its sender knows is refused, and bytes of their texts: of more, the oldest go.
-const KEPT_MAX: i64 = 10_000;
-const KEPT_BYTES_MAX: i64 = 1 << 30;
 /// Letters that one look gives at most.
 const LISTED_MAX: i64 = 10_000;
 
 const COLUMNS: &str = "letter.id AS id, stage, letter.reason AS reason, told, place, letter.source AS source,
     letter.control_id AS control_id, letter.listener AS listener, letter.system AS system, letter.first_ms AS first_ms,
-    last_ms, letter.attempts AS attempts, letter.state AS state, letter.inbox AS inbox,
+    last_ms, letter.attempts AS attempts, letter.state AS state, letter.inbox AS inbox, owed, letter.receivers AS receivers,
     CASE WHEN text_gone = 0 THEN COALESCE(LENGTH(letter.raw), LENGTH(message.raw)) END AS bytes,
     (SELECT COUNT(*) FROM outbox AS mine JOIN outbox AS later ON later.person = mine.person AND later.system = mine.system
         AND later.id > mine.id AND later.state = 'delivered'
@@ -177,19 +159,23 @@ impl Store {
         self.run(move |connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO letter (stage, reason, told, place, source, control_id, hash, listener, raw, first_ms, last_ms)
-                     VALUES (:stage, :reason, :told, :place, :source, :control_id, :hash, :listener, :raw, :now, :now)
+                    "INSERT INTO letter (stage, reason, told, place, source, control_id, hash, listener, receivers, owed, raw,
+                        first_ms, last_ms)
+                     VALUES (:stage, :reason, :told, :place, :source, :control_id, :hash, :listener, :receivers, :owed, :raw,
+                        :now, :now)
                      ON CONFLICT (source, control_id, hash) WHERE inbox IS NULL DO UPDATE SET
-                     reason = :reason, told = :told, last_ms = :now, attempts = attempts + 1,
+                     reason = :reason, told = :told, last_ms = :now, attempts = attempts + 1, owed = MAX(owed, :owed),
+                     text_gone = CASE state WHEN 'replayed' THEN text_gone ELSE 0 END,
                      state = CASE state WHEN 'replayed' THEN 'replayed' ELSE 'open' END,
                      raw = CASE state WHEN 'replayed' THEN raw ELSE :raw END",
                 )?
                 .execute(named_params! {
                     ":stage": stamped.stage.name(), ":reason": stamped.reason, ":told": stamped.told,
                     ":place": head.place, ":source": head.source, ":control_id": head.control_id,
-                    ":hash": head.hash.as_slice(), ":listener": head.listener, ":raw": raw, ":now": now_ms,
-                })
-                .map(drop)
+                    ":hash": head.hash.as_slice(), ":listener": head.listener, ":receivers": head.receivers,
+                    ":owed": stamped.owed == Owed::Yes, ":raw": raw, ":now": now_ms,
+                })?;
+            head.stood.map_or(Ok(()), |stood| stood.note(connection, None, now_ms))
         })
         .await
     }
@@ -308,18 +294,33 @@ pub(in crate::push) fn make(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO letter (inbox, system, stage, reason, told, source, control_id, hash, listener, text_gone,
+            "INSERT INTO letter (inbox, system, stage, reason, told, source, control_id, hash, listener, receivers, owed, text_gone,
                 first_ms, last_ms, attempts)
-             SELECT id, :system, :stage, :reason, :told, source, control_id, hash, listener, :gone, :first, :now, :attempts
-             FROM inbox WHERE id = :inbox
+             SELECT id, :system, :stage, :reason, :told, source, control_id, hash, listener, receivers, :owed, :gone, :first, :now,
+                :attempts FROM inbox WHERE id = :inbox
              ON CONFLICT (inbox, COALESCE(system, '')) WHERE inbox IS NOT NULL DO UPDATE SET stage = :stage, reason = :reason,
-             told = :told, last_ms = :now, attempts = letter.attempts + :attempts, text_gone = MAX(text_gone, :gone), state = 'open'",
+             told = :told, last_ms = :now, attempts = letter.attempts + :attempts, text_gone = MAX(text_gone, :gone), owed = MAX(owed, :owed),
+             state = 'open'",
         )?
         .execute(named_params! {
             ":inbox": inbox.0, ":system": stamped.system.as_ref().map(SystemName::as_str),
             ":stage": stamped.stage.name(), ":reason": stamped.reason, ":told": stamped.told,
-            ":gone": stamped.text == Text::Gone, ":first": first_ms, ":now": now_ms, ":attempts": attempts,
+            ":gone": stamped.text == Text::Gone, ":owed": stamped.owed == Owed::Yes, ":first": first_ms, ":now": now_ms, ":attempts": attempts,
         })
+        .map(drop)
+}
+
+/// Notes that a message at which the program failed is answered now.
+pub(in crate::push) fn found_out(
+    connection: &Connection,
+    inbox: InboxId,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE letter SET state = 'replayed', last_ms = ?2 WHERE inbox = ?1 AND stage = 'fault' AND state = 'open'",
+        )?
+        .execute(params![inbox.0, now_ms])
         .map(drop)
 }
 
@@ -337,29 +338,6 @@ pub(in crate::push) fn answered(
         )?
         .execute(params![inbox.0, now_ms])
         .map(drop)
-}
-
-/// Lets the oldest letters go whose senders were told, when there are too many or they weigh too much: a peer that sends
-/// nothing but rubbish must not fill the disk.
-pub(in crate::push) fn bound(connection: &Connection) -> rusqlite::Result<()> {
-    let mut beyond = connection.prepare_cached(
-        "SELECT id, inbox FROM (SELECT letter.id AS id, letter.inbox AS inbox, ROW_NUMBER() OVER newest AS number,
-            SUM(COALESCE(LENGTH(letter.raw), LENGTH(message.raw), 0)) OVER newest AS bytes
-            FROM letter LEFT JOIN inbox AS message ON message.id = letter.inbox WHERE stage NOT IN ('deliver', 'fault')
-            WINDOW newest AS (ORDER BY letter.id DESC ROWS UNBOUNDED PRECEDING))
-         WHERE number > ?1 OR bytes > ?2",
-    )?;
-    let rows = beyond.query_map([KEPT_MAX, KEPT_BYTES_MAX], |row| {
-        Ok((row.get::<_, i64>("id")?, row.get::<_, Option<i64>>("inbox")?))
-    })?;
-    let beyond: Vec<(i64, Option<i64>)> = rows.collect::<rusqlite::Result<_>>()?;
-    for (letter, inbox) in beyond {
-        connection.prepare_cached("DELETE FROM letter WHERE id = ?1")?.execute([letter])?;
-        if let Some(inbox) = inbox {
-            super::inbox::let_go(connection, InboxId(inbox))?;
-        }
-    }
-    Ok(())
 }
 
 /// Nothing more comes of the parcel of a letter.
@@ -402,12 +380,21 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         state: LetterState::of(&state),
         bytes: bytes.map(|bytes| u64::try_from(bytes).unwrap_or(0)),
         overtaken_by: row.get("overtaken")?,
+        owed: if row.get("owed")? { Owed::Yes } else { Owed::No },
+        receivers: row.get("receivers")?,
     })
 }
 
 fn opened(row: &Row<'_>) -> rusqlite::Result<Opened> {
     let inbox: Option<i64> = row.get("inbox")?;
     Ok(Opened { letter: letter(row)?, inbox: inbox.map(InboxId), raw: row.get("text")? })
+}
+
+impl Letter {
+    /// Where the message is wanted.
+    pub(in crate::push) fn wanted(&self) -> Wanted<'_> {
+        self.system.as_ref().map_or(Wanted::All(self.receivers.as_deref()), Wanted::System)
+    }
 }
 
 impl LetterId {
@@ -459,18 +446,6 @@ impl LetterState {
 
     fn of(name: &str) -> Self {
         [Self::Replayed, Self::Closed].into_iter().find(|state| state.name() == name).unwrap_or(Self::Open)
-    }
-}
-
-impl std::fmt::Debug for Stamped {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Stamped({}, {})", self.stage.name(), self.reason)
-    }
-}
-
-impl std::fmt::Debug for Head {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Head({})", self.listener)
     }
 }
 

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::errands::{self, Done, ErrandId};
 use super::inbox::{Answer, InboxId, let_go, settle};
-use super::letters::{self, LetterId, Stage, Stamped};
+use super::letters::{self, LetterId, Owed, Stage};
+use super::stamped::Stamped;
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
 
@@ -102,7 +103,7 @@ impl OutboxId {
 pub struct Backlog {
     /// Parcels on their way.
     pub due: u64,
-    /// Parcels given up, and messages that the program failed at time and again: each is a share that did not happen.
+    /// Letters whose senders have yet to hear of them: each is a share that did not happen.
     pub dead: u64,
 }
 
@@ -294,6 +295,7 @@ impl Store {
                 reason: reason.to_owned(),
                 told: None,
                 text,
+                owed: Owed::Yes,
             };
             letters::make(connection, inbox, &stamped, (first_ms, now_ms, attempts))?;
             let_go(connection, inbox)
@@ -309,8 +311,7 @@ impl Store {
         self.run(|connection| {
             connection.query_row(
                 "SELECT (SELECT COUNT(*) FROM outbox WHERE state = 'due') AS due,
-                 (SELECT COUNT(*) FROM outbox WHERE state = 'dead')
-                 + (SELECT COUNT(*) FROM inbox WHERE answer IS NULL AND taken_over = 1 AND problem IS NOT NULL) AS dead",
+                 (SELECT COUNT(*) FROM letter WHERE owed = 1 AND state = 'open') AS dead",
                 [],
                 |row| {
                     let count = |value: i64| u64::try_from(value).unwrap_or(0);

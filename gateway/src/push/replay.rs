@@ -9,10 +9,11 @@ use super::anew::known;
 use super::errands::{Done, Errand};
 use super::form::{Form, Outside};
 use super::inbox::{Answer, InboxId};
-use super::intake::{Dealt, Entered, Intake, Sender, Taken, Unsettled, stamped};
-use super::letters::{Letter, LetterId, Opened, Stage, Stamped};
+use super::intake::{Dealt, Entered, Intake, Sender, Taken, Unsettled};
+use super::letters::{Letter, LetterId, Opened, Stage};
 use super::mapped;
 use super::outbox::{Replayed, Text};
+use super::stamped::{Stamped, stamped};
 use super::store::StoreError;
 use crate::person::SystemName;
 use crate::trail::record::Exchange;
@@ -31,7 +32,7 @@ impl Intake {
         let cannot = |why: &str| Ok(Done::Cannot(why.to_owned()));
         let Opened { letter, inbox, raw } = opened;
         let Some(raw) = errand.mended.clone().or(raw) else { return cannot("text-not-kept") };
-        let Some(sender) = known(senders, &letter.listener, &letter.source, letter.system.as_ref()) else {
+        let Some(sender) = known(senders, &letter.listener, &letter.source, letter.wanted()) else {
             return cannot("sender-not-known");
         };
         let Some(begun) = self.begun(sender, None) else {
@@ -72,12 +73,13 @@ impl Intake {
             return cannot("other-message");
         };
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
-        let taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
+        let (sender, owed) = (Arc::clone(sender), letter.owed);
+        let taken = Taken { sender, outside, raw, exchange, owed, stood: None };
         let _held = self.busy.hold(inbox).await;
         let on_their_way = self.store.receivers_of(inbox).await?;
         let to: Vec<SystemName> = match &letter.system {
             Some(system) => vec![system.clone()],
-            None => sender.to.clone(),
+            None => taken.sender.to.clone(),
         };
         let to: Vec<SystemName> = to.into_iter().filter(|system| !on_their_way.contains(system)).collect();
         if to.is_empty() {
@@ -134,7 +136,8 @@ impl Intake {
         let mut refused = None;
         for (outside, raw) in all {
             let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun.clone() };
-            let mut taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
+            let (sender, owed) = (Arc::clone(sender), asked.letter.owed);
+            let mut taken = Taken { sender, outside, raw, exchange, owed, stood: None };
             let answer = match self.enter(&mut taken).await {
                 Entered::Open(id) => match self.settle(id, &taken).await {
                     // It is what the letter holds already.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::form::Outside;
 use super::inbox::InboxId;
 use super::intake::{Intake, Taken};
+use super::stood::Stood;
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
 
@@ -23,6 +24,7 @@ struct Row {
     control_id: String,
     hash: [u8; 32],
     raw: Vec<u8>,
+    stood: Option<Stood>,
     now_ms: i64,
 }
 
@@ -34,7 +36,7 @@ fn names(control_id: &str) -> impl Iterator<Item = String> + '_ {
 
 impl Store {
     /// The id under which a record is, or is about to be, in the inbox. What came last for its key and was refused is
-    /// open again with this.
+    /// open again with this, unless it is read a second time only.
     async fn name_row(&self, row: Row) -> Result<String, StoreError> {
         self.run(move |connection| {
             let last = connection
@@ -51,6 +53,12 @@ impl Store {
                     ))
                 })
                 .optional()?;
+            let newest = last.as_ref().map(|(id, ..)| InboxId(*id));
+            if let Some(stood) = &row.stood
+                && let Some(control_id) = stood.known(connection, (&row.hash, newest))?
+            {
+                return Ok(control_id);
+            }
             match last {
                 Some((id, control_id, hash, answer)) if hash == row.hash => {
                     if answer.is_some_and(|answer| answer != "AA") {
@@ -95,6 +103,7 @@ impl Intake {
             control_id: control_id.clone(),
             hash: *hash,
             raw: taken.raw.clone(),
+            stood: taken.stood.clone(),
             now_ms: self.now_ms(),
         };
         let name = self.store.name_row(row).await?;

@@ -13,12 +13,15 @@ use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::anew::names;
 use super::counts::Counted;
 use super::form::Outside;
 use super::inbox::Answer;
-use super::intake::{Dealt, Entered, GIVEN_UP, Intake, Sender, Taken, stamped};
-use super::letters::{Head, Stage};
+use super::intake::{Dealt, Entered, GIVEN_UP, Intake, Sender, Taken};
+use super::letters::{Owed, Stage};
 use super::mapped::{self, NotARecord, Record, Rest};
+use super::stamped::{Head, Stamped, stamped};
+use super::stood::{Again, Stood};
 use crate::outcome::Ending;
 use crate::trail::record::{Event, Exchange};
 
@@ -57,6 +60,20 @@ pub(in crate::push) struct File {
     pub(in crate::push) name: String,
     /// Where it came from.
     pub(in crate::push) peer: Option<String>,
+    /// By what it is known when it is read again.
+    pub(in crate::push) known_by: String,
+    /// What that means.
+    pub(in crate::push) again: Again,
+    /// Whether who dropped it hears nothing of what is refused.
+    pub(in crate::push) owed: Owed,
+}
+
+/// Something of a file, or a document.
+struct Piece {
+    outside: Outside,
+    raw: Vec<u8>,
+    owed: Owed,
+    stood: Option<Stood>,
 }
 
 /// What came of one document or record.
@@ -81,7 +98,7 @@ impl Intake {
                 for (outside, text) in all {
                     match outside {
                         Ok(outside) => {
-                            let mut alone = vec![(outside, text)];
+                            let mut alone = vec![Piece { outside, raw: text, owed: Owed::No, stood: None }];
                             self.settle_all(sender, &mut alone, &peer, (&mut came, &mut held_up)).await;
                         }
                         Err(refused) => {
@@ -116,7 +133,7 @@ impl Intake {
         file: File,
         held_up: &mut HeldUp,
     ) -> Came {
-        let File { content, name, peer } = file;
+        let File { content, name, peer, known_by, again, owed } = file;
         let (give, mut records) = mpsc::channel(TOGETHER);
         let reading = tokio::task::spawn_blocking({
             let (sender, mapping) = (Arc::clone(sender), Arc::clone(mapping));
@@ -128,15 +145,19 @@ impl Intake {
             }
         });
         let mut came = Came::default();
-        let mut together: Vec<(Outside, Vec<u8>)> = Vec::new();
+        let mut together: Vec<Piece> = Vec::new();
         let mut lanes = BTreeSet::new();
+        let mut nth = 0_u64;
         while let Some(record) = records.recv().await {
+            nth += 1;
+            let stood = Stood { file: known_by.clone(), nth, again };
             let bundle = match record {
                 Record::Bundle(bundle) => bundle,
                 Record::Refused(refused) => {
                     came.broke_off |= refused.rest == Rest::Ends;
                     came.without_text += u64::from(refused.row.is_none());
-                    came.add(self.not_a_record(sender, (refused, &name), peer.clone()).await);
+                    let place = (&*name, stood, owed);
+                    came.add(self.not_a_record(sender, (refused, place), peer.clone()).await);
                     continue;
                 }
             };
@@ -145,7 +166,8 @@ impl Intake {
                 let told = "a record is larger than a Bundle may be".to_owned();
                 let refused = NotARecord { told, rest: Rest::Goes, row: None };
                 came.without_text += 1;
-                came.add(self.not_a_record(sender, (refused, &name), peer.clone()).await);
+                let place = (&*name, stood, owed);
+                came.add(self.not_a_record(sender, (refused, place), peer.clone()).await);
                 continue;
             };
             if together.len() >= TOGETHER || lanes.contains(&outside.lane) {
@@ -153,7 +175,7 @@ impl Intake {
                 self.settle_all(sender, &mut together, &peer, (&mut came, held_up)).await;
             }
             lanes.insert(outside.lane.clone());
-            together.push((outside, bundle));
+            together.push(Piece { outside, raw: bundle, owed, stood: Some(stood) });
         }
         self.settle_all(sender, &mut together, &peer, (&mut came, held_up)).await;
         if reading.await.is_err() {
@@ -161,7 +183,8 @@ impl Intake {
             came.broke_off = true;
             let told = "the file cannot be read, by a fault of the program".to_owned();
             let refused = NotARecord { told, rest: Rest::Ends, row: None };
-            came.add(self.not_a_record(sender, (refused, &name), peer).await);
+            let stood = Stood { file: known_by.clone(), nth: nth + 1, again };
+            came.add(self.not_a_record(sender, (refused, (&*name, stood, owed)), peer).await);
         }
         came
     }
@@ -169,13 +192,14 @@ impl Intake {
     async fn settle_all(
         self: &Arc<Self>,
         sender: &Arc<Sender>,
-        together: &mut Vec<(Outside, Vec<u8>)>,
+        together: &mut Vec<Piece>,
         peer: &Option<String>,
         (came, held_up): (&mut Came, &mut HeldUp),
     ) {
-        let under_way = together.drain(..).map(|(outside, raw)| {
-            let (lane, waits) = (outside.lane.clone(), held_up.0.contains(&outside.lane));
-            let taken = self.take_one(sender, (outside, raw), peer.clone());
+        let under_way = together.drain(..).map(|piece| {
+            let lane = piece.outside.lane.clone();
+            let waits = held_up.0.contains(&lane);
+            let taken = self.take_one(sender, piece, peer.clone());
             async move { (lane, if waits { One::NotNow } else { taken.await }) }
         });
         for (lane, one) in join_all(under_way).await {
@@ -187,16 +211,12 @@ impl Intake {
     }
 
     /// In a task of its own: a sender that hangs up cancels nothing, and a fault of the program ends nothing else.
-    async fn take_one(
-        self: &Arc<Self>,
-        sender: &Arc<Sender>,
-        (outside, raw): (Outside, Vec<u8>),
-        peer: Option<String>,
-    ) -> One {
+    async fn take_one(self: &Arc<Self>, sender: &Arc<Sender>, piece: Piece, peer: Option<String>) -> One {
+        let Piece { outside, raw, owed, stood } = piece;
         self.counts.add(Counted::Received);
         let Some(begun) = self.begun(sender, peer) else { return One::NotNow };
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
-        let mut taken = Taken { sender: Arc::clone(sender), outside, raw, exchange };
+        let mut taken = Taken { sender: Arc::clone(sender), outside, raw, exchange, owed, stood };
         let exchange = taken.exchange.clone();
         let intake = Arc::clone(self);
         match tokio::spawn(async move { intake.deal_with_one(&mut taken).await }).await {
@@ -238,9 +258,15 @@ impl Intake {
     async fn not_a_record(
         &self,
         sender: &Sender,
-        (refused, name): (NotARecord, &str),
+        (refused, (name, stood, owed)): (NotARecord, (&str, Stood, Owed)),
         peer: Option<String>,
     ) -> One {
+        match self.store.is_kept(stood.clone()).await {
+            Ok(false) => {}
+            // It was recorded when the file was read before.
+            Ok(true) => return One::Refused(refused.told),
+            Err(_) => return One::NotNow,
+        }
         self.counts.add(Counted::Received);
         self.counts.add(Counted::Refused);
         let Some(begun) = self.begun(sender, peer) else { return One::NotNow };
@@ -255,10 +281,18 @@ impl Intake {
             hash: hash.finalize().into(),
             listener: sender.listener.clone(),
             place: Some(format!("{name}: {}", refused.told)),
+            stood: Some(stood),
+            receivers: names(&sender.to),
         };
-        let stamped = stamped(Stage::Translate, "not-translated", Some(refused.told.clone()));
+        let stamped =
+            Stamped { owed, ..stamped(Stage::Translate, "not-translated", Some(refused.told.clone())) };
         match self.keep(head, stamped, row.as_bytes()).await {
-            Ok(()) => One::Refused(refused.told),
+            Ok(()) => {
+                if owed == Owed::Yes {
+                    self.counts.add(Counted::Dead);
+                }
+                One::Refused(refused.told)
+            }
             // Nobody would know of it.
             Err(_) => One::NotNow,
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::rows;
+use super::{rows, since};
 
 /// Callers that may wait at once; more wait to be let in.
 const WAITING_MAX: usize = 1_024;
@@ -180,6 +180,7 @@ impl Store {
             connection.execute_batch(rows::SINCE)?;
         }
         connection.execute_batch(rows::INDEX)?;
+        since::carry_over(&connection)?;
         let (jobs, queue) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("push-store".to_owned())

@@ -7,16 +7,17 @@ use fhir::purpose_of_use::PurposeOfUse;
 use rusqlite::params;
 use tokio::sync::Notify;
 
-use super::anew::known;
+use super::anew::{Wanted, known};
 use super::busy::Busy;
 use super::counts::Counts;
 use super::delivery::NotDelivered;
 use super::desk::Desk;
 use super::form::Form;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
-use super::intake::{Intake, Sender, stamped};
-use super::letters::{Stage, Stamped, Which};
+use super::intake::{Intake, Sender};
+use super::letters::{Owed, Stage, Which};
 use super::outbox::{Original, Parcel, Text};
+use super::stamped::{Stamped, stamped};
 use super::store::Store;
 use crate::clock::Clock;
 use crate::ledger::{Options, SegmentLedger};
@@ -35,6 +36,8 @@ async fn received(store: &Store) -> InboxId {
         listener: "mllp:test".to_owned(),
         received_ms: 0,
         care: Care::WithSender,
+        receivers: "council".to_owned(),
+        stood: None,
         raw: TEXT.to_vec(),
     };
     match store.receive(arrival).await {
@@ -142,6 +145,7 @@ async fn no_text_is_kept_longer_than_answered_messages_are_remembered() {
         reason: reason.to_owned(),
         told: None,
         text: Text::Kept,
+        owed: if stage == Stage::Fault { Owed::Yes } else { Owed::No },
     };
     // One system may not have it, and of the other she said no while it waited.
     let id = received(&store).await;
@@ -239,7 +243,7 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
         (vec![&renamed, &sender], Some("mllp:test")),
     ] {
         let senders: Vec<Arc<Sender>> = senders.into_iter().map(Arc::clone).collect();
-        let known = known(&senders, "mllp:test", "RX1/RX1/PAS", Some(&due.parcel.system));
+        let known = known(&senders, "mllp:test", "RX1/RX1/PAS", Wanted::System(&due.parcel.system));
         assert_eq!(known.map(|sender| sender.listener.as_str()), found);
     }
     let lost =

@@ -15,17 +15,17 @@ use rusqlite::Connection;
 
 use super::support::{Site, discharge};
 
-async fn open(site: &Site) -> Vec<Letter> {
+pub(super) async fn open(site: &Site) -> Vec<Letter> {
     site.store.letters(Which::Open).await.unwrap()
 }
 
-async fn only(site: &Site) -> Letter {
+pub(super) async fn only(site: &Site) -> Letter {
     let mut letters = open(site).await;
     assert_eq!(letters.len(), 1, "{letters:?}");
     letters.remove(0)
 }
 
-fn errand(letter: LetterId, what: What, mended: Option<&str>) -> Errand {
+pub(super) fn errand(letter: LetterId, what: What, mended: Option<&str>) -> Errand {
     Errand {
         id: ErrandId::default(),
         letter,
@@ -38,7 +38,7 @@ fn errand(letter: LetterId, what: What, mended: Option<&str>) -> Errand {
     }
 }
 
-async fn done(site: &Site, letter: LetterId, what: What, mended: Option<&str>) -> Done {
+pub(super) async fn done(site: &Site, letter: LetterId, what: What, mended: Option<&str>) -> Done {
     let id = site.store.ask(errand(letter, what, mended)).await.unwrap();
     assert_eq!(site.clerk().attend().await.unwrap(), Attended::One);
     match site.store.progress(id).await.unwrap() {
@@ -47,11 +47,11 @@ async fn done(site: &Site, letter: LetterId, what: What, mended: Option<&str>) -
     }
 }
 
-async fn replay(site: &Site, letter: LetterId, mended: Option<&str>) -> Done {
+pub(super) async fn replay(site: &Site, letter: LetterId, mended: Option<&str>) -> Done {
     done(site, letter, What::Replay, mended).await
 }
 
-fn is_well(done: &Done) -> bool {
+pub(super) fn is_well(done: &Done) -> bool {
     matches!(done, Done::Well(_))
 }
 
@@ -341,7 +341,7 @@ async fn a_letter_that_was_closed_has_no_text_and_raises_no_alarm() {
     assert_eq!(texts(folder.path()), 0);
 }
 
-fn texts(folder: &Path) -> i64 {
+pub(super) fn texts(folder: &Path) -> i64 {
     let connection = Connection::open(folder.join("push.sqlite")).unwrap();
     let count = "SELECT (SELECT COUNT(*) FROM inbox WHERE raw IS NOT NULL) + (SELECT COUNT(*) FROM outbox WHERE body IS NOT NULL)";
     connection.query_row(count, [], |row| row.get(0)).unwrap()

@@ -1,5 +1,6 @@
 //! What a record says may change and change back; each time it is news, and the same again is not.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,8 +16,8 @@ use super::places::{CLIENT, HEADER, MAPPING, drop_file, left, names, people, sta
 use super::support::Site;
 use super::whole::{Gateway, created};
 
-const FENWICK: &str = "1,9990000018,Fenwick,17/06/1942,RX1";
-const FORD: &str = "1,9990000018,Ford,17/06/1942,RX1";
+pub(super) const FENWICK: &str = "1,9990000018,Fenwick,17/06/1942,RX1";
+pub(super) const FORD: &str = "1,9990000018,Ford,17/06/1942,RX1";
 
 async fn post(gateway: &Gateway, row: &str) -> String {
     gateway.post("/inbound/people", CLIENT, "text/csv", &format!("{HEADER}\n{row}\n")).await
@@ -100,26 +101,7 @@ async fn a_file_whose_refused_records_have_no_text_of_their_own_is_laid_aside() 
 async fn what_comes_later_about_a_person_waits_for_what_could_not_be_dealt_with() {
     let folder = tempfile::tempdir().unwrap();
     let mut site = Site::open(folder.path());
-    people(folder.path());
-    let mapping = Arc::new(Mapping::load("people.toml", MAPPING).unwrap());
-    let plain = (*site.sender).clone();
-    let form = Form::Mapped(Arc::clone(&mapping));
-    site.sender = Arc::new(Sender { listener: "inbound:people".to_owned(), form, ..plain });
-    let place = Inbound {
-        name: "people".to_owned(),
-        mapping,
-        from: site.sender.organisation.clone(),
-        to: site.sender.to.clone(),
-        purpose: site.sender.purposes[0],
-        folder: Some(folder.path().join("dropped")),
-        time_zone: "Europe/London".to_owned(),
-    };
-    let sender = Arc::clone(&site.sender);
-    let folders = Folders {
-        intake: Arc::clone(&site.intake),
-        places: Arc::new(move || vec![place.clone()]),
-        senders: Arc::new(move || vec![Arc::clone(&sender)]),
-    };
+    let folders = by_folder(folder.path(), &mut site);
     let other = "2,9990000026,Frost,17/06/1942,RX1";
     drop_file(folder.path(), "a.csv", &format!("{HEADER}\n{FENWICK}\n{FORD}\n"));
     drop_file(folder.path(), "b.csv", &format!("{HEADER}\n{FENWICK}\n{other}\n"));
@@ -139,4 +121,28 @@ async fn what_comes_later_about_a_person_waits_for_what_could_not_be_dealt_with(
         ids.iter().filter(|id| ids.iter().filter(|other| other == id).count() == 2).collect();
     assert_eq!(about_her.len(), 2, "what she returned to arrived anew: {ids:?}");
     assert_eq!(ids.last(), Some(about_her[0]), "and last: {ids:?}");
+}
+
+/// A folder of records in the place of the messages of `site`.
+pub(super) fn by_folder(folder: &Path, site: &mut Site) -> Folders {
+    people(folder);
+    let mapping = Arc::new(Mapping::load("people.toml", MAPPING).unwrap());
+    let plain = (*site.sender).clone();
+    let form = Form::Mapped(Arc::clone(&mapping));
+    site.sender = Arc::new(Sender { listener: "inbound:people".to_owned(), form, ..plain });
+    let place = Inbound {
+        name: "people".to_owned(),
+        mapping,
+        from: site.sender.organisation.clone(),
+        to: site.sender.to.clone(),
+        purpose: site.sender.purposes[0],
+        folder: Some(folder.join("dropped")),
+        time_zone: "Europe/London".to_owned(),
+    };
+    let sender = Arc::clone(&site.sender);
+    Folders {
+        intake: Arc::clone(&site.intake),
+        places: Arc::new(move || vec![place.clone()]),
+        senders: Arc::new(move || vec![Arc::clone(&sender)]),
+    }
 }

@@ -1,0 +1,73 @@
+//! What is written on a letter when it is made.
+
+use super::anew::names;
+use super::intake::Taken;
+use super::letters::{Owed, Stage};
+use super::outbox::Text;
+use super::stood::Stood;
+use crate::person::SystemName;
+
+/// A letter that is about to be made.
+#[derive(Clone)]
+pub struct Stamped {
+    /// The system that does not get it.
+    pub system: Option<SystemName>,
+    /// What it came to grief at.
+    pub stage: Stage,
+    /// The name of the reason.
+    pub reason: String,
+    /// The same in words.
+    pub told: Option<String>,
+    /// Whether its text stays.
+    pub text: Text,
+    /// Whether its sender has yet to hear of it.
+    pub owed: Owed,
+}
+
+/// What of a message is written on a letter.
+#[derive(Clone)]
+pub struct Head {
+    /// The organisation and application that sent it.
+    pub source: String,
+    /// The id of the message; empty when none can be read.
+    pub control_id: String,
+    /// SHA-256 of the message.
+    pub hash: [u8; 32],
+    /// The listener or route it came by.
+    pub listener: String,
+    /// Where in a file it stood, in words.
+    pub place: Option<String>,
+    /// The same, when that file is not read to its end.
+    pub stood: Option<Stood>,
+    /// Whom it was meant for.
+    pub receivers: String,
+}
+
+/// What a letter of this message says of it.
+pub(in crate::push) fn head(taken: &Taken) -> Head {
+    Head {
+        source: taken.outside.source.clone(),
+        control_id: taken.outside.control_id.clone(),
+        hash: taken.outside.hash,
+        listener: taken.sender.listener.clone(),
+        place: None,
+        stood: None,
+        receivers: names(&taken.sender.to),
+    }
+}
+
+pub(in crate::push) fn stamped(stage: Stage, reason: &str, told: Option<String>) -> Stamped {
+    Stamped { system: None, stage, reason: reason.to_owned(), told, text: Text::Kept, owed: Owed::No }
+}
+
+impl std::fmt::Debug for Stamped {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Stamped({}, {})", self.stage.name(), self.reason)
+    }
+}
+
+impl std::fmt::Debug for Head {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Head({})", self.listener)
+    }
+}
