@@ -102,6 +102,8 @@ pub struct Opened {
     pub inbox: Option<InboxId>,
     /// Its text, while it is kept.
     pub raw: Option<Vec<u8>>,
+    /// What a record is about.
+    pub(in crate::push) row_key: Option<String>,
 }
 
 /// Letters that one look gives at most.
@@ -114,7 +116,8 @@ const COLUMNS: &str = "letter.id AS id, stage, letter.reason AS reason, told, pl
     (SELECT COUNT(*) FROM outbox AS mine JOIN outbox AS later ON later.person = mine.person AND later.system = mine.system
         AND later.id > mine.id AND later.state = 'delivered'
         WHERE mine.inbox = letter.inbox AND mine.system = letter.system) AS overtaken";
-const TEXT: &str = "CASE WHEN text_gone = 0 THEN COALESCE(letter.raw, message.raw) END AS text";
+const TEXT: &str =
+    "CASE WHEN text_gone = 0 THEN COALESCE(letter.raw, message.raw) END AS text, message.row_key AS row_key";
 const LETTERS: &str = "letter LEFT JOIN inbox AS message ON message.id = letter.inbox";
 
 impl Store {
@@ -238,6 +241,19 @@ impl Store {
             )?;
             let rows = found.query_map([inbox.0], |row| row.get::<_, String>("system"))?;
             rows.map(|system| system.map(|system| SystemName::new(&system))).collect()
+        })
+        .await
+    }
+
+    /// Whether something of a message is still on its way.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_waiting(&self, inbox: InboxId) -> Result<bool, StoreError> {
+        self.look(move |connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM outbox WHERE inbox = ?1 AND state = 'due'")?
+                .exists([inbox.0])
         })
         .await
     }
@@ -387,7 +403,12 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
 
 fn opened(row: &Row<'_>) -> rusqlite::Result<Opened> {
     let inbox: Option<i64> = row.get("inbox")?;
-    Ok(Opened { letter: letter(row)?, inbox: inbox.map(InboxId), raw: row.get("text")? })
+    Ok(Opened {
+        letter: letter(row)?,
+        inbox: inbox.map(InboxId),
+        raw: row.get("text")?,
+        row_key: row.get("row_key")?,
+    })
 }
 
 impl Letter {

@@ -71,6 +71,13 @@ pub(in crate::push) fn records(
     }
 }
 
+/// The id of the Bundle that a text is, if it is one; empty when it has none.
+pub(in crate::push) fn made_before(raw: &[u8]) -> Option<String> {
+    let document = fhir::json::parse(raw.to_vec().into(), &fhir::json::Limits::default()).ok()?;
+    let is_bundle = document.root().str_at(&["resourceType"]).as_deref() == Some("Bundle");
+    is_bundle.then(|| document.root().str_at(&["id"]).unwrap_or_default().into_owned())
+}
+
 /// The Bundle of a text that holds one record, in the form of the mapping or as the Bundle that it made before.
 ///
 /// # Errors
@@ -81,8 +88,7 @@ pub(in crate::push) fn only(
     raw: &[u8],
     now: Timestamp,
 ) -> Result<Vec<u8>, String> {
-    let document = fhir::json::parse(raw.to_vec().into(), &fhir::json::Limits::default());
-    if document.is_ok_and(|document| document.root().str_at(&["resourceType"]).as_deref() == Some("Bundle")) {
+    if made_before(raw).is_some() {
         return Ok(raw.to_vec());
     }
     let mut found = Vec::new();

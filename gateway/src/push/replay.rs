@@ -30,7 +30,7 @@ impl Intake {
         (errand, receipt): (&Errand, String),
     ) -> Result<Done, StoreError> {
         let cannot = |why: &str| Ok(Done::Cannot(why.to_owned()));
-        let Opened { letter, inbox, raw } = opened;
+        let Opened { letter, inbox, raw, row_key } = opened;
         let Some(raw) = errand.mended.clone().or(raw) else { return cannot("text-not-kept") };
         let Some(sender) = known(senders, &letter.listener, &letter.source, letter.wanted()) else {
             return cannot("sender-not-known");
@@ -42,6 +42,11 @@ impl Intake {
         match (&sender.form, inbox) {
             // A record has no id but what it says: mended, it is another.
             (Form::Mapped(mapping), _) if errand.mended.is_some() || inbox.is_none() => {
+                let made = mapped::made_before(&raw);
+                // A Bundle of somebody else's would be put in the place of what that sender said.
+                if made.is_some() && errand.mended.is_some() && made != row_key {
+                    return cannot("other-message");
+                }
                 match mapped::only(sender, mapping, &raw, self.clock.now()) {
                     Ok(bundle) => self.comes_anew(sender, (inbox, bundle), begun, asked).await,
                     Err(told) => self.in_vain(letter.id, (Stage::Translate, "not-translated"), told).await,
@@ -76,6 +81,10 @@ impl Intake {
         let (sender, owed) = (Arc::clone(sender), letter.owed);
         let taken = Taken { sender, outside, raw, exchange, owed, stood: None };
         let _held = self.busy.hold(inbox).await;
+        if asked.errand.mended.is_some() && self.store.is_waiting(inbox).await? {
+            // What waits is decided by the text that came: nobody asked to mend it for those who wait.
+            return cannot("others-wait");
+        }
         let on_their_way = self.store.receivers_of(inbox).await?;
         let to: Vec<SystemName> = match &letter.system {
             Some(system) => vec![system.clone()],

@@ -8,11 +8,14 @@ use std::time::Duration;
 use gateway::person::SystemName;
 use gateway::push::counts::Counted;
 use gateway::push::disclose::NotCleared;
-use gateway::push::errands::What;
+use gateway::push::errands::{Done, What};
+use gateway::push::folder::Looked;
 use gateway::push::intake::Sender;
 use gateway::push::letters::{Owed, Stage};
 
-use super::letters::{done, is_well, only, open, texts};
+use super::letters::{done, is_well, only, open, replay, texts};
+use super::places::{HEADER, drop_file};
+use super::rows::{FENWICK, FORD, by_folder};
 use super::support::{Site, discharge, modes};
 
 const MONTH: Duration = Duration::from_secs(31 * 24 * 60 * 60);
@@ -116,4 +119,51 @@ async fn what_waits_under_a_name_that_is_gone_goes_nowhere_but_where_it_was_mean
     }
     site.intake.resume(&named(&["council"])).await;
     assert_eq!(site.store.backlog().await.unwrap().due, 2);
+}
+
+#[tokio::test]
+async fn a_record_is_mended_by_no_bundle_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::open(folder.path());
+    let folders = by_folder(folder.path(), &mut site);
+    site.decision.refuses.store(true, Ordering::SeqCst);
+    drop_file(folder.path(), "a.csv", &format!("{HEADER}\n{FENWICK}\n1,9990000018\n"));
+    assert_eq!(folders.look().await, Looked::Done);
+    site.decision.refuses.store(false, Ordering::SeqCst);
+    let letters = open(&site).await;
+    let [row, record] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!((row.stage, record.stage), (Stage::Translate, Stage::Decide));
+    let text = site.store.letter(record.id).await.unwrap().unwrap().raw.unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let id = text.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let anothers = text.replacen(id, "0123456789abcdef0123456789abcdef", 1);
+    let cannot = Done::Cannot("other-message".to_owned());
+    for (letter, mended) in
+        [(record.id, &*anothers), (row.id, &*text), (row.id, "{\"resourceType\":\"Bundle\"}")]
+    {
+        assert_eq!(replay(&site, letter, Some(mended)).await, cannot, "{mended}");
+    }
+    assert_eq!(site.store.backlog().await.unwrap().due, 0);
+    let mended = text.replace("Fenwick", "Fenwicke");
+    assert!(is_well(&replay(&site, record.id, Some(&mended)).await));
+    assert!(is_well(&replay(&site, row.id, Some(&format!("{HEADER}\n{FORD}\n"))).await));
+    assert_eq!(site.store.backlog().await.unwrap().due, 2);
+}
+
+#[tokio::test]
+async fn nothing_is_mended_while_it_waits_for_another_receiver_as_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::open(folder.path());
+    let both = vec![SystemName::new("council"), SystemName::new("hospice")];
+    Arc::get_mut(&mut site.sender).unwrap().to = both;
+    *site.decision.refuses_for.lock().unwrap() = Some(("hospice", NotCleared::Refused("labelled")));
+    assert_eq!(site.send(&discharge("M1", "0000018")).await, ["AE"]);
+    *site.decision.refuses_for.lock().unwrap() = None;
+    let letter = only(&site).await.id;
+    let mended = discharge("M1", "0000018").replace("Fenwick", "Fenwicke");
+    assert_eq!(replay(&site, letter, Some(&mended)).await, Done::Cannot("others-wait".to_owned()));
+    site.delivery().round().await;
+    assert!(is_well(&replay(&site, letter, Some(&mended)).await));
+    site.delivery().round().await;
+    assert_eq!(site.arrived(), ["M1", "M1"]);
 }
