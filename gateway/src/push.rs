@@ -32,7 +32,7 @@ pub mod letters;
 mod mapped;
 pub mod marks;
 pub mod mllp;
-mod named;
+pub(crate) mod named;
 pub mod open;
 pub mod outbox;
 pub mod replay;

@@ -14,11 +14,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use tokio::time::{Instant, sleep};
 
-use self::told::{cannot, describe, line, object};
+use self::told::{cannot, clean, describe, line, object};
 use super::Exit;
 use crate::clock::Clock;
 use crate::ledger::{AuditLedger, FolderLock, LockError, SegmentLedger};
-use crate::push::clerk::Clerk;
+use crate::push::clerk::{Clerk, digest};
 use crate::push::errands::{Done, Errand, ErrandId, Progress, What};
 use crate::push::letters::{LetterId, Which};
 use crate::push::open::{STORE_FILE, senders_of};
@@ -246,12 +246,22 @@ impl Desk {
         err: &mut dyn Write,
     ) -> Result<Exit, Stopped> {
         let done = self.have_done(letter, (What::Show, who, None)).await?;
-        let Outcome::Over(Done::Well(receipt)) = done else { return self.tell(letter, &done, out, err) };
-        let opened = self.store.letter(LetterId::from(letter)).await?;
-        let Some(raw) = opened.and_then(|opened| opened.raw) else {
-            return Err(Stopped(Exit::BadInput, format!("letter {letter}: {}", cannot("text-not-kept"))));
+        let Outcome::Over(Done::Shown { receipt, digest: seen }) = done else {
+            return self.tell(letter, &done, out, err);
         };
+        let opened = self.store.letter(LetterId::from(letter)).await?;
+        let cannot = |why| Err(Stopped(Exit::BadInput, format!("letter {letter}: {}", cannot(why))));
+        let Some((raw, place)) = opened.and_then(|opened| Some((opened.raw?, opened.letter.place))) else {
+            return cannot("text-not-kept");
+        };
+        if digest(&raw) != seen {
+            // The look is recorded for those whom the text named then.
+            return cannot("text-changed");
+        }
         out.write_all(&raw)?;
+        if let Some(place) = place {
+            writeln!(err, "letter {letter}: it stood in {}", clean(&place))?;
+        }
         writeln!(err, "letter {letter}: this look is recorded, receipt {receipt}")?;
         Ok(Exit::Held)
     }
@@ -362,7 +372,7 @@ impl Desk {
         err: &mut dyn Write,
     ) -> Result<Exit, Stopped> {
         match outcome {
-            Outcome::Over(Done::Well(receipt)) => {
+            Outcome::Over(Done::Well(receipt) | Done::Shown { receipt, .. }) => {
                 writeln!(out, "letter {letter}: done, receipt {receipt}")?;
                 Ok(Exit::Held)
             }

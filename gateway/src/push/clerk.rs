@@ -98,7 +98,10 @@ impl Clerk {
             return Ok(Done::NotNow("ledger".to_owned()));
         };
         match (errand.what, &self.intake) {
-            (What::Show, _) => Ok(Done::Well(receipt)),
+            (What::Show, _) => {
+                let digest = opened.raw.as_deref().map(digest).unwrap_or_default();
+                Ok(Done::Shown { receipt, digest })
+            }
             (What::Close, _) => {
                 self.store.close_letter(errand.letter, self.clock.now().as_millisecond()).await?;
                 Ok(Done::Well(receipt))
@@ -122,9 +125,7 @@ impl Clerk {
         exchange.follows = Some(opened.letter.control_id.clone()).filter(|id| !id.is_empty());
         let reason = match &errand.mended {
             Some(mended) => {
-                let digest: String =
-                    Sha256::digest(mended).iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("{} (mended: sha256 {digest})", errand.reason)
+                format!("{} (mended: sha256 {})", errand.reason, digest(mended))
             }
             None => errand.reason.clone(),
         };
@@ -167,6 +168,11 @@ impl Clerk {
         };
         numbers.into_iter().map(about).collect()
     }
+}
+
+/// A text, so that it is known as the same.
+pub(crate) fn digest(text: &[u8]) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether there was an errand.

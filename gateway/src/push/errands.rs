@@ -61,6 +61,13 @@ pub enum Progress {
 pub enum Done {
     /// It was carried out, and recorded under this receipt.
     Well(String),
+    /// The text of this digest may be shown: that is recorded under this receipt, for those whom that text names.
+    Shown {
+        /// The receipt.
+        receipt: String,
+        /// SHA-256 of the text, in hexadecimal digits.
+        digest: String,
+    },
     /// It was recorded, and came to nothing: the name of the reason.
     InVain(String),
     /// It could not be done now; asking again may help.
@@ -233,17 +240,22 @@ impl What {
 }
 
 impl Done {
-    fn written(&self) -> (&'static str, &str) {
+    fn written(&self) -> (&'static str, String) {
         match self {
-            Self::Well(told) => ("well", told),
-            Self::InVain(told) => ("in-vain", told),
-            Self::NotNow(told) => ("not-now", told),
-            Self::Cannot(told) => ("cannot", told),
+            Self::Well(told) => ("well", told.clone()),
+            Self::Shown { receipt, digest } => ("shown", format!("{receipt} {digest}")),
+            Self::InVain(told) => ("in-vain", told.clone()),
+            Self::NotNow(told) => ("not-now", told.clone()),
+            Self::Cannot(told) => ("cannot", told.clone()),
         }
     }
 
     fn read(ended: &str, told: String) -> Self {
         match ended {
+            "shown" => {
+                let (receipt, digest) = told.split_once(' ').unwrap_or((&told, ""));
+                Self::Shown { receipt: receipt.to_owned(), digest: digest.to_owned() }
+            }
             "well" => Self::Well(told),
             "in-vain" => Self::InVain(told),
             "cannot" => Self::Cannot(told),

@@ -46,7 +46,7 @@ const RETRY_AFTER_S: u32 = 5;
 /// Whose clock the local times of these messages are.
 const TIME_ZONE: &str = "Europe/London";
 /// What the names of places for CDA end with.
-pub(in crate::push) const AS_CDA: &str = " as cda";
+pub(crate) const AS_CDA: &str = " as cda";
 
 /// Whether a request is meant for this place.
 #[must_use]

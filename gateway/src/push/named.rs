@@ -6,7 +6,7 @@ use fhir::nhs_number::NhsNumber;
 
 /// The NHS numbers in a text of any form, together or in groups of three, three and four. The check digit keeps out most
 /// of what is none; a number too many is named rather than one too few.
-pub(in crate::push) fn numbers(text: &[u8]) -> BTreeSet<String> {
+pub(crate) fn numbers(text: &[u8]) -> BTreeSet<String> {
     // Of UTF-16 the digits are left.
     let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
     let mut runs: Vec<(usize, &[u8])> = Vec::new();

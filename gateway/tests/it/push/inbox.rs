@@ -112,6 +112,33 @@ async fn an_operator_lists_shows_mends_and_replays_beside_a_running_gateway_and_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_was_changed_after_the_look_was_recorded_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let council = System::start(None, created).await;
+    let address = free();
+    let config = write_settings(folder.path(), &format!("http://{}/fhir", council.address), address);
+    let mut process = Process::start(&config);
+    let mut hospital = Peer::from(process.connect(address).await);
+    hospital.send(&discharge("M1", "0000018")).await;
+    assert_eq!(hospital.acknowledged().await.unwrap().0, "AE");
+    let number = listed(&config)[0]["letter"].to_string();
+    let store = rusqlite::Connection::open(folder.path().join("push.sqlite")).unwrap();
+    store
+        .execute_batch(
+            "CREATE TRIGGER mended AFTER UPDATE OF state ON errand WHEN NEW.state = 'done'
+             BEGIN UPDATE inbox SET raw = CAST('about 9990000026' AS BLOB); END",
+        )
+        .unwrap();
+    let (status, out, err) = inbox(&config, &with_who(&["show", &number, "--content"]));
+    assert_eq!((status, out.as_str()), (65, ""), "{err}");
+    assert!(err.contains("ask again"), "{err}");
+    store.execute_batch("DROP TRIGGER mended").unwrap();
+    let (status, out, err) = inbox(&config, &with_who(&["show", &number, "--content"]));
+    assert_eq!((status, out.as_str()), (0, "about 9990000026"), "{err}");
+    assert_eq!(process.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_the_midst_of_a_replay_leaves_it_done_once_or_still_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let council = System::start(None, created).await;

@@ -213,8 +213,10 @@ async fn a_look_is_recorded_with_who_and_why_in_the_trail_of_whom_it_concerns() 
     assert_eq!(done(&site, letter, What::Show, None).await, Done::NotNow("ledger".to_owned()));
     assert_eq!(replay(&site, letter, None).await, Done::NotNow("ledger".to_owned()));
     site.ledger.fails.store(false, Ordering::SeqCst);
-    let Done::Well(receipt) = done(&site, letter, What::Show, None).await else { panic!("it is shown") };
-    assert!(!receipt.is_empty());
+    let Done::Shown { receipt, digest } = done(&site, letter, What::Show, None).await else {
+        panic!("shown")
+    };
+    assert!(!receipt.is_empty() && digest.len() == 64);
     let records = records(&site).await;
     let [whole, person] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((whole.exchange.event, whole.exchange.interaction.as_str()), (Event::Disclosed, "inbox-show"));
