@@ -90,7 +90,7 @@ async fn what_names_her_as_kin_is_recorded_for_oversight_and_tells_her_nothing_o
     let (status, _, trail) = site.get(&path, Some(&oversight)).await;
     assert_eq!(status, 200, "{trail}");
     // What she is told, and what is kept for oversight: two as kin, her own, two refused, and this very question later.
-    let told: Value = serde_json::from_str(&trail).unwrap();
+    let told: Value = fhir::json::parse_value(trail.clone().into(), &fhir::json::Limits::default()).unwrap();
     let of_hospital = |trail: &Value| {
         let events = trail["entry"]
             .as_array()
