@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::element::{Element, Resource};
 use fhir::path::ElementPath;
+use fhir::search::controls::Towards;
 use fhir::search::names_person_by;
 use fhir::tables::{self, SearchKind, TypeId};
 use jiff::Timestamp;
 
 use crate::agreement::{Share, SharingAgreement};
+use crate::decision::following::Way;
 use crate::decision::not_proof;
-use crate::decision::search_guard::{self, Visibility, visibility};
+use crate::decision::search_guard::{Visibility, visibility};
 use crate::interaction::batch::Together;
 use crate::interaction::surface::{self, Flow};
 use crate::person::SystemName;
@@ -180,23 +182,23 @@ fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
     }
 }
 
-/// What may go with the matches: the references that are shown, between types that are shared.
+/// What may go with the matches: as the rules follow the references between the types that are shared.
 fn followable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
     for source in share.types.keys() {
-        for parameter in tables::search_parameters(*source) {
-            let Some(reads) = parameter.reads().filter(|_| parameter.kind() == SearchKind::Reference) else {
-                continue;
-            };
-            let (code, targets) = (parameter.code(), parameter.targets());
-            let follows = |to: &[TypeId]| search_guard::follows(*source, (code, reads), to, share);
-            let value = format!("{}:{code}", source.name());
-            if follows(targets) {
-                served.entry(*source).or_default().includes.insert(value.clone());
+        let references = tables::search_parameters(*source)
+            .into_iter()
+            .filter(|parameter| parameter.kind() == SearchKind::Reference && parameter.reads().is_some());
+        for parameter in references {
+            let (source, targets) = (*source, parameter.targets());
+            let value = format!("{}:{}", source.name(), parameter.code());
+            let leads = |towards, searched| Way { towards, searched, source, parameter, targets }.leads(share);
+            if leads(Towards::Referred, source) {
+                served.entry(source).or_default().includes.insert(value.clone());
             }
-            for searched in share.types.keys() {
-                let may_lead_there = targets.is_empty() || targets.contains(searched);
-                if may_lead_there && follows(std::slice::from_ref(searched)) {
-                    served.entry(*searched).or_default().revincludes.insert(value.clone());
+            for searched in share.types.keys().copied() {
+                let may_lead_there = targets.is_empty() || targets.contains(&searched);
+                if may_lead_there && leads(Towards::Referring, searched) {
+                    served.entry(searched).or_default().revincludes.insert(value.clone());
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! The order is DESIGN section 2; the first step that fails names the refusal.
 
 mod admit;
+pub mod following;
 mod mapped;
 pub mod own;
 pub mod search_guard;

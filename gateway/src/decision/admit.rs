@@ -8,10 +8,12 @@ use std::sync::Arc;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
+use fhir::search::controls::Include;
 use fhir::tables::TypeId;
 use jiff::civil::Date;
 
 use super::calendar::day_of;
+use super::following::Way;
 use super::refusal::Refusal;
 use super::ruling::{Admitted, Direction, Override, Parties, Question};
 use super::{mapped, search_guard};
@@ -322,7 +324,9 @@ fn covered(
 fn leave_out(interaction: &mut Interaction, share: &Share) -> usize {
     match interaction {
         Interaction::Fhir { action: FhirAction::Search(search), .. } => {
-            search.query.retain_includes(|include| search_guard::is_followed(include, share))
+            let searched = search.query.resource_type();
+            let leads = |include: &Include| Way::of(include, searched).is_some_and(|way| way.leads(share));
+            search.query.retain_includes(leads)
         }
         Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => 0,
     }

@@ -11,13 +11,15 @@
 //!
 //! An order (`_sort`) counts like a criterion that absence can meet: only what is shown in every shared resource may be
 //! sorted by. Following a reference (`_include`, `_revinclude`) counts like a positive one, but is left out, with a fixed
-//! word, where the reference is shown in none: it is followed only where it is shown. A number of matches is told only where exactly one person is named.
+//! word, where the reference is shown in none: it is followed only where it is shown, and never back from what is about
+//! nobody to people whom nobody named ([`super::following`]). A number of matches is told only where exactly one person is
+//! named.
 
 use std::collections::BTreeSet;
 
 use fhir::instant::Precision;
 use fhir::path::{ElementPath, Step};
-use fhir::search::controls::{Include, Projection, Total};
+use fhir::search::controls::{Projection, Total};
 use fhir::search::{
     Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, names_person_by,
 };
@@ -139,23 +141,6 @@ pub fn tells_total(query: &SearchQuery) -> bool {
     query.named_persons().len() == 1
 }
 
-/// Whether anything can come of an include, as far as the rules go: it follows a reference that is shown in some, and of
-/// the types at its ends some are shared. One of which nothing can come is left out, with a word about it.
-#[must_use]
-pub fn is_followed(include: &Include, share: &Share) -> bool {
-    follows(include.source(), (include.code(), include.reads()), include.targets(), share)
-}
-
-/// The same of a reference parameter of `source`, by its code and what it reads, to `targets`; these may be any if none
-/// is named.
-#[must_use]
-pub fn follows(source: TypeId, (code, reads): (&str, &[String]), targets: &[TypeId], share: &Share) -> bool {
-    let is_shared = |found: &TypeId| !share.tables(*found).is_empty();
-    is_shared(&source)
-        && shown(code, reads, source, share.tables(source)) != Visibility::Hidden
-        && (targets.is_empty() || targets.iter().any(is_shared))
-}
-
 /// Whether the search names its persons, one resource by id, or gives what it takes to identify one person: the
 /// beginning of one family name and one day of birth.
 fn names_somebody(query: &SearchQuery) -> bool {
@@ -235,7 +220,13 @@ fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType])
     }
 }
 
-fn shown(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
+/// The least that is shown of what a parameter reads, the ties to persons apart.
+pub(super) fn shown(
+    code: &str,
+    reads: &[String],
+    searched: TypeId,
+    tables: &[SharedType],
+) -> Visibility {
     if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }

@@ -41,10 +41,6 @@ use reach::FullUrls;
 pub(in crate::enforce) use reach::{REGISTERS, Targets};
 use weighing::Around;
 
-/// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3).
-const NO_PERSON: [&str; 5] =
-    ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
-
 /// The type that is shared only through what points at it.
 pub(in crate::enforce) const BINARY: &str = "Binary";
 

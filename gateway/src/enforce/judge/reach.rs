@@ -14,8 +14,9 @@ use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
 use super::concerned::Concerned;
 use super::weighing::Around;
-use super::{Judge, NO_PERSON};
+use super::Judge;
 use crate::agreement::SharedType;
+use crate::decision::following::NO_PERSON;
 use crate::person::PersonKey;
 
 /// Types that are as the person who refers to them: named by rule alone, because nothing of theirs says whose they are.

@@ -213,6 +213,23 @@ async fn an_include_of_which_nothing_can_come_by_rule_is_left_out_with_the_same_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_a_doctor_is_not_told_whom_the_doctor_cares_for() {
+    let doctor = json!({"resourceType": "Practitioner", "id": "d1", "name": [{"family": "Doctor"}]});
+    let (site, running) =
+        site(holding(&held(&[ann(), bob(), doctor.clone(), team(&["Practitioner/d1"])]))).await;
+    let before = site.hospital.seen().len();
+    let answer = asks(&site, "Practitioner?_id=d1&_revinclude=CareTeam:participant").await;
+    assert_eq!((answer.status, answer.ids("match")), (200, vec!["d1".to_owned()]), "{}", answer.body);
+    assert_eq!(answer.ids("include").len(), 0, "{}", answer.body);
+    assert!(answer.body.contains(LEFT_OUT), "{}", answer.body);
+    let seen = site.hospital.seen().split_off(before);
+    assert!(!seen.iter().any(|seen| seen.line.contains("/CareTeam")), "nobody's care is asked for: {seen:?}");
+    let hers = asks(&site, "CareTeam?patient=p1&_include=CareTeam:participant").await;
+    assert_eq!(hers.ids("include"), ["d1"], "who cares for a person who is named is told: {}", hers.body);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_and_everything_is_not_included() {
     let (site, running) = site(holding(&held(&[ann(), bob()]))).await;
     let before = site.hospital.seen().len();
@@ -299,5 +316,6 @@ async fn the_capabilities_name_the_includes_of_which_something_can_come_and_no_o
     assert!(of("Encounter", "searchRevInclude").contains("\"Condition:encounter\""));
     assert!(!of("Condition", "searchInclude").contains("evidence-detail"), "the reference is hidden");
     assert!(!of("Encounter", "searchInclude").contains("location"), "the type is not shared");
+    assert!(!of("Practitioner", "searchRevInclude").contains("CareTeam"), "it names nobody");
     running.stop().await;
 }

@@ -1,8 +1,9 @@
 //! A search is a read of what it compares.
 
+use gateway::decision::ruling::Admitted;
 use gateway::interaction::{FhirAction, Interaction};
 
-use super::world::{Asking, DISCHARGE, EXAMPLE, check_admit, social_worker};
+use super::world::{Asking, DISCHARGE, EXAMPLE, check_admit, settings, social_worker};
 
 fn support_worker(what: &'static str) -> Asking {
     Asking { role: "R1460", supervised_until: Some("2026-06-30"), what, ..social_worker() }
@@ -118,19 +119,18 @@ fn how_many_there_are_is_told_of_one_person_only() {
     check("search hospital Condition?patient=ann,bob&_total=none", Ok(&[]));
 }
 
+fn includes_of(admitted: &Admitted) -> usize {
+    let Interaction::Fhir { action: FhirAction::Search(search), .. } = &admitted.question().interaction else {
+        panic!("a search")
+    };
+    search.query.includes().len()
+}
+
 #[test]
 fn an_include_follows_what_is_shown_to_what_is_shared_and_is_left_out_else() {
     let check = |what: &'static str, includes: usize, left_out: usize| {
         let admitted = social_worker().asks(what).admitted(&EXAMPLE).unwrap();
-        let Interaction::Fhir { action: FhirAction::Search(search), .. } = &admitted.question().interaction
-        else {
-            panic!("a search")
-        };
-        assert_eq!(
-            (search.query.includes().len(), admitted.includes_left_out()),
-            (includes, left_out),
-            "{what}"
-        );
+        assert_eq!((includes_of(&admitted), admitted.includes_left_out()), (includes, left_out), "{what}");
     };
     check("search hospital Condition?patient=ann&_include=Condition:subject", 1, 0);
     check("search hospital Encounter?patient=ann&_include=Encounter:service-provider", 1, 0);
@@ -151,6 +151,47 @@ fn an_include_follows_what_is_shown_to_what_is_shared_and_is_left_out_else() {
         1,
         1,
     );
+}
+
+#[test]
+fn an_include_back_from_what_is_about_nobody_asks_for_nobody_who_is_not_named() {
+    // In which the council is shown who saw a person and where, and which ward belongs to which hospital.
+    let edits = [
+        (
+            DISCHARGE,
+            "[share.core.Encounter]",
+            "[share.core.PractitionerRole]\npractitioner = \"whom to ask\"\n\
+             [share.core.Encounter]\n\"participant.individual\" = \"whom to ask\"",
+        ),
+        (DISCHARGE, "[share.core.Organization]", "[share.core.Organization]\npartOf = \"whose ward it is\""),
+        (
+            DISCHARGE,
+            "[share.core.Patient]",
+            "[share.core.Patient]\ngeneralPractitioner = \"whom to ask about treatment\"",
+        ),
+    ];
+    let settings = settings(&edits);
+    let check = |what: &'static str, includes: usize, left_out: usize| {
+        let admitted = social_worker().asks(what).admitted(&settings).unwrap();
+        assert_eq!((includes_of(&admitted), admitted.includes_left_out()), (includes, left_out), "{what}");
+    };
+    // The very search that is refused where it is asked for by itself.
+    check("search hospital Organization?_id=org-hosp&_revinclude=Encounter:service-provider", 0, 1);
+    check("search hospital Practitioner?_id=prac-1&_revinclude=Patient:general-practitioner", 0, 1);
+    check("search hospital Organization?_id=org-hosp&_revinclude=Patient:general-practitioner", 0, 1);
+    check("search hospital Practitioner?_id=prac-1&_revinclude=Encounter:participant", 0, 1);
+    check("search hospital PractitionerRole?_id=role-1&_revinclude=Encounter:participant:PractitionerRole", 0, 1);
+    // What refers is about nobody either, or the matches are about people.
+    check("search hospital Practitioner?_id=prac-1&_revinclude=PractitionerRole:practitioner", 1, 0);
+    check("search hospital Organization?_id=org-hosp&_revinclude=Organization:partof", 1, 0);
+    check("search hospital Patient?_id=ann&_revinclude=Encounter:subject", 1, 0);
+    check("search hospital Encounter?_id=e1&_include=Encounter:participant", 1, 0);
+    check("search hospital Encounter?_id=e1&_include=Encounter:service-provider", 1, 0);
+    let refused = social_worker()
+        .asks("search hospital Encounter?service-provider=Organization/org-hosp")
+        .admitted(&settings)
+        .map_err(|refusal| refusal.reason());
+    assert_eq!(refused.err(), Some("search-names-no-person"));
 }
 
 #[test]
