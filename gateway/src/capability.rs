@@ -2,6 +2,7 @@
 //! nothing that would be refused by rule, and leaves out nothing that would not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fhir::element::{Element, Resource};
 use fhir::path::ElementPath;
@@ -61,7 +62,7 @@ pub fn of_system(
         for block in &agreement.roles {
             if discloses && reads(requestor, agreement, &block.roles) {
                 readable(&block.share, &mut served);
-                followable(&block.share, &mut served);
+                followable(&block.share, settings.mapped(system).map(Arc::as_ref), &mut served);
                 for owner in block.share.writable.keys() {
                     if not_proof(system, *owner, settings).is_ok() {
                         let changes = surface::served_of_type(Flow::Changes, owner.name());
@@ -103,7 +104,6 @@ pub fn of_system(
 /// Leaves what the sources of a system without FHIR can answer.
 fn keep_mapped(mapped: &Mapped, served: &mut BTreeMap<TypeId, Served>) {
     const ANSWERED: [&str; 4] = ["read", "search-type", "$everything", "$document"];
-    let all: BTreeSet<TypeId> = served.keys().copied().collect();
     served.retain(|owner, _| mapped.source_of(*owner).is_some());
     for (owner, entry) in served {
         entry.names.retain(|name| ANSWERED.contains(name));
@@ -112,12 +112,6 @@ fn keep_mapped(mapped: &Mapped, served: &mut BTreeMap<TypeId, Served>) {
             parameter.is_some_and(|parameter| mapped.answers_parameter(*owner, parameter))
         };
         entry.parameters.retain(|code, _| is_answered(code));
-        let is_of_served = |value: &String| {
-            let source = value.split(':').next().and_then(tables::resource_type);
-            source.is_some_and(|source| all.contains(&source) && mapped.source_of(source).is_some())
-        };
-        entry.includes.retain(is_of_served);
-        entry.revincludes.retain(is_of_served);
     }
 }
 
@@ -183,7 +177,7 @@ fn readable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
 }
 
 /// What may go with the matches: as the rules follow the references between the types that are shared.
-fn followable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
+fn followable(share: &Share, mapped: Option<&Mapped>, served: &mut BTreeMap<TypeId, Served>) {
     for source in share.types.keys() {
         let references = tables::search_parameters(*source)
             .into_iter()
@@ -191,7 +185,9 @@ fn followable(share: &Share, served: &mut BTreeMap<TypeId, Served>) {
         for parameter in references {
             let (source, targets) = (*source, parameter.targets());
             let value = format!("{}:{}", source.name(), parameter.code());
-            let leads = |towards, searched| Way { towards, searched, source, parameter, targets }.leads(share);
+            let leads = |towards, searched| {
+                Way { towards, searched, source, parameter, targets }.leads(share, mapped)
+            };
             if leads(Towards::Referred, source) {
                 served.entry(source).or_default().includes.insert(value.clone());
             }

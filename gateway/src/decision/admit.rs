@@ -46,7 +46,7 @@ pub fn admit(mut question: Question, settings: &Settings) -> Result<Admitted, Re
     mapped::serves(&question.interaction, &matched.share, settings)?;
     let Matched { agreement, share, purpose, .. } = matched;
     let caveat = settings.mapped(&system).map(|_| mapped::CAVEAT);
-    let includes_left_out = leave_out(&mut question.interaction, &share);
+    let includes_left_out = leave_out(&mut question.interaction, &share, settings);
     Ok(Admitted {
         question,
         system,
@@ -321,11 +321,13 @@ fn covered(
 }
 
 /// Leaves out the includes of which nothing can come by rule. How many these are.
-fn leave_out(interaction: &mut Interaction, share: &Share) -> usize {
+fn leave_out(interaction: &mut Interaction, share: &Share, settings: &Settings) -> usize {
     match interaction {
-        Interaction::Fhir { action: FhirAction::Search(search), .. } => {
+        Interaction::Fhir { system, action: FhirAction::Search(search) } => {
+            let mapped = settings.mapped(system).map(Arc::as_ref);
             let searched = search.query.resource_type();
-            let leads = |include: &Include| Way::of(include, searched).is_some_and(|way| way.leads(share));
+            let leads =
+                |include: &Include| Way::of(include, searched).is_some_and(|way| way.leads(share, mapped));
             search.query.retain_includes(leads)
         }
         Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => 0,

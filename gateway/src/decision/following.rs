@@ -5,16 +5,23 @@
 //! search that names no person: whoever knows the doctor would be told of everybody. It counts only where either the
 //! matches are about people, each of whom is decided about, or what refers to them is about nobody too.
 
+use fhir::reference::Bases;
+use fhir::search::SearchQuery;
 use fhir::search::controls::{Include, Towards};
+use fhir::search::grammar::{Escaped, Name, Parameter};
 use fhir::tables::{self, SearchParameter, TypeId};
 
 use super::search_guard::{Visibility, shown};
 use crate::agreement::Share;
+use crate::settings::mapped::Mapped;
 
 /// Types that are about no person and may be shared when named and referred to, or read by id (DESIGN 3). Of any other
 /// type nothing is shown that is about nobody.
 pub(crate) const NO_PERSON: [&str; 5] =
     ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
+
+/// Which one does not matter to what can be asked.
+const ANY_ID: &str = "1";
 
 /// One way from the matches to what goes with them.
 #[derive(Debug, Clone, Copy)]
@@ -41,9 +48,10 @@ impl<'a> Way<'a> {
     }
 
     /// Whether anything can come of it, as far as the rules go: it follows a reference that is shown in some, of the types
-    /// at its ends some are shared, and it asks for nobody who is not named.
+    /// at its ends some are shared, it asks for nobody who is not named, and a system that mappings read, if it is one, can
+    /// be asked so.
     #[must_use]
-    pub fn leads(&self, share: &Share) -> bool {
+    pub fn leads(&self, share: &Share, mapped: Option<&Mapped>) -> bool {
         let Self { searched, source, parameter, targets, .. } = *self;
         let is_shared = |found: &TypeId| !share.tables(*found).is_empty();
         let reads = parameter.reads().unwrap_or_default();
@@ -51,6 +59,29 @@ impl<'a> Way<'a> {
             && shown(parameter.code(), reads, source, share.tables(source)) != Visibility::Hidden
             && (targets.is_empty() || targets.iter().any(is_shared))
             && !self.asks_for_anybody()
+            && mapped.is_none_or(|mapped| self.is_answered(share, mapped))
+    }
+
+    /// Whether mappings write what it follows, and answer the searches for what it leads to: what a search may not ask, an
+    /// include does not ask either.
+    fn is_answered(&self, share: &Share, mapped: &Mapped) -> bool {
+        let answers = |kind: TypeId, code: &str, value: &str| {
+            let asked = [Parameter {
+                name: Name::Plain { code: code.to_owned(), modifier: None },
+                values: vec![Escaped::of(value)],
+            }];
+            SearchQuery::compile(kind, &asked, &Bases::none()).is_ok_and(|query| mapped.answers(&query))
+        };
+        match self.towards {
+            Towards::Referring => {
+                answers(self.source, self.parameter.code(), &format!("{}/{ANY_ID}", self.searched.name()))
+            }
+            Towards::Referred => {
+                let may_be = |to: &TypeId| self.targets.is_empty() || self.targets.contains(to);
+                mapped.answers_parameter(self.source, self.parameter)
+                    && share.types.keys().filter(|to| may_be(to)).any(|to| answers(*to, "_id", ANY_ID))
+            }
+        }
     }
 
     /// Whether it goes from what is about nobody to whoever may be anybody's.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::support::{ANN, BOB, council, get, send, started, texts};
-use crate::support::sharing::denies;
+use super::support::{ANN, BOB, TABLES, council, get, send, started, texts};
+use crate::support::sharing::{agreement, denies};
 
 #[tokio::test]
 async fn a_row_is_read_by_the_id_that_its_columns_say() {
@@ -167,4 +167,34 @@ async fn a_row_of_somebody_who_denies_looks_as_if_it_were_not_there() {
             assert_eq!((hidden.status, absent.status), (403, 404));
         }
     }
+}
+
+#[tokio::test]
+async fn an_include_asks_nothing_that_a_search_may_not() {
+    let site = council("open").await;
+    // A visit may be a part of another: it is shared, and no mapping writes it.
+    site.agrees(&agreement(
+        "open",
+        &TABLES.replace("subject =", "partOf = \"what it belongs to\"\nsubject ="),
+    ));
+    let settings = site.config();
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("view = \"visits\"", "view = \"visits\"\nrows_max = 2")).unwrap();
+    let _running = site.start().await.unwrap();
+    let refused = get(&site, "/Encounter?patient=R-1&part-of=Encounter/11").await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    for path in
+        ["/Encounter?_id=11&_revinclude=Encounter:part-of", "/Encounter?_id=11&_include=Encounter:part-of"]
+    {
+        // The whole view has more rows than are read.
+        let answer = get(&site, path).await;
+        assert_eq!((answer.status, answer.found("match")), (200, vec!["Encounter/11".to_owned()]), "{path}");
+        let left_out = texts(&answer.body).iter().any(|text| text.contains("was left out"));
+        assert!(left_out, "{path}: {}", answer.body);
+    }
+    let followed = get(&site, "/Encounter?_id=11&_include=Encounter:subject").await;
+    assert_eq!(followed.found("include")[0], "Patient/R-1", "{}", followed.body);
+    let said = get(&site, "/metadata").await.body;
+    let named = said["rest"][0].to_string();
+    assert!(named.contains("Encounter:subject") && !named.contains("part-of"), "{named}");
 }
