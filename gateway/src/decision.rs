@@ -23,6 +23,5 @@ pub mod ruling;
 mod standing;
 
 pub use admit::admit;
-pub(crate) use admit::not_proof;
 pub use decide::decide;
 pub use own::admit_own;

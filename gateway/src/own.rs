@@ -36,12 +36,12 @@ const LOOKED_AT_MAX: usize = 2_000;
 pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Result<Released, Ended> {
     let minimised = match &question.interaction {
         Interaction::Fhir { system, action: FhirAction::Metadata } => {
-            let statement =
-                capability::of_system(system, Some(&question.requestor), &ports.settings, question.at);
+            let statement = capability::of_system(system, &question.requestor, &ports.settings, question.at);
             own::capability(&statement, begun.clone())
         }
         Interaction::Own(OwnAction::Metadata) => {
-            own::capability(&capability::of_gateway(&ports.settings, question.at), begun.clone())
+            let statement = capability::of_gateway(&question.requestor, &ports.settings, question.at);
+            own::capability(&statement, begun.clone())
         }
         Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
             let admitted = match admit(question, ports).await {

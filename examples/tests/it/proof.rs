@@ -18,5 +18,6 @@ mod judge;
 mod matching;
 mod mutants;
 mod shrink;
+mod told;
 mod words;
 mod worlds;

@@ -335,11 +335,7 @@ fn leave_out(interaction: &mut Interaction, share: &Share, settings: &Settings) 
 }
 
 /// Whether writing this type to this system would prove nothing that the gateway relies on.
-pub(crate) fn not_proof(
-    system: &SystemName,
-    resource_type: TypeId,
-    settings: &Settings,
-) -> Result<(), Refusal> {
+fn not_proof(system: &SystemName, resource_type: TypeId, settings: &Settings) -> Result<(), Refusal> {
     let target = settings.system(system.as_str());
     let name = resource_type.name();
     let proves_tie = target.is_some_and(|target| target.relationship_source) && PROVE_TIES.contains(&name);

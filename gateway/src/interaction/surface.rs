@@ -150,6 +150,8 @@ pub enum NotServed {
     Batch,
     /// A change of whatever a search finds.
     ConditionalChange,
+    /// Searches for Binaries, and their versions.
+    BinaryByOther,
 }
 
 const BY_GET: &[Method] = &[Get];
@@ -184,6 +186,12 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
     row("patch", Instance, &[Patch], &[Type, Id], Serves(Served::Patch)),
     row("delete", Instance, &[Delete], &[Type, Id], Serves(Served::Delete)),
     row("conditional-update", OfType, CHANGES, &[Type], Refused(NotServed::ConditionalChange)),
+    row("create", OfType, BY_POST, &[Word("Binary")], Serves(Served::Create)),
+    row("conditional-update", OfType, CHANGES, &[Word("Binary")], Refused(NotServed::ConditionalChange)),
+    row("search-type", OfType, BY_GET, &[Word("Binary")], Refused(NotServed::BinaryByOther)),
+    row("search-type", OfType, BY_POST, &[Word("Binary"), Word("_search")], Refused(NotServed::BinaryByOther)),
+    row("history-instance", Instance, BY_GET, &[Word("Binary"), Id, Word("_history")], Refused(NotServed::BinaryByOther)),
+    row("vread", Instance, BY_GET, &[Word("Binary"), Id, Word("_history"), Id], Refused(NotServed::BinaryByOther)),
     row("history-type", OfType, BY_GET, &[Type, Word("_history")], Refused(NotServed::HistoryOfMany)),
     row("history-system", System, BY_GET, &[Word("_history")], Refused(NotServed::HistoryOfMany)),
     row("search-system", System, BY_GET, &[], Refused(NotServed::AcrossTypes)),
@@ -295,73 +303,41 @@ fn allow<S: 'static>(here: impl Iterator<Item = &'static Row<S>>) -> Option<&'st
     }
 }
 
-impl Served {
-    /// Which way content goes: `metadata` names what gives to those who read, and what takes to those who write.
-    #[must_use]
-    pub const fn flow(self) -> Flow {
-        match self {
-            Self::Capabilities => Flow::Neither,
-            // Each of its entries has a row of its own.
-            Self::Batch => Flow::OfEntries,
-            Self::Read
-            | Self::Vread
-            | Self::HistoryInstance
-            | Self::Everything
-            | Self::Document
-            | Self::Search
-            | Self::SearchForm
-            | Self::SearchCompartment => Flow::Gives,
-            Self::Create | Self::ProcessMessage => Flow::Takes,
-            Self::Update | Self::Patch => Flow::Changes,
-            Self::Delete => Flow::Removes,
-        }
-    }
-}
-
-/// Which way content goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// To who asks.
-    Gives,
-    /// From who asks.
-    Takes,
-    /// As each of its entries says.
-    OfEntries,
-    /// Both ways: what is changed is what is seen, and what is seen then is told.
-    Changes,
-    /// What is seen is taken away.
-    Removes,
-    /// No content of anybody goes either way.
-    Neither,
-}
-
-/// The names of what is served of `owner` on the face of a system, with content going this way.
-pub fn served_of_type(flow: Flow, owner: &str) -> impl Iterator<Item = &'static str> {
-    let is_of = move |row: &Row<Served>| match row.path.first() {
-        Some(Word(word)) => *word == owner,
-        Some(Type | Id | Rest) | None => true,
-    };
-    OF_SYSTEM.iter().filter(move |row| is_of(row)).filter_map(move |row| match (row.answer, row.level) {
-        (Serves(served), OfType | Instance) if served.flow() == flow => Some(row.name),
-        (Serves(_) | Refused(_), System | OfType | Instance | Compartment) => None,
-    })
-}
-
-/// The names of what is served of a face as a whole, with content going this way.
-pub fn served_of_system(flow: Flow) -> impl Iterator<Item = &'static str> {
+/// What is served of `owner` on the face of a system, and of its resources: by name.
+pub fn served_of_type(owner: &str) -> impl Iterator<Item = (&'static str, Served)> {
     OF_SYSTEM.iter().filter_map(move |row| match (row.answer, row.level) {
-        (Serves(served), System) if served.flow() == flow => Some(row.name),
+        (Serves(served), OfType | Instance) => {
+            let segment = |segment: &Segment| match segment {
+                Word(word) => *word,
+                Type => owner,
+                Id | Rest => "1",
+            };
+            let segments: Vec<&str> = row.path.iter().map(segment).collect();
+            let method = *row.methods.first()?;
+            // A row for one type stands before those for any, and a row for another type is not there.
+            let is_here = segments.first() == Some(&owner)
+                && decide(OF_SYSTEM, &segments, method).is_ok_and(|found| found == served);
+            is_here.then_some((row.name, served))
+        }
         (Serves(_) | Refused(_), System | OfType | Instance | Compartment) => None,
     })
 }
 
-/// The names of what the gateway serves of one of its own types.
-pub fn served_of_own(owner: &str) -> impl Iterator<Item = &'static str> {
-    OF_GATEWAY
-        .iter()
-        .filter(move |row| matches!(row.path.first(), Some(Word(word)) if *word == owner))
-        .filter(|row| matches!(row.answer, Serves(_)))
-        .map(|row| row.name)
+/// What is served of a face as a whole, by name.
+pub fn served_of_system() -> impl Iterator<Item = (&'static str, Served)> {
+    OF_SYSTEM.iter().filter_map(move |row| match (row.answer, row.level) {
+        (Serves(served), System) => Some((row.name, served)),
+        (Serves(_) | Refused(_), System | OfType | Instance | Compartment) => None,
+    })
+}
+
+/// What the gateway serves of one of its own types, by name.
+pub fn served_of_own(owner: &str) -> impl Iterator<Item = (&'static str, OwnServed)> {
+    let is_of = move |row: &&Row<OwnServed>| matches!(row.path.first(), Some(Word(word)) if *word == owner);
+    OF_GATEWAY.iter().filter(is_of).filter_map(|row| match row.answer {
+        Serves(served) => Some((row.name, served)),
+        Refused(_) => None,
+    })
 }
 
 impl NotServed {
@@ -387,6 +363,9 @@ impl NotServed {
             Self::OutsideCompartment => "resources of this type do not belong to one Patient",
             Self::EverythingOfOthers => "everything is served about one Patient who is named",
             Self::Batch => "batches and transactions are not served here: send the interactions one by one",
+            Self::BinaryByOther => {
+                "a Binary is read by its id: whose it is, is known only by what points at it as it is now"
+            }
             Self::ConditionalChange => "conditional updates, patches and deletions are not served; see Allow",
         }
     }

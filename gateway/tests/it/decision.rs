@@ -2,6 +2,7 @@
 
 mod admitting;
 mod apart;
+mod capabilities;
 mod choices;
 mod claiming;
 mod deciding;

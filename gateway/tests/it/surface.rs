@@ -59,6 +59,10 @@ async fn send(site: &Whole, method: &str, path: &str) -> (u16, String, String) {
             "content-type: application/fhir+json\r\n",
             r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"m1","eventUri":"urn:x"}}]}"#,
         ),
+        "POST" if path.ends_with("/Binary") => (
+            "content-type: application/fhir+json\r\n",
+            r#"{"resourceType":"Binary","contentType":"text/plain"}"#,
+        ),
         "POST" => ("content-type: application/fhir+json\r\n", r#"{"resourceType":"Patient"}"#),
         "PUT" => (
             "content-type: application/fhir+json\r\nif-match: W/\"1\"\r\n",
@@ -287,5 +291,31 @@ async fn metadata_names_what_the_table_serves_and_the_rules_allow() {
     let nothing = statement(site.staff_token("R5105")).await["rest"][0].clone();
     assert_eq!((&nothing["resource"], &nothing["compartment"]), (&Value::Null, &Value::Null));
     assert_eq!(nothing["interaction"], Value::Null);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_face_of_the_gateway_is_told_to_each_as_they_may_use_it() {
+    let (held, past) = hospital();
+    let (site, running) = site("open", &held, &past).await;
+    let told = async |token: &str| -> Vec<String> {
+        let (status, _, body) = site.get("/fhir/metadata", Some(token)).await;
+        assert_eq!(status, 200, "{body}");
+        let said = fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap();
+        let resources = said["rest"][0]["resource"].as_array().cloned().unwrap_or_default();
+        let of = |one: &Value| {
+            let codes = one["interaction"].as_array().cloned().unwrap_or_default();
+            let codes: Vec<String> = codes.iter().map(|code| code["code"].to_string()).collect();
+            format!("{} {}", one["type"], codes.join(" ")).replace('"', "")
+        };
+        resources.iter().map(of).collect()
+    };
+    assert_eq!(told(&site.consultant()).await, ["Provenance read"], "a party to shares");
+    let guardian = told(&site.staff_token("R5105")).await;
+    for listed in ["AuditEvent search-type", "Consent create read search-type", "Provenance read"] {
+        assert!(guardian.iter().any(|one| one.starts_with(listed)), "{listed}: {guardian:?}");
+    }
+    let (status, _, body) = site.get("/fhir/Consent/c1", Some(&site.consultant())).await;
+    assert_eq!(status, 403, "what is not named is refused: {body}");
     running.stop().await;
 }

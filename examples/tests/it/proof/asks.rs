@@ -287,6 +287,10 @@ fn controls(words: &Words, dice: &mut Dice) -> Vec<(String, String)> {
     ];
     let reverse = [
         "Provenance:target",
+        "Encounter:service-provider",
+        "Encounter:participant",
+        "Patient:general-practitioner",
+        "MedicationRequest:medication",
         "Condition:subject",
         "Observation:subject",
         "AuditEvent:entity",

@@ -120,7 +120,8 @@ fn how_many_there_are_is_told_of_one_person_only() {
 }
 
 fn includes_of(admitted: &Admitted) -> usize {
-    let Interaction::Fhir { action: FhirAction::Search(search), .. } = &admitted.question().interaction else {
+    let Interaction::Fhir { action: FhirAction::Search(search), .. } = &admitted.question().interaction
+    else {
         panic!("a search")
     };
     search.query.includes().len()
@@ -180,7 +181,11 @@ fn an_include_back_from_what_is_about_nobody_asks_for_nobody_who_is_not_named() 
     check("search hospital Practitioner?_id=prac-1&_revinclude=Patient:general-practitioner", 0, 1);
     check("search hospital Organization?_id=org-hosp&_revinclude=Patient:general-practitioner", 0, 1);
     check("search hospital Practitioner?_id=prac-1&_revinclude=Encounter:participant", 0, 1);
-    check("search hospital PractitionerRole?_id=role-1&_revinclude=Encounter:participant:PractitionerRole", 0, 1);
+    check(
+        "search hospital PractitionerRole?_id=role-1&_revinclude=Encounter:participant:PractitionerRole",
+        0,
+        1,
+    );
     // What refers is about nobody either, or the matches are about people.
     check("search hospital Practitioner?_id=prac-1&_revinclude=PractitionerRole:practitioner", 1, 0);
     check("search hospital Organization?_id=org-hosp&_revinclude=Organization:partof", 1, 0);
