@@ -19,9 +19,10 @@ use std::collections::BTreeSet;
 
 use fhir::instant::Precision;
 use fhir::path::{ElementPath, Step};
+use fhir::reference::Id;
 use fhir::search::controls::{Projection, Total};
 use fhir::search::{
-    Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, names_person_by,
+    Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, TokenTest, names_person_by,
 };
 use fhir::tables::{self, SearchKind, TypeId};
 
@@ -147,9 +148,20 @@ fn names_somebody(query: &SearchQuery) -> bool {
     if !query.named_persons().is_empty() {
         return true;
     }
-    let by_id = |criterion: &Criterion| {
-        criterion.code() == "_id"
-            && matches!(criterion.test(), Test::Token { modifier: TokenModifier::Is, .. })
+    // What cannot be an id is none: a system that skips it answers with everybody.
+    let is_id = |one: &TokenTest| matches!(one, TokenTest::Code(id) if Id::parse(id).is_ok());
+    let by_id = |criterion: &Criterion| match criterion.test() {
+        Test::Token { modifier: TokenModifier::Is, any } => {
+            criterion.code() == "_id" && any.iter().all(is_id)
+        }
+        Test::Token { modifier: TokenModifier::Not, .. }
+        | Test::Missing(_)
+        | Test::Reference(_)
+        | Test::String { .. }
+        | Test::Date(_)
+        | Test::Number(_)
+        | Test::Quantity(_)
+        | Test::Uri(_) => false,
     };
     if query.criteria().iter().any(by_id) {
         return true;
@@ -221,12 +233,7 @@ fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType])
 }
 
 /// The least that is shown of what a parameter reads, the ties to persons apart.
-pub(super) fn shown(
-    code: &str,
-    reads: &[String],
-    searched: TypeId,
-    tables: &[SharedType],
-) -> Visibility {
+pub(super) fn shown(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
     if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }

@@ -41,6 +41,13 @@ fn a_search_names_its_person_or_what_identifies_one() {
     check("search hospital Patient?gender=female", nobody);
     check("search hospital Patient?_id:not=ann", nobody);
     check("search hospital Condition?patient:missing=false", nobody);
+    // What is no id names nothing; a system that passes over it answers with everybody.
+    for not_an_id in ["http://x%7C", "%7Cx1", "s%7Cx1", "x1,s%7Cx2", "a+b", "x1/x2"] {
+        check(format!("search hospital Condition?_id={not_an_id}").leak(), nobody);
+        check(format!("search hospital Patient?_id={not_an_id}").leak(), nobody);
+    }
+    check("search hospital Condition?_id=c1,c2", Ok(&[]));
+    check("search hospital Condition?patient=ann&_id=s%7Cx1", Ok(&[]));
 }
 
 #[test]
