@@ -75,6 +75,11 @@ impl Shared {
         self.released
     }
 
+    /// The head of it, where that alone is asked for.
+    fn head(self) -> Self {
+        Self { released: self.released.without_body(), ..self }
+    }
+
     fn count(&self, ports: &Ports) {
         match self.tally {
             Tally::Due => ports.count(&self.released),
@@ -105,6 +110,7 @@ async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Resu
     match question.interaction {
         Interaction::Fhir { action: FhirAction::Batch(batch), system } if batch.is_writing_transaction() => {
             let whole = transaction::Whole {
+                heads: batch.heads(),
                 brought: &brought,
                 requestor: &question.requestor,
                 begun,

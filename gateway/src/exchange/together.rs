@@ -12,6 +12,7 @@
 //! A batch asks a system for no more at once than one exchange may, and takes further places for what is under way only
 //! while there are plenty.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -83,6 +84,8 @@ struct All<'a> {
     each_within: Duration,
     /// How much is told.
     room: Room,
+    /// Which entries ask for the head of an answer alone.
+    heads: BTreeSet<usize>,
 }
 
 /// Answers the entries of `batch`, which `brought` brought.
@@ -96,6 +99,7 @@ pub(super) async fn answer(
     begun: Exchange,
     ports: &Ports,
 ) -> Result<Released, Ended> {
+    let heads = batch.heads();
     let Batch { bundle, lines } = batch;
     let spare = ports.places.spare(AT_ONCE - 1);
     let asking = ports.asking_at_most(ASKED_AT_ONCE);
@@ -109,6 +113,7 @@ pub(super) async fn answer(
         deadline: Instant::now() + within / 2,
         each_within: within / 4,
         room: Room::new(lines.len(), BYTES_MAX),
+        heads,
     };
     let mut entries: Vec<Option<Entry>> = lines.iter().map(|_| None).collect();
     let numbered = lines.into_iter().enumerate();
@@ -189,12 +194,13 @@ async fn one(at: usize, line: Result<Line, NotABatch>, all: &All<'_>) -> Entry {
         return Entry::told(begun.end(Ending::Together(why)).record(all.ports).await);
     }
     let (brought, requestor, ports) = (all.brought.clone(), all.requestor.clone(), all.ports.clone());
-    let (panicked, each_within) = (begun.clone(), all.each_within);
+    let (panicked, each_within, is_head) = (begun.clone(), all.each_within, all.heads.contains(&at));
     let running = tokio::spawn(async move {
         let beat = ports.settings.limits.beat;
         let under_way = UnderWay::begin_within(each_within, beat);
         let (told, entry) =
             match alone(line, request_id, &brought, requestor, begun, &ports, &under_way).await {
+                Ok(shared) if is_head => (Told::Content, Entry::Given(Box::new(shared.head()))),
                 Ok(shared) => (Told::Content, Entry::Given(Box::new(shared))),
                 Err(ended) => (Told::Nothing, Entry::told(ended.record(&ports).await)),
             };

@@ -46,6 +46,8 @@ pub(super) struct Whole<'a> {
     pub(super) ports: &'a Ports,
     /// Entries under way at once.
     pub(super) at_once: usize,
+    /// Which of them ask for the head of an answer alone.
+    pub(super) heads: BTreeSet<usize>,
 }
 
 /// Carries out the entries of a transaction, and answers each.

@@ -2,6 +2,8 @@
 //!
 //! Only the envelope is read here; what an entry asks is parsed by the same parser as any request, when its turn comes.
 
+use std::collections::BTreeSet;
+
 use fhir::json::Document;
 use fhir::outcome::IssueType;
 use http::StatusCode;
@@ -98,6 +100,14 @@ impl Batch {
         };
         self.bundle == Together::Transaction && self.lines.iter().any(writes)
     }
+
+    /// The places of the entries that ask for the head of an answer alone.
+    #[must_use]
+    pub fn heads(&self) -> BTreeSet<usize> {
+        let is_head =
+            |line: &Result<Line, NotABatch>| line.as_ref().is_ok_and(|line| line.method == Method::Head);
+        self.lines.iter().enumerate().filter(|(_, line)| is_head(line)).map(|(at, _)| at).collect()
+    }
 }
 
 /// Reads the envelope of `body`, a Bundle with at most `entries_max` entries for a system that takes such transactions.
@@ -166,10 +176,12 @@ impl Brought {
             accept: Some(String::from("application/fhir+json")),
             ..Headers::default()
         };
+        // As at the door: what the answer is without its body is what it is with it.
+        let method = if line.method == Method::Head { Method::Get } else { line.method };
         Ok(Arrived {
             request_id,
             at: self.at,
-            method: line.method,
+            method,
             format: entry_format(query),
             instead: Instead::Nothing,
             target,

@@ -118,6 +118,7 @@ async fn answered(at: usize, one: Answering, room: &Room, whole: &Whole<'_>) -> 
         Wish::Plain(question) => serve(question, begun, whole.ports, &UnderWay::begin()).await,
         Wish::Create { .. } | Wish::Change { .. } | Wish::Delete { .. } => Err(begun.end(Ending::NotWritten)),
     };
+    let shared = shared.map(|shared| if whole.heads.contains(&at) { shared.head() } else { shared });
     let told = told_as(shared, whole).await;
     room.take(at, told.len());
     told

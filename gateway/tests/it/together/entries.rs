@@ -219,3 +219,23 @@ async fn an_entry_may_ask_for_no_other_format_than_that_of_what_it_is_a_part_of(
     assert_eq!(site.hospital.seen().iter().filter(|seen| seen.line.contains("/Patient/p1 ")).count(), 2);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_asks_for_a_head_is_answered_as_a_read_without_its_content() {
+    let (site, running) = site("open").await;
+    let head = |url: &str| json!({"request": {"method": "HEAD", "url": url}});
+    for kind in ["batch", "transaction"] {
+        let entries = [asks("Patient/p1"), head("Patient/p1"), head("Condition?patient=p1")];
+        let answer = post(&site, "", &bundle(kind, &entries)).await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
+        let answered = answer.entries();
+        let [read, of_read, of_search] = answered.as_slice() else { panic!("{}", answer.body) };
+        assert_eq!(of_read["response"], read["response"], "{kind}: as a read is answered");
+        assert!(read["resource"].is_object() && of_read.get("resource").is_none(), "{kind}: {of_read}");
+        assert_eq!(of_search["response"]["status"], "200 OK", "{kind}: {of_search}");
+        assert!(of_search.get("resource").is_none(), "{kind}: {of_search}");
+    }
+    let hidden = post(&site, "", &bundle("batch", &[head("Patient/p2"), head("Patient/p9")])).await;
+    assert_eq!(hidden.statuses()[1], "404", "{}", hidden.body);
+    running.stop().await;
+}
