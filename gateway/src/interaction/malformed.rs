@@ -181,7 +181,7 @@ impl Malformed {
             Self::Conditional => (
                 bad,
                 Issue::NotSupported,
-                "of conditional interactions only creates are served, under If-None-Exist: identifier=system|value",
+                "conditions are weighed on reads (If-None-Match), on creates (If-None-Exist: identifier=system|value) and on changes (If-Match), and nowhere else",
             ),
             Self::IfMatchMissing => (
                 StatusCode::PRECONDITION_REQUIRED,

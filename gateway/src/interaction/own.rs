@@ -30,6 +30,7 @@ pub(in crate::interaction) fn parse(
 ) -> Result<OwnAction, Malformed> {
     let served = surface::decide(surface::OF_GATEWAY, rest, arrived.method)?;
     let at = |position: usize| rest.get(position).copied().unwrap_or_default();
+    check_conditions(&arrived, served)?;
     match served {
         OwnServed::Capabilities => Ok(OwnAction::Metadata),
         OwnServed::ReadConsent => {
@@ -45,7 +46,6 @@ pub(in crate::interaction) fn parse(
             let (arrived, parameters) = form_parameters(arrived)?;
             consents(&arrived, &parameters, settings)
         }
-        OwnServed::CreateConsent if arrived.headers.if_none_exist.is_some() => Err(Malformed::Conditional),
         OwnServed::CreateConsent => {
             media::check_resource(arrived.headers.content_type.as_deref())?;
             check_plain_read(&arrived)?;
@@ -73,6 +73,24 @@ pub(in crate::interaction) fn parse(
             Ok(OwnAction::ReadProvenance(id))
         }
     }
+}
+
+/// A condition that is not weighed is refused: nothing is done as if none had been set.
+fn check_conditions(arrived: &Arrived, served: OwnServed) -> Result<(), Malformed> {
+    let headers = &arrived.headers;
+    let other = headers.if_none_exist.is_none() && headers.if_none_match.is_none();
+    let is_heard = match served {
+        OwnServed::CreateConsent => other && headers.if_match.is_none(),
+        OwnServed::UpdateConsent => other,
+        OwnServed::Capabilities
+        | OwnServed::ReadConsent
+        | OwnServed::SearchConsent
+        | OwnServed::SearchConsentForm
+        | OwnServed::SearchAuditEvent
+        | OwnServed::SearchAuditEventForm
+        | OwnServed::ReadProvenance => headers.if_match.is_none(),
+    };
+    if is_heard { Ok(()) } else { Err(Malformed::Conditional) }
 }
 
 /// `W/"3"`: the version of a Consent is its number.

@@ -86,6 +86,7 @@ struct Asked<'a> {
 
 fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<FhirAction, Malformed> {
     let served = surface::decide(surface::OF_SYSTEM, rest, arrived.method)?;
+    check_conditions(&arrived, served)?;
     let at = |position: usize| rest.get(position).copied().unwrap_or_default();
     let target =
         || -> Result<ReadTarget, Malformed> { Ok(ReadTarget::new(resource_type(at(0))?, id(at(1))?)) };
@@ -153,6 +154,29 @@ fn fhir_action(arrived: Arrived, rest: &[&str], asked: &Asked<'_>) -> Result<Fhi
         }
         Served::Batch => together(arrived, asked),
     }
+}
+
+/// What is to be done only under a condition is not done as if none had been set (RFC 9110, 13): one that is not weighed
+/// is refused.
+fn check_conditions(arrived: &Arrived, served: Served) -> Result<(), Malformed> {
+    let (if_match, if_none_match) = (&arrived.headers.if_match, &arrived.headers.if_none_match);
+    let is_heard = match served {
+        Served::Update | Served::Patch | Served::Delete => if_none_match.is_none(),
+        Served::Create | Served::ProcessMessage | Served::Batch => {
+            if_match.is_none() && if_none_match.is_none()
+        }
+        // What is there already need not be told again: without that it is told.
+        Served::Capabilities
+        | Served::Everything
+        | Served::Document
+        | Served::Read
+        | Served::Vread
+        | Served::HistoryInstance
+        | Served::Search
+        | Served::SearchForm
+        | Served::SearchCompartment => if_match.is_none(),
+    };
+    if is_heard { Ok(()) } else { Err(Malformed::Conditional) }
 }
 
 fn together(arrived: Arrived, asked: &Asked<'_>) -> Result<FhirAction, Malformed> {

@@ -295,6 +295,45 @@ async fn metadata_names_what_the_table_serves_and_the_rules_allow() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_that_is_not_weighed_is_refused_and_nothing_is_done() {
+    let (held, past) = hospital();
+    let (site, running) = site("open", &held, &past).await;
+    let (none, this) = ("if-none-match: *\r\n", "if-match: W/\"1\"\r\n");
+    let both = format!("{this}{none}");
+    let person = "/hospital/fhir/Patient";
+    for (method, path, conditions) in [
+        ("PUT", "/hospital/fhir/Patient/p1", both.as_str()),
+        ("PUT", "/hospital/fhir/Patient/p1", none),
+        ("PATCH", "/hospital/fhir/Patient/p1", &both),
+        ("DELETE", "/hospital/fhir/Patient/p1", &both),
+        ("POST", person, none),
+        ("POST", person, this),
+        ("POST", "/hospital/fhir", this),
+        ("POST", "/hospital/fhir/$process-message", none),
+        ("GET", "/hospital/fhir/Patient/p1", this),
+        ("GET", "/hospital/fhir/Patient?_id=p1", this),
+        ("POST", "/fhir/Consent", none),
+        ("POST", "/fhir/Consent", this),
+        ("PUT", "/fhir/Consent/c1", &both),
+        ("GET", "/fhir/Consent/c1", this),
+    ] {
+        let body = if method == "GET" || method == "DELETE" { "" } else { "{}" };
+        let content = if body.is_empty() { "" } else { "content-type: application/fhir+json\r\n" };
+        let headers = format!("{content}{conditions}");
+        let request = site.request(method, path, Some(&site.consultant()), &headers, body);
+        let mut stream = TcpStream::connect(site.requests).await.unwrap();
+        let (status, _, told) = ask(&mut stream, &request).await.unwrap();
+        let is_said = told.contains("conditions are weighed");
+        assert_eq!((status, is_said), (400, true), "{method} {path} {conditions}: {told}");
+    }
+    assert_eq!(site.hospital.seen().len(), 0, "nothing was done");
+    let request = site.request("GET", "/hospital/fhir/Patient/p1", Some(&site.consultant()), none, "");
+    let (status, _, _) = ask(&mut TcpStream::connect(site.requests).await.unwrap(), &request).await.unwrap();
+    assert_eq!(status, 304, "a read is weighed");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_face_of_the_gateway_is_told_to_each_as_they_may_use_it() {
     let (held, past) = hospital();
     let (site, running) = site("open", &held, &past).await;

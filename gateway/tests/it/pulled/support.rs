@@ -194,8 +194,9 @@ pub(crate) async fn get(site: &Whole, path: &str) -> Answer {
 /// Sends a body to the council's face as the consultant.
 pub(crate) async fn send(site: &Whole, method: &str, path: &str, body: &str) -> Answer {
     let token = site.consultant();
-    let headers = "content-type: application/fhir+json\r\nif-match: W/\"1\"\r\n";
-    let request = site.request(method, &format!("/council/fhir{path}"), Some(&token), headers, body);
+    let if_match = if method == "POST" { "" } else { "if-match: W/\"1\"\r\n" };
+    let headers = format!("content-type: application/fhir+json\r\n{if_match}");
+    let request = site.request(method, &format!("/council/fhir{path}"), Some(&token), &headers, body);
     answered(ask(&mut TcpStream::connect(site.requests).await.unwrap(), &request).await.unwrap())
 }
 
