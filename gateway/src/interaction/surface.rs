@@ -303,6 +303,12 @@ fn allow<S: 'static>(here: impl Iterator<Item = &'static Row<S>>) -> Option<&'st
     }
 }
 
+/// The methods served anywhere on the face of a system, for `Allow` where no place was looked at.
+#[must_use]
+pub fn allow_anywhere() -> &'static str {
+    allow(OF_SYSTEM.iter()).unwrap_or_default()
+}
+
 /// What is served of `owner` on the face of a system, and of its resources: by name.
 pub fn served_of_type(owner: &str) -> impl Iterator<Item = (&'static str, Served)> {
     OF_SYSTEM.iter().filter_map(move |row| match (row.answer, row.level) {

@@ -26,6 +26,7 @@ use super::reply::{Reply, Scheme};
 use super::strangers::Strangers;
 use super::telling::Telling;
 use crate::clock::Clock;
+use crate::interaction::surface;
 use crate::places::Places;
 use crate::telemetry::metrics::Metrics;
 
@@ -212,7 +213,7 @@ impl Attendant {
         self.app.strangers.count(Some(&connection.peer.ip().to_string()));
         let reply = Reply::told(&unacceptable.told()).closing();
         match unacceptable {
-            Unacceptable::Method => reply.with_allow("GET, POST, PUT"),
+            Unacceptable::Method => reply.with_allow(surface::allow_anywhere()),
             Unacceptable::ContentCoding => reply.with_accept_encoding("gzip"),
             Unacceptable::Ambiguous(_)
             | Unacceptable::Host

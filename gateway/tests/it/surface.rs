@@ -334,6 +334,19 @@ async fn a_condition_that_is_not_weighed_is_refused_and_nothing_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_with_no_method_of_ours_is_told_all_that_are_served() {
+    let (held, past) = hospital();
+    let (site, running) = site("open", &held, &past).await;
+    let request = site.request("TRACE", "/hospital/fhir/Patient/p1", None, "", "");
+    let mut stream = TcpStream::connect(site.requests).await.unwrap();
+    let (status, head, body) = ask(&mut stream, &request).await.unwrap();
+    let allow = head.lines().find_map(|line| line.strip_prefix("allow: ")).unwrap_or_default();
+    let allowed: Vec<&str> = allow.trim().split(", ").filter(|name| *name != "HEAD").collect();
+    assert_eq!((status, allowed), (405, METHODS.map(|(name, _)| name).to_vec()), "{head} {body}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_face_of_the_gateway_is_told_to_each_as_they_may_use_it() {
     let (held, past) = hospital();
     let (site, running) = site("open", &held, &past).await;
