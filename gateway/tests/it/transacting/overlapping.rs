@@ -45,3 +45,17 @@ async fn what_a_create_finds_is_neither_changed_nor_taken_away_beside_it() {
     let of = |reason: &str| reasons.iter().filter(|told| *told == reason).count();
     assert_eq!((of("transaction-names-twice"), of("transaction-entry-failed")), (3, 3), "{reasons:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_beside_a_change_is_the_read_without_its_content() {
+    let store = hospital();
+    let (site, running) = site("open", transacting(&store)).await;
+    let change = changes(&site, "Condition/c1", "12").await;
+    let head = json!({"request": {"method": "HEAD", "url": "Patient/p1"}});
+    let answer = transact(&site, &[change, asks("Patient/p1"), head]).await;
+    assert_eq!(answer.statuses(), ["200", "200", "200"], "{}", answer.body);
+    let answered = answer.entries();
+    assert_eq!(answered[2]["response"], answered[1]["response"], "{}", answer.body);
+    assert!(answered[1]["resource"].is_object() && answered[2].get("resource").is_none(), "{}", answer.body);
+    running.stop().await;
+}
