@@ -31,6 +31,7 @@ pub mod own;
 pub mod parameters;
 pub mod patch;
 mod persons;
+pub mod query_answer;
 pub mod release;
 pub mod repeated;
 mod resource_facts;

@@ -19,6 +19,7 @@ use crate::decision::admit;
 use crate::decision::evidence::Evidence;
 use crate::decision::ruling::{Admitted, Question};
 use crate::delete;
+use crate::enforce::query_answer::Wording;
 use crate::enforce::release::{Epoch, Released, Unreleased, release};
 use crate::interaction::batch::{Brought, NotABatch};
 use crate::interaction::{self, FhirAction, Interaction};
@@ -34,6 +35,7 @@ use crate::server::reply::Reply;
 use crate::submit;
 use crate::trail::record::Exchange;
 
+pub(crate) mod asked;
 mod room;
 mod together;
 mod transaction;
@@ -184,7 +186,10 @@ async fn serve(
                 | FhirAction::Everything(_)
                 | FhirAction::Document(_),
             ..
-        } => share(question, begun, ports, under_way).await,
+        } => {
+            let format = begun.format;
+            share(question, begun, format.into(), ports, under_way).await
+        }
         Interaction::Fhir { action: FhirAction::Batch(_), .. } => {
             Err(begun.end(Ending::Malformed(NotABatch::Nested.into())))
         }
@@ -195,6 +200,7 @@ async fn serve(
 async fn share(
     question: Question,
     begun: Exchange,
+    wording: Wording<'_>,
     ports: &Ports,
     under_way: &UnderWay,
 ) -> Result<Shared, Ended> {
@@ -202,13 +208,14 @@ async fn share(
     let admitted = admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named))?; // rules alone
     under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
-    given(admitted, &begun, ports, under_way).await
+    given(admitted, &begun, wording, ports, under_way).await
 }
 
 /// What was admitted, as it is decided now: recorded, and then released.
 async fn given(
     mut admitted: Admitted,
     begun: &Exchange,
+    wording: Wording<'_>,
     ports: &Ports,
     under_way: &UnderWay,
 ) -> Result<Shared, Ended> {
@@ -218,7 +225,7 @@ async fn given(
         let View { made: minimised, again, evidence, .. } =
             view.map_err(|_| begun.end(Ending::Together(NotTogether::TooSlow)))??;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
-        match release(minimised, begun.format, &epoch, &*ports.ledger).await {
+        match release(minimised, wording, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok(Shared { released, evidence, tally: Tally::Due }), // recorded first
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),

@@ -26,6 +26,7 @@ mod media;
 pub mod message;
 mod own;
 mod parse;
+pub(crate) mod query;
 pub mod surface;
 pub mod transaction;
 

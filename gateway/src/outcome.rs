@@ -243,6 +243,7 @@ impl Ending {
             Self::TrailBehind => "trail-behind",
             Self::Unrecorded(Unreleased::ConsentMoved) => "consent-moved",
             Self::Unrecorded(Unreleased::Unsayable(_)) => "not-sayable-in-xml",
+            Self::Unrecorded(Unreleased::Unsaid(_)) => "not-sayable-in-hl7v2",
             Self::Unrecorded(Unreleased::Ledger(_)) => "ledger",
             Self::Unrecorded(Unreleased::NotEncoded(_)) => "not-encoded",
             Self::NotWritten => "not-written",
@@ -302,7 +303,7 @@ impl Ending {
             | Self::Unwritable(_)
             | Self::Consent(_)
             | Self::TrailBehind
-            | Self::Unrecorded(Unreleased::ConsentMoved | Unreleased::Unsayable(_))
+            | Self::Unrecorded(Unreleased::ConsentMoved | Unreleased::Unsayable(_) | Unreleased::Unsaid(_))
             | Self::NotMerged
             | Self::NotWritten => {}
         }
@@ -410,6 +411,11 @@ const fn unrecorded(why: &Unreleased) -> (StatusCode, IssueType, &'static str) {
             StatusCode::NOT_ACCEPTABLE,
             IssueType::NotSupported,
             "XML cannot say what is to be shared as it is held: ask for application/fhir+json",
+        ),
+        Unreleased::Unsaid(_) => (
+            StatusCode::NOT_ACCEPTABLE,
+            IssueType::NotSupported,
+            "HL7 v2 cannot say what is to be shared as it is held: ask by FHIR",
         ),
         Unreleased::Ledger(_) | Unreleased::NotEncoded(_) => {
             again("the disclosure could not be recorded: try again")

@@ -12,6 +12,7 @@
 
 pub mod anew;
 pub mod answer;
+pub mod asking;
 mod bound;
 pub mod busy;
 pub mod clerk;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::hl7v2::out::Profile;
 use adapters::mapping::Mapping;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
@@ -313,6 +314,19 @@ pub struct Mllp {
     pub time_zone: String,
     /// The text of the map of the sender's own segments.
     pub site_map: Option<String>,
+    /// The queries that are answered here; none: they are rejected.
+    pub queries: Option<Queries>,
+}
+
+/// `[mllp.queries]`: who sends may also ask.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    /// Whose Patients are searched.
+    pub system: SystemName,
+    /// The job role in which the sender asks.
+    pub role: SdsRole,
+    /// How the sender takes messages; none: in the version in which it asks.
+    pub profile: Option<Profile>,
 }
 
 /// `[[inbound]]`: records in, by a mapping.
@@ -380,6 +394,14 @@ pub struct Limits {
 pub struct Telemetry {
     /// OTLP over HTTP endpoint; none: no spans leave.
     pub otlp: Option<Uri>,
+}
+
+impl Mllp {
+    /// What records and waiting messages call it. It must stay the same over a restart.
+    #[must_use]
+    pub fn listener(&self) -> String {
+        format!("mllp:{}", self.address)
+    }
 }
 
 impl Settings {

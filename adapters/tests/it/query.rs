@@ -177,6 +177,19 @@ fn who_is_found_is_told_and_who_is_not_leaves_no_trace() {
 }
 
 #[test]
+fn what_is_said_of_the_whole_answer_is_said_whoever_is_found() {
+    let outcome = json!({ "resource": { "resourceType": "OperationOutcome",
+        "issue": [{ "details": { "text": "absence is no evidence" } }] }, "search": { "mode": "outcome" } });
+    let bundle = json!({ "resourceType": "Bundle", "type": "searchset", "entry": [outcome] }).to_string();
+    let query = candidates("@PID.5.1^Fen*~@PID.5.2^Ann", "").unwrap();
+    let answer =
+        |version: &str| text(&query.found(bundle.as_bytes(), None, &ward(version), &stamp()).unwrap().bytes);
+    let said = "\nMSA|AA|Q7\nERR|||0^^HL70357|I||||absence is no evidence\nQAK|T9|NF|";
+    assert!(answer("2.5").contains(said), "{}", answer("2.5"));
+    assert!(answer("2.4").contains("\nMSA|AA|Q7|absence is no evidence\nQAK|T9|NF|"), "{}", answer("2.4"));
+}
+
+#[test]
 fn identifiers_of_other_authorities_are_not_told_when_some_were_asked_for() {
     let mut held = bundle("a08-update");
     let patient = resource(&mut held, "Patient").clone();

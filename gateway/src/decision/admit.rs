@@ -175,12 +175,16 @@ fn match_system(
     Err(refusal)
 }
 
-/// A `[[client]]` reads only in the job role that its settings give it.
+/// A `[[client]]`, or who asks at an `[[mllp]]`, reads only in the job role that its settings give it.
 fn role_of(client: &SystemClient, settings: &Settings) -> Option<SdsRole> {
-    settings.clients.iter().find(|known| known.san == client.san).and_then(|known| match known.role {
-        ClientRole::System => None,
-        ClientRole::Staff(role) => Some(role),
-    })
+    if let Some(known) = settings.clients.iter().find(|known| known.san == client.san) {
+        return match known.role {
+            ClientRole::System => None,
+            ClientRole::Staff(role) => Some(role),
+        };
+    }
+    let mllp = settings.mllp.iter().find(|mllp| mllp.listener() == client.san)?;
+    mllp.queries.as_ref().map(|queries| queries.role)
 }
 
 /// Without a role the first rule that fails is the agreement, if there is none, else the role.

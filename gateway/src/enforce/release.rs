@@ -5,10 +5,12 @@
 
 use std::fmt;
 
+use adapters::hl7v2::out::Unsent;
 use bytes::Bytes;
 use fhir::json::{self, parse};
 use fhir::xml;
 
+use super::query_answer::Wording;
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
 use crate::server::format::{Format, Instead};
 use crate::trail::record::{AboutPerson, Event, Exchange};
@@ -64,14 +66,22 @@ impl Minimised {
 }
 
 /// Bounds on the JSON of an answer, and on the XML that is made of it: beyond what an answer is cut to.
-const JSON_LIMITS: json::Limits =
+pub(in crate::enforce) const JSON_LIMITS: json::Limits =
     json::Limits { bytes_max: 256 << 20, depth_max: 512, members_max: 100_000, values_max: 40_000_000 };
 const XML_LIMITS: xml::Limits =
     xml::Limits { bytes_max: 128 << 20, depth_max: 256, elements_max: 40_000_000, attributes_max: 64 };
 
 impl Minimised {
-    /// The same in `format`. Pages and answers without a body have none.
-    fn written(self, format: Format) -> Result<Self, Unreleased> {
+    /// The same in these words. Pages and answers without a body have none.
+    fn written(self, wording: Wording<'_>) -> Result<Self, Unreleased> {
+        let format = match wording {
+            Wording::Fhir(format) => format,
+            Wording::Hl7v2(answer) => {
+                let body = answer.write(self.body).map_err(Unreleased::Unsaid)?;
+                let head = Head { media: Media::Hl7v2, etag: None, ..self.head };
+                return Ok(Self { body, head, ..self });
+            }
+        };
         match (format, &self.head.media) {
             (Format::Xml, Media::FhirJson) if !self.body.is_empty() => {}
             (Format::Json | Format::Xml, _) => return Ok(self),
@@ -122,6 +132,8 @@ pub enum Media {
     Html,
     /// There is none.
     Nothing,
+    /// An answer in HL7 v2.
+    Hl7v2,
     /// The content of a Binary, of this media type.
     Content(String),
 }
@@ -158,6 +170,9 @@ pub enum Unreleased {
     /// XML cannot say what is left as it stands; nothing was recorded of it.
     #[error("what is left cannot be said in xml: {0}")]
     Unsayable(xml::Unsayable),
+    /// HL7 v2 cannot say what is left as it stands; nothing was recorded of it.
+    #[error("what is left cannot be said in hl7 v2: {0}")]
+    Unsaid(Unsent),
     /// A consent changed while this was decided; if the record was durable already, it was corrected.
     #[error("a consent changed meanwhile")]
     ConsentMoved,
@@ -174,7 +189,7 @@ pub enum Epoch {
 
 /// Records the disclosure, waits until the record is durable, and only then releases.
 ///
-/// What is left is minimised in JSON, whatever is asked for; in XML it is written here, before it is recorded, so that
+/// What is left is minimised in JSON, whatever is asked for; in XML and HL7 v2 it is written here, before it is recorded, so that
 /// what cannot be written was not shared. What goes to a system goes in JSON.
 ///
 /// `epoch` is asked just before the append and again after it is durable. If it moved in between, `not-released` is
@@ -184,11 +199,11 @@ pub enum Epoch {
 /// [`Unreleased`]; no byte leaves then.
 pub async fn release(
     minimised: Minimised,
-    format: Format,
+    wording: impl Into<Wording<'_>>,
     epoch: &(dyn Fn() -> Epoch + Sync),
     ledger: &dyn AuditLedger,
 ) -> Result<Released, Unreleased> {
-    let Minimised { body, head, records, provenance } = minimised.written(format)?;
+    let Minimised { body, head, records, provenance } = minimised.written(wording.into())?;
     if epoch() == Epoch::Moved {
         return Err(Unreleased::ConsentMoved);
     }

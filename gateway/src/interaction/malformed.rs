@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::batch::NotABatch;
 use super::message::NotAMessage;
+use super::query::NotAsked;
 use super::surface::NotServed;
 use crate::server::arrive::Told;
 use crate::server::arrived::BodyFault;
@@ -70,6 +71,9 @@ pub enum Malformed {
     /// The body of a message is none, or asks for what is not served.
     #[error(transparent)]
     Message(#[from] NotAMessage),
+    /// A query of HL7 v2 that is not asked.
+    #[error(transparent)]
+    Query(#[from] NotAsked),
     /// An update without the version it changes.
     #[error("the update does not say which version it changes")]
     IfMatchMissing,
@@ -100,6 +104,7 @@ impl Malformed {
             Self::Conditional => "conditional-not-served",
             Self::Batch(why) => why.reason(),
             Self::Message(why) => why.reason(),
+            Self::Query(why) => why.reason(),
             Self::IfMatchMissing => "if-match-missing",
             Self::IfMatch => "bad-if-match",
         }
@@ -125,6 +130,7 @@ impl Malformed {
             | Self::Conditional
             | Self::Batch(_)
             | Self::Message(_)
+            | Self::Query(_)
             | Self::IfMatchMissing
             | Self::IfMatch => None,
         }
@@ -178,6 +184,7 @@ impl Malformed {
             Self::Body(BodyFault::NotText) => (bad, Issue::Structure, "the form is not UTF-8"),
             Self::Batch(why) => return why.told(),
             Self::Message(why) => return why.told(),
+            Self::Query(why) => return why.told(),
             Self::Conditional => (
                 bad,
                 Issue::NotSupported,

@@ -267,7 +267,7 @@ fn create(arrived: Arrived, resource_type: TypeId, asked: &Asked<'_>) -> Result<
 }
 
 /// Every name under which a client may refer to a resource of the system: its own, its aliases, and ours for it.
-fn names(system: &System, settings: &Settings) -> Bases {
+pub(in crate::interaction) fn names(system: &System, settings: &Settings) -> Bases {
     let own = system.base.to_string();
     let face = format!("{}/{}/fhir", settings.gateway.base, system.name);
     let all = [own.trim_end_matches('/'), &face].into_iter().chain(system.aliases.iter().map(String::as_str));

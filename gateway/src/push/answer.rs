@@ -5,6 +5,7 @@
 
 use adapters::hl7v2::{AckCode, AckWhen, Envelope, Problem};
 
+use super::asking::Leaving;
 use super::inbox::{Answer, Care, Verdict};
 use super::letters::Owed;
 
@@ -42,13 +43,26 @@ pub enum Meaning {
     NotNow,
 }
 
-/// An acknowledgement as it goes out.
+impl Meaning {
+    /// How metrics call it.
+    pub(in crate::push) const fn class(self) -> &'static str {
+        match self {
+            Self::Taken => "2xx",
+            Self::NotTaken => "4xx",
+            Self::NotNow => "5xx",
+        }
+    }
+}
+
+/// An acknowledgement, or the answer to a query, as it goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// The message.
     pub bytes: Vec<u8>,
     /// What it means.
     pub meaning: Meaning,
+    /// What was shared with it, should nobody take it.
+    pub shared: Option<Leaving>,
 }
 
 /// What is told when something failed that may work later.

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::answer::{Meaning, Told};
+use super::asking::{Inquiry, Said, query, respond};
 use super::form::Form;
 use super::intake::{Intake, Sender};
 use super::letters::Owed;
@@ -24,9 +25,10 @@ use super::stood::Again;
 use crate::decision::refusal::Refusal;
 use crate::interaction::Malformed;
 use crate::outcome::{Ended, Ending};
+use crate::pace::UnderWay;
 use crate::person::SystemName;
 use crate::ports::Ports;
-use crate::requestor::{Party, SystemClient, identify};
+use crate::requestor::{Party, Requestor, SystemClient, identify};
 use crate::server::arrived::{Arrived, Method};
 use crate::server::format::NotRead;
 use crate::server::reply::{Content, Reply};
@@ -57,12 +59,22 @@ pub fn is_meant(arrived: &Arrived) -> bool {
 /// Takes a message and answers with its acknowledgement.
 pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Reply {
     let peer = arrived.peer.ip().to_string();
-    let sender = match sender(&arrived, ports).await {
-        Ok(sender) => sender,
+    let under_way = UnderWay::begin();
+    let (sender, requestor) = match sender(&arrived, ports).await {
+        Ok(known) => known,
         Err(ended) => return (*ended).record(ports).await,
     };
     let sender = Arc::new(sender);
+    let begun = Exchange::arrived(&arrived).by(&requestor);
     let body = arrived.body.message();
+    if let (Form::Hl7v2, Some(system)) = (&sender.form, sender.to.first())
+        && let Some(envelope) = query(&body, &sender.context)
+    {
+        let (system, context) = (system.clone(), sender.context.clone());
+        let inquiry = Inquiry { raw: &body, envelope, requestor, begun, system, profile: None, context };
+        let Said { told, not_before } = respond(inquiry, ports, &under_way).await;
+        return in_hl7v2(told).not_before(not_before);
+    }
     let came = match &sender.form {
         Form::Hl7v2 => return acknowledged(intake.take(sender, body, Some(peer))).await,
         Form::Cda => intake.take_documents(&sender, body, Some(peer)).await,
@@ -119,19 +131,25 @@ async fn acknowledged(mut told: mpsc::Receiver<Told>) -> Reply {
     match last {
         // The sender wanted to hear nothing.
         None => Reply::new(StatusCode::ACCEPTED, Content::Empty),
-        Some(Told { bytes, meaning }) => {
-            let status = match meaning {
-                Meaning::Taken => StatusCode::OK,
-                Meaning::NotTaken => StatusCode::UNPROCESSABLE_ENTITY,
-                Meaning::NotNow => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            Reply::new(status, Content::Hl7v2(bytes.into()))
-        }
+        Some(told) => in_hl7v2(told),
+    }
+}
+
+fn in_hl7v2(told: Told) -> Reply {
+    let status = match told.meaning {
+        Meaning::Taken => StatusCode::OK,
+        Meaning::NotTaken => StatusCode::UNPROCESSABLE_ENTITY,
+        Meaning::NotNow => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let reply = Reply::new(status, Content::Hl7v2(told.bytes.into()));
+    match told.shared {
+        Some(leaving) => reply.with_receipt(leaving.receipt),
+        None => reply,
     }
 }
 
 /// Who sends, and where; only a system with a certificate may.
-async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> {
+async fn sender(arrived: &Arrived, ports: &Ports) -> Result<(Sender, Requestor), Box<Ended>> {
     let begun = Exchange::arrived(arrived);
     let requestor = identify(arrived, &ports.keys, &ports.settings, arrived.at)
         .await
@@ -159,7 +177,9 @@ async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> 
         return Err(Box::new(begun.end(Ending::Malformed(Malformed::MediaType(NotRead::Type)))));
     }
     let not_for = |refusal| Box::new(begun.end(Ending::refused_by_rule(refusal)));
-    let Party::System(client) = requestor.party else { return Err(not_for(Refusal::NotForThisRequestor)) };
+    let Party::System(client) = requestor.party.clone() else {
+        return Err(not_for(Refusal::NotForThisRequestor));
+    };
     let sender = match (inbound, system) {
         (Some(place), _) => {
             let speaks_for = client.organisation == place.from && client.purposes.contains(&place.purpose);
@@ -172,7 +192,7 @@ async fn sender(arrived: &Arrived, ports: &Ports) -> Result<Sender, Box<Ended>> 
         (None, Some(system)) => sending(&client, &system.name, Form::Hl7v2),
         (None, None) => None,
     };
-    sender.ok_or_else(|| malformed(Malformed::NoSuchPlace))
+    sender.map(|sender| (sender, requestor)).ok_or_else(|| malformed(Malformed::NoSuchPlace))
 }
 
 /// Everyone who may send this way: messages that were taken over are dealt with although nobody is connected.

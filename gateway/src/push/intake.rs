@@ -41,6 +41,8 @@ const RESUMED_TOGETHER: usize = 64;
 /// Why a message is left alone that the program failed at time and again.
 pub(in crate::push) const GIVEN_UP: &str = "panicked-given-up";
 /// Why a message is refused whose id another one bears.
+/// Why a message is refused at a place that only answers queries.
+const NOBODY_RECEIVES: &str = "nobody-receives";
 const REUSED: &str = "control-id-reused";
 
 /// Whom a listener or route speaks for, and whom it sends to.
@@ -329,6 +331,13 @@ impl Intake {
         taken: &Taken,
         to: &[SystemName],
     ) -> Result<(Vec<Parcel>, Vec<Stamped>), Unsettled> {
+        if taken.sender.to.is_empty() {
+            self.record(taken.exchange.clone(), Event::Refused, NOBODY_RECEIVES).await;
+            let text = "queries are answered here, and no messages taken".to_owned();
+            let stamped = stamped(Stage::Decide, NOBODY_RECEIVES, Some(text.clone()));
+            let answer = refusal(Verdict::Reject, Problem { code: "200", text });
+            return Err(Unsettled::Refused(answer, vec![stamped]));
+        }
         let translated = match taken.outside.translated(&taken.sender, &taken.raw) {
             Ok(translated) => translated,
             Err((reason, answer)) => {
@@ -393,7 +402,7 @@ impl Intake {
         let meaning = acknowledgement.meaning();
         let bytes = hl7v2::acknowledge(raw, acknowledgement.code, acknowledgement.problem.as_ref(), &stamp);
         // Who hung up is not told; what was done stands.
-        drop(tell.send(Told { bytes, meaning }).await);
+        drop(tell.send(Told { bytes, meaning, shared: None }).await);
     }
 
     pub(in crate::push) fn begun(&self, sender: &Sender, peer: Option<String>) -> Option<Exchange> {

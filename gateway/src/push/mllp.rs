@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::Told;
+use super::asking::Queries;
 use super::intake::{Intake, Sender};
 use crate::settings::Network;
 
@@ -54,6 +55,8 @@ pub struct Listener {
     pub sender: Arc<Sender>,
     /// Deals with messages.
     pub intake: Arc<Intake>,
+    /// Answers queries, where they are taken.
+    pub queries: Option<Queries>,
     /// The most a message may weigh.
     pub bytes_max: usize,
 }
@@ -148,9 +151,17 @@ impl Listener {
             let mut messages = Vec::new();
             let framing = decoder.feed(bytes, |message| messages.push(message));
             for message in messages {
-                let answers =
-                    self.intake.take(Arc::clone(&self.sender), message, Some(peer.ip().to_string()));
-                if !write_all(&mut stream, answers).await {
+                let from = Some(peer.ip().to_string());
+                let queries = self.queries.as_ref();
+                let asked = queries.and_then(|queries| queries.take(&self.sender, &message, from.clone()));
+                let answers = match asked {
+                    Some(answer) => answer,
+                    None => self.intake.take(Arc::clone(&self.sender), message, from),
+                };
+                if let Err(untaken) = write_all(&mut stream, answers).await {
+                    if let Some(queries) = queries {
+                        queries.not_taken(untaken.shared).await;
+                    }
                     return;
                 }
             }
@@ -175,18 +186,21 @@ impl Listener {
     }
 }
 
-/// Writes each acknowledgement as it comes; false when the peer does not take them.
-async fn write_all<S: AsyncWrite + Unpin>(stream: &mut S, mut answers: mpsc::Receiver<Told>) -> bool {
+/// Writes each acknowledgement as it comes, up to one that the peer does not take.
+async fn write_all<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    mut answers: mpsc::Receiver<Told>,
+) -> Result<(), Told> {
     while let Some(answer) = answers.recv().await {
         let written = async {
             stream.write_all(&frame(&answer.bytes)).await?;
             stream.flush().await
         };
         if !matches!(timeout(STALL_MAX, written).await, Ok(Ok(()))) {
-            return false;
+            return Err(answer);
         }
     }
-    true
+    Ok(())
 }
 
 async fn drained(drain: &mut watch::Receiver<bool>) {

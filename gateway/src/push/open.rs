@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::asking::Queries;
 use super::busy::Busy;
 use super::clerk::Clerk;
 use super::counts::Counts;
@@ -109,6 +110,7 @@ impl Push {
                 door: door(mllp)?,
                 sender: Arc::new(sender(mllp).ok_or(PushProblem::Sender { address })?),
                 intake: Arc::clone(&intake),
+                queries: mllp.queries.is_some().then(|| Queries::new(Arc::clone(&now))),
                 bytes_max: settings.limits.body_bytes_max,
             });
         }
@@ -239,7 +241,7 @@ fn sender(mllp: &Mllp) -> Option<Sender> {
         None => context,
     };
     Some(Sender {
-        listener: format!("mllp:{}", mllp.address),
+        listener: mllp.listener(),
         organisation: mllp.from.clone(),
         to: mllp.to.clone(),
         purposes: vec![mllp.purpose],

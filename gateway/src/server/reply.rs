@@ -111,6 +111,7 @@ impl Reply {
             Media::Nothing => Content::Empty,
             Media::FhirJson => Content::Fhir(released.body().clone()),
             Media::FhirXml => Content::FhirXml(released.body().clone()),
+            Media::Hl7v2 => Content::Hl7v2(released.body().clone()),
             Media::Html => Content::ReleasedPage(released.body().clone()),
         };
         let mut reply = Self::new(status, content).with_receipt(released.receipt().to_header());

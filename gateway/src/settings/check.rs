@@ -28,6 +28,7 @@ mod keys;
 mod listen;
 mod mapped;
 mod parties;
+mod queries;
 mod systems;
 mod urls;
 
@@ -254,6 +255,7 @@ fn warn_of_gaps(site: &Site<'_>, settings: &Settings) {
         missing("client", "without `client_ca` in [listen] tls no client certificate can be checked");
     }
     warn_of_messages_nobody_may_send(site, settings);
+    queries::warn_of_those_nobody_may_ask(site, settings);
     for (number, client) in
         settings.clients.iter().enumerate().filter(|(_, client)| client.purposes.is_empty())
     {

@@ -13,7 +13,7 @@ pub(super) struct MllpTable {
     pub(super) address: Option<Written<String>>,
     /// The organisation that sends here: the discloser.
     pub(super) from: Option<Written<String>>,
-    /// The names of the `[[system]]` that receive what arrives here.
+    /// The names of the `[[system]]` that receive what arrives here; none where only queries come.
     pub(super) to: Vec<Written<String>>,
     /// The purpose of use of what arrives here, such as `"COC"`.
     pub(super) purpose: Option<Written<String>>,
@@ -28,8 +28,24 @@ pub(super) struct MllpTable {
     /// A file: the map of the sender's own segments, whose names begin with `Z`, as in
     /// [hl7v2.md](hl7v2.md). Try it with `portcullis translate --site-map`.
     pub(super) site_map: Option<Written<String>>,
+    /// Queries for persons that are answered here. Default: none, and they are rejected.
+    pub(super) queries: Option<QueriesTable>,
     /// Where the table stands.
     pub(super) place: super::problem::Place,
+}
+
+/// Queries for persons (`QBP^Q22`, `QBP^Q21`, `QRY^A19`) that a listener answers.
+///
+/// The organisation in `from` asks, for `purpose`. Each query is a search of Patients like one over FHIR: an agreement must
+/// share them with this role. See [hl7v2.md](hl7v2.md).
+#[derive(Debug)]
+pub(super) struct QueriesTable {
+    /// The name of the `[[system]]` whose Patients are searched.
+    pub(super) system: Option<Written<String>>,
+    /// The job role in which the sender asks, such as `"R8014"`: a `[[recipient_role]]` of the agreement.
+    pub(super) role: Option<Written<String>>,
+    /// A file: how the sender takes messages, as in [hl7v2.md](hl7v2.md). Default: in the version in which it asks, in UTF-8.
+    pub(super) profile: Option<Written<String>>,
 }
 
 /// A place where records of a system without FHIR come in by a mapping.
@@ -70,7 +86,20 @@ impl MllpTable {
             plaintext: table.text("plaintext"),
             time_zone: table.text("time_zone"),
             site_map: table.text("site_map"),
+            queries: table.table("queries").map(QueriesTable::read),
             place: table.place().clone(),
+        };
+        table.refuse_unknown();
+        read
+    }
+}
+
+impl QueriesTable {
+    pub(super) fn read(mut table: Table<'_, '_>) -> Self {
+        let read = Self {
+            system: table.required_text("system"),
+            role: table.required_text("role"),
+            profile: table.text("profile"),
         };
         table.refuse_unknown();
         read

@@ -1,5 +1,6 @@
 //! Push: what is acknowledged is on the disk, arrives once in effect, and in order for each person.
 
+mod asking;
 mod delivering;
 mod inbox;
 mod killing;

@@ -490,3 +490,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn queries_name_a_system_a_role_and_how_they_are_answered() {
+    let queries = "to = [\"council\"]\nqueries = { system = \"hopsital\", role = \"nurse\", profile = \"none.toml\", rol = 1 }";
+    check("queries.txt".trim_end_matches(".txt"), &[("to = [\"council\"]", queries)]);
+}

@@ -1,5 +1,8 @@
 //! The answer to a query: `RSP^K22`, `RSP^K21`, `ADR^A19`.
 
+use bytes::Bytes;
+use fhir::json::{self, Limits};
+
 use super::{Asked, Outline, Query};
 use crate::hl7v2::acknowledgement::{AckCode, Stamp, Wrong};
 use crate::hl7v2::out::{self, Line, Message, Profile, Repetition, Unsent};
@@ -28,6 +31,8 @@ impl Query {
     /// The answer with the Patients of a minimised searchset; `next` is the pointer to go on with, when there are more.
     ///
     /// Everything in it comes from the query and from `bundle`: whoever is not in `bundle`, for whatever reason, leaves no trace.
+    /// What an OperationOutcome in it says of the answer as a whole is said too: an ERR of severity `I`, before version 2.5
+    /// the first of it in MSA-3.
     ///
     /// # Errors
     /// [`Unsent`] when a Patient cannot be said as it is; nothing may be answered then but [`Outline::failed`].
@@ -38,6 +43,7 @@ impl Query {
         profile: &Profile,
         stamp: &Stamp,
     ) -> Result<Message, Unsent> {
+        let notes = notes(bundle);
         let more = next.map(|next| {
             let mut line = Line::new("DSC");
             line.add(1, Repetition::fixed(next));
@@ -47,11 +53,14 @@ impl Query {
         let around = |found: usize| {
             let status = if found == 0 { Status::NotFound } else { Status::Ok };
             let outline = &self.outline;
-            let head = vec![
-                outline.msa(AckCode::ApplicationAccept, None),
-                outline.qak(status),
-                outline.echo.clone(),
-            ];
+            let mut accepted = outline.msa(AckCode::ApplicationAccept, None);
+            let mut said: Vec<Line<'static>> = Vec::new();
+            match notes.first().filter(|_| !profile.version().is_2_5()) {
+                Some(first) => accepted.add(3, Repetition::fixed(first)),
+                None => said.extend(notes.iter().map(|note| information(note))),
+            }
+            let head = [accepted].into_iter().chain(said);
+            let head = head.chain([outline.qak(status), outline.echo.clone()]).collect();
             (head, more.iter().cloned().collect::<Vec<_>>())
         };
         let frame = self.outline.frame(stamp, &self.domains);
@@ -121,6 +130,30 @@ impl Outline {
         }
         line
     }
+}
+
+/// What a searchset says of itself as a whole.
+fn notes(bundle: &[u8]) -> Vec<String> {
+    let Ok(document) = json::parse(Bytes::copy_from_slice(bundle), &Limits::default()) else {
+        return Vec::new();
+    };
+    let resources = document.root().walk(&["entry", "resource"]);
+    let is_outcome = |kind: &str| kind == "OperationOutcome";
+    let outcomes =
+        resources.filter(|resource| resource.str_at(&["resourceType"]).is_some_and(|kind| is_outcome(&kind)));
+    let issues = outcomes.flat_map(|outcome| outcome.walk(&["issue", "details", "text"]).collect::<Vec<_>>());
+    issues.filter_map(|text| Some(text.string()?.into_owned())).collect()
+}
+
+/// That something is to be known, and nothing went wrong.
+fn information(note: &str) -> Line<'static> {
+    let mut line = Line::new("ERR");
+    let mut code = Repetition::fixed("0");
+    code.put(3, "HL70357");
+    line.add(3, code);
+    line.add(4, Repetition::fixed("I"));
+    line.add(8, Repetition::fixed(note));
+    line
 }
 
 /// ERR as the version has it.

@@ -114,7 +114,10 @@ async fn answered(at: usize, one: Answering, room: &Room, whole: &Whole<'_>) -> 
     };
     let shared = match wish {
         _ if room.is_full_before(at) => Err(begun.end(Ending::Together(NotTogether::TooMuch))),
-        Wish::Read(admitted) => given(admitted, &begun, whole.ports, &UnderWay::begin()).await,
+        Wish::Read(admitted) => {
+            let format = begun.format;
+            given(admitted, &begun, format.into(), whole.ports, &UnderWay::begin()).await
+        }
         Wish::Plain(question) => serve(question, begun, whole.ports, &UnderWay::begin()).await,
         Wish::Create { .. } | Wish::Change { .. } | Wish::Delete { .. } => Err(begun.end(Ending::NotWritten)),
     };

@@ -12,7 +12,7 @@ use super::super::material::Site;
 use super::super::problem::{Notebook, Place, did_you_mean};
 use super::super::written::Written;
 use super::super::{Listen, Mllp, MllpTransport, Network, ServerTls, Transport};
-use super::{each_once, ods, read_text};
+use super::{each_once, ods, queries, read_text};
 use crate::person::SystemName;
 
 const OPS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
@@ -77,7 +77,14 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
     let notes = site.notes;
     let address = table.address.as_ref().and_then(|written| socket(notes, written));
     let from = table.from.as_ref().and_then(|written| ods(notes, written));
-    let to = receivers(notes, (&table.to, &table.place), systems);
+    let queries = match &table.queries {
+        None => Some(None),
+        Some(table) => queries::queries(site, table, systems).map(Some),
+    };
+    let to = match (table.to.as_slice(), &table.queries) {
+        ([], Some(_)) => Vec::new(),
+        (to, _) => receivers(notes, (to, &table.place), systems),
+    };
     let purpose = table.purpose.as_ref().and_then(|written| purpose(notes, written));
     let transport = mllp_transport(site, table);
     let time_zone = time_zone(notes, table.time_zone.as_ref());
@@ -93,6 +100,7 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
         transport: transport?,
         time_zone: time_zone?,
         site_map: site_map?,
+        queries: queries?,
     })
 }
 

@@ -301,6 +301,7 @@ impl Site {
             door,
             sender: Arc::clone(&self.sender),
             intake: Arc::clone(&self.intake),
+            queries: None,
             bytes_max,
         };
         let (drain, draining) = watch::channel(false);
