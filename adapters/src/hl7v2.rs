@@ -36,7 +36,8 @@ mod value;
 use crate::{Context, Refused, Translated};
 
 pub use acknowledgement::{
-    AckCode, Due, Outcome, Place, Problem, Stamp, Wrong, acknowledge, acknowledge_all,
+    AckCode, Acknowledged, Due, Outcome, Place, Problem, Stamp, Wrong, acknowledge, acknowledge_all,
+    acknowledged,
 };
 pub use envelope::{AckWhen, Envelope, Identifier, Party, Recipient, envelope};
 pub use maps::Fault;

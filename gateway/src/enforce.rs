@@ -26,6 +26,7 @@ mod matched;
 pub mod medicines;
 pub mod merge;
 pub mod message;
+pub mod message_out;
 pub mod minimise;
 pub mod own;
 pub mod parameters;

@@ -269,6 +269,32 @@ pub enum Speaks {
     Fhir,
     /// No FHIR: it has sources that mappings read.
     Mapped(Arc<Mapped>),
+    /// HL7 v2 alone: it takes messages, and answers nothing.
+    Hl7v2(Arc<Messages>),
+}
+
+/// Where messages of HL7 v2 go, and how they are taken there.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    /// A name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the way there is protected.
+    pub to: MessagesTo,
+    /// How messages are taken.
+    pub profile: Profile,
+    /// The event of what did not come as a message or document; none: such is not sent.
+    pub event: Option<String>,
+}
+
+/// How the way of messages is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessagesTo {
+    /// Plain, on loopback only.
+    LoopbackPlain,
+    /// TLS.
+    Tls,
 }
 
 /// Whether a system takes transactions that write.
@@ -422,7 +448,7 @@ impl Settings {
     pub fn mapped(&self, name: &SystemName) -> Option<&Arc<Mapped>> {
         match &self.system(name.as_str())?.speaks {
             Speaks::Mapped(mapped) => Some(mapped),
-            Speaks::Fhir => None,
+            Speaks::Fhir | Speaks::Hl7v2(_) => None,
         }
     }
 

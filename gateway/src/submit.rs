@@ -9,7 +9,9 @@ use crate::decision::evidence::Evidence;
 use crate::decision::ruling::{Admitted, Question};
 use crate::decision::{admit, decide};
 use crate::enforce::answer::Frame;
+use crate::enforce::message_out::Outbound;
 use crate::enforce::own;
+use crate::enforce::query_answer::Wording;
 use crate::enforce::release::{Epoch, Minimised, Released, Unreleased, release};
 use crate::enforce::subjects::{named_in, subjects_of_body};
 use crate::enforce::submitted::minimise_submitted;
@@ -21,6 +23,7 @@ use crate::pace::UnderWay;
 use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::server::format::Format;
+use crate::settings::Speaks;
 use crate::trail::record::Exchange;
 use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
 
@@ -92,10 +95,12 @@ pub async fn release_body(
     ports: &Ports,
 ) -> Result<Released, Ended> {
     let mut admitted = admitted;
+    let system = admitted.system().clone();
+    let wording = towards(&system, begun, ports);
     for _ in 0..RULINGS_MAX {
         let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
-        match release(minimised, Format::Json, &epoch, &*ports.ledger).await {
+        match release(minimised, wording, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok(ports.counted(released)),
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
@@ -126,14 +131,26 @@ pub async fn cut_again(
     ports: &Ports,
 ) -> Result<Cut, Ended> {
     let mut admitted = admitted;
+    let system = admitted.system().clone();
+    let wording = towards(&system, begun, ports);
     for _ in 0..RULINGS_MAX {
         let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
         if evidence.is_current(&ports.consents) {
-            return Ok(if minimised.is(before) { Cut::Same } else { Cut::Other });
+            let is_same = minimised.is_in(wording, before);
+            let is_same = is_same.map_err(|why| begun.end(Ending::Unrecorded(why)))?;
+            return Ok(if is_same { Cut::Same } else { Cut::Other });
         }
         admitted = again;
     }
     Err(begun.end(Ending::Unrecorded(Unreleased::ConsentMoved)))
+}
+
+/// In which words something goes to a system.
+fn towards<'a>(system: &SystemName, begun: &Exchange, ports: &'a Ports) -> Wording<'a> {
+    match ports.settings.system(system.as_str()).map(|system| &system.speaks) {
+        Some(Speaks::Hl7v2(messages)) => Wording::Message(Outbound::new(messages, begun.at)),
+        Some(Speaks::Fhir | Speaks::Mapped(_)) | None => Format::Json.into(),
+    }
 }
 
 /// What may be sent of a submitted body, and the evidence that says so.

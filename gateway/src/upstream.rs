@@ -17,6 +17,7 @@ pub mod everything;
 mod fetch;
 mod history;
 mod holder;
+mod mllp;
 mod pages;
 mod pull;
 mod reading;

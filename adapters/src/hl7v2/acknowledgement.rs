@@ -5,6 +5,7 @@
 //! delimiters and escaped for ours. All texts are fixed.
 
 mod due;
+mod read;
 
 use std::fmt::Write;
 
@@ -13,6 +14,7 @@ use super::message::Delimiters;
 use crate::Refused;
 
 pub use due::{Due, Outcome, Place, Wrong, acknowledge_all};
+pub use read::{Acknowledged, acknowledged};
 
 /// The longest value that is echoed.
 const ECHO_MAX: usize = 199;

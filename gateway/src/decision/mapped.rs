@@ -3,7 +3,7 @@
 use crate::agreement::Share;
 use crate::decision::refusal::{Refusal, SearchGuard};
 use crate::interaction::{FhirAction, Interaction};
-use crate::settings::Settings;
+use crate::settings::{Settings, Speaks};
 
 /// What every search of such a system says: it depends on the settings alone, so that it tells nothing of a row.
 pub(super) const CAVEAT: &str =
@@ -16,6 +16,10 @@ pub(super) fn serves(interaction: &Interaction, share: &Share, settings: &Settin
         Interaction::Push { system } => (system, None),
         Interaction::Own(_) => return Ok(()),
     };
+    match settings.system(system.as_str()).map(|system| &system.speaks) {
+        Some(Speaks::Hl7v2(_)) => return takes(action),
+        Some(Speaks::Fhir | Speaks::Mapped(_)) | None => {}
+    }
     let Some(mapped) = settings.mapped(system) else { return Ok(()) };
     let Some(action) = action else { return Err(Refusal::NotServedBySystem) };
     let is_served = |kind| mapped.source_of(kind).map(|_| ()).ok_or(Refusal::NotServedBySystem);
@@ -41,5 +45,25 @@ pub(super) fn serves(interaction: &Interaction, share: &Share, settings: &Settin
         | FhirAction::Message(_)
         | FhirAction::Change(_)
         | FhirAction::Delete(_) => Err(Refusal::NotServedBySystem),
+    }
+}
+
+/// A system that takes HL7 v2 alone takes what is pushed, and answers nothing.
+fn takes(asked: Option<&FhirAction>) -> Result<(), Refusal> {
+    match asked {
+        None | Some(FhirAction::Metadata | FhirAction::Batch(_)) => Ok(()),
+        Some(
+            FhirAction::Read(_)
+            | FhirAction::ReadBinary(_)
+            | FhirAction::Vread(_)
+            | FhirAction::History(_)
+            | FhirAction::Search(_)
+            | FhirAction::Everything(_)
+            | FhirAction::Document(_)
+            | FhirAction::Create(_)
+            | FhirAction::Message(_)
+            | FhirAction::Change(_)
+            | FhirAction::Delete(_),
+        ) => Err(Refusal::NotServedBySystem),
     }
 }

@@ -20,7 +20,7 @@ pub enum Refusal {
     OverrideReasonMissing,
     /// The agreement shares nothing of this resource type with this role.
     TypeNotShared,
-    /// The system is read by mappings, and none of them serves this: the type, a history, a write.
+    /// The system is read by mappings, and none of them serves this (the type, a history, a write), or it takes HL7 v2 alone.
     NotServedBySystem,
     /// The agreement lets this role read the type, and write nothing of it.
     WritingNotCovered,
@@ -141,7 +141,7 @@ impl Refusal {
                 "the sharing agreement shares nothing of this resource type with this role"
             }
             Self::NotServedBySystem => {
-                "this system is read by mappings: they serve no such type, and neither histories nor changes"
+                "this system does not serve this: mappings read it that know no such type, history or change, or it takes HL7 v2 alone"
             }
             Self::WritingNotCovered => {
                 "the sharing agreement lets this role change nothing of this resource type"

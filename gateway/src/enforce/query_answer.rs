@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fhir::json::{self, Document};
 use fhir::search::grammar::{self, Name};
 
+use super::message_out::Outbound;
 use super::release::JSON_LIMITS;
 use crate::server::format::Format;
 
@@ -28,6 +29,8 @@ pub enum Wording<'a> {
     Fhir(Format),
     /// The answer to a query.
     Hl7v2(&'a QueryAnswer),
+    /// A message to a system.
+    Message(Outbound<'a>),
 }
 
 impl From<Format> for Wording<'_> {

@@ -63,6 +63,14 @@ impl Minimised {
     pub fn is(&self, released: &[u8]) -> bool {
         self.body == released
     }
+
+    /// The same of what was released in these words.
+    ///
+    /// # Errors
+    /// [`Unreleased`] when they cannot say it any more.
+    pub fn is_in(self, wording: Wording<'_>, released: &[u8]) -> Result<bool, Unreleased> {
+        Ok(self.written(wording)?.is(released))
+    }
 }
 
 /// Bounds on the JSON of an answer, and on the XML that is made of it: beyond what an answer is cut to.
@@ -79,6 +87,11 @@ impl Minimised {
             Wording::Hl7v2(answer) => {
                 let body = answer.write(self.body).map_err(Unreleased::Unsaid)?;
                 let head = Head { media: Media::Hl7v2, etag: None, ..self.head };
+                return Ok(Self { body, head, ..self });
+            }
+            Wording::Message(message) => {
+                let body = message.write(&self.body).map_err(Unreleased::Unsaid)?;
+                let head = Head { media: Media::Hl7v2, ..self.head };
                 return Ok(Self { body, head, ..self });
             }
         };

@@ -1,4 +1,4 @@
-//! The way of a parcel to its system: `PUT [base]/Bundle/id`.
+//! The way of a parcel to its system: `PUT [base]/Bundle/id`, or a message of HL7 v2.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use super::delivery::{Carrier, NotCarried, NotDelivered};
 use super::desk::Now;
 use super::outbox::Parcel;
+use crate::settings::Speaks;
 use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
 
 /// Carries parcels with the clients of the systems as they are set up at that moment.
@@ -27,14 +28,20 @@ impl Carrier for Courier {
         Box::pin(async move {
             let ports = (self.0)();
             let not_taken = |reason| Err(NotCarried::Nothing(NotDelivered::Ever(reason)));
-            let Ok(id) = Id::parse(&parcel.bundle) else { return not_taken("not-writable") };
-            let write = Write::Update { resource_type: "Bundle", id, if_match: None };
-            let outgoing = Outgoing::from_outbox(write, parcel.body.clone(), None);
-            match ports.upstream.send(&parcel.system, outgoing).await {
-                Ok(Sent { taken: Taken::Created | Taken::Done | Taken::Accepted, .. }) => Ok(()),
-                Ok(Sent { taken: Taken::Invalid, .. }) => not_taken("not-taken-invalid"),
-                Ok(Sent { taken: Taken::Conflict, .. }) => not_taken("not-taken-conflict"),
-                Ok(Sent { taken: Taken::NotSupported, .. }) => not_taken("not-taken-not-supported"),
+            let taken = match ports.settings.system(parcel.system.as_str()).map(|system| &system.speaks) {
+                Some(Speaks::Hl7v2(_)) => ports.upstream.send_message(&parcel.system, &parcel.body).await,
+                Some(Speaks::Fhir | Speaks::Mapped(_)) | None => {
+                    let Ok(id) = Id::parse(&parcel.bundle) else { return not_taken("not-writable") };
+                    let write = Write::Update { resource_type: "Bundle", id, if_match: None };
+                    let outgoing = Outgoing::from_outbox(write, parcel.body.clone(), None);
+                    ports.upstream.send(&parcel.system, outgoing).await.map(|Sent { taken, .. }| taken)
+                }
+            };
+            match taken {
+                Ok(Taken::Created | Taken::Done | Taken::Accepted) => Ok(()),
+                Ok(Taken::Invalid) => not_taken("not-taken-invalid"),
+                Ok(Taken::Conflict) => not_taken("not-taken-conflict"),
+                Ok(Taken::NotSupported) => not_taken("not-taken-not-supported"),
                 Err(fault) => Err(not_carried(&fault)),
             }
         })

@@ -12,6 +12,7 @@ use super::outbox::{Due, Parcel};
 use crate::decision::admit;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Question};
+use crate::enforce::release::Unreleased;
 use crate::enforce::subjects::named_in;
 use crate::interaction::Interaction;
 use crate::outcome::{Ended, Ending};
@@ -168,7 +169,8 @@ fn lasting(ending: &Ending) -> Lasting {
             _,
         )
         | Ending::NotFound
-        | Ending::Irreducible => Lasting::MayPass,
+        | Ending::Irreducible
+        | Ending::Unrecorded(Unreleased::Unsaid(_)) => Lasting::MayPass,
         Ending::Upstream(_)
         | Ending::Unseen(_)
         | Ending::WrongPersons
@@ -233,6 +235,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Together(_)
         | Ending::VersionMoved
         | Ending::Unwritable(_)
+        | Ending::Unrecorded(Unreleased::Unsaid(_))
         | Ending::NotTaken(_) => match lasting(ending) {
             Lasting::HerWord => NotCleared::Denied(ending.reason()),
             Lasting::Failed | Lasting::MayPass | Lasting::ForGood => NotCleared::Refused(ending.reason()),

@@ -27,6 +27,7 @@ mod inbound;
 mod keys;
 mod listen;
 mod mapped;
+mod messages;
 mod parties;
 mod queries;
 mod systems;
@@ -173,6 +174,7 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
     let agreements = agreements_folder(site, &read);
     let state = gateway.as_ref().map(|gateway| gateway.state.as_path());
     inbound::refuse_shared_folders(site, &read.inbound, (&systems, &agreements, state));
+    messages::refuse_queries(notes, &mllp, &systems);
     listen::refuse_shared_addresses(notes, &read);
     let limits = bounds::limits(notes, read.limits.as_ref());
     let telemetry = urls::telemetry(notes, read.telemetry.as_ref());

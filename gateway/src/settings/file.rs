@@ -158,7 +158,8 @@ pub(super) struct SystemTable {
     pub(super) name: Option<Written<String>>,
     /// The organisation that runs it: it is the discloser of what is read here, the recipient of what is written.
     pub(super) organisation: Option<Written<String>>,
-    /// What it speaks: `"fhir-r4"`, or `"mapped"` for a system without FHIR whose sources are read by mappings.
+    /// What it speaks: `"fhir-r4"`; `"mapped"` for a system without FHIR whose sources are read by mappings; `"hl7v2"` for
+    /// one that takes HL7 v2 messages and nothing else, as in [hl7v2.md](hl7v2.md).
     pub(super) protocol: Option<Written<String>>,
     /// With `"mapped"`: its sources, each of other resource types. A `[[system.source]]` stands below its `[[system]]`.
     pub(super) source: Vec<SourceTable>,
@@ -168,7 +169,12 @@ pub(super) struct SystemTable {
     pub(super) ids: Option<Written<String>>,
     /// With `"mapped"`: the time zone of times without one. Default: `"Europe/London"`.
     pub(super) time_zone: Option<Written<String>>,
-    /// Its FHIR base without a slash at the end. `http` only on loopback. Required with `"fhir-r4"`.
+    /// With `"hl7v2"`: a file that says how it takes messages, as in [hl7v2.md](hl7v2.md). Required there.
+    pub(super) profile: Option<Written<String>>,
+    /// With `"hl7v2"`: the event, such as `"A31"`, of what did not come as a message or document. Default: such is refused.
+    pub(super) event: Option<Written<String>>,
+    /// Its FHIR base without a slash at the end. `http` only on loopback. Required with `"fhir-r4"`. With `"hl7v2"` where it
+    /// listens: `"mllps://host.example:2575"`; `mllp` only on loopback.
     pub(super) base: Option<Written<String>>,
     /// Other bases by which it calls itself in links and references. Default: none.
     pub(super) aliases: Vec<Written<String>>,
@@ -386,6 +392,8 @@ impl SystemTable {
             source: table.tables("source").into_iter().map(SourceTable::read).collect(),
             ids: table.text("ids"),
             time_zone: table.text("time_zone"),
+            profile: table.text("profile"),
+            event: table.text("event"),
             base: table.text("base"),
             aliases: table.texts("aliases"),
             ca: table.text("ca"),

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamFault;
+use super::mllp::Receiver;
 use super::pull::Pull;
 use super::tls::{self, UpstreamProblem};
 use crate::settings::System;
@@ -39,6 +40,8 @@ pub(in crate::upstream) struct Holder {
     pub(in crate::upstream) body_bytes_max: usize,
     /// What is asked in its place, where it speaks no FHIR.
     pub(in crate::upstream) pull: Option<Arc<Pull>>,
+    /// Where messages go, where it takes nothing else.
+    pub(in crate::upstream) receiver: Option<Receiver>,
     /// What requests to it wait for, where only a few may be under way at once.
     pub(in crate::upstream) slots: Option<Arc<Semaphore>>,
 }
@@ -74,6 +77,7 @@ impl Holder {
             timeout: system.timeout,
             body_bytes_max: system.body_bytes_max,
             pull: Pull::of(system)?.map(Arc::new),
+            receiver: Receiver::of(system)?,
             slots: None,
         })
     }

@@ -10,6 +10,7 @@ mod places;
 mod proving;
 mod rereading;
 mod rows;
+mod sending;
 mod storing;
 mod support;
 mod talking;

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use crate::golden;
 use crate::site::{Site, TODAY};
 
+mod messages;
+
 const SETTINGS: &str = "portcullis.toml";
 
 /// Edits the example and expects exactly the problems of `tests/golden/settings/NAME.txt`.
@@ -489,10 +491,4 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn queries_name_a_system_a_role_and_how_they_are_answered() {
-    let queries = "to = [\"council\"]\nqueries = { system = \"hopsital\", role = \"nurse\", profile = \"none.toml\", rol = 1 }";
-    check("queries.txt".trim_end_matches(".txt"), &[("to = [\"council\"]", queries)]);
 }

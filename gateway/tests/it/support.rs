@@ -8,6 +8,7 @@ pub(crate) mod historic;
 pub(crate) mod holding;
 pub(crate) mod identity;
 pub(crate) mod process;
+pub(crate) mod receiver;
 pub(crate) mod sharing;
 pub(crate) mod site;
 pub(crate) mod tls;

@@ -5,7 +5,7 @@ use super::super::material::Site;
 use super::super::{Households, Speaks, System, Transactions, UpstreamCredentials};
 use super::bounds::{SYSTEM_BODY_BYTES, SYSTEM_TIMEOUT};
 use super::parties::refuse_twice;
-use super::{mapped, ods, urls};
+use super::{mapped, messages, ods, urls};
 use crate::person::SystemName;
 
 /// First segments of paths that the gateway keeps for itself.
@@ -29,7 +29,8 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
     let organisation = table.organisation.as_ref().and_then(|written| ods(notes, written));
     let spoken = table.protocol.as_ref().and_then(|written| written.parsed(notes, |text| protocol(text)));
     let base = match (spoken, &name) {
-        (Some(Protocol::Mapped), Some(name)) => mapped::base(name),
+        (Some(Protocol::Mapped | Protocol::Hl7v2), Some(name)) => mapped::base(name),
+        (Some(Protocol::Hl7v2), None) => None,
         (Some(Protocol::FhirR4 | Protocol::Mapped) | None, _) => {
             if table.base.is_none() {
                 notes.error(&table.place.key("base", None), "this key is missing and must be given");
@@ -60,9 +61,14 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
     let speaks = match spoken? {
         Protocol::FhirR4 => {
             mapped::refuse_sources(notes, table);
+            messages::refuse_messages(notes, table);
             Speaks::Fhir
         }
-        Protocol::Mapped => Speaks::Mapped(mapped::mapped(site, table)?),
+        Protocol::Mapped => {
+            messages::refuse_messages(notes, table);
+            Speaks::Mapped(mapped::mapped(site, table)?)
+        }
+        Protocol::Hl7v2 => Speaks::Hl7v2(messages::messages(site, table)?),
     };
     Some(System {
         name: name?,
@@ -111,13 +117,15 @@ pub(super) fn name(text: &str) -> Result<SystemName, String> {
 enum Protocol {
     FhirR4,
     Mapped,
+    Hl7v2,
 }
 
 fn protocol(text: &str) -> Result<Protocol, &'static str> {
     match text {
         "fhir-r4" => Ok(Protocol::FhirR4),
         "mapped" => Ok(Protocol::Mapped),
-        _ => Err("`fhir-r4` is what this version speaks, and `mapped` what it reads by mappings"),
+        "hl7v2" => Ok(Protocol::Hl7v2),
+        _ => Err("`fhir-r4`, `mapped` (read by mappings) or `hl7v2` (takes messages alone) is wanted here"),
     }
 }
 

@@ -1,0 +1,114 @@
+//! `[[system]] protocol = "hl7v2"`: a system that takes HL7 v2 messages, and nothing else.
+
+use std::sync::Arc;
+
+use adapters::hl7v2::out;
+use http::Uri;
+
+use super::super::file::SystemTable;
+use super::super::material::Site;
+use super::super::problem::{Notebook, Place, did_you_mean};
+use super::super::{Messages, MessagesTo, Speaks, System};
+use super::{queries, urls};
+use crate::person::SystemName;
+
+const PORT: u16 = 2575;
+
+/// What belongs to such systems only.
+pub(super) fn refuse_messages(notes: &Notebook, table: &SystemTable) {
+    for written in table.profile.iter().chain(&table.event) {
+        notes.error(&written.place, "this is for systems with protocol = \"hl7v2\" only");
+    }
+}
+
+/// Where messages go, and how the system takes them.
+pub(super) fn messages(site: &Site<'_>, table: &SystemTable) -> Option<Arc<Messages>> {
+    let notes = site.notes;
+    refuse_fhir(notes, table);
+    let missing =
+        |key: &str| notes.error(&table.place.key(key, None), "this key is missing and must be given");
+    if table.base.is_none() {
+        missing("base");
+    }
+    if table.profile.is_none() {
+        missing("profile");
+    }
+    let base = table.base.as_ref().and_then(|written| written.parsed(notes, |text| address(text)));
+    let profile = table.profile.as_ref().and_then(|written| queries::profile(site, written));
+    let event = match &table.event {
+        None => Some(None),
+        Some(written) => written.parsed(notes, |text| event(text)).map(Some),
+    };
+    let (host, port, to) = base?;
+    if let (MessagesTo::Tls, None, Some(written)) = (to, &table.ca, &table.base) {
+        let text = "over mllps the key `ca` must name the authorities its certificate is checked against";
+        notes.error(&written.place, text);
+    }
+    Some(Arc::new(Messages { host, port, to, profile: profile?, event: event? }))
+}
+
+fn refuse_fhir(notes: &Notebook, table: &SystemTable) {
+    let flags = [
+        &table.relationship_source,
+        &table.consent_source,
+        &table.trusted_identity,
+        &table.shields_households,
+        &table.transactions,
+    ];
+    let flags = flags.into_iter().flatten().filter(|flag| flag.value).map(|flag| &flag.place);
+    let bearer = table.credentials.as_ref().and_then(|credentials| credentials.bearer.as_ref());
+    let texts = table.aliases.iter().chain(&table.ids).chain(&table.time_zone).chain(bearer);
+    let sources = table.source.iter().map(|source| &source.place);
+    for place in texts.map(|written| &written.place).chain(flags).chain(sources) {
+        notes.error(place, "a system that takes HL7 v2 alone has none of this: nothing is asked there");
+    }
+}
+
+fn event(text: &str) -> Result<String, String> {
+    let known = out::events();
+    match known.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err(format!("messages of this event are not written{}", did_you_mean(text, known.into_iter())))
+        }
+    }
+}
+
+fn address(text: &str) -> Result<(String, u16, MessagesTo), &'static str> {
+    const WANTED: &str = "an address such as mllps://host.example:2575 is wanted";
+    let uri: Uri = text.parse().map_err(|_| WANTED)?;
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or(WANTED)?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let is_plain = match uri.scheme_str() {
+        Some("mllp") => true,
+        Some("mllps") => false,
+        Some(_) | None => return Err(WANTED),
+    };
+    let rest = uri.path_and_query().map_or("", |rest| rest.as_str());
+    if !matches!(rest, "" | "/") || text.ends_with('/') || text.contains(['@', '#']) {
+        return Err(WANTED);
+    }
+    let port = uri.port_u16().unwrap_or(PORT);
+    match is_plain {
+        true if !urls::is_loopback(&uri) => Err("plain mllp is for loopback only: use mllps"),
+        true => Ok((bare, port, MessagesTo::LoopbackPlain)),
+        false => Ok((bare, port, MessagesTo::Tls)),
+    }
+}
+
+/// Nobody is asked where messages are only taken.
+pub(super) fn refuse_queries(notes: &Notebook, mllp: &[super::super::Mllp], systems: &[System]) {
+    let takes = |name: &SystemName| {
+        let mut named = systems.iter().filter(|system| system.name == *name);
+        named.any(|system| matches!(system.speaks, Speaks::Hl7v2(_)))
+    };
+    for (number, listener) in mllp.iter().enumerate() {
+        let Some(asked) = listener.queries.as_ref().filter(|asked| takes(&asked.system)) else { continue };
+        let place = Place::whole().key("mllp", None).item(number, None).key("queries", None);
+        let text = format!(
+            "`{}` takes messages and answers nothing: name a system that holds records",
+            asked.system
+        );
+        notes.error(&place, text);
+    }
+}

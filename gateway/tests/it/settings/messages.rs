@@ -1,0 +1,33 @@
+//! What the settings say of HL7 v2 beside listeners: queries, and systems that take messages alone.
+
+use super::{check, told};
+use crate::site::Site;
+
+const COUNCIL: &str = "protocol = \"fhir-r4\"\nbase = \"https://records.eastshire.example/fhir\"";
+
+#[test]
+fn queries_name_a_system_a_role_and_how_they_are_answered() {
+    let queries = "to = [\"council\"]\nqueries = { system = \"hopsital\", role = \"nurse\", profile = \"none.toml\", rol = 1 }";
+    check("queries", &[("to = [\"council\"]", queries)]);
+}
+
+#[test]
+fn a_receiver_of_hl7_v2_says_where_and_how_and_nothing_else() {
+    let receiver = "protocol = \"hl7v2\"\nbase = \"mllp://council.example\"\nprofile = \"none.toml\"\nevent = \"A99\"\naliases = [\"http://x.example/fhir\"]\ntrusted_identity = true";
+    check("receiver", &[(COUNCIL, receiver)]);
+    let bare = "protocol = \"hl7v2\"\nbase = \"mllps://council.example:2575/path\"";
+    check("receiver-bare", &[(COUNCIL, bare)]);
+    let other = format!("{COUNCIL}\nprofile = \"council.toml\"\nevent = \"A31\"");
+    check("receiver-other", &[(COUNCIL, &other)]);
+}
+
+#[test]
+fn nobody_asks_a_system_that_takes_messages_alone() {
+    let site = Site::example();
+    site.write("care.toml", "version = \"2.4\"\n");
+    let receiver = "protocol = \"hl7v2\"\nbase = \"mllps://council.example\"\nprofile = \"care.toml\"";
+    site.edit("portcullis.toml", COUNCIL, receiver);
+    let queries = "to = [\"council\"]\nqueries = { system = \"council\", role = \"R8014\" }";
+    site.edit("portcullis.toml", "to = [\"council\"]", queries);
+    told("receiver-asked", &site);
+}
