@@ -13,6 +13,7 @@ use adapters::mapping::Mapping;
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
+use fhir::tables::Release;
 use http::Uri;
 
 use self::mapped::Mapped;
@@ -355,13 +356,13 @@ pub struct Queries {
     pub profile: Option<Profile>,
 }
 
-/// `[[inbound]]`: records in, by a mapping.
+/// `[[inbound]]`: records in, by a mapping or in a form that is known.
 #[derive(Debug, Clone)]
 pub struct Inbound {
     /// The last segment of its path.
     pub name: String,
-    /// What the records become.
-    pub mapping: Arc<Mapping>,
+    /// How they become Bundles.
+    pub making: Making,
     /// The sender's organisation.
     pub from: OdsCode,
     /// Systems that receive.
@@ -372,6 +373,19 @@ pub struct Inbound {
     pub folder: Option<PathBuf>,
     /// IANA zone of local times.
     pub time_zone: String,
+}
+
+/// How what comes in at a place becomes Bundles.
+#[derive(Debug, Clone)]
+pub enum Making {
+    /// By a mapping: one for each record.
+    Mapping(Arc<Mapping>),
+    /// NHS laboratory EDIFACT: one for each message of an interchange.
+    Edifact,
+    /// A notice of the Care Act.
+    Notice,
+    /// FHIR of another release.
+    Release(Release),
 }
 
 /// How an MLLP listener is protected.

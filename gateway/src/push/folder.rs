@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::mapping::Mapping;
 use tokio::sync::watch;
 
 use super::delivery::Senders;
@@ -23,7 +22,7 @@ use super::intake::{Intake, Sender};
 use super::letters::Owed;
 use super::several::{File, HeldUp};
 use super::stood::Again;
-use crate::settings::Inbound;
+use crate::settings::{Inbound, Making};
 
 /// How often the folders are looked into.
 const LOOK: Duration = Duration::from_millis(500);
@@ -96,12 +95,12 @@ impl Folders {
             let Some(folder) = place.folder else { continue };
             let listener = super::http::listener_of(&place.name);
             let Some(sender) = senders.iter().find(|sender| sender.listener == listener) else { continue };
-            let Form::Mapped(mapping) = &sender.form else { continue };
+            let Form::Mapped(making) = &sender.form else { continue };
             match files(&folder) {
                 Ok(files) => {
                     let mut held_up = HeldUp::default();
                     for file in files {
-                        let taken = self.take((sender, mapping), &folder, &file, &mut held_up);
+                        let taken = self.take((sender, making), &folder, &file, &mut held_up);
                         if taken.await == Looked::Left {
                             all = Looked::Left;
                         }
@@ -118,7 +117,7 @@ impl Folders {
 
     async fn take(
         &self,
-        (sender, mapping): (&Arc<Sender>, &Arc<Mapping>),
+        (sender, making): (&Arc<Sender>, &Making),
         folder: &Path,
         file: &Path,
         held_up: &mut HeldUp,
@@ -141,7 +140,7 @@ impl Folders {
             again: Again::Reread,
             owed: Owed::Yes,
         };
-        let came = self.intake.take_records(sender, mapping, given, held_up).await;
+        let came = self.intake.take_records(sender, making, given, held_up).await;
         if came.refused > 0 {
             tracing::warn!(count = came.refused, "records of a file are refused: they are dead letters");
         }

@@ -4,10 +4,8 @@
 //! is its id, and its key tells what it is about: what came last for the key is known, and anything else is new.
 
 use std::fmt;
-use std::sync::Arc;
 
 use adapters::hl7v2::{self, Identifier};
-use adapters::mapping::Mapping;
 use adapters::{Context, Refused, Translated, Why, cda};
 use bytes::Bytes;
 use fhir::json::{self, Document};
@@ -17,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Mode;
 use super::inbox::Answer;
 use super::intake::{Sender, refusal, verdict};
+use crate::settings::Making;
 use adapters::hl7v2::Problem;
 
 /// How a sender writes.
@@ -26,8 +25,8 @@ pub enum Form {
     Hl7v2,
     /// CDA documents, bare or in an envelope.
     Cda,
-    /// Records by a mapping. What is stored of each is the Bundle that the mapping made of it.
-    Mapped(Arc<Mapping>),
+    /// Records of a place. What is stored of each is the Bundle that was made of it.
+    Mapped(Making),
 }
 
 /// The outside of one message, document or record.
@@ -286,7 +285,8 @@ impl fmt::Debug for Form {
         match self {
             Self::Hl7v2 => out.write_str("Hl7v2"),
             Self::Cda => out.write_str("Cda"),
-            Self::Mapped(mapping) => write!(out, "Mapped({})", mapping.name()),
+            Self::Mapped(Making::Mapping(mapping)) => write!(out, "Mapped({})", mapping.name()),
+            Self::Mapped(making) => write!(out, "Mapped({making:?})"),
         }
     }
 }

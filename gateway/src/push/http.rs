@@ -9,7 +9,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use adapters::Context;
+use adapters::{Context, edifact};
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use http::StatusCode;
 use sha2::{Digest, Sha256};
@@ -31,8 +31,8 @@ use crate::ports::Ports;
 use crate::requestor::{Party, Requestor, SystemClient, identify};
 use crate::server::arrived::{Arrived, Method};
 use crate::server::format::NotRead;
-use crate::server::reply::{Content, Reply};
-use crate::settings::{Inbound, Settings};
+use crate::server::reply::{Content, HL7V2, Reply};
+use crate::settings::{Inbound, Making, Settings};
 use crate::trail::record::Exchange;
 
 /// Media types under which HL7 v2 is sent; others are not taken.
@@ -40,9 +40,20 @@ const MESSAGES: [&str; 4] =
     ["application/hl7-v2", "application/hl7-v2+er7", "x-application/hl7-v2+er7", "text/plain"];
 /// Those of CDA documents and their envelopes.
 const DOCUMENTS: [&str; 4] = ["application/xml", "text/xml", "application/cda+xml", "application/soap+xml"];
-/// Those of files of records. What is in them is as the mapping says.
-const RECORDS: [&str; 6] =
-    ["text/csv", "application/json", "application/x-ndjson", "application/xml", "text/xml", "text/plain"];
+/// Those of files of records. What is in them is as the place says.
+const RECORDS: [&str; 9] = [
+    "text/csv",
+    "application/json",
+    "application/x-ndjson",
+    "application/xml",
+    "text/xml",
+    "text/plain",
+    "application/edifact",
+    "application/fhir+json",
+    "application/fhir+xml",
+];
+/// What an interchange is answered by.
+const EDIFACT: &str = "application/edifact; charset=iso-8859-1";
 /// When something should be sent again.
 const RETRY_AFTER_S: u32 = 5;
 /// Whose clock the local times of these messages are.
@@ -78,10 +89,11 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
     let came = match &sender.form {
         Form::Hl7v2 => return acknowledged(intake.take(sender, body, Some(peer))).await,
         Form::Cda => intake.take_documents(&sender, body, Some(peer)).await,
-        Form::Mapped(mapping) => {
+        Form::Mapped(making) => {
             // The same bytes have the same name.
             let name: String =
                 Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let answers = matches!(making, Making::Edifact).then(|| body.clone());
             let known_by = format!("{} {name}", sender.listener);
             let file = File {
                 content: Box::new(Cursor::new(body)),
@@ -91,15 +103,39 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
                 again: Again::Resent,
                 owed: Owed::No,
             };
-            let mut came = intake.take_records(&sender, mapping, file, &mut HeldUp::default()).await;
+            let mut came = intake.take_records(&sender, making, file, &mut HeldUp::default()).await;
             // Only what should come again is read again.
             if came.not_now == 0 && intake.store.file_done(known_by).await.is_err() {
                 came.not_now = 1;
+            }
+            if let Some(reply) = answers.and_then(|raw| in_edifact(&raw, &sender.context, &came, ports)) {
+                return reply;
             }
             came
         }
     };
     told(&came)
+}
+
+/// The acknowledgement of an interchange, where its sender asks for one and it says what became of all its messages: it
+/// cannot say that a message was read and may not be shared.
+fn in_edifact(raw: &[u8], context: &Context, came: &Came, ports: &Ports) -> Option<Reply> {
+    let (asked, unread) = match edifact::interchange(raw, context) {
+        Ok(interchange) => {
+            let unread = interchange.messages.iter().filter(|message| message.translated.is_err()).count();
+            (interchange.acknowledgement, unread)
+        }
+        Err(_) => (edifact::Asked::Yes, 1),
+    };
+    if asked == edifact::Asked::No || came.not_now > 0 || came.refused != unread as u64 {
+        return None;
+    }
+    let now = ports.clock.now();
+    let reference = now.as_millisecond().to_string();
+    let stamp = edifact::Stamp { reference, at: now.strftime("%Y%m%d%H%M").to_string() };
+    let answer = edifact::acknowledge(raw, context, &stamp)?;
+    let status = if unread == 0 { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Some(Reply::new(status, Content::Message(answer.into(), EDIFACT)))
 }
 
 /// What is told of documents or records.
@@ -141,7 +177,7 @@ fn in_hl7v2(told: Told) -> Reply {
         Meaning::NotTaken => StatusCode::UNPROCESSABLE_ENTITY,
         Meaning::NotNow => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let reply = Reply::new(status, Content::Hl7v2(told.bytes.into()));
+    let reply = Reply::new(status, Content::Message(told.bytes.into(), HL7V2));
     match told.shared {
         Some(leaving) => reply.with_receipt(leaving.receipt),
         None => reply,
@@ -228,7 +264,7 @@ fn of_place(place: &Inbound) -> Option<Sender> {
         organisation: place.from.clone(),
         to: place.to.clone(),
         purposes: vec![place.purpose],
-        form: Form::Mapped(Arc::clone(&place.mapping)),
+        form: Form::Mapped(place.making.clone()),
         context: Context::new(&source, Some(place.from.clone()), &place.time_zone).ok()?,
     })
 }

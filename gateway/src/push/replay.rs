@@ -11,7 +11,7 @@ use super::form::{Form, Outside};
 use super::inbox::{Answer, InboxId};
 use super::intake::{Dealt, Entered, Intake, Sender, Taken, Unsettled};
 use super::letters::{Letter, LetterId, Opened, Stage};
-use super::mapped;
+use super::mapped::{self, Kept};
 use super::outbox::{Replayed, Text};
 use super::stamped::{Stamped, stamped};
 use super::store::StoreError;
@@ -41,13 +41,14 @@ impl Intake {
         let asked = Asked { letter: &letter, errand, receipt };
         match (&sender.form, inbox) {
             // A record has no id but what it says: mended, it is another.
-            (Form::Mapped(mapping), _) if errand.mended.is_some() || inbox.is_none() => {
-                let made = mapped::made_before(&raw);
+            (Form::Mapped(making), _) if errand.mended.is_some() || inbox.is_none() => {
+                let kept = if inbox.is_some() { Kept::Bundle } else { Kept::AsItCame };
+                let made = mapped::made_before(&raw).filter(|_| mapped::may_be_made(making, kept));
                 // A Bundle of somebody else's would be put in the place of what that sender said.
                 if made.is_some() && errand.mended.is_some() && made != row_key {
                     return cannot("other-message");
                 }
-                match mapped::only(sender, mapping, &raw, self.clock.now()) {
+                match mapped::only(sender, making, (&raw, kept), self.clock.now()) {
                     Ok(bundle) => self.comes_anew(sender, (inbox, bundle), begun, asked).await,
                     Err(told) => self.in_vain(letter.id, (Stage::Translate, "not-translated"), told).await,
                 }

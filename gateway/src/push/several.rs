@@ -7,7 +7,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use adapters::Refused;
-use adapters::mapping::Mapping;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
@@ -23,6 +22,7 @@ use super::mapped::{self, NotARecord, Record, Rest};
 use super::stamped::{Head, Stamped, stamped};
 use super::stood::{Again, Stood};
 use crate::outcome::Ending;
+use crate::settings::Making;
 use crate::trail::record::{Event, Exchange};
 
 /// Records under way at once, each of another person.
@@ -129,17 +129,17 @@ impl Intake {
     pub(in crate::push) async fn take_records(
         self: &Arc<Self>,
         sender: &Arc<Sender>,
-        mapping: &Arc<Mapping>,
+        making: &Making,
         file: File,
         held_up: &mut HeldUp,
     ) -> Came {
         let File { content, name, peer, known_by, again, owed } = file;
         let (give, mut records) = mpsc::channel(TOGETHER);
         let reading = tokio::task::spawn_blocking({
-            let (sender, mapping) = (Arc::clone(sender), Arc::clone(mapping));
+            let (sender, making) = (Arc::clone(sender), making.clone());
             let (name, now) = (name.clone(), self.clock.now());
             move || {
-                mapped::records(&sender, &mapping, (content, &name), now, |record| {
+                mapped::records(&sender, &making, (content, &name), now, |record| {
                     give.blocking_send(record).ok()
                 });
             }

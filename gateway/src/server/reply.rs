@@ -20,6 +20,8 @@ pub use super::policy::Scheme;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RECEIPT: HeaderName = HeaderName::from_static("portcullis-receipt");
+/// HL7 v2.
+pub(crate) const HL7V2: &str = "x-application/hl7-v2+er7; charset=utf-8";
 /// What a caller gets: one status, one body, and the few headers that mean something.
 #[derive(Debug)]
 pub struct Reply {
@@ -61,8 +63,8 @@ pub enum Content {
     Json(Bytes),
     /// Comma-separated values.
     Csv(String),
-    /// HL7 v2 (an acknowledgement).
-    Hl7v2(Bytes),
+    /// A message that is no FHIR (an acknowledgement, the answer to a query), and its media type.
+    Message(Bytes, &'static str),
     /// Plain text.
     Text(String),
     /// Numbers for operators.
@@ -111,7 +113,7 @@ impl Reply {
             Media::Nothing => Content::Empty,
             Media::FhirJson => Content::Fhir(released.body().clone()),
             Media::FhirXml => Content::FhirXml(released.body().clone()),
-            Media::Hl7v2 => Content::Hl7v2(released.body().clone()),
+            Media::Hl7v2 => Content::Message(released.body().clone(), HL7V2),
             Media::Html => Content::ReleasedPage(released.body().clone()),
         };
         let mut reply = Self::new(status, content).with_receipt(released.receipt().to_header());
@@ -270,7 +272,7 @@ impl Reply {
             | Content::Drawing(_)
             | Content::Json(_)
             | Content::Csv(_)
-            | Content::Hl7v2(_)
+            | Content::Message(..)
             | Content::Text(_)
             | Content::Metrics(_)
             | Content::Empty => None,
@@ -388,7 +390,7 @@ impl Content {
             Self::Drawing(_) => "image/svg+xml",
             Self::Json(_) => "application/json; charset=utf-8",
             Self::Csv(_) => "text/csv; charset=utf-8",
-            Self::Hl7v2(_) => "x-application/hl7-v2+er7; charset=utf-8",
+            Self::Message(_, media_type) => media_type,
             Self::Text(_) => "text/plain; charset=utf-8",
             Self::Metrics(_) => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Attached(..) | Self::Empty => return None,
@@ -405,7 +407,7 @@ impl Content {
             | Self::Drawing(_)
             | Self::Json(_)
             | Self::Csv(_)
-            | Self::Hl7v2(_)
+            | Self::Message(..)
             | Self::Text(_)
             | Self::Metrics(_) => false,
         }
@@ -419,7 +421,7 @@ impl Content {
             | Self::ReleasedPage(bytes)
             | Self::Attached(bytes, _)
             | Self::Json(bytes)
-            | Self::Hl7v2(bytes) => bytes,
+            | Self::Message(bytes, _) => bytes,
             Self::Page(text) | Self::Csv(text) | Self::Text(text) | Self::Metrics(text) => text.into(),
             Self::Style(text) | Self::Drawing(text) => Bytes::from_static(text.as_bytes()),
             Self::Empty => Bytes::new(),

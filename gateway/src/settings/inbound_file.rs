@@ -48,7 +48,7 @@ pub(super) struct QueriesTable {
     pub(super) profile: Option<Written<String>>,
 }
 
-/// A place where records of a system without FHIR come in by a mapping.
+/// A place where records of a system without FHIR R4 come in, by a mapping or in a form that is known.
 ///
 /// A `[[client]]` of the organisation posts files to `/inbound/NAME`; and what is put into `folder` by renaming is taken
 /// from there. Each record is decided, minimised and recorded by itself; one that is refused becomes a dead letter with
@@ -57,7 +57,12 @@ pub(super) struct QueriesTable {
 pub(super) struct InboundTable {
     /// The last segment of its path: lower-case letters, digits and hyphens.
     pub(super) name: Option<Written<String>>,
-    /// A mapping file, or a ready mapping by its name such as `"client-level-data"`. See [mapping.md](mapping.md).
+    /// In place of a mapping: `"edifact"` (NHS laboratory and radiology reports, as in [edifact.md](edifact.md)), `"notice"` (notices
+    /// of the Care Act, as in [notices.md](notices.md)), or the release of FHIR Bundles: `"stu3"`, `"dstu2"`, `"r4b"` or `"r5"`, as
+    /// in [versions.md](versions.md).
+    pub(super) form: Option<Written<String>>,
+    /// A mapping file, or a ready mapping by its name such as `"client-level-data"`. See [mapping.md](mapping.md). Either this or
+    /// `form`.
     pub(super) mapping: Option<Written<String>>,
     /// The organisation that sends here: the discloser.
     pub(super) from: Option<Written<String>>,
@@ -110,7 +115,8 @@ impl InboundTable {
     pub(super) fn read(mut table: Table<'_, '_>) -> Self {
         let read = Self {
             name: table.required_text("name"),
-            mapping: table.required_text("mapping"),
+            form: table.text("form"),
+            mapping: table.text("mapping"),
             from: table.required_text("from"),
             to: table.required_texts("to"),
             purpose: table.required_text("purpose"),

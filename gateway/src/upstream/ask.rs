@@ -80,6 +80,10 @@ impl Holder {
         deadline: Instant,
     ) -> Result<Answer, UpstreamFault> {
         let slot = self.slot(deadline).await?;
+        // Who takes messages alone holds nothing that can be asked for.
+        if self.receiver.is_some() {
+            return Err(UpstreamFault::NotThere);
+        }
         if let Some(pull) = &self.pull {
             let (status, body, further) = pull.answer(ask, deadline).await?;
             return Ok(Answer { status, headers: HeaderMap::new(), body: Body::Made(body, further), slot });

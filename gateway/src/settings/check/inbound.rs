@@ -6,14 +6,25 @@ use std::sync::Arc;
 
 use adapters::mapping::Mapping;
 use adapters::mapping::social::Ready;
+use fhir::tables::Release;
 
 use super::super::inbound_file::InboundTable;
 use super::super::mapped::SourcePlace;
 use super::super::material::Site;
+use super::super::problem::did_you_mean;
 use super::super::written::Written;
-use super::super::{Inbound, Speaks, System};
+use super::super::{Inbound, Making, Speaks, System};
 use super::parties::refuse_twice;
 use super::{listen, ods, read_text, systems};
+
+const FORMS: [(&str, Making); 6] = [
+    ("edifact", Making::Edifact),
+    ("notice", Making::Notice),
+    ("stu3", Making::Release(Release::Stu3)),
+    ("dstu2", Making::Release(Release::Dstu2)),
+    ("r4b", Making::Release(Release::R4b)),
+    ("r5", Making::Release(Release::R5)),
+];
 
 /// `[[inbound]]`.
 pub(super) fn inbound(site: &Site<'_>, tables: &[InboundTable], known: &BTreeSet<&str>) -> Vec<Inbound> {
@@ -67,7 +78,7 @@ pub(super) fn refuse_shared_folders(
 fn place(site: &Site<'_>, table: &InboundTable, known: &BTreeSet<&str>) -> Option<Inbound> {
     let notes = site.notes;
     let name = table.name.as_ref().and_then(|written| written.parsed(notes, |text| systems::name(text)));
-    let mapping = table.mapping.as_ref().and_then(|written| mapping(site, written));
+    let making = making(site, table);
     let from = table.from.as_ref().and_then(|written| ods(notes, written));
     let to = listen::receivers(notes, (&table.to, &table.place), known);
     let purpose = table.purpose.as_ref().and_then(|written| listen::purpose(notes, written));
@@ -78,12 +89,37 @@ fn place(site: &Site<'_>, table: &InboundTable, known: &BTreeSet<&str>) -> Optio
     let time_zone = listen::time_zone(notes, table.time_zone.as_ref());
     Some(Inbound {
         name: name?.to_string(),
-        mapping: mapping?,
+        making: making?,
         from: from?,
         to,
         purpose: purpose?,
         folder: folder?,
         time_zone: time_zone?,
+    })
+}
+
+/// A mapping or a form: exactly one of both.
+fn making(site: &Site<'_>, table: &InboundTable) -> Option<Making> {
+    match (&table.mapping, &table.form) {
+        (Some(written), None) => mapping(site, written).map(Making::Mapping),
+        (None, Some(written)) => written.parsed(site.notes, |text| form(text)),
+        (Some(_), Some(written)) => {
+            site.notes.error(&written.place, "the place has a `mapping` already: name one of both");
+            None
+        }
+        (None, None) => {
+            let text = "this key is missing: name a `mapping`, or a `form` that is known";
+            site.notes.error(&table.place.key("mapping", None), text);
+            None
+        }
+    }
+}
+
+fn form(text: &str) -> Result<Making, String> {
+    let known = FORMS.iter().find(|(name, _)| *name == text);
+    let near = || did_you_mean(text, FORMS.iter().map(|(name, _)| *name));
+    known.map(|(_, making)| making.clone()).ok_or_else(|| {
+        format!("`edifact`, `notice`, `stu3`, `dstu2`, `r4b` or `r5` is wanted here{}", near())
     })
 }
 

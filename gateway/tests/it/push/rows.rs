@@ -9,7 +9,7 @@ use gateway::push::folder::{Folders, Looked};
 use gateway::push::form::Form;
 use gateway::push::intake::Sender;
 use gateway::push::letters::Which;
-use gateway::settings::Inbound;
+use gateway::settings::{Inbound, Making};
 use rusqlite::Connection;
 
 use super::places::{CLIENT, HEADER, MAPPING, drop_file, left, names, people, start, until};
@@ -128,11 +128,11 @@ pub(super) fn by_folder(folder: &Path, site: &mut Site) -> Folders {
     people(folder);
     let mapping = Arc::new(Mapping::load("people.toml", MAPPING).unwrap());
     let plain = (*site.sender).clone();
-    let form = Form::Mapped(Arc::clone(&mapping));
+    let form = Form::Mapped(Making::Mapping(Arc::clone(&mapping)));
     site.sender = Arc::new(Sender { listener: "inbound:people".to_owned(), form, ..plain });
     let place = Inbound {
         name: "people".to_owned(),
-        mapping,
+        making: Making::Mapping(mapping),
         from: site.sender.organisation.clone(),
         to: site.sender.to.clone(),
         purpose: site.sender.purposes[0],

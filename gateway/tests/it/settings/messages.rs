@@ -31,3 +31,22 @@ fn nobody_asks_a_system_that_takes_messages_alone() {
     site.edit("portcullis.toml", "to = [\"council\"]", queries);
     told("receiver-asked", &site);
 }
+
+#[test]
+fn a_place_has_a_mapping_or_a_form_that_is_known() {
+    let place = |name: &str, what: &str| {
+        format!(
+            "\n[[inbound]]\nname = \"{name}\"\n{what}\nfrom = \"ods:RX1\"\nto = [\"council\"]\npurpose = \"COC\"\n"
+        )
+    };
+    let site = Site::example();
+    let both = "mapping = \"client-level-data\"\nform = \"edifact\"";
+    let places = [
+        place("both", both),
+        place("none", ""),
+        place("near", "form = \"edifac\""),
+        place("good", "form = \"notice\""),
+    ];
+    site.append("portcullis.toml", &places.concat());
+    told("places", &site);
+}
