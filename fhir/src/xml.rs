@@ -28,6 +28,7 @@ mod read;
 mod tokens;
 mod write;
 
+pub use entities::as_characters;
 pub use read::{to_json, to_json_of};
 pub use write::from_json;
 

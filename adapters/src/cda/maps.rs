@@ -171,7 +171,7 @@ fn read(rules: &[(&'static str, &str)], codes: &str, systems: &str, headings: &s
     maps.check()
 }
 
-fn lines(text: &str) -> Vec<Words<'_>> {
+pub(super) fn lines(text: &str) -> Vec<Words<'_>> {
     text.lines()
         .enumerate()
         .map(|(at, line)| Words { number: at + 1, words: line.split_whitespace().collect() })

@@ -37,7 +37,12 @@ impl Known<'_> {
             (None, Some(translation)) if quantity.find("value").is_none() => {
                 return self.quantity(translation);
             }
-            (None, _) => {}
+            // The unit of a translation is its own words.
+            (None, _) => {
+                if let Some(words) = element.child("originalText").and_then(Element::text) {
+                    quantity.put("unit", Node::Text(words));
+                }
+            }
         }
         (!quantity.is_empty() && quantity.find("value").is_some()).then_some(quantity)
     }

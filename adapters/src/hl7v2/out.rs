@@ -12,7 +12,7 @@ mod convert;
 mod document;
 mod engine;
 mod map;
-mod path;
+pub(crate) mod path;
 mod people;
 mod profile;
 mod source;

@@ -5,6 +5,14 @@ mod cda;
 #[cfg(test)]
 mod cda_corpus;
 #[cfg(test)]
+mod cda_out;
+#[cfg(test)]
+mod cda_out_hostile;
+#[cfg(test)]
+mod cda_round;
+#[cfg(test)]
+mod cda_shape;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod corpus;

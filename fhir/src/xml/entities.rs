@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Writes the references to named entities of XHTML in `div` as references to characters, which mean the same. What a
 /// comment holds is no reference.
-pub(super) fn as_characters(div: &str) -> Cow<'_, str> {
+pub fn as_characters(div: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut rest = div;
     // Where `rest` starts that is not in `out` yet.

@@ -29,13 +29,14 @@ pub struct Translate {
     /// What the file holds.
     #[arg(long, value_enum, required_unless_present_any = ["mapping", "to"])]
     pub from: Option<Format>,
-    /// What is wanted: another release of FHIR than was given, or a message or notice written of a FHIR R4 Bundle in JSON.
+    /// What is wanted: another release of FHIR than was given, or a message, notice or CDA document written of a FHIR R4 Bundle
+    /// in JSON.
     #[arg(long, value_enum, conflicts_with = "mapping")]
     pub to: Option<Target>,
     /// The event that an HL7 v2 message is of, such as A01.
     #[arg(long, requires = "to", required_if_eq("to", "hl7v2"))]
     pub event: Option<String>,
-    /// How the receiver takes HL7 v2 messages; see docs/hl7v2.md.
+    /// How the receiver takes HL7 v2 messages or CDA documents; see docs/hl7v2.md and docs/cda.md.
     #[arg(long, value_name = "PROFILE", requires = "to")]
     pub receiver: Option<PathBuf>,
     /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
@@ -168,6 +169,7 @@ impl Translate {
                 writeln!(err, "say with --event of which event the message is")?;
                 return Ok(Exit::Settings);
             }
+            (Target::Cda, _) => return out::document(input, self.receiver.as_deref(), (out, err)),
             (Target::Notice | Target::Stu3 | Target::R4 | Target::R4b | Target::R5, _) => notices::Form::Xml,
         };
         out::notice(input, form, context, (out, err))

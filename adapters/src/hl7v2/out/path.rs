@@ -3,15 +3,15 @@
 
 /// A path from what is open to elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     /// A resource type, or `@` for the open element.
-    pub(super) root: String,
-    pub(super) steps: Vec<Step>,
+    pub(crate) root: String,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The element of this name; of a list, each.
     Member(String),
     /// The element of a choice, whatever its type.
@@ -25,20 +25,20 @@ pub(super) enum Step {
 /// A condition on the elements a step came to. The value `$` is a reference to the resource that was
 /// opened last, `system|code` a coding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Filter {
-    pub(super) path: Vec<String>,
-    pub(super) values: Vec<String>,
-    pub(super) sense: Sense,
+pub(crate) struct Filter {
+    pub(crate) path: Vec<String>,
+    pub(crate) values: Vec<String>,
+    pub(crate) sense: Sense,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sense {
+pub(crate) enum Sense {
     Is,
     IsNot,
 }
 
 impl Path {
-    pub(super) fn read(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
         let mut pieces = pieces(text)?.into_iter();
         let root = pieces
             .next()
@@ -70,7 +70,7 @@ impl Path {
 
 impl Path {
     /// The element that the path ends in, for people.
-    pub(super) fn element(&self) -> String {
+    pub(crate) fn element(&self) -> String {
         let mut text = self.root.clone();
         for step in &self.steps {
             match step {

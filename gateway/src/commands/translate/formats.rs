@@ -58,6 +58,8 @@ pub enum Target {
     NoticeItems,
     /// An HL7 version 2 message of an event.
     Hl7v2,
+    /// A CDA document of a FHIR document.
+    Cda,
 }
 
 impl Target {
@@ -68,7 +70,7 @@ impl Target {
             Self::R4 => Some(Release::R4),
             Self::R4b => Some(Release::R4b),
             Self::R5 => Some(Release::R5),
-            Self::Notice | Self::NoticeItems | Self::Hl7v2 => None,
+            Self::Notice | Self::NoticeItems | Self::Hl7v2 | Self::Cda => None,
         }
     }
 }
