@@ -273,7 +273,7 @@ impl Draft<'_> {
             }
             Conversion::Place => {
                 let place = part.place();
-                let location = Object::new().with("name", Node::Text(part.component(1).text()?));
+                let location = known.place(part)?;
                 Some(Node::reference(&self.other("Location", &place, location)))
             }
             Conversion::Location => self.location(part, known),

@@ -45,8 +45,14 @@ impl Known<'_> {
                     identifier.put("system", Node::Text(system));
                 }
                 identifier.put("value", Node::Text(part.component(1).text()?));
-                if !called && let Some(assigner) = self.use_authority(authority) {
-                    identifier.put("assigner", assigner);
+                if !called {
+                    // The facility that gave it out, beside an authority that is a system and no more. By itself it
+                    // would read as the authority.
+                    let has_system = identifier.find("system").is_some();
+                    let facility = || has_system.then(|| part.component(6).text().map(assigner)).flatten();
+                    if let Some(assigner) = self.use_authority(authority).or_else(facility) {
+                        identifier.put("assigner", assigner);
+                    }
                 }
             }
         }
@@ -187,7 +193,7 @@ impl Known<'_> {
     }
 
     /// Counts as carried what [`Known::authority`] made the system from. A name beside a universal id
-    /// becomes the assigner.
+    /// becomes the assigner, and so does a universal id that is no URI.
     fn use_authority(&self, part: Part<'_, '_>) -> Option<Node> {
         let known = part.subcomponent(1).peek().is_some_and(|name| {
             self.context.identifier_systems.contains_key(&name.to_ascii_uppercase())
@@ -200,16 +206,44 @@ impl Known<'_> {
             .and_then(|(id, kind)| universal(&id, &kind));
         if known || universal.is_none() {
             part.subcomponent(1).text();
-            return None;
+            let assigner = || Some(Object::new().with("identifier", self.no_uri(part)?).into());
+            return (!known).then(assigner).flatten();
         }
         part.subcomponent(2).text();
         part.subcomponent(3).text();
         part.subcomponent(1).text().map(assigner)
     }
 
+    /// A universal id (HD as subcomponents) as an Identifier of what it names.
+    pub(super) fn subuniversal(&self, part: Part<'_, '_>) -> Option<Node> {
+        let (id, kind) = (part.subcomponent(2), part.subcomponent(3));
+        let Some(uri) = id.peek().zip(kind.peek()).and_then(|(id, kind)| universal(&id, &kind)) else {
+            return self.no_uri(part);
+        };
+        id.text();
+        kind.text();
+        Some(Object::new().with("system", Node::text(URI)).with("value", Node::Text(uri)).into())
+    }
+
+    /// A universal id that is no URI (HD as subcomponents): its type and what it is. Without a type it is nothing.
+    fn no_uri(&self, part: Part<'_, '_>) -> Option<Node> {
+        part.subcomponent(3).peek()?;
+        let value = part.subcomponent(2).text()?;
+        let mut identifier = Object::new();
+        if let Some(kind) = self.coded(part.subcomponent(3), "universal-id-types") {
+            identifier.put("type", kind);
+        }
+        Some(identifier.with("value", Node::Text(value)).into())
+    }
+
     fn kind(&self, part: Part<'_, '_>) -> Option<Node> {
+        self.coded(part, "identifier-types")
+    }
+
+    /// A concept of a code by itself: of the system of `map` where that knows it.
+    pub(super) fn coded(&self, part: Part<'_, '_>, map: &str) -> Option<Node> {
         let code = part.text()?;
-        let coding = match self.codes.find("identifier-types", &code, self.context) {
+        let coding = match self.codes.find(map, &code, self.context) {
             Some(found) => found.coding(),
             None => Object::new().with("code", Node::Text(code)),
         };

@@ -1,5 +1,6 @@
 //! Names, addresses, telephones, periods; and who is behind an XCN, an XON or a PL.
 
+use super::codes::code_system;
 use super::concept::Known;
 use super::message::Part;
 use super::moment;
@@ -17,6 +18,9 @@ impl Known<'_> {
         }
         if let Some(family) = part.component(first).text() {
             name.put("family", Node::Text(family));
+            if let Some(parts) = surname(part.component(first)) {
+                name.put("_family", parts);
+            }
         }
         for given in [first + 1, first + 2] {
             if let Some(given) = part.component(given).text() {
@@ -215,23 +219,62 @@ impl Known<'_> {
         (!organization.is_empty()).then_some(organization)
     }
 
+    /// A Location from DLD: its name, or its code beside the name that the code has.
+    pub(super) fn place(&self, part: Part<'_, '_>) -> Option<Object> {
+        let part = part.component(1);
+        let called = part.subcomponent(2);
+        if called.is_empty() {
+            return Some(Object::new().with("name", Node::Text(part.text()?)));
+        }
+        let mut location = Object::new();
+        if let Some(code) = part.text() {
+            let mut identifier = Object::new();
+            if let Some(system) = part.subcomponent(3).text() {
+                identifier.put("system", Node::Text(code_system(&system, self.codes, self.context)));
+            }
+            location.push("identifier", identifier.with("value", Node::Text(code)).into());
+        }
+        Some(location.with("name", Node::Text(called.text()?)))
+    }
+
     /// The Locations of a PL, each part of the one before it.
     pub(super) fn locations(&self, part: Part<'_, '_>) -> Vec<Object> {
         let mut found = Vec::new();
         for (component, kind) in [(4, "si"), (7, "bu"), (8, "lvl"), (1, "wa"), (2, "ro"), (3, "bd")] {
-            let Some(name) = part.component(component).text() else { continue };
+            let part = part.component(component);
+            let Some(name) = part.text() else { continue };
             let mut location =
                 Object::new().with("name", Node::Text(name)).with("mode", Node::text("instance"));
+            if let Some(identifier) = self.subuniversal(part) {
+                location.push("identifier", identifier);
+            }
             if let Some(kind) = self.codes.target("location-physical-type", kind) {
                 location.put("physicalType", kind.concept());
             }
             found.push(location);
         }
-        if let (Some(last), Some(description)) = (found.last_mut(), part.component(9).text()) {
-            last.put("description", Node::Text(description));
+        if let Some(last) = found.last_mut() {
+            if let Some(kind) = self.coded(part.component(6), "person-location-type") {
+                last.push("type", kind);
+            }
+            if let Some(description) = part.component(9).text() {
+                last.put("description", Node::Text(description));
+            }
         }
         found
     }
+}
+
+/// What stands in a surname (FN) beside its whole: one's own, the partner's, and the words before them.
+fn surname(part: Part<'_, '_>) -> Option<Node> {
+    let mut family = Object::new();
+    for (number, name) in [(2, "own-prefix"), (3, "own-name"), (4, "partner-prefix"), (5, "partner-name")] {
+        let Some(value) = part.subcomponent(number).text() else { continue };
+        let url = format!("http://hl7.org/fhir/StructureDefinition/humanname-{name}");
+        let extension = Object::new().with("url", Node::Text(url)).with("valueString", Node::Text(value));
+        family.push("extension", extension.into());
+    }
+    (!family.is_empty()).then(|| family.into())
 }
 
 /// A telephone number from its country, area, local number and extension.

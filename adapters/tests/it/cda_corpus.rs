@@ -149,50 +149,107 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// Facts met and expected.
+/// What the others write into every Bundle, whatever its document says. We do not say what nobody said.
+const SAID_BY_NOBODY: [(&str, &str); 24] = [
+    ("Composition.identifier.use", "official"),
+    ("Composition.identifier.use", "usual"),
+    ("Composition.section.mode", "snapshot"),
+    ("Composition.section.title", "QuestionnaireResponse"),
+    ("Composition.section.title", "ReferralRequest"),
+    ("Composition.title", "111 Report"),
+    ("Composition.type.coding.code", "371531000"),
+    ("Composition.type.coding.display", "Report of clinical encounter (record artifact)"),
+    ("Condition.clinicalStatus", "active"),
+    ("Condition.verificationStatus", "unknown"),
+    ("Encounter.location.status", "active"),
+    ("Encounter.location.status", "completed"),
+    ("Encounter.participant.type.coding.display", "Author"),
+    ("Organization.active", "true"),
+    ("Organization.type.coding.code", "PRCP"),
+    ("Patient.active", "true"),
+    ("Patient.name.use", "official"),
+    ("Practitioner.active", "true"),
+    ("Practitioner.name.use", "official"),
+    ("RelatedPerson.active", "true"),
+    ("RelatedPerson.gender", "unknown"),
+    ("RelatedPerson.relationship.coding.code", "C"),
+    ("RelatedPerson.relationship.coding.display", "Emergency Contact"),
+    ("RelatedPerson.relationship.coding.system", "http://hl7.org/fhir/v2/0131"),
+];
+
+/// Facts of a set.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    met: usize,
+    all: usize,
+    /// Those of them that we do not meet and nobody said.
+    unsaid: usize,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.met += other.met;
+        self.all += other.all;
+        self.unsaid += other.unsaid;
+    }
+}
+
+/// Facts met and expected. The next of kin may be a contact of the Patient.
 fn score(
     name: &str,
     expected: &[(String, String)],
     ours: &[(String, String)],
     told: &mut BTreeMap<String, usize>,
-) -> (usize, usize) {
+) -> Count {
+    let contact =
+        |path: &str| path.strip_prefix("RelatedPerson.").map(|kin| format!("Patient.contact.{kin}"));
     let missing: Vec<_> = expected
         .iter()
-        .filter(|(path, value)| !ours.iter().any(|(held, found)| held == path && alike(found, value)))
+        .filter(|(path, value)| {
+            let elsewhere = contact(path);
+            !ours.iter().any(|(held, found)| {
+                (held == path || Some(held) == elsewhere.as_ref()) && alike(found, value)
+            })
+        })
         .collect();
     for (path, value) in &missing {
         let mut line = String::new();
         write!(line, "{path} = {}", value.chars().take(60).collect::<String>()).unwrap();
         *told.entry(line).or_default() += 1;
     }
-    println!("{name}: {} of {}", expected.len() - missing.len(), expected.len());
-    (expected.len() - missing.len(), expected.len())
+    let unsaid = missing.iter().filter(|fact| SAID_BY_NOBODY.contains(&(fact.0.as_str(), fact.1.as_str())));
+    let count = Count { met: expected.len() - missing.len(), all: expected.len(), unsaid: unsaid.count() };
+    println!("{name}: {} of {}", count.met, count.all);
+    count
 }
 
 /// The percentages in `ratchet_cda.txt` may only rise.
 fn held(set: &str) -> usize {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ratchet_cda.txt");
     let text = std::fs::read_to_string(path).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(set)).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(' ')).unwrap();
     line.trim().parse().unwrap()
 }
 
-fn settle(set: &str, met: usize, all: usize, told: &BTreeMap<String, usize>) {
+fn settle(set: &str, count: Count, told: &BTreeMap<String, usize>) {
     let mut most: Vec<_> = told.iter().collect();
     most.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     for (line, count) in most.iter().take(60) {
         println!("    {count} not met: {line}");
     }
-    let percent = met * 100 / all;
-    println!("{set}: {met} of {all} facts, {percent} %, held at {}", held(set));
-    assert!(percent >= held(set), "{set}: {percent} %");
+    let Count { met, all, unsaid } = count;
+    for (name, of) in [(set.to_owned(), all), (format!("{set}-of-what-was-said"), all - unsaid)] {
+        let percent = met * 100 / of;
+        println!("{name}: {met} of {of} facts, {percent} %, held at {}", held(&name));
+        assert!(percent >= held(&name), "{name}: {percent} %");
+    }
 }
 
 #[test]
 fn the_bundles_others_expect_of_ccda_are_met_by_facts() {
     let Some(root) = corpus() else { return };
     let root = root.join("ccda-ms-converter");
-    let (mut met, mut all, mut told) = (0, 0, BTreeMap::new());
+    let (mut count, mut told) = (Count::default(), BTreeMap::new());
     for folder in std::fs::read_dir(root.join("expected")).unwrap() {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
             let file = file.unwrap().path();
@@ -203,11 +260,10 @@ fn the_bundles_others_expect_of_ccda_are_met_by_facts() {
             let input = std::fs::read(if plain.exists() { plain } else { input }).unwrap();
             let expected = facts(&json(&std::fs::read(&file).unwrap()));
             let ours = facts(&json(&cda::translate(&input, &hospital()).unwrap().bundle));
-            let (one, of) = score(&name, &expected, &ours, &mut told);
-            (met, all) = (met + one, all + of);
+            count += score(&name, &expected, &ours, &mut told);
         }
     }
-    settle("ccda-ms-converter", met, all, &told);
+    settle("ccda-ms-converter", count, &told);
 }
 
 /// The expected Bundles of the NHS 111 set are STU3 messages: scored are the resources and elements that R4 still has so.
@@ -215,7 +271,7 @@ fn the_bundles_others_expect_of_ccda_are_met_by_facts() {
 fn the_bundles_others_expect_of_nhs_111_reports_are_met_by_facts() {
     let Some(root) = corpus() else { return };
     let root = root.join("cda-nhs111-itk");
-    let (mut met, mut all, mut told) = (0, 0, BTreeMap::new());
+    let (mut count, mut told) = (Count::default(), BTreeMap::new());
     let shared = [
         "Patient",
         "Encounter",
@@ -241,9 +297,9 @@ fn the_bundles_others_expect_of_nhs_111_reports_are_met_by_facts() {
         // An envelope of a repeat caller holds earlier reports too; the expected Bundle is of one of them.
         let translated = cda::documents(&input, &hospital()).unwrap();
         let all_ours = translated.iter().map(|translated| facts(&json(&translated.bundle)));
-        let best = all_ours.max_by_key(|ours| score(&name, &expected, ours, &mut BTreeMap::new()).0).unwrap();
-        let (one, of) = score(&name, &expected, &best, &mut told);
-        (met, all) = (met + one, all + of);
+        let best =
+            all_ours.max_by_key(|ours| score(&name, &expected, ours, &mut BTreeMap::new()).met).unwrap();
+        count += score(&name, &expected, &best, &mut told);
     }
-    settle("cda-nhs111-itk", met, all, &told);
+    settle("cda-nhs111-itk", count, &told);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use adapters::{Charset, Refused, hl7v2};
 
 use crate::goldens::{golden, hospital};
+use crate::places::Places;
 use crate::shape::check_shape;
 
 /// The folder of the corpora, or a loud word that there is none.
@@ -138,6 +139,8 @@ fn json(bytes: &[u8]) -> serde_json::Value {
 struct Score {
     met: usize,
     all: usize,
+    /// Those of them that are met in another place.
+    elsewhere: usize,
     missing: Vec<(String, String)>,
 }
 
@@ -149,14 +152,14 @@ fn score(input: &[u8], expected: &[u8]) -> Option<Score> {
         hospital().with_charset(Charset::Latin1)
     };
     let translated = hl7v2::translate(input, &context).ok()?;
-    let ours = facts(&json(&translated.bundle));
+    let bundle = json(&translated.bundle);
+    let (ours, places) = (facts(&bundle), Places::of(&bundle));
     let expected = facts(&json(expected));
     let all = expected.len();
-    let missing: Vec<_> = expected
-        .into_iter()
-        .filter(|(path, value)| !ours.iter().any(|(p, v)| p == path && alike(v, value)))
-        .collect();
-    Some(Score { met: all - missing.len(), all, missing })
+    let apart =
+        expected.into_iter().filter(|(path, value)| !ours.iter().any(|(p, v)| p == path && alike(v, value)));
+    let (elsewhere, missing): (Vec<_>, Vec<_>) = apart.partition(|(path, value)| places.say(path, value));
+    Some(Score { met: all - missing.len(), all, elsewhere: elsewhere.len(), missing })
 }
 
 /// The ratchet: `tests/cases/hl7v2-facts.txt` holds the facts met in a thousand by message type. They may only rise.
@@ -166,6 +169,7 @@ fn the_bundles_others_expect_are_met_by_facts() {
     let root = root.join("hl7v2-ms-converter");
     let mut scores: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut missing: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut elsewhere = 0;
     for path in expectations(&root.join("expected")) {
         let kind = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         let name = path.file_name().unwrap().to_string_lossy().replace("-expected.json", ".hl7");
@@ -174,6 +178,7 @@ fn the_bundles_others_expect_are_met_by_facts() {
         let held = scores.entry(kind.clone()).or_default();
         held.0 += score.met;
         held.1 += score.all;
+        elsewhere += score.elsewhere;
         for (path, _) in score.missing {
             *missing.entry((kind.clone(), path)).or_default() += 1;
         }
@@ -189,7 +194,7 @@ fn the_bundles_others_expect_are_met_by_facts() {
         met += of_kind;
         all += all_of_kind;
     }
-    println!("facts met: {met} of {all}");
+    println!("facts met: {met} of {all}, {elsewhere} of them in another place that says the same");
     now.push(("all".to_owned(), met * 1_000 / all));
     hold(&now);
 }

@@ -39,6 +39,8 @@ mod out_hostile;
 #[cfg(test)]
 mod out_round;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod query;
 #[cfg(test)]
 mod shape;
