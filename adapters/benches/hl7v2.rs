@@ -4,11 +4,15 @@
 //! cargo bench -p adapters --bench hl7v2
 //! ```
 //! Prints messages a second and MB/s of the message, the best of many rounds, by the time on a core where the system
-//! tells it: what else runs on the machine does not count. Else by the wall clock.
+//! tells it: what else runs on the machine does not count. Else by the wall clock. Where the `python3` at hand has the
+//! libraries hl7 and hl7apy, the same messages by those and a mapping of a few lines (`compare.py`), in the same run;
+//! `.ci/compare` gets them.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and fails by panicking")]
 
 use std::hint::black_box;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use adapters::hl7v2::out::{Profile, write};
@@ -20,6 +24,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const MESSAGES: usize = 500;
 const ROUNDS: usize = 20;
+/// What others would write: far less of the message, by a library.
+const COMPARED: &str = include_str!("compare.py");
 
 fn main() {
     // `cargo test` runs benches with this flag: there is nothing to test here.
@@ -54,7 +60,34 @@ fn main() {
                 message.len() as f64 / seconds / 1e6
             );
         }
+        let ours = MESSAGES as f64 / into.as_secs_f64();
+        for (library, times) in [("hl7", 1_000), ("hl7apy", 50)] {
+            match python(library, times, message) {
+                Some(rate) => {
+                    println!("{name}, by Python {library}: {rate:.0} messages/s, ratio {:.0}", ours / rate);
+                }
+                None => println!("{name}, by Python {library}: not here"),
+            }
+        }
     }
+}
+
+/// Messages a second of a core, the best of three rounds.
+fn python(library: &str, times: u32, message: &[u8]) -> Option<f64> {
+    let round = || {
+        let mut child = Command::new("python3")
+            .args(["-c", COMPARED, library, &times.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        child.stdin.take()?.write_all(message).ok()?;
+        let output = child.wait_with_output().ok()?;
+        let seconds = String::from_utf8(output.stdout).ok()?.trim().parse::<f64>().ok()?;
+        Some(f64::from(times) / seconds)
+    };
+    (0..3).map(|_| round()).collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)
 }
 
 fn best(mut work: impl FnMut()) -> Duration {

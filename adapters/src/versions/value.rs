@@ -1,5 +1,6 @@
 //! One value, from the type of one side to the type of the other.
 
+use fhir::instant::DateTime;
 use fhir::tables::{Element, Release, TypeId, TypeKind, element};
 
 use super::Fault;
@@ -7,6 +8,7 @@ use super::item::Item;
 use super::maps::{Exact, How, Translation};
 use super::walk::{Walk, has_members};
 use crate::tree::{Node, Object};
+use crate::{Severity, Why};
 
 /// What became of a value.
 pub(super) enum Converted {
@@ -87,6 +89,11 @@ impl Walk<'_> {
                 };
                 if !fits {
                     return Ok(Converted::No(Item::Primitive { value, beside }));
+                }
+                if let Some(Node::Text(text)) = &value
+                    && is_no_time(text, to)
+                {
+                    self.lose(Why::NotATime, Severity::Major)?;
                 }
                 let beside = match beside {
                     Some(beside) => Some(self.object(beside, from, to)?).filter(|beside| !beside.is_empty()),
@@ -349,6 +356,16 @@ fn only(item: &Item, member: &str) -> Option<Item> {
         },
         Node::Object(_) => Some(Item::Complex(node.clone())),
         Node::Text(_) | Node::Bare(_) => Some(Item::Primitive { value: Some(node.clone()), beside: None }),
+    }
+}
+
+/// Whether the text is called a date or time and is none: it is carried as it came, and told.
+fn is_no_time(text: &str, kind: TypeId) -> bool {
+    match kind.name() {
+        "date" => DateTime::parse_date(text).is_err(),
+        "dateTime" => DateTime::parse(text).is_err(),
+        "instant" => DateTime::parse_instant(text).is_err(),
+        _ => false,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The adapters against their goldens, their promises, and what others really send.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod cda;
 #[cfg(test)]
 mod cda_corpus;
