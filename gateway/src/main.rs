@@ -12,7 +12,7 @@ use gateway::commands::inbox::InboxCommand;
 use gateway::commands::ledger::Evidence;
 use gateway::commands::register::RegisterArgs;
 use gateway::commands::serve::Serve;
-use gateway::commands::translate::Translate;
+use gateway::commands::translate::{Translate, Watched};
 use gateway::commands::{Exit, check, explain, ledger, register};
 use gateway::ledger::Exported;
 use gateway::settings::check::load;
@@ -126,7 +126,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args, Clock::machine().now(), &mut out, &mut err),
         Command::Register(args) => register::run(&args, today, &mut out, &mut err),
         Command::Translate(translate) => {
-            translate.run(Clock::machine().now(), &mut io::stdin().lock(), &mut out, &mut err)
+            let when = (Clock::machine().now(), Watched::here());
+            translate.run(when, &mut io::stdin().lock(), &mut out, &mut err)
         }
         Command::Inbox(command) => command.run(Clock::machine(), &mut out, &mut err),
         Command::Ledger(command) => evidence(&command, today, &mut out, &mut err),

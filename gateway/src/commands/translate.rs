@@ -11,12 +11,14 @@ use fhir::tables::Release;
 use jiff::Timestamp;
 
 pub use self::formats::{Assumed, Format, Target};
-use self::mapped::Wanted;
+use self::mapped::{Document, Wanted};
+pub use self::progress::Watched;
 use super::Exit;
 
 mod formats;
 mod mapped;
 mod out;
+mod progress;
 
 /// The most that is read.
 const BYTES_MAX: u64 = 16 << 20;
@@ -65,15 +67,16 @@ pub struct Translate {
 }
 
 impl Translate {
-    /// Reads the file, or `stdin` when it is `-`, and translates it.
+    /// Reads the file, or `stdin` when it is `-`, and translates it. How far a file of records is shows where somebody
+    /// looks on.
     pub fn run(
         &self,
-        now: Timestamp,
+        (now, watched): (Timestamp, Watched),
         stdin: &mut dyn Read,
         out: &mut dyn Write,
         err: &mut dyn Write,
     ) -> Exit {
-        match self.translate(now, stdin, out, err) {
+        match self.translate((now, watched), stdin, out, err) {
             Ok(ended) => ended,
             Err(fault) => {
                 // Standard error is all there is to say it on; when that is gone too, the status remains.
@@ -85,7 +88,7 @@ impl Translate {
 
     fn translate(
         &self,
-        now: Timestamp,
+        (now, watched): (Timestamp, Watched),
         stdin: &mut dyn Read,
         out: &mut dyn Write,
         err: &mut dyn Write,
@@ -105,7 +108,7 @@ impl Translate {
             }
         }
         if let Some(mapping) = &self.mapping {
-            return self.by_mapping(mapping, (&context, now), stdin, (out, err));
+            return self.by_mapping(mapping, (&context, now, watched), stdin, (out, err));
         }
         let mut input = Vec::new();
         // One byte more than may be, so that the adapter sees that it is too much.
@@ -209,7 +212,7 @@ impl Translate {
     fn by_mapping(
         &self,
         mapping: &Path,
-        (context, now): (&Context, Timestamp),
+        from: (&Context, Timestamp, Watched),
         stdin: &mut dyn Read,
         (out, err): (&mut dyn Write, &mut dyn Write),
     ) -> io::Result<Exit> {
@@ -218,12 +221,15 @@ impl Translate {
             Err(ended) => return Ok(ended),
         };
         let wanted = self.explain.map_or(Wanted::Bundles, Wanted::Explanation);
-        let document = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let from = (context, &*document, now);
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         if self.file.as_os_str() == "-" {
-            return mapped::run(&mapping, wanted, stdin, from, (out, err));
+            let document = Document { name: &name, input: stdin, bytes: None };
+            return mapped::run(&mapping, wanted, document, from, (out, err));
         }
-        mapped::run(&mapping, wanted, &mut std::fs::File::open(&self.file)?, from, (out, err))
+        let mut file = std::fs::File::open(&self.file)?;
+        // A pipe is no longer than nothing, and says so.
+        let bytes = Some(file.metadata()?.len()).filter(|bytes| *bytes > 0);
+        mapped::run(&mapping, wanted, Document { name: &name, input: &mut file, bytes }, from, (out, err))
     }
 }
 
@@ -231,7 +237,7 @@ impl Translate {
 mod tests {
     use std::path::Path;
 
-    use super::{Assumed, Format, Target, Translate};
+    use super::{Assumed, Format, Target, Translate, Watched};
     use crate::commands::Exit;
 
     const DISCHARGE: &[u8] = b"MSH|^~\\&|PAS|RX1|||20260304161500||ADT^A03|1|P|2.4\rPID|1||9990000018^^^NHS^NH||Fenwick^Ann\rZZZ|x\r";
@@ -256,7 +262,7 @@ mod tests {
             charset: Assumed::Utf8,
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let ended = command.run(jiff::Timestamp::UNIX_EPOCH, &mut &*stdin, &mut out, &mut err);
+        let ended = command.run((jiff::Timestamp::UNIX_EPOCH, Watched::No), &mut &*stdin, &mut out, &mut err);
         (ended, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -326,7 +332,8 @@ mod tests {
                 charset: Assumed::Utf8,
             };
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let ended = command.run(jiff::Timestamp::UNIX_EPOCH, &mut &*stdin, &mut out, &mut err);
+            let ended =
+                command.run((jiff::Timestamp::UNIX_EPOCH, Watched::No), &mut &*stdin, &mut out, &mut err);
             (ended.code(), String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
         };
         let (status, xml, _) = to(Target::Notice, bundle.as_bytes());
@@ -390,7 +397,7 @@ mod tests {
             charset: Assumed::Utf8,
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let ended = command.run(jiff::Timestamp::UNIX_EPOCH, &mut &*stdin, &mut out, &mut err);
+        let ended = command.run((jiff::Timestamp::UNIX_EPOCH, Watched::No), &mut &*stdin, &mut out, &mut err);
         (ended.code(), String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 

@@ -1,17 +1,21 @@
 //! `portcullis translate --mapping`: a file by a mapping, record by record.
 
-use std::io::{self, Read, Write};
+use std::cell::Cell;
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use adapters::Context;
 use adapters::mapping::social::Ready;
-use adapters::mapping::{Mapping, Origin};
+use adapters::mapping::{Explanation, Mapping, Origin, Records, Refused};
 use jiff::Timestamp;
 
+use super::progress::{Counted, Progress, Watched};
 use crate::commands::Exit;
 
 /// The most that is read of a mapping file.
 const MAPPING_BYTES_MAX: u64 = 4 << 20;
+/// What is gathered of the Bundles before it is written.
+const OUT_BYTES: usize = 1 << 16;
 
 /// What is wanted of a file.
 #[derive(Debug, Clone, Copy)]
@@ -46,35 +50,67 @@ pub(super) fn load(path: &Path, err: &mut dyn Write) -> io::Result<Result<Mappin
     }
 }
 
+/// A file, and what is known about it.
+pub(super) struct Document<'f> {
+    /// Its name; empty when it has none.
+    pub(super) name: &'f str,
+    pub(super) input: &'f mut dyn Read,
+    /// Its bytes, where they are known before they are read.
+    pub(super) bytes: Option<u64>,
+}
+
 /// Translates a file: Bundles or an explanation to `out`, losses and refusals to `err`.
 pub(super) fn run(
     mapping: &Mapping,
     wanted: Wanted,
-    input: &mut dyn Read,
-    (context, document, received): (&Context, &str, Timestamp),
+    document: Document<'_>,
+    (context, received, watched): (&Context, Timestamp, Watched),
     (out, err): (&mut dyn Write, &mut dyn Write),
 ) -> io::Result<Exit> {
-    let origin = Origin::new(document, received);
-    if let Wanted::Explanation(number) = wanted {
-        return match mapping.explain(input, context, &origin, number) {
-            Ok(Some(explanation)) => {
-                write!(out, "{explanation}")?;
-                Ok(Exit::Held)
-            }
-            Ok(None) => {
-                writeln!(err, "refused: the file has no record {number}")?;
-                Ok(Exit::BadInput)
-            }
-            Err(refused) => {
-                writeln!(err, "refused: {refused}")?;
-                Ok(Exit::BadInput)
-            }
-        };
+    let origin = Origin::new(document.name, received);
+    match wanted {
+        Wanted::Explanation(number) => {
+            explanation(mapping.explain(document.input, context, &origin, number), number, out, err)
+        }
+        Wanted::Bundles => {
+            let seen = Cell::new(0);
+            let mut progress = Progress::new(err, watched, &seen, document.bytes);
+            let input = Counted { reader: document.input, seen: &seen };
+            let mut out = BufWriter::with_capacity(OUT_BYTES, out);
+            let ended = bundles(mapping.records(input, context, &origin), &mut out, &mut progress)?;
+            out.flush()?;
+            progress.end()?;
+            Ok(ended)
+        }
     }
-    let mut records = match mapping.records(input, context, &origin) {
+}
+
+fn explanation(
+    told: Result<Option<Explanation>, Refused>,
+    number: usize,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Exit> {
+    match told {
+        Ok(Some(explanation)) => {
+            write!(out, "{explanation}")?;
+            return Ok(Exit::Held);
+        }
+        Ok(None) => writeln!(err, "refused: the file has no record {number}")?,
+        Err(refused) => writeln!(err, "refused: {refused}")?,
+    }
+    Ok(Exit::BadInput)
+}
+
+fn bundles(
+    records: Result<Records<'_, Counted<'_>>, Refused>,
+    out: &mut dyn Write,
+    progress: &mut Progress<'_>,
+) -> io::Result<Exit> {
+    let mut records = match records {
         Ok(records) => records,
         Err(refused) => {
-            writeln!(err, "refused: {refused}")?;
+            progress.line(format_args!("refused: {refused}"))?;
             return Ok(Exit::BadInput);
         }
     };
@@ -85,18 +121,18 @@ pub(super) fn run(
                 out.write_all(&translated.bundle)?;
                 out.write_all(b"\n")?;
                 for loss in &translated.losses {
-                    writeln!(err, "{loss}")?;
+                    progress.line(format_args!("{loss}"))?;
                 }
             }
             Err(refused) => {
                 ended = Exit::BadInput;
-                writeln!(err, "refused: {refused}")?;
+                progress.line(format_args!("refused: {refused}"))?;
             }
         }
+        progress.step()?;
     }
     for loss in records.outside() {
-        writeln!(err, "{loss}")?;
+        progress.line(format_args!("{loss}"))?;
     }
-    out.flush()?;
     Ok(ended)
 }
