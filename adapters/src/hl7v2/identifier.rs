@@ -280,9 +280,15 @@ fn universal(id: &str, kind: &str) -> Option<String> {
     }
 }
 
+/// An object identifier begins with 0, 1 or 2, and no number of it with a zero. Those of two numbers are nobody's: they divide
+/// the whole tree.
 fn is_oid(id: &str) -> bool {
-    id.contains('.')
-        && id.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()))
+    let number = |arc: &str| {
+        arc == "0"
+            || !arc.is_empty() && !arc.starts_with('0') && arc.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let root = |arc: &str| matches!(arc, "0" | "1" | "2");
+    id.split('.').next().is_some_and(root) && id.split('.').count() > 2 && id.split('.').all(number)
 }
 
 fn is_uuid(id: &str) -> bool {
@@ -299,6 +305,11 @@ mod tests {
         for (id, kind, expected) in [
             ("2.16.840.1", "ISO", Some("urn:oid:2.16.840.1")),
             ("2.16..1", "ISO", None),
+            ("9.8", "ISO", None),
+            ("21.8.1", "ISO", None),
+            ("2.8", "ISO", None),
+            ("1.2.03", "ISO", None),
+            ("1.0.8", "ISO", Some("urn:oid:1.0.8")),
             ("1.1.1.1", "GUID", None),
             (
                 "5A9B229D-e51d-5974-cfbe-3df4bedcfc36",
