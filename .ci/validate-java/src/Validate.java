@@ -174,5 +174,7 @@ public final class Validate {
         try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(Path.of(given[1])))) {
             counts.forEach((what, count) -> out.println(what + " " + count));
         }
+        // The validator has threads of its own that may outlive the work.
+        System.exit(0);
     }
 }
