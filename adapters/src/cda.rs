@@ -29,6 +29,7 @@ mod losses;
 mod maps;
 mod moment;
 mod narrative;
+mod objection;
 pub mod out;
 mod outside;
 mod parse;

@@ -74,7 +74,11 @@ impl<'x> Known<'x> {
         let text = element.child("originalText").and_then(|text| self.words(text));
         if codings.is_empty() && text.is_none() {
             // A name without a code is still what was meant.
-            if let Some(display) = element.take("displayName") {
+            let translated = || {
+                let mut all = element.children().filter(|child| child.is(Space::V3, "translation"));
+                all.find_map(|child| child.take("displayName"))
+            };
+            if let Some(display) = element.take("displayName").or_else(translated) {
                 return Some(Object::new().with("text", Node::text(display)).into());
             }
             let inline = element.peek_text().filter(|_| element.children().next().is_none())?;

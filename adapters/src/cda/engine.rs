@@ -157,9 +157,9 @@ impl<'x, 't> Draft<'x, 't> {
         applied
     }
 
-    fn holds(&self, row: &Row, element: Element<'t>) -> bool {
-        row.only_if.as_ref().is_none_or(|condition| condition.is_met(element, self.kind))
-            && !row.unless.as_ref().is_some_and(|condition| condition.is_met(element, self.kind))
+    pub(super) fn holds(&self, row: &Row, element: Element<'t>) -> bool {
+        row.only_if.iter().all(|condition| condition.is_met(element, self.kind))
+            && !row.unless.iter().any(|condition| condition.is_met(element, self.kind))
     }
 
     fn default(&self, row: &Row, value: &Fixed, choices: &[&str], object: &mut Object) {
@@ -286,7 +286,7 @@ impl<'x, 't> Draft<'x, 't> {
 
     /// References to what an entry becomes.
     fn statements(&mut self, entry: Element<'t>) -> Vec<Node> {
-        if labels::is_security_entry(entry) {
+        if labels::is_security_entry(entry) || entry.is_negated() {
             return Vec::new();
         }
         let mut made = Vec::new();
@@ -302,12 +302,17 @@ impl<'x, 't> Draft<'x, 't> {
             self.highest = self.highest.with(&stated);
             self.of_section = self.of_section.with(&stated);
             for statement in met {
+                let Some(rule) = &statement.rule else { continue };
                 match &statement.at {
-                    None => made.extend(self.resource(&statement.rule, child)),
-                    // What is in a statement that is not so is not so either.
-                    Some(path) if !child.is_negated() => {
+                    None => made.extend(self.resource(rule, child)),
+                    // What is in a statement that is not so, or was wrong, is not so either.
+                    Some(path) if statement.named.is_so(child) && !is_nullified(child) => {
+                        let before = made.len();
                         for found in path.find(child, self.kind, Negated::Found) {
-                            made.extend(self.resource(&statement.rule, found));
+                            made.extend(self.resource(rule, found));
+                        }
+                        if made.len() > before {
+                            child.mark(&["moodCode"]);
                         }
                     }
                     Some(_) => {}
@@ -356,6 +361,11 @@ impl<'x, 't> Draft<'x, 't> {
         }
         Some(section)
     }
+}
+
+/// Whether a statement was made in error.
+fn is_nullified(element: Element<'_>) -> bool {
+    element.child("statusCode").is_some_and(|status| status.peek("code") == Some("nullified"))
 }
 
 impl Condition {

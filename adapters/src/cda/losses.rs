@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::maps::Maps;
-use super::source::{Element, NONE, Remark, Tree, What};
+use super::source::{Element, NONE, Remark, Tree, What, is_negation};
 use crate::{Loss, Refused, Severity, Translated, Why};
 
 /// All places together may not be longer than this.
@@ -81,7 +81,8 @@ impl Walk<'_> {
             }
         }
         for attribute in element.attributes() {
-            let is_plain = attribute.name == "negationInd" && !element.is_negated();
+            let is_plain = is_negation(attribute.name) && !element.is_negated()
+                || attribute.name == "moodCode" && element.has_happened();
             if attribute.carried.get()
                 || is_plain
                 || attribute.value.trim().is_empty()
@@ -96,7 +97,7 @@ impl Walk<'_> {
                 "displayName" | "codeSystemName" | "codeSystemVersion" => {
                     (turned_away.unwrap_or(Why::NotMapped), severity.min(Severity::Minor))
                 }
-                "negationInd" => (Why::NotMapped, Severity::Major),
+                name if is_negation(name) => (Why::NotMapped, Severity::Major),
                 _ => (turned_away.unwrap_or(Why::NotMapped), severity),
             };
             self.lose(Some(("/@", attribute.name)), why, severity)?;

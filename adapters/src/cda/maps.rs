@@ -4,15 +4,17 @@
 //! rule NAME KIND [shared]          KIND: a resource type, or `part` for a piece of one; shared: made once if alike
 //! collapse ELEMENT                 a resource that says no more than ELEMENT is replaced by it
 //! negatable                        the rule itself says what negationInd means
+//! mood MOOD...                     the moodCodes that it may be made from; without the line, what has happened (EVN);
+//!                                  `-`: that of an element without one
 //! PATH TARGET CONVERSION [beside...] [if COND] [unless COND]
 //! = TARGET VALUE [if COND] [unless COND]       set when nothing else did
-//! statement STEP RULE [at PATH]    entries that the first fitting line turns into resources
+//! statement STEP RULE [at PATH]    entries that the first fitting line turns into resources; RULE `-`: into none
 //! also STEP RULE at PATH           what else is made of parts of such entries
 //! weight SEVERITY NAME...          how serious it is when elements of these names are not carried
 //! structural CODE...               codes whose loss is trivial, for they only say what kind of statement it is
 //! ignore NAME...                   attributes that say nothing of their own
 //! ```
-//! A condition is a path, `path=value|value`, or `in:KIND|KIND` for the kind of the section. A target such as `effective[x]` gets the type of what is found.
+//! All conditions of a row must hold. A condition is a path, `path=value|value`, or `in:KIND|KIND` for the kind of the section. A target such as `effective[x]` gets the type of what is found.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -49,6 +51,7 @@ pub(super) struct Rule {
     pub(super) sharing: Sharing,
     pub(super) collapse: Option<String>,
     pub(super) negation: Negation,
+    pub(super) moods: Vec<String>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -76,8 +79,8 @@ pub(super) struct Row {
     pub(super) from: From,
     pub(super) target: Target,
     pub(super) beside: Vec<(Vec<Step>, Fixed)>,
-    pub(super) only_if: Option<Condition>,
-    pub(super) unless: Option<Condition>,
+    pub(super) only_if: Vec<Condition>,
+    pub(super) unless: Vec<Condition>,
 }
 
 /// Where a value comes from.
@@ -122,7 +125,8 @@ pub(super) enum Fixed {
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) named: Named,
-    pub(super) rule: String,
+    /// `None`: nothing is made of it.
+    pub(super) rule: Option<String>,
     pub(super) at: Option<Path>,
 }
 
@@ -205,7 +209,8 @@ impl Maps {
                 };
                 let named = Named::read(named).ok_or("a faulty step")?;
                 let list = if *kind == "also" { &mut self.others } else { &mut self.statements };
-                list.push(Statement { named, rule: (*rule).to_owned(), at });
+                let rule = (*rule != "-").then(|| (*rule).to_owned());
+                list.push(Statement { named, rule, at });
             }
             ["weight", severity, names @ ..] => {
                 let severity = match *severity {
@@ -225,6 +230,9 @@ impl Maps {
                 match words {
                     ["collapse", element] => rule.collapse = Some((*element).to_owned()),
                     ["negatable"] => rule.negation = Negation::Said,
+                    ["mood", moods @ ..] => {
+                        rule.moods.extend(moods.iter().map(|mood| (*mood).to_owned()));
+                    }
                     words => rule.rows.push(Row::read(words)?),
                 }
             }
@@ -239,9 +247,21 @@ impl Maps {
             .statements
             .iter()
             .chain(&self.others)
-            .any(|statement| !self.rules.contains_key(&statement.rule))
+            .filter_map(|statement| statement.rule.as_ref())
+            .any(|rule| !self.rules.contains_key(rule))
         {
             return Err(fault("a statement names a rule that does not exist"));
+        }
+        let says_negation = |row: &Row| match &row.from {
+            From::Path(path, _) => path.attribute.as_deref() == Some("negationInd") && path.steps.is_empty(),
+            From::Fixed(_) => false,
+        };
+        if self
+            .rules
+            .values()
+            .any(|rule| rule.negation == Negation::Said && !rule.rows.iter().any(says_negation))
+        {
+            return Err(fault("a rule is negatable and has no row that says so"));
         }
         for row in self.rules.values().flat_map(|rule| &rule.rows) {
             if let From::Path(_, conversion) = &row.from {
@@ -278,17 +298,22 @@ impl Row {
             }
             _ => return Err("not a line of a rule"),
         };
-        let mut row =
-            Self { from, target: Target::read(target)?, beside: Vec::new(), only_if: None, unless: None };
+        let mut row = Self {
+            from,
+            target: Target::read(target)?,
+            beside: Vec::new(),
+            only_if: Vec::new(),
+            unless: Vec::new(),
+        };
         loop {
             rest = match rest {
                 [] => return Ok(row),
                 ["if", condition, more @ ..] => {
-                    row.only_if = Some(Condition::read(condition)?);
+                    row.only_if.push(Condition::read(condition)?);
                     more
                 }
                 ["unless", condition, more @ ..] => {
-                    row.unless = Some(Condition::read(condition)?);
+                    row.unless.push(Condition::read(condition)?);
                     more
                 }
                 [pair, more @ ..] => {
@@ -383,6 +408,7 @@ mod tests {
             ("name gender code:nowhere", "maps line 0: a row names a code map that does not exist"),
             ("name contact[] part:nowhere", "maps line 0: a row names a rule that does not exist"),
             ("rule a Patient", "x.map line 2: a rule of this name is there already"),
+            ("negatable", "maps line 0: a rule is negatable and has no row that says so"),
         ] {
             assert_eq!(rows(row), expected);
         }

@@ -2,9 +2,10 @@
 //!
 //! `a/b`, `..`, `.`; a last step `@name` is an attribute. Tests stand in brackets, with commas for *and* and bars for
 //! *or*: `@name=value`, `!@name=value`, `template=2.16...` (root or extension of a templateId), `code=8480-6` (the code of its
-//! `code`), `has:name` and `!has:name` (a child), `section=vitals` (the kind of the section it stands in). Names are
-//! those of CDA; `sdtc:` and `npfit:` name the extensions. What says of itself that it is not so (`negationInd`) is
-//! passed over, but where a row asks for the whole statement.
+//! `code`), `has:name` and `!has:name` (a child), `says` (it or something in it holds a code, a value or a text), `section=vitals` (the kind of the section it stands in). Names are
+//! those of CDA; `sdtc:` and `npfit:` name the extensions. What says of itself that it is not so (`negationInd`), or that it
+//! has not happened (a `moodCode` that the step does not ask for), is passed over, but where a row asks for the whole
+//! statement.
 
 use super::source::{Element, Space};
 
@@ -30,7 +31,18 @@ pub(super) enum Step {
 pub(super) struct Named {
     pub(super) space: Space,
     pub(super) name: String,
+    /// Which moods it means.
+    pub(super) mood: Mood,
     pub(super) tests: Vec<Test>,
+}
+
+/// Which moods a step means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    /// What has happened.
+    Happened,
+    /// Those that its tests ask for.
+    Asked,
 }
 
 /// What must hold of an element.
@@ -50,9 +62,11 @@ pub(super) enum Test {
     HasNot(String),
     /// It stands in a section of one of these kinds.
     Section(Vec<String>),
+    /// It, or something in it, holds a code, a value or a text.
+    Says,
 }
 
-/// Whether a statement that says that it is not so is found.
+/// Whether a statement that says that it is not so, or has not happened, is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Negated {
     /// No.
@@ -106,7 +120,7 @@ fn walk<'t>(
         Some((Step::Child(named), rest)) => {
             for child in element.children().filter(|child| named.is_met(*child, section)) {
                 let is_asked_for = rest.is_empty() && negated == Negated::Found;
-                if is_asked_for || !child.is_negated() {
+                if is_asked_for || named.is_so(child) {
                     walk(child, rest, section, negated, found);
                 }
             }
@@ -129,7 +143,14 @@ impl Named {
         let tests = tests.split(',').filter(|test| !test.is_empty()).map(Test::read);
         let tests = tests.collect::<Option<Vec<Test>>>()?;
         let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        plain.then(|| Self { space, name: name.to_owned(), tests })
+        let asks = |test: &Test| matches!(test, Test::Attribute(name, _) | Test::NotAttribute(name, _) if name == "moodCode");
+        let mood = if tests.iter().any(asks) { Mood::Asked } else { Mood::Happened };
+        plain.then(|| Self { space, name: name.to_owned(), mood, tests })
+    }
+
+    /// Whether `element`, which is meant, says nothing against itself.
+    pub(super) fn is_so(&self, element: Element<'_>) -> bool {
+        !element.is_negated() && (self.mood == Mood::Asked || element.has_happened())
     }
 
     /// Whether `element` is meant.
@@ -147,6 +168,9 @@ impl Test {
         }
         if let Some(name) = text.strip_prefix("!has:") {
             return Some(Self::HasNot(name.to_owned()));
+        }
+        if text == "says" {
+            return Some(Self::Says);
         }
         let (name, values) = text.split_once('=')?;
         let values = values.split('|').map(str::to_owned).collect();
@@ -177,6 +201,7 @@ impl Test {
             Self::Has(name) => element.child(name).is_some(),
             Self::HasNot(name) => element.child(name).is_none(),
             Self::Section(values) => one_of(values, Some(section)),
+            Self::Says => element.says(),
         }
     }
 }
@@ -204,7 +229,8 @@ mod tests {
     #[test]
     fn a_path_finds_what_it_names_and_passes_over_what_is_not_so() {
         let text = "<a xmlns='urn:hl7-org:v3' xmlns:s='urn:hl7-org:sdtc'><b c='1'><code code='x'/></b><b c='2'/>\
-                    <b c='1' negationInd='true'/><s:b/><d><templateId root='r' extension='e'/></d></a>";
+                    <b c='1' negationInd='true'/><s:b/><d><templateId root='r' extension='e'/></d>\
+                    <e moodCode='EVN'><code/></e><e moodCode='INT'><code/></e></a>";
         let tree = parse(text).unwrap();
         let root = Element { tree: &tree, at: 0 };
         for (path, negated, expected) in [
@@ -221,6 +247,12 @@ mod tests {
             ("b[section=vitals]", Negated::PassedOver, 2),
             ("b[section=results]", Negated::PassedOver, 0),
             (".", Negated::PassedOver, 1),
+            ("b[says]", Negated::PassedOver, 1),
+            ("d[says]", Negated::PassedOver, 0),
+            ("e", Negated::PassedOver, 1),
+            ("e", Negated::Found, 2),
+            ("e[@moodCode=INT|EVN]", Negated::PassedOver, 2),
+            ("e/code", Negated::Found, 1),
         ] {
             let found = Path::read(path).unwrap().find(root, "vitals", negated);
             assert_eq!(found.len(), expected, "{path}");

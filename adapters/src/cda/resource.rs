@@ -2,7 +2,7 @@
 
 use super::engine::{Applied, Draft};
 use super::labels::{self, Labels};
-use super::maps::{Negation, Sharing};
+use super::maps::Sharing;
 use super::moment;
 use super::source::{Element, Space};
 use crate::identity;
@@ -31,11 +31,15 @@ impl<'x, 't> Draft<'x, 't> {
             return made.clone();
         }
         // What is not so must not be carried as if it were, nor what is about somebody else.
-        let is_unsaid = element.is_negated() && rule.negation == Negation::NotCarried;
         let is_about_another = rule.name != "family-history" && element.child("subject").is_some();
-        if is_unsaid || is_about_another || labels::is_security(element) || self.depth > 64 {
+        if is_about_another
+            || self.objection(rule, element).is_some()
+            || labels::is_security(element)
+            || self.depth > 64
+        {
             return None;
         }
+        element.mark(&["moodCode"]);
         // A rule that leads back here finds nothing more to make.
         self.made.insert(key, None);
         let around = self.labels.clone();

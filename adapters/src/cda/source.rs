@@ -208,9 +208,32 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// Whether a statement says that it is not so.
+    /// Whether a statement says that it is not so. What is neither a plain yes nor a plain no counts as yes.
     pub(super) fn is_negated(self) -> bool {
-        matches!(self.peek("negationInd"), Some("true" | "1"))
+        self.attributes().iter().any(|attribute| {
+            is_negation(attribute.name) && !matches!(attribute.value.trim(), "" | "false" | "0")
+        })
+    }
+
+    /// Whether its mood is that of what has happened. A criterion and a range are always in a mood of their own.
+    pub(super) fn has_happened(self) -> bool {
+        self.peek("moodCode").is_none_or(|mood| match mood {
+            "EVN" => true,
+            "EVN.CRT" => matches!(self.name(), "criterion" | "observationRange"),
+            _ => false,
+        })
+    }
+
+    /// Whether it, or anything in it, holds a code, a value or a text.
+    pub(super) fn says(self) -> bool {
+        let is_said = |name: &str| matches!(name, "code" | "displayName" | "value");
+        self.attributes()
+            .iter()
+            .any(|attribute| is_said(attribute.name) && !attribute.value.trim().is_empty())
+            || self.content().any(|(at, node)| match &node.what {
+                What::Text { text, .. } => !text.trim().is_empty(),
+                What::Element { .. } => Self { tree: self.tree, at }.says(),
+            })
     }
 
     /// The text in it at any depth, runs of white space as one space, marked as carried.
@@ -279,6 +302,12 @@ impl<'t> Element<'t> {
             path.push_str(&format!("[{position}]"));
         }
     }
+}
+
+/// Whether an attribute of this name, with whatever prefix, turns a statement, an act or a value around.
+pub(super) fn is_negation(name: &str) -> bool {
+    let local = name.rsplit(':').next().unwrap_or(name);
+    matches!(local, "negationInd" | "actionNegationInd" | "valueNegationInd")
 }
 
 /// Runs of white space as one space, none at the ends.

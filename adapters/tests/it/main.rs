@@ -7,6 +7,8 @@ mod cda;
 #[cfg(test)]
 mod cda_corpus;
 #[cfg(test)]
+mod cda_meaning;
+#[cfg(test)]
 mod cda_out;
 #[cfg(test)]
 mod cda_out_hostile;

@@ -1,0 +1,358 @@
+//! What a CDA statement says against itself, and what may never come of it: a row is an entry, the section it stands in,
+//! and all that it becomes.
+
+use adapters::{Severity, Translated, cda};
+use serde_json::Value;
+
+use crate::goldens::hospital;
+
+const SNOMED: &str = r#"codeSystem="2.16.840.1.113883.6.96""#;
+const ALLERGIES: &str = "48765-2";
+const PROBLEMS: &str = "11450-4";
+const MEDICINES: &str = "10160-0";
+const GIVEN: &str = "29549-3";
+const IMMUNISATIONS: &str = "11369-6";
+const RESULTS: &str = "30954-2";
+const VITALS: &str = "8716-3";
+const PLAN: &str = "18776-5";
+const FAMILY: &str = "10157-6";
+const PROCEDURES: &str = "47519-4";
+const ENCOUNTERS: &str = "46240-8";
+
+fn translated(section: &str, entry: &str) -> Translated {
+    let document = format!(
+        r#"<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:sdtc="urn:hl7-org:sdtc" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><id root="1.2.3" extension="D1"/><code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202506301200+0100"/><recordTarget><patientRole><id root="2.16.840.1.113883.2.1.4.1" extension="9990000018"/><patient><name><given>Ann</given><family>Fenwick</family></name></patient></patientRole></recordTarget><component><structuredBody><component><section><code code="{section}" codeSystem="2.16.840.1.113883.6.1"/><title>T</title><text>x</text><entry>{entry}</entry></section></component></structuredBody></component></ClinicalDocument>"#
+    )
+    .replace("%S", SNOMED)
+    .replace("%T", "2.16.840.1.113883.10.20.22.4");
+    let translated = cda::translate(document.as_bytes(), &hospital()).unwrap();
+    super::cda::check(&translated, entry);
+    translated
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at what was written, strictness is fhir::json's matter"
+)]
+fn bundle(translated: &Translated) -> Value {
+    serde_json::from_slice(&translated.bundle).unwrap()
+}
+
+/// A concept in words: its first code's display or code, then its text.
+fn words(concept: &Value) -> String {
+    let coding = &concept["coding"][0];
+    let coded = coding["display"].as_str().or(coding["code"].as_str()).unwrap_or_default();
+    let text = concept["text"].as_str().map(|text| format!("\"{text}\"")).unwrap_or_default();
+    [coded, &text].iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// What a reader takes from a resource: its type, its statuses, what it is of.
+fn gist(resource: &Value) -> String {
+    let mut said = vec![resource["resourceType"].as_str().unwrap().to_owned()];
+    for name in ["status", "lifecycleStatus", "intent"] {
+        match resource[name].as_str() {
+            Some(code) => said.push(code.to_owned()),
+            None if resource.get(format!("_{name}")).is_some() => said.push("?".to_owned()),
+            None => {}
+        }
+    }
+    for name in ["clinicalStatus", "verificationStatus"] {
+        match &resource[name] {
+            Value::Null => {}
+            status if status.get("extension").is_some() => said.push("?".to_owned()),
+            status => said.push(status["coding"][0]["code"].as_str().unwrap().to_owned()),
+        }
+    }
+    if resource["doNotPerform"] == true {
+        said.push("not".to_owned());
+    }
+    let concepts = ["code", "vaccineCode", "medicationCodeableConcept", "appointmentType", "description"];
+    said.extend(concepts.iter().map(|name| words(&resource[*name])));
+    said.extend(resource["condition"].as_array().into_iter().flatten().map(|held| words(&held["code"])));
+    said.retain(|word| !word.is_empty());
+    said.join(" ")
+}
+
+/// All that an entry became, but for who is named in it and what they gave.
+fn gists(translated: &Translated) -> Vec<String> {
+    const BESIDE: [&str; 8] = [
+        "Composition",
+        "Patient",
+        "Provenance",
+        "Medication",
+        "Device",
+        "Practitioner",
+        "Organization",
+        "Location",
+    ];
+    let bundle = bundle(translated);
+    let all = bundle["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+    all.filter(|resource| !BESIDE.contains(&resource["resourceType"].as_str().unwrap())).map(gist).collect()
+}
+
+#[track_caller]
+fn check(section: &str, entry: &str, expected: &[&str]) {
+    let translated = translated(section, entry);
+    assert_eq!(gists(&translated), expected, "{entry}");
+    if expected.is_empty() {
+        assert!(translated.losses.iter().any(|loss| loss.severity == Severity::Major), "{entry}");
+    }
+}
+
+fn allergy(attributes: &str, value: &str, playing: &str) -> String {
+    let participant = match playing {
+        "" => String::new(),
+        playing => format!(
+            r#"<participant typeCode="CSM"><participantRole><playingEntity>{playing}</playingEntity></participantRole></participant>"#
+        ),
+    };
+    format!(
+        r#"<act classCode="ACT" moodCode="EVN"><templateId root="%T.30"/><statusCode code="active"/><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN" {attributes}><templateId root="%T.7"/><code code="ASSERTION"/>{value}{participant}</observation></entryRelationship></act>"#
+    )
+}
+
+fn coded(code: &str, display: &str) -> String {
+    format!(r#"<value xsi:type="CD" code="{code}" displayName="{display}" %S/>"#)
+}
+
+#[test]
+fn a_negated_allergy_is_refuted_or_said_to_be_unknown_and_never_active_by_itself() {
+    let penicillin = coded("91936005", "Penicillin allergy");
+    let (drug, food) = (coded("416098002", "Allergy to drug"), coded("414285001", "Allergy to food"));
+    let negated = r#"negationInd="true""#;
+    let nothing = r#"<code nullFlavor="NA"/>"#;
+    for (attributes, value, playing, expected) in [
+        ("", &penicillin, "", "AllergyIntolerance active Penicillin allergy"),
+        (negated, &penicillin, "", "AllergyIntolerance active refuted Penicillin allergy"),
+        (
+            negated,
+            &coded("235719002", "Food intolerance"),
+            nothing,
+            "AllergyIntolerance active refuted Food intolerance",
+        ),
+        (
+            negated,
+            &coded("59037007", "Drug intolerance"),
+            nothing,
+            "AllergyIntolerance active refuted Drug intolerance",
+        ),
+        (
+            negated,
+            &coded("232347008", "Latex allergy"),
+            nothing,
+            "AllergyIntolerance active refuted Latex allergy",
+        ),
+        (negated, &drug, nothing, "AllergyIntolerance active No known drug allergy"),
+        (negated, &drug, "", "AllergyIntolerance active No known drug allergy"),
+        (
+            negated,
+            &food,
+            r#"<code nullFlavor="OTH"><originalText>Strawberries</originalText></code><name>Strawberries</name>"#,
+            "AllergyIntolerance active refuted \"Strawberries\"",
+        ),
+        (negated, &drug, "<name>Trimethoprim</name>", "AllergyIntolerance active refuted \"Trimethoprim\""),
+        (negated, &drug, "<desc>Codeine</desc>", "AllergyIntolerance active refuted \"Codeine\""),
+        (
+            negated,
+            &coded("419199007", "Allergy to substance"),
+            r#"<code nullFlavor="OTH"><translation displayName="Latex"/></code>"#,
+            "AllergyIntolerance active refuted \"Latex\"",
+        ),
+        (
+            negated,
+            &drug,
+            r#"<code code="387207008" displayName="Ibuprofen" %S/>"#,
+            "AllergyIntolerance active refuted Ibuprofen",
+        ),
+    ] {
+        check(ALLERGIES, &allergy(attributes, value, playing), &[expected]);
+    }
+}
+
+#[test]
+fn a_negation_that_is_twofold_or_not_understood_makes_nothing() {
+    let drug = coded("416098002", "Allergy to drug");
+    let named = "<name>Trimethoprim</name>";
+    for (attributes, value, playing) in [
+        (r#"negationInd="TRUE""#, &drug, named),
+        (r#"negationInd="yes""#, &drug, ""),
+        (r#"sdtc:valueNegationInd="true""#, &drug, named),
+        (r#"negationInd="true" sdtc:actionNegationInd="true""#, &drug, named),
+        // No known allergy, which is not so; and a substance beside the word that there is none.
+        (r#"negationInd="true""#, &coded("716186003", "No known allergy"), ""),
+        (r#"negationInd="true""#, &drug, r#"<code nullFlavor="NA"/><name>Trimethoprim</name>"#),
+        (
+            r#"negationInd="true" "#,
+            &drug,
+            r#"<code nullFlavor="NA"><originalText>None known</originalText></code>"#,
+        ),
+    ] {
+        check(ALLERGIES, &allergy(attributes, value, playing), &[]);
+    }
+}
+
+#[test]
+fn every_negated_statement_says_that_it_is_not_so_or_is_not_there() {
+    let medicine = r#"<consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Aspirin" %S/></manufacturedMaterial></manufacturedProduct></consumable>"#;
+    let goods = medicine.replace("consumable", "product");
+    let given = |mood: &str| {
+        format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="{mood}" negationInd="true"><statusCode code="completed"/>{medicine}</substanceAdministration>"#
+        )
+    };
+    let supplied = |mood: &str| {
+        format!(
+            r#"<supply classCode="SPLY" moodCode="{mood}" negationInd="true"><statusCode code="completed"/>{goods}</supply>"#
+        )
+    };
+    let act = |name: &str, mood: &str, inside: &str| {
+        format!(
+            r#"<{name} classCode="X" moodCode="{mood}" negationInd="true"><code code="2" displayName="It" %S/><statusCode code="completed"/>{inside}</{name}>"#
+        )
+    };
+    let inner = r#"<entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><code code="3" %S/></observation></entryRelationship>"#;
+    let rows: [(&str, String, &[&str]); 15] = [
+        (MEDICINES, given("EVN"), &["MedicationStatement not-taken"]),
+        (MEDICINES, given("INT"), &["MedicationRequest completed plan not"]),
+        (GIVEN, given("EVN"), &["MedicationAdministration not-done"]),
+        (IMMUNISATIONS, given("EVN"), &["Immunization not-done Aspirin"]),
+        (MEDICINES, supplied("EVN"), &[]),
+        (MEDICINES, supplied("RQO"), &["MedicationRequest completed order not"]),
+        (PROCEDURES, act("procedure", "EVN", ""), &["Procedure not-done It"]),
+        (PLAN, act("procedure", "RQO", ""), &["ServiceRequest completed order not It"]),
+        (PLAN, act("observation", "GOL", ""), &[]),
+        (PROBLEMS, act("act", "EVN", inner), &[]),
+        (PROBLEMS, act("observation", "EVN", ""), &["Condition refuted It"]),
+        (VITALS, act("observation", "EVN", ""), &[]),
+        (RESULTS, act("organizer", "EVN", ""), &[]),
+        (ENCOUNTERS, act("encounter", "EVN", ""), &[]),
+        (FAMILY, act("observation", "EVN", &coded("4", "Stroke")), &[]),
+    ];
+    for (section, entry, expected) in rows {
+        check(section, &entry, expected);
+    }
+}
+
+#[test]
+fn an_allergy_that_stands_in_the_code_is_carried() {
+    let finding = |attributes: &str| {
+        format!(
+            r#"<observation classCode="OBS" moodCode="EVN" {attributes}><code code="91936005" displayName="Allergy to penicillin" %S/></observation>"#
+        )
+    };
+    let section = "886921000000105";
+    check(section, &finding(""), &["AllergyIntolerance Allergy to penicillin"]);
+    check(section, &finding(r#"negationInd="true""#), &["AllergyIntolerance refuted Allergy to penicillin"]);
+}
+
+#[test]
+fn what_is_planned_ordered_or_feared_is_never_what_was_done() {
+    let medicine = r#"<consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Aspirin" %S/></manufacturedMaterial></manufacturedProduct></consumable>"#;
+    let given = |mood: &str, template: &str| {
+        format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="{mood}"><templateId root="%T.{template}"/><statusCode code="active"/>{medicine}</substanceAdministration>"#
+        )
+    };
+    let within = |template: &str, mood: &str| {
+        format!(
+            r#"<act classCode="ACT" moodCode="EVN"><templateId root="%T.{template}"/><entryRelationship typeCode="SUBJ">{}</entryRelationship></act>"#,
+            given(mood, "16")
+        )
+    };
+    let chair = |mood: &str| {
+        format!(
+            r#"<supply classCode="SPLY" moodCode="{mood}"><templateId root="%T.50"/><statusCode code="active"/><participant typeCode="PRD"><participantRole><playingDevice><code code="5" displayName="Wheelchair" %S/></playingDevice></participantRole></participant></supply>"#
+        )
+    };
+    let tests = |template: &str, mood: &str, inner: &str| {
+        format!(
+            r#"<organizer classCode="BATTERY" moodCode="{mood}"><templateId root="%T.{template}"/><statusCode code="active"/><component><observation classCode="OBS" moodCode="{inner}"><code code="8480-6" displayName="Pressure"/><statusCode code="active"/><value xsi:type="PQ" value="120" unit="mm[Hg]"/></observation></component></organizer>"#
+        )
+    };
+    let problem = |mood: &str, inner: &str| {
+        format!(
+            r#"<act classCode="ACT" moodCode="{mood}"><templateId root="%T.3"/><statusCode code="active"/><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="{inner}"><templateId root="%T.4"/>{}</observation></entryRelationship></act>"#,
+            coded("22298006", "Myocardial infarction")
+        )
+    };
+    let latex = allergy("", &coded("91936005", "Penicillin allergy"), "");
+    let visit = |mood: &str| {
+        format!(
+            r#"<encounter classCode="ENC" moodCode="{mood}"><code code="6" displayName="Review" %S/><statusCode code="active"/></encounter>"#
+        )
+    };
+    let rows: [(&str, String, &[&str]); 33] = [
+        (IMMUNISATIONS, given("EVN", "52"), &["Immunization completed Aspirin"]),
+        (IMMUNISATIONS, given("INT", "52"), &["MedicationRequest active plan"]),
+        (IMMUNISATIONS, given("INT", "120"), &["MedicationRequest active plan"]),
+        (GIVEN, given("PRMS", "16"), &["MedicationRequest active plan"]),
+        (GIVEN, given("EVN", "16"), &["MedicationAdministration in-progress"]),
+        (MEDICINES, given("RQO", "16"), &["MedicationRequest active order"]),
+        (MEDICINES, given("PRP", "16"), &["MedicationRequest active proposal"]),
+        (MEDICINES, given("EVN.CRT", "16"), &[]),
+        (MEDICINES, given("OPT", "52"), &[]),
+        (MEDICINES, within("35", "EVN"), &["MedicationStatement active"]),
+        (MEDICINES, within("35", "INT"), &["MedicationRequest active plan"]),
+        (MEDICINES, within("36", "INT"), &["MedicationRequest active plan"]),
+        (MEDICINES, within("35", "DEF"), &[]),
+        (MEDICINES, chair("EVN"), &["DeviceUseStatement active"]),
+        (MEDICINES, chair("INT"), &["DeviceRequest active plan"]),
+        (MEDICINES, chair("RQO"), &["DeviceRequest active order"]),
+        (VITALS, tests("26", "EVN", "EVN"), &["Observation preliminary Pressure", "Observation preliminary"]),
+        (VITALS, tests("26", "INT", "EVN"), &[]),
+        (RESULTS, tests("1", "RQO", "RQO"), &["ServiceRequest active order Pressure"]),
+        (RESULTS, tests("1", "RQO", "EVN"), &[]),
+        (RESULTS, tests("1", "EVN", "RQO"), &["DiagnosticReport partial"]),
+        (PROBLEMS, problem("EVN", "EVN"), &["Condition active Myocardial infarction"]),
+        (PROBLEMS, problem("EVN", "RSK"), &[]),
+        (PROBLEMS, problem("EVN", "RQO"), &[]),
+        (PROBLEMS, problem("RSK", "EVN"), &[]),
+        (PROBLEMS, problem("DEF", "EVN"), &[]),
+        (
+            ALLERGIES,
+            latex.replace(r#"<act classCode="ACT" moodCode="EVN""#, r#"<act classCode="ACT" moodCode="RSK""#),
+            &[],
+        ),
+        (
+            ALLERGIES,
+            latex.replace(
+                r#"<observation classCode="OBS" moodCode="EVN""#,
+                r#"<observation classCode="OBS" moodCode="INT""#,
+            ),
+            &[],
+        ),
+        (ENCOUNTERS, visit("EVN"), &["Encounter in-progress"]),
+        (ENCOUNTERS, visit("ARQ"), &["ServiceRequest active proposal Review"]),
+        (ENCOUNTERS, visit("SLOT"), &[]),
+        (
+            PROCEDURES,
+            r#"<procedure classCode="PROC" moodCode="DEF"><code code="7" %S/></procedure>"#.to_owned(),
+            &[],
+        ),
+        (PROCEDURES, r#"<procedure classCode="PROC"><code code="7" %S/></procedure>"#.to_owned(), &[]),
+    ];
+    for (section, entry, expected) in rows {
+        check(section, &entry, expected);
+    }
+}
+
+#[test]
+fn a_reaction_that_is_feared_is_none_that_was_seen() {
+    let reaction = |mood: &str| {
+        let inside = format!(
+            r#"<entryRelationship typeCode="MFST" inversionInd="true"><observation classCode="OBS" moodCode="{mood}">{}</observation></entryRelationship></observation>"#,
+            coded("39579001", "Anaphylaxis")
+        );
+        let entry =
+            allergy("", &coded("91936005", "Penicillin allergy"), "").replacen("</observation>", &inside, 1);
+        bundle(&translated(ALLERGIES, &entry))
+    };
+    let of = |bundle: &Value| {
+        let all = bundle["entry"].as_array().unwrap().iter().map(|entry| entry["resource"].clone());
+        all.filter(|resource| resource["resourceType"] == "AllergyIntolerance")
+            .map(|resource| resource["reaction"].as_array().map_or(0, Vec::len))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&reaction("EVN")), [1]);
+    assert_eq!(of(&reaction("RSK")), [0]);
+}
