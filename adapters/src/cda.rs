@@ -35,6 +35,7 @@ mod outside;
 mod parse;
 mod path;
 mod person;
+mod qualified;
 mod quantity;
 mod resource;
 mod source;

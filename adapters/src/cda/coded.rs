@@ -1,6 +1,7 @@
 //! Codes: CS, CE, CD with translations and original text.
 
 use super::codes::{Codes, Target};
+use super::qualified::Qualified;
 use super::source::{Element, Space};
 use crate::tree::{Node, Object};
 use crate::{Context, Severity, Why};
@@ -20,6 +21,10 @@ impl<'x> Known<'x> {
         attribute: Option<&str>,
         map: &str,
     ) -> Option<&'x Target> {
+        // What a qualifier may have turned around is none of the codes of a map.
+        if matches!(self.qualified(element), Qualified::Otherwise | Qualified::Elsewhere) {
+            return None;
+        }
         let direct = element.peek(attribute.unwrap_or("code"));
         let own = direct.and_then(|code| self.codes.find(map, code, self.context));
         let translated = || {
@@ -63,8 +68,33 @@ impl<'x> Known<'x> {
         Some(target.coding())
     }
 
-    /// A CodeableConcept: what the map makes of it, the code itself, its translations, its original text.
+    /// A CodeableConcept: what the map makes of it, the code itself, its translations, its original text. What its
+    /// qualifiers say stands in the text; where they may have turned it around, there is no code beside that.
     pub(super) fn concept(&self, element: Element<'_>, map: Option<&str>) -> Option<Node> {
+        match self.qualified(element) {
+            Qualified::Not => self.unqualified(element, map),
+            Qualified::Elsewhere => None,
+            how @ (Qualified::Narrower | Qualified::Otherwise) => {
+                let base = element.child("originalText").and_then(|text| self.words(text));
+                let base = base.or_else(|| element.peek("displayName").map(str::to_owned));
+                let base = base.or_else(|| element.peek("code").map(str::to_owned))?;
+                let words = self.qualifying(element)?;
+                let text = Node::Text(format!("{base} ({words})"));
+                let mut concept = Object::new();
+                if how == Qualified::Narrower {
+                    if let Some(Node::Object(held)) = self.unqualified(element, map) {
+                        concept = held;
+                    }
+                } else {
+                    element.mark(&["displayName"]);
+                }
+                concept.put("text", text);
+                Some(concept.into())
+            }
+        }
+    }
+
+    fn unqualified(&self, element: Element<'_>, map: Option<&str>) -> Option<Node> {
         let mut codings: Vec<Node> = Vec::new();
         if let Some(target) = map.and_then(|map| self.target(element, None, map)) {
             codings.push(target.coding().into());
@@ -103,6 +133,9 @@ impl<'x> Known<'x> {
             }
         }
         for translation in element.children().filter(|child| child.is(Space::V3, "translation")) {
+            if matches!(self.qualified(translation), Qualified::Otherwise | Qualified::Elsewhere) {
+                continue;
+            }
             self.codings(translation, out);
         }
     }

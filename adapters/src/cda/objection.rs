@@ -1,4 +1,4 @@
-//! What a statement says against itself: that it is not so, has not happened, or may not be so.
+//! What a statement says against itself: that it is not so, has not happened, may not be so, or holds elsewhere.
 //!
 //! A rule that has a place for it says it; no other rule makes anything of such a statement, for what it made would say
 //! the opposite. The narrative still tells it, and the losses name it.
@@ -6,6 +6,7 @@
 use super::engine::Draft;
 use super::maps::{From, Negation, Rule};
 use super::path::Step;
+use super::qualified::Qualified;
 use super::source::{Element, Space, is_negation};
 
 const STATEMENTS: [&str; 8] = [
@@ -28,6 +29,8 @@ pub(super) enum Objection {
     Mood,
     /// It is not certain, and the rule does not say that of it.
     Uncertain,
+    /// A qualifier of its code says that it is absent, past or somebody else's.
+    Context,
 }
 
 impl<'x, 't> Draft<'x, 't> {
@@ -45,7 +48,7 @@ impl<'x, 't> Draft<'x, 't> {
         if element.is_negated() && !self.says_negation(rule, element) {
             return Some(Objection::Negated);
         }
-        // Only statements are uncertain; the rest needs no look.
+        // Only statements are uncertain or have a context; the rest needs no look.
         if !STATEMENTS.contains(&element.name()) {
             return None;
         }
@@ -53,6 +56,9 @@ impl<'x, 't> Draft<'x, 't> {
             match child.name() {
                 "uncertaintyCode" if !self.says_uncertainty(rule, element, child) => {
                     return Some(Objection::Uncertain);
+                }
+                "code" | "value" if self.known.qualified(child) == Qualified::Elsewhere => {
+                    return Some(Objection::Context);
                 }
                 _ => {}
             }

@@ -356,3 +356,40 @@ fn a_reaction_that_is_feared_is_none_that_was_seen() {
     assert_eq!(of(&reaction("EVN")), [1]);
     assert_eq!(of(&reaction("RSK")), [0]);
 }
+
+#[test]
+fn a_qualifier_is_said_or_what_it_qualifies_is_not() {
+    let qualified = |display: &str, name: (&str, &str), value: (&str, &str)| {
+        let (name, named, value, valued) = (name.0, name.1, value.0, value.1);
+        format!(
+            r#"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.4"/><value xsi:type="CD" code="1" displayName="{display}" %S><qualifier><name code="{name}" displayName="{named}" %S/><value code="{value}" displayName="{valued}" %S/></qualifier></value></observation>"#
+        )
+    };
+    let cancer = |name, value| qualified("Breast cancer", name, value);
+    let rows: [(String, &[&str]); 7] = [
+        (cancer(("408729009", "Finding context"), ("410516002", "Known absent")), &[]),
+        (cancer(("408731000", "Temporal context"), ("410513005", "In the past")), &[]),
+        (cancer(("408732007", "Subject relationship context"), ("444148008", "Person in family")), &[]),
+        (
+            cancer(("408729009", "Finding context"), ("410515003", "Known present")),
+            &["Condition Breast cancer \"Breast cancer (Finding context: Known present)\""],
+        ),
+        (
+            qualified("Fracture of femur", ("272741003", "Laterality"), ("7771000", "Left")),
+            &["Condition Fracture of femur \"Fracture of femur (Laterality: Left)\""],
+        ),
+        // What no map knows may turn it around.
+        (
+            cancer(("999", "Certainty"), ("998", "Doubted")),
+            &["Condition \"Breast cancer (Certainty: Doubted)\""],
+        ),
+        (
+            cancer(("272741003", "Laterality"), ("7771000", "Left"))
+                .replace("<qualifier>", r#"<qualifier inverted="true">"#),
+            &["Condition \"Breast cancer (Laterality: Left)\""],
+        ),
+    ];
+    for (entry, expected) in rows {
+        check(PROBLEMS, &entry, expected);
+    }
+}
