@@ -44,13 +44,14 @@ impl<'x> Known<'x> {
                 element.remark(
                     if attribute.is_none() { Some("code") } else { None },
                     Why::CodeNotMapped,
-                    Severity::Minor,
+                    weight(element),
                 );
             }
             return None;
         };
         if target.is_broader {
-            element.remark(None, Why::Narrowed, Severity::Minor);
+            let severity = if target.code == "unknown" { weight(element) } else { Severity::Minor };
+            element.remark(None, Why::Narrowed, severity);
         }
         element.mark(&[name]);
         // What the code says is said; its own name and system say no more.
@@ -197,6 +198,11 @@ impl<'x> Known<'x> {
             (None, own) => own,
         }
     }
+}
+
+/// How serious it is that a map does not know a code: of a status, it is what was done or not.
+fn weight(element: Element<'_>) -> Severity {
+    if element.name() == "statusCode" { Severity::Major } else { Severity::Minor }
 }
 
 /// Whether two Codings are the same code of the same system.

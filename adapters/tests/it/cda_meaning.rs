@@ -282,7 +282,7 @@ fn what_is_planned_ordered_or_feared_is_never_what_was_done() {
         )
     };
     let rows: [(&str, String, &[&str]); 33] = [
-        (IMMUNISATIONS, given("EVN", "52"), &["Immunization completed Aspirin"]),
+        (IMMUNISATIONS, given("EVN", "52"), &["Immunization ? Aspirin"]),
         (IMMUNISATIONS, given("INT", "52"), &["MedicationRequest active plan"]),
         (IMMUNISATIONS, given("INT", "120"), &["MedicationRequest active plan"]),
         (GIVEN, given("PRMS", "16"), &["MedicationRequest active plan"]),
@@ -355,6 +355,80 @@ fn a_reaction_that_is_feared_is_none_that_was_seen() {
     };
     assert_eq!(of(&reaction("EVN")), [1]);
     assert_eq!(of(&reaction("RSK")), [0]);
+}
+
+#[test]
+fn an_appointment_is_booked_only_while_it_is() {
+    let visit = |status: &str| {
+        format!(
+            r#"<encounter classCode="ENC" moodCode="APT"><code code="6" displayName="Review" %S/>{status}</encounter>"#
+        )
+    };
+    for (status, expected) in [
+        ("", "booked"),
+        (r#"<statusCode code="active"/>"#, "booked"),
+        (r#"<statusCode code="completed"/>"#, "fulfilled"),
+        (r#"<statusCode code="cancelled"/>"#, "cancelled"),
+        (r#"<statusCode code="aborted"/>"#, "cancelled"),
+        (r#"<statusCode code="nullified"/>"#, "entered-in-error"),
+        (r#"<statusCode code="held"/>"#, "?"),
+    ] {
+        check(PLAN, &visit(status), &[&format!("Appointment {expected} Review")]);
+    }
+    let made = bundle(&translated(PLAN, &visit(r#"<statusCode code="cancelled"/>"#)));
+    let all = made["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+    let appointment = all.into_iter().find(|resource| resource["resourceType"] == "Appointment").unwrap();
+    assert!(appointment["participant"][0].get("status").is_none(), "nobody said that it was accepted");
+    assert!(appointment["participant"][0]["_status"]["extension"][0]["valueCode"] == "unknown");
+}
+
+#[test]
+fn a_status_that_is_not_understood_is_not_made_good() {
+    let status = |code: &str| {
+        format!(
+            r#"<entryRelationship typeCode="REFR"><observation classCode="OBS" moodCode="EVN"><code code="33999-4"/><value xsi:type="CD" code="{code}" %S/></observation></entryRelationship>"#
+        )
+    };
+    let problem = |inside: &str| {
+        format!(
+            r#"<act classCode="ACT" moodCode="EVN"><templateId root="%T.3"/><statusCode code="active"/><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"><templateId root="%T.4"/>{}{inside}</observation></entryRelationship></act>"#,
+            coded("1", "Gout")
+        )
+    };
+    let medicine = |inside: &str| {
+        format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="EVN"><statusCode code="active"/>{inside}<consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Aspirin" %S/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>"#
+        )
+    };
+    let done = |name: &str, code: &str| {
+        format!(
+            r#"<{name} classCode="X" moodCode="EVN"><code code="2" displayName="It" %S/><statusCode code="{code}"/></{name}>"#
+        )
+    };
+    let unsure = r#"<uncertaintyCode code="U"/>"#;
+    let rows: [(&str, String, &[&str]); 15] = [
+        (PROBLEMS, problem(&status("73425007")), &["Condition inactive Gout"]),
+        (PROBLEMS, problem(&status("999")), &["Condition ? Gout"]),
+        (PROBLEMS, problem(unsure), &["Condition active unconfirmed Gout"]),
+        (PROBLEMS, problem(r#"<uncertaintyCode code="N"/>"#), &["Condition active Gout"]),
+        (PROBLEMS, problem(r#"<uncertaintyCode code="X"/>"#), &[]),
+        (PROBLEMS, problem("").replacen("\"active\"", "\"nullified\"", 1), &[]),
+        (MEDICINES, medicine(""), &["MedicationStatement active"]),
+        (MEDICINES, medicine(&status("392521001")), &["MedicationStatement completed"]),
+        (MEDICINES, medicine(&status("999")), &["MedicationStatement unknown"]),
+        (PROCEDURES, done("procedure", "aborted"), &["Procedure stopped It"]),
+        (PROCEDURES, done("procedure", "dubious"), &["Procedure unknown It"]),
+        (ENCOUNTERS, done("encounter", "aborted"), &["Encounter unknown"]),
+        (ENCOUNTERS, done("encounter", "dubious"), &["Encounter unknown"]),
+        (VITALS, done("observation", "dubious"), &["Observation unknown It"]),
+        (VITALS, done("observation", "active").replace("<statusCode", &format!("{unsure}<statusCode")), &[]),
+    ];
+    for (section, entry, expected) in rows {
+        check(section, &entry, expected);
+    }
+    let told = translated(PROCEDURES, &done("procedure", "dubious"));
+    let of_status = told.losses.iter().find(|loss| loss.place.contains("statusCode")).unwrap();
+    assert_eq!(of_status.severity, Severity::Major);
 }
 
 #[test]
