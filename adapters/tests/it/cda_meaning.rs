@@ -432,6 +432,23 @@ fn a_status_that_is_not_understood_is_not_made_good() {
 }
 
 #[test]
+fn what_a_relative_had_is_not_the_patients() {
+    let cancer = format!(
+        r#"<observation classCode="OBS" moodCode="EVN"><code code="64572001" %S/><statusCode code="completed"/>{}</observation>"#,
+        coded("254837009", "Breast cancer")
+    );
+    check(FAMILY, &cancer, &["FamilyMemberHistory completed Breast cancer"]);
+    let bare = r#"<observation classCode="OBS" moodCode="EVN"><code code="254837009" displayName="Breast cancer" %S/></observation>"#;
+    check(FAMILY, bare, &[]);
+    let problem = cancer.replacen("<code", r#"<templateId root="%T.4"/><code"#, 1);
+    check(FAMILY, &problem, &["FamilyMemberHistory completed Breast cancer"]);
+    for name in ["act", "procedure", "encounter"] {
+        let entry = bare.replace("observation", name);
+        check(FAMILY, &entry, &[]);
+    }
+}
+
+#[test]
 fn a_qualifier_is_said_or_what_it_qualifies_is_not() {
     let qualified = |display: &str, name: (&str, &str), value: (&str, &str)| {
         let (name, named, value, valued) = (name.0, name.1, value.0, value.1);
