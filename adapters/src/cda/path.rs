@@ -150,7 +150,9 @@ impl Named {
 
     /// Whether `element`, which is meant, says nothing against itself.
     pub(super) fn is_so(&self, element: Element<'_>) -> bool {
-        !element.is_negated() && (self.mood == Mood::Asked || element.has_happened())
+        !element.is_negated()
+            && (self.mood == Mood::Asked || element.has_happened())
+            && !element.is_exception()
     }
 
     /// Whether `element` is meant.

@@ -224,6 +224,11 @@ impl<'t> Element<'t> {
         })
     }
 
+    /// Whether it is a time that is taken out of others.
+    pub(super) fn is_exception(self) -> bool {
+        self.peek("operator") == Some("E")
+    }
+
     /// Whether it, or anything in it, holds a code, a value or a text.
     pub(super) fn says(self) -> bool {
         let is_said = |name: &str| matches!(name, "code" | "displayName" | "value");

@@ -47,7 +47,8 @@ impl Known<'_> {
         let kind = element.peek("xsi:type").map(|kind| kind.rsplit(':').next().unwrap_or(kind));
         match kind {
             Some("SXPR_TS") => {
-                for part in element.children().filter(|part| part.is(Space::V3, "comp")) {
+                let parts = element.children().filter(|part| part.is(Space::V3, "comp"));
+                for part in parts.filter(|part| !part.is_exception()) {
                     self.repeat(part, repeat);
                 }
             }

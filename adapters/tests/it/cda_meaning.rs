@@ -484,3 +484,42 @@ fn a_qualifier_is_said_or_what_it_qualifies_is_not() {
         check(PROBLEMS, &entry, expected);
     }
 }
+
+#[test]
+fn a_dose_as_needed_says_so() {
+    let dosage = |criterion: &str| {
+        let entry = format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="INT"><statusCode code="active"/><doseQuantity value="2.5" unit="mg"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Morphine" %S/></manufacturedMaterial></manufacturedProduct></consumable>{criterion}</substanceAdministration>"#
+        );
+        let bundle = bundle(&translated(MEDICINES, &entry));
+        let all = bundle["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+        let request =
+            all.into_iter().find(|resource| resource["resourceType"] == "MedicationRequest").unwrap();
+        let doses = request["dosageInstruction"].as_array().unwrap();
+        assert_eq!(doses.len(), 1);
+        doses[0].clone()
+    };
+    let needed =
+        |inside: &str| dosage(&format!("<precondition><criterion>{inside}</criterion></precondition>"));
+    let pain = "when required for pain";
+    assert_eq!(needed(&format!("<text>{pain}</text>"))["asNeededCodeableConcept"]["text"], pain);
+    let both = needed(&format!("<code code=\"ASSERTION\"/><text>{pain}</text>{}", coded("22253000", "Pain")));
+    assert_eq!(words(&both["asNeededCodeableConcept"]), format!("Pain \"{pain}\""));
+    assert_eq!(needed("<value xsi:type=\"CD\" nullFlavor=\"NI\"/>")["asNeededBoolean"], true);
+    let none = dosage("");
+    assert!(none.get("asNeededBoolean").is_none() && none.get("asNeededCodeableConcept").is_none());
+}
+
+#[test]
+fn a_time_that_is_taken_out_is_no_dose_time() {
+    let entry = r#"<substanceAdministration classCode="SBADM" moodCode="EVN"><effectiveTime xsi:type="PIVL_TS" operator="E"><period value="1" unit="d"/></effectiveTime><doseQuantity value="1"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Aspirin" %S/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>"#;
+    let timing = |entry: &str| {
+        let bundle = bundle(&translated(MEDICINES, entry));
+        let all = bundle["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+        let taken =
+            all.into_iter().find(|resource| resource["resourceType"] == "MedicationStatement").unwrap();
+        taken["dosage"][0].get("timing").is_some()
+    };
+    assert!(timing(&entry.replace("operator=\"E\"", "operator=\"A\"")));
+    assert!(!timing(entry));
+}
