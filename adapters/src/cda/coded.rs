@@ -186,7 +186,8 @@ impl<'x> Known<'x> {
                 return None;
             }
             let at = *element.tree.ids.get(id)?;
-            let words = Element { tree: element.tree, at }.peek_text()?;
+            let pointed = Element { tree: element.tree, at };
+            let words = pointed.peek_text().filter(|_| !pointed.is_struck_out())?;
             let left = element.tree.copies.get().saturating_sub(words.len());
             element.tree.copies.set(left);
             reference.mark(&["value"]);

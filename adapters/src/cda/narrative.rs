@@ -10,7 +10,7 @@ const XHTML: &str = "http://www.w3.org/1999/xhtml";
 
 /// The text of a section, or `None` when it says nothing.
 pub(super) fn narrative(element: Element<'_>) -> Option<Node> {
-    let said = element.peek_text().is_some() || shows_something(element);
+    let said = element.says() || shows_something(element);
     if !said {
         return None;
     }
@@ -80,7 +80,7 @@ fn child(element: Element<'_>, out: &mut String) {
 fn named(element: Element<'_>) -> Option<&'static str> {
     let name = element.name();
     Some(match name {
-        "content" | "footnote" | "span" | "u" | "delete" => "span",
+        "content" | "footnote" | "span" | "u" | "delete" | "del" | "s" | "strike" => "span",
         "paragraph" | "p" => "p",
         "list" if element.peek("listType") == Some("ordered") => "ol",
         "list" | "ul" => "ul",
@@ -123,11 +123,19 @@ fn attributes(element: Element<'_>, name: &str, out: &mut String) {
         "lang",
         "class",
     ];
+    // FHIR narrative has no element for it.
+    if element.is_struck_out() {
+        out.push_str(" style=\"text-decoration: line-through\"");
+    }
     for attribute in element.attributes() {
         let value = attribute.value.trim();
         let (key, value) = match attribute.name {
             "ID" | "id" => ("id", value.to_owned()),
             "styleCode" => ("class", value.to_owned()),
+            "revised" if value == "delete" => {
+                attribute.carried.set(true);
+                continue;
+            }
             "listType" => {
                 attribute.carried.set(true);
                 continue;
@@ -209,6 +217,12 @@ mod tests {
                 "<table border=\"1\"><thead><tr><th>a</th></tr></thead><tbody><tr><td colspan=\"2\">b<br/></td></tr></tbody></table>",
             ),
             ("<linkHtml href='https://www.nhs.uk/'>a</linkHtml>", "<a href=\"https://www.nhs.uk/\">a</a>"),
+            (
+                "<content styleCode='Strikethrough'>a</content><content revised='delete'>b</content><delete>c</delete>",
+                "<span style=\"text-decoration: line-through\" class=\"Strikethrough\">a</span>\
+                 <span style=\"text-decoration: line-through\">b</span>\
+                 <span style=\"text-decoration: line-through\">c</span>",
+            ),
             ("<renderMultiMedia referencedObject='m'/>", "<a href=\"#m\">[media]</a>"),
         ] {
             check(inside, expected);

@@ -241,7 +241,15 @@ impl<'t> Element<'t> {
             })
     }
 
-    /// The text in it at any depth, runs of white space as one space, marked as carried.
+    /// Whether what it holds is there to be read as no longer so.
+    pub(super) fn is_struck_out(self) -> bool {
+        let styles = self.peek("styleCode").unwrap_or_default();
+        matches!(self.name(), "delete" | "del" | "s" | "strike")
+            || self.peek("revised") == Some("delete")
+            || styles.split_ascii_whitespace().any(|style| style.eq_ignore_ascii_case("strikethrough"))
+    }
+
+    /// The text in it at any depth but what is struck out, runs of white space as one space, marked as carried.
     pub(super) fn text(self) -> Option<String> {
         let mut out = String::new();
         self.gather(&mut out, Mark::Carried);
@@ -264,6 +272,7 @@ impl<'t> Element<'t> {
                     out.push_str(text);
                     carried.set(carried.get() || mark == Mark::Carried);
                 }
+                What::Element { .. } if (Self { tree: self.tree, at }).is_struck_out() => {}
                 What::Element { name, .. } => {
                     if matches!(*name, "br" | "paragraph" | "item" | "tr" | "td" | "th" | "p" | "li") {
                         out.push(' ');

@@ -511,6 +511,12 @@ fn a_dose_as_needed_says_so() {
 }
 
 #[test]
+fn what_is_struck_out_is_neither_read_as_so_nor_taken_as_the_words_of_a_code() {
+    let entry = r##"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.4"/><value xsi:type="CD" nullFlavor="OTH"><originalText>Gout <content revised="delete">Stroke</content></originalText></value></observation>"##;
+    check(PROBLEMS, entry, &["Condition \"Gout\""]);
+}
+
+#[test]
 fn a_time_that_is_taken_out_is_no_dose_time() {
     let entry = r#"<substanceAdministration classCode="SBADM" moodCode="EVN"><effectiveTime xsi:type="PIVL_TS" operator="E"><period value="1" unit="d"/></effectiveTime><doseQuantity value="1"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Aspirin" %S/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>"#;
     let timing = |entry: &str| {
