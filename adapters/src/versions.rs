@@ -17,6 +17,7 @@ mod maps;
 mod place;
 mod read;
 mod restore;
+mod sound;
 mod special;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use fhir::tables::{Element, TypeKind};
 
-use super::Fault;
 use super::walk::Walk;
+use super::{Fault, sound};
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -127,13 +127,19 @@ pub(super) fn items(walk: &mut Walk<'_>, found: &Element, field: Field) -> Resul
             walk.lose(Why::NotOfType, Severity::Major)?;
         }
         let mut all = Vec::with_capacity(values.len());
-        for value in values {
+        for (index, value) in values.into_iter().enumerate() {
             match value {
                 // Nothing but an id says nothing (`ele-1`).
                 Some(Node::Object(object)) if object.members().all(|(name, _)| name == "id") => {
                     walk.lose(Why::NotOfType, Severity::Trivial)?;
                 }
-                Some(value @ Node::Object(_)) => all.push(Item::Complex(value)),
+                Some(Node::Object(mut object)) => {
+                    if kind.name() == "Identifier" {
+                        let mut read = |walk: &mut Walk<'_>| sound::identifier(walk, &mut object);
+                        if found.is_array() { walk.at(index, read)? } else { read(walk)? }
+                    }
+                    all.push(Item::Complex(object.into()));
+                }
                 _ => walk.lose(Why::NotOfType, Severity::Major)?,
             }
         }
@@ -154,7 +160,7 @@ pub(super) fn items(walk: &mut Walk<'_>, found: &Element, field: Field) -> Resul
             (Some(Node::Bare(bare)), TypeKind::Number) => !matches!(bare.as_str(), "true" | "false"),
             _ => false,
         };
-        let beside = match besides.next().flatten() {
+        let mut beside = match besides.next().flatten() {
             Some(Node::Object(beside)) => Some(beside),
             Some(_) => {
                 walk.lose(Why::NotOfType, Severity::Major)?;
@@ -167,7 +173,10 @@ pub(super) fn items(walk: &mut Walk<'_>, found: &Element, field: Field) -> Resul
                 return Err(Fault::Modifier { place: walk.path.clone() });
             }
             walk.lose(Why::NotOfType, Severity::Major)?;
-        } else if value.is_some() || beside.is_some() {
+            continue;
+        }
+        let value = sound::time(walk, found, value, &mut beside)?;
+        if value.is_some() || beside.is_some() {
             all.push(Item::Primitive { value, beside });
         }
     }

@@ -90,11 +90,6 @@ impl Walk<'_> {
                 if !fits {
                     return Ok(Converted::No(Item::Primitive { value, beside }));
                 }
-                if let Some(Node::Text(text)) = &value
-                    && is_no_time(text, to)
-                {
-                    self.lose(Why::NotATime, Severity::Major)?;
-                }
                 let beside = match beside {
                     Some(beside) => Some(self.object(beside, from, to)?).filter(|beside| !beside.is_empty()),
                     None => None,
@@ -356,16 +351,6 @@ fn only(item: &Item, member: &str) -> Option<Item> {
         },
         Node::Object(_) => Some(Item::Complex(node.clone())),
         Node::Text(_) | Node::Bare(_) => Some(Item::Primitive { value: Some(node.clone()), beside: None }),
-    }
-}
-
-/// Whether the text is called a date or time and is none: it is carried as it came, and told.
-fn is_no_time(text: &str, kind: TypeId) -> bool {
-    match kind.name() {
-        "date" => DateTime::parse_date(text).is_err(),
-        "dateTime" => DateTime::parse(text).is_err(),
-        "instant" => DateTime::parse_instant(text).is_err(),
-        _ => false,
     }
 }
 

@@ -74,7 +74,7 @@ impl Walk<'_> {
     }
 
     /// Does `work` at the position `index` of the list that the path names.
-    fn at<T>(&mut self, index: usize, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn at<T>(&mut self, index: usize, work: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
         self.path.push_str(&format!("[{index}]"));
         let done = work(self);

@@ -54,3 +54,5 @@ mod versions;
 mod versions_corpus;
 #[cfg(test)]
 mod versions_property;
+#[cfg(test)]
+mod versions_sound;

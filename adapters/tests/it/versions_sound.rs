@@ -1,0 +1,65 @@
+//! What no release can say does not pass between releases.
+
+use adapters::{Severity, Why};
+use fhir::tables::Release;
+use serde_json::{Value, json};
+
+use crate::versions::translate;
+use crate::versions_corpus::resources;
+
+/// The resource that comes of `input`, with what was lost that matters.
+#[track_caller]
+fn one(input: &Value, from: Release, to: Release) -> (Value, Vec<(String, Why)>) {
+    let done = translate(input.to_string().as_bytes(), from, to).unwrap();
+    let major = done.losses.iter().filter(|loss| loss.severity == Severity::Major);
+    let losses = major.map(|loss| (loss.place.clone(), loss.why)).collect();
+    (resources(&done.bundle)["entry"][0]["resource"].clone(), losses)
+}
+
+#[test]
+fn a_time_that_does_not_exist_is_left_out_and_told() {
+    for (release, element, text, expected) in [
+        (Release::Stu3, "birthDate", "2025-02-30", None),
+        (Release::Stu3, "deceasedDateTime", "2025-13-01", None),
+        (Release::R5, "birthDate", "yesterday", None),
+        (Release::R4b, "birthDate", "2025-06-31", None),
+        (Release::R5, "deceasedDateTime", "2025-06-30T25:00:00Z", None),
+        // The date is one, the time of day is none that FHIR can say.
+        (Release::Stu3, "deceasedDateTime", "2025-06-30T10:00:00", Some("2025-06-30")),
+        (Release::Stu3, "deceasedDateTime", "2025-06-30T10:00:00Z", Some("2025-06-30T10:00:00Z")),
+        (Release::Stu3, "birthDate", "2024-02-29", Some("2024-02-29")),
+        (Release::Stu3, "birthDate", "1951", Some("1951")),
+    ] {
+        let patient = json!({"resourceType": "Patient", "active": true, element: text});
+        let (made, losses) = one(&patient, release, Release::R4);
+        assert_eq!(made.get(element).and_then(Value::as_str), expected, "{text}");
+        let told =
+            if expected == Some(text) { vec![] } else { vec![(format!("Patient.{element}"), Why::NotATime)] };
+        assert_eq!(losses, told, "{text}");
+    }
+    let message = json!({"resourceType": "Provenance", "recorded": "now", "target": [{"reference": "Patient/1"}],
+        "agent": [{"who": {"reference": "Practitioner/1"}}]});
+    let (made, _) = one(&message, Release::R4b, Release::R4);
+    assert_eq!(made["_recorded"]["extension"][0]["valueCode"], "unknown");
+}
+
+#[test]
+fn an_nhs_number_that_is_none_is_nobodys_key() {
+    let system = "https://fhir.nhs.uk/Id/nhs-number";
+    for (release, value) in [(Release::Stu3, "9990000019"), (Release::R5, "abc"), (Release::R4b, "999000001")]
+    {
+        let patient = json!({"resourceType": "Patient", "identifier": [{"system": system, "value": value}],
+            "managingOrganization": {"identifier": {"system": system, "value": value}}});
+        let (made, losses) = one(&patient, release, Release::R4);
+        assert_eq!(made["identifier"], json!([{"value": value}]));
+        assert_eq!(made["managingOrganization"]["identifier"], json!({"value": value}));
+        let places: Vec<&str> = losses.iter().map(|(place, _)| place.as_str()).collect();
+        assert_eq!(places, ["Patient.identifier[0]", "Patient.managingOrganization.identifier"]);
+        assert!(losses.iter().all(|(_, why)| *why == Why::NotAnNhsNumber));
+    }
+    let spaced =
+        json!({"resourceType": "Patient", "identifier": [{"system": system, "value": "999 000 0018"}]});
+    let (made, losses) = one(&spaced, Release::Stu3, Release::R4);
+    assert_eq!(made["identifier"], json!([{"system": system, "value": "9990000018"}]));
+    assert!(losses.is_empty());
+}
