@@ -12,10 +12,12 @@
 //! codes NAME LEFT=RIGHT...       codes; `>` and `<` one way, then the original is kept in an extension
 //! uris NAME LEFT=RIGHT...        the same for addresses; both may end in `*`
 //! only left|right ELEMENT CODE...  the codes that an element takes, where the other side knows more
+//! modifier left|right ELEMENT...  elements without which the rest reads otherwise, though FHIR does not mark them
 //! ```
 //! A path has steps; a step may say `[0]` (the first of a list), `[]` (each of a list, a new one on the other side) or
 //! `[name=value]` (those of a list that say so). HOW is `codes NAME`, `uris NAME`, `concept SYSTEM [NAME]` (a code on
-//! the left, a CodeableConcept on the right), `code SYSTEM` (the other way round) or `renamed` (an address that may name a resource type).
+//! the left, a CodeableConcept on the right), `code SYSTEM` (the other way round), `coding SYSTEM [NAME]` (a code of that
+//! system in a CodeableConcept; `-` is none, which says that it is not known) or `renamed` (an address that may name a resource type).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{LazyLock, OnceLock};
@@ -36,6 +38,8 @@ pub(super) struct Way {
     pub(super) pairs: HashSet<(TypeId, TypeId)>,
     /// Codes that elements of the target take.
     pub(super) only: HashMap<ElementId, HashSet<String>>,
+    /// Elements of the source that change what the rest says.
+    pub(super) modifiers: HashSet<ElementId>,
 }
 
 /// One line about an element.
@@ -79,6 +83,8 @@ pub(super) enum How {
     ToConcept(String, Translation),
     /// A concept of this system becomes a code.
     FromConcept(String, Translation),
+    /// A code of this system in a concept.
+    Coding(String, Translation),
     /// An address that may name a resource type that is called otherwise on the other side.
     Renamed,
 }
@@ -198,6 +204,7 @@ impl How {
             Self::Mapped(codes) => Self::Mapped(codes.flipped()),
             Self::ToConcept(system, codes) => Self::FromConcept(system.clone(), codes.flipped()),
             Self::FromConcept(system, codes) => Self::ToConcept(system.clone(), codes.flipped()),
+            Self::Coding(system, codes) => Self::Coding(system.clone(), codes.flipped()),
             Self::Renamed => Self::Renamed,
         }
     }
@@ -233,6 +240,7 @@ impl Way {
             flags: HashMap::new(),
             pairs: HashSet::new(),
             only: HashMap::new(),
+            modifiers: HashSet::new(),
         }
     }
 
@@ -341,6 +349,7 @@ impl Reader {
                 self.tables.entry((*name).to_owned()).or_default().add(pairs)
             }
             ["only", side, path, codes @ ..] => self.only(side, path, codes),
+            ["modifier", side, paths @ ..] => paths.iter().try_for_each(|path| self.modifier(side, path)),
             _ => Err("a line that is not known"),
         }
     }
@@ -378,6 +387,8 @@ impl Reader {
             ["concept", system] => How::ToConcept((*system).to_owned(), Translation::default()),
             ["concept", system, name] => How::ToConcept((*system).to_owned(), table(name)?),
             ["code", system] => How::FromConcept((*system).to_owned(), Translation::default()),
+            ["coding", system] => How::Coding((*system).to_owned(), Translation::default()),
+            ["coding", system, name] => How::Coding((*system).to_owned(), table(name)?),
             ["renamed"] => How::Renamed,
             _ => return Err("a conversion that is not known"),
         };
@@ -423,6 +434,19 @@ impl Reader {
         };
         self.back.flags.insert(right_type, Flag { is_source: false, ..flag.clone() });
         self.there.flags.insert(left_type, flag);
+        Ok(())
+    }
+
+    fn modifier(&mut self, side: &str, path: &str) -> Result<(), &'static str> {
+        let way = match side {
+            "left" => &mut self.there,
+            "right" => &mut self.back,
+            _ => return Err("a side is left or right"),
+        };
+        let (owner, name) = path.rsplit_once('.').ok_or("an element needs a type")?;
+        let owner = type_in(way.from, owner).ok_or("a type that is not in the tables")?;
+        let found = element(owner, name).ok_or("an element that is not in the tables")?;
+        way.modifiers.insert(found.id());
         Ok(())
     }
 

@@ -206,7 +206,8 @@ impl Walk<'_> {
         if left.is_empty() {
             return Ok(());
         }
-        if found.is_modifier() && !left.iter().all(says_nothing) {
+        let is_modifier = found.is_modifier() || self.way.modifiers.contains(&found.id());
+        if is_modifier && !left.iter().all(says_nothing) {
             return Err(Fault::Modifier { place: self.path.clone() });
         }
         self.keep_said(found, left, out)

@@ -29,6 +29,9 @@ impl Converted {
     }
 }
 
+/// Stands in a table for no code at all.
+const NO_CODE: &str = "-";
+
 /// A value of the first type is the element of the second.
 const WRAPPED: [(&str, &str, &str); 14] = [
     ("CodeableConcept", "CodeableReference", "concept"),
@@ -64,6 +67,7 @@ impl Walk<'_> {
             How::Mapped(codes) => self.mapped(item, codes, (from, to), target),
             How::ToConcept(system, codes) => self.as_concept(item, system, codes, (from, to)),
             How::FromConcept(system, codes) => self.as_code(item, system, codes, target),
+            How::Coding(system, codes) => self.within(item, system, codes, (from, to), target),
             How::Renamed => self.renamed(item, (from, to), target),
         }
     }
@@ -217,6 +221,43 @@ impl Walk<'_> {
         Ok(Converted::Made(item, if is_plain { exact } else { Exact::No }))
     }
 
+    /// A concept with another code of the system; where the other side has none of it, that it is not known.
+    fn within(
+        &mut self,
+        item: Item,
+        system: &str,
+        codes: &Translation,
+        (from, to): (TypeId, TypeId),
+        target: &Element,
+    ) -> Result<Converted, Fault> {
+        let Item::Complex(Node::Object(concept)) = &item else { return Ok(Converted::No(item)) };
+        let mut concept = concept.clone();
+        let mut whole = Exact::Yes;
+        let all = match concept.find_mut("coding") {
+            Some(Node::List(all)) => all.as_mut_slice(),
+            _ => &mut [],
+        };
+        for coding in all {
+            let Node::Object(coding) = coding else { continue };
+            let Some(code) = code_of(coding, system).map(str::to_owned) else { continue };
+            let (new, exact) = codes.of(&code);
+            if new == NO_CODE {
+                return Ok(Converted::Made(Item::Complex(Node::absent("unknown")), Exact::No));
+            }
+            if !self.takes(target, &new) {
+                return Ok(Converted::No(item));
+            }
+            if new != code {
+                coding.take("display");
+                coding.put("code", Node::Text(new));
+            }
+            if exact == Exact::No {
+                whole = Exact::No;
+            }
+        }
+        Ok(self.by_types(Item::Complex(concept.into()), from, to, target)?.of(whole))
+    }
+
     fn renamed(
         &mut self,
         item: Item,
@@ -274,6 +315,15 @@ impl Walk<'_> {
                     .zip(coded(concept, system))
                     .is_some_and(|(kept, said)| codes.undone(kept) == said)
             }
+            How::Coding(system, codes) => {
+                let (Item::Complex(Node::Object(source)), Item::Complex(Node::Object(restored))) =
+                    (source, restored)
+                else {
+                    return false;
+                };
+                let said = coded(source, system).unwrap_or(NO_CODE);
+                coded(restored, system).is_some_and(|kept| codes.undone(kept) == said)
+            }
             How::Renamed => restored.said().zip(source.said()).is_some_and(|(kept, said)| {
                 let back = Walk {
                     way: self.back,
@@ -327,13 +377,18 @@ pub(super) fn named<'a>(address: &'a str, name: &str) -> Option<(&'a str, &'a st
 /// The code of `system` in a concept.
 fn coded<'c>(concept: &'c Object, system: &str) -> Option<&'c str> {
     let Some(Node::List(all)) = concept.find("coding") else { return None };
-    all.iter().find_map(|coding| {
-        let Node::Object(coding) = coding else { return None };
-        match (coding.find("system"), coding.find("code")) {
-            (Some(Node::Text(of)), Some(Node::Text(code))) if of == system => Some(code.as_str()),
-            _ => None,
-        }
+    all.iter().find_map(|coding| match coding {
+        Node::Object(coding) => code_of(coding, system),
+        Node::Text(_) | Node::Bare(_) | Node::List(_) => None,
     })
+}
+
+/// The code of a Coding, if it is of `system`.
+fn code_of<'c>(coding: &'c Object, system: &str) -> Option<&'c str> {
+    match (coding.find("system"), coding.find("code")) {
+        (Some(Node::Text(of)), Some(Node::Text(code))) if of == system => Some(code),
+        _ => None,
+    }
 }
 
 /// The one element of an object, when that is `member` and one value.

@@ -1,6 +1,7 @@
-//! What no release can say does not pass between releases.
+//! What no release can say, and what changes about whom or how surely something is said, does not pass between releases.
 
-use adapters::{Severity, Why};
+use adapters::versions::Fault;
+use adapters::{Refused, Severity, Why};
 use fhir::tables::Release;
 use serde_json::{Value, json};
 
@@ -62,4 +63,53 @@ fn an_nhs_number_that_is_none_is_nobodys_key() {
     let (made, losses) = one(&spaced, Release::Stu3, Release::R4);
     assert_eq!(made["identifier"], json!([{"system": system, "value": "9990000018"}]));
     assert!(losses.is_empty());
+}
+
+#[test]
+fn a_code_of_how_sure_it_is_becomes_one_that_the_release_has_and_comes_back() {
+    let concept = |system: &str, code: &str| json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code, "display": "Word"}]});
+    let allergy = json!({"resourceType": "AllergyIntolerance", "patient": {"reference": "Patient/1"},
+        "verificationStatus": concept("allergyintolerance-verification", "presumed")});
+    let (made, losses) = one(&allergy, Release::R5, Release::R4);
+    assert_eq!(made["verificationStatus"]["coding"][0]["code"], "unconfirmed");
+    assert!(made["verificationStatus"]["coding"][0].get("display").is_none());
+    assert_eq!(made["extension"][0]["valueCodeableConcept"]["coding"][0]["code"], "presumed");
+    assert!(losses.is_empty());
+    assert_eq!(one(&made, Release::R4, Release::R5).0, allergy);
+
+    let condition = json!({"resourceType": "Condition", "subject": {"reference": "Patient/1"},
+        "clinicalStatus": concept("condition-clinical", "unknown")});
+    let (made, _) = one(&condition, Release::R5, Release::R4);
+    assert_eq!(made["clinicalStatus"]["extension"][0]["valueCode"], "unknown");
+    assert!(made["clinicalStatus"].get("coding").is_none());
+    assert_eq!(made["extension"][0]["valueCodeableConcept"]["coding"][0]["code"], "unknown");
+    assert_eq!(one(&made, Release::R4, Release::R5).0, condition);
+
+    for code in ["active", "inactive"] {
+        let mut known = condition.clone();
+        known["clinicalStatus"] = concept("condition-clinical", code);
+        assert_eq!(one(&known, Release::R5, Release::R4).0, known);
+    }
+    let mut invented = condition;
+    invented["clinicalStatus"] = concept("condition-clinical", "perhaps");
+    refused(&invented, Release::R5, "Condition.clinicalStatus");
+}
+
+#[track_caller]
+fn refused(input: &Value, from: Release, place: &str) {
+    let to = if from == Release::R4 { Release::Stu3 } else { Release::R4 };
+    match translate(input.to_string().as_bytes(), from, to) {
+        Err(Refused::Versions(Fault::Modifier { place: told })) => assert_eq!(told, place),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_about_somebody_else_does_not_go_where_that_could_be_overlooked() {
+    let about = json!({"reference": "RelatedPerson/1"});
+    let result = json!({"resourceType": "Observation", "status": "final", "code": {"text": "Heart rate"},
+        "subject": {"reference": "Patient/1"}, "focus": [about]});
+    refused(&result, Release::R4, "Observation.focus");
+    let done = json!({"resourceType": "Procedure", "status": "completed", "subject": {"reference": "Patient/1"}, "focus": about});
+    refused(&done, Release::R5, "Procedure.focus");
 }
