@@ -33,6 +33,8 @@ mod mapping;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]
+mod medicines;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod notices_refused;

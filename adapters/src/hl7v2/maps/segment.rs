@@ -341,6 +341,7 @@ impl Fixed {
                 .ok_or("a code needs a map")
         };
         Ok(match kind {
+            "bare" => Self::Bare(rest.to_owned()),
             "absent" => Self::Absent(rest.to_owned()),
             "coding" => pair().map(|(map, code)| Self::Coding(map, code))?,
             "concept" => pair().map(|(map, code)| Self::Concept(map, code))?,
