@@ -1,6 +1,5 @@
 //! One value, from the type of one side to the type of the other.
 
-use fhir::instant::DateTime;
 use fhir::tables::{Element, Release, TypeId, TypeKind, element};
 
 use super::Fault;
@@ -8,7 +7,6 @@ use super::item::Item;
 use super::maps::{Exact, How, Translation};
 use super::walk::{Walk, has_members};
 use crate::tree::{Node, Object};
-use crate::{Severity, Why};
 
 /// What became of a value.
 pub(super) enum Converted {

@@ -9,6 +9,8 @@ mod cda_corpus;
 #[cfg(test)]
 mod cda_meaning;
 #[cfg(test)]
+mod cda_moods;
+#[cfg(test)]
 mod cda_out;
 #[cfg(test)]
 mod cda_out_hostile;

@@ -12,7 +12,7 @@ use crate::goldens::hospital;
 fn all(message: &str) -> Vec<Value> {
     let bundle = hl7v2::translate(message.replace('\n', "\r").as_bytes(), &hospital()).unwrap().bundle;
     let bundle: Value = serde_json::from_slice(&bundle).unwrap();
-    bundle["entry"].as_array().unwrap().iter().map(|entry| entry.clone()).collect()
+    bundle["entry"].as_array().unwrap().clone()
 }
 
 fn of(all: &[Value], kind: &str) -> Vec<Value> {

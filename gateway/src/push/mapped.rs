@@ -175,7 +175,7 @@ fn by_mapping(
 
 /// The id of the Bundle that a text is, if it is one; empty when it has none.
 pub(in crate::push) fn made_before(raw: &[u8]) -> Option<String> {
-    let document = fhir::json::parse(raw.to_vec().into(), &fhir::json::Limits::default()).ok()?;
+    let document = json::parse(raw.to_vec().into(), &json::Limits::default()).ok()?;
     let is_bundle = document.root().str_at(&["resourceType"]).as_deref() == Some("Bundle");
     is_bundle.then(|| document.root().str_at(&["id"]).unwrap_or_default().into_owned())
 }
