@@ -26,6 +26,7 @@ mod file;
 mod inbound_file;
 pub mod mapped;
 pub(crate) mod material;
+pub mod postgres;
 pub mod problem;
 mod source_file;
 pub(crate) mod written;

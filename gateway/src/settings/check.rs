@@ -29,6 +29,7 @@ mod listen;
 mod mapped;
 mod messages;
 mod parties;
+mod postgres;
 mod queries;
 mod systems;
 mod urls;

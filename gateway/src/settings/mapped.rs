@@ -16,6 +16,7 @@ use fhir::tables::{self, SearchParameter, TypeId};
 use http::Uri;
 
 use super::UpstreamCredentials;
+use super::postgres::Postgres;
 
 /// What a system without FHIR has.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub enum SourcePlace {
         /// The view: letters, digits and underscores.
         view: String,
     },
+    /// In a view of a PostgreSQL database.
+    Postgres(Box<Postgres>),
     /// Behind an API that answers in JSON.
     Api(Api),
 }
@@ -184,7 +187,7 @@ impl Source {
     /// Whether the source can be asked for what a search may find: an API only as it is told how.
     fn can_be_asked(&self, query: &SearchQuery) -> bool {
         match &self.place {
-            SourcePlace::Drop { .. } | SourcePlace::Sqlite { .. } => true,
+            SourcePlace::Drop { .. } | SourcePlace::Sqlite { .. } | SourcePlace::Postgres(_) => true,
             SourcePlace::Api(api) => {
                 let mut criteria = query.criteria().iter();
                 criteria.any(|criterion| api.asked(&self.mapping, query.resource_type(), criterion).is_some())

@@ -16,6 +16,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::time::ASN1Time;
 
+use super::postgres::{PASSWORD_BYTES_MAX, password};
 use super::problem::Notebook;
 use super::written::Written;
 use super::{Claims, Issuer, KeySource, SpeaksFor};
@@ -149,6 +150,18 @@ impl Site<'_> {
         let token = bytes.trim_ascii();
         if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
             return self.fault(written, "must hold one token of printable characters and nothing else");
+        }
+        Some(self.path(written))
+    }
+
+    /// A file with a password on its only line.
+    pub(crate) fn password(&self, written: &Written<String>) -> Option<PathBuf> {
+        let bytes = match read_bounded(&self.path(written), PASSWORD_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            Err(text) => return self.fault(written, &text),
+        };
+        if password(&bytes).is_none() {
+            return self.fault(written, "must hold one password on one line and nothing else");
         }
         Some(self.path(written))
     }

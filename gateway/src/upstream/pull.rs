@@ -12,6 +12,8 @@ mod dropped;
 mod folder;
 mod gathered;
 mod kept;
+mod postgres;
+mod sql;
 mod sqlite;
 
 use std::collections::VecDeque;
@@ -57,6 +59,7 @@ pub(in crate::upstream) struct Pull {
 enum Reader {
     Dropped(Arc<Dropped>),
     Sqlite(Arc<sqlite::View>),
+    Postgres(Arc<postgres::View>),
     Api(Arc<api::Asked>),
 }
 
@@ -96,6 +99,10 @@ impl Pull {
                 }
                 SourcePlace::Sqlite { file, view } => {
                     Reader::Sqlite(Arc::new(sqlite::View::new(sourced, file.clone(), view.clone())))
+                }
+                SourcePlace::Postgres(place) => {
+                    let server = postgres::Server::new(system, place, &mapped.time_zone)?;
+                    Reader::Postgres(Arc::new(postgres::View::new(sourced, server, place.view.clone())))
                 }
             })
         };
@@ -168,6 +175,7 @@ impl Pull {
         match reader {
             Reader::Dropped(dropped) => Arc::clone(dropped).matches(gathered, deadline).await,
             Reader::Sqlite(view) => Arc::clone(view).matches(gathered, deadline).await,
+            Reader::Postgres(view) => Arc::clone(view).matches(gathered, deadline).await,
             Reader::Api(api) => Arc::clone(api).matches(gathered, deadline).await,
         }
     }

@@ -24,6 +24,9 @@ pub enum UpstreamProblem {
     /// Its bearer token cannot be read, or is not one.
     #[error("system {0}: the bearer token file does not hold one token")]
     Bearer(SystemName),
+    /// The password of one of its sources cannot be read, or is not one.
+    #[error("system {0}: the password file does not hold one password")]
+    Password(SystemName),
     /// Its base or an alias is not a URL that can be one.
     #[error("system {0}: its base or an alias cannot be one")]
     Base(SystemName),

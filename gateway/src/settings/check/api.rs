@@ -19,9 +19,9 @@ pub(super) fn place(site: &Site<'_>, table: &SourceTable) -> Option<SourcePlace>
     let notes = site.notes;
     let base = table.api.as_ref()?;
     let others = [&table.folder, &table.files, &table.sqlite, &table.view].into_iter().flatten();
-    for place in
-        others.map(|written| &written.place).chain(table.quiet_ms.iter().map(|written| &written.place))
-    {
+    let quiet = table.quiet_ms.iter().map(|written| &written.place);
+    let server = table.postgres.iter().map(|server| &server.place);
+    for place in others.map(|written| &written.place).chain(quiet).chain(server) {
         notes.error(place, "a source is a folder, a view or an API: this does not go with `api`");
     }
     if let (None, true) = (&table.ca, base.value.starts_with("https:")) {

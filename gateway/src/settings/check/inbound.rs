@@ -54,7 +54,7 @@ pub(super) fn refuse_shared_folders(
                     let folder = file.parent().unwrap_or(Path::new("."));
                     others.push((folder.to_path_buf(), "a [[system.source]]"));
                 }
-                SourcePlace::Api(_) => {}
+                SourcePlace::Api(_) | SourcePlace::Postgres(_) => {}
             }
         }
     }

@@ -17,8 +17,8 @@ use super::super::problem::{Notebook, Place};
 use super::super::source_file::SourceTable;
 use super::super::written::Written;
 use super::super::{Speaks, System};
-use super::api;
 use super::bounds::{SOURCE_QUIET, SOURCE_ROWS};
+use super::{api, postgres};
 use crate::person::SystemName;
 
 const MAPPING_BYTES_MAX: u64 = 4 << 20;
@@ -121,7 +121,7 @@ fn source(site: &Site<'_>, table: &SourceTable, ids: Ids) -> Option<Source> {
             "this mapping reads no rows: only mappings of csv are for folders and views",
         );
     }
-    if let SourcePlace::Sqlite { .. } = place {
+    if let SourcePlace::Sqlite { .. } | SourcePlace::Postgres(_) = place {
         if mapping.gathers_rows() {
             let text = "a view has one row a record: leave `record_key` out of its mapping";
             notes.error(&table.place, text);
@@ -184,6 +184,9 @@ fn place(site: &Site<'_>, table: &SourceTable) -> Option<SourcePlace> {
         return api::place(site, table);
     }
     api::refuse(notes, table);
+    if let Some(server) = &table.postgres {
+        return postgres::place(site, table, server);
+    }
     match (&table.folder, &table.sqlite, &table.view) {
         (Some(folder), None, None) => {
             let files = match &table.files {
@@ -210,13 +213,14 @@ fn place(site: &Site<'_>, table: &SourceTable) -> Option<SourcePlace> {
             Some(SourcePlace::Sqlite { file: site.path(file), view: view? })
         }
         (Some(_) | None, Some(_) | None, Some(_) | None) => {
-            notes.error(&table.place, "give either `folder`, `sqlite` and `view`, or `api`");
+            notes.error(&table.place, "give either `folder`, `sqlite` or `postgres` and `view`, or `api`");
             None
         }
     }
 }
 
-fn view_name(text: &str) -> Result<String, &'static str> {
+/// The name of a view: nothing in it ends it.
+pub(super) fn view_name(text: &str) -> Result<String, &'static str> {
     let is_plain = text.len() <= VIEW_LETTERS_MAX
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());

@@ -1,13 +1,10 @@
 //! A view of an SQLite database: opened for reading alone, for each question anew, and asked by parameters.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::mapping::Refused;
-use adapters::mapping::pull::{Compare, Equal};
-use fhir::search::SearchQuery;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Row, params_from_iter};
 use tokio::sync::oneshot;
@@ -15,30 +12,17 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Sourced;
 use super::gathered::{Answered, Gathered};
+use super::sql::{self, Column, Places, ROW_BYTES_MAX, quoted};
 use crate::upstream::UpstreamFault;
 
 /// How long a lock of somebody who writes is waited for.
 const BUSY_WITHIN: Duration = Duration::from_millis(500);
-/// Values that are asked for at once; beyond them the column is not asked.
-const VALUES_MAX: usize = 10_000;
-/// The most bytes of one row.
-const ROW_BYTES_MAX: usize = 16 << 20;
-/// White space that a mapping does not take for a part of a value.
-const WHITE: &str = "\u{9}\u{a}\u{b}\u{c}\u{d}\u{20}\u{85}\u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\
-                     \u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}";
-
 /// A view of a database.
 #[derive(Debug)]
 pub(super) struct View {
     sourced: Sourced,
     file: PathBuf,
     view: String,
-}
-
-/// What is asked of a view: text with places for values, and the values.
-struct Statement {
-    text: String,
-    values: Vec<String>,
 }
 
 impl View {
@@ -74,11 +58,17 @@ impl View {
         connection.busy_timeout(BUSY_WITHIN)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
-        let columns = columns(connection, &self.view)?;
-        let mut rows = self.sourced.mapping.view(&columns, &self.sourced.context).map_err(moved)?;
-        let Some(statement) = self.statement(&columns, gathered.query()) else { return Ok(()) };
-        let mut prepared = connection.prepare(&statement.text)?;
-        let mut answers = prepared.query(params_from_iter(&statement.values))?;
+        let from = quoted(&self.view);
+        let columns = columns(connection, &from)?;
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let mapping = &self.sourced.mapping;
+        let mut rows = mapping.view(&names, &self.sourced.context).map_err(moved)?;
+        let asked = sql::conditions(gathered.query(), mapping, &columns, &from, Places::Question);
+        let Some(asked) = asked else { return Ok(()) };
+        let cells: Vec<&str> = columns.iter().map(|column| column.cell.as_str()).collect();
+        let text = format!("SELECT {} FROM {from}{}", cells.join(", "), asked.text);
+        let mut prepared = connection.prepare(&text)?;
+        let mut answers = prepared.query(params_from_iter(&asked.values))?;
         let mut read = 0_usize;
         while let Some(row) = answers.next()? {
             read += 1;
@@ -88,90 +78,9 @@ impl View {
             if gathered.is_full() {
                 break;
             }
-            let cells = cells(row, columns.len())?;
-            match cells.map(|cells| rows.row(cells.iter().map(String::as_str))) {
-                Some(Ok(pulled)) => {
-                    for made in pulled.made {
-                        gathered.take(made)?;
-                    }
-                }
-                Some(Err(Refused::NothingBuilt { .. })) => {}
-                Some(Err(_)) | None => gathered.refuse(1),
-            }
+            sql::give(&mut rows, told(row, columns.len())?, gathered)?;
         }
         Ok(())
-    }
-
-    /// The statement for a search; nothing where no row can match.
-    fn statement(&self, columns: &[String], query: &SearchQuery) -> Option<Statement> {
-        let mut statement = Statement { text: String::new(), values: vec![WHITE.to_owned()] };
-        let all: Vec<String> = columns.iter().map(|name| as_text(name)).collect();
-        statement.text = format!("SELECT {} FROM {}", all.join(", "), quoted(&self.view));
-        let kind = query.resource_type();
-        let mut conditions = Vec::new();
-        for criterion in query.criteria() {
-            let Some(any) = self.sourced.mapping.must_equal(kind, criterion) else { continue };
-            if any.len() > VALUES_MAX || statement.values.len() + any.len() > VALUES_MAX {
-                continue;
-            }
-            if any.is_empty() {
-                return None;
-            }
-            conditions.extend(statement.any_of(&any, columns));
-        }
-        if conditions.is_empty() {
-            statement.values.clear();
-            return Some(statement);
-        }
-        let holds = conditions.join(" AND ");
-        // Every row of what is found, so that one that says something else under the same id is seen.
-        let keys = self.sourced.mapping.keyed_by(kind).unwrap_or_default();
-        let keys: Option<Vec<String>> = keys
-            .iter()
-            .map(|key| Some(format!("coalesce({}, '')", trimmed(actual(key, columns)?))))
-            .collect();
-        let text = match keys.filter(|keys| !keys.is_empty()).map(|keys| keys.join(", ")) {
-            Some(keys) => {
-                format!(" WHERE ({keys}) IN (SELECT {keys} FROM {} WHERE {holds})", quoted(&self.view))
-            }
-            None => format!(" WHERE {holds}"),
-        };
-        statement.text.push_str(&text);
-        Some(statement)
-    }
-}
-
-impl Statement {
-    /// A condition that one of these holds; nothing where it names a column that is not there, which is found out when
-    /// rows are read.
-    fn any_of(&mut self, any: &[Vec<Equal>], columns: &[String]) -> Option<String> {
-        let mut alone: BTreeMap<(String, Compare), Vec<&str>> = BTreeMap::new();
-        let mut holds = Vec::new();
-        for all in any {
-            match all.as_slice() {
-                [one] => alone.entry((one.column.clone(), one.compare)).or_default().push(&one.text),
-                several => {
-                    let mut parts = Vec::new();
-                    for one in several {
-                        let cell = compared(actual(&one.column, columns)?, one.compare);
-                        parts.push(format!("{cell} = {}", self.place(&one.text)));
-                    }
-                    holds.push(format!("({})", parts.join(" AND ")));
-                }
-            }
-        }
-        for ((column, compare), texts) in alone {
-            let cell = compared(actual(&column, columns)?, compare);
-            let places: Vec<String> = texts.into_iter().map(|text| self.place(text)).collect();
-            holds.push(format!("{cell} IN ({})", places.join(", ")));
-        }
-        Some(format!("({})", holds.join(" OR ")))
-    }
-
-    /// A place for a value.
-    fn place(&mut self, text: &str) -> String {
-        self.values.push(text.to_owned());
-        format!("?{}", self.values.len())
     }
 }
 
@@ -226,13 +135,14 @@ pub(super) async fn finished<T: Send + 'static>(
 }
 
 /// The columns of a view, as they are called now.
-fn columns(connection: &Connection, view: &str) -> Result<Vec<String>, rusqlite::Error> {
-    let prepared = connection.prepare(&format!("SELECT * FROM {} LIMIT 0", quoted(view)))?;
-    Ok(prepared.column_names().map(str::to_owned).collect())
+fn columns(connection: &Connection, from: &str) -> Result<Vec<Column>, rusqlite::Error> {
+    let prepared = connection.prepare(&format!("SELECT * FROM {from} LIMIT 0"))?;
+    let column = |name: &str| Column { name: name.to_owned(), cell: as_text(name) };
+    Ok(prepared.column_names().map(column).collect())
 }
 
 /// The cells of a row; nothing where one is no text or the row is too large.
-fn cells(row: &Row<'_>, width: usize) -> Result<Option<Vec<String>>, rusqlite::Error> {
+fn told<'r>(row: &'r Row<'_>, width: usize) -> Result<Option<Vec<&'r str>>, rusqlite::Error> {
     let mut cells = Vec::with_capacity(width);
     let mut bytes = 0;
     for column in 0..width {
@@ -246,41 +156,15 @@ fn cells(row: &Row<'_>, width: usize) -> Result<Option<Vec<String>>, rusqlite::E
         if bytes > ROW_BYTES_MAX {
             return Ok(None);
         }
-        cells.push(text.to_owned());
+        cells.push(text);
     }
     Ok(Some(cells))
-}
-
-/// The name that a column has in the view: a mapping does not mind case, spaces, hyphens and underscores.
-fn actual<'c>(written: &str, columns: &'c [String]) -> Option<&'c str> {
-    let wanted = adapters::mapping::pull::folded_column(written);
-    let is_it = |name: &&String| adapters::mapping::pull::folded_column(name) == wanted;
-    columns.iter().find(is_it).map(String::as_str)
-}
-
-fn compared(column: &str, compare: Compare) -> String {
-    let cell = trimmed(column);
-    match compare {
-        Compare::Exact => cell,
-        Compare::Folded => format!("lower({cell})"),
-        Compare::Closed => format!("replace(replace({cell}, ' ', ''), '-', '')"),
-    }
-}
-
-/// A cell as a mapping reads it. The first value of every statement is what counts as white space.
-fn trimmed(column: &str) -> String {
-    format!("trim({}, ?1)", as_text(column))
 }
 
 /// Bytes are no text: they come as they are, and the row is left out.
 fn as_text(column: &str) -> String {
     let name = quoted(column);
     format!("CASE typeof({name}) WHEN 'blob' THEN {name} ELSE CAST({name} AS TEXT) END")
-}
-
-/// A name, whatever is in it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 pub(super) fn fault(error: &rusqlite::Error) -> UpstreamFault {

@@ -50,7 +50,7 @@ async fn what_cannot_be_asked_is_told_before_it_is() {
         ("files = \"people-*.csv\"", "files = \"../*.csv\"", "one `*` may stand"),
         ("view = \"visits\"", "view = \"visits; DROP\"", "letters, digits and underscores"),
         ("view = \"visits\"", "view = \"visits\"\nnext = \"a\"", "for a source with `api` only"),
-        ("view = \"visits\"\n", "", "give either `folder`, `sqlite` and `view`, or `api`"),
+        ("view = \"visits\"\n", "", "give either `folder`, `sqlite` or `postgres` and `view`, or `api`"),
         ("ids = \"keys\"", "ids = \"keys\"\nbase = \"https://a.example/fhir\"", "nothing is sent there"),
         ("ids = \"keys\"", "ids = \"keys\"\ntransactions = true", "nothing is sent there"),
         ("ids = \"keys\"", "ids = \"keys\"\nconsent_source = true", "a denial that nobody sees"),

@@ -100,14 +100,12 @@ subject = "whose it is"
 period = "when it was"
 "#;
 
+/// Where the visits are.
+const SQLITE: &str = "sqlite = \"cases.db\"\nview = \"visits\"\n";
+
 /// The site with the council as a second system, not started yet.
 pub(crate) async fn council(existence: &str) -> Whole {
-    let site = Whole::with(one_patient).await;
-    site.agrees(&crate::support::sharing::agreement(existence, TABLES));
-    std::fs::create_dir_all(drop_folder(&site)).unwrap();
-    write(&site, "people.toml", PEOPLE);
-    write(&site, "visits.toml", VISITS);
-    drop_file(&site, "people-1.csv", &format!("{HEADER}{RESIDENTS}"));
+    let site = council_with(existence, SQLITE).await;
     Connection::open(database(&site))
         .unwrap()
         .execute_batch(
@@ -119,8 +117,22 @@ pub(crate) async fn council(existence: &str) -> Whole {
                  FROM raw;",
         )
         .unwrap();
-    site.also_set(
-        r#"
+    site
+}
+
+/// The same, whose visits are where these keys of their source say.
+pub(crate) async fn council_with(existence: &str, visits: &str) -> Whole {
+    let site = Whole::with(one_patient).await;
+    site.agrees(&crate::support::sharing::agreement(existence, TABLES));
+    std::fs::create_dir_all(drop_folder(&site)).unwrap();
+    write(&site, "people.toml", PEOPLE);
+    write(&site, "visits.toml", VISITS);
+    drop_file(&site, "people-1.csv", &format!("{HEADER}{RESIDENTS}"));
+    site.also_set(&SETTINGS.replace("VISITS\n", visits));
+    site
+}
+
+const SETTINGS: &str = r#"
 [[system]]
 name = "council"
 organisation = "ods:RX1"
@@ -136,14 +148,10 @@ quiet_ms = 0
 [[system.source]]
 mapping = "visits.toml"
 types = ["Encounter"]
-sqlite = "cases.db"
-view = "visits"
+VISITS
 [limits]
 exchange_timeout_ms = 600000
-"#,
-    );
-    site
-}
+"#;
 
 pub(crate) async fn started(existence: &str) -> (Whole, Running) {
     let site = council(existence).await;
