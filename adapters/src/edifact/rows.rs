@@ -11,6 +11,9 @@ use crate::hl7v2::moment;
 use crate::tree::{Index, Node, Object, Step};
 use crate::{Severity, Why};
 
+/// The element of QTY with the unit of its amount.
+const AMOUNT_UNIT: u16 = 2;
+
 impl<'m> Report<'m> {
     /// What a component says about the message, without an element of its own.
     pub(super) fn aside<'s: 'm>(&mut self, row: &Row, aside: &Aside, segment: &'s Segment) {
@@ -119,7 +122,17 @@ impl<'m> Report<'m> {
         let held = self.assembly.look(number);
         let taken = held.is_some_and(|object| object.has(&path_now) || object.has_choice(&path_now));
         if taken || !self.put(number, &path_now, value) {
-            for part in segment.element(row.element).iter().filter(|part| !part.peek().is_empty()) {
+            // The unit of an amount went with it.
+            let unit = match row.conversion {
+                Conversion::Plain(Plain::Amount) => segment.element(AMOUNT_UNIT),
+                Conversion::Plain(_)
+                | Conversion::Aside(_)
+                | Conversion::Says(_)
+                | Conversion::Lines
+                | Conversion::Limit => &[],
+            };
+            let parts = segment.element(row.element).iter().chain(unit);
+            for part in parts.filter(|part| !part.peek().is_empty()) {
                 part.tell(Why::PlaceTaken, Severity::Major);
             }
             return None;
@@ -165,7 +178,7 @@ impl<'m> Report<'m> {
             Plain::Fasting => Some(known.coded("fasting", part?, Severity::Minor).into()),
             Plain::Flag => Some(known.coded("flags", part?, Severity::Major).into()),
             Plain::Amount => {
-                let Some(quantity) = known.quantity(part?, segment.element(2)) else {
+                let Some(quantity) = known.quantity(part?, segment.element(AMOUNT_UNIT)) else {
                     part?.tell(Why::NotOfType, Severity::Minor);
                     return None;
                 };
