@@ -120,13 +120,13 @@ async fn disclose(arrived: Arrived, ports: &Ports, under_way: &UnderWay) -> Resu
                 ports,
                 at_once: 1,
             };
-            transaction::answer(batch.lines, whole, under_way).await
+            Box::pin(transaction::answer(batch.lines, whole, under_way)).await
         }
         Interaction::Fhir { action: FhirAction::Batch(batch), .. } => {
-            together::answer(batch, &brought, &question.requestor, begun, ports).await
+            Box::pin(together::answer(batch, &brought, &question.requestor, begun, ports)).await
         }
         Interaction::Fhir { .. } | Interaction::Own(_) | Interaction::Push { .. } => {
-            serve(question, begun, ports, under_way).await.map(|shared| shared.leaving(ports))
+            Box::pin(serve(question, begun, ports, under_way)).await.map(|shared| shared.leaving(ports))
         }
     }
 }

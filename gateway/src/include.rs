@@ -115,6 +115,8 @@ async fn referring(
             Err(why) => return Err(failed(why)),
         };
         let is_last = rest.is_none();
+        // The last one goes no further than it is read, whatever of it is let go.
+        let is_cut_off = is_last && Included::says_there_is_more(&part);
         if !is_last || !included.has_room_for(&part) {
             let unproven = |why| frame.exchange.end(Ending::Evidence(why));
             let whom = Whom::over(frame.bases);
@@ -130,6 +132,9 @@ async fn referring(
             evidence.doubt(doubts);
         }
         let goes_on = included.add(part);
+        if is_cut_off {
+            included.cut_off();
+        }
         let (Some(rest), Complete::All) = (rest, goes_on) else { return Ok((admitted, evidence)) };
         answered = match ports.upstream.go_on(frame.system, rest).await {
             // Time is one of the bounds on what is read for one search.

@@ -22,12 +22,15 @@ use crate::interaction::{
 use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
 use crate::ports::Ports;
+use crate::settings::Settings;
 use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
 use crate::trail::records::{REFUSED_MAX, Records};
 use crate::trail::store::{Found, TrailFault};
 
 /// Entries of a trail that are read for one page, when most of them are not for whoever asks.
 const LOOKED_AT_MAX: usize = 2_000;
+/// Entries that are read in one go at least, however short the page.
+const AT_ONCE_MIN: usize = 100;
 
 /// Answers a question about the gateway's own resources, or about what a system's face can do.
 ///
@@ -168,7 +171,7 @@ async fn readable(
         AuditSelector::Person(person) => person,
         AuditSelector::Receipt(receipt) => {
             let mut found = ports.trail.by_receipt_or_request(receipt).await?;
-            found.retain(|found| may_read(admitted, found));
+            found.retain(|found| may_read(admitted, found, &ports.settings));
             found.truncate(query.count);
             return Ok((found, None));
         }
@@ -177,17 +180,18 @@ async fn readable(
         Ground::Oversight(_) => Visibility::Oversight,
         Ground::Herself(_) | Ground::Recorder(_) | Ground::Party(_) | Ground::Anyone => Visibility::Trail,
     };
+    let at_once = (query.count + 1).max(AT_ONCE_MIN);
     let (mut page, mut before, mut looked_at) = (Vec::new(), query.before, 0);
     loop {
-        let found = ports.trail.about(person, seen_by, before, query.count + 1).await?;
-        let is_last = found.len() <= query.count;
+        let found = ports.trail.about(person, seen_by, before, at_once).await?;
+        let is_last = found.len() < at_once;
         looked_at += found.len();
         for one in found {
-            if page.len() == query.count && may_read(admitted, &one) {
+            if page.len() == query.count && may_read(admitted, &one, &ports.settings) {
                 return Ok((page, before));
             }
             before = Some(one.index);
-            if may_read(admitted, &one) {
+            if may_read(admitted, &one, &ports.settings) {
                 page.push(one);
             }
         }
@@ -200,14 +204,19 @@ async fn readable(
     }
 }
 
-fn may_read(admitted: &AdmittedOwn, found: &Found) -> bool {
+fn may_read(admitted: &AdmittedOwn, found: &Found, settings: &Settings) -> bool {
     let person = found.about_person().and_then(|person| person.nhs_number.as_deref());
     let key = person.and_then(|number| NhsNumber::parse(number).ok()).map(PersonKey::Nhs);
     let exchange = &found.record.exchange;
     let discloser = exchange.discloser.as_deref().and_then(|code| OdsCode::parse(code).ok());
     let recipient = recipient(exchange);
-    let concerns =
-        Concerns { person: key.as_ref(), discloser: discloser.as_ref(), recipient: recipient.as_ref() };
+    let holder = settings.system(&exchange.place).map(|system| &system.organisation);
+    let concerns = Concerns {
+        person: key.as_ref(),
+        discloser: discloser.as_ref(),
+        recipient: recipient.as_ref(),
+        holder,
+    };
     let visible = match admitted.ground() {
         Ground::Herself(_) => found.about_person().is_some_and(AboutPerson::is_in_trail),
         Ground::Oversight(_) | Ground::Recorder(_) | Ground::Party(_) | Ground::Anyone => true,
@@ -284,7 +293,9 @@ async fn provenance(
     found.retain(|found| !void.contains(&found.receipt) && found.record.exchange.event != Event::NotReleased);
     let party = matches!(admitted.ground(), Ground::Party(_));
     // A party to the share sees it whole; a person sees her own part of it.
-    found.retain(|found| (party || found.about_person().is_some()) && may_read(admitted, found));
+    found.retain(|found| {
+        (party || found.about_person().is_some()) && may_read(admitted, found, &ports.settings)
+    });
     own::provenance_of(id.as_str(), &found, begun.clone(), ports.site())
         .ok_or_else(|| begun.end(Ending::NotFound))
 }

@@ -63,6 +63,8 @@ pub struct Concerns<'a> {
     pub discloser: Option<&'a OdsCode>,
     /// The organisation that received.
     pub recipient: Option<&'a OdsCode>,
+    /// The organisation of the system that was asked, or that was sent it.
+    pub holder: Option<&'a OdsCode>,
 }
 
 /// Admits a question about the gateway's own resources.
@@ -95,8 +97,9 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         }
         (OwnAction::ReadProvenance(_), Party::Professional(professional)) => {
             match oversight(professional, settings) {
-                Some(over) => Ground::Oversight(over),
-                None => Ground::Party(professional.organisation.clone()),
+                Some(Over::Everything) => Ground::Oversight(Over::Everything),
+                // It names what was shared and nothing of what was withheld: a party has it either way.
+                Some(Over::AskedOf(_)) | None => Ground::Party(professional.organisation.clone()),
             }
         }
         (OwnAction::ReadProvenance(_), Party::System(system)) => Ground::Party(system.organisation.clone()),
@@ -184,7 +187,10 @@ impl AdmittedOwn {
         let may = match &self.ground {
             Ground::Anyone | Ground::Oversight(Over::Everything) | Ground::Recorder(_) => true,
             Ground::Herself(number) => concerns.person == Some(&PersonKey::Nhs(*number)),
-            Ground::Oversight(Over::AskedOf(organisation)) => concerns.discloser == Some(organisation),
+            // What it sends is disclosed by it too, and tells what the receiver keeps from it.
+            Ground::Oversight(Over::AskedOf(organisation)) => {
+                concerns.discloser == Some(organisation) && concerns.holder == Some(organisation)
+            }
             Ground::Party(organisation) => {
                 concerns.discloser == Some(organisation) || concerns.recipient == Some(organisation)
             }

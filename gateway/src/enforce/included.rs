@@ -122,6 +122,12 @@ impl Included {
         pages.iter().map(Document::bytes_len).fold(self.bytes(), usize::saturating_add) <= BYTES_MAX
     }
 
+    /// Whether a part says of itself that there is more.
+    #[must_use]
+    pub fn says_there_is_more(part: &Unfiltered<Held>) -> bool {
+        matches!(part.inner(), Held::Searchset { complete: Complete::Bounded, .. })
+    }
+
     /// A part of what refers to the page, without what `ruling` keeps back of it whatever its references lead to. Of what is
     /// let go it is kept for the record whom it is about, and why.
     #[must_use]

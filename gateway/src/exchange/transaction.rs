@@ -69,7 +69,7 @@ pub(super) async fn answer(
         // Nothing has been written yet: what is asked for evidence is asked once for all of them.
         let moment = whole.ports.at_one_moment();
         let deciding = Whole { ports: &moment, ..whole.clone() };
-        let decided = deciding::decided(entries, deadline, &deciding).await?; // as alone; nothing has left
+        let decided = Box::pin(deciding::decided(entries, deadline, &deciding)).await?; // as alone; nothing has left
         match doing::done(decided, &whole).await? {
             Done::All(done, begun) => return telling::tell(done, *begun, &whole).await, // recorded first
             Done::Nothing(again, why) => (entries, last) = (again, why),

@@ -44,6 +44,7 @@ impl Stood {
             )?
             .query_row(params![self.file, self.nth(), hash.as_slice()], |row| row.get("control_id"))
             .optional()?;
+        let Some(known) = known else { return Ok(None) };
         let counts = match self.again {
             Again::Reread => true,
             // What came last for its key came of this file, here or further down.
@@ -51,7 +52,7 @@ impl Stood {
                 .prepare_cached("SELECT 1 FROM file_row WHERE file = ?1 AND inbox = ?2 AND nth >= ?3")?
                 .exists(params![self.file, newest.map(|id| id.0), self.nth()])?,
         };
-        Ok(known.filter(|_| counts))
+        Ok(counts.then_some(known))
     }
 
     /// Notes what stood here; nothing for what has no place in the inbox.

@@ -245,9 +245,32 @@ fn state_folder(site: &Site<'_>, written: &Written<String>) -> Option<PathBuf> {
     Some(path)
 }
 
+/// A role without an organisation is one at whoever runs the gateway. Where that is nobody who shares, those who are meant
+/// may well be elsewhere.
+fn warn_of_posts_elsewhere(notes: &Notebook, settings: &Settings) {
+    let Gateway { organisation, oversight, consent_recorders, .. } = &settings.gateway;
+    let agreements = settings.agreements.all();
+    let is_party = agreements.iter().any(|agreement| {
+        agreement.discloser.contains(organisation) || agreement.recipient.contains(organisation)
+    });
+    if is_party || agreements.is_empty() {
+        return;
+    }
+    for (key, posts) in [("oversight", oversight), ("consent_recorders", consent_recorders)] {
+        if posts.iter().any(|post| post.organisation == *organisation) {
+            let text = format!(
+                "a role alone is one at {}, which is party to no agreement: name others with their organisation, such as \"R5105@ods:RX1\"",
+                organisation.to_setting()
+            );
+            notes.warn(&Place::whole().key("gateway", None).key(key, None), text);
+        }
+    }
+}
+
 fn warn_of_gaps(site: &Site<'_>, settings: &Settings) {
     let notes = site.notes;
     let missing = |key: &str, text: &str| notes.warn(&Place::whole().key(key, None), text);
+    warn_of_posts_elsewhere(notes, settings);
     if settings.systems.is_empty() {
         missing("system", "no [[system]] is named: there is nothing to share and nobody to receive");
     }

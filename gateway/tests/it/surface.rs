@@ -59,6 +59,9 @@ async fn send(site: &Whole, method: &str, path: &str) -> (u16, String, String) {
             "content-type: application/fhir+json\r\n",
             r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"m1","eventUri":"urn:x"}}]}"#,
         ),
+        "POST" if path.ends_with("$everything") || path.ends_with("$document") => {
+            ("content-type: application/fhir+json\r\n", r#"{"resourceType":"Parameters"}"#)
+        }
         "POST" if path.ends_with("/Binary") => (
             "content-type: application/fhir+json\r\n",
             r#"{"resourceType":"Binary","contentType":"text/plain"}"#,

@@ -74,7 +74,8 @@ pub(super) async fn decided(
     let looked = all_or_none(bodies.loose(looked), &begun, apart, whole).await?;
     let each = looked.into_iter().enumerate().map(|(at, looked)| {
         let begun = looked.entry.begun.clone();
-        in_time(begun, deadline, whole, one(looked, bodies.of_entry(at), whole))
+        // Of many at once none lies on the stack.
+        in_time(begun, deadline, whole, Box::pin(one(looked, bodies.of_entry(at), whole)))
     });
     let decided = in_order(whole, each).await;
     let apart = |decided: Decided, begun: &Exchange, ending| match decided.step {

@@ -87,6 +87,9 @@ fn listener(site: &Site<'_>, table: &MllpTable, systems: &BTreeSet<&str>) -> Opt
     };
     let purpose = table.purpose.as_ref().and_then(|written| purpose(notes, written));
     let transport = mllp_transport(site, table);
+    if let (Some(table), Some(MllpTransport::AcceptedRisk(networks))) = (&table.queries, &transport) {
+        queries::refuse_on_plain(notes, table, networks);
+    }
     let time_zone = time_zone(notes, table.time_zone.as_ref());
     let site_map = match &table.site_map {
         None => Some(None),

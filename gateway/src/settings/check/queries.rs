@@ -10,7 +10,7 @@ use super::super::inbound_file::QueriesTable;
 use super::super::material::Site;
 use super::super::problem::{Notebook, Place, did_you_mean};
 use super::super::written::Written;
-use super::super::{Queries, Settings};
+use super::super::{Network, Queries, Settings};
 use super::read_text;
 use crate::decision::refusal::Refusal;
 use crate::person::SystemName;
@@ -28,6 +28,15 @@ pub(super) fn queries(site: &Site<'_>, table: &QueriesTable, systems: &BTreeSet<
         Some(written) => profile(site, written).map(Some),
     };
     Some(Queries { system: system?, role: role?, profile: profile? })
+}
+
+/// What is answered leaves, so who asks proves who they are: where messages come in plain, only this machine may ask.
+pub(super) fn refuse_on_plain(notes: &Notebook, table: &QueriesTable, networks: &[Network]) {
+    if networks.iter().any(|network| !network.address.is_loopback()) {
+        let text = "queries are answered over TLS to client certificates, or to loopback alone: anybody in `peers` could ask";
+        let place = table.system.as_ref().map_or_else(Place::whole, |written| written.place.clone());
+        notes.error(&place, text);
+    }
 }
 
 fn system(notes: &Notebook, written: &Written<String>, systems: &BTreeSet<&str>) -> Option<SystemName> {

@@ -128,6 +128,7 @@ fn what_is_found_is_read_by_the_person_oversight_and_the_parties_to_the_share() 
         person: Some(person),
         discloser: Some(&rx1),
         recipient: Some(recipient),
+        holder: Some(&rx1),
     };
     let may = |who: &Asking, concerns: Concerns<'_>| {
         ask(who, "provenance", ANN).unwrap().may_read(concerns).is_ok()
@@ -147,17 +148,33 @@ fn a_guardian_of_another_organisation_looks_after_what_is_asked_of_it() {
     let ann = PersonKey::Nhs(number(ANN));
     let (rx1, council, other) = (ods("RX1"), ods("E10000099"), ods("E10000001"));
     let admitted = |who: &Asking, name: &str| ask_of(&NAMED, who, name, ANN);
-    for name in ["trail", "trail by receipt", "provenance"] {
+    for name in ["trail", "trail by receipt"] {
         let guardian = admitted(&guardian("E10000099"), name).unwrap();
         let may = |discloser, recipient| {
-            let concerns = Concerns { person: Some(&ann), discloser, recipient };
+            let concerns = Concerns { person: Some(&ann), discloser, recipient, holder: discloser };
             guardian.may_read(concerns).is_ok()
         };
         assert!(may(Some(&council), Some(&other)) && may(Some(&council), None), "{name}");
+        // What it sends is kept from it by whoever receives.
+        let sent = Concerns {
+            person: Some(&ann),
+            discloser: Some(&council),
+            recipient: Some(&council),
+            holder: Some(&rx1),
+        };
+        assert!(guardian.may_read(sent).is_err(), "{name}");
         // What it asks of others tells what they withhold from it.
         assert!(!may(Some(&rx1), Some(&council)) && !may(Some(&rx1), Some(&other)), "{name}");
         assert!(!may(None, None) && !may(None, Some(&council)), "{name}");
     }
+    // What it received it has by Provenance, as everybody there.
+    let concerns = Concerns {
+        person: Some(&ann),
+        discloser: Some(&rx1),
+        recipient: Some(&council),
+        ..Concerns::default()
+    };
+    assert!(admitted(&guardian("E10000099"), "provenance").unwrap().may_read(concerns).is_ok());
     for name in ["trail", "trail by receipt", "create consent", "update consent", "read consent"] {
         assert!(admitted(&guardian("E10000001"), name).is_err(), "{name}: a post is of one organisation");
     }

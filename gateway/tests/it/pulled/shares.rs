@@ -104,7 +104,7 @@ async fn what_no_mapping_can_answer_is_refused_by_rule() {
     let (site, _running) = started("open").await;
     site.also_agree("[share.person.Condition]\ncode = \"what care is for\"\nsubject = \"whose it is\"\n");
     _running.reload().await.unwrap();
-    let of_system = "this system is read by mappings";
+    let of_system = "this system does not serve this";
     let of_search = "the search has a parameter that is not served";
     for (path, said) in [
         ("/Condition/1", of_system),

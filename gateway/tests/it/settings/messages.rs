@@ -50,3 +50,20 @@ fn a_place_has_a_mapping_or_a_form_that_is_known() {
     site.append("portcullis.toml", &places.concat());
     told("places", &site);
 }
+
+#[test]
+fn who_asks_proves_who_they_are_unless_they_are_on_this_machine() {
+    let tls = "purpose = \"COC\"\ntls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\", client_ca = \"tls/clients-ca.pem\" }";
+    for (networks, is_refused) in
+        [("\"127.0.0.0/8\"", false), ("\"10.0.0.0/8\"", true), ("\"127.0.0.0/8\", \"10.0.0.0/8\"", true)]
+    {
+        let site = Site::example();
+        let plain = format!(
+            "purpose = \"COC\"\npeers = [{networks}]\nplaintext = \"accepted-risk\"\nqueries = {{ system = \"hospital\", role = \"R8014\" }}"
+        );
+        site.edit("portcullis.toml", tls, &plain);
+        let problems = site.problems();
+        let told = problems.iter().any(|problem| problem.contains("queries are answered over TLS"));
+        assert_eq!(told, is_refused, "{networks}: {problems:?}");
+    }
+}

@@ -57,3 +57,16 @@ fn a_post_is_a_role_at_an_organisation() {
         assert!(problems.len() == 1 && problems[0].contains(place), "{entry}: {problems:?}");
     }
 }
+
+#[test]
+fn roles_of_whoever_runs_the_gateway_are_told_where_others_share() {
+    let site = Site::example();
+    site.edit(SETTINGS, "[gateway]\norganisation = \"ods:RX1\"", "[gateway]\norganisation = \"ods:QOQ\"");
+    let warnings: Vec<String> = site.load().unwrap().warnings.iter().map(ToString::to_string).collect();
+    for key in ["gateway.oversight", "gateway.consent_recorders"] {
+        let told = |warning: &String| {
+            warning.contains(key) && warning.contains("ods:QOQ, which is party to no agreement")
+        };
+        assert!(warnings.iter().any(told), "{key}: {warnings:?}");
+    }
+}

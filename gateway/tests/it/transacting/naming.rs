@@ -175,7 +175,7 @@ async fn what_is_there_already_is_looked_for_in_the_record_of_whom_it_is_about_a
         (vec![unless(creates(&of_ann), condition)], vec!["200"]),
     ] {
         let answer = transact(&site, &entries).await;
-        assert!(!answer.body.to_string().contains("c7"), "{}", answer.body);
+        assert!(!answer.body.to_string().contains("Condition/c7"), "{}", answer.body);
         match statuses.is_empty() {
             true => assert_eq!(answer.status, 403, "{}", answer.body),
             false => assert_eq!(answer.statuses(), statuses, "{}", answer.body),
