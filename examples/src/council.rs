@@ -1,8 +1,8 @@
 //! The scenario `council`: a council's case system that has a folder with CSV files and an SQLite database, and no FHIR.
-//! The ward reads and searches it through the gateway, and a discharge notice goes the other way.
+//! The ward reads and searches it through the gateway; notices of the Care Act go the other way.
 
 mod files;
-mod notice;
+mod notices;
 mod play;
 mod reads;
 
@@ -28,7 +28,7 @@ pub struct Council {
     pub folder: PathBuf,
     /// The settings file that is served.
     pub config: PathBuf,
-    /// FHIR base of the server that receives discharge notices.
+    /// FHIR base of the server that receives notices.
     pub receives: String,
     /// A token for each actor.
     pub tokens: Vec<(&'static str, String)>,
@@ -64,7 +64,6 @@ impl Council {
         let notice = json!({
             "base": council.base(),
             "ops": format!("http://{}", council.ports.ops),
-            "mllp": council.ports.mllp.to_string(),
             "config": council.config,
             "public_key": council.gateway.public_key,
             "systems": {"council": council.receives},
@@ -79,11 +78,6 @@ impl Council {
     #[must_use]
     pub fn base(&self) -> String {
         format!("http://{}", self.ports.requests)
-    }
-
-    /// Where it takes HL7 v2.
-    const fn mllp(&self) -> std::net::SocketAddr {
-        self.ports.mllp
     }
 
     /// The token of an actor; empty for a name that is none.

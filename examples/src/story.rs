@@ -4,7 +4,7 @@
 
 mod emergency;
 mod ledger;
-pub(crate) mod mllp;
+mod mllp;
 mod reads;
 mod refusals;
 mod sends;

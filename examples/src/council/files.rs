@@ -20,11 +20,13 @@ const MAPPINGS: [(&str, &str); 3] = [
 const AGREEMENTS: [(&str, &str); 2] = [
     ("record-to-ward.toml", include_str!("../../council/agreements/record-to-ward.toml")),
     (
-        "discharge-to-adult-social-care.toml",
-        include_str!("../../config/agreements/discharge-to-adult-social-care.toml"),
+        "notices-to-adult-social-care.toml",
+        include_str!("../../council/agreements/notices-to-adult-social-care.toml"),
     ),
 ];
 const CASES: &str = include_str!("../../council/cases.sql");
+/// The folder of `[[inbound]]`.
+const NOTICES: &str = "notices";
 const HEADER: &str =
     "Case ID,NHS Number,Last Name,First Name,Date of Birth,Gender,Phone,Address,Restricted,Notes\n";
 
@@ -36,7 +38,7 @@ pub(super) fn write(
     receives: &str,
 ) -> Result<PathBuf, HouseError> {
     let config = folder.join("config");
-    for folder in [config.join("agreements"), config.join("drop")] {
+    for folder in [config.join("agreements"), config.join("drop"), config.join(NOTICES)] {
         fs::create_dir_all(&folder).map_err(|error| HouseError::File(folder.clone(), error))?;
     }
     for (name, text) in AGREEMENTS {
@@ -66,6 +68,23 @@ pub(super) fn extract(config: &Path, name: &str, phone: &str) -> Result<(), Hous
     put(&config.join("drop").join(name), &format!("{HEADER}{}\n", rows.join("\n")))
 }
 
+/// Renames a notice of the hospital into the folder of notices, whole.
+pub(super) fn notice(config: &Path, name: &str, text: &str) -> Result<(), HouseError> {
+    let (written, dropped) = (config.join(name), config.join(NOTICES).join(name));
+    put(&written, text)?;
+    fs::rename(written, &dropped).map_err(|error| HouseError::File(dropped, error))
+}
+
+/// How many notices are not dealt with yet, and how many the gateway cannot read.
+pub(super) fn notices_left(config: &Path) -> (usize, usize) {
+    let folder = config.join(NOTICES);
+    let count = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().is_file()).count()
+    };
+    (count(folder.clone()) + count(folder.join(".taken")), count(folder.join(".refused")))
+}
+
 /// Does something to the council's database, as its own people would.
 pub(super) fn cases(config: &Path, statements: &str) -> Result<(), HouseError> {
     let path = config.join("cases.db");
@@ -87,9 +106,6 @@ fn settings(state: &Path, ports: Ports, desk: &SignIn, receives: &str) -> Result
     }
     for system in list(&mut table, "system")?.filter(|system| system.contains_key("base")) {
         set(system, "base", receives);
-    }
-    for listener in list(&mut table, "mllp")? {
-        set(listener, "address", &ports.mllp.to_string());
     }
     let text = toml::to_string(&table).map_err(|_| example)?;
     Ok(format!("# Written by the demo from examples/council/portcullis.toml: free ports.\n\n{text}"))

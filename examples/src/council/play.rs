@@ -1,9 +1,10 @@
 //! What the ward asks of the council, and what it tells it.
 
 use http::Method;
+use jiff::Zoned;
 use serde_json::Value;
 
-use super::{Council, notice, reads};
+use super::{Council, notices, reads};
 use crate::canary;
 use crate::json;
 use crate::people::{ANN, BEN, CARA, Person};
@@ -13,7 +14,7 @@ use crate::wire::{Caller, Received};
 
 /// Plays every step in order, telling each as it ends. A step that fails does not stop the next.
 pub async fn play(council: &Council, mut tell: impl FnMut(&Told)) -> Vec<Told> {
-    let mut ward = Ward { council, caller: Caller::default(), asked: Vec::new() };
+    let mut ward = Ward { council, caller: Caller::default(), began: Zoned::now(), asked: Vec::new() };
     let mut all = Vec::new();
     let mut ended = |step: &str, outcome| {
         let told = Told { step: step.to_owned(), outcome };
@@ -27,7 +28,9 @@ pub async fn play(council: &Council, mut tell: impl FnMut(&Told)) -> Vec<Told> {
     ended("unanswerable_refused", reads::unanswerable(&mut ward).await);
     ended("new_extract_counts", reads::new_extract(&mut ward).await);
     ended("moved_column_is_an_outage", reads::moved_column(&mut ward).await);
-    ended("discharge_notice_delivered", notice::delivered(&mut ward).await);
+    ended("discharge_notice_delivered", notices::discharge(&mut ward).await);
+    ended("discharge_notice_withdrawn", notices::withdrawal(&mut ward).await);
+    ended("discharge_notice_anew", notices::anew(&mut ward).await);
     ended("every_exchange_recorded", recorded(&ward).await);
     all
 }
@@ -36,6 +39,8 @@ pub async fn play(council: &Council, mut tell: impl FnMut(&Told)) -> Vec<Told> {
 pub(super) struct Ward<'c> {
     pub(super) council: &'c Council,
     pub(super) caller: Caller,
+    /// When the story began: notices are of that moment.
+    pub(super) began: Zoned,
     /// Request ids, and whom they were about.
     pub(super) asked: Vec<(Person, String)>,
 }

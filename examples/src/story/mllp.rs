@@ -15,7 +15,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Sends `message` and returns the acknowledgement.
-pub(crate) async fn exchange(address: SocketAddr, message: &str) -> Result<String, Broken> {
+pub(super) async fn exchange(address: SocketAddr, message: &str) -> Result<String, Broken> {
     match timeout(ANSWER_MAX, talk(address, message)).await {
         Ok(Ok(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Ok(Err(_)) => broken("the MLLP listener broke off"),

@@ -17,6 +17,6 @@ fn the_ward_reads_a_council_that_has_only_files_and_tells_it_who_goes_home() {
     let broken: Vec<&Value> = told.iter().filter(|step| step["ok"] != true).collect();
     assert!(broken.is_empty(), "{broken:#?}");
     let steps: Vec<&str> = told.iter().filter_map(|step| text(step, "/step")).collect();
-    assert_eq!(steps.len(), 9, "{steps:?} {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(steps.len(), 11, "{steps:?} {}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0));
 }
