@@ -269,3 +269,23 @@ fn what_was_withheld_and_what_is_absent_are_the_same_message() {
     assert_eq!(one.losses, other.losses);
     assert!(!body(&one.bytes).contains("\"\""));
 }
+
+#[test]
+fn a_result_of_another_is_not_sent_as_one_of_the_person() {
+    for event in ["R01", "A01"] {
+        let mut bundle = bundle(if event == "R01" { "r01-of-no-report" } else { "a01-admission" });
+        if event == "A01" {
+            let person = resource(&mut bundle, "Encounter")["subject"].clone();
+            let result = json!({ "resourceType": "Observation", "id": "o9", "status": "final", "subject": person,
+                "code": { "text": "Heart rate" }, "valueString": "140" });
+            bundle["entry"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!({ "fullUrl": "urn:uuid:o9", "resource": result }));
+        }
+        assert!(sent(&bundle, event, &ward("2.5")).is_ok());
+        resource(&mut bundle, "Observation")["focus"] = json!([{ "display": "Fetus" }]);
+        let refused = sent(&bundle, event, &ward("2.5")).unwrap_err().to_string();
+        assert!(refused.contains("Observation") && refused.contains("focus"), "{refused}");
+    }
+}
