@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::codes::local_system;
 use super::concept::Known;
 use super::draft::{Draft, Origin, Slot};
-use super::maps::{Preset, Reach};
+use super::maps::{Condition, Preset, Reach};
 use super::message::Message;
 use crate::Refused;
 use crate::tree::{Index, Node, Object, Step, write_string};
@@ -45,10 +45,10 @@ impl Draft<'_> {
             for (holder, held) in self.pairs(to, of, link.reach) {
                 let begun = self.plan.instance(named.group, held.1).map(|instance| instance.opener);
                 let opener = begun.and_then(|opener| message.segments.get(opener));
-                let met = link
-                    .only_if
-                    .as_ref()
-                    .is_none_or(|only_if| opener.is_some_and(|segment| only_if.met(message, segment, known)));
+                let says = |condition: &Condition| {
+                    opener.is_some_and(|segment| condition.met(message, segment, known))
+                };
+                let met = link.only_if.as_ref().is_none_or(says) && !link.unless.as_ref().is_some_and(says);
                 if met
                     && self.is_free(holder, &link.target.path)
                     && self.set(holder, &link.target.path, Node::reference(&self.id_of(held)))
@@ -84,6 +84,11 @@ impl Draft<'_> {
         for preset in map.sets.iter().filter(|preset| preset.on.holds(trigger)) {
             for slot in self.preset(preset) {
                 if let Some(value) = preset.value.node(known) {
+                    if let ([step], Some(held)) =
+                        (preset.target.path.as_slice(), self.named.get_mut(&slot).filter(|_| self.unclear))
+                    {
+                        held.remove(&format!("_{}", step.name));
+                    }
                     self.set(slot, &preset.target.path, value);
                 }
             }
@@ -104,7 +109,11 @@ impl Draft<'_> {
         let number = self.map.resource(&preset.target.resource).map(|(number, _)| number);
         let has = |slot: &Slot| {
             let held = |with: &Vec<Step>| self.named.get(slot).is_some_and(|held| held.has(with));
-            preset.with.as_ref().is_none_or(held)
+            let says = |(path, value): &(Vec<Step>, String)| {
+                let said = self.named.get(slot).and_then(|held| held.at(path));
+                matches!(said, Some(Node::Text(said)) if said == value)
+            };
+            preset.with.as_ref().is_none_or(held) && !preset.without.as_ref().is_some_and(says)
         };
         self.slots(number).into_iter().filter(has).collect()
     }
@@ -170,7 +179,7 @@ impl Draft<'_> {
     /// Whether nothing stands at `path` of the resource `slot`, which is there.
     fn is_free(&self, slot: Slot, path: &[Step]) -> bool {
         let Some(held) = self.named.get(&slot) else { return false };
-        let free = |path: &[Step]| !held.has(path) && !held.has_choice(path);
+        let free = |path: &[Step]| !self.is_taken(slot, path);
         match path.split_last() {
             // `_endpoint` says why `endpoint` is absent, so it is not free when that is there.
             Some((step, before)) if step.name.starts_with('_') => {

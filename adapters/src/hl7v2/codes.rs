@@ -4,6 +4,8 @@
 //! map administrative-sex http://hl7.org/fhir/administrative-gender http://terminology.hl7.org/CodeSystem/v2-0001
 //! M male Male            source code, code, display
 //! A ~other Other         `~`: the target is broader than the source
+//! E !revoked             `!`: it is only the nearest, and that matters
+//! * ~unknown             what any other code is; `-`: nothing, and it is told that nothing is known
 //! ```
 //! A target of `=` is the source code itself; one with `|` is a code of another system than the map's.
 
@@ -21,6 +23,8 @@ struct Map {
     system: String,
     from: Option<String>,
     entries: BTreeMap<String, Entry>,
+    /// What a code is that is none of the entries; an empty code is no code.
+    otherwise: Option<Entry>,
     /// The first of the entries with this target.
     targets: BTreeMap<String, String>,
 }
@@ -32,6 +36,7 @@ struct Entry {
     code: String,
     display: String,
     broader: bool,
+    grave: bool,
 }
 
 /// A code found in a map.
@@ -41,6 +46,8 @@ pub(crate) struct Found<'c> {
     pub(crate) code: &'c str,
     pub(crate) display: &'c str,
     pub(crate) broader: bool,
+    /// What is lost by that matters.
+    pub(crate) grave: bool,
 }
 
 impl Codes {
@@ -62,6 +69,7 @@ impl Codes {
                     system: plain(system),
                     from: words.next().map(str::to_owned),
                     entries: BTreeMap::new(),
+                    otherwise: None,
                     targets: BTreeMap::new(),
                 };
                 if codes.0.insert(second.to_owned(), map).is_some() {
@@ -74,7 +82,7 @@ impl Codes {
                 .as_ref()
                 .and_then(|name| codes.0.get_mut(name))
                 .ok_or((line, "a code before the first map"))?;
-            let code = second.trim_start_matches('~');
+            let code = second.trim_start_matches(['~', '!']);
             let code = if code == "=" { first } else { code };
             let (system, code) =
                 code.split_once('|').map_or((None, code), |(system, code)| (Some(system.to_owned()), code));
@@ -82,8 +90,13 @@ impl Codes {
                 system,
                 code: plain(code),
                 display: words.collect::<Vec<_>>().join(" "),
-                broader: second.starts_with('~'),
+                broader: second.starts_with(['~', '!']),
+                grave: second.starts_with('!'),
             };
+            if first == "*" {
+                map.otherwise = Some(entry);
+                continue;
+            }
             if map.entries.insert(first.to_ascii_uppercase(), entry).is_some() {
                 return Err((line, "the code is there twice"));
             }
@@ -119,6 +132,12 @@ impl Codes {
             .flatten();
         let map = self.0.get(map)?;
         map.entries.get(standard.as_deref().unwrap_or(&code)).map(|entry| entry.found(map))
+    }
+
+    /// What a code is in `map` that it does not know, where it says that.
+    pub(crate) fn otherwise<'c>(&'c self, map: &str) -> Option<Found<'c>> {
+        let map = self.0.get(map)?;
+        map.otherwise.as_ref().map(|entry| entry.found(map))
     }
 
     /// The entry of `map` whose target is `code`.
@@ -162,6 +181,7 @@ impl Entry {
             code: &self.code,
             display: &self.display,
             broader: self.broader,
+            grave: self.grave,
         }
     }
 }
@@ -210,6 +230,19 @@ mod tests {
         assert_eq!(codes.find("sex", "MAN", &context).unwrap().code, "male");
         assert!(codes.find("sex", "a", &context).unwrap().broader);
         assert_eq!(codes.find("sex", "Q", &context), None);
+        assert_eq!(codes.otherwise("sex"), None);
+    }
+
+    #[test]
+    fn a_map_may_say_what_an_unknown_code_is() {
+        let codes =
+            Codes::read(&["map state -\nA active\nE !revoked\n* ~unknown\nmap flag -\n* -\n"]).unwrap();
+        let context = crate::context::tests::hospital();
+        assert_eq!(codes.find("state", "*", &context), None);
+        assert_eq!(codes.otherwise("state").unwrap().code, "unknown");
+        assert_eq!(codes.otherwise("flag").unwrap().code, "");
+        let ended = codes.find("state", "E", &context).unwrap();
+        assert!(ended.broader && ended.grave);
     }
 
     #[test]

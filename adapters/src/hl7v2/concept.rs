@@ -15,7 +15,7 @@ pub(super) struct Known<'x> {
 }
 
 impl Known<'_> {
-    /// A `code` of a required binding: mapped, or not there at all.
+    /// A `code` of a required binding: mapped, what the map says of codes that it does not know, or not there at all.
     pub(super) fn code(&self, part: Part<'_, '_>, map: &str) -> Option<Node> {
         let written = part.peek()?;
         match self.codes.find(map, &written, self.context) {
@@ -26,9 +26,16 @@ impl Known<'_> {
             }
             None => {
                 part.remark(Why::CodeNotMapped, Severity::Major);
-                None
+                let otherwise = self.codes.otherwise(map).filter(|found| !found.code.is_empty())?;
+                Some(Node::text(otherwise.code))
             }
         }
+    }
+
+    /// Whether `part` says something that `map` does not know, and nothing may stand for it.
+    pub(super) fn is_unclear(&self, part: Part<'_, '_>, map: &str) -> bool {
+        let nothing = !map.is_empty() && self.codes.otherwise(map).is_some_and(|found| found.code.is_empty());
+        nothing && part.peek().is_some_and(|code| self.codes.find(map, &code, self.context).is_none())
     }
 
     /// One `Coding`: the mapped one, or the sender's own.
@@ -148,7 +155,7 @@ impl Known<'_> {
 
     fn narrowed(&self, part: Part<'_, '_>, found: Found<'_>) {
         if found.broader {
-            part.remark(Why::Narrowed, Severity::Minor);
+            part.remark(Why::Narrowed, if found.grave { Severity::Major } else { Severity::Minor });
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Draft<'x> {
     pub(super) origins: BTreeMap<Slot, Vec<Origin>>,
     /// Ids of what is in `others`, by what it says.
     known: BTreeMap<String, String>,
+    /// Whether some element says that nothing is known, since what was said of it is not understood.
+    pub(super) unclear: bool,
     /// Ids of the named resources, which are referred to again and again.
     ids: RefCell<BTreeMap<Slot, String>>,
 }
@@ -64,6 +66,7 @@ impl<'x> Draft<'x> {
             others: Vec::new(),
             origins: BTreeMap::new(),
             known: BTreeMap::new(),
+            unclear: false,
             ids: RefCell::default(),
         }
     }
@@ -107,6 +110,12 @@ impl<'x> Draft<'x> {
         self.named.entry(slot).or_default().set(path, value)
     }
 
+    /// Whether something stands at `path`, or that nothing is known there.
+    pub(super) fn is_taken(&self, slot: Slot, path: &[Step]) -> bool {
+        let Some(held) = self.named.get(&slot) else { return false };
+        held.has(path) || held.has_choice(path) || (self.unclear && held.has(&beneath(path)))
+    }
+
     /// Notes that the element at `path` comes from `place`.
     pub(super) fn comes_from(&mut self, slot: Slot, element: &str, place: String) {
         let held = self.origins.entry(slot).or_default();
@@ -146,6 +155,15 @@ impl<'x> Draft<'x> {
             sender.push("identifier", identifier.into());
         }
     }
+}
+
+/// Where an element at `path` says why it has no value.
+pub(super) fn beneath(path: &[Step]) -> Vec<Step> {
+    let mut path = path.to_vec();
+    if let Some(step) = path.last_mut() {
+        step.name.insert(0, '_');
+    }
+    path
 }
 
 /// Room for what a usual Practitioner says.

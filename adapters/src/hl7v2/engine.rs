@@ -13,9 +13,9 @@ use super::charset::Text;
 use super::codes::local_system;
 use super::concept::Known;
 use super::document;
-use super::draft::{Draft, Slot};
+use super::draft::{Draft, Slot, beneath};
 use super::envelope::Kind;
-use super::maps::{Conversion, Count, Fixedly, Maps, MessageMap, Needs, Plain, Row, SegmentMap};
+use super::maps::{Condition, Conversion, Count, Maps, MessageMap, Needs, Plain, Row, SegmentMap};
 use super::message::{Fate, Message, Part, Position, Segment};
 use super::mime;
 use super::plan::{Placed, Plan};
@@ -101,6 +101,8 @@ fn known_name(name: &str) -> &'static str {
 
 /// What no conversion carried, and what conversions remarked, in the order of the message.
 fn losses(message: &Message<'_>, maps: &Maps, context: &Context) -> Vec<Loss> {
+    let known = Known { codes: &maps.codes, context };
+    let met = |condition: &Condition, segment: &Segment<'_>| condition.met(message, segment, known);
     let mut losses = message.take_remarks();
     let remarked: BTreeSet<((usize, Position), String)> =
         losses.iter().map(|(order, loss)| (*order, loss.place.clone())).collect();
@@ -112,8 +114,11 @@ fn losses(message: &Message<'_>, maps: &Maps, context: &Context) -> Vec<Loss> {
             if why == Why::NotMapped && remarked.contains(&(order, place.clone())) {
                 continue;
             }
-            let severity =
-                if why == Why::Nulled { Severity::Trivial } else { severity(segment, map, order.1.field) };
+            let severity = if why == Why::Nulled {
+                Severity::Trivial
+            } else {
+                severity(&met, segment, map, order.1.field)
+            };
             losses.push((order, Loss { place, why, severity }));
         }
     }
@@ -121,13 +126,19 @@ fn losses(message: &Message<'_>, maps: &Maps, context: &Context) -> Vec<Loss> {
     losses.into_iter().map(|(_, loss)| loss).collect()
 }
 
-fn severity(segment: &Segment<'_>, map: Option<&SegmentMap>, field: u16) -> Severity {
+fn severity(
+    met: &dyn Fn(&Condition, &Segment<'_>) -> bool,
+    segment: &Segment<'_>,
+    map: Option<&SegmentMap>,
+    field: u16,
+) -> Severity {
     match map {
         Some(map) => map
             .placeless
             .iter()
-            .find(|(placeless, _)| *placeless == field)
-            .map_or(map.severity, |(_, severity)| *severity),
+            .filter(|line| line.field == field)
+            .find(|line| line.only_if.as_ref().is_none_or(|only_if| met(only_if, segment)))
+            .map_or(map.severity, |line| line.severity),
         None if segment.name.starts_with('Z') => Severity::Minor,
         None => Severity::Major,
     }
@@ -162,12 +173,18 @@ impl Draft<'_> {
                 let again = list
                     .is_some_and(|step| opened.contains(&(row.target.resource.as_str(), step.name.as_str())));
                 let path = resolved(&row.target.path, if again { Index::Last } else { Index::New });
-                if self.named.get(&slot).is_some_and(|held| held.has(&path) || held.has_choice(&path)) {
+                if self.is_taken(slot, &path) {
                     self.occupied(slot, row, &path, part, known);
                     continue;
                 }
-                let Some(value) = self.convert(row, slot, part, segment, message, known) else { continue };
-                let value = in_list(row, value, known);
+                let (path, value) = if known.is_unclear(part, row.conversion.map().unwrap_or_default()) {
+                    (self.unclear(row, path, part), Node::absent("unknown"))
+                } else {
+                    let Some(value) = self.convert(row, slot, part, segment, message, known) else {
+                        continue;
+                    };
+                    (path, in_list(row, value, known))
+                };
                 let there = self.named.get(&slot).is_some_and(|held| held.lists(&path, &value));
                 if !there && !self.set(slot, &path, value) {
                     continue;
@@ -180,13 +197,20 @@ impl Draft<'_> {
                 }
                 for (name, fixed) in row.beside.iter().filter(|_| !there) {
                     let whole = beside(&row.target.path, name);
-                    let free = self.named.get(&slot).is_some_and(|held| !held.has(&whole));
-                    if let (true, Some(value)) = (free, fixed.node(known)) {
+                    if let (false, Some(value)) = (self.is_taken(slot, &whole), fixed.node(known)) {
                         self.set(slot, &whole, value);
                     }
                 }
             }
         }
+    }
+
+    /// Where it is said that nothing is known of what `part` says, since nobody understands it.
+    fn unclear<'p>(&mut self, row: &Row, path: Cow<'p, [Step]>, part: Part<'_, '_>) -> Cow<'p, [Step]> {
+        part.remark(Why::CodeNotMapped, Severity::Major);
+        self.unclear = true;
+        let is_code = matches!(row.conversion, Conversion::Plain(Plain::Code(_)));
+        if is_code { beneath(&path).into() } else { path }
     }
 
     /// What `part` says where something stands already: a further line of a text, or too much.
@@ -250,10 +274,13 @@ impl Draft<'_> {
     ) -> Option<Node> {
         let first = |field: u16| segment.repetitions_of(message, field).next();
         match &row.conversion {
-            Conversion::Constant(value) => part.peek().map(|_| match value {
-                Fixedly::Text(text) => Node::text(text.as_str()),
-                Fixedly::Bare(text) => Node::Bare(text.clone()),
-            }),
+            Conversion::Constant(value) => {
+                part.peek()?;
+                if row.asks_for_its_value() {
+                    part.text();
+                }
+                value.node(known)
+            }
             Conversion::Reference(name) => {
                 let placed = self.plan.placed(segment)?;
                 let (number, named) = self.map.resource(name)?;

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use super::codes::Codes;
 use crate::Refused;
 
-pub(super) use message::{MessageMap, Preset, Reach, Runs};
-pub(super) use segment::{Conversion, Count, Fixed, Fixedly, Needs, Plain, Row, Scope, Values};
+pub(super) use message::{Begins, MessageMap, Preset, Reach, Runs};
+pub(super) use segment::{Condition, Conversion, Count, Fixed, Needs, Plain, Row, Scope, Values};
 
 pub(crate) use segment::SegmentMap;
 
@@ -128,6 +128,9 @@ impl Maps {
             if matches!(&condition.values, Values::CodeOf(map) if !self.codes.has(map)) {
                 return Err("a condition names a code map that does not exist");
             }
+        }
+        if let Conversion::Constant(fixed) = &row.conversion {
+            self.check_fixed(fixed)?;
         }
         row.beside.iter().try_for_each(|(_, fixed)| self.check_fixed(fixed))
     }

@@ -96,6 +96,19 @@ pub(crate) fn time(text: &str) -> Option<String> {
     Some(format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second()))
 }
 
+/// Whether the time `one` is after `other`, as far as both say. What is no time is after none.
+pub(crate) fn is_after(one: &str, other: &str, zone: &TimeZone) -> bool {
+    let (Ok(one), Ok(other)) = (parse(one, zone), parse(other, zone)) else { return false };
+    let instant = |moment: &Moment| moment.date_time().parse::<jiff::Timestamp>().ok();
+    match (instant(&one), instant(&other)) {
+        (Some(one), Some(other)) => one > other,
+        _ => {
+            let exact = one.date.len().min(other.date.len());
+            one.date.get(..exact) > other.date.get(..exact)
+        }
+    }
+}
+
 /// Splits `+hhmm` off and gives it as `+hh:mm`.
 fn split_offset(text: &str) -> Result<(&str, Option<String>), Why> {
     let Some(at) = text.find(['+', '-']) else { return Ok((text, None)) };
@@ -130,7 +143,7 @@ fn local_offset(local: civil::DateTime, zone: &TimeZone) -> Result<(String, bool
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::{parse, time};
+    use super::{is_after, parse, time};
 
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
@@ -144,6 +157,22 @@ mod tests {
         assert_eq!(time("130507").as_deref(), Some("13:05:07"));
         for text in ["13", "2405", "13056", "1a05", ""] {
             assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_after_another_as_far_as_both_say() {
+        let zone = TimeZone::get("Europe/London").unwrap();
+        for (one, other, expected) in [
+            ("202607011201", "202607011200", true),
+            ("202607011200", "202607011200", false),
+            ("202607011200+0000", "202607011259", true),
+            ("20260701", "202607011200", false),
+            ("20260702", "202607011200", true),
+            ("2026", "202607011200", false),
+            ("20260732", "202607011200", false),
+        ] {
+            assert_eq!(is_after(one, other, &zone), expected, "{one} {other}");
         }
     }
 

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::concept::Known;
-use super::maps::{MessageMap, Runs};
+use super::maps::{Begins, MessageMap, Runs};
 use super::message::{Message, Segment};
 use super::mime;
 
@@ -70,12 +70,18 @@ impl Plan {
         let mut reading = Reading { map, open, stages, near: WHOLE, instances };
         let mut placed = Vec::with_capacity(message.segments.len());
         let mut previous: Option<(&Segment<'_>, usize)> = None;
+        let mut skipping: &[String] = &[];
         for segment in &message.segments {
-            let skipped = map
+            let skip = map
                 .skips
                 .iter()
-                .any(|(name, condition)| name == segment.name && condition.met(message, segment, known));
-            if skipped {
+                .find(|skip| skip.name == segment.name && skip.condition.met(message, segment, known));
+            if let Some(skip) = skip {
+                skipping = &skip.with;
+            } else if !skipping.iter().any(|name| name == segment.name) {
+                skipping = &[];
+            }
+            if skip.is_some() || !skipping.is_empty() {
                 placed.push(None);
                 continue;
             }
@@ -84,6 +90,7 @@ impl Plan {
                 let met = group.only_if.as_ref().is_none_or(|only_if| only_if.met(message, segment, known))
                     && (stage > 0
                         || group.before.as_ref().is_none_or(|name| comes_next(message, segment, name)));
+                let stage = if group.begins == Begins::Each { 0 } else { stage };
                 met.then_some((number, stage, group.runs))
             });
             let run = previous.filter(|(last, _)| {

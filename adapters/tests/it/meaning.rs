@@ -129,7 +129,7 @@ fn what_was_not_done_is_never_said_to_be_done() {
     assert_eq!(status("||||||||||||||CP|D"), said("entered-in-error"));
     let visit = |trigger: &str| {
         let message = format!(
-            "MSH|^~\\&|PAS|RX1|||20260304161500||ADT^{trigger}|V1|P|2.4\rPID|1||9990000018^^^NHS^NH\rPV1|1|I{}20260301|20260306\r",
+            "MSH|^~\\&|PAS|RX1|||20260304161500||ADT^{trigger}|V1|P|2.4\rPID|1||9990000018^^^NHS^NH\rPV1|1|I{}20260301|20260303\r",
             "|".repeat(42)
         );
         let found = resources(&message);

@@ -4,25 +4,28 @@
 //! part NAME                            lines that message types share
 //! message BUNDLE_TYPE TYPE^TRIGGER ... message types that become the same
 //! use PART ...                         the lines of a part
-//! group NAME [in GROUP] SEGMENT ... [if CONDITION] [before SEGMENT] [runs]
+//! group NAME [in GROUP] SEGMENT ... [if CONDITION] [before SEGMENT] [runs] [either]
 //!                                      segments that begin a group, in the order in which they stand in it;
 //!                                      `before`: when that segment comes next, notes and times aside;
-//!                                      `runs`: lines of text under one code are one
+//!                                      `runs`: lines of text under one code are one;
+//!                                      `either`: each of the segments begins one of its own
 //! resources NAME[=TYPE][@GROUP] ...    one of each in each group, in the order of the Bundle
 //! segments NAME ...                    whose maps are applied, in the order in which they win
 //! require NAME|NAME ...               one of these is there
 //! many NAME ...                        segments that may stand again, whatever their own map says
 //! whole NAME ...                       segments that stand in the message as a whole, after the groups before them
-//! skip SEGMENT CONDITION               such a segment says nothing
+//! skip SEGMENT CONDITION [with SEGMENT ...]
+//!                                      such a segment says nothing, nor do these that follow it
 //! document SEGMENT                     the segment that holds document content
-//! link ELEMENT NAME [on TRIGGERS] [if CONDITION] [alone] [key=value]
+//! link ELEMENT NAME [on TRIGGERS] [if CONDITION] [unless CONDITION] [alone] [key=value]
 //!                                      a reference between resources of one group or of groups in each other;
-//!                                      the condition is about the segment that began the group of NAME;
+//!                                      the conditions are about the segment that began the group of NAME;
 //!                                      `alone`: also beside each other, when there is one only
 //! copy ELEMENT ELEMENT                 when the first is free
 //! set ELEMENT VALUE [on TRIGGERS]      whatever the message says
-//! default ELEMENT VALUE [on TRIGGERS] [with ELEMENT]
-//!                                      when no field gave it; `with`: only beside that element
+//! default ELEMENT VALUE [on TRIGGERS] [with ELEMENT] [without ELEMENT=VALUE]
+//!                                      when no field gave it; `with`: only beside that element; `without`: not
+//!                                      where that element has this value
 //! ```
 
 use super::segment::{Condition, Fixed, On, Target};
@@ -50,7 +53,7 @@ pub(in crate::hl7v2) struct MessageMap {
     /// Segments that stand in no group.
     pub(in crate::hl7v2) wholes: Vec<String>,
     /// Segments that say nothing under a condition.
-    pub(in crate::hl7v2) skips: Vec<(String, Condition)>,
+    pub(in crate::hl7v2) skips: Vec<Skip>,
     /// The segment that holds document content, if any.
     pub(in crate::hl7v2) document: Option<String>,
     /// References between resources that both exist.
@@ -61,6 +64,15 @@ pub(in crate::hl7v2) struct MessageMap {
     pub(in crate::hl7v2) sets: Vec<Preset>,
     /// What an element is when no field gave it.
     pub(in crate::hl7v2) defaults: Vec<Preset>,
+}
+
+/// A segment that says nothing.
+#[derive(Debug, Clone)]
+pub(in crate::hl7v2) struct Skip {
+    pub(in crate::hl7v2) name: String,
+    pub(in crate::hl7v2) condition: Condition,
+    /// Segments that say nothing where they follow it.
+    pub(in crate::hl7v2) with: Vec<String>,
 }
 
 /// Segments that belong together.
@@ -76,6 +88,16 @@ pub(in crate::hl7v2) struct Group {
     pub(in crate::hl7v2) before: Option<String>,
     /// Lines of text under one code are one.
     pub(in crate::hl7v2) runs: Runs,
+    pub(in crate::hl7v2) begins: Begins,
+}
+
+/// What the segments that begin a group begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::hl7v2) enum Begins {
+    /// One group together.
+    Together,
+    /// A group each.
+    Each,
 }
 
 /// Whether lines of text under one code are one.
@@ -101,6 +123,7 @@ pub(in crate::hl7v2) struct Link {
     pub(in crate::hl7v2) name: String,
     pub(in crate::hl7v2) on: On,
     pub(in crate::hl7v2) only_if: Option<Condition>,
+    pub(in crate::hl7v2) unless: Option<Condition>,
     pub(in crate::hl7v2) reach: Reach,
     pub(in crate::hl7v2) beside: Vec<(Vec<Step>, Fixed)>,
 }
@@ -122,6 +145,8 @@ pub(in crate::hl7v2) struct Preset {
     pub(in crate::hl7v2) on: On,
     /// Only where this element is.
     pub(in crate::hl7v2) with: Option<Vec<Step>>,
+    /// Not where this element has this value.
+    pub(in crate::hl7v2) without: Option<(Vec<Step>, String)>,
 }
 
 impl MessageMap {
@@ -133,6 +158,7 @@ impl MessageMap {
             only_if: None,
             before: None,
             runs: Runs::Apart,
+            begins: Begins::Together,
         };
         Self { groups: vec![whole], ..Self::default() }
     }
@@ -210,7 +236,15 @@ pub(super) fn read(found: &mut Vec<MessageMap>, words: &[&str]) -> Result<(), &'
         ["require", names @ ..] => message.required.extend(owned(names)),
         ["many", names @ ..] => message.many.extend(owned(names)),
         ["whole", names @ ..] => message.wholes.extend(owned(names)),
-        ["skip", name, condition] => message.skips.push(((*name).to_owned(), Condition::read(condition)?)),
+        ["skip", name, condition, rest @ ..] => {
+            let with = match rest {
+                [] => Vec::new(),
+                ["with", names @ ..] => owned(names),
+                _ => return Err("not a line of a message"),
+            };
+            let condition = Condition::read(condition)?;
+            message.skips.push(Skip { name: (*name).to_owned(), condition, with });
+        }
         ["document", name] => message.document = Some((*name).to_owned()),
         ["link", target, name, rest @ ..] => message.links.push(Link::read(target, name, rest)?),
         ["copy", to, from] => message.copies.push((Target::read(to)?, Target::read(from)?)),
@@ -234,6 +268,7 @@ impl Group {
             only_if: None,
             before: None,
             runs: Runs::Apart,
+            begins: Begins::Together,
         };
         loop {
             rest = match rest {
@@ -249,6 +284,10 @@ impl Group {
                 }
                 ["runs", more @ ..] => {
                     group.runs = Runs::Joined;
+                    more
+                }
+                ["either", more @ ..] => {
+                    group.begins = Begins::Each;
                     more
                 }
                 [start, more @ ..] => {
@@ -278,6 +317,7 @@ impl Link {
             name: name.to_owned(),
             on: On::default(),
             only_if: None,
+            unless: None,
             reach: Reach::Within,
             beside: Vec::new(),
         };
@@ -291,6 +331,10 @@ impl Link {
                 }
                 ["if", condition, more @ ..] => {
                     link.only_if = Some(Condition::read(condition)?);
+                    more
+                }
+                ["unless", condition, more @ ..] => {
+                    link.unless = Some(Condition::read(condition)?);
                     more
                 }
                 ["alone", more @ ..] => {
@@ -309,8 +353,13 @@ impl Link {
 
 impl Preset {
     fn read(target: &str, value: &str, words: &[&str]) -> Result<Self, &'static str> {
-        let mut preset =
-            Self { target: Target::read(target)?, value: Fixed::read(value)?, on: On::default(), with: None };
+        let mut preset = Self {
+            target: Target::read(target)?,
+            value: Fixed::read(value)?,
+            on: On::default(),
+            with: None,
+            without: None,
+        };
         let mut rest = words;
         loop {
             rest = match rest {
@@ -321,6 +370,11 @@ impl Preset {
                 }
                 ["with", path, more @ ..] => {
                     preset.with = Some(Step::path(path).ok_or("a faulty path")?);
+                    more
+                }
+                ["without", pair, more @ ..] => {
+                    let (path, value) = pair.split_once('=').ok_or("not a pair of element and value")?;
+                    preset.without = Some((Step::path(path).ok_or("a faulty path")?, value.to_owned()));
                     more
                 }
                 _ => return Err("not a line of a message"),

@@ -4,14 +4,17 @@
 //! segment PV1 once minor                      a segment, how often, how much an unmapped field matters
 //! segment NTE many minor near                 `near`: only to resources of the group it stands in
 //! 19   Encounter.identifier[]   identifier    field, element, conversion
-//! 1    -                        trivial       a field that has no place, and how much that matters
+//! 1    -                        trivial       a field that has no place, and how much that matters;
+//!                                             `if N=A|B` after it: only then, and the first that holds counts
 //! ```
 //! After the conversion may follow `key=value` (set beside the element, in the same list element),
 //! `if N=A|B` (only when field N is A or B), `unless N` (only when field N is empty) and `on A01|A04` (only in
-//! messages of these triggers; after `!` in all others), `given` (only when the resource is there). In place of values, `in:MAP` means any code of that map.
+//! messages of these triggers; after `!` in all others), `given` (only when the resource is there). In place of values, `in:MAP` means any code of that map,
+//! `past` a time that is not after the message.
 
 use super::super::concept::Known;
 use super::super::message::{Message, Segment};
+use super::super::moment;
 use crate::Severity;
 use crate::tree::Step;
 
@@ -23,7 +26,15 @@ pub(crate) struct SegmentMap {
     pub(in crate::hl7v2) severity: Severity,
     pub(in crate::hl7v2) scope: Scope,
     pub(in crate::hl7v2) rows: Vec<Row>,
-    pub(in crate::hl7v2) placeless: Vec<(u16, Severity)>,
+    pub(in crate::hl7v2) placeless: Vec<Placeless>,
+}
+
+/// How much it matters that a field has no place.
+#[derive(Debug)]
+pub(in crate::hl7v2) struct Placeless {
+    pub(in crate::hl7v2) field: u16,
+    pub(in crate::hl7v2) severity: Severity,
+    pub(in crate::hl7v2) only_if: Option<Condition>,
 }
 
 /// How often a segment may stand in a message.
@@ -76,6 +87,8 @@ pub(in crate::hl7v2) enum Values {
     Any,
     OneOf(Vec<String>),
     CodeOf(String),
+    /// A time that is not after that of the message.
+    Past,
 }
 
 /// The triggers that something is about.
@@ -96,7 +109,7 @@ pub(in crate::hl7v2) struct Target {
 }
 
 /// A value that does not come from the message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::hl7v2) enum Fixed {
     Text(String),
     Bare(String),
@@ -114,8 +127,8 @@ pub(in crate::hl7v2) enum Conversion {
     Lines,
     /// A reference to the resource of this name; the field is not carried by it.
     Reference(String),
-    /// This value, when the field is there; the field is not carried by it.
-    Constant(Fixedly),
+    /// This value, when the field is there; the field is carried by it only where the row asks for its very value.
+    Constant(Fixed),
     BirthDate,
     /// A number and its unit: the field that holds the unit, or the second component.
     Quantity(Option<u16>),
@@ -171,13 +184,6 @@ pub(in crate::hl7v2) enum Plain {
     Label(String),
 }
 
-/// A constant as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::hl7v2) enum Fixedly {
-    Text(String),
-    Bare(String),
-}
-
 /// Reads one line.
 pub(super) fn read(found: &mut Vec<SegmentMap>, words: &[&str]) -> Result<(), &'static str> {
     if let ["segment", name, count, severity, near @ ..] = words {
@@ -198,7 +204,15 @@ pub(super) fn read(found: &mut Vec<SegmentMap>, words: &[&str]) -> Result<(), &'
     }
     let segment = found.last_mut().ok_or("a line before the first segment")?;
     match words {
-        [field, "-", severity] => segment.placeless.push((number(field)?, severity_of(severity)?)),
+        [field, "-", severity, rest @ ..] => {
+            let only_if = match rest {
+                [] => None,
+                ["if", condition] => Some(Condition::read(condition)?),
+                _ => return Err("not a line of a segment"),
+            };
+            let (field, severity) = (number(field)?, severity_of(severity)?);
+            segment.placeless.push(Placeless { field, severity, only_if });
+        }
         [field, target, conversion, rest @ ..] => {
             segment.rows.push(Row::read(field, target, conversion, rest)?)
         }
@@ -230,6 +244,13 @@ impl Row {
     ) -> bool {
         let met = |condition: &Condition| condition.met(message, segment, known);
         self.only_if.as_ref().is_none_or(met) && !self.unless.as_ref().is_some_and(met)
+    }
+
+    /// Whether the row asks for the very value of its field.
+    pub(in crate::hl7v2) fn asks_for_its_value(&self) -> bool {
+        self.only_if.as_ref().is_some_and(|condition| {
+            condition.field == self.field && matches!(condition.values, Values::OneOf(_))
+        })
     }
 
     fn read(field: &str, target: &str, conversion: &str, rest: &[&str]) -> Result<Self, &'static str> {
@@ -304,6 +325,7 @@ impl Condition {
         };
         let values = match values.strip_prefix("in:") {
             Some(map) => Values::CodeOf(map.to_owned()),
+            None if values == "past" => Values::Past,
             None => Values::OneOf(values.split('|').map(str::to_owned).collect()),
         };
         Ok(Self { field: number(field)?, values })
@@ -321,6 +343,10 @@ impl Condition {
             Values::Any => true,
             Values::OneOf(values) => values.iter().any(|value| held.eq_ignore_ascii_case(value)),
             Values::CodeOf(map) => known.codes.find(map, &held, known.context).is_some(),
+            Values::Past => {
+                let sent = message.field("MSH", 7).and_then(|part| part.peek());
+                sent.is_none_or(|sent| !moment::is_after(&held, &sent, &known.context.zone))
+            }
         }
     }
 }
@@ -353,7 +379,7 @@ impl Fixed {
 
 impl Conversion {
     /// The code map that the conversion looks into.
-    pub(super) fn map(&self) -> Option<&str> {
+    pub(in crate::hl7v2) fn map(&self) -> Option<&str> {
         let Self::Plain(plain) = self else { return None };
         if let Plain::Code(map)
         | Plain::Coding(map)
@@ -370,10 +396,7 @@ impl Conversion {
 
     fn read(text: &str) -> Result<Self, &'static str> {
         if let Some(value) = text.strip_prefix('=') {
-            return Ok(Self::Constant(match value {
-                "true" | "false" => Fixedly::Bare(value.to_owned()),
-                other => Fixedly::Text(other.to_owned()),
-            }));
+            return Fixed::read(value).map(Self::Constant);
         }
         let (name, argument) = text.split_once(':').unwrap_or((text, ""));
         let named = || argument.to_owned();

@@ -315,7 +315,7 @@ impl<'b> Run<'_, 'b> {
         let found = match exact {
             Some(found) => found,
             None if protects => {
-                let (found, _) = self.own_codes.given(map, "*")?;
+                let found = self.own_codes.otherwise(map)?.code;
                 self.source.remark(node, Why::Narrowed, Severity::Major);
                 found
             }
