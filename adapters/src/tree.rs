@@ -25,7 +25,7 @@ pub(crate) enum Node {
 pub(crate) struct Object(Vec<(Key, Node)>);
 
 /// Elements of more than one type that the maps set.
-const CHOICES: [&str; 11] = [
+const CHOICES: [&str; 13] = [
     "value",
     "effective",
     "occurrence",
@@ -35,6 +35,8 @@ const CHOICES: [&str; 11] = [
     "deceased",
     "dose",
     "rate",
+    "asNeeded",
+    "bounds",
     "collected",
     "allowed",
 ];

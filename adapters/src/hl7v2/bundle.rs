@@ -36,6 +36,7 @@ impl Draft<'_> {
     /// References between the named resources, and what no field gave.
     pub(super) fn finish(&mut self, message: &Message<'_>, known: Known<'_>) {
         let (map, trigger) = (self.map, self.trigger);
+        map.spreads.iter().for_each(|spread| self.spread(spread));
         for link in map.links.iter().filter(|link| link.on.holds(trigger)) {
             let (Some((to, _)), Some((of, named))) =
                 (map.resource(&link.target.resource), map.resource(&link.name))
@@ -81,6 +82,7 @@ impl Draft<'_> {
                 }
             }
         }
+        map.gathers.iter().for_each(|gather| self.gather(gather, message));
         for preset in map.sets.iter().filter(|preset| preset.on.holds(trigger)) {
             for slot in self.preset(preset) {
                 if let Some(value) = preset.value.node(known) {

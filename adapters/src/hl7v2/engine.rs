@@ -111,15 +111,23 @@ fn losses(message: &Message<'_>, maps: &Maps, context: &Context) -> Vec<Loss> {
             || context.site.iter().flat_map(|site| site.iter()).find(|map| map.name == segment.name);
         let map = maps.segment(segment.name).or_else(of_site);
         for (order, place, why) in segment.uncarried() {
-            if why == Why::NotMapped && remarked.contains(&(order, place.clone())) {
-                continue;
-            }
+            let is_remarked = why == Why::NotMapped && remarked.contains(&(order, place.clone()));
             let severity = if why == Why::Nulled {
                 Severity::Trivial
             } else {
                 severity(&met, segment, map, order.1.field)
             };
-            losses.push((order, Loss { place, why, severity }));
+            if !is_remarked {
+                losses.push((order, Loss { place, why, severity }));
+                continue;
+            }
+            // A remark does not make it less grave that nothing was carried.
+            let remark = losses
+                .iter_mut()
+                .find(|(held, loss)| *held == order && loss.place == place && loss.why == Why::NotOfType);
+            if let Some((_, remark)) = remark {
+                remark.severity = remark.severity.max(severity);
+            }
         }
     }
     losses.sort_by_key(|(order, _)| *order);
@@ -147,6 +155,9 @@ fn severity(
 impl Draft<'_> {
     fn apply(&mut self, message: &Message<'_>, segment: &Segment<'_>, map: &SegmentMap, known: Known<'_>) {
         let Some(placed) = self.plan.placed(segment).cloned() else { return };
+        if self.is_superseded(message, segment) {
+            return;
+        }
         let mut opened: Vec<(&str, &str)> = Vec::new();
         let said = map.rows.iter().filter(|row| segment.says(row.field) && row.on.holds(self.trigger));
         for row in said {
@@ -155,7 +166,13 @@ impl Draft<'_> {
             if missing || !row.applies(message, segment, known) {
                 continue;
             }
+            let late = row.needs == Needs::First
+                && self.named.get(&slot).is_some_and(|held| held.at(&row.target.path).is_some());
             for part in segment.repetitions_of(message, row.field) {
+                if late {
+                    self.again(slot, row, part, known);
+                    continue;
+                }
                 if row.conversion == Conversion::Value {
                     self.value(slot, part, segment, known);
                     continue;
@@ -205,6 +222,18 @@ impl Draft<'_> {
         }
     }
 
+    /// Turns `part` away from a list that another segment has made, unless it is in there.
+    fn again(&self, slot: Slot, row: &Row, part: Part<'_, '_>, known: Known<'_>) {
+        let fates = part.fates();
+        let said =
+            if let Conversion::Plain(plain) = &row.conversion { known.plain(plain, part) } else { None };
+        let held = self.named.get(&slot);
+        if !said.is_some_and(|said| held.is_some_and(|held| held.lists(&row.target.path, &said))) {
+            part.restore(&fates);
+            part.turn_away();
+        }
+    }
+
     /// Where it is said that nothing is known of what `part` says, since nobody understands it.
     fn unclear<'p>(&mut self, row: &Row, path: Cow<'p, [Step]>, part: Part<'_, '_>) -> Cow<'p, [Step]> {
         part.remark(Why::CodeNotMapped, Severity::Major);
@@ -239,6 +268,8 @@ impl Draft<'_> {
             Conversion::BirthDate
             | Conversion::Quantity(_)
             | Conversion::Value
+            | Conversion::Amount(_, _)
+            | Conversion::Sequence(_)
             | Conversion::Attachment
             | Conversion::Identifier(_)
             | Conversion::Organization
@@ -307,6 +338,8 @@ impl Draft<'_> {
             Conversion::Attachment => self.attached(slot, part, segment, message, known),
             Conversion::Plain(plain) => known.plain(plain, part),
             Conversion::Lines => part.whole_text().map(Node::Text),
+            Conversion::Amount(most, unit) => known.amount(part, most.and_then(first), unit.and_then(first)),
+            Conversion::Sequence(field) => self.sequence(part, segment, message, *field),
             // What an observation says is set by itself.
             Conversion::Value => None,
         }
@@ -327,7 +360,8 @@ impl Draft<'_> {
 
     fn birth(&mut self, slot: Slot, part: Part<'_, '_>, known: Known<'_>) -> Option<Node> {
         let moment = known.moment(part)?;
-        if moment.has_time() {
+        // A date of birth that is padded with zeros says no time.
+        if moment.has_time() && !moment.is_midnight() {
             let time = Object::new()
                 .with("url", Node::text("http://hl7.org/fhir/StructureDefinition/patient-birthTime"))
                 .with("valueDateTime", Node::Text(moment.date_time()));
@@ -418,6 +452,10 @@ impl Known<'_> {
             Plain::Licence => {
                 self.of_person_or_organization(part.component(1), part.component(3), part.component(2))
             }
+            Plain::Timing => self.timing(part),
+            Plain::AsNeeded => self.as_needed(part),
+            Plain::Time => self.time(part).map(|(_, time)| time),
+            Plain::SubId => self.sub_id(part),
             Plain::Universal => self.universal(part),
             Plain::SourceUri => part.text().map(|name| Node::Text(local_system(&name))),
             Plain::Name => self.name(part, 1),

@@ -35,6 +35,7 @@ impl Known<'_> {
             Some(number) => {
                 part.component(1).text();
                 self.use_authority(authority);
+                self.use_what_is_said_again(part, &number);
                 identifier.put("system", Node::text(NHS_NUMBER));
                 identifier.put("value", Node::text(number.as_str()));
             }
@@ -60,6 +61,23 @@ impl Known<'_> {
             identifier.put("period", period);
         }
         Some(identifier.into())
+    }
+
+    /// Counts as carried what says again that it is this NHS number: its check digit and scheme, and its object identifier.
+    fn use_what_is_said_again(&self, part: Part<'_, '_>, number: &NhsNumber) {
+        let (digit, scheme, authority) = (part.component(2), part.component(3), part.component(4));
+        let own = digit.peek().is_none_or(|digit| number.as_str().ends_with(&*digit) && digit.len() == 1);
+        if own && scheme.peek().is_none_or(|scheme| scheme.eq_ignore_ascii_case("M11")) {
+            digit.mark();
+            scheme.mark();
+        }
+        let (id, kind) = (authority.subcomponent(2), authority.subcomponent(3));
+        let uri = id.peek().zip(kind.peek()).and_then(|(id, kind)| universal(&id, &kind));
+        let found = uri.and_then(|uri| self.codes.find("identifier-systems", &uri, self.context));
+        if found.is_some_and(|found| found.code == NHS_NUMBER) {
+            id.mark();
+            kind.mark();
+        }
     }
 
     /// CX as the system and value it would have in the Bundle, without using it.

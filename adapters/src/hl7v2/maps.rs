@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use super::codes::Codes;
 use crate::Refused;
 
-pub(super) use message::{Begins, MessageMap, Preset, Reach, Runs};
+pub(super) use message::{Begins, Gather, MessageMap, Preset, Reach, Runs, Spread};
 pub(super) use segment::{Condition, Conversion, Count, Fixed, Needs, Plain, Row, Scope, Values};
 
 pub(crate) use segment::SegmentMap;
@@ -105,6 +105,8 @@ impl Maps {
                 self.segment(name).ok_or("a message names a segment that has no map")?;
             }
             let targets = (message.links.iter().map(|link| &link.target))
+                .chain(message.gathers.iter().map(|gather| &gather.target))
+                .chain(message.spreads.iter().map(|spread| &spread.target))
                 .chain(message.copies.iter().flat_map(|(to, from)| [to, from]))
                 .chain(message.sets.iter().chain(&message.defaults).map(|preset| &preset.target))
                 .map(|target| &target.resource)

@@ -27,6 +27,11 @@ impl Moment {
         self.time.is_some()
     }
 
+    /// Whether the time of day is midnight to the second.
+    pub(crate) fn is_midnight(&self) -> bool {
+        self.time.as_ref().is_some_and(|time| time.starts_with("00:00:00"))
+    }
+
     /// A FHIR dateTime.
     pub(crate) fn date_time(&self) -> String {
         match &self.time {

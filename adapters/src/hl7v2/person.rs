@@ -1,6 +1,6 @@
 //! Names, addresses, telephones, periods; and who is behind an XCN, an XON or a PL.
 
-use super::codes::code_system;
+use super::codes::{code_system, local_system};
 use super::concept::Known;
 use super::message::Part;
 use super::moment;
@@ -194,6 +194,10 @@ impl Known<'_> {
 
     /// A Practitioner from XCN.
     pub(super) fn practitioner(&self, part: Part<'_, '_>) -> Option<Object> {
+        let whole = part.component(1);
+        if !whole.subcomponent(2).is_empty() || !whole.subcomponent(3).is_empty() {
+            return self.of_one_component(whole);
+        }
         let mut practitioner = Object::new();
         if let Some(identifier) =
             self.of_person_or_organization(part.component(1), part.component(9), part.component(13))
@@ -202,6 +206,31 @@ impl Known<'_> {
         }
         if let Some(name) = self.name(part, 2) {
             practitioner.push("name", name);
+        }
+        (!practitioner.is_empty()).then_some(practitioner)
+    }
+
+    /// A Practitioner from CNN: a number and a name in the subcomponents of one component, as NDL has it.
+    fn of_one_component(&self, part: Part<'_, '_>) -> Option<Object> {
+        let mut practitioner = Object::new();
+        if let Some(number) = part.text() {
+            let mut identifier = Object::new();
+            if let Some(system) = part.subcomponent(9).text() {
+                identifier.put("system", Node::Text(local_system(&system)));
+            }
+            practitioner.push("identifier", identifier.with("value", Node::Text(number)).into());
+        }
+        let mut name = Object::new();
+        if let Some(family) = part.subcomponent(2).text() {
+            name.put("family", Node::Text(family));
+        }
+        for (number, element) in [(3, "given"), (4, "given"), (6, "prefix"), (5, "suffix"), (7, "suffix")] {
+            if let Some(said) = part.subcomponent(number).text() {
+                name.push(element, Node::Text(said));
+            }
+        }
+        if !name.is_empty() {
+            practitioner.push("name", name.into());
         }
         (!practitioner.is_empty()).then_some(practitioner)
     }

@@ -94,11 +94,13 @@ impl Plan {
                 met.then_some((number, stage, group.runs))
             });
             let run = previous.filter(|(last, _)| {
-                matches!(begins, Some((_, _, Runs::Joined))) && goes_on(message, last, segment)
+                matches!(begins, Some((_, _, Runs::Joined))) && follows(message, last, segment)
             });
             let run = run.filter(|(_, first)| {
-                let first = message.segments.get(*first).filter(|_| is_data(message, segment));
-                first.is_none_or(|first| mime::begins(message, first) && mime::goes_on(message, segment))
+                message.segments.get(*first).is_some_and(|first| {
+                    let data = || mime::begins(message, first) && mime::goes_on(message, segment);
+                    says_no_more(message, first, segment) && (!is_data(message, segment) || data())
+                })
             });
             if let (Some((group, stage, _)), None) = (begins, run) {
                 reading.begin(group, stage, segment.index, &mut shared);
@@ -205,8 +207,23 @@ fn is_data(message: &Message<'_>, segment: &Segment<'_>) -> bool {
     segment.peek(message, 2).is_some_and(|kind| kind == "ED")
 }
 
-/// Whether `segment` is a further line of the text in `last`: of one type, code and sub-id.
-fn goes_on(message: &Message<'_>, last: &Segment<'_>, segment: &Segment<'_>) -> bool {
+/// Whether `segment` says of its line only what `first` says of the first: no other status, time, flag or reporter.
+fn says_no_more(message: &Message<'_>, first: &Segment<'_>, segment: &Segment<'_>) -> bool {
+    let said = |segment: &Segment<'_>, field| {
+        let parts = segment.repetitions_of(message, field).filter_map(|part| part.peek_whole());
+        parts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    (LINE + 1..=LAST)
+        .filter(|field| segment.says(*field))
+        .all(|field| said(segment, field) == said(first, field) || said(segment, field).is_empty())
+}
+
+/// The field of a line, and the last that a segment may have by any version.
+const LINE: u16 = 5;
+const LAST: u16 = 40;
+
+/// Whether `segment` may be a further line of the text in `last`: of one type, code and sub-id.
+fn follows(message: &Message<'_>, last: &Segment<'_>, segment: &Segment<'_>) -> bool {
     let whole = |segment: &Segment<'_>, field| {
         segment.repetitions_of(message, field).next().and_then(|part| part.peek_whole()).map(str::to_owned)
     };

@@ -23,6 +23,10 @@ impl Draft<'_> {
             "CQ" => known.quantity(part, None).map(|node| ("Quantity", node)),
             "NR" => known.numeric_range(part, segment.repetitions_of(message, 6).next()),
             "ED" | "RP" | "MA" | "NA" => None,
+            "ST" => part.whole_text().map(|text| {
+                let unit = segment.repetitions_of(message, 6).next();
+                ("String", Node::Text(known.with_unit(text, unit)))
+            }),
             _ => part.whole_text().map(|text| ("String", Node::Text(text))),
         };
         let Some((suffix, value)) = read else { return };
@@ -83,7 +87,7 @@ impl Known<'_> {
         let (comparator, rest) = comparator(&written);
         let Some(number) = decimal(rest) else {
             part.remark(Why::NotOfType, Severity::Minor);
-            return part.whole_text().map(|text| ("String", Node::Text(text)));
+            return part.whole_text().map(|text| ("String", Node::Text(self.with_unit(text, unit))));
         };
         part.text();
         let mut quantity = Object::new().with("value", Node::Bare(number));
@@ -134,7 +138,7 @@ impl Known<'_> {
                 part.remark(Why::NotOfType, Severity::Minor);
                 let text = [sign, said(2), separator, said(4)].concat();
                 part.mark();
-                (!text.is_empty()).then_some(("String", Node::Text(text)))
+                (!text.is_empty()).then(|| ("String", Node::Text(self.with_unit(text, unit))))
             }
         }
     }
@@ -156,7 +160,7 @@ impl Known<'_> {
         (!range.is_empty()).then_some(("Range", range.into()))
     }
 
-    fn time(&self, part: Part<'_, '_>) -> Option<(&'static str, Node)> {
+    pub(super) fn time(&self, part: Part<'_, '_>) -> Option<(&'static str, Node)> {
         let Some(time) = moment::time(&part.peek()?) else {
             part.remark(Why::NotATime, Severity::Major);
             return None;
@@ -193,6 +197,16 @@ impl Known<'_> {
         }
         range.put("text", Node::Text(text));
         Some(range.into())
+    }
+
+    /// A text with the words of its unit, or its code.
+    pub(super) fn with_unit(&self, text: String, unit: Option<Part<'_, '_>>) -> String {
+        let words =
+            |unit: Part<'_, '_>| [2, 1].into_iter().find_map(|component| unit.component(component).text());
+        match unit.and_then(words) {
+            Some(words) => format!("{text} {words}"),
+            None => text,
+        }
     }
 
     /// A coded unit: its words, and the code with its system.
@@ -238,7 +252,7 @@ fn comparator(text: &str) -> (Option<&'static str>, &str) {
 }
 
 /// A number as FHIR and JSON write it: the digits as they stand, without a plus or zeros before them.
-fn decimal(text: &str) -> Option<String> {
+pub(super) fn decimal(text: &str) -> Option<String> {
     let text = text.trim();
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),

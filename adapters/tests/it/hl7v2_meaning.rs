@@ -275,3 +275,122 @@ fn a_name_or_an_address_that_was_never_right_is_not_a_good_one() {
     assert_eq!(uses("name"), [json!("official"), json!("old"), json!("nickname")]);
     assert_eq!(uses("address"), [json!("old"), json!("home")]);
 }
+
+#[test]
+fn a_line_that_is_withdrawn_added_or_of_another_is_not_in_the_text_before_it() {
+    let line = |text: &str, rest: &str| format!("OBX|1|TX|R^Report^L||{text}|||{rest}\n");
+    let texts = |lines: &[String]| {
+        let (all, losses) = translated(&(head("ORU^R01") + "OBR|1|||X^X^L\n" + &lines.concat()));
+        let trivial = losses.iter().filter(|loss| loss.place.starts_with("OBX[2]-11")).count();
+        assert_eq!(trivial, 0);
+        of(&all, "Observation")
+            .iter()
+            .map(|found| {
+                format!("{} {}", found["status"].as_str().unwrap(), found["valueString"].as_str().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    for (first, second, expected) in [
+        ("|||F", "|||D", &["final E coli", "entered-in-error more"][..]),
+        ("|||F", "|||C", &["final E coli", "corrected more"]),
+        ("|||F|||20260301", "|||F|||20260302", &["final E coli", "final more"]),
+        ("|||F", "A|||F", &["final E coli", "final more"]),
+        ("|||F|||||G1^Adams", "|||F|||||G2^Baker", &["final E coli", "final more"]),
+        ("|||F|||20260301", "|||F|||20260301", &["final E coli\nmore"]),
+        ("|||F|||20260301", "", &["final E coli\nmore"]),
+    ] {
+        assert_eq!(texts(&[line("E coli", first), line("more", second)]), expected, "{first} {second}");
+    }
+    let three = [line("E coli", "|||F"), line("more", ""), line("and more", "|||F")];
+    assert_eq!(texts(&three), ["final E coli\nmore\nand more"]);
+}
+
+#[test]
+fn what_an_antibiotic_does_to_which_organism_is_kept() {
+    let row =
+        |sub: &str, code: &str, flag: &str| format!("OBX|1|ST|{code}^{code}^L|{sub}|{code}|||{flag}|||F\n");
+    let culture = |subs: [&str; 4]| {
+        [
+            "OBR|1|||CUL^Culture^L\n".to_owned(),
+            row(subs[0], "ORG", ""),
+            row(subs[1], "AMX", "R"),
+            row(subs[2], "ORG", ""),
+            row(subs[3], "AMX", "S"),
+        ]
+        .concat()
+    };
+    let members = |message: &str| {
+        let made = hl7v2::translate(message.replace('\n', "\r").as_bytes(), &hospital()).unwrap();
+        let (all, _) = translated(message);
+        let found = of(&all, "Observation");
+        assert!(!made.losses.iter().any(|loss| loss.place.contains("-4")), "{:?}", made.losses);
+        let name = |reference: &Value| {
+            let id = reference["reference"].as_str().unwrap().trim_start_matches("urn:uuid:");
+            found.iter().position(|held| held["id"] == id).unwrap()
+        };
+        let of_each = |held: &Value| match &held["hasMember"] {
+            Value::Array(members) => members.iter().map(name).collect(),
+            _ => Vec::new(),
+        };
+        (found.iter().map(of_each).collect::<Vec<Vec<usize>>>(), found[0]["extension"].clone())
+    };
+    for (subs, expected) in [
+        (["1", "1", "2", "2"], [vec![1], vec![], vec![3], vec![]]),
+        (["1.1", "1.2", "2.1", "2.2"], [vec![1], vec![], vec![3], vec![]]),
+        (["1", "2", "3", "4"], [vec![], vec![], vec![], vec![]]),
+        (["1", "1", "1", "1"], [vec![], vec![], vec![], vec![]]),
+    ] {
+        let (found, kept) = members(&(head("ORU^R01") + &culture(subs)));
+        assert_eq!(found, expected, "{subs:?}");
+        assert_eq!(kept[0]["extension"][0]["valueString"], subs[0]);
+    }
+    // Of each order by itself.
+    let twice = head("ORU^R01") + &culture(["1", "1", "2", "2"]) + &culture(["1", "1", "2", "2"]);
+    let (found, _) = members(&twice);
+    assert_eq!(found[4..], [vec![5], vec![], vec![7], vec![]]);
+}
+
+#[test]
+fn what_says_again_whose_number_it_is_is_no_loss() {
+    let losses = |identifier: &str| {
+        let message =
+            format!("MSH|^~\\&|PAS|RX1|||20260304||ADT^A31|1|P|2.5\nPID|1||{identifier}||Fenwick^Ann\n");
+        let (_, losses) = translated(&message);
+        losses
+            .into_iter()
+            .map(|loss| loss.place)
+            .filter(|place| place.starts_with("PID-3"))
+            .collect::<Vec<_>>()
+    };
+    assert!(losses("9990000018^^^NHS&2.16.840.1.113883.2.1.4.1&ISO^NH").is_empty());
+    assert!(losses("9990000018^8^M11^NHS^NH").is_empty());
+    assert!(losses("9990000018^^M11^NHS^NH").is_empty());
+    assert_eq!(losses("9990000018^7^M11^NHS^NH"), ["PID-3.2", "PID-3.3"]);
+    assert_eq!(losses("9990000018^^^NHS&2.16.840.1.9&ISO^NH"), ["PID-3.4.2", "PID-3.4.3"]);
+}
+
+#[test]
+fn who_read_a_picture_is_named_as_the_standard_names_her() {
+    let report = format!("OBR|1|||XR^Chest^L{}C1&House&Greta&&&Dr\n", bars(28));
+    check("ORU^R01", &report, "Practitioner", "/name/0/family", json!("House"));
+    check("ORU^R01", &report, "Practitioner", "/name/0/given/0", json!("Greta"));
+    check("ORU^R01", &report, "Practitioner", "/identifier/0/value", json!("C1"));
+}
+
+#[test]
+fn a_date_of_birth_that_is_padded_says_no_time() {
+    let born = |at: &str| {
+        let (all, _) = translated(&head("ADT^A31").replace("19510203", at));
+        (of(&all, "Patient")[0]["birthDate"].clone(), of(&all, "Patient")[0].get("_birthDate").is_some())
+    };
+    assert_eq!(born("19510203000000"), (json!("1951-02-03"), false));
+    assert_eq!(born("195102030000"), (json!("1951-02-03"), false));
+    assert_eq!(born("195102030130"), (json!("1951-02-03"), true));
+}
+
+#[test]
+fn medicines_come_under_the_triggers_of_older_versions_too() {
+    check("RDE^O01", "ORC|NW|P1\nRXE||^Drug|1||mg\n", "MedicationRequest", "/status", json!("active"));
+    let given = format!("ORC|RE|P1\nRXA|0|1|20260304||X^Drug^L|1|mg{}CP\n", bars(13));
+    check("RAS^O01", &given, "MedicationAdministration", "/status", json!("completed"));
+}

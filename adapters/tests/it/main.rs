@@ -31,6 +31,8 @@ mod framing;
 #[cfg(test)]
 mod goldens;
 #[cfg(test)]
+mod hl7v2_dosage;
+#[cfg(test)]
 mod hl7v2_meaning;
 #[cfg(test)]
 mod mapping;

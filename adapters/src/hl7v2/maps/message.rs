@@ -21,6 +21,9 @@
 //!                                      a reference between resources of one group or of groups in each other;
 //!                                      the conditions are about the segment that began the group of NAME;
 //!                                      `alone`: also beside each other, when there is one only
+//! gather ELEMENT FIELD                 the first of those whose segments say the same here refers to the others of one outer group
+//! late SEGMENT ...                     of such segments of a group those count that stand last together
+//! spread ELEMENT NAME                  what stands under NAME holds for each element of the list
 //! copy ELEMENT ELEMENT                 when the first is free
 //! set ELEMENT VALUE [on TRIGGERS]      whatever the message says
 //! default ELEMENT VALUE [on TRIGGERS] [with ELEMENT] [without ELEMENT=VALUE]
@@ -58,6 +61,12 @@ pub(in crate::hl7v2) struct MessageMap {
     pub(in crate::hl7v2) document: Option<String>,
     /// References between resources that both exist.
     pub(in crate::hl7v2) links: Vec<Link>,
+    /// References between resources whose segments say the same.
+    pub(in crate::hl7v2) gathers: Vec<Gather>,
+    /// Segments that say anew what the same said before.
+    pub(in crate::hl7v2) late: Vec<String>,
+    /// What holds for each element of a list.
+    pub(in crate::hl7v2) spreads: Vec<Spread>,
     /// What an element is when no field gave it, and another resource has it.
     pub(in crate::hl7v2) copies: Vec<(Target, Target)>,
     /// What an element is, whatever the message says.
@@ -128,6 +137,20 @@ pub(in crate::hl7v2) struct Link {
     pub(in crate::hl7v2) beside: Vec<(Vec<Step>, Fixed)>,
 }
 
+/// References from the first resource to the others whose segments say the same in a field.
+#[derive(Debug, Clone)]
+pub(in crate::hl7v2) struct Gather {
+    pub(in crate::hl7v2) target: Target,
+    pub(in crate::hl7v2) field: u16,
+}
+
+/// What holds for each element of a list: it is gathered under a name, and then stands in each.
+#[derive(Debug, Clone)]
+pub(in crate::hl7v2) struct Spread {
+    pub(in crate::hl7v2) target: Target,
+    pub(in crate::hl7v2) from: String,
+}
+
 /// Which resources a link joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::hl7v2) enum Reach {
@@ -190,6 +213,9 @@ impl MessageMap {
         self.wholes.extend(part.wholes.iter().cloned());
         self.skips.extend(part.skips.iter().cloned());
         self.links.extend(part.links.iter().cloned());
+        self.late.extend(part.late.iter().cloned());
+        self.spreads.extend(part.spreads.iter().cloned());
+        self.gathers.extend(part.gathers.iter().cloned());
         self.copies.extend(part.copies.iter().cloned());
         self.sets.extend(part.sets.iter().cloned());
         self.defaults.extend(part.defaults.iter().cloned());
@@ -247,6 +273,14 @@ pub(super) fn read(found: &mut Vec<MessageMap>, words: &[&str]) -> Result<(), &'
         }
         ["document", name] => message.document = Some((*name).to_owned()),
         ["link", target, name, rest @ ..] => message.links.push(Link::read(target, name, rest)?),
+        ["late", names @ ..] => message.late.extend(owned(names)),
+        ["spread", target, from] => {
+            message.spreads.push(Spread { target: Target::read(target)?, from: (*from).to_owned() });
+        }
+        ["gather", target, field] => {
+            let field = field.parse().map_err(|_| "not the number of a field")?;
+            message.gathers.push(Gather { target: Target::read(target)?, field });
+        }
         ["copy", to, from] => message.copies.push((Target::read(to)?, Target::read(from)?)),
         ["set", target, value, rest @ ..] => message.sets.push(Preset::read(target, value, rest)?),
         ["default", target, value, rest @ ..] => message.defaults.push(Preset::read(target, value, rest)?),

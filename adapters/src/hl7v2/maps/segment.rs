@@ -10,11 +10,12 @@
 //! After the conversion may follow `key=value` (set beside the element, in the same list element),
 //! `if N=A|B` (only when field N is A or B), `unless N` (only when field N is empty) and `on A01|A04` (only in
 //! messages of these triggers; after `!` in all others), `given` (only when the resource is there). In place of values, `in:MAP` means any code of that map,
-//! `past` a time that is not after the message.
+//! `past` a time that is not after the message, `number` a number. After `first` only the first segment adds to a list.
 
 use super::super::concept::Known;
 use super::super::message::{Message, Segment};
 use super::super::moment;
+use super::super::value::decimal;
 use crate::Severity;
 use crate::tree::Step;
 
@@ -73,6 +74,8 @@ pub(in crate::hl7v2) enum Needs {
     Nothing,
     /// The resource is there already.
     Resource,
+    /// No other segment has added to the list.
+    First,
 }
 
 /// What another field must be.
@@ -89,6 +92,7 @@ pub(in crate::hl7v2) enum Values {
     CodeOf(String),
     /// A time that is not after that of the message.
     Past,
+    Number,
 }
 
 /// The triggers that something is about.
@@ -132,6 +136,10 @@ pub(in crate::hl7v2) enum Conversion {
     BirthDate,
     /// A number and its unit: the field that holds the unit, or the second component.
     Quantity(Option<u16>),
+    /// An amount in words, where it is no number: the fields of the highest and of the unit.
+    Amount(Option<u16>, Option<u16>),
+    /// Which in their order: the field that tells how the next follows.
+    Sequence(u16),
     /// OBX-5, as the type in OBX-2.
     Value,
     /// ED or RP.
@@ -176,6 +184,13 @@ pub(in crate::hl7v2) enum Plain {
     SubEntity,
     /// The number of a licence: id, type, other.
     Licence,
+    /// TQ as a dosage.
+    Timing,
+    /// True where a code says: as needed.
+    AsNeeded,
+    Time,
+    /// The sub-id of an observation.
+    SubId,
     Universal,
     SourceUri,
     Name,
@@ -285,6 +300,10 @@ impl Row {
                     row.on = On::read(triggers);
                     more
                 }
+                ["first", more @ ..] => {
+                    row.needs = Needs::First;
+                    more
+                }
                 ["given", more @ ..] => {
                     row.needs = Needs::Resource;
                     more
@@ -326,6 +345,7 @@ impl Condition {
         let values = match values.strip_prefix("in:") {
             Some(map) => Values::CodeOf(map.to_owned()),
             None if values == "past" => Values::Past,
+            None if values == "number" => Values::Number,
             None => Values::OneOf(values.split('|').map(str::to_owned).collect()),
         };
         Ok(Self { field: number(field)?, values })
@@ -343,6 +363,7 @@ impl Condition {
             Values::Any => true,
             Values::OneOf(values) => values.iter().any(|value| held.eq_ignore_ascii_case(value)),
             Values::CodeOf(map) => known.codes.find(map, &held, known.context).is_some(),
+            Values::Number => decimal(&held).is_some(),
             Values::Past => {
                 let sent = message.field("MSH", 7).and_then(|part| part.peek());
                 sent.is_none_or(|sent| !moment::is_after(&held, &sent, &known.context.zone))
@@ -430,6 +451,16 @@ impl Conversion {
             "identifier" => Self::Identifier(field()?),
             "entity" => Self::Plain(Plain::Entity),
             "subentity" => Self::Plain(Plain::SubEntity),
+            "timing" => Self::Plain(Plain::Timing),
+            "asNeeded" => Self::Plain(Plain::AsNeeded),
+            "time" => Self::Plain(Plain::Time),
+            "sequence" => Self::Sequence(number(argument)?),
+            "amount" => {
+                let (most, unit) = argument.split_once(':').ok_or("an amount names two fields")?;
+                let field = |text: &str| if text.is_empty() { Ok(None) } else { number(text).map(Some) };
+                Self::Amount(field(most)?, field(unit)?)
+            }
+            "subId" => Self::Plain(Plain::SubId),
             "licence" => Self::Plain(Plain::Licence),
             "universal" => Self::Plain(Plain::Universal),
             "sourceUri" => Self::Plain(Plain::SourceUri),
