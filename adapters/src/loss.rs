@@ -54,6 +54,8 @@ pub enum Why {
     Escape,
     /// The message holds letters beyond ASCII and names no character set; it was read as UTF-8.
     CharsetUndeclared,
+    /// The message holds letters of Windows-1252 that the set it names has not; they were read as these.
+    CharsetWider,
     /// The message switches to another character set in the midst of a value, which was not followed.
     CharsetSwitched,
     /// The document's content cannot be decoded.
@@ -101,6 +103,7 @@ impl Why {
             Self::ControlCharacters => "control characters were left out",
             Self::Escape => "an escape sequence was carried as text or left out",
             Self::CharsetUndeclared => "no character set is named, read as utf-8",
+            Self::CharsetWider => "letters of windows-1252 that the named character set has not",
             Self::CharsetSwitched => "a switch to another character set was not followed",
             Self::DocumentUnreadable => "the content of the document cannot be decoded",
             Self::NoDocument => "there is no document content in the message",

@@ -45,8 +45,9 @@ pub(super) fn decode<'m>(input: &'m [u8], context: &Context) -> Result<Text<'m>,
             let remark = (!input.is_ascii()).then_some(Why::CharsetUndeclared);
             Ok(Text { text: Cow::Borrowed(utf8(input)?), remark })
         }
-        Set::Latin1 => read(input.iter().map(|byte| char::from(*byte)).collect()),
-        Set::Latin9 => read(input.iter().map(|byte| latin9(*byte)).collect()),
+        Set::Windows => read(input.iter().map(|byte| windows(*byte, char::from)).collect()),
+        Set::Latin1 => Ok(widened(input, char::from)),
+        Set::Latin9 => Ok(widened(input, latin9)),
         Set::Half(half) => read(by_half(input, half)?),
     }
 }
@@ -58,6 +59,7 @@ enum Set {
     Utf8,
     Latin1,
     Latin9,
+    Windows,
     Half(&'static Half),
 }
 
@@ -79,6 +81,7 @@ fn named_set(plain: &[u8], context: &Context) -> Result<Set, Refused> {
         b"88598" | b"ISO88598" | b"ISOIR138" => Set::Half(&halves::HEBREW),
         b"88599" | b"ISO88599" | b"ISOIR148" => Set::Half(&halves::TURKISH),
         b"885915" | b"ISO885915" => Set::Latin9,
+        b"WINDOWS1252" | b"CP1252" => Set::Windows,
         b"UNICODEUTF8" | b"UTF8" | b"UNICODE" => Set::Utf8,
         _ => return Err(Refused::Charset),
     })
@@ -86,6 +89,25 @@ fn named_set(plain: &[u8], context: &Context) -> Result<Set, Refused> {
 
 fn utf8(input: &[u8]) -> Result<&str, Refused> {
     str::from_utf8(input).map_err(|error| Refused::Encoding { offset: error.valid_up_to() })
+}
+
+/// `input` as a set of ISO 8859. No message holds its control characters from 80 to 9F: who writes such bytes means Windows-1252.
+fn widened<'m>(input: &[u8], own: fn(u8) -> char) -> Text<'m> {
+    let wider = input.iter().any(|byte| windows(*byte, own) != own(*byte));
+    let text = input.iter().map(|byte| windows(*byte, own)).collect();
+    Text { text: Cow::Owned(text), remark: wider.then_some(Why::CharsetWider) }
+}
+
+/// A letter of Windows-1252, which has letters of its own from 80 to 9F.
+fn windows(byte: u8, other: fn(u8) -> char) -> char {
+    const OWN: [char; 32] = [
+        '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}',
+        '\u{2c6}', '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}', '\u{90}',
+        '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2dc}',
+        '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}', '\u{17e}', '\u{178}',
+    ];
+    let at = usize::from(byte).checked_sub(0x80);
+    at.and_then(|at| OWN.get(at).copied()).unwrap_or_else(|| other(byte))
 }
 
 fn by_half(input: &[u8], half: &Half) -> Result<String, Refused> {
@@ -178,6 +200,8 @@ mod tests {
         for (charset, bytes, expected) in [
             ("8859/1", &b"Andr\xe9"[..], "André"),
             ("8859/15", b"\xa4", "€"),
+            ("WINDOWS-1252", b"O\x92Neil", "O\u{2019}Neil"),
+            ("windows-1252", b"Andr\xe9", "André"),
             ("ISO8859-15", b"\xa4", "€"),
             ("8859/2", b"\xa9tefan", "Štefan"),
             ("8859/5", b"\xb0", "А"),
@@ -222,6 +246,16 @@ mod tests {
             decode(little(&wide).split_last().unwrap().1, &context()),
             Err(Refused::Encoding { .. })
         ));
+    }
+
+    #[test]
+    fn letters_that_only_windows_has_are_read_as_such_and_told() {
+        for set in ["8859/1", "8859/15"] {
+            let input = message(set, b"O\x92Neil");
+            let text = decode(&input, &context()).unwrap();
+            assert!(text.text.ends_with("O\u{2019}Neil"), "{set}");
+            assert_eq!(text.remark, Some(Why::CharsetWider));
+        }
     }
 
     #[test]

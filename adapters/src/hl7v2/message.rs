@@ -109,8 +109,15 @@ impl Delimiters {
         let field = letters.next().ok_or(Refused::NoHeader)?;
         let named: Vec<char> =
             letters.take_while(|letter| *letter != field && !matches!(letter, '\r' | '\n')).take(6).collect();
-        let [component, repetition, escape, rest @ ..] = named.as_slice() else {
-            return Err(Refused::Delimiters);
+        // Old senders name no escape, and exports lose the backslash.
+        let usual = ['\\'];
+        let (component, repetition, escape, rest) = match named.as_slice() {
+            [component, repetition] | [component, repetition, '&'] => {
+                let [escape] = &usual;
+                (component, repetition, escape, [].as_slice())
+            }
+            [component, repetition, escape, rest @ ..] => (component, repetition, escape, rest),
+            [] | [_] => return Err(Refused::Delimiters),
         };
         let delimiters = Self {
             field,
@@ -142,7 +149,8 @@ impl<'m> Message<'m> {
         };
         if let Some(why) = text.remark {
             let at = Position { field: 18, repetition: 1, component: 1, subcomponent: 1 };
-            let loss = Loss { place: "MSH-18".to_owned(), why, severity: Severity::Trivial };
+            let severity = if why == Why::CharsetWider { Severity::Minor } else { Severity::Trivial };
+            let loss = Loss { place: "MSH-18".to_owned(), why, severity };
             message.remarks.borrow_mut().push(((0, at), loss));
         }
         let mut values = 0;

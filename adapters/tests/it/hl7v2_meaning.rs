@@ -394,3 +394,12 @@ fn medicines_come_under_the_triggers_of_older_versions_too() {
     let given = format!("ORC|RE|P1\nRXA|0|1|20260304||X^Drug^L|1|mg{}CP\n", bars(13));
     check("RAS^O01", &given, "MedicationAdministration", "/status", json!("completed"));
 }
+
+#[test]
+fn delimiters_without_an_escape_are_those_of_old_senders() {
+    for named in ["^~", "^~&", "^~\\", "^~\\&"] {
+        let message = head("ADT^A31").replacen("^~\\&", named, 1);
+        let (all, _) = translated(&message);
+        assert_eq!(of(&all, "Patient")[0]["name"][0]["given"][0], "Ann", "{named}");
+    }
+}
