@@ -8,13 +8,6 @@ use super::{case, check_that_nothing_disappears};
 use crate::goldens::{hospital, unknown_to_r4};
 use crate::shape::check_shape;
 
-#[test]
-fn an_amount_that_has_no_place_is_lost_with_its_unit() {
-    let amount = "QTY+SVO:4.5+:::mL'";
-    let twice = case("blood-count").replace(amount, &amount.repeat(2));
-    check_that_nothing_disappears(&twice, "an amount said twice");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
