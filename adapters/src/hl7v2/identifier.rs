@@ -34,10 +34,13 @@ impl Known<'_> {
         match valid {
             Some(number) => {
                 part.component(1).text();
-                self.use_authority(authority);
+                let assigner = self.use_authority(authority);
                 self.use_what_is_said_again(part, &number);
                 identifier.put("system", Node::text(NHS_NUMBER));
                 identifier.put("value", Node::text(number.as_str()));
+                if let Some(assigner) = assigner {
+                    identifier.put("assigner", assigner);
+                }
             }
             None => {
                 if called {

@@ -78,7 +78,7 @@ fn the_timing_of_older_versions_is_carried() {
     ] {
         let said = "1^Q6H&0800,2000^D7^20260701^20260707^^pain^With food~^QD^D3";
         let start = field.replace("{0}", said).replace("{}", said);
-        let rest = if drug == "RDE^O11" { "^Codeine|30||mg\n" } else { "^Codeine|30||mg\n" };
+        let rest = "^Codeine|30||mg\n";
         let dose = json!([{ "doseQuantity": { "value": 30, "unit": "mg" } }]);
         let days = json!({ "value": 3, "unit": "d", "system": "http://unitsofmeasure.org", "code": "d" });
         let expected = json!([

@@ -328,10 +328,7 @@ fn what_an_antibiotic_does_to_which_organism_is_kept() {
             let id = reference["reference"].as_str().unwrap().trim_start_matches("urn:uuid:");
             found.iter().position(|held| held["id"] == id).unwrap()
         };
-        let of_each = |held: &Value| match &held["hasMember"] {
-            Value::Array(members) => members.iter().map(name).collect(),
-            _ => Vec::new(),
-        };
+        let of_each = |held: &Value| held["hasMember"].as_array().into_iter().flatten().map(name).collect();
         (found.iter().map(of_each).collect::<Vec<Vec<usize>>>(), found[0]["extension"].clone())
     };
     for (subs, expected) in [

@@ -18,7 +18,7 @@ pub(crate) const TYPES: &[&str] = &[
     "MDM^T02", "MDM^T03", "MDM^T04", "MDM^T05", "MDM^T06", "MDM^T07", "MDM^T08", "MDM^T09", "MDM^T10",
     "MDM^T11", "ORM^O01", "OML^O21", "REF^I12", "REF^I13", "REF^I14", "SIU^S12", "SIU^S13", "SIU^S14",
     "SIU^S15", "SIU^S16", "SIU^S17", "SIU^S18", "SIU^S19", "SIU^S20", "SIU^S21", "SIU^S22", "SIU^S23",
-    "SIU^S24", "SIU^S25", "SIU^S26", "VXU^V04", "RDE^O11", "RAS^O17",
+    "SIU^S24", "SIU^S25", "SIU^S26", "VXU^V04", "RDE^O11", "RDE^O01", "RAS^O17", "RAS^O01",
 ];
 
 /// Looks at a Bundle as a receiver would.
