@@ -31,6 +31,7 @@ mod mime;
 pub(crate) mod moment;
 pub mod out;
 mod person;
+mod plain;
 mod plan;
 pub mod query;
 mod value;
