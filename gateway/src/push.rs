@@ -30,6 +30,7 @@ pub mod intake;
 pub mod intent;
 mod kept;
 pub mod letters;
+pub mod listed;
 mod mapped;
 pub mod marks;
 pub mod mllp;

@@ -21,6 +21,7 @@ use crate::ledger::{AuditLedger, FolderLock, LockError, SegmentLedger};
 use crate::push::clerk::{Clerk, digest};
 use crate::push::errands::{Done, Errand, ErrandId, Progress, What};
 use crate::push::letters::{LetterId, Which};
+use crate::push::listed::{Listed, Older};
 use crate::push::open::{STORE_FILE, senders_of};
 use crate::push::store::Store;
 use crate::serve::{ledger_folder, ledger_options, today};
@@ -41,7 +42,8 @@ const WORDS: std::ops::RangeInclusive<usize> = 3..=500;
 pub enum InboxCommand {
     /// List the dead letters: what could not be read, translated, decided or delivered, and why.
     ///
-    /// Tells nothing of their content. Exit status: 0, also when there is none; 64, 74 as everywhere.
+    /// The newest 10,000, the newest last; a line on standard error says where older ones begin. Tells nothing of their
+    /// content. Exit status: 0, also when there is none; 64, 74 as everywhere.
     List {
         /// Which gateway.
         #[command(flatten)]
@@ -49,6 +51,9 @@ pub enum InboxCommand {
         /// Those that were replayed or closed too.
         #[arg(long)]
         all: bool,
+        /// Those that are older than this one.
+        #[arg(long, value_name = "LETTER", default_value_t = i64::MAX, hide_default_value = true)]
+        before: i64,
         /// A JSON object a line.
         #[arg(long)]
         json: bool,
@@ -168,16 +173,22 @@ impl InboxCommand {
         err: &mut dyn Write,
     ) -> Result<Exit, Stopped> {
         match self {
-            Self::List { site, all, json } => {
+            Self::List { site, all, before, json } => {
                 let which = if *all { Which::All } else { Which::Open };
                 let desk = Desk::open(site, clock)?;
-                let letters = desk.store.letters(which).await?;
+                let Listed { letters, older } =
+                    desk.store.letters_before(which, LetterId::from(*before)).await?;
                 for letter in &letters {
                     let told = if *json { object(letter).to_string() } else { line(letter) };
                     writeln!(out, "{told}")?;
                 }
-                if letters.is_empty() && !json {
-                    writeln!(err, "there are no dead letters")?;
+                match older {
+                    Older::Before(oldest) => {
+                        let number = oldest.number();
+                        writeln!(err, "there are older ones: inbox list --before {number}")?;
+                    }
+                    Older::None if letters.is_empty() && !json => writeln!(err, "there are no dead letters")?,
+                    Older::None => {}
                 }
                 Ok(Exit::Held)
             }

@@ -106,10 +106,7 @@ pub struct Opened {
     pub(in crate::push) row_key: Option<String>,
 }
 
-/// Letters that one look gives at most.
-const LISTED_MAX: i64 = 10_000;
-
-const COLUMNS: &str = "letter.id AS id, stage, letter.reason AS reason, told, place, letter.source AS source,
+pub(in crate::push) const COLUMNS: &str = "letter.id AS id, stage, letter.reason AS reason, told, place, letter.source AS source,
     letter.control_id AS control_id, letter.listener AS listener, letter.system AS system, letter.first_ms AS first_ms,
     last_ms, letter.attempts AS attempts, letter.state AS state, letter.inbox AS inbox, owed, letter.receivers AS receivers,
     CASE WHEN text_gone = 0 THEN COALESCE(LENGTH(letter.raw), LENGTH(message.raw)) END AS bytes,
@@ -118,22 +115,9 @@ const COLUMNS: &str = "letter.id AS id, stage, letter.reason AS reason, told, pl
         WHERE mine.inbox = letter.inbox AND mine.system = letter.system) AS overtaken";
 const TEXT: &str =
     "CASE WHEN text_gone = 0 THEN COALESCE(letter.raw, message.raw) END AS text, message.row_key AS row_key";
-const LETTERS: &str = "letter LEFT JOIN inbox AS message ON message.id = letter.inbox";
+pub(in crate::push) const LETTERS: &str = "letter LEFT JOIN inbox AS message ON message.id = letter.inbox";
 
 impl Store {
-    /// Dead letters, the oldest first: those that are open, or all that are remembered.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn letters(&self, which: Which) -> Result<Vec<Letter>, StoreError> {
-        self.look(move |connection| {
-            let mut found = connection.prepare(&listed(which))?;
-            let rows = found.query_map([], letter)?;
-            rows.collect()
-        })
-        .await
-    }
-
     /// A dead letter with its text.
     ///
     /// # Errors
@@ -283,15 +267,6 @@ impl Store {
     }
 }
 
-/// The statement that lists letters.
-pub(in crate::push) fn listed(which: Which) -> String {
-    let kept = match which {
-        Which::Open => "WHERE letter.state = 'open'",
-        Which::All => "",
-    };
-    format!("SELECT {COLUMNS} FROM {LETTERS} {kept} ORDER BY letter.id LIMIT {LISTED_MAX}")
-}
-
 /// Which letters are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -375,7 +350,8 @@ fn let_go_of(connection: &Connection, id: LetterId) -> rusqlite::Result<()> {
     message.map_or(Ok(()), |message| super::inbox::let_go(connection, InboxId(message)))
 }
 
-fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
+/// A letter as it is listed.
+pub(in crate::push) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let stage: String = row.get("stage")?;
     let state: String = row.get("state")?;
     let system: Option<String> = row.get("system")?;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use gateway::push::store::Store;
 use serde_json::Value;
 
 use super::support::{Peer, discharge};
@@ -181,6 +182,29 @@ async fn a_kill_in_the_midst_of_a_replay_leaves_it_done_once_or_still_to_do() {
     assert_eq!(listed(&config).len(), 0);
     assert_eq!(seen, 4, "each has one effect");
     verified(&folder.path().join("ledger"));
+}
+
+#[test]
+fn a_long_list_begins_with_what_is_newest_and_says_where_the_older_letters_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write_settings(folder.path(), "http://127.0.0.1:1/fhir", free());
+    let file = folder.path().join("push.sqlite");
+    drop(Store::open(&file).unwrap());
+    let many = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10002)
+        INSERT INTO letter (stage, reason, source, control_id, hash, listener, raw, owed, first_ms, last_ms)
+        SELECT 'translate', 'not-translated', 'RX1', '', CAST(n AS BLOB), 'inbound:people', x'00', 1, 9, 9 FROM n";
+    rusqlite::Connection::open(&file).unwrap().execute_batch(many).unwrap();
+    let numbers = |out: &str| -> Vec<String> {
+        out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+    };
+    let (status, out, err) = inbox(&config, &["list"]);
+    let newest = numbers(&out);
+    assert_eq!((status, newest.len()), (0, 10_000), "{err}");
+    assert_eq!((newest[0].as_str(), newest[9_999].as_str()), ("3", "10002"), "what died last is in it");
+    assert!(err.contains("older") && err.contains("--before 3"), "{err}");
+    assert!(inbox(&config, &["list", "--json"]).2.contains("--before 3"), "programs are told, too");
+    let (status, out, err) = inbox(&config, &["list", "--before", "3"]);
+    assert_eq!((status, numbers(&out), err.as_str()), (0, vec!["1".to_owned(), "2".to_owned()], ""));
 }
 
 /// Waits until so many different Bundles have arrived, and says how many different texts they had.
