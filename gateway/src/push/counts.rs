@@ -53,8 +53,13 @@ const COUNTED: [Counted; 10] = [
 impl Counts {
     /// One more.
     pub(in crate::push) fn add(&self, counted: Counted) {
+        self.add_many(counted, 1);
+    }
+
+    /// So many more.
+    pub(in crate::push) fn add_many(&self, counted: Counted, more: u64) {
         if let Some((_, counter)) = COUNTED.iter().zip(&self.counted).find(|(held, _)| **held == counted) {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.fetch_add(more, Ordering::Relaxed);
         }
     }
 

@@ -312,8 +312,8 @@ impl Delivery {
             let next_ms = self.now_ms().saturating_add(millis(self.wait_of(due)));
             return self.store.retry(due.id, next_ms, "ledger").await;
         }
-        self.store.give_up(due.id, reason, text, self.now_ms()).await?;
-        self.counts.add(Counted::Dead);
+        let owed = self.store.give_up(due.id, reason, text, self.now_ms()).await?;
+        self.counts.add_many(Counted::Dead, owed);
         let system = due.parcel.system.as_str();
         tracing::warn!(reason, system, "a message is given up; somebody will not hear of it");
         Ok(())

@@ -153,7 +153,7 @@ impl Store {
     }
 
     /// Notes that a message is refused, and makes a dead letter of it. Its text stays with that, unless the person herself
-    /// said no.
+    /// said no. Says how many letters are owed now that were not before.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
@@ -163,14 +163,13 @@ impl Store {
         answer: Answer,
         stamped: Vec<Stamped>,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.run(move |connection| {
             settle(connection, id, &answer)?;
             letters::found_out(connection, id, now_ms)?;
-            for stamped in &stamped {
-                letters::make(connection, id, stamped, (now_ms, now_ms, 1))?;
-            }
-            let_go(connection, id)
+            let owed = letters::make_all(connection, id, &stamped, now_ms)?;
+            let_go(connection, id)?;
+            Ok(owed)
         })
         .await
     }
@@ -206,7 +205,7 @@ impl Store {
     }
 
     /// Notes by name what the gateway cannot deal with a message for, and makes a dead letter of it. It stays, with its
-    /// text, and has no answer yet.
+    /// text, and has no answer yet. Says how many letters are owed now that were not before.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -215,7 +214,7 @@ impl Store {
         id: InboxId,
         stamped: Stamped,
         (attempts, now_ms): (u32, i64),
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.run(move |connection| {
             connection
                 .prepare_cached("UPDATE inbox SET problem = ?2 WHERE id = ?1 AND answer IS NULL")?

@@ -267,10 +267,14 @@ impl Intake {
         }
         self.record(exchange, Event::Failed, GIVEN_UP).await;
         let given_up = Stamped { owed: Owed::Yes, ..stamped(Stage::Fault, GIVEN_UP, None) };
-        if self.store.give_up_on(id, given_up, (PANICS_MAX, self.now_ms())).await.is_err() {
-            self.counts.add(Counted::Unrecorded);
+        match self.store.give_up_on(id, given_up, (PANICS_MAX, self.now_ms())).await {
+            Ok(owed) => self.counts.add_many(Counted::Dead, owed),
+            // In no list either: the count is all that tells of it.
+            Err(_) => {
+                self.counts.add(Counted::Unrecorded);
+                self.counts.add(Counted::Dead);
+            }
         }
-        self.counts.add(Counted::Dead);
         tracing::error!(reason = GIVEN_UP, "a message that was taken over is given up until the next start");
     }
 
@@ -287,22 +291,22 @@ impl Intake {
         let answer = match self.parcels(taken, &to).await {
             Ok((parcels, against)) => {
                 let answer = answer(&against);
-                self.owe(&against);
                 let noted = (answer.clone(), against);
-                if self.store.accept(id, parcels.clone(), noted, self.now_ms()).await.is_err() {
+                let Ok(owed) = self.store.accept(id, parcels.clone(), noted, self.now_ms()).await else {
                     self.not_released(&parcels, "not-stored").await;
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
-                }
+                };
+                self.counts.add_many(Counted::Dead, owed);
                 self.wake.notify_one();
                 answer
             }
             Err(Unsettled::Refused(answer, against)) => {
-                self.owe(&against);
-                if self.store.refuse(id, answer.clone(), against, self.now_ms()).await.is_err() {
+                let Ok(owed) = self.store.refuse(id, answer.clone(), against, self.now_ms()).await else {
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
-                }
+                };
+                self.counts.add_many(Counted::Dead, owed);
                 answer
             }
             Err(Unsettled::Failed) => {
@@ -315,13 +319,6 @@ impl Intake {
             Answer::Refused { .. } => self.counts.add(Counted::Refused),
         }
         Dealt::Settled(answer)
-    }
-
-    /// Counts what somebody will not hear of although its sender believes so.
-    fn owe(&self, against: &[Stamped]) {
-        for _ in against.iter().filter(|stamped| stamped.owed == Owed::Yes) {
-            self.counts.add(Counted::Dead);
-        }
     }
 
     /// Translates a message and has it cleared for each of these systems. With the parcels comes what stands against the
@@ -373,7 +370,10 @@ impl Intake {
                     intent,
                 }),
                 Err(NotCleared::Refused(reason)) => against.push(refused(reason, Text::Kept)),
-                Err(NotCleared::Denied(reason)) => against.push(refused(reason, Text::Gone)),
+                // It is what she wants, and stands in her trail: nobody has to see to it.
+                Err(NotCleared::Denied(reason)) => {
+                    against.push(Stamped { owed: Owed::No, ..refused(reason, Text::Gone) });
+                }
                 // Nothing was put on its way yet: all of it is done again when the sender sends it again.
                 Err(NotCleared::Failed) => {
                     self.not_released(&parcels, "not-decided").await;

@@ -28,17 +28,22 @@ impl Intake {
         drop(self.keep(head, stamped(Stage::Read, "not-a-message", Some(told)), raw).await);
     }
 
-    /// Keeps what has no place in the inbox.
+    /// Keeps what has no place in the inbox. Who is owed a word and was not before is counted.
     pub(in crate::push) async fn keep(
         &self,
         head: Head,
         stamped: Stamped,
         raw: &[u8],
     ) -> Result<(), StoreError> {
-        let kept = self.store.keep(head, stamped, raw.to_vec(), self.now_ms()).await;
-        if kept.is_err() {
-            self.counts.add(Counted::Failed);
+        match self.store.keep(head, stamped, raw.to_vec(), self.now_ms()).await {
+            Ok(owed) => {
+                self.counts.add_many(Counted::Dead, owed);
+                Ok(())
+            }
+            Err(fault) => {
+                self.counts.add(Counted::Failed);
+                Err(fault)
+            }
         }
-        kept
     }
 }

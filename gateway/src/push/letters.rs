@@ -132,7 +132,8 @@ impl Store {
         .await
     }
 
-    /// Keeps something that has no place in the inbox. The same again is the same letter, tried once more.
+    /// Keeps something that has no place in the inbox. The same again is the same letter, tried once more, and what somebody
+    /// has seen to stays so. Says how many letters are owed now that were not before: one or none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -142,8 +143,15 @@ impl Store {
         stamped: Stamped,
         raw: Vec<u8>,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.run(move |connection| {
+            let owed = |connection: &Connection| {
+                let owed = "SELECT COUNT(*) FROM letter WHERE source = ?1 AND control_id = ?2 AND hash = ?3
+                    AND inbox IS NULL AND owed = 1 AND state = 'open'";
+                let key = params![head.source, head.control_id, head.hash.as_slice()];
+                connection.prepare_cached(owed)?.query_row(key, |row| row.get::<_, u32>(0)).map(u64::from)
+            };
+            let before = owed(connection)?;
             connection
                 .prepare_cached(
                     "INSERT INTO letter (stage, reason, told, place, source, control_id, hash, listener, receivers, owed, raw,
@@ -152,9 +160,8 @@ impl Store {
                         :now, :now)
                      ON CONFLICT (source, control_id, hash) WHERE inbox IS NULL DO UPDATE SET
                      reason = :reason, told = :told, last_ms = :now, attempts = attempts + 1, owed = MAX(owed, :owed),
-                     text_gone = CASE state WHEN 'replayed' THEN text_gone ELSE 0 END,
-                     state = CASE state WHEN 'replayed' THEN 'replayed' ELSE 'open' END,
-                     raw = CASE state WHEN 'replayed' THEN raw ELSE :raw END",
+                     text_gone = CASE state WHEN 'open' THEN 0 ELSE text_gone END,
+                     raw = CASE state WHEN 'open' THEN :raw ELSE raw END",
                 )?
                 .execute(named_params! {
                     ":stage": stamped.stage.name(), ":reason": stamped.reason, ":told": stamped.told,
@@ -162,7 +169,10 @@ impl Store {
                     ":hash": head.hash.as_slice(), ":listener": head.listener, ":receivers": head.receivers,
                     ":owed": stamped.owed == Owed::Yes, ":raw": raw, ":now": now_ms,
                 })?;
-            head.stood.map_or(Ok(()), |stood| stood.note(connection, None, now_ms))
+            if let Some(stood) = &head.stood {
+                stood.note(connection, None, now_ms)?;
+            }
+            Ok(owed(connection)?.saturating_sub(before))
         })
         .await
     }
@@ -276,29 +286,51 @@ pub enum Which {
     All,
 }
 
-/// Makes the letter of a message that is in the inbox, or opens the one there is.
+/// Makes the letter of a message that is in the inbox, or opens the one there is; what somebody closed for this very reason
+/// stays closed. Says how many letters are owed now that were not before: one or none.
 pub(in crate::push) fn make(
     connection: &Connection,
     inbox: InboxId,
     stamped: &Stamped,
     (first_ms, now_ms, attempts): (i64, i64, u32),
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
+    let system = stamped.system.as_ref().map(SystemName::as_str);
+    let owed = || {
+        let owed = "SELECT COUNT(*) FROM letter WHERE inbox = ?1 AND COALESCE(system, '') = ?2 AND owed = 1 AND state = 'open'";
+        let key = params![inbox.0, system.unwrap_or_default()];
+        connection.prepare_cached(owed)?.query_row(key, |row| row.get::<_, u32>(0)).map(u64::from)
+    };
+    let before = owed()?;
     connection
         .prepare_cached(
             "INSERT INTO letter (inbox, system, stage, reason, told, source, control_id, hash, listener, receivers, owed, text_gone,
                 first_ms, last_ms, attempts)
-             SELECT id, :system, :stage, :reason, :told, source, control_id, hash, listener, receivers, :owed, :gone, :first, :now,
-                :attempts FROM inbox WHERE id = :inbox
+             SELECT id, :system, :stage, :reason, :told, source, control_id, hash, listener, receivers, :owed, :gone,
+                :first, :now, :attempts FROM inbox WHERE id = :inbox
              ON CONFLICT (inbox, COALESCE(system, '')) WHERE inbox IS NOT NULL DO UPDATE SET stage = :stage, reason = :reason,
-             told = :told, last_ms = :now, attempts = letter.attempts + :attempts, text_gone = MAX(text_gone, :gone), owed = MAX(owed, :owed),
-             state = 'open'",
+             told = :told, last_ms = :now, attempts = letter.attempts + :attempts, text_gone = MAX(text_gone, :gone),
+             owed = CASE WHEN :gone THEN :owed ELSE MAX(owed, :owed) END,
+             state = CASE WHEN state = 'closed' AND stage = :stage AND reason = :reason AND told IS :told
+                AND hash = excluded.hash THEN 'closed' ELSE 'open' END",
         )?
         .execute(named_params! {
-            ":inbox": inbox.0, ":system": stamped.system.as_ref().map(SystemName::as_str),
+            ":inbox": inbox.0, ":system": system,
             ":stage": stamped.stage.name(), ":reason": stamped.reason, ":told": stamped.told,
             ":gone": stamped.text == Text::Gone, ":owed": stamped.owed == Owed::Yes, ":first": first_ms, ":now": now_ms, ":attempts": attempts,
-        })
-        .map(drop)
+        })?;
+    Ok(owed()?.saturating_sub(before))
+}
+
+/// Makes the letters of a message, and says how many are owed now that were not before.
+pub(in crate::push) fn make_all(
+    connection: &Connection,
+    inbox: InboxId,
+    stamped: &[Stamped],
+    now_ms: i64,
+) -> rusqlite::Result<u64> {
+    stamped
+        .iter()
+        .try_fold(0, |owed, stamped| Ok(owed + make(connection, inbox, stamped, (now_ms, now_ms, 1))?))
 }
 
 /// Notes that a message at which the program failed is answered now.

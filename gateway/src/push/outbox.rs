@@ -109,7 +109,7 @@ pub struct Backlog {
 
 impl Store {
     /// Puts parcels into the outbox and notes the message's answer, as one; for the systems that get nothing there are dead
-    /// letters. The message stays until the parcels are gone.
+    /// letters. The message stays until the parcels are gone. Says how many letters are owed now that were not before.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
@@ -119,15 +119,14 @@ impl Store {
         parcels: Vec<Parcel>,
         (answer, stamped): (Answer, Vec<Stamped>),
         now_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.run(move |connection| {
             put(connection, id, &parcels, now_ms)?;
             letters::answered(connection, id, now_ms)?;
-            for stamped in &stamped {
-                letters::make(connection, id, stamped, (now_ms, now_ms, 1))?;
-            }
+            let owed = letters::make_all(connection, id, &stamped, now_ms)?;
             settle(connection, id, &answer)?;
-            let_go(connection, id)
+            let_go(connection, id)?;
+            Ok(owed)
         })
         .await
     }
@@ -157,9 +156,7 @@ impl Store {
                     "UPDATE letter SET state = 'replayed', last_ms = ?2, attempts = attempts + 1 WHERE id = ?1",
                 )?
                 .execute(params![letter.0, now_ms])?;
-            for stamped in &stamped {
-                letters::make(connection, inbox, stamped, (now_ms, now_ms, 1))?;
-            }
+            letters::make_all(connection, inbox, &stamped, now_ms)?;
             connection
                 .prepare_cached(
                     "UPDATE inbox SET answer = 'AA', problem = NULL WHERE id = ?1
@@ -260,7 +257,7 @@ impl Store {
     }
 
     /// Gives a parcel up, and makes a dead letter of it. It stays, so that it can be looked at; it does not hold up those
-    /// behind it.
+    /// behind it. Says how many letters are owed now that were not before.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -270,7 +267,7 @@ impl Store {
         reason: &'static str,
         text: Text,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.run(move |connection| {
             connection
                 .prepare_cached("UPDATE outbox SET state = 'dead', reason = ?2 WHERE id = ?1")?
@@ -297,8 +294,9 @@ impl Store {
                 text,
                 owed: Owed::Yes,
             };
-            letters::make(connection, inbox, &stamped, (first_ms, now_ms, attempts))?;
-            let_go(connection, inbox)
+            let owed = letters::make(connection, inbox, &stamped, (first_ms, now_ms, attempts))?;
+            let_go(connection, inbox)?;
+            Ok(owed)
         })
         .await
     }

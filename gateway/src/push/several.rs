@@ -287,12 +287,7 @@ impl Intake {
         let stamped =
             Stamped { owed, ..stamped(Stage::Translate, "not-translated", Some(refused.told.clone())) };
         match self.keep(head, stamped, row.as_bytes()).await {
-            Ok(()) => {
-                if owed == Owed::Yes {
-                    self.counts.add(Counted::Dead);
-                }
-                One::Refused(refused.told)
-            }
+            Ok(()) => One::Refused(refused.told),
             // Nobody would know of it.
             Err(_) => One::NotNow,
         }

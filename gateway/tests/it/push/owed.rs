@@ -167,3 +167,66 @@ async fn nothing_is_mended_while_it_waits_for_another_receiver_as_it_came() {
     site.delivery().round().await;
     assert_eq!(site.arrived(), ["M1", "M1"]);
 }
+
+#[tokio::test]
+async fn what_comes_every_night_raises_the_alarm_once_and_stays_closed_when_somebody_closed_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::open(folder.path());
+    let folders = by_folder(folder.path(), &mut site);
+    let night = async |before: &str| {
+        drop_file(folder.path(), "all.csv", &format!("{HEADER}\n{before}{FENWICK}\n3,9990000034,Fox\n"));
+        assert_eq!(folders.look().await, Looked::Done);
+    };
+    site.decision.refuses.store(true, Ordering::SeqCst);
+    for tried in 1..=3 {
+        night("").await;
+        let letters = open(&site).await;
+        assert!(letters.iter().all(|letter| letter.attempts == tried && letter.owed == Owed::Yes));
+        assert_eq!((letters.len(), site.counts.of(Counted::Dead)), (2, 2), "night {tried}");
+    }
+    for letter in open(&site).await {
+        assert!(is_well(&done(&site, letter.id, What::Close, None).await));
+    }
+    // Where in the file they stand makes no difference.
+    for _ in 0..2 {
+        night(&format!("{FENWICK}\n")).await;
+        assert_eq!(open(&site).await, []);
+        assert_eq!((site.counts.of(Counted::Dead), site.store.backlog().await.unwrap().dead), (2, 0));
+        assert_eq!(texts(folder.path()), 0, "nobody asks for its text any more");
+    }
+    // Another reason is another matter.
+    site.decision.refuses.store(false, Ordering::SeqCst);
+    let other = NotCleared::Refused("no-sharing-agreement");
+    *site.decision.refuses_for.lock().unwrap() = Some(("council", other));
+    night("").await;
+    assert_eq!(only(&site).await.reason, "no-sharing-agreement");
+    assert_eq!(site.counts.of(Counted::Dead), 3);
+}
+
+#[tokio::test]
+async fn what_she_refused_herself_is_owed_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::open(folder.path());
+    *site.decision.refuses_for.lock().unwrap() = Some(("council", NotCleared::Denied("consent-denied")));
+    assert_eq!(site.send(&modes("M1", "0000026", "AL|NE")).await, ["CA"]);
+    let folders = by_folder(folder.path(), &mut site);
+    let night = async || {
+        drop_file(folder.path(), "all.csv", &format!("{HEADER}\n{FENWICK}\n"));
+        assert_eq!(folders.look().await, Looked::Done);
+    };
+    for _ in 0..2 {
+        night().await;
+        let letters = open(&site).await;
+        let owed: Vec<(Owed, Option<u64>)> =
+            letters.iter().map(|letter| (letter.owed, letter.bytes)).collect();
+        assert_eq!(owed, [(Owed::No, None), (Owed::No, None)]);
+        assert_eq!((site.counts.of(Counted::Dead), site.store.backlog().await.unwrap().dead), (0, 0));
+    }
+    // Her word has ended; another rule stands against it.
+    *site.decision.refuses_for.lock().unwrap() = Some(("council", NotCleared::Refused("labelled")));
+    night().await;
+    let letters = open(&site).await;
+    let record = letters.last().unwrap();
+    assert_eq!((record.reason.as_str(), record.owed), ("labelled", Owed::Yes));
+    assert_eq!(site.counts.of(Counted::Dead), 1);
+}
