@@ -305,10 +305,10 @@ pub(in crate::push) fn make(
         .prepare_cached(
             "INSERT INTO letter (inbox, system, stage, reason, told, source, control_id, hash, listener, receivers, owed, text_gone,
                 first_ms, last_ms, attempts)
-             SELECT id, :system, :stage, :reason, :told, source, control_id, hash, listener, receivers, :owed, :gone,
+             SELECT id, :system, :stage, :reason, :told, source, control_id, hash, listener, receivers, :owed, :gone OR raw IS NULL,
                 :first, :now, :attempts FROM inbox WHERE id = :inbox
              ON CONFLICT (inbox, COALESCE(system, '')) WHERE inbox IS NOT NULL DO UPDATE SET stage = :stage, reason = :reason,
-             told = :told, last_ms = :now, attempts = letter.attempts + :attempts, text_gone = MAX(text_gone, :gone),
+             told = :told, last_ms = :now, attempts = letter.attempts + :attempts, text_gone = excluded.text_gone,
              owed = CASE WHEN :gone THEN :owed ELSE MAX(owed, :owed) END,
              state = CASE WHEN state = 'closed' AND stage = :stage AND reason = :reason AND told IS :told
                 AND hash = excluded.hash THEN 'closed' ELSE 'open' END",

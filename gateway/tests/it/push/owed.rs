@@ -204,7 +204,7 @@ async fn what_comes_every_night_raises_the_alarm_once_and_stays_closed_when_some
 }
 
 #[tokio::test]
-async fn what_she_refused_herself_is_owed_to_nobody() {
+async fn what_she_refused_herself_is_owed_to_nobody_and_has_its_text_again_when_only_rules_refuse_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut site = Site::open(folder.path());
     *site.decision.refuses_for.lock().unwrap() = Some(("council", NotCleared::Denied("consent-denied")));
@@ -229,4 +229,7 @@ async fn what_she_refused_herself_is_owed_to_nobody() {
     let record = letters.last().unwrap();
     assert_eq!((record.reason.as_str(), record.owed), ("labelled", Owed::Yes));
     assert_eq!(site.counts.of(Counted::Dead), 1);
+    assert!(record.bytes.is_some(), "its text is there again");
+    *site.decision.refuses_for.lock().unwrap() = None;
+    assert!(is_well(&replay(&site, record.id, None).await));
 }
