@@ -273,8 +273,8 @@ impl Intake {
         self.record(begun, Event::Refused, "not-translated").await;
         let row = refused.row.unwrap_or_default();
         let mut hash = Sha256::new();
-        // What a row says is itself; without it, where it stood.
-        hash.update(if row.is_empty() { format!("{name}\n{}", refused.told) } else { row.clone() });
+        // What a row says is itself; without it, which one of which file it is: another file of the same name holds others.
+        hash.update(if row.is_empty() { format!("{}\n{}", stood.file, stood.nth) } else { row.clone() });
         let head = Head {
             source: sender.context.source().to_owned(),
             control_id: String::new(),

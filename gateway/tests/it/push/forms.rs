@@ -69,8 +69,7 @@ fn types(bundle: &Value) -> Vec<String> {
 fn two(number: &str) -> String {
     let (head, rest) = REPORT.split_once("UNH+1").unwrap();
     let (message, _) = rest.split_once("UNZ").unwrap();
-    let second =
-        message.replace("UNT+74+1'", "UNT+74+2'").replace("9990000018", number).replace("MEDRPT", "MEDRPT");
+    let second = message.replace("UNT+74+1'", "UNT+74+2'").replace("9990000018", number);
     format!("{head}UNH+1{message}UNH+2{second}UNZ+2+2044'\n")
 }
 
@@ -113,6 +112,27 @@ async fn one_report_that_cannot_be_read_holds_up_no_other_and_is_a_letter_withou
     // What is no interchange at all is refused whole.
     let told = post(&gateway, "application/edifact", "not edifact").await;
     assert!(told.contains("status: 422"), "{told}");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_of_two_files_of_one_name_is_two_letters_whatever_became_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = start(folder.path(), "edifact").await;
+    let unread = |number: &str| two(number).replace("UNT+74+2'", "UNT+74+3'");
+    drop_file(folder.path(), "labs.edi", &unread("9990000026"));
+    until(async || (left(folder.path()) == [".refused/labs.edi"]).then_some(())).await;
+    let letters = gateway.store().letters(Which::Open).await.unwrap();
+    let [monday] = letters.as_slice() else { panic!("{letters:?}") };
+    let store = rusqlite::Connection::open(folder.path().join("push.sqlite")).unwrap();
+    store.execute_batch("UPDATE letter SET state = 'replayed'").unwrap();
+    drop_file(folder.path(), "labs.edi", &unread("9990000034"));
+    let second = ".refused/1-labs.edi".to_owned();
+    until(async || left(folder.path()).contains(&second).then_some(())).await;
+    let letters = gateway.store().letters(Which::Open).await.unwrap();
+    let [tuesday] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_ne!(tuesday.id, monday.id);
+    assert_eq!((tuesday.told.as_deref(), tuesday.attempts), (monday.told.as_deref(), 1));
     gateway.stop().await;
 }
 
