@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::anew::known;
 use super::delivery::Senders;
 use super::errands::{Done, Errand, What};
-use super::form::Outside;
+use super::form::{Form, Outside};
 use super::intake::Intake;
 use super::letters::{LetterState, Opened};
 use super::named;
@@ -138,8 +138,9 @@ impl Clerk {
         self.ledger.append(batch).await.ok().map(|receipt| receipt.to_header())
     }
 
-    /// Those whom the text of a letter names by NHS number: as its sender names them or, where it cannot be read so (it is
-    /// what is wrong with it, or nobody knows the sender any more), all that stand in it.
+    /// Those whom a letter names by NHS number: as the form of its sender names them and, where that is no measure (it cannot
+    /// be read so, nobody knows the sender any more, or what its sender wrote is a Bundle of anything), all that stand in its
+    /// text. And all that stand in the name of its file, which is told with the text.
     fn persons(&self, opened: &Opened) -> Vec<AboutPerson> {
         let (letter, senders) = (&opened.letter, (self.senders)());
         let sender = known(&senders, &letter.listener, &letter.source, letter.wanted());
@@ -152,9 +153,12 @@ impl Clerk {
             .flat_map(|outside| outside.persons)
             .map(|number| number.as_str().to_owned())
             .collect();
-        if numbers.is_empty() {
-            numbers = opened.raw.as_deref().map(named::numbers).unwrap_or_default();
+        let is_mapped = sender.is_some_and(|sender| matches!(sender.form, Form::Mapped(_)));
+        if numbers.is_empty() || is_mapped {
+            numbers.extend(opened.raw.as_deref().map(named::numbers).unwrap_or_default());
         }
+        let place = letter.place.as_deref().unwrap_or_default();
+        numbers.extend(named::numbers(place.as_bytes()));
         let about = |number| AboutPerson {
             nhs_number: Some(number),
             patient: None,

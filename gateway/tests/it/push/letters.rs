@@ -2,17 +2,24 @@
 //! its way again by the same decision, minimum and record.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use adapters::mapping::Mapping;
+use fhir::tables::Release;
 use gateway::person::SystemName;
 use gateway::push::clerk::Attended;
 use gateway::push::disclose::NotCleared;
 use gateway::push::errands::{Done, Errand, ErrandId, Progress, What};
+use gateway::push::folder::Looked;
 use gateway::push::letters::{Letter, LetterId, LetterState, Stage, Which};
+use gateway::settings::Making;
 use gateway::trail::record::{About, Event, Record, RecordedRequestor};
 use rusqlite::Connection;
 
+use super::places::{HEADER, MAPPING, drop_file};
+use super::rows::by_folder_of;
 use super::support::{Site, discharge};
 
 pub(super) async fn open(site: &Site) -> Vec<Letter> {
@@ -168,7 +175,7 @@ async fn what_one_of_two_receivers_may_not_have_is_a_letter_for_that_one_alone()
     let folder = tempfile::tempdir().unwrap();
     let mut site = Site::open(folder.path());
     let both = vec![SystemName::new("council"), SystemName::new("hospice")];
-    std::sync::Arc::get_mut(&mut site.sender).unwrap().to = both;
+    Arc::get_mut(&mut site.sender).unwrap().to = both;
     let refused = NotCleared::Refused("no-sharing-agreement");
     *site.decision.refuses_for.lock().unwrap() = Some(("hospice", refused));
     assert_eq!(site.send(&discharge("M1", "0000018")).await, ["AE"]);
@@ -200,6 +207,15 @@ async fn what_the_person_herself_refused_keeps_its_name_and_no_text() {
     for what in [What::Show, What::Replay] {
         assert_eq!(done(&site, letter.id, what, None).await, Done::Cannot("text-not-kept".to_owned()));
     }
+}
+
+/// In whose trails a look is.
+async fn named(site: &Site) -> Vec<String> {
+    let named = records(site).await.into_iter().filter_map(|record| match record.about {
+        About::Person(person) if person.is_in_trail() => person.nhs_number,
+        About::Person(_) | About::Exchange { .. } => None,
+    });
+    named.collect()
 }
 
 #[tokio::test]
@@ -247,18 +263,35 @@ async fn a_look_at_what_cannot_be_read_is_recorded_for_all_whom_it_names() {
         site.store.ask(errand(letter, What::Show, None)).await.unwrap();
         let mut clerk = site.clerk();
         if !knows {
-            clerk.senders = std::sync::Arc::new(Vec::new);
+            clerk.senders = Arc::new(Vec::new);
         }
         assert_eq!(clerk.attend().await.unwrap(), Attended::One);
-        let records = records(&site).await;
-        let named: Vec<&str> = records
-            .iter()
-            .filter_map(|record| match &record.about {
-                About::Person(person) if person.is_in_trail() => person.nhs_number.as_deref(),
-                About::Person(_) | About::Exchange { .. } => None,
-            })
-            .collect();
+        let named = named(&site).await;
         assert_eq!(named, ["9990000018", "9990000026"], "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_what_a_sender_of_bundles_wrote_is_recorded_for_all_whom_it_or_its_file_names() {
+    let bundle = r#"{"resourceType":"Bundle","id":"b","type":"collection","entry":[
+        {"resource":{"resourceType":"Patient","id":"p","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}},
+        {"resource":{"resourceType":"Observation","id":"o","status":"final","code":{"text":"Haemoglobin"},
+            "subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000026"}}}}]}"#;
+    let row = format!("{HEADER}\n3,9990000034,Fox\n");
+    let mapping = Arc::new(Mapping::load("people.toml", MAPPING).unwrap());
+    for (making, name, text, names) in [
+        (Making::Release(Release::Stu3), "record.json", bundle, ["9990000018", "9990000026"]),
+        (Making::Mapping(mapping), "9990000026 Fenwick.csv", &*row, ["9990000026", "9990000034"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut site = Site::open(folder.path());
+        let folders = by_folder_of(folder.path(), &mut site, making);
+        site.decision.refuses.store(true, Ordering::SeqCst);
+        drop_file(folder.path(), name, text);
+        assert_eq!(folders.look().await, Looked::Done);
+        let letter = only(&site).await.id;
+        assert!(matches!(done(&site, letter, What::Show, None).await, Done::Shown { .. }));
+        assert_eq!(named(&site).await, names, "{name}");
     }
 }
 
@@ -357,7 +390,7 @@ async fn a_message_that_was_taken_over_and_given_up_goes_again_or_is_closed() {
         site.decision.panics.store(true, Ordering::SeqCst);
         assert_eq!(site.send(&super::support::modes("M1", "0000018", "AL|NE")).await[0], "CA");
         for _ in 0..4 {
-            site.intake.resume(&[std::sync::Arc::clone(&site.sender)]).await;
+            site.intake.resume(&[Arc::clone(&site.sender)]).await;
         }
         site.decision.panics.store(false, Ordering::SeqCst);
         let letter = only(&site).await;
@@ -375,7 +408,7 @@ async fn what_was_acknowledged_and_tried_in_vain_stays_what_it_was_until_it_is_c
     let site = Site::open(folder.path());
     site.decision.panics.store(true, Ordering::SeqCst);
     assert_eq!(site.send(&super::support::modes("M1", "0000018", "AL|NE")).await[0], "CA");
-    let senders = [std::sync::Arc::clone(&site.sender)];
+    let senders = [Arc::clone(&site.sender)];
     for _ in 0..4 {
         site.intake.resume(&senders).await;
     }

@@ -125,14 +125,19 @@ async fn what_comes_later_about_a_person_waits_for_what_could_not_be_dealt_with(
 
 /// A folder of records in the place of the messages of `site`.
 pub(super) fn by_folder(folder: &Path, site: &mut Site) -> Folders {
+    let mapping = Mapping::load("people.toml", MAPPING).unwrap();
+    by_folder_of(folder, site, Making::Mapping(Arc::new(mapping)))
+}
+
+/// A folder of what is made into Bundles in this way.
+pub(super) fn by_folder_of(folder: &Path, site: &mut Site, making: Making) -> Folders {
     people(folder);
-    let mapping = Arc::new(Mapping::load("people.toml", MAPPING).unwrap());
     let plain = (*site.sender).clone();
-    let form = Form::Mapped(Making::Mapping(Arc::clone(&mapping)));
+    let form = Form::Mapped(making.clone());
     site.sender = Arc::new(Sender { listener: "inbound:people".to_owned(), form, ..plain });
     let place = Inbound {
         name: "people".to_owned(),
-        making: Making::Mapping(mapping),
+        making,
         from: site.sender.organisation.clone(),
         to: site.sender.to.clone(),
         purpose: site.sender.purposes[0],
