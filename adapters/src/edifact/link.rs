@@ -161,13 +161,12 @@ impl Report<'_> {
             if kind == Kind::Specimen {
                 let reference = self.assembly.reference(other);
                 match self.assembly.object(result) {
-                    // R4 takes one.
-                    Some(observation)
-                        if observation.find("specimen").is_some_and(|held| *held != reference) =>
-                    {
-                        part.tell(Why::PlaceTaken, Severity::Major);
-                    }
-                    Some(observation) => observation.put("specimen", reference),
+                    // R4 takes one; the same one again says nothing more.
+                    Some(observation) => match observation.find("specimen") {
+                        Some(held) if *held == reference => part.tell(Why::PlaceTaken, Severity::Trivial),
+                        Some(_) => part.tell(Why::PlaceTaken, Severity::Major),
+                        None => observation.put("specimen", reference),
+                    },
                     None => {}
                 }
             } else {

@@ -344,6 +344,21 @@ fn what_is_withheld_leaves_nothing_behind() {
     }
 }
 
+#[test]
+fn what_has_no_status_that_can_be_read_is_written_in_order_all_the_same() {
+    let bundle = case("record-c-cda");
+    let entries = bundle["entry"].as_array().unwrap().len();
+    for at in (0..entries).filter(|at| bundle["entry"][*at]["resource"]["status"].is_string()) {
+        let mut without = bundle.clone();
+        without["entry"][at]["resource"]["status"] = json!([]);
+        for profile in [ccda(), itk()] {
+            if let Ok(document) = sent(&without, &profile) {
+                assert_eq!(faults(&String::from_utf8(document.xml).unwrap()), Vec::<String>::new(), "{at}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
