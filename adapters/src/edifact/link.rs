@@ -160,14 +160,13 @@ impl Report<'_> {
             number.carry();
             if kind == Kind::Specimen {
                 let reference = self.assembly.reference(other);
-                match self.assembly.object(result) {
-                    // R4 takes one; the same one again says nothing more.
-                    Some(observation) => match observation.find("specimen") {
+                // R4 takes one; the same one again says nothing more.
+                if let Some(observation) = self.assembly.object(result) {
+                    match observation.find("specimen") {
                         Some(held) if *held == reference => part.tell(Why::PlaceTaken, Severity::Trivial),
                         Some(_) => part.tell(Why::PlaceTaken, Severity::Major),
                         None => observation.put("specimen", reference),
-                    },
-                    None => {}
+                    }
                 }
             } else {
                 over.push((other, result));
