@@ -367,7 +367,7 @@ pub(super) async fn cursors(
 fn people(bench: &Bench) -> Vec<&str> {
     let places = bench.canaries.iter().flat_map(|canary| &canary.places);
     let mut people: Vec<&str> =
-        places.filter_map(|place| place.strip_prefix("Patient/")?.split('.').next()).collect();
+        places.filter_map(|place| place.strip_prefix("Patient/")?.split(['.', '/']).next()).collect();
     people.sort_unstable();
     people.dedup();
     people
