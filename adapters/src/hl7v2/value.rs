@@ -211,24 +211,21 @@ impl Known<'_> {
 
     /// A coded unit: its words, and the code with its system.
     fn unit(&self, quantity: &mut Object, unit: Part<'_, '_>) {
-        let read = |component: u16| unit.component(component).text();
-        let (code, words, system) = (read(1), read(2), read(3));
-        self.put_unit(quantity, code, words, system);
+        self.put_unit(quantity, |component| unit.component(component));
     }
 
     fn sub_unit(&self, quantity: &mut Object, unit: Part<'_, '_>) {
-        let read = |component: u16| unit.subcomponent(component).text();
-        let (code, words, system) = (read(1), read(2), read(3));
-        self.put_unit(quantity, code, words, system);
+        self.put_unit(quantity, |component| unit.subcomponent(component));
     }
 
-    fn put_unit(
-        &self,
-        quantity: &mut Object,
-        code: Option<String>,
-        words: Option<String>,
-        system: Option<String>,
-    ) {
+    fn put_unit<'p, 'm: 'p>(&self, quantity: &mut Object, at: impl Fn(u16) -> Part<'p, 'm>) {
+        let (code, words, system) = (at(1).text(), at(2).text(), at(3).text());
+        // A code counts with its system, and neither says anything without the other.
+        match (&code, &words, &system) {
+            (Some(code), Some(words), None) if code != words => at(1).remark(Why::NotMapped, Severity::Minor),
+            (None, _, Some(_)) => at(3).remark(Why::NotMapped, Severity::Trivial),
+            (Some(_) | None, Some(_) | None, Some(_) | None) => {}
+        }
         if let Some(said) = words.or_else(|| code.clone()) {
             quantity.put("unit", Node::Text(said));
         }
