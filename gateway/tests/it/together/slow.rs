@@ -104,8 +104,12 @@ impl Gate {
             }
             let waiting = self.asked.load(Ordering::SeqCst) - let_through;
             most = most.max(waiting);
-            // Often enough for all that may come to be there.
-            for _ in 0..2_000 {
+            // Often enough for all that may come to be there, and more often while no two ever were.
+            for turn in 0..10_000 {
+                most = most.max(self.asked.load(Ordering::SeqCst) - let_through);
+                if turn >= 2_000 && most >= 2 {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
             if self.asked.load(Ordering::SeqCst) > let_through {
