@@ -28,11 +28,13 @@ if os.environ.get("UPDATE"):
         sys.exit("the ratchet is written only where the corpora are")
     head = [line for line in ratchet.read_text().splitlines() if line.startswith("#")]
     ratchet.write_text("\n".join(head + [f"{what} {n}" for what, n in sorted(now.items())]) + "\n")
-elif worse or (better and all_there):
+else:
     for line in worse:
         print(f"worse: {line}", file=sys.stderr)
-    for line in better:
-        print(f"better, write it down with UPDATE=1: {line}", file=sys.stderr)
-    sys.exit("validation: the counts are not those of the ratchet; each error is in target/validate/errors.tsv")
+    # What got better is no reason to stop anybody. It is held once it is written down.
+    for line in better if all_there else []:
+        print(f"BETTER, write it down with UPDATE=1: {line}", file=sys.stderr)
+    if worse:
+        sys.exit("validation: there is more than the ratchet holds; each error is in target/validate/errors.tsv")
 errors = sum(n for what, n in now.items() if not what.endswith(" bundles"))
 print(f"{sum(n for what, n in now.items() if what.endswith(' bundles'))} Bundles validated, {errors} errors, none that the ratchet does not hold")
