@@ -136,6 +136,7 @@ fn a_code_is_found_under_every_name_of_its_system_and_however_it_is_spelt() {
         ("http://www.whocc.no/atc", "N05AN01", "mental-health-medicine"),
         ("https://fhir.hl7.org.uk/CodeSystem/UKCore-PracticeSettingCode", "711", "mental-health-service"),
         ("", "13746004", "mental-illness"),
+        (SCT, "747751000000101", "mental-health-section"),
     ];
     for (system, code, entry) in rows {
         let found = names(&codes, Some(system), code);
