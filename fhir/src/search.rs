@@ -23,8 +23,8 @@ pub mod sort;
 mod write;
 
 pub use criterion::{
-    Criterion, DateTest, NumberTest, Polarity, Prefix, Presence, QuantityTest, ReferenceTest, StringModifier,
-    Test, TokenModifier, TokenTest,
+    Compared, Criterion, DateTest, NumberTest, Polarity, Prefix, Presence, QuantityTest, ReferenceTest,
+    StringModifier, Test, TokenModifier, TokenTest,
 };
 pub use matches::Match;
 pub use number::Number;

@@ -19,7 +19,7 @@ use std::sync::{LazyLock, OnceLock};
 
 pub use release::Release;
 use release::tables;
-pub use search::{Condition, SearchKind, SearchParameter, SearchPath};
+pub use search::{Component, Condition, SearchKind, SearchParameter, SearchPath};
 
 /// The decoded tables. A file that does not decode leaves them empty: every type is unknown then, and nothing is
 /// shared. A test decodes the file.

@@ -30,6 +30,9 @@ const HEAD: &str = "\
 # ?CODE KIND PATH...        a search parameter; KIND(TARGET,...). PATH may hold {child=value}, a condition on the element
 #                           before it, and end in :TYPE, the type of a choice, or >TYPE, what the reference resolves
 #                           to. ! instead of paths: its expression cannot be read
+# ?CODE composite ITEM... ;KIND PATH... ;KIND PATH...
+#                           the components of a composite parameter, whose values stand below one and the same ITEM; the
+#                           item . is the resource, and a PATH that begins with / stands below the resource
 # =CODE...                  parameters that tie the type to the Patient compartment
 ";
 
@@ -352,24 +355,19 @@ fn read_searches(parameters: &[Document], tables: &Tables) -> BTreeMap<String, B
         parameters.iter().map(|document| (text(document.root(), &["url"]), document.root())).collect();
     let mut searches: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for parameter in parameters.iter().map(Document::root) {
-        let mut kind = text(parameter, &["type"]);
-        let targets: Vec<_> = parameter.walk(&["target"]).filter_map(Node::string).collect();
-        if (1..ANY).contains(&targets.len()) {
-            kind = format!("{kind}({})", targets.join(","));
-        }
+        let kind = kind(parameter);
         for base in parameter.walk(&["base"]).filter_map(Node::string) {
             let alternatives = text(parameter, &["expression"]);
-            let components: Vec<_> = parameter
-                .walk(&["component"])
-                .map(|component| {
-                    let definition = text(component, &["definition"]);
-                    let code =
-                        by_url.get(&definition).map(|found| text(*found, &["code"])).unwrap_or_default();
-                    (code, text(component, &["expression"]))
-                })
-                .collect();
-            let paths = expression::compile(tables, &base, &alternatives, &components);
-            let line = format!("{kind} {}", paths.map_or("!".to_owned(), |paths| paths.join(" ")));
+            let paths = match kind.as_str() {
+                "composite" => expression::composite(
+                    tables,
+                    &base,
+                    &alternatives,
+                    &components(parameter, &by_url).unwrap_or_default(),
+                ),
+                _ => expression::compile(tables, &base, &alternatives).map(|paths| paths.join(" ")),
+            };
+            let line = format!("{kind} {}", paths.unwrap_or("!".to_owned()));
             let codes = searches.entry(base.into_owned()).or_default();
             let code = text(parameter, &["code"]);
             // The same code twice: a readable expression wins over none.
@@ -382,6 +380,33 @@ fn read_searches(parameters: &[Document], tables: &Tables) -> BTreeMap<String, B
         }
     }
     searches
+}
+
+/// The kind of a search parameter, and what it may refer to.
+fn kind(parameter: Node<'_>) -> String {
+    let kind = text(parameter, &["type"]);
+    let targets: Vec<_> = parameter.walk(&["target"]).filter_map(Node::string).collect();
+    match (1..ANY).contains(&targets.len()) {
+        true => format!("{kind}({})", targets.join(",")),
+        false => kind,
+    }
+}
+
+/// The components of a composite parameter; nothing if one of them is no parameter that can be joined.
+fn components(
+    parameter: Node<'_>,
+    by_url: &BTreeMap<String, Node<'_>>,
+) -> Option<Vec<expression::Component>> {
+    let read = |component: Node<'_>| {
+        let joined = *by_url.get(&text(component, &["definition"]))?;
+        let kind = kind(joined);
+        (!matches!(kind.as_str(), "composite" | "special")).then(|| expression::Component {
+            kind,
+            defined: text(joined, &["expression"]),
+            expression: text(component, &["expression"]),
+        })
+    };
+    parameter.walk(&["component"]).map(read).collect()
 }
 
 fn read_compartment(compartments: &[Document]) -> BTreeMap<String, Vec<String>> {

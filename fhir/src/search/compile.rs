@@ -165,9 +165,6 @@ fn criterion(
     bases: &Bases,
 ) -> Result<Criterion, SearchError> {
     let parameter = tables::search_parameter(owner, code).ok_or(SearchError::UnknownParameter)?;
-    if parameter.kind() == SearchKind::Composite {
-        return Err(NotServed::Composite.into());
-    }
     if parameter.kind() == SearchKind::Special {
         return Err(NotServed::Special.into());
     }
@@ -175,10 +172,15 @@ fn criterion(
         return Err(NotServed::Unreadable.into());
     }
     let invalid = |reason| SearchError::Value { parameter: parameter.code(), reason };
-    let test = if modifier == Some("missing") {
-        missing(values).map_err(invalid)?
-    } else {
-        test(parameter, modifier, values, bases)?
+    let asked = Asked { code: parameter.code(), kind: parameter.kind(), targets: parameter.targets(), bases };
+    let test = match (parameter.kind(), modifier) {
+        // R4 has no modifier for what is joined, not even `:missing`.
+        (SearchKind::Composite, Some(_)) => {
+            return Err(SearchError::UnknownModifier { parameter: parameter.code() });
+        }
+        (SearchKind::Composite, None) => together(parameter, values, bases)?,
+        (_, Some("missing")) => missing(values).map_err(invalid)?,
+        (_, modifier) => test(&asked, modifier, values)?,
     };
     Ok(Criterion { parameter, test, places: place::places(owner, parameter) })
 }
@@ -191,17 +193,41 @@ fn missing(values: &[Escaped]) -> Result<Test, InvalidValue> {
     }
 }
 
-fn test(
+/// What values are read for: a parameter, or one component of a composite.
+struct Asked<'a> {
+    code: &'static str,
+    kind: SearchKind,
+    targets: &'static [TypeId],
+    bases: &'a Bases,
+}
+
+/// The values of a composite: components joined by `$`.
+fn together(
     parameter: &'static SearchParameter,
-    modifier: Option<&str>,
     values: &[Escaped],
     bases: &Bases,
 ) -> Result<Test, SearchError> {
-    let code = parameter.code();
+    let (code, components) = (parameter.code(), parameter.components());
+    let one = |value: &Escaped| {
+        let parts = value.split('$');
+        if parts.len() != components.len() || parts.iter().any(Escaped::is_empty) {
+            return Err(SearchError::Value { parameter: code, reason: InvalidValue::Components });
+        }
+        let each = components.iter().zip(&parts).map(|(component, part)| {
+            let asked = Asked { code, kind: component.kind(), targets: component.targets(), bases };
+            test(&asked, None, std::slice::from_ref(part))
+        });
+        each.collect::<Result<Vec<Test>, SearchError>>()
+    };
+    Ok(Test::Together(values.iter().map(one).collect::<Result<_, _>>()?))
+}
+
+fn test(asked: &Asked<'_>, modifier: Option<&str>, values: &[Escaped]) -> Result<Test, SearchError> {
+    let code = asked.code;
     let invalid = |reason| SearchError::Value { parameter: code, reason };
     let unknown = SearchError::UnknownModifier { parameter: code };
     let not_served = SearchError::NotServed(NotServed::Modifier);
-    match (parameter.kind(), modifier) {
+    match (asked.kind, modifier) {
         (SearchKind::Token, None | Some("not")) => {
             let modifier = if modifier.is_some() { TokenModifier::Not } else { TokenModifier::Is };
             Ok(Test::Token { modifier, any: each(values, token).map_err(invalid)? })
@@ -215,7 +241,7 @@ fn test(
                 Some(name) => Some(place::resource_type(name).ok_or(unknown)?),
                 None => None,
             };
-            let read = |value: &Escaped| reference(parameter, wanted, value, bases);
+            let read = |value: &Escaped| reference(asked, wanted, value);
             Ok(Test::Reference(each(values, read).map_err(invalid)?))
         }
         (SearchKind::String, None | Some("exact" | "contains")) => {
@@ -268,16 +294,15 @@ fn text(value: &Escaped) -> Result<String, InvalidValue> {
 /// A bare id is taken where one type only can be meant; everything is made `Type/id` so that nobody downstream reads
 /// it otherwise.
 fn reference(
-    parameter: &SearchParameter,
+    asked: &Asked<'_>,
     wanted: Option<TypeId>,
     value: &Escaped,
-    bases: &Bases,
 ) -> Result<ReferenceTest, InvalidValue> {
-    let may_be = |found: TypeId| parameter.targets().is_empty() || parameter.targets().contains(&found);
+    let may_be = |found: TypeId| asked.targets.is_empty() || asked.targets.contains(&found);
     let text = value.plain();
     if let Ok(id) = Id::parse(&text) {
-        let patient = || place::resource_type("Patient").filter(|_| parameter.code() == "patient");
-        let resource_type = match (wanted, parameter.targets()) {
+        let patient = || place::resource_type("Patient").filter(|_| asked.code == "patient");
+        let resource_type = match (wanted, asked.targets) {
             (Some(wanted), _) => wanted,
             (None, [only]) => *only,
             (None, _) => patient().ok_or(InvalidValue::ReferenceType)?,
@@ -288,7 +313,7 @@ fn reference(
         }
         return Ok(ReferenceTest(Reference::Local(Local::new(name, id))));
     }
-    let reference = Reference::parse(&text, bases).map_err(|_| InvalidValue::Reference)?;
+    let reference = Reference::parse(&text, asked.bases).map_err(|_| InvalidValue::Reference)?;
     match &reference {
         Reference::Local(local) => {
             let found =

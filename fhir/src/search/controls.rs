@@ -289,7 +289,7 @@ impl Controls {
         if !fits {
             return Err(invalid);
         }
-        let places = place::places(source, found).ok_or(NotServed::Unreadable)?;
+        let places = place::apart(source, found).ok_or(NotServed::Unreadable)?;
         self.includes.push(Include { towards, source, parameter: found, places, target });
         Ok(())
     }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::number::Number;
-use super::place::Place;
+use super::place::Places;
 use crate::instant::DateTime;
 use crate::reference::Reference;
-use crate::tables::{SearchKind, SearchParameter};
+use crate::tables::{Component, SearchKind, SearchParameter};
 
 /// One condition: a parameter of the type and what is asked of it.
 #[derive(Clone)]
@@ -14,7 +14,42 @@ pub struct Criterion {
     pub(super) parameter: &'static SearchParameter,
     pub(super) test: Test,
     /// Where the compared values are; nothing where that cannot be followed in a resource.
-    pub(super) places: Option<Vec<Place>>,
+    pub(super) places: Option<Places>,
+}
+
+/// One thing that a criterion compares: all of it, or one component of a composite.
+#[derive(Debug, Clone)]
+pub struct Compared<'q> {
+    kind: SearchKind,
+    reads: &'static [String],
+    tests: Vec<&'q Test>,
+    polarity: Polarity,
+}
+
+impl Compared<'_> {
+    /// What kind of value is compared.
+    #[must_use]
+    pub const fn kind(&self) -> SearchKind {
+        self.kind
+    }
+
+    /// Every element that it reads, as a path below the resource.
+    #[must_use]
+    pub const fn reads(&self) -> &'static [String] {
+        self.reads
+    }
+
+    /// What is asked of it: of a composite with several values once for each.
+    #[must_use]
+    pub fn tests(&self) -> &[&Test] {
+        &self.tests
+    }
+
+    /// Whether absence can meet it.
+    #[must_use]
+    pub const fn polarity(&self) -> Polarity {
+        self.polarity
+    }
 }
 
 /// Whether a criterion can be met by something that is not there.
@@ -55,6 +90,8 @@ pub enum Test {
     Quantity(Vec<QuantityTest>),
     /// A URI, compared as a whole.
     Uri(Vec<String>),
+    /// The values of a composite: in each one test for each component, all of which must hold of the same item.
+    Together(Vec<Vec<Test>>),
 }
 
 /// What `:missing` asks for.
@@ -179,23 +216,55 @@ impl Criterion {
         self.parameter.reads().unwrap_or_default()
     }
 
+    /// Everything that it compares. Each is to be weighed by itself: a composite reads what its components read.
+    #[must_use]
+    pub fn compares(&self) -> Vec<Compared<'_>> {
+        let Test::Together(any) = &self.test else {
+            let (tests, polarity) = (vec![&self.test], self.polarity());
+            return vec![Compared { kind: self.kind(), reads: self.reads(), tests, polarity }];
+        };
+        let one = |(at, component): (usize, &'static Component)| {
+            let tests: Vec<&Test> = any.iter().filter_map(|tests| tests.get(at)).collect();
+            let polarity = Polarity::of_any(tests.iter().copied());
+            Compared { kind: component.kind(), reads: component.reads(), tests, polarity }
+        };
+        self.parameter.components().iter().enumerate().map(one).collect()
+    }
+
     /// Whether absence can meet it.
     #[must_use]
     pub fn polarity(&self) -> Polarity {
-        match &self.test {
-            Test::Missing(Presence::Present) => Polarity::Positive,
-            Test::Missing(Presence::Absent) => Polarity::Negative,
-            Test::Token { modifier: TokenModifier::Not, .. } => Polarity::Negative,
-            // Absent means alive: see `matches::token`.
-            Test::Token { .. } if self.code() == "deceased" => Polarity::Negative,
-            Test::Token { modifier: TokenModifier::Is, .. }
-            | Test::Reference(_)
-            | Test::String { .. }
-            | Test::Uri(_) => Polarity::Positive,
-            Test::Date(any) => by_prefix(any.iter().map(|test| test.prefix)),
-            Test::Number(any) => by_prefix(any.iter().map(|test| test.prefix)),
-            Test::Quantity(any) => by_prefix(any.iter().map(|test| test.number.prefix)),
+        // Absent means alive: see `matches::token`.
+        let absence_is_life = self.code() == "deceased" && matches!(self.test, Test::Token { .. });
+        if absence_is_life { Polarity::Negative } else { self.test.polarity() }
+    }
+}
+
+impl Test {
+    /// Whether absence can meet it, whatever the parameter.
+    #[must_use]
+    pub fn polarity(&self) -> Polarity {
+        match self {
+            Self::Missing(Presence::Present) => Polarity::Positive,
+            Self::Missing(Presence::Absent) => Polarity::Negative,
+            Self::Token { modifier: TokenModifier::Not, .. } => Polarity::Negative,
+            Self::Token { modifier: TokenModifier::Is, .. }
+            | Self::Reference(_)
+            | Self::String { .. }
+            | Self::Uri(_) => Polarity::Positive,
+            Self::Date(any) => by_prefix(any.iter().map(|test| test.prefix)),
+            Self::Number(any) => by_prefix(any.iter().map(|test| test.prefix)),
+            Self::Quantity(any) => by_prefix(any.iter().map(|test| test.number.prefix)),
+            Self::Together(any) => Polarity::of_any(any.iter().flatten()),
         }
+    }
+}
+
+impl Polarity {
+    /// Of several tests: negative where one of them is.
+    fn of_any<T: std::borrow::Borrow<Test>>(tests: impl IntoIterator<Item = T>) -> Self {
+        let is_negative = |test: T| test.borrow().polarity() == Self::Negative;
+        if tests.into_iter().any(is_negative) { Self::Negative } else { Self::Positive }
     }
 }
 
@@ -262,6 +331,7 @@ impl fmt::Debug for Test {
             Self::Number(any) => write!(f, "{} numbers", any.len()),
             Self::Quantity(any) => write!(f, "{} quantities", any.len()),
             Self::Uri(any) => write!(f, "{} uris", any.len()),
+            Self::Together(any) => write!(f, "{} composites", any.len()),
         }
     }
 }

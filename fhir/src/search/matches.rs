@@ -11,7 +11,7 @@ pub(super) mod text;
 mod token;
 
 use super::criterion::{Criterion, Presence, ReferenceTest, Test};
-use super::place::{self, Found};
+use super::place::{self, Found, Places};
 use crate::json::Node;
 use crate::reference::Bases;
 
@@ -68,58 +68,87 @@ impl Match {
 /// Whether `resource` meets `criterion`; `bases` are the names of the system that holds it.
 #[must_use]
 pub fn matches(criterion: &Criterion, resource: Node<'_>, bases: &Bases) -> Match {
-    let Some(places) = &criterion.places else { return Match::CannotTell };
-    let found = place::find(places, resource);
-    if found.only_beside && found.values.is_empty() {
+    match (&criterion.places, &criterion.test) {
+        (None, _) => Match::CannotTell,
+        (Some(Places::Apart(places)), test) => {
+            found_matches(test, criterion.code(), &place::find(places, resource), bases)
+        }
+        (Some(Places::Together(items)), Test::Together(any)) => {
+            let items = place::find_together(items, resource);
+            Match::any(items.iter().flat_map(|item| any.iter().map(|tests| is_in_item(tests, item, bases))))
+        }
+        (Some(Places::Together(_)), _) => Match::CannotTell,
+    }
+}
+
+/// Whether one item holds what every component asks for.
+fn is_in_item(tests: &[Test], item: &[Found<'_>], bases: &Bases) -> Match {
+    // No component is one of the parameters whose name matters.
+    Match::all(tests.iter().zip(item).map(|(test, found)| found_matches(test, "", found, bases)))
+}
+
+/// Whether what was `found` meets `test` of the parameter `code`.
+fn found_matches(test: &Test, code: &str, found: &Found<'_>, bases: &Bases) -> Match {
+    if found.is_untold() {
         return Match::CannotTell;
     }
-    match &criterion.test {
-        Test::Missing(presence) => missing(*presence, &found),
-        Test::Token { modifier, any } if criterion.code() == "deceased" => {
-            token::modified(*modifier, any, |test| token::deceased(&found, test))
+    match test {
+        Test::Missing(presence) => missing(*presence, found),
+        Test::Token { modifier, any } if code == "deceased" => {
+            token::modified(*modifier, any, |test| token::deceased(found, test))
         }
-        Test::Token { modifier, any } if criterion.code() == "_id" => {
-            let whole = |test: &_| Match::any(values(&found).map(|(node, _)| token::id(node, test)));
+        Test::Token { modifier, any } if code == "_id" => {
+            let whole = |test: &_| Match::any(values(found).map(|(node, _)| token::id(node, test)));
             token::modified(*modifier, any, whole)
         }
         Test::Token { modifier, any } => {
             let whole =
-                |test: &_| Match::any(values(&found).map(|(node, leaf)| token::matches(node, leaf, test)));
+                |test: &_| Match::any(values(found).map(|(node, leaf)| token::matches(node, leaf, test)));
             token::modified(*modifier, any, whole)
         }
         Test::Reference(any) => {
-            Match::any(values(&found).map(|(node, _)| reference::matches_any(node, any, &|_| true, bases)))
+            Match::any(values(found).map(|(node, _)| reference::matches_any(node, any, &|_| true, bases)))
         }
         Test::String { modifier, any } => {
             let told = Match::any(any.iter().flat_map(|test| {
-                values(&found).map(move |(node, leaf)| text::matches(node, leaf, *modifier, test))
+                values(found).map(move |(node, leaf)| text::matches(node, leaf, *modifier, test))
             }));
             // How names sound alike is for each server to say.
-            if criterion.code() == "phonetic" && told == Match::No { Match::CannotTell } else { told }
+            if code == "phonetic" && told == Match::No { Match::CannotTell } else { told }
         }
         Test::Date(any) => Match::any(
-            any.iter().flat_map(|test| values(&found).map(|(node, leaf)| date::matches(node, leaf, test))),
+            any.iter().flat_map(|test| values(found).map(|(node, leaf)| date::matches(node, leaf, test))),
         ),
         Test::Number(any) => Match::any(
-            any.iter().flat_map(|test| values(&found).map(|(node, _)| quantity::number(node, test))),
+            any.iter().flat_map(|test| values(found).map(|(node, _)| quantity::number(node, test))),
         ),
         Test::Quantity(any) => Match::any(
-            any.iter()
-                .flat_map(|test| values(&found).map(|(node, leaf)| quantity::matches(node, leaf, test))),
+            any.iter().flat_map(|test| values(found).map(|(node, leaf)| quantity::matches(node, leaf, test))),
         ),
         Test::Uri(any) => {
-            Match::any(any.iter().flat_map(|test| values(&found).map(|(node, _)| text::uri(node, test))))
+            Match::any(any.iter().flat_map(|test| values(found).map(|(node, _)| text::uri(node, test))))
         }
+        // Composites are not joined to others.
+        Test::Together(_) => Match::CannotTell,
     }
 }
 
-/// What a criterion compares in a resource, in its order. Nothing where that is not known: where a place cannot be
-/// followed, where something stands only beside an absent value, or where there is nothing to compare.
+/// What a criterion compares in a resource, in its order: for a composite what each component compares in each item that
+/// has something for all of them. Nothing where that is not known: where a place cannot be followed, where something
+/// stands only beside an absent value, or where there is nothing to compare.
 #[must_use]
-pub fn compared<'a>(criterion: &'a Criterion, resource: Node<'a>) -> Option<Vec<Node<'a>>> {
-    let found = place::find(criterion.places.as_deref()?, resource);
-    let is_known = !found.only_beside && !found.values.is_empty();
-    is_known.then(|| found.values.into_iter().map(|(node, _)| node).collect())
+pub fn compared<'a>(criterion: &'a Criterion, resource: Node<'a>) -> Option<Vec<Vec<Node<'a>>>> {
+    let found: Vec<Vec<Found<'a>>> = match criterion.places.as_ref()? {
+        Places::Apart(places) => vec![vec![place::find(places, resource)]],
+        Places::Together(items) => place::find_together(items, resource),
+    };
+    if found.iter().flatten().any(|found| found.only_beside) {
+        return None;
+    }
+    let is_whole = |item: &Vec<Found<'a>>| item.iter().all(|found| !found.values.is_empty());
+    let nodes = |found: Found<'a>| found.values.into_iter().map(|(node, _)| node).collect();
+    let all: Vec<_> = found.into_iter().filter(is_whole).flatten().map(nodes).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// The same for a criterion that asks for the references `any`, as if it asked for those alone that `is_picked` picks. Few
@@ -131,9 +160,9 @@ pub(super) fn matches_one_of(
     resource: Node<'_>,
     bases: &Bases,
 ) -> Match {
-    let Some(places) = &criterion.places else { return Match::CannotTell };
+    let Some(Places::Apart(places)) = &criterion.places else { return Match::CannotTell };
     let found = place::find(places, resource);
-    if found.only_beside && found.values.is_empty() {
+    if found.is_untold() {
         return Match::CannotTell;
     }
     Match::any(values(&found).map(|(node, _)| reference::matches_any(node, any, is_picked, bases)))

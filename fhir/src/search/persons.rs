@@ -194,6 +194,12 @@ fn about(criterion: &Criterion, of: TypeId, is_her: &dyn Fn(&NamedPerson) -> boo
     let left = match &mut hers.test {
         Test::Reference(any) => retained(any, |test| spoken_of(&test.0), is_her),
         Test::Token { any, .. } => retained(any, |token| spoken_of_by_token(token, code, of), is_her),
+        Test::Together(any) => {
+            any.retain(|tests| {
+                tests.iter().flat_map(|test| spoken_of_together(test, of)).all(|person| is_her(&person))
+            });
+            any.len()
+        }
         Test::Missing(_)
         | Test::String { .. }
         | Test::Date(_)
@@ -202,6 +208,21 @@ fn about(criterion: &Criterion, of: TypeId, is_her: &dyn Fn(&NamedPerson) -> boo
         | Test::Uri(_) => return Some(hers),
     };
     (left > 0).then_some(hers)
+}
+
+/// Everybody of whom one component of a composite speaks.
+fn spoken_of_together(test: &Test, of: TypeId) -> Vec<NamedPerson> {
+    match test {
+        Test::Reference(any) => any.iter().filter_map(|test| spoken_of(&test.0)).collect(),
+        Test::Token { any, .. } => any.iter().filter_map(|token| spoken_of_by_token(token, "", of)).collect(),
+        Test::Together(any) => any.iter().flatten().flat_map(|test| spoken_of_together(test, of)).collect(),
+        Test::Missing(_)
+        | Test::String { .. }
+        | Test::Date(_)
+        | Test::Number(_)
+        | Test::Quantity(_)
+        | Test::Uri(_) => Vec::new(),
+    }
 }
 
 fn retained<T>(

@@ -66,6 +66,9 @@ pub enum InvalidValue {
     /// No quantity.
     #[error("a quantity is written number or number|system|code, after an optional prefix")]
     Quantity,
+    /// Not one value for each component of a composite.
+    #[error("a composite is written with one value for each of its components, joined by $")]
+    Components,
     /// Neither `true` nor `false`.
     #[error("the value is true or false")]
     Truth,
@@ -140,9 +143,6 @@ pub enum NotServed {
     /// A modifier that needs terminology or looks beyond the resource.
     #[error("the modifier is not served")]
     Modifier,
-    /// A composite parameter.
-    #[error("composite parameters are not served")]
-    Composite,
     /// A parameter of its own kind, such as `near`.
     #[error("the parameter is not served")]
     Special,

@@ -68,7 +68,7 @@ impl SortKey {
         if UNORDERED.contains(&parameter.code()) {
             return Err(NotServed::Sort.into());
         }
-        let places = place::places(owner, parameter).ok_or(NotServed::Sort)?;
+        let places = place::apart(owner, parameter).ok_or(NotServed::Sort)?;
         Ok(Self { parameter, places, order })
     }
 

@@ -53,18 +53,26 @@ impl Criterion {
     /// Name and value, with the escapes of search values and without percent signs.
     #[must_use]
     pub fn to_pair(&self) -> (String, String) {
-        let (modifier, values): (&str, Vec<String>) = match &self.test {
-            Test::Missing(Presence::Present) => (":missing", vec!["false".to_owned()]),
-            Test::Missing(Presence::Absent) => (":missing", vec!["true".to_owned()]),
-            Test::Token { modifier, any } => {
+        let (modifier, value) = self.test.to_text();
+        (format!("{}{modifier}", self.code()), value)
+    }
+}
+
+impl Test {
+    /// The modifier with its colon, and the values.
+    fn to_text(&self) -> (&'static str, String) {
+        let (modifier, values): (_, Vec<String>) = match self {
+            Self::Missing(Presence::Present) => (":missing", vec!["false".to_owned()]),
+            Self::Missing(Presence::Absent) => (":missing", vec!["true".to_owned()]),
+            Self::Token { modifier, any } => {
                 let modifier = match modifier {
                     TokenModifier::Is => "",
                     TokenModifier::Not => ":not",
                 };
                 (modifier, any.iter().map(token).collect())
             }
-            Test::Reference(any) => ("", any.iter().map(|test| reference(&test.0)).collect()),
-            Test::String { modifier, any } => {
+            Self::Reference(any) => ("", any.iter().map(|test| reference(&test.0)).collect()),
+            Self::String { modifier, any } => {
                 let modifier = match modifier {
                     StringModifier::StartsWith => "",
                     StringModifier::Contains => ":contains",
@@ -72,16 +80,22 @@ impl Criterion {
                 };
                 (modifier, any.iter().map(|text| escaped(text)).collect())
             }
-            Test::Date(any) => (
+            Self::Date(any) => (
                 "",
                 any.iter().map(|test| format!("{}{}", test.prefix.as_str(), test.time.as_str())).collect(),
             ),
-            Test::Number(any) => ("", any.iter().map(number).collect()),
-            Test::Quantity(any) => ("", any.iter().map(quantity).collect()),
-            Test::Uri(any) => ("", any.iter().map(|text| escaped(text)).collect()),
+            Self::Number(any) => ("", any.iter().map(number).collect()),
+            Self::Quantity(any) => ("", any.iter().map(quantity).collect()),
+            Self::Uri(any) => ("", any.iter().map(|text| escaped(text)).collect()),
+            Self::Together(any) => ("", any.iter().map(|tests| together(tests)).collect()),
         };
-        (format!("{}{modifier}", self.code()), values.join(","))
+        (modifier, values.join(","))
     }
+}
+
+/// One value of a composite: its components have no modifiers, and one value each.
+fn together(tests: &[Test]) -> String {
+    tests.iter().map(|test| test.to_text().1).collect::<Vec<_>>().join("$")
 }
 
 fn escaped(text: &str) -> String {

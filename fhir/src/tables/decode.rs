@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::{
-    ElementRow, ElementType, KeyRow, Names, Release, SearchKind, SearchParameter, SearchPath, TYPE_BITS,
-    Tables, TypeId, TypeKind, TypeRow, XmlForm,
+    Component, ElementRow, ElementType, KeyRow, Names, Release, SearchKind, SearchParameter, SearchPath,
+    TYPE_BITS, Tables, TypeId, TypeKind, TypeRow, XmlForm,
 };
 
 /// Decodes the whole file of a release, or nothing when a line of it is not understood.
@@ -120,7 +120,49 @@ fn with_targets(word: &'static str, tables: &Tables) -> Option<(&'static str, Ve
 fn search_parameter(line: &'static str, tables: &Tables) -> Option<SearchParameter> {
     let mut words = line.split(' ');
     let (code, kind) = (words.next()?, words.next()?);
-    let (kind, targets) = with_targets(kind, tables)?;
+    let (kind, targets) = search_kind(kind, tables)?;
+    let words: Vec<&'static str> = words.filter(|word| *word != "!").collect();
+    if kind == SearchKind::Composite && !words.is_empty() {
+        return composite(code, &words, tables);
+    }
+    let paths: Option<Vec<_>> = words.into_iter().map(|word| search_path(word, tables)).collect();
+    let paths = paths?;
+    let reads = sorted(paths.iter().flat_map(SearchPath::reads));
+    Some(SearchParameter { code, kind, targets, paths, reads, items: Vec::new(), components: Vec::new() })
+}
+
+/// Reads `ITEM... ;KIND PATH... ;KIND PATH...`.
+fn composite(code: &'static str, words: &[&'static str], tables: &Tables) -> Option<SearchParameter> {
+    let mut items = Vec::new();
+    let mut components: Vec<Component> = Vec::new();
+    for word in words {
+        if let Some(kind) = word.strip_prefix(';') {
+            let (kind, targets) = search_kind(kind, tables)?;
+            let (of_item, of_resource) = (Vec::new(), Vec::new());
+            components.push(Component { kind, targets, of_item, of_resource, reads: Vec::new() });
+            continue;
+        }
+        match (components.last_mut(), word.strip_prefix('/')) {
+            (None, _) => items.push(if *word == "." { "" } else { word }),
+            (Some(component), Some(path)) => component.of_resource.push(search_path(path, tables)?),
+            (Some(component), None) => component.of_item.push(search_path(word, tables)?),
+        }
+    }
+    let mut paths: Vec<SearchPath> = Vec::new();
+    for component in &mut components {
+        let below = items.iter().flat_map(|item| component.of_item.iter().map(|path| path.below(item)));
+        let own: Vec<SearchPath> = below.chain(component.of_resource.iter().cloned()).collect();
+        component.reads = sorted(own.iter().flat_map(SearchPath::reads));
+        paths.extend(own);
+    }
+    let is_whole = !items.is_empty() && components.len() > 1;
+    let reads = sorted(paths.iter().flat_map(SearchPath::reads));
+    let (kind, targets) = (SearchKind::Composite, Vec::new());
+    is_whole.then_some(SearchParameter { code, kind, targets, paths, reads, items, components })
+}
+
+fn search_kind(text: &'static str, tables: &Tables) -> Option<(SearchKind, Vec<TypeId>)> {
+    let (kind, targets) = with_targets(text, tables)?;
     let kind = match kind {
         "token" => SearchKind::Token,
         "reference" => SearchKind::Reference,
@@ -133,18 +175,18 @@ fn search_parameter(line: &'static str, tables: &Tables) -> Option<SearchParamet
         "special" => SearchKind::Special,
         _ => return None,
     };
-    let type_named = |name: &str| tables.by_name.get(name).copied();
-    let words = words.filter(|word| *word != "!");
-    let paths: Option<Vec<_>> = words.map(|word| SearchPath::decode(word, type_named)).collect();
-    let paths = paths?;
-    let mut reads: Vec<String> = Vec::new();
-    for path in &paths {
-        reads.push(path.path.clone());
-        reads.extend(path.conditions.iter().map(|condition| condition.read().to_owned()));
-    }
-    reads.sort_unstable();
-    reads.dedup();
-    Some(SearchParameter { code, kind, targets, paths, reads })
+    Some((kind, targets))
+}
+
+fn search_path(text: &'static str, tables: &Tables) -> Option<SearchPath> {
+    SearchPath::decode(text, |name| tables.by_name.get(name).copied())
+}
+
+fn sorted(paths: impl Iterator<Item = String>) -> Vec<String> {
+    let mut paths: Vec<String> = paths.collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
 }
 
 /// The JSON names of the elements of a type, sorted.

@@ -33,6 +33,8 @@ pub struct SearchParameter {
     pub(super) targets: Vec<TypeId>,
     pub(super) paths: Vec<SearchPath>,
     pub(super) reads: Vec<String>,
+    pub(super) items: Vec<&'static str>,
+    pub(super) components: Vec<Component>,
 }
 
 impl SearchParameter {
@@ -69,6 +71,61 @@ impl SearchParameter {
     pub fn reads(&self) -> Option<&[String]> {
         if self.paths.is_empty() { None } else { Some(&self.reads) }
     }
+
+    /// The elements, as paths below the resource, of which one and the same must hold what all
+    /// [`SearchParameter::components`] compare; the empty path is the resource itself. None unless it is a composite.
+    #[must_use]
+    pub fn items(&self) -> &[&'static str] {
+        &self.items
+    }
+
+    /// What a composite joins, in the order of its values; none otherwise.
+    #[must_use]
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+}
+
+/// One of the values that a composite parameter joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    pub(super) kind: SearchKind,
+    pub(super) targets: Vec<TypeId>,
+    pub(super) of_item: Vec<SearchPath>,
+    pub(super) of_resource: Vec<SearchPath>,
+    pub(super) reads: Vec<String>,
+}
+
+impl Component {
+    /// What it compares.
+    #[must_use]
+    pub const fn kind(&self) -> SearchKind {
+        self.kind
+    }
+
+    /// What a reference may point at; empty means any type.
+    #[must_use]
+    pub fn targets(&self) -> &[TypeId] {
+        &self.targets
+    }
+
+    /// Where the compared values are, below an item.
+    #[must_use]
+    pub fn of_item(&self) -> &[SearchPath] {
+        &self.of_item
+    }
+
+    /// Where the compared values are that stand once for all items, below the resource.
+    #[must_use]
+    pub fn of_resource(&self) -> &[SearchPath] {
+        &self.of_resource
+    }
+
+    /// The path, below the resource, of every element that it reads, whichever the item.
+    #[must_use]
+    pub fn reads(&self) -> &[String] {
+        &self.reads
+    }
 }
 
 /// A place of values that a search parameter compares.
@@ -103,6 +160,23 @@ impl SearchPath {
     #[must_use]
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
+    }
+
+    /// Every element that decides whether a value there counts.
+    pub(super) fn reads(&self) -> impl Iterator<Item = String> {
+        let conditions = self.conditions.iter().map(|condition| condition.read.clone());
+        std::iter::once(self.path.clone()).chain(conditions)
+    }
+
+    /// The same place, told from where `item` is below.
+    pub(super) fn below(&self, item: &str) -> Self {
+        let whole = |path: &str| if item.is_empty() { path.to_owned() } else { format!("{item}.{path}") };
+        let conditions = self.conditions.iter().map(|condition| Condition {
+            on: whole(&condition.on),
+            read: whole(&condition.read),
+            equals: condition.equals,
+        });
+        Self { path: whole(&self.path), conditions: conditions.collect(), ..self.clone() }
     }
 
     /// Reads `a{c=v}.b:Type` as the tables write it.

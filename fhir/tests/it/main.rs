@@ -5,6 +5,8 @@ mod bundles;
 #[cfg(test)]
 mod codes;
 #[cfg(test)]
+mod composites;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod differential;

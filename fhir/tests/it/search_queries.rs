@@ -148,8 +148,6 @@ fn what_is_not_served_says_which_part() {
         assert_eq!(compile("Condition", query).map(|_| ()), Err(SearchError::NotServed(reason)), "{query}");
     }
     assert_eq!(compile("Location", "near=1|2").map(|_| ()), Err(NotServed::Special.into()));
-    let composite = compile("Observation", "code-value-quantity=a$5").map(|_| ());
-    assert_eq!(composite, Err(NotServed::Composite.into()));
 }
 
 #[test]

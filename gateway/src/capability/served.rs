@@ -8,7 +8,7 @@ use fhir::json;
 use fhir::reference::{Bases, Id};
 use fhir::search::controls::Towards;
 use fhir::search::{SearchQuery, grammar, names_person_by};
-use fhir::tables::{self, SearchKind, SearchParameter, TypeId};
+use fhir::tables::{self, Component, SearchKind, SearchParameter, TypeId};
 use jiff::Timestamp;
 
 use crate::agreement::Share;
@@ -307,12 +307,7 @@ fn values(owner: TypeId, known: &SearchParameter) -> Vec<String> {
         }
         SearchKind::Token if known.code() == "identifier" => vec![VALUE.to_owned(), NHS_NUMBER.to_owned()],
         SearchKind::Token if known.code() == "_id" => vec![ID.to_owned()],
-        // Of two or three parts, the first of which may be a reference.
-        SearchKind::Composite => vec![
-            format!("{VALUE}${VALUE}"),
-            format!("{VALUE}${VALUE}${VALUE}"),
-            format!("{}/{ID}${VALUE}", owner.name()),
-        ],
+        SearchKind::Composite => vec![together(known)],
         SearchKind::Token
         | SearchKind::String
         | SearchKind::Date
@@ -321,6 +316,15 @@ fn values(owner: TypeId, known: &SearchParameter) -> Vec<String> {
         | SearchKind::Uri
         | SearchKind::Special => vec![VALUE.to_owned()],
     }
+}
+
+/// A value for each component of a composite.
+fn together(known: &SearchParameter) -> String {
+    let one = |component: &Component| {
+        let target = component.targets().first().filter(|_| component.kind() == SearchKind::Reference);
+        target.map_or(VALUE.to_owned(), |target| format!("{}/{ID}", target.name()))
+    };
+    known.components().iter().map(one).collect::<Vec<_>>().join("$")
 }
 
 /// The code of `http://hl7.org/fhir/search-param-type`.

@@ -9,6 +9,9 @@
 //! | in some, or in part | allowed; each match must match again in its minimised form | refused |
 //! | in none | refused | refused |
 //!
+//! Of a composite each component is weighed by itself, as the parameter would be that it stands for: the answer is met by one
+//! item that holds all of them, so what each alone may not tell, none tells together.
+//!
 //! An order (`_sort`) counts like a criterion that absence can meet: only what is shown in every shared resource may be
 //! sorted by. Following a reference (`_include`, `_revinclude`) counts like a positive one, but is left out, with a fixed
 //! word, where the reference is shown in none: it is followed only where it is shown, and never back from what is about
@@ -22,7 +25,8 @@ use fhir::path::{ElementPath, Step};
 use fhir::reference::Id;
 use fhir::search::controls::{Projection, Total};
 use fhir::search::{
-    Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, TokenTest, names_person_by,
+    Compared, Criterion, Polarity, Prefix, SearchQuery, StringModifier, Test, TokenModifier, TokenTest,
+    names_person_by,
 };
 use fhir::tables::{self, SearchKind, TypeId};
 
@@ -63,13 +67,14 @@ pub fn guard(query: &SearchQuery, share: &Share) -> Result<BTreeSet<&'static str
     let searched = query.resource_type();
     let tables = share.types.get(&searched).map(Vec::as_slice).unwrap_or_default();
     let mut rematch = BTreeSet::new();
-    for criterion in query.criteria() {
-        let most = match criterion.reads().iter().any(|read| may_lack_items(searched, read)) {
+    let compared = |criterion| Criterion::compares(criterion).into_iter().map(move |one| (criterion, one));
+    for (criterion, compared) in query.criteria().iter().flat_map(compared) {
+        let most = match compared.reads().iter().any(|read| may_lack_items(searched, read)) {
             true => Visibility::Partly,
             false => Visibility::Shown,
         };
-        let seen = visibility_of(criterion, searched, tables).min(most);
-        match (seen, polarity(criterion, searched, tables)) {
+        let seen = visibility_of(criterion, &compared, searched, tables).min(most);
+        match (seen, polarity(&compared, searched, tables)) {
             (Visibility::Shown, Polarity::Positive | Polarity::Negative) => {}
             (Visibility::Partly, Polarity::Positive) => {
                 rematch.insert(criterion.code());
@@ -108,14 +113,15 @@ fn may_lack_items(searched: TypeId, read: &str) -> bool {
     false
 }
 
-/// Whether absence can meet the criterion: where an element is shown in part also that of what is missing in it.
-fn polarity(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Polarity {
+/// Whether absence can meet what is compared: where an element is shown in part also that of what is missing in it.
+fn polarity(compared: &Compared<'_>, searched: TypeId, tables: &[SharedType]) -> Polarity {
     let is_in_part = |read: &String| {
         ElementPath::parse(searched, read).is_ok_and(|path| partial::is_shown_in_part(&path, tables))
     };
-    match partial::reads_absence(criterion) && criterion.reads().iter().any(is_in_part) {
+    let reads_absence = compared.tests().iter().any(|test| partial::reads_absence(test));
+    match reads_absence && compared.reads().iter().any(is_in_part) {
         true => Polarity::Negative,
-        false => criterion.polarity(),
+        false => compared.polarity(),
     }
 }
 
@@ -161,7 +167,8 @@ fn names_somebody(query: &SearchQuery) -> bool {
         | Test::Date(_)
         | Test::Number(_)
         | Test::Quantity(_)
-        | Test::Uri(_) => false,
+        | Test::Uri(_)
+        | Test::Together(_) => false,
     };
     if query.criteria().iter().any(by_id) {
         return true;
@@ -189,7 +196,8 @@ fn is_one_family_name(criterion: &Criterion) -> bool {
         | Test::Date(_)
         | Test::Number(_)
         | Test::Quantity(_)
-        | Test::Uri(_) => false,
+        | Test::Uri(_)
+        | Test::Together(_) => false,
     }
 }
 
@@ -209,14 +217,22 @@ fn is_one_day_of_birth(criterion: &Criterion) -> bool {
         | Test::String { .. }
         | Test::Number(_)
         | Test::Quantity(_)
-        | Test::Uri(_) => false,
+        | Test::Uri(_)
+        | Test::Together(_) => false,
     }
 }
 
-/// The least that is shown of what the criterion reads. The ties to persons and the id are always kept.
-fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType]) -> Visibility {
+/// The least that is shown of what is compared. The ties to persons and the id are always kept.
+fn visibility_of(
+    criterion: &Criterion,
+    compared: &Compared<'_>,
+    searched: TypeId,
+    tables: &[SharedType],
+) -> Visibility {
     let is_tie = match criterion.test() {
         Test::Reference(_) => criterion.names_persons(searched).is_some(),
+        // What is joined ties nothing to anybody.
+        Test::Together(_) => false,
         Test::Missing(_)
         | Test::Token { .. }
         | Test::String { .. }
@@ -226,9 +242,9 @@ fn visibility_of(criterion: &Criterion, searched: TypeId, tables: &[SharedType])
         | Test::Uri(_) => true,
     };
     match is_tie {
-        true => shown(criterion.code(), criterion.reads(), searched, tables),
+        true => shown(criterion.code(), compared.reads(), searched, tables),
         // Something else than Patients, where it is hidden like any other reference.
-        false => shown_by_tables(criterion.code(), criterion.reads(), searched, tables),
+        false => shown_by_tables(Some(compared.kind()), compared.reads(), searched, tables),
     }
 }
 
@@ -237,12 +253,17 @@ pub(super) fn shown(code: &str, reads: &[String], searched: TypeId, tables: &[Sh
     if matches!(code, "patient" | "subject" | "_id") || names_person_by(searched) == Some(code) {
         return Visibility::Shown;
     }
-    shown_by_tables(code, reads, searched, tables)
+    let kind = tables::search_parameter(searched, code).map(|parameter| parameter.kind());
+    shown_by_tables(kind, reads, searched, tables)
 }
 
-fn shown_by_tables(code: &str, reads: &[String], searched: TypeId, tables: &[SharedType]) -> Visibility {
-    let compares = tables::search_parameter(searched, code).map(|parameter| parameter.kind());
-    let compares = if compares == Some(SearchKind::String) { Compares::Words } else { Compares::Other };
+fn shown_by_tables(
+    kind: Option<SearchKind>,
+    reads: &[String],
+    searched: TypeId,
+    tables: &[SharedType],
+) -> Visibility {
+    let compares = if kind == Some(SearchKind::String) { Compares::Words } else { Compares::Other };
     let shown = reads.iter().map(|read| match ElementPath::parse(searched, read) {
         // Words about people whose whereabouts are protected are not shown.
         Ok(path) if shield::is_worded(&path, compares) => visibility(&path, tables).min(Visibility::Partly),

@@ -342,7 +342,10 @@ fn matches_again(
 fn compares_the_same(criterion: &Criterion, held: Node<'_>, view: Node<'_>) -> bool {
     match (matches::compared(criterion, held), matches::compared(criterion, view)) {
         (Some(held), Some(shown)) => {
-            held.len() == shown.len() && held.iter().zip(&shown).all(|(one, other)| same(*one, *other))
+            let are_same = |(one, other): (&Vec<Node<'_>>, &Vec<Node<'_>>)| {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(*one, *other))
+            };
+            held.len() == shown.len() && held.iter().zip(&shown).all(are_same)
         }
         (Some(_) | None, Some(_) | None) => false,
     }

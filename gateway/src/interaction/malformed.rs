@@ -1,7 +1,7 @@
 //! Why a request means nothing here. Depends on the request and the settings alone, never on a record.
 
 use fhir::outcome::IssueType;
-use fhir::search::{NotServed as SearchNotServed, SearchError};
+use fhir::search::{InvalidValue, NotServed as SearchNotServed, SearchError};
 use http::StatusCode;
 
 use super::batch::NotABatch;
@@ -222,6 +222,10 @@ const fn search(error: &SearchError) -> (StatusCode, IssueType, &'static str) {
             (IssueType::NotSupported, "a search parameter has a modifier that it cannot have")
         }
         SearchError::Repeated { .. } => (IssueType::Invalid, "a parameter that may stand once stands twice"),
+        SearchError::Value { reason: InvalidValue::Components, .. } => (
+            IssueType::Value,
+            "a composite parameter has one value for each of its components, joined by a dollar sign",
+        ),
         SearchError::Value { .. } => (IssueType::Value, "the value of a search parameter does not fit it"),
         SearchError::Contradictory => {
             (IssueType::Invalid, "two parameters ask for answers that exclude each other")

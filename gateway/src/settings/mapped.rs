@@ -12,7 +12,7 @@ use adapters::mapping::Mapping;
 use adapters::mapping::pull::{Compare, Ids};
 use fhir::nhs_number::NhsNumber;
 use fhir::search::{Criterion, SearchQuery, is_followed};
-use fhir::tables::{self, SearchParameter, TypeId};
+use fhir::tables::{self, Component, SearchParameter, TypeId};
 use http::Uri;
 
 use super::UpstreamCredentials;
@@ -242,8 +242,12 @@ impl Mapped {
     #[must_use]
     pub fn answers_parameter(&self, kind: TypeId, parameter: &'static SearchParameter) -> bool {
         let reads = parameter.reads().unwrap_or_default();
-        self.source_of(kind).is_some_and(|source| source.mapping.tells(kind, reads))
-            && is_followed(kind, parameter)
+        // Nothing meets a composite of which one component is never written.
+        let components = parameter.components().iter().map(Component::reads);
+        let is_told = |source: &Source| {
+            std::iter::once(reads).chain(components).all(|reads| source.mapping.tells(kind, reads))
+        };
+        self.source_of(kind).is_some_and(is_told) && is_followed(kind, parameter)
     }
 
     /// Whether every criterion of a search can be answered.

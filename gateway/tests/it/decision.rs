@@ -5,6 +5,7 @@ mod apart;
 mod capabilities;
 mod choices;
 mod claiming;
+mod composing;
 mod deciding;
 mod gathering;
 mod holder;

@@ -17,6 +17,7 @@ mod balp;
 mod binaries;
 mod changing;
 mod commands;
+mod composites;
 mod conditional;
 mod controls;
 mod decision;

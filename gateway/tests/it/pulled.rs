@@ -4,6 +4,7 @@
 
 mod api;
 mod bounds;
+mod composed;
 mod faults;
 mod files;
 mod postgres;

@@ -146,7 +146,8 @@ fn of_table(plan: &Plan, resource: &ResourcePlan, criterion: &Criterion) -> Opti
         | Asked::String { .. }
         | Asked::Number(_)
         | Asked::Quantity(_)
-        | Asked::Uri(_) => None,
+        | Asked::Uri(_)
+        | Asked::Together(_) => None,
     }
 }
 

@@ -5,18 +5,19 @@
 //! part.
 
 use fhir::path::{ElementPath, Step};
-use fhir::search::{Criterion, Test, TokenTest};
+use fhir::search::{Test, TokenTest};
 
 use crate::agreement::SharedType;
 
-/// Whether what is missing inside the element can meet the criterion.
-pub(super) fn reads_absence(criterion: &Criterion) -> bool {
-    match criterion.test() {
+/// Whether what is missing inside the element can meet the test.
+pub(super) fn reads_absence(test: &Test) -> bool {
+    match test {
         Test::Date(_) | Test::Quantity(_) => true,
         Test::Token { any, .. } => any.iter().any(|token| match token {
             TokenTest::WithoutSystem(_) => true,
             TokenTest::Code(_) | TokenTest::Coded { .. } | TokenTest::System(_) => false,
         }),
+        Test::Together(any) => any.iter().flatten().any(reads_absence),
         Test::Missing(_) | Test::Reference(_) | Test::String { .. } | Test::Number(_) | Test::Uri(_) => false,
     }
 }

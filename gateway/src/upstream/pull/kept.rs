@@ -246,7 +246,8 @@ fn asked(criterion: &Criterion) -> Option<Asked> {
         | Test::Date(_)
         | Test::Number(_)
         | Test::Quantity(_)
-        | Test::Uri(_) => None,
+        | Test::Uri(_)
+        | Test::Together(_) => None,
     }
 }
 

@@ -111,10 +111,11 @@ fn values(parameter: &SearchParameter) -> Vec<String> {
         SearchKind::Number => vec!["0.5".into()],
         SearchKind::Quantity => vec!["5.4|http://unitsofmeasure.org|mg".into()],
         SearchKind::Uri => vec!["urn:x".into()],
-        SearchKind::Composite => ["c1", "Observation/x1"]
-            .iter()
-            .flat_map(|first| ["5.4", "2026", "c2"].map(|second| format!("{first}${second}")))
-            .collect(),
+        SearchKind::Composite => {
+            let of_two = |first: &str| ["5.4", "2026", "c2"].map(|second| format!("{first}${second}"));
+            let some = ["c1", "DocumentReference/x1"].iter().flat_map(|first| of_two(first));
+            some.chain(["c1$5$6".to_owned()]).collect()
+        }
         SearchKind::Special => vec!["1|1|1|km".into()],
     }
 }
