@@ -9,6 +9,7 @@ mod asks;
 mod beside;
 mod bodies;
 mod changes;
+mod composed;
 mod content;
 mod dice;
 mod everything;

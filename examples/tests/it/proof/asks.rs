@@ -342,7 +342,11 @@ fn controls(words: &Words, dice: &mut Dice) -> Vec<(String, String)> {
 }
 
 fn value(words: &Words, dice: &mut Dice) -> String {
-    let text = match dice.below(9) {
+    let text = match dice.below(10) {
+        9 => {
+            let prefix = one(dice, &["", "gt", "le", "ne", "sa"]);
+            format!("{}${prefix}{}", one(dice, &words.codes), one(dice, &words.texts))
+        }
         0 => one(dice, &words.people).clone(),
         1 => one(dice, &words.records).clone(),
         2 | 3 => one(dice, &words.codes).clone(),

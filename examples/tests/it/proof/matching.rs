@@ -50,11 +50,68 @@ fn places(name: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Of a composite: what holds its values, and the two that are joined below it.
+fn together(name: &str) -> Option<(&'static [&'static str], [&'static str; 2])> {
+    const OWN: &[&str] = &[""];
+    const PARTS: &[&str] = &["component"];
+    const BOTH: &[&str] = &["", "component"];
+    Some(match name {
+        "code-value-quantity" => (OWN, ["code", "valueQuantity.value"]),
+        "code-value-string" => (OWN, ["code", "valueString"]),
+        "code-value-concept" => (OWN, ["code", "valueCodeableConcept"]),
+        "code-value-date" => (OWN, ["code", "valueDateTime"]),
+        "component-code-value-quantity" => (PARTS, ["code", "valueQuantity.value"]),
+        "component-code-value-concept" => (PARTS, ["code", "valueCodeableConcept"]),
+        "combo-code-value-quantity" => (BOTH, ["code", "valueQuantity.value"]),
+        "combo-code-value-concept" => (BOTH, ["code", "valueCodeableConcept"]),
+        "relationship" => (&["relatesTo"], ["target", "code"]),
+        "characteristic-value" => (&["characteristic"], ["code", "valueCodeableConcept"]),
+        "context-type-value" => (&["useContext"], ["code", "valueCodeableConcept"]),
+        _ => return None,
+    })
+}
+
+fn items<'a>(resource: &'a Value, places: &[&str]) -> Vec<&'a Value> {
+    let all = places.iter().flat_map(|place| match *place {
+        "" => vec![resource],
+        place => along(resource, place),
+    });
+    all.collect()
+}
+
 /// What `resource` holds where this parameter looks, hidden or not: a search by it finds the resource.
 pub(crate) fn held(resource: &Value, name: &str) -> Vec<String> {
     let bare = name.split([':', '.']).next().unwrap_or(name);
+    if let Some((places, [first, second])) = together(bare) {
+        let all = items(resource, places);
+        let said = |item: &Value, place: &str| {
+            along(item, place).into_iter().flat_map(words).map(|word| escaped(&word)).collect::<Vec<_>>()
+        };
+        // What one item says beside what another says: it is in no item, and must be no more told than what is.
+        return all
+            .iter()
+            .flat_map(|one| said(one, first))
+            .flat_map(|code| {
+                let values = all.iter().flat_map(|other| said(other, second));
+                let code = code.clone();
+                values.flat_map(move |value| ["", "ge", "lt"].map(|prefix| format!("{code}${prefix}{value}")))
+            })
+            .collect();
+    }
     let found = places(bare).unwrap_or_default().iter().flat_map(|place| along(resource, place));
     found.flat_map(words).collect()
+}
+
+/// What would separate a value from another, or a component from the next.
+fn escaped(word: &str) -> String {
+    let mut text = String::new();
+    for letter in word.chars() {
+        if matches!(letter, ',' | '$' | '|' | '\\') {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+    text
 }
 
 fn words(element: &Value) -> Vec<String> {
@@ -81,6 +138,16 @@ pub(crate) fn meets(resource: &Value, name: &str, wanted: &str, records: &Record
     let (head, chain) = name.split_once('.').map_or((name, None), |(head, chain)| (head, Some(chain)));
     let (bare, modifier) = head.split_once(':').map_or((head, ""), |(bare, modifier)| (bare, modifier));
     let any = |of: &dyn Fn(&str) -> bool| wanted.split(',').any(of);
+    if let Some((places, [first, second])) = together(bare) {
+        let is_there = |item: &Value, place: &str, wanted: &str| {
+            along(item, place).into_iter().any(|found| equals(found, wanted, ""))
+        };
+        let all = items(resource, places);
+        return any(&|wanted| {
+            let (code, value) = wanted.split_once('$').unwrap_or((wanted, ""));
+            all.iter().any(|item| is_there(item, first, code) && is_there(item, second, value))
+        });
+    }
     let in_text = |text: &str| text.to_lowercase().contains(&wanted.to_lowercase());
     let labels =
         |place: &str| along(resource, place).into_iter().filter_map(Value::as_str).collect::<Vec<_>>();
