@@ -156,22 +156,20 @@ impl<'a> Entry<'a> {
         if node.kind() != Kind::Object {
             return None;
         }
-        let full_url = match node.member("fullUrl") {
-            None => None,
-            Some(url) => Some(url.string()?),
-        };
-        let resource = match node.member("resource") {
-            None => None,
-            Some(resource) if resource.member("resourceType").and_then(Node::string).is_some() => {
-                Some(resource)
+        let mut entry = Self { full_url: None, resource: None, mode: None };
+        for (key, value) in node.members() {
+            if key.is("fullUrl") {
+                entry.full_url = Some(value.string()?);
+            } else if key.is("resource") {
+                let name = value.member("resourceType").filter(|name| name.kind() == Kind::String);
+                entry.resource = Some(name.map(|_| value)?);
+            } else if key.is("search")
+                && let Some(mode) = value.member("mode")
+            {
+                entry.mode = Some(SearchMode::of(mode)?);
             }
-            Some(_) => return None,
-        };
-        let mode = match node.member("search").and_then(|search| search.member("mode")) {
-            None => None,
-            Some(mode) => Some(SearchMode::of(mode)?),
-        };
-        Some(Self { full_url, resource, mode })
+        }
+        Some(entry)
     }
 
     /// The `resourceType` of its resource.

@@ -1,5 +1,6 @@
 //! References between resources, in every form that FHIR allows them to be written.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -32,6 +33,17 @@ pub struct Local {
     pub id: Id,
     /// The one version that is meant, when one is named.
     pub version: Option<Id>,
+}
+
+/// A resource on the system at hand as a text names it by `Type/id`: what [`Local`] is, without a copy.
+///
+/// An absolute URL may name one too; [`Reference::parse`] knows that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LocalText<'t> {
+    relative: &'t str,
+    resource_type: &'t str,
+    id: &'t str,
+    version: Option<&'t str>,
 }
 
 /// What a literal reference (`Reference.reference`) points at.
@@ -138,15 +150,9 @@ fn is_oid(oid: &str) -> bool {
 impl Local {
     /// Reads `Type/id` or `Type/id/_history/version`; nothing else.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut segments = text.split('/');
-        let resource_type = TypeName::parse(segments.next()?)?;
-        let id = Id::parse(segments.next()?).ok()?;
-        let version = match (segments.next(), segments.next(), segments.next()) {
-            (None, None, None) => None,
-            (Some("_history"), Some(version), None) => Some(Id::parse(version).ok()?),
-            _ => return None,
-        };
-        Some(Self { resource_type, id, version })
+        let LocalText { resource_type, id, version, .. } = LocalText::parse(text)?;
+        let version = version.map(|version| Id(version.into()));
+        Some(Self { resource_type: TypeName(resource_type.into()), id: Id(id.into()), version })
     }
 
     /// A resource in its current version.
@@ -170,20 +176,76 @@ impl Local {
     }
 }
 
+impl<'t> LocalText<'t> {
+    /// Reads `Type/id` or `Type/id/_history/version`; nothing else.
+    #[must_use]
+    pub fn parse(text: &'t str) -> Option<Self> {
+        let slash = text.bytes().position(|byte| byte == b'/')?;
+        let (resource_type, rest) = (text.get(..slash)?, text.get(slash + 1..)?);
+        let length = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+        let (id, relative) = (rest.get(..length)?, text.get(..slash + 1 + length)?);
+        let version = match rest.get(length..)? {
+            "" => None,
+            more => Some(more.strip_prefix("/_history/").filter(|version| is_id(version))?),
+        };
+        (is_type_name(resource_type) && is_id(id)).then_some(Self { relative, resource_type, id, version })
+    }
+
+    /// The name of its type.
+    #[must_use]
+    pub const fn resource_type(self) -> &'t str {
+        self.resource_type
+    }
+
+    /// Its logical id.
+    #[must_use]
+    pub const fn id(self) -> &'t str {
+        self.id
+    }
+
+    /// `Type/id`, without the version.
+    #[must_use]
+    pub const fn relative(self) -> &'t str {
+        self.relative
+    }
+
+    /// The one version that is meant, when one is named.
+    #[must_use]
+    pub const fn version(self) -> Option<&'t str> {
+        self.version
+    }
+}
+
+fn is_type_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        && !matches!(text, "." | "..")
+}
+
 impl Id {
     /// Reads a logical id.
     ///
     /// # Errors
     /// [`InvalidId`].
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let right = (1..=64).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-            && !matches!(text, "." | "..");
-        if right { Ok(Self(text.into())) } else { Err(InvalidId) }
+        if is_id(text) { Ok(Self(text.into())) } else { Err(InvalidId) }
     }
 
     /// The id as it is written.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Ids compare and sort as they are written.
+impl Borrow<str> for Id {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -199,10 +261,7 @@ impl FromStr for Id {
 impl TypeName {
     /// Reads a type name.
     pub fn parse(text: &str) -> Option<Self> {
-        let right = text.len() <= 64
-            && text.starts_with(|first: char| first.is_ascii_uppercase())
-            && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-        right.then(|| Self(text.into()))
+        is_type_name(text).then(|| Self(text.into()))
     }
 
     /// The name.
@@ -226,6 +285,12 @@ impl fmt::Display for TypeName {
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Id(..)")
+    }
+}
+
+impl fmt::Debug for LocalText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LocalText({}/..)", self.resource_type)
     }
 }
 

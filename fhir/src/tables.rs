@@ -346,7 +346,7 @@ impl ElementId {
         tables(number)
             .elements
             .get((self.0 & ELEMENT_BITS) as usize)
-            .map_or_else(String::new, |row| format!("{}.{}", row.defined_by, row.name))
+            .map_or_else(String::new, |row| [row.defined_by.name(), ".", row.name].concat())
     }
 }
 

@@ -1,4 +1,4 @@
-use fhir::reference::{Bases, Id, InvalidBase, InvalidReference, Local, Reference};
+use fhir::reference::{Bases, Id, InvalidBase, InvalidReference, Local, LocalText, Reference};
 use proptest::prelude::*;
 
 fn bases() -> Bases {
@@ -133,6 +133,23 @@ proptest! {
         prop_assert!(relative.is_ok());
         prop_assert_eq!(&relative, &absolute);
         prop_assert_eq!(&relative, &alias);
+    }
+
+    #[test]
+    fn what_is_read_without_a_copy_is_what_is_read_with_one(
+        text in "(Patient|Group|patient|P1|urn:uuid:|https?://ehr.example/fhir/Patient|#)?/?[A-Za-z0-9.#é-]{0,4}(/_history)?/?[a-z0-9.]{0,3}/?"
+    ) {
+        let read = Reference::parse(&text, &bases());
+        match (LocalText::parse(&text), read.as_ref().ok().and_then(Reference::local)) {
+            (Some(found), Some(local)) => {
+                prop_assert_eq!(found.resource_type(), local.resource_type.as_str());
+                prop_assert_eq!(found.id(), local.id.as_str());
+                prop_assert_eq!(found.relative(), local.to_relative());
+                prop_assert_eq!(found.version(), local.version.as_ref().map(Id::as_str));
+            }
+            (Some(_), None) => prop_assert!(false, "{}", text),
+            (None, found) => prop_assert!(found.is_none() || text.starts_with("http"), "{}", text),
+        }
     }
 
     #[test]

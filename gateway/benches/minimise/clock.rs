@@ -23,7 +23,7 @@ pub(crate) fn best(bytes: usize, mut run: impl FnMut() -> usize) -> Duration {
 }
 
 /// Time that the thread has spent on a processor; elsewhere the time of day.
-fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(
         u64::try_from(spent.tv_sec).unwrap_or_default(),

@@ -2,6 +2,7 @@
 //! evidence that is there, what it refers to told, minimised, cut into a page. Only the record is not written.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use fhir::json::{Limits, parse};
@@ -27,7 +28,7 @@ use gateway::trail::audit_event::Site;
 use gateway::trail::record::{Event, Exchange};
 
 use super::check::{Checked, check};
-use super::clock::best;
+use super::clock::{best, now};
 use super::people::{NAMED, OTHERS, evidence, searchset};
 use super::site::at;
 
@@ -38,6 +39,8 @@ pub(crate) struct Speeds {
     pub(crate) ours: f64,
     /// Decide alone, for everyone.
     pub(crate) deciding_us: f64,
+    /// The stages of the fastest run, in microseconds.
+    pub(crate) stages_us: [(&'static str, f64); 5],
     /// Parse to `serde_json::Value` and write it again, with nothing decided and nothing taken out.
     pub(crate) tree: f64,
 }
@@ -69,12 +72,19 @@ pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Sp
     let mut held_back = Some(*admitted);
     let mut once = || {
         let admitted = held_back.take().expect("the question comes back");
-        let (minimised, admitted) = answer(&body, admitted, &evidence, frame);
+        let (minimised, admitted) = answer(&body, admitted, &evidence, frame, &mut Stages::default());
         held_back = Some(admitted);
         minimised
     };
     prove(&once());
     let ours = best(body.len(), || once().persons().len());
+    let mut stages = Stages::default();
+    let _ = best(body.len(), || {
+        let admitted = held_back.take().expect("the question comes back");
+        let (minimised, admitted) = answer(&body, admitted, &evidence, frame, &mut stages);
+        held_back = Some(admitted);
+        minimised.persons().len()
+    });
     let deciding = best(20_000, || {
         let ruling = decide(held_back.take().expect("the question comes back"), &evidence);
         let answers = ruling.answers().len();
@@ -91,21 +101,53 @@ pub(crate) fn run(requestor: &Requestor, settings: &Settings, seal: &Seal) -> Sp
         bytes: body.len(),
         ours: megabytes / ours.as_secs_f64(),
         deciding_us: deciding.as_secs_f64() * 1e6,
+        stages_us: stages.told(),
         tree: megabytes / tree.as_secs_f64(),
     }
 }
 
+/// The shortest time of each stage, over many runs.
+#[derive(Default)]
+struct Stages([Option<Duration>; 5]);
+
+impl Stages {
+    const NAMES: [&str; 5] = ["index", "persons", "decide", "references", "minimise"];
+
+    /// What `work` takes as the stage at `place`.
+    fn time<T>(&mut self, place: usize, work: impl FnOnce() -> T) -> T {
+        let start = now();
+        let made = work();
+        let took = now() - start;
+        let best = self.0.get_mut(place).expect("a stage");
+        *best = Some(best.map_or(took, |best| best.min(took)));
+        made
+    }
+
+    fn told(&self) -> [(&'static str, f64); 5] {
+        std::array::from_fn(|place| {
+            let took = self.0.get(place).copied().flatten().unwrap_or_default();
+            (Self::NAMES.get(place).copied().unwrap_or_default(), took.as_secs_f64() * 1e6)
+        })
+    }
+}
+
 /// The stages of an exchange that has its evidence.
-fn answer(body: &Bytes, admitted: Admitted, evidence: &Evidence, frame: Frame<'_>) -> (Minimised, Admitted) {
-    let page = parse(body.clone(), &Limits::default()).expect("strict JSON");
+fn answer(
+    body: &Bytes,
+    admitted: Admitted,
+    evidence: &Evidence,
+    frame: Frame<'_>,
+    stages: &mut Stages,
+) -> (Minimised, Admitted) {
+    let page = stages.time(0, || parse(body.clone(), &Limits::default()).expect("strict JSON"));
     let held = Unfiltered::new(Held::searchset(vec![page], Complete::All, None));
     let whom = Whom::over(frame.bases);
     let frame = Frame { whom: Some(&whom), ..frame };
-    let subjects = subjects(&held, &admitted, &whom);
-    let ruling = decide(admitted, evidence);
-    let wanted = wanted(&held, &ruling, frame);
+    let subjects = stages.time(1, || subjects(&held, &admitted, &whom));
+    let ruling = stages.time(2, || decide(admitted, evidence));
+    let wanted = stages.time(3, || wanted(&held, &ruling, frame));
     assert!(wanted.asks().is_empty(), "nothing has to be looked up");
-    minimise(held, &wanted.begin(), ruling, &subjects, frame).expect("an answer")
+    stages.time(4, || minimise(held, &wanted.begin(), ruling, &subjects, frame).expect("an answer"))
 }
 
 /// A fast answer that is wrong is worth nothing: a page is full, and everybody who was named is recorded.

@@ -140,6 +140,16 @@ impl ResourceFacts {
         add_entries(&mut self.earned, &other.earned);
     }
 
+    /// The same facts with what the resource is labelled as now, where they are those of an earlier version.
+    #[must_use]
+    pub fn and_now(mut self, now: &Self) -> Self {
+        self.labels.extend(now.labels.iter().cloned());
+        self.beside.extend(now.beside.iter().cloned());
+        self.earned.extend(now.earned.iter().cloned());
+        self.known = self.known.max(now.known);
+        self
+    }
+
     /// Whether a rule about this label reaches the resource, by a label that it states or by one that its codes earn.
     #[must_use]
     pub fn is_labelled(&self, rule: &SecurityLabel) -> bool {

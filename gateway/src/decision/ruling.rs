@@ -239,6 +239,12 @@ impl Ruling {
         self.patients.get(patient)
     }
 
+    /// The same, where her id is a text.
+    #[must_use]
+    pub fn person_named(&self, patient: &str) -> Option<&PersonKey> {
+        self.patients.get(patient)
+    }
+
     /// The answer about a Patient of the system at hand; nothing for one that no evidence was gathered about, who is
     /// to be treated as refused.
     #[must_use]

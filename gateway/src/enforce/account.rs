@@ -76,11 +76,17 @@ impl<'a> Account<'a> {
         if judged.persons.is_empty() {
             self.about_nobody.insert(reference.to_owned());
         }
+        let elements = judged.withheld.elements();
         for person in &judged.persons {
             let part = self.part(person, &judged.kin);
             part.resources.push(reference.to_owned());
-            for (path, count) in judged.withheld.elements() {
-                *part.withheld.entry(path).or_default() += count;
+            for (path, count) in &elements {
+                match part.withheld.get_mut(path) {
+                    Some(counted) => *counted += count,
+                    None => {
+                        part.withheld.insert(path.clone(), *count);
+                    }
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ use super::document::document;
 use super::held::{Complete, Held};
 use super::history;
 use super::included::{Beside, Included, beside};
-use super::judge::{Judge, Judged, KeptBack, Targets, Versioned, Why};
+use super::judge::{Decided, Judge, Judged, KeptBack, Targets, Versioned, Why};
 use super::matched::{Matched, Seen, Unseen, on_page, range, reread, whole};
 use super::release::{Head, Media, Minimised, Unreleased};
 use super::sieve::Gone;
@@ -181,7 +181,12 @@ fn search(
 ) -> Result<Minimised, Ended> {
     let face = frame.face();
     let version = frame.versions(ruling);
-    let beside_judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
+    let decided = Decided::by(ruling);
+    let beside_judge = Judge {
+        version: Some(&version),
+        decided: Some(&decided),
+        ..Judge::of(ruling, targets, frame, &face)
+    };
     // Of a long view few are on the page.
     let judge = Judge { versioned: Versioned::WhenShown, ..beside_judge };
     let Found { pages, complete, included, gone } = found;

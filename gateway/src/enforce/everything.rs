@@ -8,7 +8,7 @@ use super::account::{Account, Named};
 use super::answer::{Frame, Reasons, ended, outcome, refused};
 use super::bundle::{Entry, Mode, Searchset};
 use super::held::{Complete, Held};
-use super::judge::{Judge, Judged, Targets};
+use super::judge::{Decided, Judge, Judged, Targets};
 use super::matched::{COUNT, COUNT_MAX, Matched, Seen, Unseen, matched};
 use super::release::{Head, Minimised};
 use super::subjects::Subjects;
@@ -148,7 +148,12 @@ pub(in crate::enforce) fn answer(
 ) -> Result<Minimised, Ended> {
     let face = frame.face();
     let version = |bytes: &[u8]| frame.version(ruling, bytes);
-    let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
+    let decided = Decided::by(ruling);
+    let judge = Judge {
+        version: Some(&version),
+        decided: Some(&decided),
+        ..Judge::of(ruling, targets, frame, &face)
+    };
     let mut account = Account::new(ruling, subjects);
     let all = match view(gathered, request, &judge) {
         Ok(all) => all,

@@ -25,7 +25,7 @@ use crate::agreement::{Existence, SharedType};
 use crate::decision::facts::Shield;
 use crate::decision::obligation::ResourceFacts;
 use crate::decision::refusal::Refusal;
-use crate::decision::ruling::{LabelsOfAgreement, Permit, Ruling};
+use crate::decision::ruling::{LabelsOfAgreement, Ruling};
 use crate::person::PersonKey;
 use crate::sensitive_codes::{SensitiveCodes, SensitiveEntry};
 use crate::settings::Households;
@@ -35,11 +35,13 @@ mod concerned;
 mod reach;
 mod seen;
 mod weighing;
+mod whose;
 
-use concerned::Concerned;
 use reach::FullUrls;
 pub(in crate::enforce) use reach::{REGISTERS, Targets};
 use weighing::Around;
+pub(in crate::enforce) use whose::Decided;
+use whose::{Permitted, Weigh};
 
 /// The type that is shared only through what points at it.
 pub(in crate::enforce) const BINARY: &str = "Binary";
@@ -82,6 +84,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) whom: Option<&'a Whom<'a>>,
     /// The Bundle of what is sent with what is judged, where that is sent with others.
     pub(in crate::enforce) beside: Option<Node<'a>>,
+    /// What was decided before about persons, where many resources are judged.
+    pub(in crate::enforce) decided: Option<&'a Decided<'a>>,
 }
 
 /// When views get their versions.
@@ -212,12 +216,25 @@ impl<'a> Judge<'a> {
             behind: frame.behind,
             whom: frame.whom,
             beside: None,
+            decided: None,
         }
     }
 
     /// Minimises `node`, a whole resource, or says why it is kept back.
     pub(in crate::enforce) fn judge(&self, node: Node<'_>) -> Result<Judged, KeptBack> {
-        self.judge_as(node, &self.persons(node))
+        self.judge_of(node, &self.persons(node))
+    }
+
+    /// The same for a resource of which it is known whom it is about by what it says itself.
+    pub(in crate::enforce) fn judge_of(
+        &self,
+        node: Node<'_>,
+        found: &Arc<PersonsOf>,
+    ) -> Result<Judged, KeptBack> {
+        match found.behind.is_empty() {
+            true => self.judge_with(node, found, Some(found)),
+            false => self.judge_as(node, found),
+        }
     }
 
     /// Whom `node`, a whole resource, is about by what it says itself.
@@ -231,14 +248,27 @@ impl<'a> Judge<'a> {
 
     /// The same for a resource that is about the persons `found`, whatever it says itself.
     pub(in crate::enforce) fn judge_as(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
-        let found = &*self.behind.whole(found);
-        if let Some(inside) = self.medicines.with_entries_of(node, self.bases, self.codes) {
-            return Judge { medicines: &inside, ..*self }.judge_here(node, found);
-        }
-        self.judge_here(node, found)
+        self.judge_with(node, &self.behind.whole(found), None)
     }
 
-    fn judge_here(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
+    /// `shared` is `found` where other resources may be about the very same.
+    fn judge_with(
+        &self,
+        node: Node<'_>,
+        found: &PersonsOf,
+        shared: Option<&Arc<PersonsOf>>,
+    ) -> Result<Judged, KeptBack> {
+        if let Some(inside) = self.medicines.with_entries_of(node, self.bases, self.codes) {
+            return Judge { medicines: &inside, ..*self }.judge_here(node, (found, shared));
+        }
+        self.judge_here(node, (found, shared))
+    }
+
+    fn judge_here(
+        &self,
+        node: Node<'_>,
+        found: (&PersonsOf, Option<&Arc<PersonsOf>>),
+    ) -> Result<Judged, KeptBack> {
         let judged = self.reduce(node, found)?;
         if self.sheltered.is_told_by(&judged.bytes) {
             // It tells where somebody is who is protected, whoever it is about.
@@ -247,21 +277,25 @@ impl<'a> Judge<'a> {
         Ok(judged)
     }
 
-    fn reduce(&self, node: Node<'_>, found: &PersonsOf) -> Result<Judged, KeptBack> {
-        let persons = self.keys(found);
-        let kept = |why, earned| KeptBack { why, earned, persons: persons.clone(), kin: self.kin([found]) };
-        self.permitted(node, found, &persons).map_err(|refusal| kept(Why::Refused(refusal), None))?;
-        let reference = reference_of(node);
-        let concerned = self.concerned(found, persons.clone(), node);
+    fn reduce(
+        &self,
+        node: Node<'_>,
+        (found, shared): (&PersonsOf, Option<&Arc<PersonsOf>>),
+    ) -> Result<Judged, KeptBack> {
+        let whose = self.whose(node, found, shared);
+        let (persons, kin) = (&whose.persons, &whose.kin);
+        let kept = |why, earned| KeptBack { why, earned, persons: persons.clone(), kin: kin.clone() };
+        let permitted = match &whose.permitted {
+            Ok(permitted) => permitted,
+            Err(refusal) => return Err(kept(Why::Refused(refusal.clone()), None)),
+        };
+        let concerned = &permitted.concerned;
         // Why the outermost resource gets no mask, for the record.
         let unmasked = RefCell::new(None);
         let (nesting, around) = (Nesting::of(node), Around::of(node, self));
-        let mask = |owner: TypeId, inner: Node<'_>| match self.mask(
-            owner,
-            nesting.of_one(inner),
-            &around,
-            &concerned,
-        ) {
+        let masked =
+            |owner: TypeId, inner: Node<'_>| self.mask(owner, nesting.of_one(inner), &around, permitted);
+        let mask = |owner: TypeId, inner: Node<'_>| match masked(owner, inner) {
             Ok(mask) => {
                 Some(mask).filter(|_| inner.offset() == node.offset() || !self.is_of_unknown_owner(owner))
             }
@@ -274,8 +308,8 @@ impl<'a> Judge<'a> {
                 None
             }
         };
-        let inside = self.inside(node, &around, &concerned);
-        let reach = |reference: Node<'_>| self.reach(reference, &concerned, &inside);
+        let inside = self.inside(node, &around, permitted);
+        let reach = |reference: Node<'_>| self.reach(reference, concerned, &inside);
         let named = FullUrls::of(node);
         let full_url = |url: &str| self.full_url(url, &named);
         let link = |url: &str| self.link(url, &inside);
@@ -294,19 +328,20 @@ impl<'a> Judge<'a> {
             marks: self.marks(),
             version,
         };
-        let (mut bytes, mut withheld) = (Vec::with_capacity(node.raw().len()), Withheld::default());
+        let mut withheld = Withheld::default();
+        let mut bytes = self.decided.map(Decided::room).unwrap_or_default();
+        bytes.reserve(node.raw().len());
         let written = resource(node, &view, &mut withheld, &mut bytes);
         if let Some(Unmasked { refusal, earned }) = unmasked.into_inner() {
             return Err(kept(Why::Refused(refusal), earned));
         }
-        let is_hidden = |person: &&PersonKey| !self.stays(person, &concerned);
         match written {
             Ok(()) => Ok(Judged {
-                bytes,
-                kin_only: concerned.kin.iter().filter(is_hidden).cloned().collect(),
-                persons: persons.into_iter().filter(|person| self.is_left(person, &concerned)).collect(),
-                kin: concerned.kin,
-                reference,
+                bytes: whose::exactly(bytes, self.decided),
+                kin_only: permitted.kin_only.clone(),
+                persons: permitted.left.clone(),
+                kin: concerned.kin.clone(),
+                reference: reference_of(node),
                 withheld,
                 unversioned: unversioned.get(),
             }),
@@ -333,24 +368,24 @@ impl<'a> Judge<'a> {
         owner: TypeId,
         (node, held): (Node<'_>, Holding),
         around: &Around,
-        concerned: &Concerned,
+        permitted: &Permitted,
     ) -> Result<&'a TypeMask, Unmasked> {
-        let permit = |person| self.permit_among(person, &concerned.kin);
-        let permits: Vec<&Permit> = concerned.about.iter().filter_map(permit).collect();
-        let is_free = permits.iter().all(|permit| permit.obligations().is_unconditional());
-        let weighed = if is_free { Weighed::Labels } else { Weighed::All };
-        let mut facts = self.facts(node, weighed);
-        around.add_to(&mut facts, node, self);
+        let Permitted { concerned, weigh, labels, .. } = permitted;
+        let weighed = match weigh {
+            Weigh::Nothing => Weighed::Labels,
+            Weigh::Words => Weighed::All,
+        };
+        let facts = match *weigh == Weigh::Nothing && self.tells_no_label((owner, node), around) {
+            true => ResourceFacts::default(),
+            false => self.facts_around(node, weighed, around),
+        };
         let now: Vec<(Node<'_>, ResourceFacts)> =
             self.under.iter().map(|now| (*now, self.facts(*now, weighed))).collect();
-        for (_, now) in &now {
-            facts.labels.extend(now.labels.iter().cloned());
-            facts.beside.extend(now.beside.iter().cloned());
-            facts.earned.extend(now.earned.iter().cloned());
-            facts.known = facts.known.max(now.known);
-        }
-        let denied =
-            |facts: &ResourceFacts| permits.iter().any(|permit| permit.obligations().weigh(facts).is_err());
+        let facts = now.iter().fold(facts, |facts, (_, now)| facts.and_now(now));
+        let denied = |facts: &ResourceFacts| {
+            *weigh == Weigh::Words
+                && self.permits_among(concerned).any(|permit| permit.obligations().weigh(facts).is_err())
+        };
         if denied(&facts) {
             return Err(Unmasked::of(Refusal::ConsentDenied, &facts, denied));
         }
@@ -358,11 +393,6 @@ impl<'a> Judge<'a> {
         if tables.is_empty() {
             return Err(Refusal::TypeNotShared.into());
         }
-        let labels =
-            match permits.iter().all(|permit| permit.obligations().labels == LabelsOfAgreement::Overridden) {
-                true if !permits.is_empty() => LabelsOfAgreement::Overridden,
-                _ => LabelsOfAgreement::Kept,
-            };
         // A label counts in the very bytes that are shown, whatever another fetch said.
         let told_of_itself = shield_of(node) == Shield::None;
         let whereabouts = match concerned.whereabouts {
@@ -376,15 +406,15 @@ impl<'a> Judge<'a> {
             let holds_now = now
                 .iter()
                 .filter(|(_, now)| now.resource_type == facts.resource_type)
-                .try_for_each(|(node, now)| holds(table, (*node, held), now, labels));
-            match holds(table, (node, held), &facts, labels).and(holds_now) {
+                .try_for_each(|(node, now)| holds(table, (*node, held), now, *labels));
+            match holds(table, (node, held), &facts, *labels).and(holds_now) {
                 Ok(()) => subset |= 1 << at,
                 Err(why) => refusal = why,
             }
         }
         self.masks.of(owner, subset, whereabouts).ok_or_else(|| {
             let labelled = |facts: &ResourceFacts| {
-                !tables.iter().any(|table| holds(table, (node, held), facts, labels).is_ok())
+                !tables.iter().any(|table| holds(table, (node, held), facts, *labels).is_ok())
             };
             Unmasked::of(refusal, &facts, labelled)
         })

@@ -144,6 +144,7 @@ fn beginning<'d>(
     let mut matched = Matched::default();
     'pages: for page in pages {
         let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
+        matched.visible.reserve(bundle.entries().len().min(most));
         for entry in bundle.entries() {
             if matched.visible.len() >= most {
                 break 'pages;
@@ -157,7 +158,7 @@ fn beginning<'d>(
             if request.query.matches(node, bases) == Match::No {
                 continue;
             }
-            match judge.judge_as(node, &persons) {
+            match judge.judge_of(node, &found) {
                 Ok(judged)
                     if is_met_by_the_seen(&judged, node, &naming, judge)
                         && matches_again(&judged, node, request, ruling.admitted(), bases) =>

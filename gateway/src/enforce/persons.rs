@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Key, Kind, Node};
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::{Bases, Id, Local, Reference};
+use fhir::reference::{Bases, Id, Local, LocalText, Reference};
 
 use self::followed::Text;
 use self::roles::{Depth, Place, Role};
@@ -21,6 +21,7 @@ mod beside;
 mod followed;
 mod kin;
 mod roles;
+mod sets;
 
 pub(in crate::enforce) use beside::{leads_to, persons_beside};
 pub(in crate::enforce) use roles::says_who_did;
@@ -389,6 +390,12 @@ impl<'n, 'b> Scan<'n, 'b> {
     /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
     fn literal(&mut self, value: Node<'_>, part: Part) {
         let Some(text) = value.string() else { return };
+        if let Some(local) = LocalText::parse(&text) {
+            if local.resource_type() == "Patient" {
+                self.found.patient_named(local, part);
+            }
+            return;
+        }
         // What does not say so speaks of no Patient, however it is read.
         if !text.contains("Patient") {
             return;

@@ -96,7 +96,7 @@ pub(in crate::enforce) fn facts_weighed(
 }
 
 /// Whether anything in it may state a label or earn one. Of most resources nothing does.
-fn may_be_labelled(resource: Node<'_>, codes: &SensitiveCodes) -> bool {
+pub(in crate::enforce) fn may_be_labelled(resource: Node<'_>, codes: &SensitiveCodes) -> bool {
     let may_earn = |value: Node<'_>| value.string_bytes().is_some_and(|code| codes.may_know(&code));
     resource.members_within().any(|(key, value)| match Telling::of(key) {
         // These say something beside a code or the address of an inline label.

@@ -14,7 +14,7 @@ use super::answer::Frame;
 use super::bundle::{Entry, Mode, Searchset};
 use super::existing::holds_something;
 use super::held::{Complete, Held};
-use super::judge::{Judge, KeptBack, Targets};
+use super::judge::{Decided, Judge, KeptBack, Targets};
 use super::matched::{Unseen, matched, reread};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -115,7 +115,9 @@ impl Sieved {
             self.gone.held = Holds::Something;
         }
         let face = frame.face();
-        let judge = Judge::of(ruling, Targets::OfSharedTypes, frame, &face);
+        let decided = Decided::by(ruling);
+        let judge =
+            Judge { decided: Some(&decided), ..Judge::of(ruling, Targets::OfSharedTypes, frame, &face) };
         let sieved = match matched(&pages, Complete::All, request, &judge) {
             Ok(found) => {
                 let entry = |raw| Entry { full_url: None, resource: raw, mode: Mode::Match };

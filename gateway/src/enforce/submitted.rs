@@ -30,6 +30,7 @@ pub fn minimise_submitted(
     let existence = ruling.admitted().existence();
     let face = frame.face();
     let judge = Judge {
+        decided: None,
         ruling: &ruling,
         masks: &ruling.admitted().share().masks,
         came: Came::Submitted,

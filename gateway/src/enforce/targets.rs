@@ -4,12 +4,12 @@
 //! what it leads to is visible to this very requestor, judged as if it were read alone. What was not looked up, was
 //! not found or cannot be told is hidden. Nothing that is looked up leaves, and nothing of it is remembered.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::bundle::{Bundle, SearchMode};
 use fhir::json::{Document, Key, Limits, Node, parse};
-use fhir::reference::{Id, Local, Reference};
+use fhir::reference::{Id, Local, LocalText, Reference};
 use fhir::tables::TypeId;
 
 use super::answer::Frame;
@@ -17,7 +17,7 @@ use super::everything::{self, Gathered};
 use super::held::{Held, Versions};
 use super::household::{self, Sheltered};
 use super::included::beside;
-use super::judge::{Judge, Judged, Targets};
+use super::judge::{Decided, Judge, Judged, Targets};
 use super::matched::{ENTRIES_MAX, matched, range, up_to_page};
 use super::medicines::Medicines;
 use super::persons::{Came, persons_of};
@@ -32,6 +32,9 @@ use crate::settings::Households;
 const TARGETS_MAX: usize = 5_000;
 /// The most bytes of them, as the system wrote them.
 const BYTES_MAX: usize = 64 << 20;
+
+/// Of so many types it is remembered whether references to them have to be looked up.
+const TYPES_MAX: usize = 50;
 
 /// What has to be looked up: ids, no content.
 #[derive(Debug, Default)]
@@ -105,9 +108,11 @@ impl Wanted {
 pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wanted {
     let mut wanted = Wanted::default();
     let face = frame.face();
-    let judge = Judge::of(ruling, Targets::OfSharedTypes, frame, &face);
+    let decided = Decided::by(ruling);
+    let judge = Judge { decided: Some(&decided), ..Judge::of(ruling, Targets::OfSharedTypes, frame, &face) };
     let nodes = nodes(held.inner());
-    if !nodes.iter().any(|node| may_lead(*node, &judge)) {
+    let leading = Leading { judge: &judge, asked: RefCell::default() };
+    if !nodes.iter().any(|node| leading.may_lead(*node)) {
         return wanted;
     }
     // What was asked for to go with the page and did not come is not asked for again.
@@ -337,31 +342,64 @@ pub(in crate::enforce) fn name_of(node: &Node<'_>) -> String {
     format!("{}/{}", part("resourceType"), part("id"))
 }
 
-/// The type of what has to be looked up behind a reference: of a document everything that is shared, because it goes with it.
-fn leads_to(local: &Local, judge: &Judge<'_>) -> Option<TypeId> {
+/// The type called `type_name` of what has to be looked up behind a reference: of a document everything that is shared,
+/// because it goes with it.
+fn leads_to(type_name: &str, judge: &Judge<'_>) -> Option<TypeId> {
     let admitted = judge.ruling.admitted();
     match &admitted.question().interaction {
         Interaction::Fhir { action: FhirAction::Document(_), .. } => {
-            let target = fhir::tables::resource_type(local.resource_type.as_str())?;
+            let target = fhir::tables::resource_type(type_name)?;
             (!admitted.share().tables(target).is_empty()).then_some(target)
         }
-        Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => judge.leads_to(local),
+        Interaction::Fhir { .. } | Interaction::Push { .. } | Interaction::Own(_) => {
+            judge.leads_to(type_name)
+        }
     }
 }
 
-/// Whether a reference that may be shown of a resource leads to what has to be looked up. Of what no mask shows, whatever
-/// the resource holds, nothing is shown.
-fn may_lead(resource: Node<'_>, judge: &Judge<'_>) -> bool {
-    let owner = resource.str_at(&["resourceType"]).and_then(|name| fhir::tables::resource_type(&name));
-    let leads = |(key, value): (Key<'_>, Node<'_>)| {
-        let reference = value.string().filter(|_| key.is("reference"));
-        let reference = reference.and_then(|text| Reference::parse(&text, judge.bases).ok());
-        reference.as_ref().and_then(Reference::local).is_some_and(|local| leads_to(local, judge).is_some())
-    };
-    resource.members().any(|(key, value)| {
-        let is_shown = owner.is_none_or(|owner| judge.masks.may_show(owner, key));
-        is_shown && (leads((key, value)) || value.members_within().any(leads))
-    })
+/// Whether references to types have to be looked up, each type asked about once.
+struct Leading<'j, 'a> {
+    judge: &'j Judge<'a>,
+    asked: RefCell<Vec<(String, Option<TypeId>)>>,
+}
+
+impl Leading<'_, '_> {
+    /// Whether a reference that may be shown of a resource leads to what has to be looked up. Of what no mask shows, whatever
+    /// the resource holds, nothing is shown.
+    fn may_lead(&self, resource: Node<'_>) -> bool {
+        let leads = |(key, value): (Key<'_>, Node<'_>)| key.is("reference") && self.leads(value);
+        let owner = LazyCell::new(|| {
+            resource.str_at(&["resourceType"]).and_then(|name| fhir::tables::resource_type(&name))
+        });
+        resource.members().any(|(key, value)| {
+            (leads((key, value)) || value.members_within().any(leads))
+                && owner.is_none_or(|owner| self.judge.masks.may_show(owner, key))
+        })
+    }
+
+    fn leads(&self, address: Node<'_>) -> bool {
+        let Some(text) = address.string() else { return false };
+        if let Some(local) = LocalText::parse(&text) {
+            return self.leads_to(local.resource_type());
+        }
+        let parsed = Reference::parse(&text, self.judge.bases).ok();
+        parsed
+            .as_ref()
+            .and_then(Reference::local)
+            .is_some_and(|local| self.leads_to(local.resource_type.as_str()))
+    }
+
+    fn leads_to(&self, type_name: &str) -> bool {
+        let mut asked = self.asked.borrow_mut();
+        if let Some((_, target)) = asked.iter().find(|(known, _)| known == type_name) {
+            return target.is_some();
+        }
+        let target = leads_to(type_name, self.judge);
+        if asked.len() < TYPES_MAX {
+            asked.push((type_name.to_owned(), target));
+        }
+        target.is_some()
+    }
 }
 
 /// Adds what the references in `root` lead to, in order.
@@ -376,7 +414,8 @@ fn leads(root: Node<'_>, judge: &Judge<'_>, found: &mut Vec<(TypeId, Local)>) {
         }
         let reference = value.string().and_then(|text| Reference::parse(&text, judge.bases).ok());
         if let Some(local) = reference.as_ref().and_then(Reference::local) {
-            found.extend(leads_to(local, judge).map(|target| (target, local.clone())));
+            let target = leads_to(local.resource_type.as_str(), judge);
+            found.extend(target.map(|target| (target, local.clone())));
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Who is behind them, whose evidence is gathered, which matches are of those who were asked for and whom a resource
 //! is judged about are all asked of the same resources, one after the other. Nothing of it outlives the exchange.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,15 @@ const KEPT_MAX: usize = 10_000;
 /// They are known by where they stand among all documents ever read, so what is told of one is never told of another.
 pub struct Whom<'b> {
     bases: &'b Bases,
-    read: Mutex<HashMap<Place, Arc<PersonsOf>>>,
+    read: Mutex<Read>,
+}
+
+/// What was read of resources.
+#[derive(Default)]
+struct Read {
+    by_place: HashMap<Place, Arc<PersonsOf>>,
+    /// Each set of persons once: resources about the very same persons share it.
+    sets: HashSet<Arc<PersonsOf>>,
 }
 
 impl<'b> Whom<'b> {
@@ -39,14 +48,26 @@ impl<'b> Whom<'b> {
     pub(in crate::enforce) fn of(&self, resource: Node<'_>) -> Arc<PersonsOf> {
         let place = resource.place();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = read.get(&place) {
-            return Arc::clone(found);
+        let Read { by_place, sets } = &mut *read;
+        let has_room = by_place.len() < KEPT_MAX;
+        match by_place.entry(place) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(vacant) => {
+                let found = persons_of(resource, Came::FromHolder, self.bases);
+                if !has_room {
+                    return Arc::new(found);
+                }
+                let found = match sets.get(&found) {
+                    Some(known) => Arc::clone(known),
+                    None => {
+                        let found = Arc::new(found);
+                        sets.insert(Arc::clone(&found));
+                        found
+                    }
+                };
+                Arc::clone(vacant.insert(found))
+            }
         }
-        let found = Arc::new(persons_of(resource, Came::FromHolder, self.bases));
-        if read.len() < KEPT_MAX {
-            read.insert(place, Arc::clone(&found));
-        }
-        found
     }
 }
 
@@ -81,6 +102,40 @@ mod tests {
     }
 
     #[test]
+    fn resources_about_the_very_same_persons_share_what_is_told_and_no_others_do() {
+        let of = |with: &str| format!(r#"{{"resourceType":"Observation","id":"x"{with}}}"#);
+        let rows = [
+            of(r#","subject":{"reference":"Patient/ann"}"#),
+            of(r#","subject":{"reference":"Patient/ann"},"code":{"text":"another finding"}"#),
+            of(r#","subject":{"reference":"Patient/bob"}"#),
+            of(r#","subject":{"reference":"Patient/ann"},"focus":[{"reference":"Patient/bob"}]"#),
+            of(r#","subject":{"reference":"Patient/ann"},"performer":[{"reference":"Patient/bob"}]"#),
+            of(r#","subject":{"reference":"Patient/bob"},"performer":[{"reference":"Patient/ann"}]"#),
+            of(r#","performer":[{"reference":"Patient/ann"}]"#),
+            of(r#","subject":{"reference":"Patient/ann"},"focus":[{"reference":"Group/g"}]"#),
+            of(r#","subject":{"reference":"Patient/ann"},"focus":[{"display":"somebody"}]"#),
+            of(r#","subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}"#),
+            of(r#","performer":[{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}}]"#),
+            r#"{"resourceType":"Group","id":"x","member":[{"entity":{"reference":"Patient/ann"}}]}"#.to_owned(),
+            r#"{"resourceType":"RelatedPerson","id":"x","patient":{"reference":"Patient/ann"},"identifier":[{"system":
+               "https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}]}"#.to_owned(),
+        ];
+        let bases = Bases::none();
+        let whom = Whom::over(&bases);
+        let documents = rows.map(|json| parse(json.into(), &Limits::default()).expect("test input"));
+        let mut shared = 0;
+        for (at, one) in documents.iter().enumerate() {
+            for other in documents.iter().skip(at + 1) {
+                let read = |document: &Document| persons_of(document.root(), Came::FromHolder, &bases);
+                let is_shared = Arc::ptr_eq(&whom.of(one.root()), &whom.of(other.root()));
+                assert_eq!(is_shared, read(one) == read(other), "{at}");
+                shared += usize::from(is_shared);
+            }
+        }
+        assert_eq!(shared, 1, "the two findings about Ann alone");
+    }
+
+    #[test]
     fn what_was_read_of_a_document_that_is_gone_is_told_of_no_other() {
         let bases = Bases::none();
         let whom = Whom::over(&bases);
@@ -100,6 +155,6 @@ mod tests {
             let document = about(&person);
             assert_eq!(told(&whom, &document), told(&whom, &document));
         }
-        assert_eq!(whom.read.lock().map(|read| read.len()).ok(), Some(KEPT_MAX));
+        assert_eq!(whom.read.lock().map(|read| read.by_place.len()).ok(), Some(KEPT_MAX));
     }
 }

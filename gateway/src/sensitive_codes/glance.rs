@@ -11,10 +11,32 @@ pub(super) struct Glance {
 
 /// How many bits there are for each code.
 const BITS_PER_CODE: usize = 64;
-/// The hash of nothing, of FNV-1a.
-const EMPTY: u64 = 0xCBF2_9CE4_8422_2325;
-/// What tells the hash of a beginning from that of a code.
+/// What the hash of a beginning is told by from that of a code.
 const BEGINNING: u64 = 0x9E37_79B9_7F4A_7C15;
+/// What is left of eight bytes when letters are neither large nor small.
+const CASELESS: u64 = 0xDFDF_DFDF_DFDF_DFDF;
+
+/// A byte that stands in a code for nothing but itself.
+const PLAIN: u8 = 0;
+/// A full stop, which lists do not write.
+const STOP: u8 = 1;
+/// A space around a code, a letter that is not plain, or what may part the codes of an expression.
+const PARTS: u8 = 2;
+
+/// What each byte stands for in a code.
+const BYTES: [u8; 256] = {
+    let mut bytes = [PLAIN; 256];
+    let mut byte = 0;
+    while byte < bytes.len() {
+        bytes[byte] = match byte as u8 {
+            b'.' => STOP,
+            b'|' | b':' | b'=' | b'+' | b',' | b'{' | b'}' | b'(' | b')' | ..=b' ' | 0x7F.. => PARTS,
+            _ => PLAIN,
+        };
+        byte += 1;
+    }
+    bytes
+};
 
 impl Glance {
     /// A glance at these codes and beginnings of codes, written as lists are asked for them; nothing if one is too long for
@@ -27,14 +49,14 @@ impl Glance {
         let words = (count * BITS_PER_CODE / 64).next_power_of_two().max(64);
         let mut glance = Self { bits: vec![0; words], lengths: 0 };
         for code in codes {
-            glance.set(hash(code));
+            glance.set(hash(code.as_bytes()));
         }
         for beginning in beginnings {
             if beginning.len() >= 64 {
                 return None;
             }
             glance.lengths |= 1 << beginning.len();
-            glance.set(hash(beginning) ^ BEGINNING);
+            glance.set(hash(beginning.as_bytes()) ^ BEGINNING);
         }
         Some(glance)
     }
@@ -42,58 +64,71 @@ impl Glance {
     /// Whether `code`, as content bears it, may be on a list.
     #[inline]
     pub(super) fn may_know(&self, code: &[u8]) -> bool {
-        let (mut hash, mut length) = (EMPTY, 0_u32);
-        if self.is_beginning(hash, length) {
-            return true;
+        let kinds = code
+            .iter()
+            .fold(PLAIN, |kinds, byte| kinds | BYTES.get(usize::from(*byte)).copied().unwrap_or(PARTS));
+        match kinds {
+            PLAIN => self.may_know_plain(code),
+            STOP => self.may_know_plain(&without_stops(code)),
+            _ => true,
         }
-        for byte in code {
-            match byte {
-                b'.' => continue,
-                // Spaces around a code, and what may be an expression of several.
-                b'|' | b':' | b'=' | b'+' | b',' | b'{' | b'}' | b'(' | b')' | ..=b' ' | 0x7F.. => {
-                    return true;
-                }
-                _ => {}
-            }
-            hash = step(hash, byte.to_ascii_uppercase());
-            length += 1;
-            if self.is_beginning(hash, length) {
-                return true;
-            }
-        }
-        self.has(hash)
     }
 
     #[inline]
-    fn is_beginning(&self, hash: u64, length: u32) -> bool {
-        self.lengths.checked_shr(length).is_some_and(|lengths| lengths & 1 == 1) && self.has(hash ^ BEGINNING)
+    fn may_know_plain(&self, code: &[u8]) -> bool {
+        let mut lengths = self.lengths;
+        while lengths != 0 {
+            let Some(beginning) = code.get(..lengths.trailing_zeros() as usize) else { break };
+            if self.has(hash(beginning) ^ BEGINNING) {
+                return true;
+            }
+            lengths &= lengths - 1;
+        }
+        self.has(hash(code))
     }
 
     #[inline]
     fn has(&self, hash: u64) -> bool {
-        let (word, bit) = self.place(hash);
-        self.bits.get(word).is_none_or(|bits| bits >> bit & 1 == 1)
+        self.places(hash)
+            .into_iter()
+            .all(|(word, bit)| self.bits.get(word).is_none_or(|bits| bits >> bit & 1 == 1))
     }
 
     fn set(&mut self, hash: u64) {
-        let (word, bit) = self.place(hash);
-        if let Some(bits) = self.bits.get_mut(word) {
-            *bits |= 1 << bit;
+        for (word, bit) in self.places(hash) {
+            if let Some(bits) = self.bits.get_mut(word) {
+                *bits |= 1 << bit;
+            }
         }
     }
 
+    /// The two bits of a hash: of a thousand codes that are on no list one has both of another one.
     #[inline]
-    fn place(&self, hash: u64) -> (usize, u32) {
-        let mixed = (hash ^ hash >> 32).wrapping_mul(BEGINNING) >> 24;
-        ((mixed >> 6) as usize & (self.bits.len() - 1), (mixed & 63) as u32)
+    fn places(&self, hash: u64) -> [(usize, u32); 2] {
+        let mixed = (hash ^ hash >> 32).wrapping_mul(BEGINNING);
+        [mixed >> 40, mixed >> 20]
+            .map(|mixed| ((mixed >> 6) as usize & (self.bits.len() - 1), (mixed & 63) as u32))
     }
 }
 
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(EMPTY, step)
+#[cold]
+fn without_stops(code: &[u8]) -> Vec<u8> {
+    code.iter().copied().filter(|byte| *byte != b'.').collect()
 }
 
+/// A hash of the first and the last bytes of a code and of its length, alike for large and small letters. Codes that share it
+/// are looked up.
 #[inline]
-const fn step(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte as u64).wrapping_mul(0x0000_0100_0000_01B3)
+fn hash(code: &[u8]) -> u64 {
+    let (first, last) = match (code.first_chunk::<8>(), code.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (code.first_chunk::<4>(), code.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+            }
+            _ => (code.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+        },
+    };
+    let words = (first & CASELESS) ^ (last & CASELESS).rotate_left(27) ^ (code.len() as u64) << 56;
+    words.wrapping_mul(0xD134_2543_DE82_EF95)
 }

@@ -14,6 +14,7 @@
 mod agreements;
 mod audit_events;
 mod balp;
+mod beside_others;
 mod binaries;
 mod changing;
 mod commands;

@@ -4,7 +4,7 @@ use super::super::criterion::ReferenceTest;
 use super::Match;
 use super::text;
 use crate::json::{Kind, Node};
-use crate::reference::{Bases, Local, Reference};
+use crate::reference::{Bases, Local, LocalText, Reference};
 use crate::tables::TypeId;
 
 /// Whether one value refers to any of what is asked for, as far as it `is_picked`. An identifier alone refers to nothing
@@ -21,6 +21,11 @@ pub(super) fn matches_any(
         return Match::any(any.iter().filter(|test| is_picked(test)).map(|test| canonical(node, test)));
     }
     let Some(held) = node.member("reference").and_then(Node::string) else { return Match::No };
+    if let Some(held) = LocalText::parse(&held) {
+        let is_it =
+            |test: &ReferenceTest| test.reference().local().is_some_and(|wanted| is_named(wanted, held));
+        return Match::certainly(any.iter().any(|test| is_it(test) && is_picked(test)));
+    }
     let Ok(held) = Reference::parse(&held, bases) else { return Match::No };
     let is_it = |test: &ReferenceTest| match (&held, test.reference()) {
         (Reference::Local(held), Reference::Local(wanted)) => is(held, wanted),
@@ -32,6 +37,17 @@ pub(super) fn matches_any(
 /// A version that is not asked for does not matter.
 fn is(held: &Local, wanted: &Local) -> bool {
     held.is_same_resource(wanted) && (wanted.version.is_none() || wanted.version == held.version)
+}
+
+/// The same of one that is read where it stands.
+fn is_named(wanted: &Local, held: LocalText<'_>) -> bool {
+    // Of many that are asked for most are of one type, and their ids differ at the end.
+    let (one, another) = (wanted.id.as_str().as_bytes(), held.id().as_bytes());
+    one.len() == another.len()
+        && one.last() == another.last()
+        && one == another
+        && wanted.resource_type.as_str() == held.resource_type()
+        && wanted.version.as_ref().is_none_or(|version| held.version() == Some(version.as_str()))
 }
 
 fn canonical(node: Node<'_>, test: &ReferenceTest) -> Match {

@@ -55,6 +55,7 @@ impl Judge<'_> {
                     sheltered: self.sheltered_inside,
                     stands: Stands::InContent,
                     whom: None,
+                    decided: None,
                     ..*self
                 };
                 let judged = alone.judge(document.root()).ok()?;

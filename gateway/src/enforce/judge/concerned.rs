@@ -26,7 +26,19 @@ pub(super) struct Concerned {
     gone: BTreeSet<PersonKey>,
     /// Whether it may be told where those in it are: whereabouts of a member may be those of whom it is about.
     pub(super) whereabouts: Whereabouts,
+    /// Whether what is said of those Patients may stay that it names: asked once.
+    known: Vec<(Id, Stays)>,
 }
+
+/// Whether what is said of somebody may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    Yes,
+    No,
+}
+
+/// Of so many Patients it is remembered whether what is said of them may stay.
+const KNOWN_MAX: usize = 8;
 
 impl<'a> Judge<'a> {
     /// The keys of the persons found; who has none is left out here and counts as a stranger.
@@ -68,7 +80,13 @@ impl<'a> Judge<'a> {
     /// Whose obligations weigh on the whole, and which members go because theirs forbid it.
     pub(super) fn concerned(&self, found: &PersonsOf, persons: Vec<PersonKey>, node: Node<'_>) -> Concerned {
         if self.under.is_empty() && found.is_about_all() {
-            return self.all_about(persons, self.kin([found]), [found]);
+            let concerned = self.all_about(persons, self.kin([found]), [found]);
+            let stays = |id: &Id| match self.patient_stays(id.as_str(), &concerned) {
+                true => Stays::Yes,
+                false => Stays::No,
+            };
+            let known = found.patients.iter().take(KNOWN_MAX).map(|id| (id.clone(), stays(id))).collect();
+            return Concerned { known, ..concerned };
         }
         // Whom it is about as it is now binds a former version too.
         let of = |now: &Node<'_>| self.behind.whole(&self.persons(*now)).into_owned();
@@ -88,7 +106,7 @@ impl<'a> Judge<'a> {
         };
         let gone = persons.iter().filter(forbids).cloned().collect();
         let whereabouts = self.whereabouts(&persons, &kin, all());
-        Concerned { about, kin, gone, whereabouts }
+        Concerned { about, kin, gone, whereabouts, known: Vec::new() }
     }
 
     /// The persons of a resource that is about all of them, or of a list that is about its members.
@@ -99,7 +117,7 @@ impl<'a> Judge<'a> {
         found: impl IntoIterator<Item = &'f PersonsOf>,
     ) -> Concerned {
         let whereabouts = self.whereabouts(&persons, &kin, found);
-        Concerned { about: persons, kin, gone: BTreeSet::new(), whereabouts }
+        Concerned { about: persons, kin, gone: BTreeSet::new(), whereabouts, known: Vec::new() }
     }
 
     /// Refused or not: whoever is protected is so wherever she stands, and so may be somebody about whom nobody asked, as in
@@ -130,6 +148,14 @@ impl<'a> Judge<'a> {
     /// Whether what is said of this person may stay, wherever she is named as herself.
     pub(super) fn stays(&self, person: &PersonKey, concerned: &Concerned) -> bool {
         self.permit(person).is_some() && !concerned.gone.contains(person)
+    }
+
+    /// The same of a Patient of the system, by her id.
+    pub(super) fn patient_stays(&self, id: &str, concerned: &Concerned) -> bool {
+        match concerned.known.iter().find(|(known, _)| known.as_str() == id) {
+            Some((_, stays)) => *stays == Stays::Yes,
+            None => self.ruling.person_named(id).is_some_and(|person| self.stays(person, concerned)),
+        }
     }
 
     /// Whether she stays in it, as herself or as somebody's kin.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::identifier;
 use fhir::json::Node;
-use fhir::reference::{Local, Reference};
+use fhir::reference::{Local, LocalText, Reference};
 use fhir::tables::TypeId;
 
 use super::super::criteria::Nesting;
@@ -12,9 +12,9 @@ use super::super::masks::Whereabouts;
 use super::super::minimise::{Reach, View, Withheld, Written, resource};
 use super::super::persons::Came;
 use super::super::resource_facts::reference_of;
-use super::Judge;
 use super::concerned::Concerned;
 use super::weighing::Around;
+use super::{Judge, Permitted};
 use crate::agreement::SharedType;
 use crate::decision::following::NO_PERSON;
 use crate::person::PersonKey;
@@ -70,9 +70,32 @@ impl Becomes {
     }
 }
 
+/// A resource of this system to which a reference leads.
+struct Place<'r> {
+    resource_type: &'r str,
+    id: &'r str,
+    /// `Type/id`.
+    relative: &'r str,
+    versions: Versions,
+}
+
+/// Whether one version of it is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Versions {
+    All,
+    One,
+}
+
+impl<'r> From<LocalText<'r>> for Place<'r> {
+    fn from(local: LocalText<'r>) -> Self {
+        let versions = if local.version().is_some() { Versions::One } else { Versions::All };
+        Self { resource_type: local.resource_type(), id: local.id(), relative: local.relative(), versions }
+    }
+}
+
 impl Judge<'_> {
     /// What becomes of the entries of a Bundle, each by itself; nothing for what is no Bundle.
-    pub(super) fn inside(&self, bundle: Node<'_>, around: &Around, concerned: &Concerned) -> Inside {
+    pub(super) fn inside(&self, bundle: Node<'_>, around: &Around, permitted: &Permitted) -> Inside {
         let mut inside = Inside::new();
         if !bundle.member("resourceType").is_some_and(|name| name.is_string("Bundle")) {
             return inside;
@@ -81,11 +104,11 @@ impl Judge<'_> {
         let nesting = Nesting::of(bundle);
         let mask = |owner: TypeId, inner: Node<'_>| {
             alone
-                .mask(owner, nesting.of_one(inner), around, concerned)
+                .mask(owner, nesting.of_one(inner), around, permitted)
                 .ok()
                 .filter(|_| !self.is_of_unknown_owner(owner))
         };
-        let reach = |reference: Node<'_>| alone.reach(reference, concerned, &Inside::new());
+        let reach = |reference: Node<'_>| alone.reach(reference, &permitted.concerned, &Inside::new());
         let full_url = |_: &str| Written::AsItStands;
         let link = |url: &str| alone.link(url, &Inside::new());
         // Of what a holder sent nothing stands or falls with content: a Binary inside is kept back anyway.
@@ -125,32 +148,18 @@ impl Judge<'_> {
         if self.is_numbered_otherwise(reference, concerned) {
             return Reach::Stranger;
         }
+        if let Some(local) = LocalText::parse(&text) {
+            return self.reach_of(&Place::from(local), &text, (concerned, inside));
+        }
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
-                let relative = local.to_relative();
-                let is_version = local.version.is_some() && self.came == Came::FromHolder;
-                let written =
-                    if relative == *text { Written::AsItStands } else { Written::Anew(relative.clone()) };
-                if local.resource_type.as_str() == "Patient" {
-                    let permitted =
-                        self.ruling.person_of(&local.id).is_some_and(|person| self.stays(person, concerned));
-                    return match (permitted, is_version) {
-                        (false, _) => Reach::Stranger,
-                        (true, true) => Reach::Version(written),
-                        (true, false) => Reach::Tie(written),
-                    };
-                }
-                // An element may refer to anything: where a protected person is stays hidden behind each of them.
-                if PLACES.contains(&local.resource_type.as_str()) && self.hides_places(concerned) {
-                    return Reach::Unseen;
-                }
-                match (self.may_be_seen(&local, &relative, inside), self.leads_to(&local)) {
-                    // Versions have other names in the view, and what this one shows is not known.
-                    (_, Some(_)) if is_version => Reach::Unseen,
-                    (true, _) => Reach::Visible(written),
-                    (false, Some(_)) if self.came == Came::FromHolder => Reach::Unseen,
-                    (false, _) => Reach::Hidden,
-                }
+                let place = Place {
+                    resource_type: local.resource_type.as_str(),
+                    id: local.id.as_str(),
+                    relative: &local.to_relative(),
+                    versions: if local.version.is_some() { Versions::One } else { Versions::All },
+                };
+                self.reach_of(&place, &text, (concerned, inside))
             }
             // Within one Bundle. Persons are judged by whom they are, and everybody in it permits.
             Ok(Reference::Urn(urn)) => match (inside.get(&*urn), self.came) {
@@ -163,15 +172,49 @@ impl Judge<'_> {
         }
     }
 
+    /// The same of one to a resource of this system, written as `text`.
+    fn reach_of(&self, place: &Place<'_>, text: &str, (concerned, inside): (&Concerned, &Inside)) -> Reach {
+        let Place { resource_type, relative, .. } = *place;
+        let is_version = place.versions == Versions::One && self.came == Came::FromHolder;
+        let written = || match relative == text {
+            true => Written::AsItStands,
+            false => Written::Anew(relative.to_owned()),
+        };
+        if resource_type == "Patient" {
+            return match (self.patient_stays(place.id, concerned), is_version) {
+                (false, _) => Reach::Stranger,
+                (true, true) => Reach::Version(written()),
+                (true, false) => Reach::Tie(written()),
+            };
+        }
+        // An element may refer to anything: where a protected person is stays hidden behind each of them.
+        if PLACES.contains(&resource_type) && self.hides_places(concerned) {
+            return Reach::Unseen;
+        }
+        let leads_to = self.leads_to(resource_type);
+        match (self.may_be_seen((resource_type, leads_to), relative, inside), leads_to) {
+            // Versions have other names in the view, and what this one shows is not known.
+            (_, Some(_)) if is_version => Reach::Unseen,
+            (true, _) => Reach::Visible(written()),
+            (false, Some(_)) if self.came == Came::FromHolder => Reach::Unseen,
+            (false, _) => Reach::Hidden,
+        }
+    }
+
     /// Whether the resource is about somebody whose whereabouts are protected, or is taken for that.
     fn hides_places(&self, concerned: &Concerned) -> bool {
         self.sheltered.is_everywhere() || concerned.whereabouts == Whereabouts::Shielded
     }
 
     /// Whether the requestor may see what a reference leads to, Patients aside.
-    fn may_be_seen(&self, local: &Local, relative: &str, inside: &Inside) -> bool {
-        let Some(target) = fhir::tables::resource_type(local.resource_type.as_str()) else { return false };
-        if self.leads_to(local).is_none() {
+    fn may_be_seen(
+        &self,
+        (type_name, leads_to): (&str, Option<TypeId>),
+        relative: &str,
+        inside: &Inside,
+    ) -> bool {
+        let Some(target) = fhir::tables::resource_type(type_name) else { return false };
+        if leads_to.is_none() {
             return self.may_be_named(target);
         }
         match (inside.get(relative), self.targets) {
@@ -183,11 +226,11 @@ impl Judge<'_> {
         }
     }
 
-    /// The type of what a reference leads to, when some of its resources may be shown and others not: one that is
-    /// shared, and may be about a person or is shared only where conditions hold. A Patient is known by the person she
-    /// is.
-    pub(in crate::enforce) fn leads_to(&self, local: &Local) -> Option<TypeId> {
-        let target = fhir::tables::resource_type(local.resource_type.as_str())?;
+    /// The type called `type_name` of what a reference leads to, when some of its resources may be shown and others not: one
+    /// that is shared, and may be about a person or is shared only where conditions hold. A Patient is known by the person
+    /// she is.
+    pub(in crate::enforce) fn leads_to(&self, type_name: &str) -> Option<TypeId> {
+        let target = fhir::tables::resource_type(type_name)?;
         let tables = self.ruling.admitted().share().tables(target);
         let is_open = NO_PERSON.contains(&target.name()) && tables.iter().any(SharedType::is_unconditional);
         let by_rule = target.name() == "Patient" || PLACES.contains(&target.name()) || is_open;
@@ -271,6 +314,9 @@ impl FullUrls {
     /// Those of a Bundle; none of anything else.
     pub(super) fn of(bundle: Node<'_>) -> Self {
         let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        if !bundle.member("resourceType").is_some_and(|name| name.is_string("Bundle")) {
+            return Self(named);
+        }
         for entry in bundle.walk(&["entry"]) {
             if let Some(url) = entry.str_at(&["fullUrl"]) {
                 let held = entry.member("resource").map(reference_of).unwrap_or_default();

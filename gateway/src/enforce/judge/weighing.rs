@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use fhir::json::Node;
 use fhir::reference::{Local, Reference};
+use fhir::tables::TypeId;
 
 use super::super::behind::Told;
 use super::super::bundled::bundles_in;
-use super::super::resource_facts::{Weighed, facts_weighed, label, reference_of};
+use super::super::medicines::may_name;
+use super::super::resource_facts::{Weighed, facts_weighed, label, may_be_labelled, reference_of};
 use super::Judge;
 use crate::decision::obligation::{Labelled, ResourceFacts};
 
@@ -33,6 +35,23 @@ impl<'a> Judge<'a> {
             self.medicines.add_named(&mut facts, told.medicines.clone());
         }
         facts
+    }
+
+    /// The same, with what the Bundles around it are labelled as.
+    pub(super) fn facts_around(&self, node: Node<'_>, weighed: Weighed, around: &Around) -> ResourceFacts {
+        let mut facts = self.facts(node, weighed);
+        around.add_to(&mut facts, node, self);
+        facts
+    }
+
+    /// Whether nothing labels `node`, a resource of the type `owner`, as far as a glance tells: neither what it says itself nor
+    /// anything that counts for it. Its facts, labels alone, are then those of nothing.
+    pub(super) fn tells_no_label(&self, (owner, node): (TypeId, Node<'_>), around: &Around) -> bool {
+        around.tells_nothing()
+            && self.behind.tells_nothing()
+            && owner.name() != "Bundle"
+            && !may_name(owner, node)
+            && !may_be_labelled(node, self.codes)
     }
 
     /// The records that `node` is told about, each once, as far as they were looked up.
@@ -87,6 +106,9 @@ pub(super) struct Around {
 impl Around {
     pub(super) fn of(root: Node<'_>, judge: &Judge<'_>) -> Self {
         let found = bundles_in(root);
+        if found.is_empty() && judge.beside.is_none() {
+            return Self { bundles: Nested(Vec::new()), entries: BTreeMap::new() };
+        }
         let stated = |bundle: &Node<'_>| {
             let labels = bundle.walk(&["meta", "security"]).flat_map(label);
             (bundle.offset()..bundle.end(), Labelled::by(labels))
@@ -115,6 +137,11 @@ impl Around {
     /// Whether what is judged is neither a Bundle nor holds one.
     pub(super) fn is_empty(&self) -> bool {
         self.bundles.0.is_empty()
+    }
+
+    /// Whether nothing around what is judged counts for it.
+    fn tells_nothing(&self) -> bool {
+        self.is_empty() && self.entries.is_empty()
     }
 
     /// Adds to the facts of `inner`, of what is judged, the labels of every Bundle around it and of each entry that it is

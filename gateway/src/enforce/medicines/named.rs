@@ -41,7 +41,7 @@ pub(in crate::enforce) struct Named {
 pub(in crate::enforce) fn named(resource: Node<'_>, bases: &Bases) -> Named {
     let mut found = Named::default();
     let Some(owner) = type_of(resource) else { return found };
-    if !NAMING.contains(&owner) && !resource.has_name_within(&ANYWHERE) {
+    if !may_name(owner, resource) {
         return found;
     }
     let mut open = vec![(resource, owner)];
@@ -68,6 +68,11 @@ pub(in crate::enforce) fn named(resource: Node<'_>, bases: &Bases) -> Named {
         }
     }
     found
+}
+
+/// Whether a resource of this type may name a medicine at all.
+pub(in crate::enforce) fn may_name(owner: TypeId, resource: Node<'_>) -> bool {
+    NAMING.contains(&owner) || resource.has_name_within(&ANYWHERE)
 }
 
 pub(super) fn is_medicine(resource: Node<'_>) -> bool {

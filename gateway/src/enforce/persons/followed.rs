@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Node, Place};
-use fhir::reference::{Id, Local, Reference};
+use fhir::reference::{Id, Local, LocalText, Reference};
 
 use super::super::judge::REGISTERS;
 use super::kin::RELATED;
@@ -109,6 +109,9 @@ impl<'n> Scan<'n, '_> {
         };
         // An address that is no text leads nowhere.
         let Some(text) = address.string() else { return self.found.uncertain() };
+        if LocalText::parse(&text).is_some_and(|local| local.resource_type() == "Patient") {
+            return self.establishes(at);
+        }
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 let named = local.resource_type.as_str();

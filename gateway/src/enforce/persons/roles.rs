@@ -238,6 +238,10 @@ pub(in crate::enforce) fn says_who_did(path: &str) -> bool {
 
 /// Whether an element called `leaf` may be a subject, or an attendant, of whatever type it is and wherever it stands.
 pub(super) fn may_be_subject(leaf: &str) -> bool {
+    // Each of these names may tell of somebody, and most others may not.
+    if !may_tell(leaf.as_bytes()) {
+        return false;
+    }
     let leaf = stem(leaf);
     SUBJECTS.contains(&leaf) || PLACES.iter().any(|(.., name, _)| *name == leaf)
 }
