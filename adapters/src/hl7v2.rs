@@ -12,6 +12,7 @@
 //! value that reaches the Bundle is marked; what is not marked in the end is a [`Loss`](crate::Loss).
 
 mod acknowledgement;
+pub mod batch;
 mod bundle;
 mod charset;
 pub(crate) mod codes;

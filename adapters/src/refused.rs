@@ -59,6 +59,12 @@ pub enum Refused {
         /// The name of the segment.
         segment: &'static str,
     },
+    /// A merge of a person with herself: every identifier in MRG is one of PID.
+    #[error("the merge names the same person twice")]
+    SamePerson,
+    /// The envelope of several messages is broken.
+    #[error(transparent)]
+    Batch(#[from] crate::hl7v2::batch::Fault),
     /// The input is no CDA document that can be translated.
     #[error(transparent)]
     Cda(#[from] crate::cda::Fault),

@@ -135,6 +135,11 @@ impl Object {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The elements in their order, to be changed.
+    pub(crate) fn members_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
+        self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// The elements in their order, taken apart.
     pub(crate) fn into_members(self) -> Vec<(Key, Node)> {
         self.0

@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent: profiles (but for known addresses), validation, and fetching of what is referred to.
 
+mod address;
 mod bundle;
 mod item;
 mod maps;
@@ -110,7 +111,8 @@ pub fn translate(input: &[u8], from: Release, to: Release, context: &Context) ->
             let limits = xml::Limits { bytes_max: context.bytes_max, ..xml::Limits::default() };
             xml::to_json_of(from, input, &limits).map_err(Fault::from)?
         }
-        _ => input.to_vec(),
+        // Windows senders put a mark before it.
+        _ => input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).to_vec(),
     };
     // JSON is at most some three times as long as the XML that it was.
     let limits = json::Limits { bytes_max: context.bytes_max.saturating_mul(4), ..json::Limits::default() };

@@ -133,7 +133,7 @@ impl Known<'_> {
                 value.carry();
                 format.into_iter().for_each(Part::carry);
                 if moment.ambiguous {
-                    value.tell(Why::TimeAmbiguous, Severity::Minor);
+                    value.tell(Why::TimeAmbiguous, Severity::Major);
                 }
                 Some(moment)
             }

@@ -102,13 +102,16 @@ impl Refused {
             | Self::Delimiters
             | Self::NotASegment { .. }
             | Self::Missing { .. }
+            | Self::Batch(_)
             | Self::Cda(_)
             | Self::Versions(_)
             | Self::Edifact(_)
             | Self::Notice(_) => (AckCode::ApplicationReject, "100"),
             Self::NoControlId | Self::NoTime => (AckCode::ApplicationReject, "101"),
             Self::Charset | Self::Encoding { .. } => (AckCode::ApplicationReject, "102"),
-            Self::TooLarge { .. } | Self::MoreThanOne { .. } => (AckCode::ApplicationReject, "207"),
+            Self::TooLarge { .. } | Self::MoreThanOne { .. } | Self::SamePerson => {
+                (AckCode::ApplicationReject, "207")
+            }
             Self::Maps => (AckCode::ApplicationError, "207"),
         };
         (ack, Problem { code, text: self.to_string() })

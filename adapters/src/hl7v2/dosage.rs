@@ -2,9 +2,10 @@
 
 use super::concept::Known;
 use super::draft::{Draft, Slot};
-use super::maps::Spread;
+use super::maps::{Row, Spread};
 use super::message::{Message, Part, Segment};
 use super::moment;
+use super::plan::Placed;
 use super::value::decimal;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
@@ -86,18 +87,42 @@ impl Known<'_> {
             return;
         }
         part.text();
-        let duration = Object::new()
-            .with("value", Node::Bare(number.to_owned()))
-            .with("unit", Node::text(unit))
-            .with("system", Node::text("http://unitsofmeasure.org"))
-            .with("code", Node::text(unit));
-        repeat.put("boundsDuration", duration.into());
+        repeat.put("boundsDuration", in_units(number.to_owned(), unit).into());
     }
 
     /// That a code of a repeat pattern or of a priority says: as needed. It is carried elsewhere.
     pub(super) fn as_needed(&self, part: Part<'_, '_>) -> Option<Node> {
         let code = part.peek()?.to_ascii_uppercase();
         (code.starts_with("PRN") || code.ends_with("PRN")).then(|| Node::Bare("true".to_owned()))
+    }
+
+    /// How long `part` says that something takes, where its unit is one of time.
+    fn time_span(&self, part: Part<'_, '_>, units: &str) -> Option<(String, &str)> {
+        let number = decimal(&part.component(1).peek()?).filter(|number| is_above_zero(number))?;
+        let unit = self.codes.find(units, &part.component(2).peek()?, self.context)?;
+        Some((number, unit.code))
+    }
+
+    /// The number of a time.
+    pub(super) fn span(&self, part: Part<'_, '_>, units: &str) -> Option<Node> {
+        let (number, _) = self.time_span(part, units)?;
+        part.component(1).text();
+        Some(Node::Bare(number))
+    }
+
+    /// The unit of a time. Its name and its system say the same.
+    pub(super) fn span_unit(&self, part: Part<'_, '_>, units: &str) -> Option<Node> {
+        let (_, unit) = self.time_span(part, units)?;
+        part.component(2).mark();
+        Some(Node::text(unit))
+    }
+
+    /// A time as a Duration.
+    pub(super) fn duration(&self, part: Part<'_, '_>) -> Option<Node> {
+        let (number, unit) = self.time_span(part, "time-unit")?;
+        part.component(1).text();
+        part.component(2).mark();
+        Some(in_units(number, unit).into())
     }
 
     /// An amount in words, where its number or the highest is none: with its unit.
@@ -120,6 +145,16 @@ impl Known<'_> {
 }
 
 impl Draft<'_> {
+    /// Whether another field of the group of `placed` says what `row` would say.
+    pub(super) fn is_elsewhere(&self, row: &Row, message: &Message<'_>, placed: &Placed) -> bool {
+        let says = |(name, field): &(String, u16)| {
+            message.named(name).any(|other| {
+                other.says(*field) && self.plan.placed(other).is_some_and(|held| held.open == placed.open)
+            })
+        };
+        row.elsewhere.iter().any(says)
+    }
+
     /// Which in the order of courses `segment` is, when the conjunctions in `field` tell the order of all.
     pub(super) fn sequence(
         &self,
@@ -161,7 +196,7 @@ impl Draft<'_> {
             if next.name == segment.name && others && near.near == placed.near {
                 return Some(next);
             }
-            others |= !matches!(next.name, "TQ1" | "TQ2" | "NTE");
+            others |= next.name != segment.name && !matches!(next.name, "TQ1" | "TQ2" | "NTE");
         }
         None
     }
@@ -208,8 +243,21 @@ impl Draft<'_> {
     }
 }
 
-/// The last field of a timing segment by any version.
+/// The last field of a segment that may be said anew, by any version.
 const LAST: u16 = 20;
+
+/// A Duration.
+fn in_units(number: String, unit: &str) -> Object {
+    Object::new()
+        .with("value", Node::Bare(number))
+        .with("unit", Node::text(unit))
+        .with("system", Node::text("http://unitsofmeasure.org"))
+        .with("code", Node::text(unit))
+}
+
+fn is_above_zero(number: &str) -> bool {
+    !number.starts_with('-') && number.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
+}
 
 fn is_count(text: &str) -> bool {
     matches!(text.len(), 1..=6) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0')

@@ -13,7 +13,7 @@ use super::charset::Text;
 use super::concept::Known;
 use super::document;
 use super::draft::{Draft, Slot, beneath};
-use super::envelope::Kind;
+use super::envelope::{Identifier, Kind};
 use super::maps::{Condition, Conversion, Count, Maps, MessageMap, Needs, Plain, Row, SegmentMap};
 use super::message::{Fate, Message, Part, Position, Segment};
 use super::mime;
@@ -34,6 +34,7 @@ pub(super) fn run(
         message.field("MSH", 10).and_then(|part| part.peek()).ok_or(Refused::NoControlId)?.into_owned();
     counted(message, maps, map)?;
     let known = Known { codes: &maps.codes, context };
+    merged_with_herself(message, map, known)?;
     let plan = Plan::of(message, map, known);
     let mut draft = Draft::new(map, &kind.trigger, context, control, plan);
     draft.sender();
@@ -85,6 +86,31 @@ fn counted(message: &Message<'_>, maps: &Maps, map: &MessageMap) -> Result<(), R
     for segment in maps.segments.iter().filter(twice) {
         if map.segments.contains(&segment.name) && !map.many.contains(&segment.name) {
             return Err(Refused::MoreThanOne { segment: known_name(&segment.name) });
+        }
+    }
+    Ok(())
+}
+
+/// That no merge ends the very person it is to keep: she would be told twice, once as she who is no more.
+fn merged_with_herself(message: &Message<'_>, map: &MessageMap, known: Known<'_>) -> Result<(), Refused> {
+    if !map.required.iter().any(|name| name == "MRG") {
+        return Ok(());
+    }
+    let ids = |segment: &Segment<'_>, fields: &[u16]| -> Vec<Identifier> {
+        let of = |field: &u16| segment.repetitions_of(message, *field);
+        fields.iter().flat_map(of).filter_map(|part| known.identity(part)).collect()
+    };
+    let mut kept = Vec::new();
+    for segment in &message.segments {
+        match segment.name {
+            "PID" => kept = ids(segment, &[2, 3, 4]),
+            "MRG" => {
+                let ended = ids(segment, &[1, 4]);
+                if !ended.is_empty() && ended.iter().all(|id| kept.contains(id)) {
+                    return Err(Refused::SamePerson);
+                }
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -162,7 +188,7 @@ impl Draft<'_> {
         for row in said {
             let Some(slot) = self.slot(&row.target.resource, &placed, map) else { continue };
             let missing = row.needs == Needs::Resource && !self.named.contains_key(&slot);
-            if missing || !row.applies(message, segment, known) {
+            if missing || !row.applies(message, segment, known) || self.is_elsewhere(row, message, &placed) {
                 continue;
             }
             let late = row.needs == Needs::First

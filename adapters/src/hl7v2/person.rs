@@ -181,7 +181,7 @@ impl Known<'_> {
             Ok(moment) => {
                 part.text();
                 if moment.ambiguous {
-                    part.remark(Why::TimeAmbiguous, Severity::Minor);
+                    part.remark(Why::TimeAmbiguous, Severity::Major);
                 }
                 Some(moment)
             }

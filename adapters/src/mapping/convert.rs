@@ -283,7 +283,7 @@ fn time(
         TimeKind::Time => quote(moment.time().ok_or(Why::NotATime)?, out),
     }
     if moment.ambiguous && kind != TimeKind::Date {
-        converted = Converted::With(Why::TimeAmbiguous, Severity::Minor);
+        converted = Converted::With(Why::TimeAmbiguous, Severity::Major);
     }
     Ok(converted)
 }

@@ -10,6 +10,8 @@ use crate::{Context, Refused, identity};
 /// The most lines; there are fewer data items.
 const LINES_MAX: usize = 1_000;
 const TYPE: &str = "Notice Type";
+/// The most letters that are told of a type that is not known.
+const TYPE_MAX: usize = 24;
 
 /// Whether `input` can be lines of data items, and no Bundle.
 pub(super) fn is_plain(input: &[u8]) -> bool {
@@ -50,10 +52,16 @@ pub(super) fn read(input: &[u8], maps: &Maps, context: &Context) -> Result<Eleme
     message(&said, maps, context)
 }
 
+/// That notices of the type `name` are not translated, by its letters alone.
+fn unknown(name: &str) -> Refused {
+    let plain = |letter: &char| letter.is_ascii_alphabetic() || *letter == ' ';
+    Refused::UnknownType { name: name.chars().filter(plain).take(TYPE_MAX).collect() }
+}
+
 fn message(said: &[(&Field, &str)], maps: &Maps, context: &Context) -> Result<Element, Refused> {
     let value = |name: &str| said.iter().find(|(field, _)| field.name == name).map(|(_, value)| *value);
     let id = value("Notice Identifier").unwrap_or_default();
-    let code = value(TYPE).and_then(|name| maps.data_set.code(name));
+    let code = value(TYPE).map(|name| maps.data_set.code(name).ok_or_else(|| unknown(name))).transpose()?;
     let kind = code.and_then(|code| maps.data_set.notice(code));
     let url = |role: &str| format!("urn:uuid:{}", identity::id(context.source(), id, role));
     let mut bundle = Element::default();

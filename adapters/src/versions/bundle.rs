@@ -8,7 +8,7 @@ use fhir::tables::Release;
 use sha2::{Digest, Sha256};
 
 use super::maps::Way;
-use super::{restore, walk_to};
+use super::{address, restore, walk_to};
 use crate::tree::{Node, Object};
 use crate::{Context, Loss, Refused, Translated, identity};
 
@@ -88,6 +88,7 @@ pub(super) fn put_together(
         Some("history" | "transaction-response" | "batch-response") => Added::Nothing,
         _ => Added::Plain,
     };
+    address::give(&mut bundle, origin.context.source());
     let recorded = recorded(&bundle);
     let mut sources = Vec::new();
     if !matches!(added, Added::Nothing)
@@ -131,7 +132,10 @@ fn target(entry: &mut Object, origin: &Origin<'_>, place: &str) -> Option<String
     if let Some(url) = text(entry, "fullUrl") {
         return Some(url.to_owned());
     }
-    if let Some(id) = id {
+    // A request has the address that it asks for; a second resource of one type and id cannot have that of the first.
+    if let Some(id) = id
+        && (entry.find("request").is_some() || entry.find("response").is_some())
+    {
         return Some(format!("{kind}/{id}"));
     }
     let url = format!("urn:uuid:{}", origin.id(place));
@@ -209,7 +213,7 @@ fn entry(resource: Object, added: &Added, origin: &Origin<'_>, place: &str) -> N
     entry.into()
 }
 
-fn text<'o>(object: &'o Object, name: &str) -> Option<&'o str> {
+pub(super) fn text<'o>(object: &'o Object, name: &str) -> Option<&'o str> {
     match object.find(name) {
         Some(Node::Text(text)) => Some(text),
         _ => None,

@@ -33,7 +33,9 @@ pub(super) fn time(
     if is_dated && DateTime::parse_date(date).is_ok() {
         return Ok(Some(Node::text(date)));
     }
-    if found.min() > 0
+    // A parameter or an extension has a value, or says nothing at all.
+    let is_value = walk.path.rsplit('.').next().is_some_and(|last| last.starts_with("value"));
+    if (found.min() > 0 || is_value)
         && let Node::Object(absent) = Node::absent("unknown")
     {
         let held = beside.get_or_insert_default();

@@ -116,7 +116,9 @@ fn a_dose_that_is_no_number_is_told_in_words_with_its_unit() {
         check("ORM^O01", &format!("ORC|NW|P1\nRXO|^Drug|{dose}\n"), "MedicationRequest", DOSAGE, expected);
     }
     let given = "ORC|RE|P1\nRXA|0|1|20260304||X^Drug^L|1,5|mg\n";
-    check("RAS^O17", given, "MedicationAdministration", "/dosage", json!({ "text": "1,5 mg" }));
+    let words = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "as-text" }]);
+    let expected = json!({ "text": "1,5 mg", "dose": { "extension": words } });
+    check("RAS^O17", given, "MedicationAdministration", "/dosage", expected);
     // What is carried in no way is as grave as its field.
     lost("RDE^O11", "RXE||^Drug|1||mg|||||||x\n", "RXE-12", Some(Severity::Major));
     for kind in ["NM", "SN", "ST"] {

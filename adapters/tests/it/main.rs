@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod cda;
 #[cfg(test)]
 mod cda_corpus;
@@ -58,6 +60,8 @@ mod query;
 mod shape;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod versions_address;
 #[cfg(test)]
 mod versions_corpus;
 #[cfg(test)]

@@ -18,6 +18,10 @@ fn what_is_no_notice_is_refused_with_its_reason() {
     refused("", &Fault::NoBundle.into());
     refused("7", &Fault::NoBundle.into());
     refused("nothing", &Fault::Line { line: 1 }.into());
+    refused(
+        "Notice Identifier: 1\nNotice Type: Accept Notice 7\n",
+        &Refused::UnknownType { name: "Accept Notice ".to_owned() },
+    );
     refused("{\"resourceType\":\"Bundle\",\"type\":1,\"type\":2}", &Fault::Json.into());
     refused("{\"resourceType\":\"Patient\"}", &Fault::NotAMessage.into());
     refused("<Bundle><type value=\"message\"/></Bundle>", &Fault::Namespace.into());

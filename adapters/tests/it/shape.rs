@@ -18,7 +18,8 @@ pub(crate) const TYPES: &[&str] = &[
     "MDM^T02", "MDM^T03", "MDM^T04", "MDM^T05", "MDM^T06", "MDM^T07", "MDM^T08", "MDM^T09", "MDM^T10",
     "MDM^T11", "ORM^O01", "OML^O21", "REF^I12", "REF^I13", "REF^I14", "SIU^S12", "SIU^S13", "SIU^S14",
     "SIU^S15", "SIU^S16", "SIU^S17", "SIU^S18", "SIU^S19", "SIU^S20", "SIU^S21", "SIU^S22", "SIU^S23",
-    "SIU^S24", "SIU^S25", "SIU^S26", "VXU^V04", "RDE^O11", "RDE^O01", "RAS^O17", "RAS^O01",
+    "SIU^S24", "SIU^S25", "SIU^S26", "VXU^V04", "RDE^O11", "RDE^O01", "RDE^O25", "RAS^O17", "RAS^O01",
+    "RDS^O13", "RDS^O01",
 ];
 
 /// Looks at a Bundle as a receiver would.
@@ -118,11 +119,11 @@ fn a_site_maps_its_own_segments_and_the_rest_of_them_stays_listed() {
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let names = prop::sample::select(vec![
         "PV1", "PV2", "NK1", "AL1", "IAM", "DG1", "PR1", "GT1", "IN1", "OBX", "OBX", "OBX", "NTE", "ORC",
-        "OBR", "SPM", "TQ1", "RXO", "RXE", "RXR", "RXA", "RXC", "PRD", "AIS", "AIG", "AIL", "AIP", "ROL",
-        "ARV", "EVN", "PD1", "ZZZ",
+        "OBR", "SPM", "TQ1", "RXO", "RXE", "RXR", "RXA", "RXD", "RXC", "PRD", "AIS", "AIG", "AIL", "AIP",
+        "ROL", "ARV", "EVN", "PD1", "ZZZ",
     ]);
     let segments = prop::collection::vec(names.prop_flat_map(segment), 1..7);
-    let needed = ["PID", "MRG", "OBR", "TXA", "RF1", "SCH", "RXA", "RXE"].map(segment);
+    let needed = ["PID", "MRG", "OBR", "TXA", "RF1", "SCH", "RXA", "RXE", "RXD"].map(segment);
     (prop::sample::select(TYPES.to_vec()), needed, segments).prop_map(|(kind, needed, segments)| {
         let header = format!("MSH|^~\\&|PAS|RX1|GATE|E1|20260304161500||{kind}|M1|P|2.5");
         let needed = needed.into_iter().filter(|segment| wanted(kind, segment));
@@ -139,7 +140,7 @@ fn wanted(kind: &str, segment: &str) -> bool {
         "REF" => "PID RF1",
         "SIU" => "PID SCH",
         "VXU" => "PID RXA",
-        "RDE" | "RAS" => "PID RXE RXA",
+        "RDE" | "RAS" | "RDS" => "PID RXE RXA RXD",
         _ if matches!(kind, "ADT^A34" | "ADT^A40") => "PID MRG",
         _ => "PID",
     };

@@ -158,11 +158,40 @@ fn trip(input: &[u8], release: Release, middle: Release) -> Option<Trip> {
     let mut came = resources(&back.bundle);
     without(&mut expected, "Bundle", &lost);
     without(&mut came, "Bundle", &lost);
+    by_address(&mut expected);
+    by_address(&mut came);
     level(&expected, &mut came);
     Some(match difference(&expected, &came, "Bundle") {
         None => Trip::Whole,
         Some(place) => Trip::Broken(place),
     })
+}
+
+/// References within a Bundle are its addresses, or types and ids where it had none: the last in both.
+fn by_address(bundle: &mut Value) {
+    let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+    let named = |entry: &Value| {
+        let resource = &entry["resource"];
+        let (kind, id) = (resource["resourceType"].as_str()?, resource["id"].as_str()?);
+        Some((entry["fullUrl"].as_str()?.to_owned(), format!("{kind}/{id}")))
+    };
+    let named: BTreeMap<String, String> = entries.iter().filter_map(named).collect();
+    rename(bundle, &named);
+}
+
+fn rename(value: &mut Value, named: &BTreeMap<String, String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, named)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member.as_str().and_then(|text| named.get(text)) {
+                    Some(local) if name == "reference" || name == "url" => *member = local.clone().into(),
+                    _ => rename(member, named),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Ids and addresses that a Bundle did not have are given to it.

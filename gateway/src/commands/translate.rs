@@ -135,7 +135,22 @@ impl Translate {
         }
         let mut losses = Vec::new();
         let mut ended = Exit::Held;
-        for one in self.messages(&input, &context) {
+        let batch = match self.from {
+            Some(Format::Hl7v2) if self.to.is_none() => Some(hl7v2::batch::open(&input, &context)),
+            Some(_) | None => None,
+        };
+        let all: Box<dyn Iterator<Item = Result<Translated, String>> + '_> = match &batch {
+            Some(Ok(batch)) => {
+                losses.extend(batch.losses().iter().cloned());
+                Box::new(enclosed(batch, &context))
+            }
+            Some(Err(refused)) => Box::new(std::iter::once(Err(refused.to_string()))),
+            None => {
+                let told = |one: Result<Translated, Refused>| one.map_err(|refused| refused.to_string());
+                Box::new(self.messages(&input, &context).into_iter().map(told))
+            }
+        };
+        for one in all {
             match one {
                 Ok(translated) => {
                     out.write_all(&translated.bundle)?;
@@ -208,6 +223,20 @@ impl Translate {
     }
 }
 
+/// What each message of a file or batch becomes; where there are several, a refusal says which it is of.
+fn enclosed<'b>(
+    batch: &'b hl7v2::batch::Batch<'_>,
+    context: &'b Context,
+) -> impl Iterator<Item = Result<Translated, String>> + 'b {
+    let several = batch.messages().len() > 1;
+    batch.messages().iter().map(move |message| {
+        message.translate(context).map_err(|refused| match several {
+            true => format!("{}: {refused}", message.place()),
+            false => refused.to_string(),
+        })
+    })
+}
+
 impl Translate {
     fn by_mapping(
         &self,
@@ -272,6 +301,22 @@ mod tests {
         assert_eq!(ended.code(), 0);
         assert!(out.starts_with("{\"resourceType\":\"Bundle\"") && out.contains("9990000018"));
         assert!(err.contains("ZZZ-1\tminor\t") && !err.contains("Fenwick"));
+    }
+
+    #[test]
+    fn a_file_of_messages_becomes_a_bundle_for_each_and_tells_which_was_refused() {
+        let file = [&b"FHS|^~\\&\r"[..], DISCHARGE, b"MSH|^~\\&|A|B|C|D|2026||ADT^A99|2|P|2.4\r", b"FTS|1\r"]
+            .concat();
+        let (ended, out, err) = translate(Path::new("-"), &file, "Europe/London");
+        assert_eq!((ended.code(), out.lines().count()), (65, 1), "{err}");
+        assert!(err.starts_with("refused: MSH[2]: messages of type ADT^A99 are not translated\n"), "{err}");
+        assert!(err.contains("MSH[1]/ZZZ-1\tminor\t"), "{err}");
+        let (ended, out, err) =
+            translate(Path::new("-"), &[&b"BHS|^~\\&\r"[..], DISCHARGE].concat(), "Europe/London");
+        assert_eq!(
+            (ended.code(), out.as_str(), err.as_str()),
+            (65, "", "refused: the batch ends before its trailer\n")
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! After the conversion may follow `key=value` (set beside the element, in the same list element),
 //! `if N=A|B` (only when field N is A or B), `unless N` (only when field N is empty) and `on A01|A04` (only in
 //! messages of these triggers; after `!` in all others), `given` (only when the resource is there). In place of values, `in:MAP` means any code of that map,
-//! `past` a time that is not after the message, `number` a number. After `first` only the first segment adds to a list.
+//! `past` a time that is not after the message, `number` a number. After `first` only the first segment adds to a list; after `elsewhere RXE.3|RXO.2` the row
+//! holds only where these fields of the same group say nothing.
 
 use super::super::concept::Known;
 use super::super::message::{Message, Segment};
@@ -66,6 +67,8 @@ pub(in crate::hl7v2) struct Row {
     pub(in crate::hl7v2) unless: Option<Condition>,
     pub(in crate::hl7v2) on: On,
     pub(in crate::hl7v2) needs: Needs,
+    /// Fields that say it better, where they say anything in the same group.
+    pub(in crate::hl7v2) elsewhere: Vec<(String, u16)>,
 }
 
 /// Whether a row makes its resource.
@@ -189,6 +192,12 @@ pub(in crate::hl7v2) enum Plain {
     /// True where a code says: as needed.
     AsNeeded,
     Time,
+    /// How long: the number, where the code map knows the unit.
+    Span(String),
+    /// How long: the unit of time.
+    SpanUnit(String),
+    /// How long, as a Duration.
+    Duration,
     /// The sub-id of an observation.
     SubId,
     Universal,
@@ -283,6 +292,7 @@ impl Row {
             unless: None,
             on: On::default(),
             needs: Needs::Nothing,
+            elsewhere: Vec::new(),
         };
         let mut rest = rest;
         loop {
@@ -298,6 +308,13 @@ impl Row {
                 }
                 ["on", triggers, more @ ..] => {
                     row.on = On::read(triggers);
+                    more
+                }
+                ["elsewhere", fields, more @ ..] => {
+                    for place in fields.split('|') {
+                        let (name, field) = place.split_once('.').ok_or("not a segment and a field")?;
+                        row.elsewhere.push((name.to_owned(), number(field)?));
+                    }
                     more
                 }
                 ["first", more @ ..] => {
@@ -454,6 +471,9 @@ impl Conversion {
             "timing" => Self::Plain(Plain::Timing),
             "asNeeded" => Self::Plain(Plain::AsNeeded),
             "time" => Self::Plain(Plain::Time),
+            "span" => Self::Plain(Plain::Span(named())),
+            "spanUnit" => Self::Plain(Plain::SpanUnit(named())),
+            "duration" => Self::Plain(Plain::Duration),
             "sequence" => Self::Sequence(number(argument)?),
             "amount" => {
                 let (most, unit) = argument.split_once(':').ok_or("an amount names two fields")?;
