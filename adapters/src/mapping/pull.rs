@@ -116,6 +116,15 @@ impl Naming {
     }
 }
 
+impl<R: Read> PulledRecords<'_, R> {
+    /// Every value of the record that came last, as far as it could be read: of one that was refused, what may tell whom
+    /// it is about.
+    #[must_use]
+    pub fn said(&self) -> Vec<&str> {
+        self.records.said()
+    }
+}
+
 impl<R: Read> Iterator for PulledRecords<'_, R> {
     type Item = Result<Pulled, Refused>;
 

@@ -151,6 +151,19 @@ impl<'m, R: Read> Records<'m, R> {
         Some(Ok(()))
     }
 
+    /// Every value of the record that was read last, as far as it could be read, without the white space around it.
+    pub(super) fn said(&self) -> Vec<&str> {
+        match &self.reading {
+            Reading::Csv(csv) if self.rows.ends.is_empty() => {
+                (0..csv.reader.width()).map(|cell| csv.reader.cell(cell).trim()).collect()
+            }
+            Reading::Csv(_) | Reading::Json(_) | Reading::Ndjson(_) | Reading::Xml(_) => {
+                let input = self.input();
+                (0..input.leaves()).map(|leaf| input.text(leaf)).collect()
+            }
+        }
+    }
+
     /// The record that was read last.
     pub(super) fn input(&self) -> Input<'_> {
         match &self.reading {

@@ -52,7 +52,7 @@ pub(in crate::enforce) fn read(
     let mut account = Account::new(ruling, subjects);
     let root = binary.root();
     let found = match complete {
-        Complete::All => owners(root, &in_pages(pointing), ruling, frame),
+        Complete::All | Complete::Lacking => owners(root, &in_pages(pointing), ruling, frame),
         // What was not read may be another person's.
         Complete::Bounded => Err(unknown()),
     };

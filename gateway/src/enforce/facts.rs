@@ -104,6 +104,9 @@ pub enum NotEvidence {
     /// There was more than may be read.
     #[error("the system holds more evidence than may be read")]
     Incomplete,
+    /// A record that may be about whom was asked for cannot be translated.
+    #[error("the system holds a record that cannot be translated and may be about the person")]
+    Lacking,
     /// It is about persons nobody asked for.
     #[error("the system answered an evidence search with persons nobody asked for")]
     Strangers,
@@ -394,6 +397,7 @@ pub(in crate::enforce) fn resources<'a>(
 ) -> Result<Vec<Node<'a>>, NotEvidence> {
     let pages = match held.inner() {
         Held::Searchset { pages, complete: Complete::All, .. } => pages,
+        Held::Searchset { complete: Complete::Lacking, .. } => return Err(NotEvidence::Lacking),
         Held::Searchset { complete: Complete::Bounded, .. } => return Err(NotEvidence::Incomplete),
         Held::Resource(_)
         | Held::Absent

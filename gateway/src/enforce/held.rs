@@ -85,6 +85,9 @@ pub enum Complete {
     /// All pages were read.
     #[default]
     All,
+    /// All that could be read was; a record that may be among what was asked for cannot be translated. It is left out of
+    /// what is shown, and there is no evidence without it.
+    Lacking,
     /// The bound on pages was reached first.
     Bounded,
 }

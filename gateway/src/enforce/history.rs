@@ -299,7 +299,7 @@ fn named(reference: &str, version: &str) -> String {
 /// Why what was read is not the whole history, if it is not.
 fn incomplete(versions: &Versions) -> Option<Ending> {
     match versions {
-        Versions::Known { complete: Complete::All, .. } | Versions::NotShared => None,
+        Versions::Known { complete: Complete::All | Complete::Lacking, .. } | Versions::NotShared => None,
         Versions::Known { complete: Complete::Bounded, .. } => Some(Ending::TooCostly),
         Versions::Unknown(fault) => Some(Ending::Upstream(*fault)),
     }

@@ -100,7 +100,7 @@ impl Wanted {
 impl Included {
     /// Adds the answer to one of what was asked. Whether there may be more of it: all of it together has a bound.
     pub fn add(&mut self, one: Unfiltered<Held>) -> Complete {
-        if let Held::Searchset { pages, complete: Complete::All, .. } = one.into_inner() {
+        if let Held::Searchset { pages, complete: Complete::All | Complete::Lacking, .. } = one.into_inner() {
             self.pages.extend(pages);
             if self.bytes() > BYTES_MAX {
                 self.complete = Complete::Bounded;

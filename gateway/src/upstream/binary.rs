@@ -36,7 +36,7 @@ impl Upstream {
             // That it cannot be had would tell that the Binary is there: it is as if nothing pointed at it.
             let (named, all) = self.found(system, &resource_type, asked).await.unwrap_or_default();
             pointing.extend(named);
-            complete = if all == Complete::All { complete } else { all };
+            complete = if all == Complete::Bounded { all } else { complete };
         }
         Ok(Unfiltered::new(Held::Binary { binary, pointing, complete }))
     }

@@ -15,6 +15,7 @@ mod kept;
 mod postgres;
 mod sql;
 mod sqlite;
+mod unread;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 
 use self::dropped::Dropped;
 use self::gathered::{Answered, Gathered};
+use self::unread::Wanted;
 use super::UpstreamFault;
 use super::ask::{Ask, Further};
 use super::tls::UpstreamProblem;
@@ -171,7 +173,8 @@ impl Pull {
         query: &SearchQuery,
         deadline: Instant,
     ) -> Result<Answered, UpstreamFault> {
-        let gathered = Gathered::new(query.clone(), self.bases.clone(), self.bytes_max);
+        let wanted = Wanted::of(query, &reader.sourced().mapping);
+        let gathered = Gathered::new(query.clone(), wanted, self.bases.clone(), self.bytes_max);
         match reader {
             Reader::Dropped(dropped) => Arc::clone(dropped).matches(gathered, deadline).await,
             Reader::Sqlite(view) => Arc::clone(view).matches(gathered, deadline).await,
@@ -203,6 +206,17 @@ impl Pull {
             }
         };
         (first, Further { pages, complete: found.complete })
+    }
+}
+
+impl Reader {
+    fn sourced(&self) -> &Sourced {
+        match self {
+            Self::Dropped(dropped) => &dropped.sourced,
+            Self::Sqlite(view) => &view.sourced,
+            Self::Postgres(view) => &view.sourced,
+            Self::Api(api) => &api.sourced,
+        }
     }
 }
 

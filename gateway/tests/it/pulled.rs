@@ -7,6 +7,7 @@ mod bounds;
 mod composed;
 mod faults;
 mod files;
+mod lacking;
 mod postgres;
 mod settings;
 mod shares;

@@ -21,7 +21,7 @@ use crate::enforce::facts::directory::Named;
 use crate::enforce::facts::{self, PatientFacts, Validity, Verification};
 use crate::enforce::subjects::{StatedTie, Subjects};
 use crate::person::{PersonKey, SystemName};
-use crate::settings::System;
+use crate::settings::{Speaks, System};
 
 /// The most persons asked about in one search: what it finds stays within its bounds.
 const AT_ONCE: usize = 200;
@@ -194,8 +194,10 @@ impl<'a> Gathering<'a> {
         subjects: &Subjects,
     ) -> Result<BTreeMap<Id, PersonKey>, EvidenceFault> {
         let ids = &subjects.patients;
-        let mut found: Vec<PatientFacts> = subjects.read.clone().into_iter().collect();
-        let is_unread = |id: &&Id| subjects.read.as_ref().is_none_or(|facts| facts.id != **id);
+        // A system without FHIR tells of records beside it that cannot be translated only where it is searched.
+        let read = subjects.read.as_ref().filter(|_| matches!(holder.system.speaks, Speaks::Fhir));
+        let mut found: Vec<PatientFacts> = read.cloned().into_iter().collect();
+        let is_unread = |id: &&Id| read.is_none_or(|facts| facts.id != **id);
         let unread: BTreeSet<Id> = ids.iter().filter(is_unread).cloned().collect();
         let (others, unread) = self.patients(holder, &unread).await?;
         found.extend(others);

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::Sourced;
 use super::gathered::{Answered, BYTES_MAX, Gathered};
+use super::unread::is_value;
 use crate::enforce::held::Complete;
 use crate::settings::mapped::Api;
 use crate::settings::{Speaks, System};
@@ -33,7 +34,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// An API that is asked.
 #[derive(Debug)]
 pub(super) struct Asked {
-    sourced: Sourced,
+    pub(super) sourced: Sourced,
     api: Api,
     holder: Holder,
 }
@@ -42,8 +43,8 @@ pub(super) struct Asked {
 #[derive(Debug, Default)]
 struct Found {
     made: Vec<Made>,
-    /// Records that could not be translated.
-    refused: usize,
+    /// What those said that could not be translated, as far as it could be read.
+    refused: Vec<Vec<String>>,
     complete: Complete,
 }
 
@@ -100,7 +101,13 @@ impl Asked {
                 break;
             }
             let taken = tokio::task::spawn_blocking(move || {
-                gathered.refuse(part.refused);
+                for said in &part.refused {
+                    match nobody {
+                        // It stood where the value leads.
+                        Nobody::IsAbsent => gathered.refuse_unread(),
+                        Nobody::IsMoved => gathered.refuse(said.iter().map(String::as_str)),
+                    }
+                }
                 part.made.into_iter().try_for_each(|made| gathered.take(made))?;
                 Ok(gathered)
             });
@@ -135,7 +142,7 @@ impl Asked {
             let read = tokio::task::spawn_blocking(move || me.read(&body)).await;
             let (part, next) = read.map_err(|_| UpstreamFault::Failed)??;
             found.made.extend(part.made);
-            found.refused += part.refused;
+            found.refused.extend(part.refused);
             let Some(next) = next else { return Ok(found) };
             path = self.within(&next).ok_or(UpstreamFault::BadLink)?;
             if !seen.insert(path.clone()) {
@@ -174,11 +181,15 @@ impl Asked {
     fn read(&self, body: &Bytes) -> Result<(Found, Option<String>), UpstreamFault> {
         let mut found = Found::default();
         let records = self.sourced.mapping.pulled(&body[..], &self.sourced.context, Ids::Keys);
-        for record in records.map_err(|refused| unread(&refused))? {
+        let mut records = records.map_err(|refused| unread(&refused))?;
+        while let Some(record) = records.next() {
             match record {
                 Ok(pulled) => found.made.extend(pulled.made),
                 Err(Refused::NothingBuilt { .. }) => {}
-                Err(refused) if refused.reach() == Reach::Record => found.refused += 1,
+                Err(refused) if refused.reach() == Reach::Record => {
+                    let said = records.said().into_iter().filter(|text| is_value(text));
+                    found.refused.push(said.map(str::to_owned).collect());
+                }
                 Err(refused) => return Err(unread(&refused)),
             }
         }

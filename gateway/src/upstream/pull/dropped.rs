@@ -18,7 +18,7 @@ use crate::upstream::UpstreamFault;
 /// A folder into which files are dropped.
 #[derive(Debug)]
 pub(super) struct Dropped {
-    sourced: Sourced,
+    pub(super) sourced: Sourced,
     watched: Watched,
     ids: Ids,
     bases: Bases,

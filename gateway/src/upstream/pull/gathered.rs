@@ -11,6 +11,7 @@ use fhir::json;
 use fhir::reference::Bases;
 use fhir::search::{Match, SearchQuery};
 
+use super::unread::Wanted;
 use super::{AROUND, Sourced};
 use crate::enforce::held::Complete;
 use crate::upstream::UpstreamFault;
@@ -23,6 +24,8 @@ pub(super) const BYTES_MAX: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Gathered {
     query: SearchQuery,
+    /// What records say that may be what is asked for.
+    wanted: Wanted,
     bases: Bases,
     /// Bytes that there is still room for.
     room: usize,
@@ -33,7 +36,16 @@ pub(super) struct Gathered {
     matches: Vec<Option<Made>>,
     /// Records that could not be translated.
     refused: usize,
+    /// Whether one of them may be what is asked for.
+    lacks: Lacks,
     complete: Complete,
+}
+
+/// Whether a record may be what is asked for that cannot be translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lacks {
+    Nothing,
+    Something,
 }
 
 /// All that matches, or the beginning of it.
@@ -44,9 +56,10 @@ pub(super) struct Answered {
 }
 
 impl Gathered {
-    pub(super) fn new(query: SearchQuery, bases: Bases, bytes_max: usize) -> Self {
+    pub(super) fn new(query: SearchQuery, wanted: Wanted, bases: Bases, bytes_max: usize) -> Self {
         Self {
             query,
+            wanted,
             bases,
             room: BYTES_MAX,
             bytes_max,
@@ -54,8 +67,14 @@ impl Gathered {
             seen: HashMap::new(),
             matches: Vec::new(),
             refused: 0,
+            lacks: Lacks::Nothing,
             complete: Complete::All,
         }
+    }
+
+    /// What records say that may be what is asked for.
+    pub(super) const fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
     /// The search.
@@ -70,11 +89,15 @@ impl Gathered {
         }
         let said = self.hasher.hash_one(&made.json);
         if let Some((before, place)) = self.seen.get_mut(&made.id) {
-            if *before != said
-                && let Some(held) = place.take().and_then(|at| self.matches.get_mut(at))
-            {
+            if *before == said {
+                return Ok(());
+            }
+            if let Some(held) = place.take().and_then(|at| self.matches.get_mut(at)) {
                 *held = None;
                 self.refused += 1;
+                self.lack();
+            } else if self.is_match(&made) {
+                self.lack();
             }
             return Ok(());
         }
@@ -103,15 +126,35 @@ impl Gathered {
         self.complete == Complete::Bounded
     }
 
-    /// Counts records that could not be translated.
-    pub(super) const fn refuse(&mut self, records: usize) {
-        self.refused += records;
+    /// Counts a record that could not be translated, and says what of it could be read.
+    pub(super) fn refuse<'v>(&mut self, said: impl IntoIterator<Item = &'v str>) {
+        self.refused += 1;
+        if self.wanted.may_be(said) {
+            self.lack();
+        }
+    }
+
+    /// Counts one of which nothing could be read, and which is what was asked for as far as its source can tell.
+    pub(super) fn refuse_unread(&mut self) {
+        self.refused += 1;
+        self.lack();
+    }
+
+    /// Notes that a record may be what is asked for and cannot be told.
+    pub(super) fn lack(&mut self) {
+        if !self.wanted.is_nobody() {
+            self.lacks = Lacks::Something;
+        }
     }
 
     /// What matches. Operators are told how many records could not be translated, and nothing of them.
     pub(super) fn finish(self, sourced: &Sourced) -> Answered {
         sourced.tell(self.refused);
-        Answered { made: self.matches.into_iter().flatten().collect(), complete: self.complete }
+        let complete = match (self.complete, self.lacks) {
+            (Complete::All, Lacks::Something) => Complete::Lacking,
+            (complete, _) => complete,
+        };
+        Answered { made: self.matches.into_iter().flatten().collect(), complete }
     }
 
     fn is_match(&self, made: &Made) -> bool {

@@ -13,13 +13,14 @@ use fhir::json::{self, Node};
 use fhir::reference::{Bases, Reference};
 use fhir::search::{Criterion, SearchQuery, Test, TokenModifier, TokenTest};
 use fhir::tables::{self, SearchKind, TypeId};
-use rusqlite::{Connection, InterruptHandle, params, params_from_iter};
+use rusqlite::{Connection, InterruptHandle, OptionalExtension, params, params_from_iter};
 use tokio::sync::oneshot;
 
 use super::Sourced;
 use super::folder::Stamp;
 use super::gathered::Gathered;
 use super::sqlite::Failed;
+use super::unread::{is_value, loosely};
 use crate::upstream::UpstreamFault;
 
 /// Values that are asked for at once; beyond them all of a type are looked at.
@@ -51,8 +52,9 @@ impl Kept {
         let connection = made().map_err(sql)?;
         let mut kept = Self { connection: Mutex::new(connection), hasher: RandomState::new(), len: 0 };
         let mut refused = 0;
-        let records = sourced.mapping.pulled(&file, &sourced.context, ids).map_err(|why| unread(&why))?;
-        for record in records {
+        let records = sourced.mapping.pulled(&file, &sourced.context, ids);
+        let mut records = records.map_err(|why| unread(&why))?;
+        while let Some(record) = records.next() {
             match record {
                 Ok(pulled) => {
                     for made in &pulled.made {
@@ -60,7 +62,10 @@ impl Kept {
                     }
                 }
                 Err(Refused::NothingBuilt { .. }) => {}
-                Err(why) if why.reach() == Reach::Record => refused += 1,
+                Err(why) if why.reach() == Reach::Record => {
+                    refused += 1;
+                    kept.keep_refused(refused, &records.said()).map_err(sql)?;
+                }
                 Err(why) => return Err(unread(&why)),
             }
         }
@@ -87,7 +92,9 @@ impl Kept {
         // Nobody listens any more when the deadline has passed.
         interrupt.send(connection.get_interrupt_handle()).map_err(|_| UpstreamFault::TimedOut)?;
         let (text, values) = self.statement(gathered.query());
-        rows(&connection, (&text, &values), rows_max, gathered).map_err(Failed::fault)
+        let asked = (text.as_str(), values.as_slice());
+        let given = rows(&connection, asked, rows_max, gathered);
+        given.and_then(|()| lacks(&connection, asked, gathered)).map_err(Failed::fault)
     }
 
     /// The statement for a search, and its values.
@@ -120,6 +127,18 @@ impl Kept {
         (text, values)
     }
 
+    /// Keeps what a record says that cannot be translated: it tells whom it may be about.
+    fn keep_refused(&mut self, number: usize, said: &[&str]) -> Result<(), rusqlite::Error> {
+        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut insert =
+            connection.prepare_cached("INSERT INTO refused(n, loose, said) VALUES (?1, ?2, ?3)")?;
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        for text in said.iter().filter(|text| is_value(text)) {
+            insert.execute(params![number, loosely(text), text])?;
+        }
+        Ok(())
+    }
+
     /// Keeps one resource. How many cannot count: those that say something else than one with the same id.
     fn keep(&mut self, made: &Made, bases: &Bases) -> Result<usize, rusqlite::Error> {
         let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -127,22 +146,20 @@ impl Kept {
         let mut insert =
             connection.prepare_cached("INSERT OR IGNORE INTO made(type, id, json) VALUES (?1, ?2, ?3)")?;
         if insert.execute(params![kind.name(), made.id, made.json])? == 0 {
-            let text = "UPDATE made SET doubt = 1 WHERE type = ?1 AND id = ?2 AND doubt = 0 AND json <> ?3";
-            return connection.prepare_cached(text)?.execute(params![kind.name(), made.id, made.json]);
+            let text = "UPDATE made SET doubt = 1 WHERE type = ?1 AND id = ?2 AND (doubt = 1 OR json <> ?3)
+                RETURNING n";
+            let mut update = connection.prepare_cached(text)?;
+            let n =
+                update.query_row(params![kind.name(), made.id, made.json], |row| row.get(0)).optional()?;
+            // Whoever is found by either of them is in doubt.
+            return match n {
+                Some(n) => index(connection, (&self.hasher, bases), made, n).map(|()| 1),
+                None => Ok(0),
+            };
         }
         let n = connection.last_insert_rowid();
         self.len += 1;
-        let limits = json::Limits { bytes_max: RESOURCE_BYTES_MAX, ..json::Limits::default() };
-        let Ok(document) = json::parse(made.json.clone().into(), &limits) else { return Ok(0) };
-        let mut said = Vec::new();
-        says(kind, document.root(), bases, &mut |code, text| {
-            said.push(key_of(&self.hasher, kind, code, text))
-        });
-        let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO said(key, n) VALUES (?1, ?2)")?;
-        for key in said {
-            insert.execute(params![key.to_string(), n])?;
-        }
-        Ok(0)
+        index(connection, (&self.hasher, bases), made, n).map(|()| 0)
     }
 
     fn key(&self, kind: TypeId, code: &str, text: &str) -> i64 {
@@ -152,6 +169,25 @@ impl Kept {
     fn lock(&self) -> std::sync::MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Has a resource found by what it says.
+fn index(
+    connection: &Connection,
+    (hasher, bases): (&RandomState, &Bases),
+    made: &Made,
+    n: i64,
+) -> Result<(), rusqlite::Error> {
+    let limits = json::Limits { bytes_max: RESOURCE_BYTES_MAX, ..json::Limits::default() };
+    let Ok(document) = json::parse(made.json.clone().into(), &limits) else { return Ok(()) };
+    let mut said = Vec::new();
+    let kind = made.resource_type;
+    says(kind, document.root(), bases, &mut |code, text| said.push(key_of(hasher, kind, code, text)));
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO said(key, n) VALUES (?1, ?2)")?;
+    for key in said {
+        insert.execute(params![key.to_string(), n])?;
+    }
+    Ok(())
 }
 
 /// Two texts with one key only make one candidate more.
@@ -166,6 +202,9 @@ fn made() -> Result<Connection, rusqlite::Error> {
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA cache_size = -8192;
          CREATE TABLE made(n INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL, json BLOB NOT NULL,
              doubt INTEGER NOT NULL DEFAULT 0, UNIQUE(type, id));
+         CREATE TABLE refused(n INTEGER NOT NULL, loose TEXT NOT NULL, said TEXT NOT NULL);
+         CREATE INDEX refused_by ON refused(loose);
+         CREATE INDEX refused_of ON refused(n);
          CREATE TABLE said(key TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(key, n)) WITHOUT ROWID;
          BEGIN",
     )?;
@@ -192,6 +231,42 @@ fn rows(
             break;
         }
         gathered.take(Made { resource_type: kind, id: row.get(0)?, json: row.get(1)? })?;
+    }
+    Ok(())
+}
+
+/// Notes whether what a statement finds may lack a record that cannot be translated: one of several that say different
+/// things under one id, or one that says what is asked for.
+fn lacks(
+    connection: &Connection,
+    (text, values): (&str, &[String]),
+    gathered: &mut Gathered,
+) -> Result<(), Failed> {
+    if gathered.wanted().is_nobody() {
+        return Ok(());
+    }
+    // Without a value nothing says whose they are.
+    if values.len() > 1 {
+        let in_doubt = text.replacen("doubt = 0", "doubt = 1", 1);
+        if connection.prepare(&in_doubt)?.exists(params_from_iter(values))? {
+            gathered.lack();
+        }
+    }
+    let firsts: Vec<String> = gathered.wanted().firsts().into_iter().collect();
+    for some in firsts.chunks(VALUES_MAX) {
+        let places = vec!["?"; some.len()].join(", ");
+        let by = format!("SELECT DISTINCT n FROM refused WHERE loose IN ({places})");
+        let mut statement = connection.prepare(&by)?;
+        let records: Vec<i64> =
+            statement.query_map(params_from_iter(some), |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for n in records {
+            let mut statement = connection.prepare_cached("SELECT said FROM refused WHERE n = ?1")?;
+            let said: Vec<String> = statement.query_map([n], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            if gathered.wanted().may_be(said.iter().map(String::as_str)) {
+                gathered.lack();
+                return Ok(());
+            }
+        }
     }
     Ok(())
 }

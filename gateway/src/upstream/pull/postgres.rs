@@ -33,7 +33,7 @@ const COLUMNS: &str = "SELECT a.attname::text, \
 /// A view of a database.
 #[derive(Debug)]
 pub(super) struct View {
-    sourced: Sourced,
+    pub(super) sourced: Sourced,
     pool: Pool,
     /// Its name, quoted.
     from: String,
@@ -107,7 +107,7 @@ impl View {
             if Instant::now() >= deadline {
                 return Err(UpstreamFault::TimedOut);
             }
-            sql::give(&mut rows, told(&row, columns.len()), gathered)?;
+            sql::give(&mut rows, (told(&row, columns.len()), &asked), gathered)?;
         }
         Ok(())
     }

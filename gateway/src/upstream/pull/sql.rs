@@ -92,13 +92,21 @@ pub(super) fn conditions(
 /// Takes what a row becomes; one without cells cannot be translated.
 pub(super) fn give(
     rows: &mut View<'_>,
-    cells: Option<Vec<&str>>,
+    (cells, asked): (Option<Vec<&str>>, &Conditions),
     gathered: &mut Gathered,
 ) -> Result<(), UpstreamFault> {
-    match cells.map(|cells| rows.row(cells.into_iter())) {
-        Some(Ok(pulled)) => pulled.made.into_iter().try_for_each(|made| gathered.take(made))?,
-        Some(Err(Refused::NothingBuilt { .. })) => {}
-        Some(Err(_)) | None => gathered.refuse(1),
+    let Some(cells) = cells else {
+        // Whose it is was told by the database alone, if it was asked.
+        match asked.text.is_empty() {
+            true => gathered.refuse([]),
+            false => gathered.refuse_unread(),
+        }
+        return Ok(());
+    };
+    match rows.row(cells.iter().copied()) {
+        Ok(pulled) => pulled.made.into_iter().try_for_each(|made| gathered.take(made))?,
+        Err(Refused::NothingBuilt { .. }) => {}
+        Err(_) => gathered.refuse(cells),
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ const BUSY_WITHIN: Duration = Duration::from_millis(500);
 /// A view of a database.
 #[derive(Debug)]
 pub(super) struct View {
-    sourced: Sourced,
+    pub(super) sourced: Sourced,
     file: PathBuf,
     view: String,
 }
@@ -78,7 +78,7 @@ impl View {
             if gathered.is_full() {
                 break;
             }
-            sql::give(&mut rows, told(row, columns.len())?, gathered)?;
+            sql::give(&mut rows, (told(row, columns.len())?, &asked), gathered)?;
         }
         Ok(())
     }
