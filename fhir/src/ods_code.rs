@@ -41,6 +41,14 @@ impl OdsCode {
         Self::parse(text.strip_prefix("ods:").ok_or(InvalidOdsCode::Prefix)?)
     }
 
+    /// Whether one is the other, or a site of it: an organisation with a code of three characters, such as a trust, has
+    /// sites whose codes of five begin with them.
+    #[must_use]
+    pub fn is_or_has_site(&self, other: &Self) -> bool {
+        let (whole, site) = if self.0.len() <= other.0.len() { (self, other) } else { (other, self) };
+        self == other || (whole.0.len() == 3 && site.0.len() == 5 && site.0.starts_with(&*whole.0))
+    }
+
     /// The code in upper case, without prefix.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,9 @@
 //! What a person's Consents say to one request (IHE PCF).
 //!
 //! Inside one Consent a nested provision is an exception to its parent; across Consents any applicable denial wins.
-//! Permits match a purpose exactly, denials cover the purposes beneath the one they name.
+//! Permits match a purpose exactly, denials cover the purposes beneath the one they name. So it is with organisations: a
+//! permit is for the one that it names, and a denial that names a trust is one of its sites too, as one that names a site
+//! is one of the trust that it is a part of. Who asks as which of them is a matter of how staff sign on.
 
 use std::collections::BTreeSet;
 
@@ -41,6 +43,15 @@ pub struct Said {
     pub only: BTreeSet<DataRule>,
     /// The first register entry, by its name, that opts out of purposes beyond care.
     pub opted_out_by: Option<String>,
+}
+
+/// How an organisation that a provision names is compared with the one that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// It is the one.
+    AsWritten,
+    /// Or a site of it, or the whole of which it is a site.
+    WithSites,
 }
 
 /// What one Consent permits: all data, or only some.
@@ -117,6 +128,8 @@ fn weigh_one(consent: &Provisioned, recipient: &Recipient<'_>, said: &mut Said) 
                 (false, _) => None,
             }
         }
+        // What names the whole of which she is a part may deny her something, and grants her nothing.
+        Effect::Permit if !names_recipient(root, recipient, Naming::AsWritten) => None,
         Effect::Permit => {
             let spoken_for = permits.iter().any(|nested| nested.purposes.contains(&recipient.purpose));
             if !permits_purpose(root, recipient) && !spoken_for {
@@ -140,13 +153,13 @@ fn deny(id: &str, rule: DataRule, except: BTreeSet<DataRule>, said: &mut Said) {
 fn reaches(provision: &Provision, recipient: &Recipient<'_>) -> bool {
     let for_purpose = provision.purposes.is_empty()
         || provision.purposes.iter().any(|purpose| recipient.purpose.is_or_is_child_of(*purpose));
-    for_purpose && names_recipient(provision, recipient)
+    for_purpose && names_recipient(provision, recipient, Naming::WithSites)
 }
 
 /// Whether a nested permit is an exception for the recipient: it names the purpose exactly, or leaves it to its parent.
 fn excepts(nested: &Provision, recipient: &Recipient<'_>) -> bool {
     let for_purpose = nested.purposes.is_empty() || nested.purposes.contains(&recipient.purpose);
-    for_purpose && names_recipient(nested, recipient)
+    for_purpose && names_recipient(nested, recipient, Naming::AsWritten)
 }
 
 /// Whether a permit is for this purpose: it names it exactly, or names none and the purpose is her own care.
@@ -158,16 +171,18 @@ fn permits_purpose(permit: &Provision, recipient: &Recipient<'_>) -> bool {
     }
 }
 
-fn names_recipient(provision: &Provision, recipient: &Recipient<'_>) -> bool {
+fn names_recipient(provision: &Provision, recipient: &Recipient<'_>, naming: Naming) -> bool {
+    let is_named = |actor: &Actor| is_actor(actor, recipient, naming);
     provision.period.holds(recipient.at)
-        && (provision.actors.is_empty() || provision.actors.iter().any(|actor| is_actor(actor, recipient)))
+        && (provision.actors.is_empty() || provision.actors.iter().any(is_named))
 }
 
-fn is_actor(actor: &Actor, recipient: &Recipient<'_>) -> bool {
-    let is_them = match &actor.who {
-        Who::Organisation(code) => code == recipient.organisation,
-        Who::Staff(id) => recipient.staff == Some(id.as_str()),
-        Who::RoleHolders => actor.role.is_some(),
+fn is_actor(actor: &Actor, recipient: &Recipient<'_>, naming: Naming) -> bool {
+    let is_them = match (&actor.who, naming) {
+        (Who::Organisation(code), Naming::AsWritten) => code == recipient.organisation,
+        (Who::Organisation(code), Naming::WithSites) => code.is_or_has_site(recipient.organisation),
+        (Who::Staff(id), _) => recipient.staff == Some(id.as_str()),
+        (Who::RoleHolders, _) => actor.role.is_some(),
     };
     is_them && actor.role.is_none_or(|role| recipient.role == Some(role))
 }

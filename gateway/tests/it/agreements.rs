@@ -325,6 +325,15 @@ fn purposes_beyond_direct_care_are_not_covered_by_implied_consent() {
 }
 
 #[test]
+fn a_recipient_that_is_a_site_of_another_is_a_warning() {
+    let with = |more: &str| format!("recipient = [\"ods:E10000099\", {more}]");
+    check(
+        "sites",
+        &[("recipient = [\"ods:E10000099\"]", &with("\"ods:RY201\", \"ods:RY2\", \"ods:RY301\""))],
+    );
+}
+
+#[test]
 fn ties_of_care_may_be_left_out_inside_one_organisation_only() {
     let site = Site::example();
     site.edit(HOSPITAL, "relationship = [\"care-team\", \"encounter\"]", "relationship = []");

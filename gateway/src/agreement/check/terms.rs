@@ -64,6 +64,7 @@ pub(super) fn terms(notes: &Notebook, read: &AgreementFile, today: Date) -> Opti
     let relationship =
         each_once(notes, &read.relationship, |text| chosen(text, &RELATIONSHIPS, RelationshipKind::as_str));
     refuse_no_relationship(notes, read, &discloser, &recipient);
+    warn_of_sites(notes, read, &recipient);
     let lapses_after_days = lapses_after_days(notes, read);
     let existence =
         read.existence.as_ref().and_then(|written| choice(notes, written, &EXISTENCES, Existence::as_str));
@@ -251,6 +252,23 @@ fn warn_of_uncovered_purposes(
         if covered.iter().any(beyond) {
             let text =
                 "is not direct care, which is all that implied consent covers: it needs an explicit consent";
+            notes.warn(&written.place, text);
+        }
+    }
+}
+
+/// Who permits something to a trust permits it to none of its sites, and who denies it denies it to all of them.
+fn warn_of_sites(notes: &Notebook, read: &AgreementFile, recipient: &[OdsCode]) {
+    for written in &read.recipient {
+        let Ok(site) = OdsCode::parse_setting(&written.value) else { continue };
+        let is_whole =
+            |other: &&OdsCode| other.as_str().len() < site.as_str().len() && other.is_or_has_site(&site);
+        if let Some(whole) = recipient.iter().find(is_whole) {
+            let text = format!(
+                "this is a site of {}, which receives too: what a person denies one of them she denies both, and what she \
+                 permits counts for the one that she names alone",
+                whole.to_setting()
+            );
             notes.warn(&written.place, text);
         }
     }

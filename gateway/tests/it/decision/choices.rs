@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use fhir::security_label::SecurityLabel;
 use gateway::decision::obligation::ResourceFacts;
+use gateway::decision::ruling::ConsentBasis;
 use gateway::sensitive_codes::SensitiveEntry;
 
-use super::world::{Asking, EXAMPLE, answer, at, check, in_care, push, social_worker};
+use super::world::{Asking, DISCHARGE, EXAMPLE, answer, at, check, in_care, push, social_worker, tie};
+use crate::site::Site;
 
 const TIED: &str = "hospital/CareTeam/1; implied";
 const DENIED: Result<&str, &str> = Err("consent-denied");
@@ -62,6 +64,53 @@ fn a_denial_names_an_organisation_a_member_of_staff_or_a_role() {
     check(&social_worker(), &in_care().says(&[&denies(actor("ods", "E10000099", Some("R1460")))]), Ok(TIED));
     check(&push(), &in_care().says(&[&denies(actor("ods", "E10000099", None))]), DENIED);
     check(&push(), &in_care().says(&[&denies(actor("ods", "RX1", None))]), Ok(TIED));
+}
+
+#[test]
+fn a_denial_reaches_the_sites_of_a_trust_and_its_whole_and_a_permit_only_whom_it_names() {
+    let site = Site::example();
+    site.edit(DISCHARGE, "\"ods:E10000099\"", "\"ods:E10000099\", \"ods:RY2\", \"ods:RY201\", \"ods:RY202\"");
+    let settings = site.load().unwrap().settings;
+    let of = |organisation| Asking { organisation, ..social_worker() };
+    let deny = |code: &str| format!(r#"{{"type":"deny","actor":[{}]}}"#, actor("ods", code, None));
+    let permit = |code: &str| format!(r#"{{"type":"permit","actor":[{}]}}"#, actor("ods", code, None));
+    let site_code = |code: &str| deny(code).replace("ods-organization-code", "ods-site-code");
+    let but = |outer: &str, code: &str, inner: &str, nested: &str| {
+        format!(
+            r#"{{"type":"{outer}","actor":[{}],"provision":[{{"type":"{inner}","actor":[{}]}}]}}"#,
+            actor("ods", code, None),
+            actor("ods", nested, None)
+        )
+    };
+    let explicit = |organisation: &str| Ok((organisation.to_owned(), true));
+    let implied = |organisation: &str| Ok((organisation.to_owned(), false));
+    let denied = Err("consent-denied");
+    for (said, asks, expected) in [
+        (deny("RY2"), "RY201", denied.clone()),
+        (deny("ry2"), "RY2", denied.clone()),
+        (deny("RY201"), "RY2", denied.clone()),
+        (site_code("RY201"), "RY2", denied.clone()),
+        (deny("RY201"), "RY202", implied("RY202")),
+        (deny("RY3"), "RY201", implied("RY201")),
+        // Codes of other families that begin alike.
+        (deny("RY2011"), "RY201", implied("RY201")),
+        (deny("E10"), "E10000099", implied("E10000099")),
+        (permit("RY2"), "RY2", explicit("RY2")),
+        (permit("RY2"), "RY201", implied("RY201")),
+        (permit("RY201"), "RY2", implied("RY2")),
+        // An exception that permits is for whom it names alone, one that denies for all that are hers.
+        (but("deny", "RY2", "permit", "RY201"), "RY201", explicit("RY201")),
+        (but("deny", "RY2", "permit", "RY201"), "RY202", denied.clone()),
+        (but("deny", "RY201", "permit", "RY2"), "RY201", denied.clone()),
+        (but("permit", "RY2", "deny", "RY201"), "RY201", denied.clone()),
+        (but("permit", "RY201", "deny", "RY2"), "RY201", denied.clone()),
+    ] {
+        let ann = in_care().tied(vec![tie("care-team", asks, None)]).says(&[&said]);
+        let found = answer(&of(asks), &settings, &ann)
+            .map(|permit| (asks.to_owned(), matches!(permit.basis().consent, ConsentBasis::Explicit(_))))
+            .map_err(|refusal| refusal.reason());
+        assert_eq!(found, expected, "{said} {asks}");
+    }
 }
 
 #[test]
