@@ -35,6 +35,8 @@ mod xml;
 
 use std::io::Read;
 
+use sha2::{Digest, Sha256};
+
 pub use self::back::{Back, Column};
 pub use self::explain::{Explained, Explanation};
 pub use self::fault::{Fault, Faults};
@@ -48,6 +50,7 @@ use crate::Translated;
 #[derive(Debug)]
 pub struct Mapping {
     plan: plan::Plan,
+    digest: String,
 }
 
 /// Where a file comes from.
@@ -74,7 +77,11 @@ impl Mapping {
         let notes = fault::Notebook::new(file, text);
         let plan = written::parse(text, &notes, |table| check::plan(table, &notes)).flatten();
         match plan {
-            Some(plan) if notes.is_clean() => Ok(Self { plan }),
+            Some(plan) if notes.is_clean() => {
+                let digest = Sha256::digest(text);
+                let digest = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                Ok(Self { plan, digest })
+            }
             Some(_) | None => Err(notes.into_faults()),
         }
     }
@@ -83,6 +90,12 @@ impl Mapping {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.plan.name
+    }
+
+    /// A digest of its text: another where a word of it is another.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// What people call it; empty when it does not say.

@@ -6,9 +6,15 @@ use fhir::json::{Document, Kind, Node};
 use super::unfiltered::Unfiltered;
 
 /// Names and values in their order; values of one name that may stand several times are alternatives. Nothing where a
-/// parameter has anything but one value that can stand in a URL.
+/// parameter has anything but one value that can stand in a URL, or something stands beside the parameters that may change
+/// what they mean.
 #[must_use]
 pub fn asked(body: &Unfiltered<Document>) -> Option<Vec<(String, String)>> {
+    // What changes the meaning of the rest is not read as if it were not there.
+    let is_known = |key: &str| matches!(key, "resourceType" | "id" | "meta" | "language" | "parameter");
+    if !body.inner().root().members().all(|(key, _)| is_known(&key.text())) {
+        return None;
+    }
     let Some(all) = body.inner().root().member("parameter") else { return Some(Vec::new()) };
     if all.kind() != Kind::Array {
         return None;

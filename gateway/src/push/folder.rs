@@ -123,8 +123,8 @@ impl Folders {
         held_up: &mut HeldUp,
     ) -> Looked {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return Looked::Left };
-        let opened =
-            fs::File::open(file).and_then(|content| Ok((known_by(sender, &content.metadata()?), content)));
+        let opened = fs::File::open(file)
+            .and_then(|content| Ok((known_by((sender, making), &content.metadata()?), content)));
         let (known_by, content) = match opened {
             Ok((known_by, content)) => (known_by, Box::new(io::BufReader::new(content))),
             Err(fault) => {
@@ -165,10 +165,15 @@ impl Folders {
     }
 }
 
-/// What a file is known by as long as it lies there, whatever it is called.
-fn known_by(sender: &Sender, found: &fs::Metadata) -> String {
+/// What a file is known by as long as it lies there, whatever it is called. Read by another mapping it is another: the numbers
+/// of its records may mean others.
+fn known_by((sender, making): (&Sender, &Making), found: &fs::Metadata) -> String {
     let (modified, part) = (found.mtime(), found.mtime_nsec());
-    format!("{} {} {modified}.{part:09} {}", sender.listener, found.ino(), found.len())
+    let by = match making {
+        Making::Mapping(mapping) => mapping.digest(),
+        Making::Edifact | Making::Notice | Making::Release(_) => "form",
+    };
+    format!("{} {} {modified}.{part:09} {} {by}", sender.listener, found.ino(), found.len())
 }
 
 /// The files that wait: what was taken before, then what is taken now.

@@ -51,7 +51,11 @@ fn site(list: Option<&str>, off: &[(&str, &str, &str)]) -> (SensitiveCodes, Vec<
         off.iter().map(|(system, code, reason)| [written(system), written(code), written(reason)]).collect();
     let off: Vec<Off<'_>> = off.iter().map(|[system, code, reason]| Off { system, code, reason }).collect();
     let files: Vec<&Written<String>> = list.iter().map(|_| &file).collect();
-    let (codes, problems) = load(&Site { notes: &notes, folder: folder.path(), today }, &files, &off);
+    let (codes, problems) = load(
+        &Site { notes: &notes, folder: folder.path(), today, named: std::cell::RefCell::default() },
+        &files,
+        &off,
+    );
     let problems = problems.into_iter().chain(notes.into_problems());
     (codes, problems.map(|problem| problem.to_string()).collect())
 }
@@ -266,7 +270,12 @@ fn lists_that_records_could_not_tell_apart_are_refused() {
 fn a_file_that_is_not_there_or_is_named_twice_is_a_fault_of_the_settings() {
     let notes = Notebook::new(Path::new("portcullis.toml"), "");
     let (missing, again) = (written("missing.toml"), written("missing.toml"));
-    let here = Site { notes: &notes, folder: Path::new("/nowhere"), today: Date::constant(2026, 6, 1) };
+    let here = Site {
+        notes: &notes,
+        folder: Path::new("/nowhere"),
+        today: Date::constant(2026, 6, 1),
+        named: std::cell::RefCell::default(),
+    };
     let (codes, _) = load(&here, &[&missing, &again], &[]);
     let problems: Vec<String> = notes.into_problems().iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2, "{problems:?}");

@@ -98,7 +98,7 @@ fn read_site(file: &Path, today: Date, problems: &mut Vec<Problem>) -> Option<Se
     };
     let notes = Notebook::new(file, &text);
     let folder = file.parent().unwrap_or(Path::new(""));
-    let site = Site { notes: &notes, folder, today };
+    let site = Site { notes: &notes, folder, today, named: std::cell::RefCell::default() };
     let read = parse(&text, &notes, SettingsFile::read);
     let settings = read.and_then(|read| {
         let agreements = agreements_folder(&site, &read);
@@ -175,7 +175,7 @@ fn settings(site: &Site<'_>, read: SettingsFile) -> Option<Settings> {
     let agreements = agreements_folder(site, &read);
     let state = gateway.as_ref().map(|gateway| gateway.state.as_path());
     inbound::refuse_shared_folders(site, &read.inbound, (&systems, &agreements, state));
-    messages::refuse_queries(notes, &mllp, &systems);
+    messages::refuse_queries(notes, &read.mllp, &systems);
     listen::refuse_shared_addresses(notes, &read);
     let limits = bounds::limits(notes, read.limits.as_ref());
     let telemetry = urls::telemetry(notes, read.telemetry.as_ref());

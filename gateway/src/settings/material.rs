@@ -3,6 +3,8 @@
 //! Only whether they can be used is asked here; what serves with them reads them again. Nothing of a key or a token
 //! ever stands in a problem.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -35,12 +37,16 @@ pub(crate) struct Site<'a> {
     pub(crate) folder: &'a Path,
     /// The day on which certificates and agreements are looked at.
     pub(crate) today: Date,
+    /// Every path that was asked for.
+    pub(crate) named: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Site<'_> {
     /// The path as meant: relative to the settings file.
     pub(crate) fn path(&self, written: &Written<String>) -> PathBuf {
-        self.folder.join(&written.value)
+        let path = self.folder.join(&written.value);
+        self.named.borrow_mut().insert(path.clone());
+        path
     }
 
     /// A PEM file with at least one certificate.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamFault;
 use super::holder::Holder;
+use super::pull::gathered::Holding;
 use crate::enforce::held::Complete;
 use crate::limits::{self, Unread};
 use crate::server::format::{Format, read_xml};
@@ -64,6 +65,9 @@ pub(in crate::upstream) struct Further {
     pub(in crate::upstream) pages: VecDeque<Bytes>,
     /// Whether nothing follows the last of them.
     pub(in crate::upstream) complete: Complete,
+    /// The memory they take.
+    #[expect(dead_code, reason = "it is held until the last of them has gone")]
+    pub(in crate::upstream) holding: Holding,
 }
 
 impl std::fmt::Debug for Further {

@@ -10,7 +10,7 @@
 mod api;
 mod dropped;
 mod folder;
-mod gathered;
+pub(in crate::upstream) mod gathered;
 mod kept;
 mod postgres;
 mod sql;
@@ -31,7 +31,7 @@ use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use self::dropped::Dropped;
-use self::gathered::{Answered, Gathered};
+use self::gathered::{Answered, Gathered, Memory};
 use self::unread::Wanted;
 use super::UpstreamFault;
 use super::ask::{Ask, Further};
@@ -54,6 +54,7 @@ pub(in crate::upstream) struct Pull {
     readers: Vec<Reader>,
     bases: Bases,
     bytes_max: usize,
+    memory: Memory,
 }
 
 /// What reads a source.
@@ -110,7 +111,13 @@ impl Pull {
         };
         let readers: Result<Vec<Reader>, UpstreamProblem> = mapped.sources.iter().map(reader).collect();
         let readers = readers?;
-        Ok(Some(Self { mapped: Arc::clone(mapped), readers, bases, bytes_max: system.body_bytes_max }))
+        Ok(Some(Self {
+            mapped: Arc::clone(mapped),
+            readers,
+            bases,
+            bytes_max: system.body_bytes_max,
+            memory: Memory::default(),
+        }))
     }
 
     /// Answers as a FHIR server would.
@@ -174,7 +181,8 @@ impl Pull {
         deadline: Instant,
     ) -> Result<Answered, UpstreamFault> {
         let wanted = Wanted::of(query, &reader.sourced().mapping);
-        let gathered = Gathered::new(query.clone(), wanted, self.bases.clone(), self.bytes_max);
+        let gathered =
+            Gathered::new((query.clone(), wanted), self.bases.clone(), self.bytes_max, self.memory.clone());
         match reader {
             Reader::Dropped(dropped) => Arc::clone(dropped).matches(gathered, deadline).await,
             Reader::Sqlite(view) => Arc::clone(view).matches(gathered, deadline).await,
@@ -205,7 +213,7 @@ impl Pull {
                 first
             }
         };
-        (first, Further { pages, complete: found.complete })
+        (first, Further { pages, complete: found.complete, holding: found.holding })
     }
 }
 

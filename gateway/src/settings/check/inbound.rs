@@ -58,6 +58,11 @@ pub(super) fn refuse_shared_folders(
             }
         }
     }
+    // Certificates, keys, passwords, profiles: whatever file is read again.
+    for file in site.named.borrow().iter().filter(|path| path.is_file()) {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        others.push((folder.to_path_buf(), "a file that the settings name"));
+    }
     // What is not there cannot be the same.
     let mut taken: Vec<(PathBuf, &str)> =
         others.into_iter().filter_map(|(path, whose)| Some((path.canonicalize().ok()?, whose))).collect();

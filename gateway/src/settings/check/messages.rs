@@ -6,11 +6,11 @@ use adapters::hl7v2::out;
 use http::Uri;
 
 use super::super::file::SystemTable;
+use super::super::inbound_file::MllpTable;
 use super::super::material::Site;
-use super::super::problem::{Notebook, Place, did_you_mean};
+use super::super::problem::{Notebook, did_you_mean};
 use super::super::{Messages, MessagesTo, Speaks, System};
 use super::{queries, urls};
-use crate::person::SystemName;
 
 const PORT: u16 = 2575;
 
@@ -97,18 +97,17 @@ fn address(text: &str) -> Result<(String, u16, MessagesTo), &'static str> {
 }
 
 /// Nobody is asked where messages are only taken.
-pub(super) fn refuse_queries(notes: &Notebook, mllp: &[super::super::Mllp], systems: &[System]) {
-    let takes = |name: &SystemName| {
-        let mut named = systems.iter().filter(|system| system.name == *name);
+pub(super) fn refuse_queries(notes: &Notebook, tables: &[MllpTable], systems: &[System]) {
+    let takes = |name: &str| {
+        let mut named = systems.iter().filter(|system| system.name.as_str() == name);
         named.any(|system| matches!(system.speaks, Speaks::Hl7v2(_)))
     };
-    for (number, listener) in mllp.iter().enumerate() {
-        let Some(asked) = listener.queries.as_ref().filter(|asked| takes(&asked.system)) else { continue };
-        let place = Place::whole().key("mllp", None).item(number, None).key("queries", None);
+    let asked = tables.iter().filter_map(|table| table.queries.as_ref()?.system.as_ref());
+    for written in asked.filter(|written| takes(&written.value)) {
         let text = format!(
             "`{}` takes messages and answers nothing: name a system that holds records",
-            asked.system
+            written.value
         );
-        notes.error(&place, text);
+        notes.error(&written.place, text);
     }
 }

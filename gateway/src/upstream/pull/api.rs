@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::Instant;
 
 use super::Sourced;
-use super::gathered::{Answered, BYTES_MAX, Gathered};
+use super::gathered::{Answered, BYTES_MAX, Gathered, Holding, Memory};
 use super::unread::is_value;
 use crate::enforce::held::Complete;
 use crate::settings::mapped::Api;
@@ -46,6 +46,8 @@ struct Found {
     /// What those said that could not be translated, as far as it could be read.
     refused: Vec<Vec<String>>,
     complete: Complete,
+    /// The memory it takes.
+    holding: Holding,
 }
 
 /// What it means that there is no such place.
@@ -90,7 +92,8 @@ impl Asked {
         }
         let nobody = if path.is_query() { Nobody::IsMoved } else { Nobody::IsAbsent };
         let paths: Vec<String> = values.iter().map(|value| path.with(value)).collect();
-        let one = |path: String| Arc::clone(&self).pages(path, nobody, deadline);
+        let memory = gathered.memory().clone();
+        let one = |path: String| Arc::clone(&self).pages((path, nobody), memory.clone(), deadline);
         let mut answers = stream::iter(paths.into_iter().map(one)).buffered(AT_ONCE);
         let mut read = 0;
         while let Some(part) = answers.next().await {
@@ -118,8 +121,8 @@ impl Asked {
 
     async fn pages(
         self: Arc<Self>,
-        first: String,
-        nobody: Nobody,
+        (first, nobody): (String, Nobody),
+        memory: Memory,
         deadline: Instant,
     ) -> Result<Found, UpstreamFault> {
         let mut seen = BTreeSet::from([first.clone()]);
@@ -138,6 +141,7 @@ impl Asked {
                 return Ok(Found { complete: Complete::Bounded, ..found });
             };
             room = left;
+            found.holding.grow(BYTES_MAX.saturating_sub(room), &memory)?;
             let me = Arc::clone(&self);
             let read = tokio::task::spawn_blocking(move || me.read(&body)).await;
             let (part, next) = read.map_err(|_| UpstreamFault::Failed)??;

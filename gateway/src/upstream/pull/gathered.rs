@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use adapters::mapping::pull::Made;
 use fhir::json;
 use fhir::reference::Bases;
 use fhir::search::{Match, SearchQuery};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::unread::Wanted;
 use super::{AROUND, Sourced};
@@ -19,6 +21,47 @@ use crate::upstream::UpstreamFault;
 /// The most resources of one answer, and bytes of them: what may be shown is far less, and what is hidden counts here.
 const MATCHES_MAX: usize = 50_000;
 pub(super) const BYTES_MAX: usize = 64 << 20;
+/// What one system holds in memory for all who ask it, beyond the first of each answer.
+const HELD_MIB_MAX: usize = 256;
+const MIB: usize = 1 << 20;
+
+/// Room in memory for the answers of one system. Who finds none is told to come again.
+#[derive(Debug, Clone)]
+pub(super) struct Memory(Arc<Semaphore>);
+
+/// A part of it, until it goes.
+#[derive(Debug, Default)]
+pub(in crate::upstream) struct Holding(Option<OwnedSemaphorePermit>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::of(HELD_MIB_MAX)
+    }
+}
+
+impl Memory {
+    fn of(mib: usize) -> Self {
+        Self(Arc::new(Semaphore::new(mib)))
+    }
+}
+
+impl Holding {
+    /// Holds as much as `bytes` need: what is small needs none of it.
+    pub(super) fn grow(&mut self, bytes: usize, memory: &Memory) -> Result<(), UpstreamFault> {
+        let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = (bytes / MIB).saturating_sub(held);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let wanted = u32::try_from(wanted).map_err(|_| UpstreamFault::TooLarge)?;
+        let more = Arc::clone(&memory.0).try_acquire_many_owned(wanted).map_err(|_| UpstreamFault::Busy)?;
+        match &mut self.0 {
+            Some(held) => held.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
 
 /// The answer to a search, as it grows.
 #[derive(Debug)]
@@ -30,6 +73,8 @@ pub(super) struct Gathered {
     /// Bytes that there is still room for.
     room: usize,
     bytes_max: usize,
+    memory: Memory,
+    holding: Holding,
     hasher: RandomState,
     /// By id: a digest of what was said, and where it stands if it matches.
     seen: HashMap<String, (u64, Option<usize>)>,
@@ -53,16 +98,24 @@ enum Lacks {
 pub(super) struct Answered {
     pub(super) made: Vec<Made>,
     pub(super) complete: Complete,
+    pub(super) holding: Holding,
 }
 
 impl Gathered {
-    pub(super) fn new(query: SearchQuery, wanted: Wanted, bases: Bases, bytes_max: usize) -> Self {
+    pub(super) fn new(
+        (query, wanted): (SearchQuery, Wanted),
+        bases: Bases,
+        bytes_max: usize,
+        memory: Memory,
+    ) -> Self {
         Self {
             query,
             wanted,
             bases,
             room: BYTES_MAX,
             bytes_max,
+            memory,
+            holding: Holding::default(),
             hasher: RandomState::new(),
             seen: HashMap::new(),
             matches: Vec::new(),
@@ -70,6 +123,11 @@ impl Gathered {
             lacks: Lacks::Nothing,
             complete: Complete::All,
         }
+    }
+
+    /// What there is room in for it.
+    pub(super) const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// What records say that may be what is asked for.
@@ -108,6 +166,7 @@ impl Gathered {
             match self.room.checked_sub(bytes).filter(|_| bytes <= self.bytes_max) {
                 Some(room) if self.matches.len() < MATCHES_MAX => {
                     self.room = room;
+                    self.holding.grow(BYTES_MAX.saturating_sub(room), &self.memory)?;
                     self.matches.push(Some(made));
                 }
                 Some(_) | None => self.bound(),
@@ -154,12 +213,33 @@ impl Gathered {
             (Complete::All, Lacks::Something) => Complete::Lacking,
             (complete, _) => complete,
         };
-        Answered { made: self.matches.into_iter().flatten().collect(), complete }
+        let made = self.matches.into_iter().flatten().collect();
+        Answered { made, complete, holding: self.holding }
     }
 
     fn is_match(&self, made: &Made) -> bool {
         let limits = json::Limits { bytes_max: self.bytes_max, ..json::Limits::default() };
         let Ok(document) = json::parse(made.json.clone().into(), &limits) else { return false };
         self.query.matches(document.root(), &self.bases) == Match::Yes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Holding, MIB, Memory};
+    use crate::upstream::UpstreamFault;
+
+    #[test]
+    fn large_answers_share_the_memory_of_a_system_and_small_ones_need_none_of_it() {
+        let memory = Memory::of(3);
+        let (mut one, mut other) = (Holding::default(), Holding::default());
+        assert_eq!(one.grow(2 * MIB + 1, &memory), Ok(()));
+        assert_eq!(one.grow(2 * MIB + 2, &memory), Ok(()), "no more than it needs");
+        assert_eq!(other.grow(MIB - 1, &memory), Ok(()));
+        assert_eq!(other.grow(MIB, &memory), Ok(()));
+        assert_eq!(other.grow(2 * MIB, &memory), Err(UpstreamFault::Busy));
+        assert_eq!(Holding::default().grow(MIB - 1, &memory), Ok(()), "whoever asks for little is answered");
+        drop(one);
+        assert_eq!(other.grow(3 * MIB, &memory), Ok(()), "there is room again");
     }
 }

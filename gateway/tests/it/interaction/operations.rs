@@ -55,6 +55,9 @@ fn without_a_body_it_is_asked_as_by_get_and_another_body_is_refused() {
     for (headers, body, status) in [
         (fhir_json(), r#"{"resourceType":"Patient"}"#, 400),
         (fhir_json(), "{}", 400),
+        // What may change the meaning of the parameters is heard.
+        (fhir_json(), r#"{"resourceType":"Parameters","implicitRules":"urn:x","parameter":[]}"#, 400),
+        (fhir_json(), r#"{"resourceType":"Parameters","modifierExtension":[{"url":"urn:x"}]}"#, 400),
         (gateway::server::arrived::Headers::default(), r#"{"resourceType":"Parameters"}"#, 415),
     ] {
         let refused = ask(Method::Post, EVERYTHING, headers, body).map(said).unwrap_err();

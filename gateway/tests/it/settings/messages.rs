@@ -33,6 +33,19 @@ fn nobody_asks_a_system_that_takes_messages_alone() {
 }
 
 #[test]
+fn nothing_is_dropped_where_a_file_of_the_settings_lies() {
+    let site = Site::example();
+    let place = |name: &str, folder: &str| {
+        format!(
+            "\n[[inbound]]\nname = \"{name}\"\nform = \"notice\"\nfrom = \"ods:RX1\"\nto = [\"council\"]\npurpose = \"COC\"\nfolder = \"{folder}\"\n"
+        )
+    };
+    let places = [place("certificates", "tls"), place("identity", "tls/../keys")];
+    site.append("portcullis.toml", &places.concat());
+    told("dropped-on-files", &site);
+}
+
+#[test]
 fn a_place_has_a_mapping_or_a_form_that_is_known() {
     let place = |name: &str, what: &str| {
         format!(
