@@ -3,6 +3,7 @@
 //! Small on purpose, and reviewed hardest. No I/O but the ledger append in `release`, no settings, no clock.
 
 mod account;
+pub mod amassed;
 pub mod answer;
 pub mod behind;
 mod binary;

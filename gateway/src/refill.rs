@@ -4,10 +4,14 @@
 //! is more than is shown to this requestor, or an absolute bound on what is read for one search is met; the last two
 //! end the exchange alike. Nothing leaves on the rulings made here: what stays is decided with everything else.
 
+mod by_type;
+
+use self::by_type::by_type;
 use crate::behind::behind;
 use crate::decision::decide;
 use crate::decision::evidence::{Evidence, Wells};
 use crate::decision::ruling::Admitted;
+use crate::enforce::amassed::Amassed;
 use crate::enforce::answer::Frame;
 use crate::enforce::behind::Behind;
 use crate::enforce::held::Held;
@@ -30,6 +34,10 @@ pub async fn refill(
     frame: Frame<'_>,
     (ports, wells): (&Ports, Wells<'_>),
 ) -> Result<(Unfiltered<Held>, Admitted, Evidence), Ended> {
+    if Amassed::is_wanted(&held) {
+        // Rare, and large: it is no part of every exchange.
+        return Box::pin(by_type(held, admitted, frame, (ports, wells))).await;
+    }
     let (mut part, mut rest) = apart(held);
     let mut sieved = Sieved::default();
     let mut evidence = Evidence::none();

@@ -11,6 +11,7 @@ use super::held::{Complete, Held};
 use super::judge::{Decided, Judge, Judged, Targets};
 use super::matched::{COUNT, COUNT_MAX, Matched, Seen, Unseen, matched};
 use super::release::{Head, Minimised};
+use super::sieve::Gone;
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::agreement::Existence;
@@ -32,9 +33,13 @@ pub struct Gathered {
     /// Whole pages as received, of one search after the other.
     pub(in crate::enforce) pages: Vec<Document>,
     /// How many pages each search has, in the order of the searches.
-    lengths: Vec<usize>,
+    pub(in crate::enforce) lengths: Vec<usize>,
     /// Types that are left out, and why.
-    missing: Vec<(TypeId, Missing)>,
+    pub(in crate::enforce) missing: Vec<(TypeId, Missing)>,
+    /// The searches, by their number, of whose answers nothing is here because there is too much of it, hidden or not.
+    pub(in crate::enforce) open: Vec<usize>,
+    /// What was let go while it was read.
+    pub(in crate::enforce) gone: Gone,
 }
 
 /// Why nothing of a type was gathered.
@@ -65,6 +70,7 @@ impl Gathered {
             if complete == Complete::Bounded || !self.fits(room) {
                 self.pages.truncate(before);
                 self.missing.push((owner, Missing::TooMuch));
+                self.open.push(self.lengths.len());
             }
         }
         self.lengths.push(self.pages.len() - before);
@@ -154,7 +160,7 @@ pub(in crate::enforce) fn answer(
         decided: Some(&decided),
         ..Judge::of(ruling, targets, frame, &face)
     };
-    let mut account = Account::new(ruling, subjects);
+    let mut account = Account::with(&gathered.gone, ruling, subjects);
     let all = match view(gathered, request, &judge) {
         Ok(all) => all,
         Err(Unseen::AllRefused(refusal)) if ruling.admitted().existence() == Existence::Open => {

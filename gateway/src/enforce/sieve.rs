@@ -19,7 +19,7 @@ use super::matched::{Unseen, matched, reread};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::{Answer, Ruling};
-use crate::interaction::{FhirAction, Interaction};
+use crate::interaction::{FhirAction, Interaction, SearchRequest};
 use crate::person::PersonKey;
 use crate::upstream::Rest;
 
@@ -118,21 +118,11 @@ impl Sieved {
         let decided = Decided::by(ruling);
         let judge =
             Judge { decided: Some(&decided), ..Judge::of(ruling, Targets::OfSharedTypes, frame, &face) };
-        let sieved = match matched(&pages, Complete::All, request, &judge) {
-            Ok(found) => {
-                let entry = |raw| Entry { full_url: None, resource: raw, mode: Mode::Match };
-                let entries: Vec<Entry<'_>> =
-                    found.visible.iter().map(|seen| entry(seen.node.raw())).collect();
-                let page = Searchset {
-                    id: "page",
-                    total: None,
-                    self_link: &face,
-                    next_link: None,
-                    entries: &entries,
-                };
-                self.entries += entries.len();
-                reread(&page.to_json()).map(|page| (page, found.kept))
-            }
+        let sieved = match visible(&pages, request, &judge, &face) {
+            Ok(seen) => seen.map(|(page, entries, kept)| {
+                self.entries += entries;
+                (page, kept)
+            }),
             Err(Unseen::AllRefused(_) | Unseen::Bounded) => None,
             Err(Unseen::WrongPersons) => {
                 self.strangers = Strangers::Met;
@@ -179,6 +169,22 @@ impl Sieved {
         let pages = self.pages;
         Unfiltered::new(Held::Searchset { pages, complete, included: None, rest: None, gone: self.gone })
     }
+}
+
+/// What may be shown of a part of the answer to a search, whatever its references lead to, as a page of its own: with how many
+/// there are, and what is kept back. Nothing if what was written cannot be read again.
+pub(in crate::enforce) fn visible(
+    pages: &[Document],
+    request: &SearchRequest,
+    judge: &Judge<'_>,
+    face: &str,
+) -> Result<Option<(Document, usize, Vec<KeptBack>)>, Unseen> {
+    let found = matched(pages, Complete::All, request, judge)?;
+    let entry = |raw| Entry { full_url: None, resource: raw, mode: Mode::Match };
+    let entries: Vec<Entry<'_>> = found.visible.iter().map(|seen| entry(seen.node.raw())).collect();
+    let page = Searchset { id: "page", total: None, self_link: face, next_link: None, entries: &entries };
+    let page = reread(&page.to_json());
+    Ok(page.map(|page| (page, entries.len(), found.kept)))
 }
 
 impl Gone {

@@ -1,5 +1,6 @@
 //! Everything about one person: the searches it stands for, a few at once, within the bounds of one.
 
+use fhir::search::SearchQuery;
 use fhir::tables::TypeId;
 use futures_util::stream::{self, StreamExt};
 
@@ -12,6 +13,8 @@ use crate::enforce::unfiltered::Unfiltered;
 use crate::interaction::everything::EverythingRequest;
 use crate::person::SystemName;
 
+/// The most that is read for one answer.
+pub const ROOM: Room = Room { entries: ENTRIES_MAX, bytes: BYTES_MAX };
 /// Searches under way at once.
 pub const AT_ONCE: usize = 4;
 
@@ -34,15 +37,26 @@ impl Upstream {
             (owner, self.search(system, owner.name(), form, None).await)
         };
         let mut answers = stream::iter(asks.into_iter().map(one)).buffered(AT_ONCE);
-        let room = Room { entries: ENTRIES_MAX, bytes: BYTES_MAX };
         let mut all = Gathered::default();
         while let Some((owner, answer)) = answers.next().await {
             match answer {
-                Ok(found) => all.add(owner, found, room),
+                Ok(found) => all.add(owner, found, ROOM),
                 Err(why) if why.is_refusal() => all.cannot_search(owner),
                 Err(fault) => return Err(fault),
             }
         }
         Ok(Unfiltered::new(Held::Everything(all)))
+    }
+
+    /// Reads the first part of one of them by itself.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`].
+    pub async fn search_for(
+        &self,
+        system: &SystemName,
+        query: &SearchQuery,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        self.search(system, query.resource_type().name(), query.to_form(), None).await
     }
 }

@@ -11,6 +11,7 @@ use crate::support::sharing::{self, BOB, answer, references, says, timeless};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
+mod everything;
 mod reading_on;
 mod referring;
 
