@@ -47,5 +47,6 @@ pub mod transaction;
 pub mod unfiltered;
 mod versions_bundle;
 pub mod whom;
+mod worded;
 
 pub(crate) use resource_facts::is_decided_by;

@@ -53,6 +53,8 @@ pub struct Message {
     pub bytes: Vec<u8>,
     /// Everything of the Bundle that the message does not carry, in the order of the Bundle. The place is its path.
     pub losses: Vec<Loss>,
+    /// The resources of which it says nothing, as `Type/id`: but for those that are about the exchange itself.
+    pub untold: Vec<String>,
 }
 
 impl std::fmt::Debug for Message {
@@ -168,7 +170,7 @@ pub fn write(bundle: &[u8], event: &str, profile: &Profile, at: Timestamp) -> Re
     }
     let losses = survey::losses(&source, &maps.tables, message)?;
     let bytes = wire::bytes(text, profile.charset)?;
-    Ok(Message { control_id: stamp.control_id, bytes, losses })
+    Ok(Message { control_id: stamp.control_id, bytes, losses, untold: survey::untold(&source, &[]) })
 }
 
 /// The control id and the time of the message.
@@ -233,11 +235,12 @@ pub(super) fn answer(
         lines: Vec::new(),
         counts: BTreeMap::new(),
     };
+    let mut left_out = Vec::new();
     for held in source.held.iter().filter(|held| held.kind == "Patient") {
         match run.parts(&message.parts, &mut vec![("Patient".to_owned(), held.node)]) {
             Ok(()) => {}
             // Who has no identifier of the kind that is asked for is not asked for.
-            Err(Unsent::Missing { .. }) if !answer.domains.is_empty() => {}
+            Err(Unsent::Missing { .. }) if !answer.domains.is_empty() => left_out.push(held.node.offset()),
             Err(why) => return Err(why),
         }
     }
@@ -250,7 +253,8 @@ pub(super) fn answer(
         line.write(&mut text, profile, &source)?;
     }
     let losses = survey::losses(&source, &maps.tables, message)?;
-    Ok(Message { control_id: stamp.control_id, bytes: wire::bytes(text, profile.charset)?, losses })
+    let untold = survey::untold(&source, &left_out);
+    Ok(Message { control_id: stamp.control_id, bytes: wire::bytes(text, profile.charset)?, losses, untold })
 }
 
 /// An answer of these segments.

@@ -158,6 +158,7 @@ fn prove(minimised: &Minimised) {
 
 fn exchange() -> Exchange {
     Exchange {
+        words: gateway::trail::record::Words::Fhir,
         request_id: "6f1d1f9e-6f0e-4f4b-9d5a-000000000001".to_owned(),
         at: at(),
         event: Event::Disclosed,

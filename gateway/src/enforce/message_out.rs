@@ -6,6 +6,7 @@ use fhir::json::{self, Document};
 use jiff::Timestamp;
 
 use super::release::JSON_LIMITS;
+use super::worded::Worded;
 use crate::settings::Messages;
 
 const EVENTS: &str = "http://terminology.hl7.org/CodeSystem/v2-0003";
@@ -27,7 +28,7 @@ impl<'a> Outbound<'a> {
     }
 
     /// The message that says the Bundle.
-    pub(in crate::enforce) fn write(self, bundle: &[u8]) -> Result<Vec<u8>, Unsent> {
+    pub(in crate::enforce) fn write(self, bundle: &[u8]) -> Result<Worded, Unsent> {
         let document = json::parse(Bytes::copy_from_slice(bundle), &JSON_LIMITS).map_err(Unsent::Json)?;
         let write = |event: &str| out::write(bundle, event, &self.messages.profile, self.at);
         let Some(came) = event(&document) else {
@@ -35,13 +36,13 @@ impl<'a> Outbound<'a> {
                 true => DOCUMENT,
                 false => self.messages.event.as_deref().ok_or(Unsent::UnknownEvent)?,
             };
-            return write(event).map(|message| message.bytes);
+            return write(event).map(|message| Worded::of(message, &document));
         };
         // What came as a message goes as the same, or as one that says no more.
         for event in std::iter::once(came.as_str()).chain(out::events()) {
             match write(event) {
                 Err(Unsent::OtherEvent | Unsent::UnknownEvent) => {}
-                written => return written.map(|message| message.bytes),
+                written => return written.map(|message| Worded::of(message, &document)),
             }
         }
         Err(Unsent::OtherEvent)

@@ -1,14 +1,16 @@
 //! The answer to a query of HL7 v2: written of what may be shown, before that is recorded, like XML.
 
 use adapters::hl7v2::Stamp;
-use adapters::hl7v2::out::{Profile, Unsent};
+use adapters::hl7v2::out::{Message, Profile, Unsent};
 use adapters::hl7v2::query::Query;
 use bytes::Bytes;
-use fhir::json::{self, Document};
+use fhir::json::{self, Document, Node, Writer};
+use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use fhir::search::grammar::{self, Name};
 
 use super::message_out::Outbound;
 use super::release::JSON_LIMITS;
+use super::worded::Worded;
 use crate::server::format::Format;
 
 /// A query, and how its answer is written.
@@ -40,22 +42,71 @@ impl From<Format> for Wording<'_> {
 }
 
 impl QueryAnswer {
-    /// The message that says the Patients of a searchset.
-    pub(in crate::enforce) fn write(&self, searchset: Vec<u8>) -> Result<Vec<u8>, Unsent> {
+    /// The message that says the Patients of a searchset. Those that HL7 v2 cannot say are not in it, and it says so, as
+    /// long as there are others.
+    pub(in crate::enforce) fn write(&self, searchset: Vec<u8>) -> Result<Worded, Unsent> {
         let searchset = Bytes::from(searchset);
         let document = json::parse(searchset.clone(), &JSON_LIMITS).map_err(Unsent::Json)?;
         let next = next(&document);
-        let message = self.query.found(&searchset, next.as_deref(), &self.profile, &self.stamp)?;
-        Ok(message.bytes)
+        let why = match self.found(&searchset, next.as_deref()) {
+            Ok(message) => {
+                let filtered = message.untold.clone();
+                return Ok(Worded::of(message, &document).not_asked_for(filtered));
+            }
+            Err(why) => why,
+        };
+        let entries: Vec<Node<'_>> = document.root().walk(&["entry"]).collect();
+        let is_patient =
+            |entry: &Node<'_>| entry.str_at(&["resource", "resourceType"]).as_deref() == Some("Patient");
+        // Each is tried by itself: what one cannot be said for is no fault of the others.
+        let is_unsayable =
+            |entry: &Node<'_>| is_patient(entry) && self.found(&bundle(&[*entry], &[]), None).is_err();
+        let (unsayable, sayable): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_unsayable);
+        if unsayable.is_empty() || !sayable.iter().any(is_patient) {
+            return Err(why);
+        }
+        let rest = Bytes::from(bundle(&sayable, &warning(unsayable.len())));
+        let message = self.found(&rest, next.as_deref())?;
+        let rest = json::parse(rest, &JSON_LIMITS).map_err(Unsent::Json)?;
+        let filtered = message.untold.clone();
+        Ok(Worded::of(message, &rest)
+            .not_asked_for(filtered)
+            .unsayable(unsayable.iter().filter_map(reference)))
     }
 
-    /// The message that says that nobody was found.
-    ///
-    /// # Errors
-    /// [`Unsent`].
-    pub fn nobody(&self) -> Result<Vec<u8>, Unsent> {
-        self.write(br#"{"resourceType":"Bundle","type":"searchset"}"#.to_vec())
+    fn found(&self, searchset: &[u8], next: Option<&str>) -> Result<Message, Unsent> {
+        self.query.found(searchset, next, &self.profile, &self.stamp)
     }
+}
+
+/// What is told where some of the matches cannot be said.
+fn warning(unsayable: usize) -> Vec<u8> {
+    let (number, are) = if unsayable == 1 { ("1".to_owned(), "is") } else { (unsayable.to_string(), "are") };
+    let text = format!("{number} of the matches cannot be said in HL7 v2 and {are} not here: ask by FHIR");
+    OperationOutcome::new(Issue::from_settings(Severity::Warning, IssueType::Incomplete, text)).to_json()
+}
+
+/// A searchset of these entries, and of an outcome, where there is one.
+fn bundle(entries: &[Node<'_>], outcome: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out);
+    writer.object().key("resourceType").string("Bundle").key("type").string("searchset").key("entry").array();
+    for entry in entries {
+        writer.raw(entry.raw());
+    }
+    if !outcome.is_empty() {
+        writer.object().key("resource").raw(outcome);
+        writer.key("search").object().key("mode").string("outcome").close();
+        writer.close();
+    }
+    writer.finish();
+    out
+}
+
+/// What the resource of an entry is called.
+fn reference(entry: &Node<'_>) -> Option<String> {
+    let id = entry.str_at(&["resource", "id"])?;
+    Some(format!("{}/{id}", entry.str_at(&["resource", "resourceType"])?))
 }
 
 /// The cursor of the next page: the pointer that who asks goes on with.

@@ -85,14 +85,16 @@ impl Minimised {
         let format = match wording {
             Wording::Fhir(format) => format,
             Wording::Hl7v2(answer) => {
-                let body = answer.write(self.body).map_err(Unreleased::Unsaid)?;
+                let worded = answer.write(self.body).map_err(Unreleased::Unsaid)?;
+                let (body, records) = worded.recorded(self.records);
                 let head = Head { media: Media::Hl7v2, etag: None, ..self.head };
-                return Ok(Self { body, head, ..self });
+                return Ok(Self { body, head, records, ..self });
             }
             Wording::Message(message) => {
-                let body = message.write(&self.body).map_err(Unreleased::Unsaid)?;
+                let worded = message.write(&self.body).map_err(Unreleased::Unsaid)?;
+                let (body, records) = worded.recorded(self.records);
                 let head = Head { media: Media::Hl7v2, ..self.head };
-                return Ok(Self { body, head, ..self });
+                return Ok(Self { body, head, records, ..self });
             }
         };
         match (format, &self.head.media) {

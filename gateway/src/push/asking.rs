@@ -28,6 +28,7 @@ use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::requestor::Requestor;
 use crate::server::arrived::RequestId;
+use crate::server::attend::OVERLOADED;
 use crate::server::format::Format;
 use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
@@ -102,7 +103,9 @@ impl Queries {
             // An exchange finds a place at once or is turned away, as at the front door.
             let place = ports.places.at_door().try_acquire_owned();
             let request_id = RequestId::random();
-            let (Ok(_place), Some(request_id)) = (place, request_id) else {
+            let (Ok(place), Some(request_id)) = (place, request_id) else {
+                // Counted as at the front door: a record of each would be what fills the disk.
+                ports.metrics.ended_at_door(OVERLOADED);
                 return drop(tell.send(again(&raw, &ports)).await);
             };
             let begun = Exchange::begun(request_id.as_str().to_owned(), ports.clock.now(), peer);
@@ -129,6 +132,8 @@ impl Queries {
                     return queries.not_taken(leaving).await;
                 }
             };
+            // It waits beside the others: nobody is turned away because of it.
+            drop(place);
             if let Some(moment) = said.not_before {
                 sleep_until(moment).await;
             }
@@ -171,6 +176,7 @@ pub(in crate::push) async fn respond(inquiry: Inquiry<'_>, ports: &Ports, under_
     };
     let stamp = stamp(ports);
     let Some(profile) = profile.or_else(|| profile_of(&envelope.version)) else {
+        drop(begun.end(Ending::NotWritten).record(ports).await);
         return Said { told: again(raw, ports), not_before: None };
     };
     let is_meant = envelope.processing.eq_ignore_ascii_case("P");
@@ -208,13 +214,6 @@ pub(in crate::push) async fn respond(inquiry: Inquiry<'_>, ports: &Ports, under_
     let Answered { ended, not_before } = answer(asked, Wording::Hl7v2(&words), ports, under_way).await;
     let told = match ended {
         Ok(released) => voice.released(&released),
-        // As it is told of those who are not there.
-        Err(ending) if ending.is_not_found() && !matches!(ending, Ending::Malformed(_)) => {
-            match words.nobody() {
-                Ok(bytes) => Told { bytes, meaning: Meaning::Taken, shared: None },
-                Err(_) => voice.ended(&Ending::NotWritten),
-            }
-        }
         Err(ending) => voice.ended(&ending),
     };
     Said { told, not_before }

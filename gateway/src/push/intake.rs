@@ -331,7 +331,8 @@ impl Intake {
         if taken.sender.to.is_empty() {
             self.record(taken.exchange.clone(), Event::Refused, NOBODY_RECEIVES).await;
             let text = "queries are answered here, and no messages taken".to_owned();
-            let stamped = stamped(Stage::Decide, NOBODY_RECEIVES, Some(text.clone()));
+            let stamped =
+                Stamped { owed: taken.owed, ..stamped(Stage::Decide, NOBODY_RECEIVES, Some(text.clone())) };
             let answer = refusal(Verdict::Reject, Problem { code: "200", text });
             return Err(Unsettled::Refused(answer, vec![stamped]));
         }

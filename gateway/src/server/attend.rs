@@ -68,7 +68,10 @@ struct Answered {
     reply: Reply,
 }
 
-const OVERLOADED: Told = Told {
+/// The name of the reason where there is no place for a request: in metrics.
+pub(crate) const OVERLOADED: &str = "overloaded";
+
+const TOO_MUCH: Told = Told {
     status: StatusCode::SERVICE_UNAVAILABLE,
     issue: IssueType::Throttled,
     text: "too much is asked at once: try again",
@@ -189,7 +192,7 @@ impl Attendant {
             false => match Arc::clone(&self.bodies).try_acquire_owned() {
                 Ok(permit) => Some(permit),
                 // The body stays unread, so nothing more can be read from this connection.
-                Err(_) => return overloaded().closing(),
+                Err(_) => return self.overloaded().closing(),
             },
         };
         let at = self.app.clock.now();
@@ -203,9 +206,15 @@ impl Attendant {
         match self.limited.clone().oneshot(arrived).await {
             // It waits beside the others: nobody is turned away because of it. What writing it takes is waited out too.
             Ok(reply) => reply.in_manner(manner).when_due().await,
-            Err(error) if error.is::<Overloaded>() => overloaded().in_manner(manner),
+            Err(error) if error.is::<Overloaded>() => self.overloaded().in_manner(manner),
             Err(_) => Reply::told(&FAULT).in_manner(manner),
         }
+    }
+
+    /// Counted and not recorded: a record of each would be what fills the disk.
+    fn overloaded(&self) -> Reply {
+        self.app.metrics.ended_at_door(OVERLOADED);
+        Reply::told(&TOO_MUCH).with_retry_after_s(1)
     }
 
     fn ended_at_door(&self, unacceptable: &Unacceptable, connection: &Connection) -> Reply {
@@ -260,10 +269,6 @@ impl Attendant {
         self.app.metrics.undelivered();
         (self.app.not_delivered)(request_id, receipt);
     }
-}
-
-fn overloaded() -> Reply {
-    Reply::told(&OVERLOADED).with_retry_after_s(1)
 }
 
 /// Counts an exchange out, also when it panics.

@@ -62,6 +62,9 @@ pub struct Exchange {
     /// In which it is answered when that cannot say the answer; what is written down is the one it went in.
     #[serde(skip)]
     pub instead: Instead,
+    /// In which words it went; FHIR is not written down.
+    #[serde(default, skip_serializing_if = "Words::are_fhir")]
+    pub words: Words,
     /// The HTTP status told.
     pub status: u16,
     /// The reason when it was not shared: a `Refusal::reason` or the name of another ending.
@@ -81,6 +84,24 @@ pub struct Exchange {
     /// Address of the peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+}
+
+/// In which words something went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Words {
+    /// FHIR.
+    #[default]
+    Fhir,
+    /// HL7 v2: what of a resource that cannot say stands with each person as kept back.
+    Hl7v2,
+}
+
+impl Words {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    const fn are_fhir(&self) -> bool {
+        matches!(self, Self::Fhir)
+    }
 }
 
 /// What an entry says happened.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::record::{
     About, AboutPerson, Event, Exchange, Record, RecordedAgreement, RecordedOverride, RecordedRequestor,
-    Visibility,
+    Visibility, Words,
 };
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Admitted;
@@ -69,7 +69,7 @@ impl Records {
     }
 
     /// The search that was recorded, as it was parsed.
-    fn search(&self) -> Option<SearchQuery> {
+    pub(crate) fn search(&self) -> Option<SearchQuery> {
         let form = String::from_utf8(STANDARD.decode(self.exchange.query.as_ref()?).ok()?).ok()?;
         let owner = tables::resource_type(self.exchange.resource_type.as_ref()?)?;
         SearchQuery::compile(owner, &grammar::parse(&form).ok()?, &Bases::none()).ok()
@@ -83,6 +83,18 @@ impl Records {
             NamedPerson::Nhs(number) => person.nhs_number.as_deref() == Some(number.as_str()),
             // Whose it is can be told only where there is one of each.
             NamedPerson::Identifier(_) => self.persons.len() == 1 && search.named_persons().len() == 1,
+        })
+    }
+}
+
+impl AboutPerson {
+    /// Whether a search names her.
+    pub(crate) fn is_named_by(&self, search: &SearchQuery) -> bool {
+        let patient = self.patient.as_deref().and_then(|patient| patient.rsplit('/').next());
+        search.named_persons().iter().any(|named| match named {
+            NamedPerson::Patient(id) => patient == Some(id.as_str()),
+            NamedPerson::Nhs(number) => self.nhs_number.as_deref() == Some(number.as_str()),
+            NamedPerson::Identifier(_) => false,
         })
     }
 }
@@ -149,6 +161,7 @@ impl Exchange {
             place: "gateway".into(),
             format: Format::Json,
             instead: Instead::Nothing,
+            words: Words::Fhir,
             resource_type: None,
             requestor: None,
             purpose: None,

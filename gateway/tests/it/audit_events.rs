@@ -41,6 +41,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
     Exchange {
         format: gateway::server::format::Format::Json,
         instead: gateway::server::format::Instead::Nothing,
+        words: gateway::trail::record::Words::Fhir,
         request_id: "5f0c0e2a".into(),
         at: "2026-04-01T10:00:00.123456Z".parse().unwrap(),
         event,

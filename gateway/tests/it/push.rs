@@ -15,5 +15,7 @@ mod sending;
 mod storing;
 mod support;
 mod talking;
+mod turning;
+mod unsaid;
 mod waiting;
 mod whole;

@@ -70,6 +70,16 @@ pub(super) fn losses(source: &Source<'_>, tables: &Tables, message: &Message) ->
     Ok(survey.losses)
 }
 
+/// The resources of which nothing is carried, and those that stand at `left_out`.
+pub(super) fn untold(source: &Source<'_>, left_out: &[usize]) -> Vec<String> {
+    let is_untold = |held: &&Held<'_>| {
+        !ASIDE.contains(&&*held.kind)
+            && (left_out.contains(&held.node.offset()) || !source.has_carried(held.node))
+    };
+    let name = |held: &Held<'_>| Some(format!("{}/{}", held.kind, held.node.member("id")?.string()?));
+    source.held.iter().filter(is_untold).filter_map(name).collect()
+}
+
 impl<'b> Survey<'_, 'b> {
     /// That a resource in the message is about its person.
     fn person(&self, held: &Held<'b>) -> Result<(), Unsent> {

@@ -1,7 +1,7 @@
 //! The answer to a query: `RSP^K22`, `RSP^K21`, `ADR^A19`.
 
 use bytes::Bytes;
-use fhir::json::{self, Limits};
+use fhir::json::{self, Limits, Node};
 
 use super::{Asked, Outline, Query};
 use crate::hl7v2::acknowledgement::{AckCode, Stamp, Wrong};
@@ -31,8 +31,8 @@ impl Query {
     /// The answer with the Patients of a minimised searchset; `next` is the pointer to go on with, when there are more.
     ///
     /// Everything in it comes from the query and from `bundle`: whoever is not in `bundle`, for whatever reason, leaves no trace.
-    /// What an OperationOutcome in it says of the answer as a whole is said too: an ERR of severity `I`, before version 2.5
-    /// the first of it in MSA-3.
+    /// What an OperationOutcome in it says of the answer as a whole is said too: an ERR of severity `W` for a warning and `I` for
+    /// all else, before version 2.5 the first of it in MSA-3, a warning before all else.
     ///
     /// # Errors
     /// [`Unsent`] when a Patient cannot be said as it is; nothing may be answered then but [`Outline::failed`].
@@ -56,8 +56,8 @@ impl Query {
             let mut accepted = outline.msa(AckCode::ApplicationAccept, None);
             let mut said: Vec<Line<'static>> = Vec::new();
             match notes.first().filter(|_| !profile.version().is_2_5()) {
-                Some(first) => accepted.add(3, Repetition::fixed(first)),
-                None => said.extend(notes.iter().map(|note| information(note))),
+                Some(first) => accepted.add(3, Repetition::fixed(&first.text)),
+                None => said.extend(notes.iter().map(Note::line)),
             }
             let head = [accepted].into_iter().chain(said);
             let head = head.chain([outline.qak(status), outline.echo.clone()]).collect();
@@ -132,8 +132,14 @@ impl Outline {
     }
 }
 
-/// What a searchset says of itself as a whole.
-fn notes(bundle: &[u8]) -> Vec<String> {
+/// Something that a searchset says of itself as a whole.
+struct Note {
+    severity: &'static str,
+    text: String,
+}
+
+/// What a searchset says of itself as a whole, warnings first.
+fn notes(bundle: &[u8]) -> Vec<Note> {
     let Ok(document) = json::parse(Bytes::copy_from_slice(bundle), &Limits::default()) else {
         return Vec::new();
     };
@@ -141,19 +147,29 @@ fn notes(bundle: &[u8]) -> Vec<String> {
     let is_outcome = |kind: &str| kind == "OperationOutcome";
     let outcomes =
         resources.filter(|resource| resource.str_at(&["resourceType"]).is_some_and(|kind| is_outcome(&kind)));
-    let issues = outcomes.flat_map(|outcome| outcome.walk(&["issue", "details", "text"]).collect::<Vec<_>>());
-    issues.filter_map(|text| Some(text.string()?.into_owned())).collect()
+    let issues = outcomes.flat_map(|outcome| outcome.walk(&["issue"]).collect::<Vec<_>>());
+    let note = |issue: Node<'_>| {
+        let is_warning = issue.member("severity").is_some_and(|severity| severity.is_string("warning"));
+        let text = issue.str_at(&["details", "text"])?.into_owned();
+        Some(Note { severity: if is_warning { "W" } else { "I" }, text })
+    };
+    let (mut warnings, others): (Vec<Note>, Vec<Note>) =
+        issues.filter_map(note).partition(|note| note.severity == "W");
+    warnings.extend(others);
+    warnings
 }
 
-/// That something is to be known, and nothing went wrong.
-fn information(note: &str) -> Line<'static> {
-    let mut line = Line::new("ERR");
-    let mut code = Repetition::fixed("0");
-    code.put(3, "HL70357");
-    line.add(3, code);
-    line.add(4, Repetition::fixed("I"));
-    line.add(8, Repetition::fixed(note));
-    line
+impl Note {
+    /// That something is to be known, and nothing went wrong with the query.
+    fn line(&self) -> Line<'static> {
+        let mut line = Line::new("ERR");
+        let mut code = Repetition::fixed("0");
+        code.put(3, "HL70357");
+        line.add(3, code);
+        line.add(4, Repetition::fixed(self.severity));
+        line.add(8, Repetition::fixed(&self.text));
+        line
+    }
 }
 
 /// ERR as the version has it.

@@ -5,7 +5,7 @@ use fhir::identifier::NHS_NUMBER;
 
 use super::Told;
 use super::pattern::Pattern;
-use crate::trail::record::{AboutPerson, RecordedRequestor};
+use crate::trail::record::{AboutPerson, RecordedRequestor, Words};
 
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
@@ -108,6 +108,9 @@ fn details(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     details.add("within", exchange.within.as_deref());
     if let Some(RecordedRequestor::Professional { supervisor, .. }) = &exchange.requestor {
         details.add("supervisor", supervisor.as_deref());
+    }
+    if exchange.words == Words::Hl7v2 {
+        details.add("words", Some("hl7v2"));
     }
     if exchange.count > 1 {
         details.add("count", Some(&exchange.count.to_string()));

@@ -22,7 +22,7 @@ name = "to address the person"
 birthDate = "doses differ by age"
 "#;
 
-const LISTENER: &str = r#"
+pub(super) const LISTENER: &str = r#"
 [[mllp]]
 address = "127.0.0.1:0"
 from = "ods:RX1"
@@ -33,13 +33,13 @@ plaintext = "accepted-risk"
 queries = { system = "hospital", role = "R0050" }
 "#;
 
-fn people() -> Vec<Value> {
+pub(super) fn people() -> Vec<Value> {
     let mut ann = patient("p1", ANN);
     ann["telecom"] = json!([{"value": "secret-phone"}]);
     vec![ann, patient("p2", BOB)]
 }
 
-async fn asking(
+pub(super) async fn asking(
     existence: &str,
     listener: &str,
     script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
@@ -50,37 +50,37 @@ async fn asking(
     (site, running, peer)
 }
 
-fn address(running: &Running) -> SocketAddr {
+pub(super) fn address(running: &Running) -> SocketAddr {
     running.addresses().mllp[0]
 }
 
-fn header(kind: &str, id: &str) -> String {
+pub(super) fn header(kind: &str, id: &str) -> String {
     format!("MSH|^~\\&|WARD|RX1|PORTCULLIS|RX1|20260304120000||{kind}|{id}|P|2.5\r")
 }
 
 /// Who is known by this number?
-fn demographics(id: &str, number: &str) -> String {
+pub(super) fn demographics(id: &str, number: &str) -> String {
     format!("{}QPD|Q21^Demographics^HL7|T1|{number}^^^NHS^NH\r", header("QBP^Q21^QBP_Q21", id))
 }
 
 /// Who may be meant?
-fn candidates(id: &str, more: &str) -> String {
+pub(super) fn candidates(id: &str, more: &str) -> String {
     let head = header("QBP^Q22^QBP_Q21", id);
     format!("{head}QPD|Q22^Find^HL7|T1|@PID.5.1^Example~@PID.7^19500101\r{more}")
 }
 
-async fn answer(peer: &mut Peer, query: &str) -> Vec<String> {
+pub(super) async fn answer(peer: &mut Peer, query: &str) -> Vec<String> {
     peer.send(query).await;
     let answer = peer.answer().await.expect("an answer");
     answer.split('\r').filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-fn line<'a>(answer: &'a [String], name: &str) -> Option<&'a str> {
+pub(super) fn line<'a>(answer: &'a [String], name: &str) -> Option<&'a str> {
     answer.iter().map(String::as_str).find(|line| line.split('|').next() == Some(name))
 }
 
 /// The entry of the exchange that this query was, and those of the persons in it.
-fn recorded(site: &Whole, id: &str) -> Vec<Value> {
+pub(super) fn recorded(site: &Whole, id: &str) -> Vec<Value> {
     let all = site.records().into_iter();
     all.filter(|record| record["exchange"]["follows"] == id).collect()
 }
@@ -216,6 +216,10 @@ async fn a_long_answer_goes_on_with_its_pointer_and_with_no_other_query() {
     assert!(line(&told, "MSA").is_some_and(|line| line.starts_with("MSA|AE|Q3|")), "{told:?}");
     assert!(line(&told, "ERR").is_some_and(|line| line.starts_with("ERR||DSC^1^1^1|204^")), "{told:?}");
     assert_eq!(recorded(&site, "Q3")[0]["exchange"]["reason"], "bad-cursor");
+    // Nor does one that nobody gave.
+    let told = answer(&mut peer, &candidates("Q4", "RCP|I|1^RD\rDSC|invented|I\r")).await;
+    assert!(line(&told, "ERR").is_some_and(|line| line.starts_with("ERR||DSC^1^1^1|204^")), "{told:?}");
+    assert_eq!(recorded(&site, "Q4")[0]["exchange"]["reason"], "bad-cursor");
     running.stop().await;
 }
 
