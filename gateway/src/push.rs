@@ -21,6 +21,7 @@ pub mod courier;
 pub mod delivery;
 pub mod desk;
 pub mod disclose;
+mod enclosed;
 pub mod errands;
 pub mod folder;
 pub mod form;

@@ -44,6 +44,15 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// What is told of two together: that some should be sent again, before that some never will be taken.
+    pub(in crate::push) const fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::NotNow, _) | (_, Self::NotNow) => Self::NotNow,
+            (Self::NotTaken, _) | (_, Self::NotTaken) => Self::NotTaken,
+            (Self::Taken, Self::Taken) => Self::Taken,
+        }
+    }
+
     /// How metrics call it.
     pub(in crate::push) const fn class(self) -> &'static str {
         match self {

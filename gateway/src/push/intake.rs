@@ -6,7 +6,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use adapters::hl7v2::{self, Problem, Stamp};
+use adapters::hl7v2::batch::is_enclosed;
+use adapters::hl7v2::{self, Problem};
 use adapters::{Context, Refused};
 use fhir::json;
 use fhir::ods_code::OdsCode;
@@ -35,6 +36,9 @@ use crate::requestor::{Party, Proof, Requestor, SystemClient};
 use crate::server::arrived::RequestId;
 use crate::trail::record::{Event, Exchange};
 use crate::trail::records::Records;
+
+/// What hears of the answers of a message.
+type Tell = mpsc::Sender<Told>;
 
 /// Open messages that are taken up again at once.
 const RESUMED_TOGETHER: usize = 64;
@@ -154,7 +158,10 @@ impl Intake {
         self.tell(raw, answer.unwrap_or_else(|| mode.not_stored(not_now())), tell).await;
     }
 
-    async fn deal(&self, sender: Arc<Sender>, raw: Vec<u8>, peer: Option<String>, tell: &mpsc::Sender<Told>) {
+    async fn deal(self: &Arc<Self>, sender: Arc<Sender>, raw: Vec<u8>, peer: Option<String>, tell: &Tell) {
+        if is_enclosed(&raw) {
+            return self.take_enclosed(sender, raw, peer, tell).await;
+        }
         self.counts.add(Counted::Received);
         let Some(begun) = self.begun(&sender, peer) else {
             return self.tell(&raw, Mode::Original.not_stored(not_now()), tell).await;
@@ -395,13 +402,9 @@ impl Intake {
     }
 
     async fn tell(&self, raw: &[u8], acknowledgement: Acknowledgement, tell: &mpsc::Sender<Told>) {
-        let control_id = RequestId::random().map_or_else(String::new, |id| id.as_str().replace('-', ""));
-        let stamp = Stamp {
-            control_id: control_id.get(..20).unwrap_or_default().to_owned(),
-            at: self.clock.now().strftime("%Y%m%d%H%M%S+0000").to_string(),
-        };
         let meaning = acknowledgement.meaning();
-        let bytes = hl7v2::acknowledge(raw, acknowledgement.code, acknowledgement.problem.as_ref(), &stamp);
+        let problem = acknowledgement.problem.as_ref();
+        let bytes = hl7v2::acknowledge(raw, acknowledgement.code, problem, &self.stamp());
         // Who hung up is not told; what was done stands.
         drop(tell.send(Told { bytes, meaning, shared: None }).await);
     }

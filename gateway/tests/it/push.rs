@@ -2,6 +2,7 @@
 
 mod asking;
 mod delivering;
+mod enclosed;
 mod forms;
 mod inbox;
 mod killing;
