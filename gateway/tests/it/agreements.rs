@@ -15,6 +15,8 @@ use jiff::civil::date;
 use crate::golden;
 use crate::site::{Site, TODAY};
 
+mod sites;
+
 const DISCHARGE: &str = "agreements/discharge-to-adult-social-care.toml";
 const HOSPITAL: &str = "agreements/care-in-hospital.toml";
 
@@ -322,15 +324,6 @@ fn dates_that_need_a_look_are_warnings() {
 #[test]
 fn purposes_beyond_direct_care_are_not_covered_by_implied_consent() {
     check("beyond-care", &[("purposes = [\"TREAT\", \"COC\"]", "purposes = [\"TREAT\", \"HRESCH\"]")]);
-}
-
-#[test]
-fn a_recipient_that_is_a_site_of_another_is_a_warning() {
-    let with = |more: &str| format!("recipient = [\"ods:E10000099\", {more}]");
-    check(
-        "sites",
-        &[("recipient = [\"ods:E10000099\"]", &with("\"ods:RY201\", \"ods:RY2\", \"ods:RY301\""))],
-    );
 }
 
 #[test]
