@@ -12,9 +12,11 @@
 
 pub mod check;
 pub mod elements;
+pub mod model;
 pub mod observe;
 pub mod privacy;
 pub mod report;
 pub mod run;
 pub mod suite;
 pub mod target;
+pub mod tree;

@@ -289,6 +289,12 @@ impl TypeId {
         self.0 as usize
     }
 
+    /// The type whose [`TypeId::index`] this is.
+    #[must_use]
+    pub fn at(index: usize) -> Option<Self> {
+        u16::try_from(index).ok().map(Self).filter(|found| found.row().is_some())
+    }
+
     fn row(self) -> Option<&'static TypeRow> {
         tables(self.release_number()).types.get(usize::from(self.0 & TYPE_BITS))
     }

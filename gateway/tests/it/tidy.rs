@@ -87,7 +87,13 @@ fn outside_crates_stay_behind_their_walls() {
         ("opentelemetry", &["gateway/src/telemetry"]),
         (
             "quick_xml",
-            &["fhir/src/xml", "adapters/src/cda/", "adapters/src/mapping/", "adapters/src/notices/"],
+            &[
+                "fhir/src/xml",
+                "adapters/src/cda/",
+                "adapters/src/mapping/",
+                "adapters/src/notices/",
+                "conformance/src/tree/",
+            ],
         ),
         (
             "rusqlite",
