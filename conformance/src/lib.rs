@@ -12,6 +12,7 @@
 
 pub mod check;
 pub mod elements;
+pub mod fhirpath;
 pub mod model;
 pub mod observe;
 pub mod privacy;

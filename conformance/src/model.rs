@@ -23,6 +23,8 @@ pub struct Field {
     pub of: Option<Type>,
     /// Whether it may repeat.
     pub array: bool,
+    /// Whether the name is that of one alternative of a choice.
+    pub choice: bool,
 }
 
 /// What is known of types and their elements.
@@ -87,6 +89,17 @@ impl Tables {
         TypeId::at(usize::try_from(of.0).ok()?)
     }
 
+    /// A type as this release has it, if it has one of that name: what R4 lends may name types of both.
+    fn own(&self, id: TypeId) -> Type {
+        let own = match self.release {
+            Release::R4 => None,
+            Release::Dstu2 | Release::Stu3 | Release::R4b | Release::R5 => {
+                tables::type_in(self.release, id.name())
+            }
+        };
+        Self::told(own.unwrap_or(id))
+    }
+
     fn told(id: TypeId) -> Type {
         Type(u32::try_from(id.index()).unwrap_or(u32::MAX))
     }
@@ -106,12 +119,24 @@ impl Model for Tables {
     }
 
     fn base(&self, of: Type) -> Option<Type> {
-        Self::id(of)?.base().map(Self::told)
+        let id = Self::id(of)?;
+        // The tables make nothing of it that one primitive specialises another.
+        let special = match id.name() {
+            "code" | "id" | "markdown" => Some("string"),
+            "url" | "canonical" | "uuid" | "oid" => Some("uri"),
+            "positiveInt" | "unsignedInt" => Some("integer"),
+            _ => None,
+        };
+        special.and_then(|name| self.type_named(name)).or_else(|| id.base().map(|base| self.own(base)))
     }
 
     fn element(&self, of: Type, name: &str) -> Option<Field> {
-        let found = tables::element(Self::id(of)?, name)?;
-        Some(Field { of: found.only_type().map(Self::told), array: found.is_array() })
+        let id = Self::id(of)?;
+        let found = tables::element(id, name)?;
+        // The id of a resource is an id, which the definitions say in an extension only.
+        let named = matches!(id.kind(), Kind::Resource | Kind::Abstract) && name == "id";
+        let told = if named { self.type_named("id") } else { found.only_type().map(|told| self.own(told)) };
+        Some(Field { of: told, array: found.is_array(), choice: found.is_choice() })
     }
 
     fn is_choice(&self, of: Type, stem: &str) -> bool {

@@ -13,6 +13,7 @@
 
 mod build;
 mod json;
+mod narrative;
 mod node;
 mod oddity;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod walk;
 mod write;
 mod xml;
 
+pub use narrative::{NarrativeFault, check_narrative};
 pub use node::{Node, Place, Value, Written};
 pub use oddity::{Malformed, Odd, Oddity};
 pub use walk::{Children, Descendants, Named};

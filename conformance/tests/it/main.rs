@@ -1,7 +1,11 @@
 //! The suites against small servers of our own, with faults that can be switched on.
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod fhirpath;
 #[cfg(test)]
 mod holder;
 #[cfg(test)]

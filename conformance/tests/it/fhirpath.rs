@@ -1,0 +1,173 @@
+//! FHIRPath against its official tests, and the expressions that are met in public definitions and scripts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use conformance::fhirpath::{Collection, Decimal, Expression, Item, Mode, Scope};
+use conformance::model::{Model, Tables};
+use conformance::tree::{Limits, Tree};
+use fhir::tables::Release;
+
+use crate::corpus;
+
+/// What differs from the official tests, one a line: `release name | why`.
+const RATCHET: &str = include_str!("../fhirpath/ratchet.txt");
+
+/// One official test.
+struct Case {
+    name: String,
+    input: Option<String>,
+    expression: String,
+    outputs: Vec<(Option<String>, String)>,
+    invalid: bool,
+    mode: Mode,
+    predicate: bool,
+}
+
+fn cases(text: &str) -> Vec<Case> {
+    let document = roxmltree::Document::parse(text).expect("the tests are xml");
+    let element = |name: &'static str| move |node: &roxmltree::Node<'_, '_>| node.tag_name().name() == name;
+    let read = |test: roxmltree::Node<'_, '_>| {
+        let expression = test.children().find(element("expression")).expect("an expression");
+        let outputs = test.children().filter(element("output"));
+        Case {
+            name: test.attribute("name").unwrap_or_default().to_owned(),
+            input: test.attribute("inputfile").map(str::to_owned),
+            expression: expression.text().unwrap_or_default().to_owned(),
+            outputs: outputs
+                .map(|output| {
+                    (
+                        output.attribute("type").map(str::to_owned),
+                        output.text().unwrap_or_default().to_owned(),
+                    )
+                })
+                .collect(),
+            invalid: expression.attribute("invalid").is_some(),
+            mode: match test.attribute("mode") {
+                Some("strict") => Mode::Strict,
+                Some("lenient/polymorphics") => Mode::Lenient,
+                _ => Mode::Standard,
+            },
+            predicate: test.attribute("predicate") == Some("true"),
+        }
+    };
+    document.descendants().filter(element("test")).map(read).collect()
+}
+
+/// Inputs of our own stand in for those that the corpora do not have.
+fn input(name: &str) -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fhirpath").join(name);
+    if own.exists() {
+        return Some(own);
+    }
+    if name == "patient-example.xml" {
+        return Some(corpus::folder("r4-official-examples")?.join("Patient-example.json"));
+    }
+    Some(corpus::folder("r4-hl7-testcases")?.join(name)).filter(|path| path.exists())
+}
+
+/// The type of an item as the tests call it.
+fn type_name(item: &Item<'_>, model: &dyn Model) -> String {
+    match item {
+        Item::Node(_, of) => of.map_or("", |of| model.name(of)).to_owned(),
+        Item::Boolean(_) => "boolean".to_owned(),
+        Item::Integer(_) => "integer".to_owned(),
+        Item::Long(_) => "long".to_owned(),
+        Item::Decimal(_) => "decimal".to_owned(),
+        Item::String(_) => "string".to_owned(),
+        Item::Date(_) => "date".to_owned(),
+        Item::DateTime(_) => "dateTime".to_owned(),
+        Item::Time(_) => "time".to_owned(),
+        Item::Quantity(_) => "Quantity".to_owned(),
+        Item::TypeInfo(_) => "TypeInfo".to_owned(),
+    }
+}
+
+fn told(found: &Collection<'_>, case: &Case, model: &dyn Model) -> Result<(), String> {
+    let shown = || {
+        let items: Vec<_> = found.iter().map(|item| format!("{}:{item}", type_name(item, model))).collect();
+        format!("found {items:?}, expected {:?}", case.outputs)
+    };
+    if case.predicate {
+        let met = found.is_true() || !found.is_empty();
+        return if met == (case.outputs[0].1 == "true") { Ok(()) } else { Err(shown()) };
+    }
+    if found.len() != case.outputs.len() {
+        return Err(shown());
+    }
+    for (item, (of, text)) in found.iter().zip(&case.outputs) {
+        let text = text.strip_prefix("@T").or(text.strip_prefix('@')).unwrap_or(text);
+        let same = item.to_string() == text
+            || matches!(item, Item::Decimal(value) if Some(*value) == Decimal::parse(text));
+        let typed = of.as_ref().is_none_or(|of| *of == type_name(item, model));
+        if !same || !typed {
+            return Err(shown());
+        }
+    }
+    Ok(())
+}
+
+fn outcome(case: &Case, model: &dyn Model) -> Result<(), String> {
+    let expression = match Expression::parse(&case.expression) {
+        Ok(expression) => expression,
+        Err(_) if case.invalid => return Ok(()),
+        Err(fault) => return Err(fault.to_string()),
+    };
+    let tree = match &case.input {
+        None => None,
+        Some(name) => {
+            let path = input(name).ok_or("no input")?;
+            let bytes = fs::read(path).expect("an input");
+            Some(Tree::read(&bytes, &Limits::default()).map_err(|fault| fault.to_string())?)
+        }
+    };
+    let mut scope = match &tree {
+        Some(tree) => {
+            let root = tree.root();
+            let report = root.named("entry").next().and_then(|entry| entry.child("resource"));
+            Scope::new(model, report.filter(|_| root.name() == "Bundle").unwrap_or(root))
+        }
+        None => Scope::empty(model),
+    };
+    scope = scope.in_mode(case.mode);
+    scope.now = "2024-06-01T10:20:30.5Z".parse().ok();
+    match expression.evaluate(&scope) {
+        Err(_) if case.invalid => Ok(()),
+        Err(fault) => Err(fault.to_string()),
+        Ok(_) if case.invalid && case.outputs.is_empty() => Err("no error".to_owned()),
+        Ok(found) => told(&found, case, model),
+    }
+}
+
+#[test]
+fn the_official_tests_pass_but_for_those_that_are_written_down() {
+    let Some(folder) = corpus::folder("fhirpath-tests") else { return };
+    let mut differing = BTreeMap::new();
+    let mut count = 0;
+    for (name, release) in [("r4", Release::R4), ("r5", Release::R5)] {
+        let text =
+            fs::read_to_string(folder.join(name).join(format!("tests-fhir-{name}.xml"))).expect("tests");
+        let model = Tables::of(release);
+        for case in cases(&text) {
+            count += 1;
+            if let Err(why) = outcome(&case, &model) {
+                differing.insert(format!("{name} {}", case.name), format!("{}: {why}", case.expression));
+            }
+        }
+    }
+    let written: BTreeSet<&str> = RATCHET
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(" | ").next())
+        .collect();
+    for (name, why) in &differing {
+        if !written.contains(name.as_str()) {
+            eprintln!("{name} | {why}");
+        }
+    }
+    eprintln!("{count} official tests, {} differ", differing.len());
+    let found: BTreeSet<&str> = differing.keys().map(String::as_str).collect();
+    assert_eq!(found, written, "what differs is what is written down");
+    assert!(differing.len() * 100 <= count, "at least 99 of 100 pass");
+}
