@@ -60,7 +60,7 @@ impl<'t> Run<'_, 't> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(Failed::unsupported("a text longer than 4 MiB"));
         }
-        self.step(text.len() / 64)?;
+        self.step(text.len() / 8)?;
         Ok(Collection::one(Item::string(text)))
     }
 

@@ -167,7 +167,7 @@ impl<'t> Run<'_, 't> {
     pub(super) fn member(&self, item: &[Item<'t>], items: &[Item<'t>], what: &str) -> Outcome<'t> {
         match item {
             [] => Ok(Collection::empty()),
-            [item] => Ok(Collection::boolean(self.holds(items, item)?)),
+            [item] => Ok(Collection::from(self.holds(items, item)?)),
             _ => Err(Failed::not_single(what)),
         }
     }
@@ -177,34 +177,37 @@ impl<'t> Run<'_, 't> {
         if items.len() < 2 {
             return Ok(items);
         }
-        let mut kept = Distinct::default();
-        let large = items.len() > SMALL;
+        let mut kept = Distinct::of(items.len());
         for item in items {
-            kept.add(self, item, large)?;
+            kept.add(self, item)?;
         }
         Ok(kept.items.into())
     }
 }
 
 /// Items of which no two are equal. Many are found by a key.
-#[derive(Default)]
 pub(super) struct Distinct<'t> {
     pub(super) items: Vec<Item<'t>>,
-    by_key: HashMap<String, Vec<usize>>,
+    /// Places by key; nothing where few items are compared one by one.
+    by_key: Option<HashMap<String, Vec<usize>>>,
 }
 
 impl<'t> Distinct<'t> {
+    /// For about so many items.
+    pub(super) fn of(count: usize) -> Self {
+        Self { items: Vec::new(), by_key: (count > SMALL).then(HashMap::new) }
+    }
+
     /// Adds an item that is not there yet; tells whether it was added.
-    pub(super) fn add(&mut self, run: &Run<'_, 't>, item: Item<'t>, large: bool) -> Result<bool, Failed> {
-        if !large {
+    pub(super) fn add(&mut self, run: &Run<'_, 't>, item: Item<'t>) -> Result<bool, Failed> {
+        let Some(by_key) = &mut self.by_key else {
             if run.holds(&self.items, &item)? {
                 return Ok(false);
             }
             self.items.push(item);
             return Ok(true);
-        }
-        let key = key(run, &item);
-        let places = self.by_key.entry(key).or_default();
+        };
+        let places = by_key.entry(key(run, &item)).or_default();
         for at in places.iter() {
             let Some(other) = self.items.get(*at) else { continue };
             if run.items_equal(&item, other)? == Some(true) {

@@ -10,6 +10,9 @@ use super::scope::{Mode, Scope};
 use crate::model::{Kind, Type};
 use crate::tree::Node;
 
+/// Steps that an item more in a collection counts for.
+const ITEM_STEPS: usize = 4;
+
 /// What evaluating yields.
 pub(super) type Outcome<'t> = Result<Collection<'t>, Failed>;
 
@@ -60,6 +63,11 @@ impl<'t> Run<'_, 't> {
         Ok(())
     }
 
+    /// Counts items that are kept: what bounds the steps bounds memory too.
+    pub(super) fn keep(&self, items: usize) -> Result<(), Failed> {
+        self.step(items.saturating_mul(ITEM_STEPS))
+    }
+
     pub(super) fn evaluate(&self, expr: &Expr, env: &Env<'_, 't>) -> Outcome<'t> {
         self.step(1)?;
         match expr {
@@ -101,9 +109,9 @@ impl<'t> Run<'_, 't> {
                 let left = self.truth(&left)?;
                 // What cannot change the answer is not looked at.
                 match (operator, left) {
-                    (Operator::And, Some(false)) => return Ok(Collection::boolean(false)),
+                    (Operator::And, Some(false)) => return Ok(Collection::from(false)),
                     (Operator::Or, Some(true)) | (Operator::Implies, Some(false)) => {
-                        return Ok(Collection::boolean(true));
+                        return Ok(Collection::from(true));
                     }
                     _ => {}
                 }
@@ -122,8 +130,8 @@ impl<'t> Run<'_, 't> {
         match operator {
             Operator::Equal => Ok(told(self.equal(&left, &right)?)),
             Operator::NotEqual => Ok(told(self.equal(&left, &right)?.map(|equal| !equal))),
-            Operator::Equivalent => Ok(Collection::boolean(self.equivalent(&left, &right)?)),
-            Operator::NotEquivalent => Ok(Collection::boolean(!self.equivalent(&left, &right)?)),
+            Operator::Equivalent => Ok(Collection::from(self.equivalent(&left, &right)?)),
+            Operator::NotEquivalent => Ok(Collection::from(!self.equivalent(&left, &right)?)),
             Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                 self.inequality(&left, operator, &right)
             }
@@ -162,6 +170,7 @@ impl<'t> Run<'_, 't> {
             Head::Empty => Collection::empty(),
             Head::Group(inner) => self.evaluate(inner, &env)?,
         };
+        self.keep(current.len())?;
         for step in steps {
             current = self.follow(current, step, &mut env)?;
         }
@@ -213,7 +222,7 @@ impl<'t> Run<'_, 't> {
 
     /// The children called `name`, or of the choice called so.
     pub(super) fn children(&self, items: &[Item<'t>], name: &str) -> Outcome<'t> {
-        self.step(items.len())?;
+        self.step(1 + items.len())?;
         let mut found = Collection::empty();
         for item in items {
             match item {

@@ -152,12 +152,6 @@ impl<'t> Collection<'t> {
         Self(Held::One(item))
     }
 
-    /// With one boolean.
-    #[must_use]
-    pub const fn boolean(value: bool) -> Self {
-        Self::one(Item::Boolean(value))
-    }
-
     /// With the item, if there is one.
     #[must_use]
     pub fn optional(item: Option<Item<'t>>) -> Self {
@@ -210,6 +204,19 @@ impl<'t> Deref for Collection<'t> {
             Held::One(item) => std::slice::from_ref(item),
             Held::Many(items) => items,
         }
+    }
+}
+
+impl From<bool> for Collection<'_> {
+    fn from(value: bool) -> Self {
+        Self::one(Item::Boolean(value))
+    }
+}
+
+impl From<&str> for Collection<'_> {
+    /// One text.
+    fn from(text: &str) -> Self {
+        Self::one(Item::string(text))
     }
 }
 

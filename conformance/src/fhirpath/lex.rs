@@ -108,9 +108,13 @@ impl<'x> Lexer<'x> {
                 self.at += 1;
                 match self.rest().chars().next() {
                     Some(quote @ ('`' | '\'' | '"')) => Ok(Is::Variable(self.quoted(quote)?)),
-                    _ => Ok(Is::Variable(
-                        self.take(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).to_owned(),
-                    )),
+                    _ => {
+                        let name = self.take(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+                        if name.is_empty() {
+                            return Err(Malformed::new(self.at, "no name of a variable"));
+                        }
+                        Ok(Is::Variable(name.to_owned()))
+                    }
                 }
             }
             _ => {

@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::tree::Node;
 
 /// Steps that an evaluation may take unless it is said otherwise: some seconds at the very worst.
-const STEPS_MAX: u64 = 20_000_000;
+const STEPS_MAX: u64 = 10_000_000;
 
 /// How the names of elements are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

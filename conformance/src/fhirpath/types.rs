@@ -35,7 +35,7 @@ impl<'t> Run<'_, 't> {
                 self.known(name)?;
                 Ok(items)
             }
-            (TypeOperator::Is, [item]) => Ok(Collection::boolean(self.is(item, name, Asked::Is)?)),
+            (TypeOperator::Is, [item]) => Ok(Collection::from(self.is(item, name, Asked::Is)?)),
             (TypeOperator::As, [item]) => {
                 Ok(if self.is(item, name, Asked::As)? { items } else { Collection::empty() })
             }

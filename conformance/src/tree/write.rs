@@ -21,6 +21,13 @@ impl Node<'_> {
     }
 }
 
+/// How the values of a name are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Single,
+    Array,
+}
+
 struct Writer<'m> {
     model: &'m dyn Model,
     out: Vec<u8>,
@@ -55,6 +62,7 @@ impl Writer<'_> {
         let field = of.and_then(|of| self.model.element(of, name));
         let array =
             field.map_or(first.is_repeated(), |field| field.array) || node.named(name).nth(1).is_some();
+        let shape = if array { Shape::Array } else { Shape::Single };
         let of = field.and_then(|field| field.of);
         let simple = node.named(name).all(|child| is_primitive(child));
         let valued = !simple || node.named(name).any(|child| child.value().is_some());
@@ -63,7 +71,7 @@ impl Writer<'_> {
             *comma = ",";
             self.quote(name);
             self.out.push(b':');
-            self.values(node, name, array, |writer, child| match child.value() {
+            self.values(node, name, shape, |writer, child| match child.value() {
                 Some(_) if simple || child.children().next().is_none() => writer.scalar(child, of),
                 None if simple => writer.out.extend_from_slice(b"null"),
                 Some(_) | None => {
@@ -77,15 +85,15 @@ impl Writer<'_> {
             *comma = ",";
             self.quote(&format!("_{name}"));
             self.out.push(b':');
-            self.values(node, name, array, |writer, child| match child.children().next() {
+            self.values(node, name, shape, |writer, child| match child.children().next() {
                 Some(_) => writer.object(child, of),
                 None => writer.out.extend_from_slice(b"null"),
             });
         }
     }
 
-    fn values(&mut self, node: Node<'_>, name: &str, array: bool, write: impl Fn(&mut Self, Node<'_>)) {
-        if array {
+    fn values(&mut self, node: Node<'_>, name: &str, shape: Shape, write: impl Fn(&mut Self, Node<'_>)) {
+        if shape == Shape::Array {
             self.out.push(b'[');
         }
         for (at, child) in node.named(name).enumerate() {
@@ -94,7 +102,7 @@ impl Writer<'_> {
             }
             write(self, child);
         }
-        if array {
+        if shape == Shape::Array {
             self.out.push(b']');
         }
     }

@@ -171,3 +171,87 @@ fn the_official_tests_pass_but_for_those_that_are_written_down() {
     assert_eq!(found, written, "what differs is what is written down");
     assert!(differing.len() * 100 <= count, "at least 99 of 100 pass");
 }
+
+/// Expressions of public scripts and definitions that are in no release of the grammar, one a line.
+const BROKEN: &str = include_str!("../fhirpath/broken.txt");
+
+/// Every file below a folder.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() { files(&entry, found) } else { found.push(entry) }
+    }
+}
+
+/// An expression as it could be once the variables of its script (`${id}`) are replaced.
+fn without_variables(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        out.push('1');
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    out + rest
+}
+
+/// The expressions of a script or definition.
+fn expressions(tree: &Tree, found: &mut BTreeSet<String>) {
+    for node in tree.root().descendants() {
+        let holder = node.parent().map_or("", |parent| parent.name());
+        let expression = match node.name() {
+            "expression" => matches!(holder, "assert" | "variable" | "constraint"),
+            "compareToSourceExpression" => true,
+            _ => false,
+        };
+        if expression {
+            found.extend(node.text().map(without_variables));
+        }
+    }
+}
+
+#[test]
+fn every_public_script_and_definition_is_read_and_so_are_its_expressions() {
+    let mut paths = Vec::new();
+    for name in ["testscripts", "testscript-fixtures", "r4-definitions", "r4-ukcore"] {
+        let Some(folder) = corpus::folder(name) else { return };
+        files(&folder, &mut paths);
+    }
+    let (mut unread, mut found, mut texts) = (Vec::new(), BTreeSet::new(), 0);
+    for path in paths {
+        let ending = path.extension().map_or("", |ending| ending.to_str().unwrap_or_default());
+        if !matches!(ending, "xml" | "json" | "ndjson") {
+            continue;
+        }
+        let bytes = fs::read(&path).expect("a file");
+        let lines: Vec<&[u8]> = match ending {
+            "ndjson" => bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect(),
+            _ => vec![&bytes],
+        };
+        for line in lines {
+            texts += 1;
+            match Tree::read(line, &Limits::default()) {
+                Ok(tree) => expressions(&tree, &mut found),
+                Err(fault) => unread.push(format!("{}: {fault}", path.display())),
+            }
+        }
+    }
+    let broken: BTreeSet<String> = found
+        .iter()
+        .filter_map(|text| Some((text, Expression::parse(text).err()?)))
+        .map(|(text, fault)| {
+            eprintln!("{text}\n  {fault}");
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    eprintln!("{texts} texts read, {} expressions, {} broken", found.len(), broken.len());
+    assert_eq!(unread, Vec::<String>::new());
+    let written: BTreeSet<String> =
+        BROKEN.lines().filter(|line| !line.starts_with("# ")).map(str::to_owned).collect();
+    assert_eq!(broken, written, "what is broken is what is written down");
+    let unknown: BTreeSet<String> = found
+        .iter()
+        .filter_map(|text| Expression::parse(text).ok())
+        .flat_map(|read| read.unknown_functions().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    eprintln!("functions that nobody knows: {unknown:?}");
+}

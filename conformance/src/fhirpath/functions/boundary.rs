@@ -134,7 +134,7 @@ pub(super) fn comparable<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     let other = given.run.single(&given.argument(0)?, "comparable")?;
     match (given.single()?, other) {
         (Some(Item::Quantity(left)), Some(Item::Quantity(right))) => {
-            Ok(Collection::boolean(left.comparable(&right)))
+            Ok(Collection::from(left.comparable(&right)))
         }
         (Some(_), Some(_)) => Err(given.wrong_type()),
         _ => Ok(Collection::empty()),

@@ -21,13 +21,15 @@ pub(super) fn r#where<'t>(given: Given<'_, 't>) -> Outcome<'t> {
 pub(super) fn select<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     let mut found = Collection::empty();
     for (index, item) in given.input.iter().enumerate() {
-        found.append(given.on(0, item, index)?);
+        let yielded = given.on(0, item, index)?;
+        given.run.keep(yielded.len())?;
+        found.append(yielded);
     }
     Ok(found)
 }
 
 pub(super) fn repeat<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    let mut kept = Distinct::default();
+    let mut kept = Distinct::of(usize::MAX);
     let mut next = 0;
     let mut fresh: Vec<Item<'t>> = given.input.iter().cloned().collect();
     loop {
@@ -36,7 +38,7 @@ pub(super) fn repeat<'t>(given: Given<'_, 't>) -> Outcome<'t> {
             yielded.extend(given.on(0, item, index)?);
         }
         for item in yielded {
-            kept.add(given.run, item, true)?;
+            kept.add(given.run, item)?;
         }
         fresh = kept.items.get(next..).unwrap_or_default().to_vec();
         next = kept.items.len();
@@ -55,7 +57,7 @@ pub(super) fn repeat_all<'t>(given: Given<'_, 't>) -> Outcome<'t> {
         for (index, item) in fresh.iter().enumerate() {
             yielded.extend(given.on(0, item, index)?);
         }
-        given.run.step(yielded.len())?;
+        given.run.keep(yielded.len())?;
         found.extend(yielded.iter().cloned());
         fresh = yielded;
     }
@@ -210,7 +212,7 @@ fn below<'t>(given: &Given<'_, 't>, items: &[Item<'t>]) -> Outcome<'t> {
             found.push(Item::Node(child, inline.or_else(told)));
         }
     }
-    given.run.step(found.len())?;
+    given.run.keep(found.len())?;
     Ok(found)
 }
 

@@ -4,16 +4,13 @@ use super::super::equal::Distinct;
 use super::super::eval::{Given, Outcome};
 use super::super::item::{Collection, Item};
 
-/// Collections up to this size are compared item by item.
-const SMALL: usize = 12;
-
 fn subset<'t>(given: &Given<'_, 't>, part: &[Item<'t>], whole: &[Item<'t>]) -> Outcome<'t> {
     for item in part {
         if !given.run.holds(whole, item)? {
-            return Ok(Collection::boolean(false));
+            return Ok(Collection::from(false));
         }
     }
-    Ok(Collection::boolean(true))
+    Ok(Collection::from(true))
 }
 
 pub(super) fn subset_of<'t>(given: Given<'_, 't>) -> Outcome<'t> {
@@ -31,14 +28,13 @@ pub(super) fn distinct<'t>(given: Given<'_, 't>) -> Outcome<'t> {
 }
 
 pub(super) fn is_distinct<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    let mut kept = Distinct::default();
-    let large = given.input.len() > SMALL;
+    let mut kept = Distinct::of(given.input.len());
     for item in given.input.iter() {
-        if !kept.add(given.run, item.clone(), large)? {
-            return Ok(Collection::boolean(false));
+        if !kept.add(given.run, item.clone())? {
+            return Ok(Collection::from(false));
         }
     }
-    Ok(Collection::boolean(true))
+    Ok(Collection::from(true))
 }
 
 pub(super) fn intersect<'t>(given: Given<'_, 't>) -> Outcome<'t> {

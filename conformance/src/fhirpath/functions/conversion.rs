@@ -124,7 +124,7 @@ pub(super) fn converts_to_quantity<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     if given.input.is_empty() {
         return Ok(Collection::empty());
     }
-    Ok(Collection::boolean(in_unit(&given)?.is_some()))
+    Ok(Collection::from(in_unit(&given)?.is_some()))
 }
 
 pub(super) fn to_boolean<'t>(given: Given<'_, 't>) -> Outcome<'t> {

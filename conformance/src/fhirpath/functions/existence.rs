@@ -5,64 +5,53 @@ use super::super::failed::Failed;
 use super::super::item::{Collection, Item};
 
 pub(super) fn empty<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    Ok(Collection::boolean(given.input.is_empty()))
+    Ok(Collection::from(given.input.is_empty()))
 }
 
 pub(super) fn exists<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     if given.call.arguments.is_empty() {
-        return Ok(Collection::boolean(!given.input.is_empty()));
+        return Ok(Collection::from(!given.input.is_empty()));
     }
     for (index, item) in given.input.iter().enumerate() {
         if given.run.truth(&given.on(0, item, index)?)? == Some(true) {
-            return Ok(Collection::boolean(true));
+            return Ok(Collection::from(true));
         }
     }
-    Ok(Collection::boolean(false))
+    Ok(Collection::from(false))
 }
 
 pub(super) fn all<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     for (index, item) in given.input.iter().enumerate() {
         if given.run.truth(&given.on(0, item, index)?)? != Some(true) {
-            return Ok(Collection::boolean(false));
+            return Ok(Collection::from(false));
         }
     }
-    Ok(Collection::boolean(true))
+    Ok(Collection::from(true))
 }
 
-/// Whether each, or any, of a collection of booleans is `wanted`.
-fn booleans<'t>(given: &Given<'_, 't>, wanted: bool, each: Each) -> Outcome<'t> {
-    let mut any = false;
-    let mut all = true;
-    for item in given.input.iter() {
-        let Item::Boolean(value) = given.run.worth(item) else { return Err(given.wrong_type()) };
-        any |= value == wanted;
-        all &= value == wanted;
-    }
-    Ok(Collection::boolean(match each {
-        Each::All => all,
-        Each::Any => any,
-    }))
-}
-
-enum Each {
-    All,
-    Any,
+/// The booleans of the input.
+fn booleans(given: &Given<'_, '_>) -> Result<Vec<bool>, Failed> {
+    let boolean = |item| match given.run.worth(item) {
+        Item::Boolean(value) => Ok(value),
+        _ => Err(given.wrong_type()),
+    };
+    given.input.iter().map(boolean).collect()
 }
 
 pub(super) fn all_true<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    booleans(&given, true, Each::All)
+    Ok(Collection::from(booleans(&given)?.into_iter().all(|value| value)))
 }
 
 pub(super) fn any_true<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    booleans(&given, true, Each::Any)
+    Ok(Collection::from(booleans(&given)?.into_iter().any(|value| value)))
 }
 
 pub(super) fn all_false<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    booleans(&given, false, Each::All)
+    Ok(Collection::from(booleans(&given)?.into_iter().all(|value| !value)))
 }
 
 pub(super) fn any_false<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    booleans(&given, false, Each::Any)
+    Ok(Collection::from(booleans(&given)?.into_iter().any(|value| !value)))
 }
 
 pub(super) fn count<'t>(given: Given<'_, 't>) -> Outcome<'t> {

@@ -20,7 +20,7 @@ pub(super) fn extension<'t>(given: Given<'_, 't>) -> Outcome<'t> {
 }
 
 pub(super) fn has_extension<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    Ok(Collection::boolean(!extensions(&given)?.is_empty()))
+    Ok(Collection::from(!extensions(&given)?.is_empty()))
 }
 
 /// Whether the input is one primitive with a value.
@@ -33,7 +33,7 @@ fn valued(items: &[Item<'_>]) -> bool {
 }
 
 pub(super) fn has_value<'t>(given: Given<'_, 't>) -> Outcome<'t> {
-    Ok(Collection::boolean(valued(&given.input)))
+    Ok(Collection::from(valued(&given.input)))
 }
 
 pub(super) fn value<'t>(given: Given<'_, 't>) -> Outcome<'t> {
@@ -51,15 +51,14 @@ pub(super) fn member_of<'t>(given: Given<'_, 't>) -> Outcome<'t> {
         _ => return Err(Failed::not_single("memberOf")),
     };
     let told = given.run.scope.terminology.and_then(|terminology| terminology.member_of(coded, &value_set));
-    told.map(Collection::boolean).ok_or_else(|| Failed::unsupported("memberOf without what it needs to know"))
+    told.map(Collection::from).ok_or_else(|| Failed::unsupported("memberOf without what it needs to know"))
 }
 
 /// Asks whether one concept subsumes the other.
 fn subsumption<'t>(given: &Given<'_, 't>, general: &[Item<'t>], special: &[Item<'t>]) -> Outcome<'t> {
     let ([general], [special]) = (general, special) else { return Ok(Collection::empty()) };
     let told = given.run.scope.terminology.and_then(|terminology| terminology.subsumes(general, special));
-    told.map(Collection::boolean)
-        .ok_or_else(|| Failed::unsupported("subsumption without what it needs to know"))
+    told.map(Collection::from).ok_or_else(|| Failed::unsupported("subsumption without what it needs to know"))
 }
 
 pub(super) fn subsumes<'t>(given: Given<'_, 't>) -> Outcome<'t> {
@@ -77,17 +76,17 @@ pub(super) fn conforms_to<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     let (node, of) = match &*given.input {
         [] => return Ok(Collection::empty()),
         [Item::Node(node, of)] => (*node, *of),
-        [_] => return Ok(Collection::boolean(false)),
+        [_] => return Ok(Collection::from(false)),
         _ => return Err(Failed::not_single("conformsTo")),
     };
     let scope = given.run.scope;
     if let Some(told) = scope.profiles.and_then(|profiles| profiles.conforms(node, &profile)) {
-        return Ok(Collection::boolean(told));
+        return Ok(Collection::from(told));
     }
     // To its own base definition everything is taken to conform; validation asks more.
     let base = profile.strip_prefix(BASE).and_then(|name| scope.model.type_named(name));
     match base.zip(of) {
-        Some((base, of)) => Ok(Collection::boolean(scope.model.is_a(of, base))),
+        Some((base, of)) => Ok(Collection::from(scope.model.is_a(of, base))),
         None => Err(Failed::unsupported("conformsTo a profile that is not known")),
     }
 }

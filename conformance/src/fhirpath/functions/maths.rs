@@ -99,11 +99,11 @@ pub(super) fn log<'t>(given: Given<'_, 't>) -> Outcome<'t> {
 pub(super) fn power<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     let exponent = given.run.single(&given.argument(0)?, "power")?;
     let base = given.single()?;
-    if let (Some(Item::Integer(base)), Some(Item::Integer(exponent))) = (&base, &exponent) {
-        if let Ok(exponent) = u32::try_from(*exponent) {
-            let value = base.checked_pow(exponent).filter(|value| i32::try_from(*value).is_ok());
-            return Ok(Collection::optional(value.map(Item::Integer)));
-        }
+    if let (Some(Item::Integer(base)), Some(Item::Integer(exponent))) = (&base, &exponent)
+        && let Ok(exponent) = u32::try_from(*exponent)
+    {
+        let value = base.checked_pow(exponent).filter(|value| i32::try_from(*value).is_ok());
+        return Ok(Collection::optional(value.map(Item::Integer)));
     }
     real_of(&given, f64::powf)
 }

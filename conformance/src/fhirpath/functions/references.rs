@@ -44,10 +44,10 @@ fn inside<'t>(reference: &str, from: Node<'t>) -> Option<Node<'t>> {
         return container.named("contained").find(|node| node.child_text("id") == Some(id));
     }
     for _ in 0..DEPTH_MAX {
-        if resource.resource_type() == Some("Bundle") {
-            if let Some(found) = entry(reference, from, resource) {
-                return Some(found);
-            }
+        if resource.resource_type() == Some("Bundle")
+            && let Some(found) = entry(reference, from, resource)
+        {
+            return Some(found);
         }
         resource = resource.parent()?.resource();
     }

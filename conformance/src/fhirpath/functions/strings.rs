@@ -82,7 +82,7 @@ pub(super) fn length<'t>(given: Given<'_, 't>) -> Outcome<'t> {
 
 pub(super) fn to_chars<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     let Some(text) = given.input_text()? else { return Ok(Collection::empty()) };
-    given.run.step(text.len())?;
+    given.run.keep(text.len())?;
     Ok(text.chars().map(|character| Item::string(character.to_string())).collect())
 }
 
@@ -92,7 +92,7 @@ pub(super) fn split<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     if separator.is_empty() {
         return to_chars(given);
     }
-    given.run.step(text.len())?;
+    given.run.keep(text.len())?;
     Ok(text.split(&*separator).map(Item::string).collect())
 }
 

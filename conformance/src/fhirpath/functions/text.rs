@@ -60,7 +60,7 @@ fn with_pattern<'t>(
 fn is_match<'t>(given: &Given<'_, 't>, matched: Match) -> Outcome<'t> {
     let Some(text) = given.input_text()? else { return Ok(Collection::empty()) };
     given.run.step(text.len() / 16)?;
-    with_pattern(given, matched, 1, |pattern| Ok(Collection::boolean(pattern.is_match(&text))))
+    with_pattern(given, matched, 1, |pattern| Ok(Collection::from(pattern.is_match(&text))))
 }
 
 pub(super) fn matches<'t>(given: Given<'_, 't>) -> Outcome<'t> {
