@@ -255,3 +255,68 @@ fn every_public_script_and_definition_is_read_and_so_are_its_expressions() {
         .collect();
     eprintln!("functions that nobody knows: {unknown:?}");
 }
+
+/// The invariants of the base definitions by the path of the element that they are on.
+fn invariants(folder: &Path) -> BTreeMap<String, BTreeMap<String, Expression>> {
+    let text = fs::read_to_string(folder.join("structure_definitions.ndjson")).expect("definitions");
+    let mut found: BTreeMap<String, BTreeMap<String, Expression>> = BTreeMap::new();
+    for line in text.lines() {
+        let tree = Tree::read(line.as_bytes(), &Limits::default()).expect("a definition");
+        let root = tree.root();
+        if root.child_text("derivation") == Some("constraint") {
+            continue;
+        }
+        for element in root.named("snapshot").flat_map(|snapshot| snapshot.named("element")) {
+            let path = element.child_text("path").unwrap_or_default();
+            for constraint in element.named("constraint") {
+                let (key, text) = (constraint.child_text("key"), constraint.child_text("expression"));
+                if let (Some(key), Some(text), Some("error")) = (key, text, constraint.child_text("severity")) {
+                    let read = Expression::parse(text).expect(text);
+                    found.entry(path.to_owned()).or_default().insert(key.to_owned(), read);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_official_examples_keep_the_invariants_of_the_base_definitions() {
+    let (Some(definitions), Some(examples)) =
+        (corpus::folder("r4-definitions"), corpus::folder("r4-official-examples"))
+    else {
+        return;
+    };
+    let invariants = invariants(&definitions);
+    let model = &Tables::R4;
+    let (mut broken, mut asked) = (BTreeMap::<String, Vec<String>>::new(), 0);
+    let mut paths = Vec::new();
+    files(&examples, &mut paths);
+    paths.sort();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "json")) {
+        let tree = Tree::read(&fs::read(path).expect("a file"), &Limits::default()).expect("an example");
+        for node in std::iter::once(tree.root()).chain(tree.root().descendants()) {
+            let own = model.type_of(node).map(|of| model.name(of).to_owned());
+            let outer = node.parent().and_then(|parent| model.type_of(parent));
+            let inner = outer.map(|of| format!("{}.{}", model.name(of), node.name()));
+            let mut scope = Scope::new(model, node);
+            scope.now = "2024-06-01T10:20:30.5Z".parse().ok();
+            for (key, expression) in [own, inner].into_iter().flatten().filter_map(|at| invariants.get(&at)).flatten() {
+                asked += 1;
+                let found = expression.evaluate(&scope);
+                let why = match found {
+                    Ok(found) if found.is_true() => continue,
+                    Ok(_) => "does not hold".to_owned(),
+                    Err(fault) => fault.to_string(),
+                };
+                let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                broken.entry(format!("{key}: {why}")).or_default().push(format!("{name} {node:?}"));
+            }
+        }
+    }
+    for (what, places) in &broken {
+        eprintln!("{what}: {} times, first {:?}", places.len(), places.first());
+    }
+    eprintln!("{asked} invariants asked");
+    assert!(broken.is_empty());
+}
