@@ -158,13 +158,25 @@ impl<'t> Collection<'t> {
         item.map_or_else(Self::empty, Self::one)
     }
 
-    /// Whether it is `true` and nothing else: whether an invariant holds, an assertion passes.
+    /// Whether it is `true` and nothing else: whether an assertion passes. Of an invariant see
+    /// [`Collection::holds`].
     #[must_use]
     pub fn is_true(&self) -> bool {
         match &**self {
             [Item::Boolean(value)] => *value,
             [Item::Node(node, _)] => node.text() == Some("true"),
             _ => false,
+        }
+    }
+
+    /// Whether it does not say that something is wrong: it is anything but one `false`. What is empty tells
+    /// nothing; the definitions hold such invariants to be kept.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        match &**self {
+            [Item::Boolean(value)] => *value,
+            [Item::Node(node, _)] => node.text() != Some("false"),
+            _ => true,
         }
     }
 

@@ -14,6 +14,9 @@ const STEPS_MAX: u64 = 10_000_000;
 pub enum Mode {
     /// As FHIRPath says; an element that a type does not have is empty.
     Standard,
+    /// As the invariants of published definitions rely on: `as` of several items keeps those of the type, and
+    /// `Boolean` is also the `boolean` of FHIR.
+    Invariant,
     /// Also by JSON name (`valueQuantity`), and a text equals the text of any primitive: what scripts rely on.
     Lenient,
     /// An element that a type does not have is an error.

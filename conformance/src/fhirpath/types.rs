@@ -39,7 +39,9 @@ impl<'t> Run<'_, 't> {
             (TypeOperator::As, [item]) => {
                 Ok(if self.is(item, name, Asked::As)? { items } else { Collection::empty() })
             }
-            (TypeOperator::As, _) if self.scope.mode == Mode::Lenient => self.of_type(items, name),
+            (TypeOperator::As, _) if matches!(self.scope.mode, Mode::Lenient | Mode::Invariant) => {
+                self.of_type(items, name)
+            }
             (TypeOperator::Is, _) => Err(Failed::not_single("is")),
             (TypeOperator::As, _) => Err(Failed::not_single("as")),
         }
@@ -83,7 +85,9 @@ impl<'t> Run<'_, 't> {
         }
         let model = self.scope.model;
         let Some(wanted) = model.type_named(&name.name) else {
-            return Ok(node.resource_type() == Some(name.name.as_str()));
+            let lax = matches!(self.scope.mode, Mode::Lenient | Mode::Invariant) && namespace.is_none();
+            let primitive = of.is_some_and(|of| lax && model.name(of).eq_ignore_ascii_case(&name.name));
+            return Ok(primitive || node.resource_type() == Some(name.name.as_str()));
         };
         Ok(match of {
             Some(of) if asked == Asked::As && model.kind(*of).is_primitive() => *of == wanted,

@@ -253,7 +253,9 @@ fn every_public_script_and_definition_is_read_and_so_are_its_expressions() {
         .filter_map(|text| Expression::parse(text).ok())
         .flat_map(|read| read.unknown_functions().into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    eprintln!("functions that nobody knows: {unknown:?}");
+    // Those of one dialect: its engine gives them.
+    let dialect: BTreeSet<String> = ["alias", "aliasAs", "fixture"].map(str::to_owned).into();
+    assert_eq!(unknown, dialect, "functions that nobody knows");
 }
 
 /// The invariants of the base definitions by the path of the element that they are on.
@@ -270,7 +272,8 @@ fn invariants(folder: &Path) -> BTreeMap<String, BTreeMap<String, Expression>> {
             let path = element.child_text("path").unwrap_or_default();
             for constraint in element.named("constraint") {
                 let (key, text) = (constraint.child_text("key"), constraint.child_text("expression"));
-                if let (Some(key), Some(text), Some("error")) = (key, text, constraint.child_text("severity")) {
+                if let (Some(key), Some(text), Some("error")) = (key, text, constraint.child_text("severity"))
+                {
                     let read = Expression::parse(text).expect(text);
                     found.entry(path.to_owned()).or_default().insert(key.to_owned(), read);
                 }
@@ -299,17 +302,20 @@ fn the_official_examples_keep_the_invariants_of_the_base_definitions() {
             let own = model.type_of(node).map(|of| model.name(of).to_owned());
             let outer = node.parent().and_then(|parent| model.type_of(parent));
             let inner = outer.map(|of| format!("{}.{}", model.name(of), node.name()));
-            let mut scope = Scope::new(model, node);
+            let mut scope = Scope::new(model, node).in_mode(Mode::Invariant);
             scope.now = "2024-06-01T10:20:30.5Z".parse().ok();
-            for (key, expression) in [own, inner].into_iter().flatten().filter_map(|at| invariants.get(&at)).flatten() {
+            for (key, expression) in
+                [own, inner].into_iter().flatten().filter_map(|at| invariants.get(&at)).flatten()
+            {
                 asked += 1;
                 let found = expression.evaluate(&scope);
                 let why = match found {
-                    Ok(found) if found.is_true() => continue,
+                    Ok(found) if found.holds() => continue,
                     Ok(_) => "does not hold".to_owned(),
                     Err(fault) => fault.to_string(),
                 };
-                let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                let name =
+                    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
                 broken.entry(format!("{key}: {why}")).or_default().push(format!("{name} {node:?}"));
             }
         }
@@ -318,5 +324,14 @@ fn the_official_examples_keep_the_invariants_of_the_base_definitions() {
         eprintln!("{what}: {} times, first {:?}", places.len(), places.first());
     }
     eprintln!("{asked} invariants asked");
-    assert!(broken.is_empty());
+    // Two examples have a narrative of nothing but white space.
+    let blank = ["ActivityDefinition-blood-tubes-supply.json", "EventDefinition-example.json"];
+    for (what, places) in broken {
+        assert!(
+            matches!(what.as_str(), "txt-1: does not hold" | "txt-2: does not hold"),
+            "{what} {places:?}"
+        );
+        assert!(places.iter().all(|place| blank.iter().any(|name| place.starts_with(name))), "{places:?}");
+    }
+    assert!(asked > 100_000);
 }
