@@ -154,6 +154,8 @@ fn quantities_compare_by_what_they_measure() {
     check("60 '/min' = 1 's-1'", &["true"]);
     check("1 '10*9/L' = 1000 '10*6/L'", &["true"]);
     check("1 '[IU]' = 1 'mg'", &[]);
+    check("1 '[IU]/L' = 1 '[CFU]/L'", &[]);
+    check("1000 'm[IU]/L' = 1 '[IU]/L'", &["true"]);
     check("1 year = 12 months", &["true"]);
     check("1 year = 365 days", &[]);
     check("1 'foo' = 1 'foo'", &["true"]);
@@ -322,6 +324,8 @@ fn expression() -> impl Strategy<Value = String> {
         Just("4 days".to_owned()),
         Just("1.50 'mg'".to_owned()),
         Just("`odd name`".to_owned()),
+        Just("`and`".to_owned()),
+        Just("text.`is`".to_owned()),
         Just("%resource".to_owned()),
         Just("'it''s'".replace("''", "\\'")),
         "[0-9]{1,3}(\\.[0-9]{1,3})?",

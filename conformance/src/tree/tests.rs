@@ -214,6 +214,8 @@ fn hostile_texts_end_at_once() {
     let limits = Limits::default();
     let laughs = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><Patient xmlns=\"http://hl7.org/fhir\"><id value=\"&b;\"/></Patient>";
     assert!(matches!(refused(laughs, &limits), Malformed::DocumentType { .. }));
+    let bare = "<!DOCTYPE Patient><Patient xmlns=\"http://hl7.org/fhir\"><id value=\"1\"/></Patient>";
+    assert!(matches!(refused(bare, &limits), Malformed::DocumentType { .. }));
     let undeclared = "<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"&b;\"/></Patient>";
     assert!(matches!(refused(undeclared, &limits), Malformed::DocumentType { .. }));
     let deep = format!("{}{}", "{\"a\":".repeat(100_000), "1");
