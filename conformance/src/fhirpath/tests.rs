@@ -324,7 +324,7 @@ fn expression() -> impl Strategy<Value = String> {
         Just("4 days".to_owned()),
         Just("1.50 'mg'".to_owned()),
         Just("`odd name`".to_owned()),
-        Just("`and`".to_owned()),
+        Just("`true`".to_owned()),
         Just("text.`is`".to_owned()),
         Just("%resource".to_owned()),
         Just("'it''s'".replace("''", "\\'")),
