@@ -22,6 +22,7 @@ mod walk;
 mod write;
 mod xml;
 
+pub(crate) use narrative::without_references;
 pub use narrative::{NarrativeFault, check_narrative};
 pub use node::{Node, Place, Value, Written};
 pub use oddity::{Malformed, Odd, Oddity};

@@ -171,6 +171,12 @@ pub fn check_narrative(markup: &str) -> Result<(), NarrativeFault> {
     }
 }
 
+/// A text with the references of HTML in it resolved; nothing if one is not known.
+pub(crate) fn without_references(text: &str) -> Option<String> {
+    let numbered = fhir::xml::as_characters(text);
+    quick_xml::escape::unescape(&numbered).ok().map(std::borrow::Cow::into_owned)
+}
+
 /// Checks an element; tells whether it is an image.
 fn element(tag: &BytesStart<'_>, depth: usize) -> Result<bool, NarrativeFault> {
     let qualified = tag.name().into_inner();

@@ -158,10 +158,7 @@ pub(super) fn escape<'t>(given: Given<'_, 't>) -> Outcome<'t> {
 
 pub(super) fn unescape<'t>(given: Given<'_, 't>) -> Outcome<'t> {
     coded(&given, |text, target| match target {
-        "html" => {
-            let numbered = fhir::xml::as_characters(text);
-            quick_xml::escape::unescape(&numbered).ok().map(std::borrow::Cow::into_owned)
-        }
+        "html" => crate::tree::without_references(text),
         "json" => {
             let quoted = if text.contains('"') && !text.contains("\\\"") {
                 text.replace('"', "\\\"")
