@@ -55,9 +55,14 @@ fn cases(text: &str) -> Vec<Case> {
     document.descendants().filter(element("test")).map(read).collect()
 }
 
+/// Where an input of our own would be.
+fn stand_in(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fhirpath").join(name)
+}
+
 /// Inputs of our own stand in for those that the corpora do not have.
 fn input(name: &str) -> Option<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fhirpath").join(name);
+    let own = stand_in(name);
     if own.exists() {
         return Some(own);
     }
@@ -144,13 +149,19 @@ fn outcome(case: &Case, model: &dyn Model) -> Result<(), String> {
 fn the_official_tests_pass_but_for_those_that_are_written_down() {
     let Some(folder) = corpus::folder("fhirpath-tests") else { return };
     let mut differing = BTreeMap::new();
-    let mut count = 0;
+    let (mut count, mut stand_ins) = (0, 0);
     for (name, release) in [("r4", Release::R4), ("r5", Release::R5)] {
         let text =
             fs::read_to_string(folder.join(name).join(format!("tests-fhir-{name}.xml"))).expect("tests");
         let model = Tables::of(release);
         for case in cases(&text) {
-            count += 1;
+            // What runs on an input of our own proves less, and does not count.
+            let own = case.input.as_deref().is_some_and(|name| stand_in(name).exists());
+            if own {
+                stand_ins += 1
+            } else {
+                count += 1
+            }
             if let Err(why) = outcome(&case, &model) {
                 differing.insert(format!("{name} {}", case.name), format!("{}: {why}", case.expression));
             }
@@ -166,7 +177,7 @@ fn the_official_tests_pass_but_for_those_that_are_written_down() {
             eprintln!("{name} | {why}");
         }
     }
-    eprintln!("{count} official tests, {} differ", differing.len());
+    eprintln!("{count} official tests on their inputs, {stand_ins} on ours, {} differ", differing.len());
     let found: BTreeSet<&str> = differing.keys().map(String::as_str).collect();
     assert_eq!(found, written, "what differs is what is written down");
     assert!(differing.len() * 100 <= count, "at least 99 of 100 pass");
