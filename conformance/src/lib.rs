@@ -11,6 +11,7 @@
 //! specification and our own words.
 
 pub mod check;
+pub mod definitions;
 pub mod elements;
 pub mod fhirpath;
 pub mod model;
@@ -21,3 +22,4 @@ pub mod run;
 pub mod suite;
 pub mod target;
 pub mod tree;
+pub mod validate;
