@@ -159,6 +159,26 @@ impl Tree {
         Place::of(self.text.get(..self.source_bytes).unwrap_or_default(), at)
     }
 
+    /// The lines and columns of many bytes, in one go over the text; `ats` is in ascending order.
+    #[must_use]
+    pub fn places(&self, ats: &[usize]) -> Vec<Place> {
+        let text = self.text.get(..self.source_bytes).unwrap_or_default();
+        let mut place = Place { line: 1, column: 1 };
+        let mut letters = text.char_indices().peekable();
+        let mut found = Vec::with_capacity(ats.len());
+        for at in ats {
+            while let Some((_, letter)) = letters.next_if(|(here, _)| here < at) {
+                if letter == '\n' {
+                    place = Place { line: place.line.saturating_add(1), column: 1 };
+                } else {
+                    place.column = place.column.saturating_add(1);
+                }
+            }
+            found.push(place);
+        }
+        found
+    }
+
     fn row(&self, at: u32) -> Option<&Row> {
         self.rows.get(at as usize)
     }

@@ -7,6 +7,7 @@
 //! A finding names places, rules and what definitions say. It holds no value of the resource.
 //! Work is bounded: elements looked at, findings, nesting; where a bound is met a finding says so.
 
+pub(crate) mod artifacts;
 pub(crate) mod bundle;
 pub(crate) mod codes;
 pub(crate) mod compare;
@@ -28,7 +29,7 @@ pub use finding::{Finding, Rule, Severity};
 
 use crate::definitions::Definitions;
 use crate::definitions::shape::Shape;
-use crate::tree::{Node, Tree};
+use crate::tree::{Node, Place, Tree};
 use bundle::Entries;
 
 /// Most findings of one validation.
@@ -37,6 +38,9 @@ const FINDINGS_MAX: usize = 5_000;
 /// Elements that are looked at, for each of the tree and at least.
 const STEPS_PER_NODE: usize = 400;
 const STEPS_MIN: usize = 200_000;
+
+/// Where a finding is before its line is counted.
+const NOWHERE: Place = Place { line: 1, column: 1 };
 
 /// Resources and profiles inside one another.
 const DEPTH_MAX: usize = 400;
@@ -95,8 +99,9 @@ impl<'a> Run<'a> {
                 severity: Severity::Error,
                 rule: Rule::Format,
                 key: None,
-                path: self.tree.place(oddity.at).to_string(),
-                place: self.tree.place(oddity.at),
+                path: String::new(),
+                at: oddity.at,
+                place: NOWHERE,
                 text: oddity.odd.to_string(),
             };
             self.findings.push(finding);
@@ -130,11 +135,9 @@ impl<'a> Run<'a> {
             return;
         }
         // While it is only asked whether, nobody reads where.
-        let (path, place) = match self.trials {
-            0 => (node.path(), node.place()),
-            _ => (String::new(), self.tree.place(0)),
-        };
-        self.findings.push(Finding { severity, rule, key: key.map(Into::into), path, place, text });
+        let path = if self.trials == 0 { node.path() } else { String::new() };
+        let (key, at) = (key.map(Into::into), node.at());
+        self.findings.push(Finding { severity, rule, key, path, at, place: NOWHERE, text });
     }
 
     /// Whether `check` finds no error; what it finds is forgotten.
@@ -257,15 +260,19 @@ impl<'a> Run<'a> {
         }
         if self.findings.len() > FINDINGS_MAX {
             self.findings.truncate(FINDINGS_MAX);
-            let place = self.tree.place(0);
             let text = "there is more to find than is told".to_owned();
             let (severity, rule) = (Severity::NotChecked, Rule::Bound);
-            self.findings.push(Finding { severity, rule, key: None, path: String::new(), place, text });
+            let path = String::new();
+            self.findings.push(Finding { severity, rule, key: None, path, at: 0, place: NOWHERE, text });
         }
         if self.findings.len() > 1 {
             let mut seen = HashSet::new();
             self.findings.retain(|one| seen.insert((one.path.clone(), one.key.clone(), one.text.clone())));
-            self.findings.sort_by_key(|one| (one.place.line, one.place.column));
+            self.findings.sort_by_key(|one| one.at);
+        }
+        let ats: Vec<usize> = self.findings.iter().map(|one| one.at).collect();
+        for (finding, place) in self.findings.iter_mut().zip(self.tree.places(&ats)) {
+            finding.place = place;
         }
         self.findings
     }

@@ -180,6 +180,11 @@ fn structure(node: Node<'_>) -> Option<(String, String)> {
     Some((format!("1 {url}"), out))
 }
 
+/// The lines of the structure definition at `node`, as a pack has them.
+pub(crate) fn structure_text(node: Node<'_>) -> Option<String> {
+    structure(node).map(|(_, text)| text)
+}
+
 /// Ids for elements that were given none: the slices of a path hold until the same path comes again.
 #[derive(Default)]
 struct Ids {
@@ -287,7 +292,7 @@ fn sliced(slicing: Node<'_>) -> String {
     }
     .to_owned();
     if text(slicing, "ordered") == "true" {
-        out.push('o');
+        out.push('!');
     }
     for discriminator in slicing.named("discriminator") {
         let path = text(discriminator, "path").replace(' ', "");

@@ -183,14 +183,17 @@ pub(crate) fn same_type(kind: &str, suffix: &str) -> bool {
 fn sliced<'e>(at: &'e mut Element, name: &str) -> Option<&'e mut Element> {
     let mut at = at;
     let mut whole = String::new();
+    // A slice is sliced again by what told it apart, unless it says otherwise.
+    let mut outer: Option<Slicing> = None;
     for part in name.split('/') {
         if !whole.is_empty() {
             whole.push('/');
         }
         whole.push_str(part);
         if at.slicing.is_none() {
-            at.slicing = unsaid(at);
+            at.slicing = outer.take().or_else(|| unsaid(at));
         }
+        outer.clone_from(&at.slicing);
         let place = at.slices.iter().position(|slice| &*slice.name == whole.as_str());
         let place = place.unwrap_or_else(|| {
             let fresh = fresh(at, part);

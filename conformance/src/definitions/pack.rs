@@ -11,7 +11,7 @@
 //! E id field...         an element of the differential, `.` the root. Fields by first letter: c min..max, t a type with
 //!                       `<` profiles and `>` targets behind it, r content reference, f fixed, p pattern (see `exact`),
 //!                       b strength and value set, i an invariant (key, severity, expression, words), s slicing (rules,
-//!                       then type:path of each discriminator), l longest, v least, w most, m modifier, u must support
+//!                       `!` behind them when ordered, then type:path of each discriminator), l longest, v least, w most, m modifier, u must support
 //! V url version         a value set
 //! I system version      includes of it (J: excludes), with the lines that follow:
 //! C code...             codes; F property op value: a filter; U url: another value set

@@ -251,5 +251,5 @@ fn slicing(value: &str) -> Option<Slicing> {
         let (kind, path) = word.split_once(':')?;
         discriminators.push(Discriminator { kind: kind.into(), path: path.into() });
     }
-    Some(Slicing { rules, ordered: head.ends_with('o'), discriminators })
+    Some(Slicing { rules, ordered: head.ends_with('!'), discriminators })
 }

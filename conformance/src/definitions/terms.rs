@@ -152,6 +152,12 @@ impl CodeSystem {
         self.concepts.get(usize::try_from(*at?).ok()?)
     }
 
+    /// Whether all of its codes are told.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.content == Content::Complete
+    }
+
     /// Whether `code` is `ancestor` or below it.
     fn is_a(&self, code: &str, ancestor: &str) -> bool {
         let Some(start) = self.concept(code) else {
@@ -402,7 +408,7 @@ fn media_or_uri(system: &str, code: &str) -> Membership {
     let holds = if system == "urn:ietf:bcp:13" {
         media_type(code)
     } else {
-        code.contains(':') && !code.contains(char::is_whitespace)
+        !code.contains(char::is_whitespace)
     };
     if holds { Membership::In } else { Membership::Out }
 }

@@ -11,7 +11,7 @@ use crate::tree::Node;
 #[derive(Default)]
 pub(crate) struct Entries<'a> {
     /// By the number of the Bundle.
-    indexes: HashMap<usize, HashMap<String, Node<'a>>>,
+    indexes: HashMap<usize, HashMap<String, Vec<Node<'a>>>>,
     /// Targets that are being looked at.
     pub(crate) pointing: Vec<usize>,
 }
@@ -19,7 +19,10 @@ pub(crate) struct Entries<'a> {
 impl<'a> Entries<'a> {
     /// What `text`, a reference at `from`, points at in the Bundles around it.
     pub(crate) fn resolve(&mut self, from: Node<'a>, text: &str) -> Option<Node<'a>> {
-        let plain = text.split("/_history/").next().unwrap_or(text);
+        let (plain, version) = match text.split_once("/_history/") {
+            Some((plain, version)) => (plain, Some(version)),
+            None => (text, None),
+        };
         let mut at = Some(from);
         while let Some(here) = at {
             if here.name() == "entry"
@@ -33,7 +36,7 @@ impl<'a> Entries<'a> {
                     base_of(here).map(|base| format!("{base}{plain}"))
                 };
                 if let Some(found) = url.and_then(|url| index.get(&url)) {
-                    return Some(*found);
+                    return chosen(found, version);
                 }
             }
             at = here.parent();
@@ -42,12 +45,22 @@ impl<'a> Entries<'a> {
     }
 }
 
-fn index(bundle: Node<'_>) -> HashMap<String, Node<'_>> {
-    let mut found = HashMap::new();
+/// The one that is meant; of several versions none is, unless one is named.
+fn chosen<'a>(found: &[Node<'a>], version: Option<&str>) -> Option<Node<'a>> {
+    let version_of = |node: &Node<'a>| node.child("meta").and_then(|meta| meta.child_text("versionId"));
+    match (version, found) {
+        (None, [only]) => Some(*only),
+        (None, _) => None,
+        (Some(version), _) => found.iter().find(|one| version_of(one).is_none_or(|is| is == version)).copied(),
+    }
+}
+
+fn index(bundle: Node<'_>) -> HashMap<String, Vec<Node<'_>>> {
+    let mut found: HashMap<String, Vec<Node<'_>>> = HashMap::new();
     for entry in bundle.named("entry") {
         if let Some((url, resource)) = entry.child_text("fullUrl").zip(entry.child("resource")) {
             let plain = url.split("/_history/").next().unwrap_or(url);
-            found.entry(plain.to_owned()).or_insert(resource);
+            found.entry(plain.to_owned()).or_default().push(resource);
         }
     }
     found
@@ -68,8 +81,24 @@ impl<'a> Run<'a> {
         for entry in node.named("entry") {
             self.entry(entry, kind);
         }
+        self.links(node);
         if matches!(kind, "document" | "message") {
             self.first(node, kind);
+        }
+    }
+
+    /// Of the links that page, there is one each (RFC 5988 as bundle.html#2.36.1 reads it).
+    fn links(&mut self, node: Node<'a>) {
+        let mut seen: Vec<&str> = Vec::new();
+        for link in node.named("link") {
+            let Some(relation) = link.child_text("relation") else {
+                continue;
+            };
+            let pages = matches!(relation, "self" | "first" | "last" | "next" | "previous" | "prev");
+            if pages && seen.contains(&relation) {
+                self.error(Rule::Bundle, link, "a second link of this relation");
+            }
+            seen.push(relation);
         }
     }
 
@@ -101,7 +130,8 @@ impl<'a> Run<'a> {
                 _ => {}
             }
         }
-        if id.is_none() && url.starts_with("http") && !optional {
+        let answer = resource.resource_type() == Some("OperationOutcome");
+        if id.is_none() && url.starts_with("http") && !optional && !answer {
             self.error(Rule::Bundle, entry, "a resource with such a fullUrl has an id");
         }
     }

@@ -7,6 +7,10 @@ use crate::definitions::shape::Shape;
 use crate::definitions::structure::Context;
 use crate::tree::Node;
 
+/// Places where the core specification itself puts an extension, though its definition does not name them.
+const ERRATA: [(&str, &str); 1] =
+    [("http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type", "ElementDefinition.type")];
+
 impl<'a> Run<'a> {
     /// Holds an extension to its definition.
     pub(crate) fn extension(&mut self, node: Node<'a>) {
@@ -60,6 +64,9 @@ impl<'a> Run<'a> {
             return;
         }
         let here = self.names_of(parent);
+        if ERRATA.iter().any(|(url, place)| *url == &*shape.url && here.iter().any(|name| name == place)) {
+            return;
+        }
         if !shape.contexts.iter().any(|context| allows(context, &here, parent)) {
             self.error(Rule::Extension, node, "the extension may not stand here");
         }

@@ -134,8 +134,10 @@ pub struct Finding {
     pub rule: Rule,
     /// The key of an invariant.
     pub key: Option<Box<str>>,
-    /// Where: `Patient.name[0].given[1]`; line and column where the text itself is bad.
+    /// Where: `Patient.name[0].given[1]`; empty where the text itself is bad.
     pub path: String,
+    /// The byte of the text.
+    pub at: usize,
     /// Line and column.
     pub place: Place,
     /// In words, without any value of the resource.

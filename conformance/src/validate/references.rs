@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
     }
 
     /// A canonical: an absolute uri, or something contained.
-    pub(crate) fn canonical(&mut self, node: Node<'a>, _kind: &TypeUse) {
+    pub(crate) fn canonical(&mut self, node: Node<'a>, kind: &TypeUse) {
         let Some(text) = node.text() else {
             return;
         };
@@ -143,7 +143,21 @@ impl<'a> Run<'a> {
             }
         } else if !text.contains(':') {
             self.error(Rule::Reference, node, "a canonical is an absolute uri");
+        } else if let Some(is) = self.defined_as(text)
+            && !kind.targets.is_empty()
+            && !kind.targets.iter().any(|target| allows(target, is))
+        {
+            self.error(Rule::Reference, node, format!("a canonical of a {is} is not allowed here"));
         }
+    }
+
+    /// The type of the definition with this canonical, if it is at hand.
+    fn defined_as(&self, canonical: &str) -> Option<&'static str> {
+        let url = canonical.split('#').next().unwrap_or(canonical);
+        let structure = self.definitions.structure_at(url).map(|_| "StructureDefinition");
+        let set = || self.definitions.value_set_at(url).map(|_| "ValueSet");
+        let system = || self.definitions.code_system_at(url).map(|_| "CodeSystem");
+        structure.or_else(set).or_else(system)
     }
 
     /// What is contained has an id, and one of its own.
@@ -183,6 +197,11 @@ impl<'a> Run<'a> {
             self.error(Rule::Value, node, "the size is not that of the content");
         }
     }
+}
+
+fn allows(target: &str, name: &str) -> bool {
+    let last = target.rsplit('/').next().unwrap_or(target);
+    last == name || matches!(last, "Resource" | "DomainResource") || !target.starts_with(crate::definitions::CORE)
 }
 
 /// The resource that contains what `node` may refer to by `#id`.

@@ -223,8 +223,14 @@ impl<'a> Run<'a> {
     /// What holds for resources apart from their elements.
     pub(crate) fn resource_rules(&mut self, node: Node<'a>, name: &str) {
         self.contained(node);
-        if name == "Bundle" {
-            self.bundle(node);
+        if let Some(id) = node.child("id")
+            && let Some(Err(why)) = id.text().map(primitive::id)
+        {
+            self.error(Rule::Value, id, format!("not a value of id: {why}"));
+        }
+        match name {
+            "Bundle" => self.bundle(node),
+            _ => self.artifact(node, name),
         }
     }
 
