@@ -3,29 +3,42 @@
 use super::Run;
 use super::finding::{Rule, Severity};
 use super::native::{self, Native};
+use crate::definitions::Definitions;
 use crate::definitions::shape::{self, Constraint, Invariant};
+use crate::definitions::terms::{Coded, Membership, member};
+use crate::fhirpath::{Expression, Failed, Item, Scope, Terminology};
+use crate::model::Tables;
 use crate::tree::Node;
+
+/// Steps of one evaluation.
+const STEPS_MAX: u64 = 2_000_000;
+
+/// Evaluations that may end by that bound before no more are begun.
+const ENDLESS_MAX: usize = 8;
 
 /// How an invariant is evaluated.
 #[derive(Debug)]
 pub(crate) enum Plan {
     /// By code of ours; what that leaves open, by the expression.
-    Native(Native),
+    Native(Native, Box<Plan>),
     /// Another part of this validator holds it already.
     Elsewhere,
+    /// By its expression.
+    Expression(Box<Expression>),
     /// It cannot be evaluated.
     Not,
 }
 
 impl Plan {
     fn of(rule: &Invariant) -> Self {
-        if let Some(found) = native::native(&rule.expression) {
-            return Self::Native(found);
+        let parsed = || Expression::parse(&rule.expression).map_or(Self::Not, |read| Self::Expression(Box::new(read)));
+        if let Some(native) = native::native(&rule.expression) {
+            return Self::Native(native, Box::new(parsed()));
         }
         if native::ELSEWHERE.contains(&&*rule.expression) {
             return Self::Elsewhere;
         }
-        Self::Not
+        parsed()
     }
 }
 
@@ -34,12 +47,37 @@ impl<'a> Run<'a> {
     pub(crate) fn constraints(&mut self, node: Node<'a>, constraints: &'a [Constraint], _url: &str) {
         for constraint in constraints {
             let rule = &*constraint.rule;
-            let answer = match rule.plan.get_or_init(|| Plan::of(rule)) {
-                Plan::Native(native) => native(node),
-                Plan::Elsewhere => Some(true),
-                Plan::Not => None,
-            };
+            let answer = self.answer(node, rule.plan.get_or_init(|| Plan::of(rule)));
             self.judged(node, rule, answer);
+        }
+    }
+
+    fn answer(&mut self, node: Node<'a>, plan: &Plan) -> Option<bool> {
+        match plan {
+            Plan::Native(native, otherwise) => native(node).or_else(|| self.answer(node, otherwise)),
+            Plan::Elsewhere => Some(true),
+            Plan::Not => None,
+            Plan::Expression(expression) => self.evaluated(node, expression),
+        }
+    }
+
+    /// What is not true, nothing at all included, does not hold.
+    fn evaluated(&mut self, node: Node<'a>, expression: &Expression) -> Option<bool> {
+        if self.endless >= ENDLESS_MAX || !self.step() {
+            return None;
+        }
+        let codes = Codes(self.definitions);
+        let mut scope = Scope::new(&Tables::R4, node);
+        scope.resource = Some(self.resource);
+        scope.terminology = Some(&codes);
+        scope.steps_max = STEPS_MAX;
+        match expression.evaluate(&scope) {
+            Ok(found) => Some(found.is_true()),
+            Err(Failed::TooManySteps { .. }) => {
+                self.endless = self.endless.saturating_add(1);
+                None
+            }
+            Err(_) => None,
         }
     }
 
@@ -53,5 +91,42 @@ impl<'a> Run<'a> {
         let words = if answer.is_none() { "cannot be evaluated: " } else { "" };
         let text = format!("{words}{}", rule.human);
         self.found(severity, Rule::Invariant, Some(&rule.key), node, text);
+    }
+}
+
+/// Codes as the packs know them, for expressions.
+#[derive(Debug)]
+struct Codes<'d>(&'d Definitions);
+
+impl<'t> Terminology<'t> for Codes<'_> {
+    fn member_of(&self, coded: &Item<'t>, value_set: &str) -> Option<bool> {
+        let at = self.0.value_set_at(value_set)?;
+        let answer = |coded: Coded<'_>| match member(self.0, at, coded) {
+            Membership::In => Some(true),
+            Membership::Out => Some(false),
+            Membership::Unknown(_) => None,
+        };
+        let Some(node) = coded.node() else {
+            return answer(Coded { system: None, code: &coded.text()? });
+        };
+        let codings: Vec<Node<'t>> = node.named("coding").collect();
+        if codings.is_empty() {
+            let code = node.child_text("code").or_else(|| node.text())?;
+            let system = node.child("code").map(|_| node.child_text("system").unwrap_or_default());
+            return answer(Coded { system, code });
+        }
+        let of_coding = |coding: &Node<'t>| {
+            let system = Some(coding.child_text("system").unwrap_or_default());
+            answer(Coded { system, code: coding.child_text("code")? })
+        };
+        let answers: Vec<Option<bool>> = codings.iter().map(of_coding).collect();
+        if answers.contains(&Some(true)) {
+            return Some(true);
+        }
+        if answers.contains(&None) { None } else { Some(false) }
+    }
+
+    fn subsumes(&self, _general: &Item<'t>, _special: &Item<'t>) -> Option<bool> {
+        None
     }
 }

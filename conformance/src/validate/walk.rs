@@ -7,7 +7,7 @@ use super::{Run, primitive};
 use crate::definitions::merge::{descend, same_type};
 use crate::definitions::shape::{Element, Shape, TypeUse};
 use crate::definitions::structure::Sort;
-use crate::tree::{Format, Node};
+use crate::tree::{Format, Node, check_narrative};
 
 /// An element, and the shape that it is a part of: content references are read there.
 #[derive(Clone, Copy)]
@@ -135,7 +135,12 @@ impl<'a> Run<'a> {
         };
         match shape.sort {
             Sort::Resource => return self.inside(node, kind),
-            Sort::Primitive if &*shape.type_name == "xhtml" => return self.narrative(node),
+            Sort::Primitive if &*shape.type_name == "xhtml" => {
+                if let Err(why) = check_narrative(node.text().unwrap_or_default()) {
+                    self.error(Rule::Narrative, node, why.to_string());
+                }
+                return;
+            }
             Sort::Primitive => {
                 self.beside_value(node, wanted, shape);
                 primitive::check(self, node, wanted.element, kind.name());
