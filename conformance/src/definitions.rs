@@ -180,7 +180,8 @@ impl Definitions {
             None => (canonical, None),
         };
         let of_kind = |at: &&u32| self.slot(At(**at)).is_some_and(|slot| slot.section.kind == kind);
-        let known = self.by_url.get(url)?;
+        // A few canonicals of the core specification have a bar of their own.
+        let known = self.by_url.get(url).or_else(|| self.by_url.get(canonical))?;
         let exact = version.and_then(|version| {
             known.iter().filter(of_kind).find(|at| self.version(At(**at)).is_some_and(|is| is == version))
         });

@@ -405,11 +405,8 @@ pub(crate) fn grammar(system: &str, code: &str) -> Option<Membership> {
 }
 
 fn media_or_uri(system: &str, code: &str) -> Membership {
-    let holds = if system == "urn:ietf:bcp:13" {
-        media_type(code)
-    } else {
-        !code.contains(char::is_whitespace)
-    };
+    let holds =
+        if system == "urn:ietf:bcp:13" { media_type(code) } else { !code.contains(char::is_whitespace) };
     if holds { Membership::In } else { Membership::Out }
 }
 

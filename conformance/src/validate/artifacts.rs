@@ -54,7 +54,9 @@ impl<'a> Run<'a> {
     /// Codes that a value set lists, and filters, held against a code system that is at hand.
     fn codes_of(&mut self, part: Node<'a>, system: &str) {
         let at = self.definitions.code_system_at(system);
-        let Some(known) = at.and_then(|at| self.definitions.code_system(at)).filter(|known| known.is_complete()) else {
+        let Some(known) =
+            at.and_then(|at| self.definitions.code_system(at)).filter(|known| known.is_complete())
+        else {
             return;
         };
         for concept in part.named("concept") {
@@ -149,7 +151,11 @@ impl<'a> Run<'a> {
             _ => return,
         };
         if !wanted.contains(&answer) {
-            self.error(Rule::Choice, condition, "the answer is not of the type of the item that is asked for");
+            self.error(
+                Rule::Choice,
+                condition,
+                "the answer is not of the type of the item that is asked for",
+            );
         }
     }
 
@@ -162,7 +168,11 @@ impl<'a> Run<'a> {
         for element in elements {
             let (id, path) = (element.child_text("id"), element.child_text("path"));
             if id.zip(path).is_some_and(|(id, path)| !same_path(id, path)) {
-                self.error(Rule::Profile, element, "the id of the element is not its path with the names of slices");
+                self.error(
+                    Rule::Profile,
+                    element,
+                    "the id of the element is not its path with the names of slices",
+                );
             }
         }
         let Some(structure) = make::structure_text(node).and_then(|text| Structure::read(&text).ok()) else {

@@ -51,7 +51,9 @@ fn chosen<'a>(found: &[Node<'a>], version: Option<&str>) -> Option<Node<'a>> {
     match (version, found) {
         (None, [only]) => Some(*only),
         (None, _) => None,
-        (Some(version), _) => found.iter().find(|one| version_of(one).is_none_or(|is| is == version)).copied(),
+        (Some(version), _) => {
+            found.iter().find(|one| version_of(one).is_none_or(|is| is == version)).copied()
+        }
     }
 }
 

@@ -201,7 +201,9 @@ impl<'a> Run<'a> {
 
 fn allows(target: &str, name: &str) -> bool {
     let last = target.rsplit('/').next().unwrap_or(target);
-    last == name || matches!(last, "Resource" | "DomainResource") || !target.starts_with(crate::definitions::CORE)
+    last == name
+        || matches!(last, "Resource" | "DomainResource")
+        || !target.starts_with(crate::definitions::CORE)
 }
 
 /// The resource that contains what `node` may refer to by `#id`.

@@ -3,6 +3,7 @@
 use super::Run;
 use super::compare::{covers, same};
 use super::finding::Rule;
+use super::references::told;
 use super::walk::{Wanted, type_of};
 use crate::definitions::merge::same_type;
 use crate::definitions::shape::{Discriminator, Element, Rules, Slicing, Strength};
@@ -89,7 +90,9 @@ impl<'a> Run<'a> {
         }
         let mut places = vec![item];
         let mut wanted = slice;
+        let mut before = Vec::new();
         for step in &steps {
+            before.clone_from(&places);
             let mut further = Vec::new();
             for place in places {
                 further.extend(self.along(place, step));
@@ -103,6 +106,11 @@ impl<'a> Run<'a> {
         }
         match &*by.kind {
             "exists" => exists(&places, wanted.element),
+            // What cannot be followed still tells its type.
+            "type" if places.is_empty() && steps.last() == Some(&Step::Resolve) => before
+                .iter()
+                .filter_map(|place| told(place.child_text("reference")?).type_name)
+                .any(|name| self.is_resource(name, wanted.element)),
             "type" => places.iter().any(|place| self.is_of_type(*place, wanted.element)),
             "profile" => places.iter().any(|place| self.holds(|run| run.element(*place, wanted))),
             _ => places.iter().any(|place| self.has_value(*place, wanted)),
@@ -178,22 +186,22 @@ impl<'a> Run<'a> {
         Some((shape.root.children.as_deref()?, shape))
     }
 
-    fn is_of_type(&self, place: Node<'a>, element: &Element) -> bool {
-        let of_resource = |name: &str| {
-            let target = |target: &str| {
-                let target = target.split('|').next().unwrap_or_default();
-                let shape =
-                    self.definitions.structure_at(target).and_then(|at| self.definitions.shape(at).ok());
-                shape.is_some_and(|shape| &*shape.type_name == name)
-            };
-            element.types.iter().any(|kind| {
-                kind.name() == name
-                    || kind.targets.iter().any(|one| target(one))
-                    || kind.profiles.iter().any(|one| target(one))
-            })
+    /// Whether a resource of the type `name` is what an element has or points at.
+    fn is_resource(&self, name: &str, element: &Element) -> bool {
+        let target = |target: &str| {
+            let at = self.definitions.structure_at(target);
+            let shape = at.and_then(|at| self.definitions.shape(at).ok());
+            shape.is_some_and(|shape| &*shape.type_name == name)
         };
+        element.types.iter().any(|kind| {
+            let mut named = kind.targets.iter().chain(&kind.profiles);
+            kind.name() == name || named.any(|one| target(one))
+        })
+    }
+
+    fn is_of_type(&self, place: Node<'a>, element: &Element) -> bool {
         match place.resource_type() {
-            Some(name) => of_resource(name),
+            Some(name) => self.is_resource(name, element),
             None if element.choice().is_some() => type_of(element, place.name()).is_some(),
             None => true,
         }

@@ -19,4 +19,6 @@ mod scan;
 #[cfg(test)]
 mod states;
 #[cfg(test)]
+mod validate;
+#[cfg(test)]
 mod worlds;
