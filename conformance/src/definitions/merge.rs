@@ -46,7 +46,7 @@ pub(crate) fn shape(
     }
     let mut lineage: Vec<Box<str>> = structure.base.iter().map(|base| unversioned(base).into()).collect();
     lineage.extend(base.iter().flat_map(|base| base.chain.iter().cloned()));
-    let invariant = |expression: &Box<str>| {
+    let invariant = |expression: &str| {
         Constraint::new("context", Severity::Error, expression, "the place where the extension stands")
     };
     Ok(Shape {
@@ -56,7 +56,11 @@ pub(crate) fn shape(
         is_abstract: structure.is_abstract,
         chain: lineage,
         contexts: structure.contexts.clone(),
-        context_invariants: structure.context_invariants.iter().map(invariant).collect(),
+        context_invariants: structure
+            .context_invariants
+            .iter()
+            .map(|expression| invariant(expression))
+            .collect(),
         root: Arc::new(root),
         stray: merge.stray,
     })

@@ -57,24 +57,22 @@ fn bounds(run: &mut Run<'_>, node: Node<'_>, element: &Element, text: &str) {
 
 type Form = Result<(), &'static str>;
 
-fn when(holds: bool, why: &'static str) -> Form {
-    if holds { Ok(()) } else { Err(why) }
-}
-
 fn form(kind: &str, value: Value<'_>) -> Form {
     let text = value.text;
     match kind {
-        "boolean" => when(matches!(text, "true" | "false"), "neither true nor false"),
+        "boolean" => (matches!(text, "true" | "false")).then_some(()).ok_or("neither true nor false"),
         "integer" => integer(text).map(|_| ()),
-        "unsignedInt" => integer(text).and_then(|is| when(is >= 0, "below 0")),
-        "positiveInt" => integer(text).and_then(|is| when(is > 0, "below 1")),
+        "unsignedInt" => integer(text).and_then(|is| (is >= 0).then_some(()).ok_or("below 0")),
+        "positiveInt" => integer(text).and_then(|is| (is > 0).then_some(()).ok_or("below 1")),
         "decimal" => decimal(text),
         "string" | "markdown" => string(text),
         "code" => code(text),
         "id" => id(text),
         "uri" | "url" | "canonical" => uri(text),
-        "oid" => when(oid(text.strip_prefix("urn:oid:").unwrap_or_default()), "no urn:oid:"),
-        "uuid" => when(uuid(text.strip_prefix("urn:uuid:").unwrap_or_default()), "no urn:uuid:"),
+        "oid" => (oid(text.strip_prefix("urn:oid:").unwrap_or_default())).then_some(()).ok_or("no urn:oid:"),
+        "uuid" => {
+            (uuid(text.strip_prefix("urn:uuid:").unwrap_or_default())).then_some(()).ok_or("no urn:uuid:")
+        }
         "base64Binary" => base64(text),
         "date" => date(text),
         "dateTime" => date_time(text),
@@ -107,41 +105,41 @@ fn decimal(text: &str) -> Form {
     let whole_is = digits(whole) && (whole == "0" || !whole.starts_with('0'));
     let exponent_is =
         exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)));
-    when(whole_is && part.is_none_or(digits) && exponent_is, "no number")
+    (whole_is && part.is_none_or(digits) && exponent_is).then_some(()).ok_or("no number")
 }
 
 fn string(text: &str) -> Form {
-    when(!text.is_empty(), "empty")?;
-    when(text.len() <= STRING_BYTES_MAX, "longer than 1 MB")?;
+    (!text.is_empty()).then_some(()).ok_or("empty")?;
+    (text.len() <= STRING_BYTES_MAX).then_some(()).ok_or("longer than 1 MB")?;
     let control = |byte: u8| byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r');
-    when(!text.bytes().any(control), "a control character")?;
-    when(text.chars().any(|letter| !letter.is_whitespace()), "nothing but white space")
+    (!text.bytes().any(control)).then_some(()).ok_or("a control character")?;
+    (text.chars().any(|letter| !letter.is_whitespace())).then_some(()).ok_or("nothing but white space")
 }
 
 fn code(text: &str) -> Form {
     let bytes = text.as_bytes();
     let trimmed = text.trim_matches(|letter: char| letter.is_whitespace()).len() == text.len();
-    when(!text.is_empty() && trimmed, "empty, or white space at an end")?;
+    (!text.is_empty() && trimmed).then_some(()).ok_or("empty, or white space at an end")?;
     let space = |byte: u8| byte.is_ascii_whitespace();
     let doubled = bytes.windows(2).any(|pair| matches!(pair, [one, two] if space(*one) && space(*two)));
-    when(!doubled, "more than one space in a row")
+    (!doubled).then_some(()).ok_or("more than one space in a row")
 }
 
 /// Whether a text is an id (FHIR R4 datatypes.html#id).
 pub(crate) fn id(text: &str) -> Form {
-    when((1..=64).contains(&text.len()), "not 1 to 64 characters")?;
+    ((1..=64).contains(&text.len())).then_some(()).ok_or("not 1 to 64 characters")?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    when(text.bytes().all(allowed), "a character that ids do not have")
+    (text.bytes().all(allowed)).then_some(()).ok_or("a character that ids do not have")
 }
 
 fn uri(text: &str) -> Form {
-    when(!text.is_empty(), "empty")?;
-    when(!text.contains(char::is_whitespace), "white space")?;
+    (!text.is_empty()).then_some(()).ok_or("empty")?;
+    (!text.contains(char::is_whitespace)).then_some(()).ok_or("white space")?;
     if let Some(id) = text.strip_prefix("urn:uuid:") {
-        return when(uuid(id), "no uuid behind urn:uuid:");
+        return (uuid(id)).then_some(()).ok_or("no uuid behind urn:uuid:");
     }
     if let Some(number) = text.strip_prefix("urn:oid:") {
-        return when(oid(number), "no oid behind urn:oid:");
+        return (oid(number)).then_some(()).ok_or("no oid behind urn:oid:");
     }
     Ok(())
 }
@@ -179,10 +177,9 @@ fn base64(text: &str) -> Form {
             _ => return Err("a character that base64 does not have"),
         }
     }
-    when(
-        letters > 0 && padding <= 2 && letters.saturating_add(padding) % 4 == 0,
-        "not a whole number of groups",
-    )
+    (letters > 0 && padding <= 2 && letters.saturating_add(padding).is_multiple_of(4))
+        .then_some(())
+        .ok_or("not a whole number of groups")
 }
 
 fn number(text: &str, digits: usize) -> Option<i16> {
@@ -203,7 +200,7 @@ fn date(text: &str) -> Form {
         return Ok(());
     };
     let day = number(day, 2).ok_or(bad)?;
-    when(parts.next().is_none(), bad)?;
+    (parts.next().is_none()).then_some(()).ok_or(bad)?;
     let (Ok(month), Ok(day)) = (i8::try_from(month), i8::try_from(day)) else {
         return Err(bad);
     };
@@ -223,7 +220,7 @@ fn instant(text: &str) -> Form {
 }
 
 fn day_and_time(day: &str, rest: &str) -> Form {
-    when(day.len() == 10, "a time of no whole day")?;
+    (day.len() == 10).then_some(()).ok_or("a time of no whole day")?;
     date(day)?;
     let at = rest.find(['Z', '+', '-']).ok_or("a time without zone")?;
     let (clock, zone) = rest.split_at_checked(at).ok_or("a time without zone")?;
@@ -234,10 +231,9 @@ fn day_and_time(day: &str, rest: &str) -> Form {
     let (hours, minutes) = zone.get(1..).and_then(|zone| zone.split_once(':')).ok_or("no zone")?;
     let hours = number(hours, 2).ok_or("no zone")?;
     let minutes = number(minutes, 2).ok_or("no zone")?;
-    when(
-        (0..14).contains(&hours) && (0..60).contains(&minutes) || (hours, minutes) == (14, 0),
-        "no zone there is",
-    )
+    ((0..14).contains(&hours) && (0..60).contains(&minutes) || (hours, minutes) == (14, 0))
+        .then_some(())
+        .ok_or("no zone there is")
 }
 
 fn time(text: &str) -> Form {
@@ -250,7 +246,7 @@ fn time(text: &str) -> Form {
         |part: Option<Option<i16>>, most: i16| part.flatten().is_some_and(|part| (0..=most).contains(&part));
     let holds = in_day(parts.next(), 23) && in_day(parts.next(), 59) && in_day(parts.next(), 60);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    when(holds && parts.next().is_none() && fraction.is_none_or(digits), "no time of day")
+    (holds && parts.next().is_none() && fraction.is_none_or(digits)).then_some(()).ok_or("no time of day")
 }
 
 #[cfg(test)]
