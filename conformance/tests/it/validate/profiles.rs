@@ -186,6 +186,15 @@ fn slices_are_sliced_again() {
 }
 
 #[test]
+fn slices_of_slices_are_told_apart_as_the_slices_were_unless_more_is_said() {
+    let lines = "E\tidentifier\tso value:system value:use\nE\tidentifier:nhs.system\tf\"urn:nhs\"\n\
+                 E\tidentifier:nhs/old.use\tf\"old\"\nE\tidentifier:nhs/old.period\tc1..\n";
+    check("Patient", lines, r#","identifier":[{"system":"urn:nhs","use":"usual"}]"#, &[]);
+    let old = r#","identifier":[{"system":"urn:nhs","use":"old"}]"#;
+    check("Patient", lines, old, &["cardinality Patient.identifier[0]"]);
+}
+
+#[test]
 fn extensions_are_slices_by_their_definition() {
     let lines = "E\textension:place\tc1..1\ttExtension <http://hl7.org/fhir/StructureDefinition/patient-birthPlace\n\
                  E\textension:place.value[x].city\tc1..\n";

@@ -123,6 +123,9 @@ fn extensible_codes_are_warned_of_and_codes_of_absent_systems_are_not_checked() 
         &married.replace("SYSTEM", "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"),
         &["code Patient.maritalStatus.coding[0]"],
     );
+    let placed = r#"{"resourceType":"ValueSet","status":"draft","name":"V","jurisdiction":[{"coding":[{
+        "system":"urn:iso:std:iso:3166","code":"GB"}]}]}"#;
+    says(placed, Severity::NotChecked, "binding");
     let snomed = r#"{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://snomed.info/sct",
         "code":"271649006"}]}}"#;
     check(snomed, &[]);
