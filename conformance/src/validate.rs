@@ -1,6 +1,6 @@
 //! Validation in process: does this resource hold to R4, to the profiles it claims, and to those it is asked for.
 //!
-//! In goes a [`Tree`], read leniently; out come [`Finding`]s. [`walk`] goes through the tree beside the [`Shape`]s of its
+//! In goes a [`Tree`], read leniently; out come [`Finding`]s. `walk` goes through the tree beside the [`Shape`]s of its
 //! types and profiles, and each kind of rule has a module of its own. What cannot be told here (a code system that is in no
 //! pack, a profile that nobody defines) is a finding of severity [`Severity::NotChecked`]: it is never passed in silence.
 //!
