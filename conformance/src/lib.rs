@@ -19,6 +19,7 @@ pub mod observe;
 pub mod privacy;
 pub mod report;
 pub mod run;
+pub mod script;
 pub mod suite;
 pub mod target;
 pub mod tree;

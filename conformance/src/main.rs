@@ -2,6 +2,7 @@
 
 mod attack;
 mod validating;
+mod scripted;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -33,9 +34,20 @@ enum Command {
     ///
     /// `run --base URL --suite metadata,read,error-bodies` asks a FHIR endpoint harmless questions.
     /// `run --base URL --suite privacy --battery F --canaries F --tokens F` attacks a server in front of a fixture.
+    /// `run --base URL --script FILE|DIR` runs TestScripts; they may create, change and delete what is on the target.
     /// `run --suite privacy --canaries F --tokens F --world URL --world URL` compares servers over worlds that differ only
     /// in what is hidden.
     Run(Box<RunArguments>),
+    /// Say what is wrong with TestScripts, without running them.
+    ///
+    /// Names that nothing gives a value, ids that nothing fills, files that are not there, broken rules of TestScript, asserts that
+    /// have nothing to look at, expressions that do not read. Exit status: 0 none of them keeps a script from running as it
+    /// is written, 1 one does, 2 a script cannot be read.
+    Lint(scripted::LintArguments),
+    /// Judge exchanges that were recorded, without a network.
+    ///
+    /// `replay --script F --exchanges F --base URL` runs scripts over an HTTP archive as `run --record` and browsers write it.
+    Replay(Box<scripted::ReplayArguments>),
     /// Write what a server asks of its upstream to a file, for `--upstream-log`.
     ///
     /// Stands between the two as a pipe: start it before the server, and give the server its address as the upstream.
@@ -63,7 +75,7 @@ struct RunArguments {
     #[arg(long)]
     base: Option<String>,
     /// Suites to run, with commas between them; `privacy` by itself.
-    #[arg(long = "suite", value_delimiter = ',', required = true, value_parser = suite_named)]
+    #[arg(long = "suite", value_delimiter = ',', value_parser = suite_named)]
     suites: Vec<Chosen>,
     /// File with a bearer token; it is sent with every request and stands in no report.
     #[arg(long)]
@@ -74,9 +86,11 @@ struct RunArguments {
     /// PEM file of certificate authorities to trust instead of those of the system.
     #[arg(long)]
     ca: Option<PathBuf>,
-    /// Reports to write: junit=FILE, json=FILE, with commas between them.
+    /// Reports to write: junit=FILE, json=FILE, and of scripts testreport=FILE, with commas between them.
     #[arg(long, value_delimiter = ',', value_parser = report_wanted)]
     report: Vec<(Format, PathBuf)>,
+    #[command(flatten)]
+    scripts: scripted::Scripts,
     #[command(flatten)]
     privacy: attack::Privacy,
 }
@@ -94,6 +108,7 @@ enum Chosen {
 enum Format {
     Junit,
     Json,
+    TestReport,
 }
 
 fn suite_named(name: &str) -> Result<Chosen, String> {
@@ -109,7 +124,8 @@ fn report_wanted(text: &str) -> Result<(Format, PathBuf), String> {
     match text.split_once('=') {
         Some(("junit", file)) if !file.is_empty() => Ok((Format::Junit, file.into())),
         Some(("json", file)) if !file.is_empty() => Ok((Format::Json, file.into())),
-        _ => Err("a report is junit=FILE or json=FILE".to_owned()),
+        Some(("testreport", file)) if !file.is_empty() => Ok((Format::TestReport, file.into())),
+        _ => Err("a report is junit=FILE, json=FILE or testreport=FILE".to_owned()),
     }
 }
 
@@ -117,6 +133,11 @@ fn report_wanted(text: &str) -> Result<(Format, PathBuf), String> {
 async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => chosen(&arguments).await,
+        Command::Lint(arguments) => match scripted::linted(&arguments) {
+            Ok(verdict) => ExitCode::from(verdict.code()),
+            Err(bad) => complain(&bad),
+        },
+        Command::Replay(arguments) => replayed(&arguments).await,
         Command::Tap(arguments) => match attack::tap(&arguments).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(bad) => complain(&bad),
@@ -141,6 +162,15 @@ async fn main() -> ExitCode {
 }
 
 async fn chosen(arguments: &RunArguments) -> ExitCode {
+    match (arguments.scripts.scripts.is_empty(), arguments.suites.is_empty()) {
+        (true, true) => return complain("nothing to run: give --suite or --script"),
+        (false, false) => return complain("suites and scripts are run one after the other: give --suite or --script"),
+        (false, true) => return run_scripts(arguments).await,
+        (true, false) => {}
+    }
+    if arguments.report.iter().any(|(format, _)| matches!(format, Format::TestReport)) {
+        return complain("a TestReport tells of scripts: give --script");
+    }
     let suites: Vec<Suite> = arguments
         .suites
         .iter()
@@ -159,6 +189,27 @@ async fn chosen(arguments: &RunArguments) -> ExitCode {
     }
 }
 
+async fn run_scripts(arguments: &RunArguments) -> ExitCode {
+    let (token, authorities) = (arguments.token_file.as_deref(), arguments.ca.as_deref());
+    match scripted::run(arguments.base.as_deref(), token, authorities, &arguments.scripts).await {
+        Ok((run, base)) => {
+            let rendered = |format: Format| scripted::rendered(&run, &base, format);
+            told(&arguments.report, rendered, &scripted::summary(&run), run.verdict())
+        }
+        Err(bad) => complain(&bad),
+    }
+}
+
+async fn replayed(arguments: &scripted::ReplayArguments) -> ExitCode {
+    match scripted::replay(arguments).await {
+        Ok(run) => {
+            let rendered = |format: Format| scripted::rendered(&run, arguments.base(), format);
+            told(&arguments.report, rendered, &scripted::summary(&run), run.verdict())
+        }
+        Err(bad) => complain(&bad),
+    }
+}
+
 async fn attacked(base: Option<&str>, arguments: &RunArguments) -> ExitCode {
     let run = match attack::attack(base, &arguments.privacy).await {
         Ok(run) => run,
@@ -166,18 +217,19 @@ async fn attacked(base: Option<&str>, arguments: &RunArguments) -> ExitCode {
     };
     let rendered = |format: Format| match format {
         Format::Junit => privacy::report::junit(&run),
-        Format::Json => privacy::report::json(&run),
+        // Refused before for suites.
+        Format::Json | Format::TestReport => privacy::report::json(&run),
     };
-    told(arguments, rendered, &privacy::report::terminal(&run), run.verdict())
+    told(&arguments.report, rendered, &privacy::report::terminal(&run), run.verdict())
 }
 
 fn told(
-    arguments: &RunArguments,
+    reports: &[(Format, PathBuf)],
     rendered: impl Fn(Format) -> String,
     terminal: &str,
     verdict: Verdict,
 ) -> ExitCode {
-    for (format, file) in &arguments.report {
+    for (format, file) in reports {
         if std::fs::write(file, rendered(*format)).is_err() {
             return complain("a report cannot be written");
         }
@@ -198,13 +250,14 @@ async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> E
         Err(bad) => return complain(&bad.to_string()),
     };
     let run = run(&target, suites).await;
-    told(arguments, |format| rendered(&run, format), &report::terminal(&run), run.verdict())
+    told(&arguments.report, |format| rendered(&run, format), &report::terminal(&run), run.verdict())
 }
 
 fn rendered(run: &Run, format: Format) -> String {
     match format {
         Format::Junit => report::junit(run),
-        Format::Json => report::json(run),
+        // Refused before for suites.
+        Format::Json | Format::TestReport => report::json(run),
     }
 }
 

@@ -65,12 +65,7 @@ impl Target {
         patient: Option<&str>,
         authorities: Option<&Path>,
     ) -> Result<Self, BadTarget> {
-        let base = base.trim_end_matches('/').to_owned();
-        let uri: Uri = base.parse().map_err(|_| BadTarget::Base)?;
-        let plain = uri.query().is_none() && !uri.authority().is_some_and(|held| held.as_str().contains('@'));
-        if !plain || !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(BadTarget::Base);
-        }
+        let base = plain_base(base)?;
         let authorization = token_file.map(bearer).transpose()?;
         if patient.is_some_and(|id| !is_id(id)) {
             return Err(BadTarget::Patient);
@@ -197,14 +192,22 @@ async fn whole(body: hyper::body::Incoming) -> Result<Bytes, Trouble> {
     read.map(|whole| whole.to_bytes()).map_err(|_| Trouble::TooLarge)
 }
 
-fn bearer(file: &Path) -> Result<String, BadTarget> {
+/// A base without a trailing slash, if it is a plain address of http or https.
+pub(crate) fn plain_base(base: &str) -> Result<String, BadTarget> {
+    let base = base.trim_end_matches('/').to_owned();
+    let uri: Uri = base.parse().map_err(|_| BadTarget::Base)?;
+    let plain = uri.query().is_none() && !uri.authority().is_some_and(|held| held.as_str().contains('@'));
+    if plain && matches!(uri.scheme_str(), Some("http" | "https")) { Ok(base) } else { Err(BadTarget::Base) }
+}
+
+pub(crate) fn bearer(file: &Path) -> Result<String, BadTarget> {
     let text = std::fs::read_to_string(file).map_err(|error| BadTarget::File("the token file", error))?;
     let token = text.trim();
     let fitting = !token.is_empty() && token.chars().all(|letter| letter.is_ascii_graphic());
     if fitting { Ok(format!("Bearer {token}")) } else { Err(BadTarget::Token) }
 }
 
-fn tls(authorities: Option<&Path>) -> Result<ClientConfig, BadTarget> {
+pub(crate) fn tls(authorities: Option<&Path>) -> Result<ClientConfig, BadTarget> {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

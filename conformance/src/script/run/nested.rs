@@ -1,0 +1,196 @@
+//! Scripts that scripts run: Asbestos imports and Crucible subtests, and fixtures that are parts of others.
+
+use std::sync::Arc;
+
+use super::{Given, Runner};
+use crate::script::expressions::Failed;
+use crate::script::message::Message;
+use crate::script::outcome::{Judgement, Outcome, ScriptRun};
+use crate::script::plan::{Assertion, Criterion, FixtureSource, Handed, Import, Subtest};
+use crate::script::session::Session;
+use crate::script::template::Template;
+
+/// Values that one subtest is run for.
+const EACH_MAX: usize = 200;
+
+pub(super) fn failed(failed: &Failed) -> Judgement {
+    match failed {
+        Failed::Unsupported(what) => Judgement::unsupported(what),
+        Failed::Malformed(_) | Failed::Senseless(_) => Judgement::error(failed.to_string()),
+    }
+}
+
+impl Runner {
+    pub(super) async fn import<'a>(
+        &'a self,
+        import: &'a Import,
+        session: &mut Session<'a>,
+        depth: usize,
+    ) -> (Judgement, Vec<ScriptRun>) {
+        session.failed_with = None;
+        match self.imported(import, session, depth).await {
+            Ok(run) => {
+                session.answered += run.answered;
+                session.unanswered += run.unanswered;
+                (of(&run), vec![run])
+            }
+            Err(judged) => (judged, Vec::new()),
+        }
+    }
+
+    async fn imported<'a>(
+        &'a self,
+        import: &'a Import,
+        session: &mut Session<'a>,
+        depth: usize,
+    ) -> Result<ScriptRun, Judgement> {
+        let component = session.fill(&import.component).map_err(|missing| Judgement::error(missing.to_string()))?;
+        let file = self.library.resolve(&session.plan.file, &component);
+        let file = file.map_err(|bad| Judgement::error(bad.to_string()))?;
+        let script = self.library.load(&file).map_err(|bad| Judgement::error(bad.to_string()))?;
+        let module = &script.plan.module;
+        let mut given = Given { request: session.request.clone(), response: session.response.clone(), ..Given::default() };
+        for (at, own) in import.fixtures_in.iter().enumerate() {
+            self.part_of_fixture(own, session)?;
+            let there = module.fixtures_in.get(at).unwrap_or(own);
+            match session.held.get(own) {
+                Some(message) => given.held.insert(there.clone(), Arc::clone(message)),
+                None => return Err(Judgement::error(format!("nothing has filled {own}"))),
+            };
+        }
+        for (at, handed) in import.variables_in.iter().enumerate() {
+            let value = |name: &str| session.fill(&Template::new(&format!("${{{name}}}")));
+            let (own, value) = match handed {
+                Handed::Literal(text) => (None, Ok(text.clone())),
+                Handed::Value(name) => (Some(name), value(name)),
+                // It is read where it is used, which is in what is handed over with it.
+                Handed::Unread(name) => {
+                    if let Ok(value) = value(name) {
+                        given.set.insert(name.clone(), value);
+                    }
+                    continue;
+                }
+            };
+            let Some(there) = module.variables_in.get(at).or(own) else { continue };
+            let value = value.map_err(|missing| Judgement::error(missing.to_string()))?;
+            given.set.insert(there.clone(), value);
+        }
+        let (run, left) = self.script(&script.plan, given, depth + 1).await;
+        for (at, own) in import.fixtures_out.iter().enumerate() {
+            let there = module.fixtures_out.get(at).unwrap_or(own);
+            if let Some(message) = left.held.get(there) {
+                session.held.insert(own.clone(), Arc::clone(message));
+            }
+        }
+        for (at, own) in import.variables_out.iter().enumerate() {
+            let there = module.variables_out.get(at).unwrap_or(own);
+            if let Some(value) = left.variables.get(there) {
+                session.set.insert(own.clone(), value.clone());
+            }
+        }
+        session.request = left.request;
+        session.response = left.response;
+        Ok(run)
+    }
+
+    /// Makes a fixture that is a part of another, if `id` is one and it is not made yet.
+    fn part_of_fixture(&self, id: &str, session: &mut Session<'_>) -> Result<(), Judgement> {
+        let fixture = session.plan.fixtures.iter().find(|fixture| fixture.id == id);
+        let Some(FixtureSource::Part { of, expression }) = fixture.map(|fixture| &fixture.source) else { return Ok(()) };
+        let whole = session.message(of).map_err(|missing| Judgement::error(missing.to_string()))?;
+        let whole = whole.ok_or_else(|| Judgement::error(format!("nothing has filled {of}")))?;
+        let root = whole.root().map_err(|bad| Judgement::error(format!("{of}: {bad}")))?;
+        let found = self.expressions.evaluate(expression, root).map_err(|bad| failed(&bad))?;
+        let mut nodes = found.items.iter().filter_map(|item| item.node);
+        let node = nodes.next().ok_or_else(|| Judgement::error(format!("{of} has no such part")))?;
+        // An entry stands for the resource in it.
+        let resource = if node.resource_type().is_none() { node.child("resource").unwrap_or(node) } else { node };
+        let body = resource.to_json(&crate::model::Tables::R4);
+        session.held.insert(id.to_owned(), Arc::new(Message::fixture(body.into())));
+        Ok(())
+    }
+
+    pub(super) async fn subtest<'a>(
+        &'a self,
+        assertion: &'a Assertion,
+        subtest: &'a Subtest,
+        session: &mut Session<'a>,
+        depth: usize,
+    ) -> (Judgement, Vec<ScriptRun>) {
+        let name = match session.fill(&subtest.name) {
+            Ok(name) => name,
+            Err(missing) => return (Judgement::error(missing.to_string()), Vec::new()),
+        };
+        let Some(script) = self.library.named(&session.plan.file, &name) else {
+            return (Judgement::error(format!("no script beside it is called {name}")), Vec::new());
+        };
+        let mut given = Given { request: session.request.clone(), response: session.response.clone(), ..Given::default() };
+        for (own, there) in &subtest.bound {
+            match session.fill(&Template::new(&format!("${{{own}}}"))) {
+                Ok(value) => given.set.insert(there.clone(), value),
+                Err(missing) => return (Judgement::error(missing.to_string()), Vec::new()),
+            };
+        }
+        let values = match &subtest.each {
+            None => vec![None],
+            Some(each) => match self.each(assertion, session) {
+                Ok(values) => values.into_iter().map(|value| Some((each.variable.clone(), value))).collect(),
+                Err(judged) => return (judged, Vec::new()),
+            },
+        };
+        let mut runs = Vec::new();
+        for value in values {
+            let mut set = given.set.clone();
+            set.extend(value);
+            let given =
+                Given { set, request: given.request.clone(), response: given.response.clone(), ..Given::default() };
+            let (run, _) = self.script(&script.plan, given, depth + 1).await;
+            session.answered += run.answered;
+            session.unanswered += run.unanswered;
+            runs.push(run);
+        }
+        let all = subtest.each.as_ref().is_none_or(|each| each.all);
+        (together(&runs, all), runs)
+    }
+
+    /// The values that a subtest is run for.
+    fn each(&self, assertion: &Assertion, session: &Session<'_>) -> Result<Vec<String>, Judgement> {
+        let expression = assertion.criteria.iter().find_map(|criterion| match criterion {
+            Criterion::Expression(expression) => Some(expression),
+            _ => None,
+        });
+        let Some(expression) = expression else { return Err(Judgement::error("no expression says what it is run for")) };
+        let text = session.fill(expression).map_err(|missing| Judgement::error(missing.to_string()))?;
+        let source = match &assertion.source_id {
+            Some(id) => session.message(id).map_err(|missing| Judgement::error(missing.to_string()))?,
+            None => session.response.clone(),
+        };
+        let source = source.ok_or_else(|| Judgement::error("there is nothing to look at"))?;
+        let root = source.root().map_err(|bad| Judgement::fail(bad.to_string()))?;
+        let found = self.expressions.evaluate(&text, root).map_err(|bad| failed(&bad))?;
+        Ok(found.values().into_iter().take(EACH_MAX).map(|value| value.text).collect())
+    }
+}
+
+fn together(runs: &[ScriptRun], all: bool) -> Judgement {
+    let passed = runs.iter().filter(|run| matches!(run.outcome, Outcome::Pass | Outcome::Warning)).count();
+    match runs.iter().map(|run| run.outcome).max() {
+        None => Judgement::fail("there was nothing to run it for"),
+        Some(Outcome::Error) if all || passed == 0 => Judgement::error("a script within could not be judged"),
+        Some(Outcome::Fail) if all || passed == 0 => {
+            Judgement::fail(format!("{} of {} within did not pass", runs.len() - passed, runs.len()))
+        }
+        Some(_) if passed == 0 => Judgement::skip("every script within was skipped"),
+        Some(_) => Judgement::pass(),
+    }
+}
+
+fn of(run: &ScriptRun) -> Judgement {
+    let text = if run.message.is_empty() { format!("{} within", run.name) } else { run.message.clone() };
+    match run.outcome {
+        Outcome::Pass => Judgement::pass(),
+        // A module that had nothing to do has not failed.
+        Outcome::Skip => Judgement::skip(text),
+        outcome @ (Outcome::Warning | Outcome::Fail | Outcome::Error) => Judgement::new(outcome, text),
+    }
+}
