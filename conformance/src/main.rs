@@ -164,7 +164,9 @@ async fn main() -> ExitCode {
 async fn chosen(arguments: &RunArguments) -> ExitCode {
     match (arguments.scripts.scripts.is_empty(), arguments.suites.is_empty()) {
         (true, true) => return complain("nothing to run: give --suite or --script"),
-        (false, false) => return complain("suites and scripts are run one after the other: give --suite or --script"),
+        (false, false) => {
+            return complain("suites and scripts are run one after the other: give --suite or --script");
+        }
         (false, true) => return run_scripts(arguments).await,
         (true, false) => {}
     }

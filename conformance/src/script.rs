@@ -44,7 +44,7 @@ pub use lint::lint;
 pub use outcome::{Act, ActionRun, Outcome, ScriptRun, ScriptsRun, TestRun};
 pub use profile::{Checked, NoProfiles, ProfileCheck};
 pub use replay::{BadRecording, Recording};
-pub use run::{Around, Event, Format, Listener, Options, Road, Runner};
+pub use run::{Around, Clients, Event, Format, Listener, Options, Road, Runner};
 pub use standin::StandIn;
 pub use systems::{Bounds, Systems};
 pub use told::Telling;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use conformance::run::Verdict;
 use conformance::script::report;
 use conformance::script::{
-    Around, Bounds, Event, Format, Interceptor, Library, Navigation, NoProfiles, Options, Outcome, Recording, Road, Runner,
-    Script, ScriptsRun, Severity, StandIn, Systems, Telling, lint,
+    Around, Bounds, Clients, Event, Format, Interceptor, Library, Navigation, NoProfiles, Options, Outcome,
+    Recording, Road, Runner, Script, ScriptsRun, Severity, StandIn, Systems, Telling, lint,
 };
 
 /// Options of `--script`.
@@ -37,6 +37,9 @@ pub(crate) struct Scripts {
     /// Answer as a server over the scripts' fixtures where there is no --base: for clients, and to try scripts out.
     #[arg(long)]
     stand_in: bool,
+    /// Send what the client under test would send, as the script describes it: to try scripts out.
+    #[arg(long, conflicts_with = "intercept")]
+    play_client: bool,
     /// Seconds that a system may take to answer.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     deadline: u64,
@@ -148,7 +151,7 @@ impl ReplayArguments {
 }
 
 impl Judging {
-    fn options(&self, under_test: &[u32]) -> Options {
+    fn options(&self, under_test: &[u32], clients: Clients) -> Options {
         Options {
             telling: if self.show_values { Telling::Values } else { Telling::Redacted },
             navigation: self.navigation,
@@ -156,6 +159,7 @@ impl Judging {
             variables: self.variables.clone(),
             under_test: under_test.to_vec(),
             around: if self.without_setup { Around::LeaveOut } else { Around::Run },
+            clients,
         }
     }
 }
@@ -168,7 +172,9 @@ fn scripts(asked: &[PathBuf], around: &Surroundings) -> Result<Found, String> {
     let folder = match (&around.root, asked) {
         (Some(root), _) => root.clone(),
         (None, [one]) if one.is_dir() => one.clone(),
-        (None, [one]) => one.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned(),
+        (None, [one]) => {
+            one.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+        }
         (None, _) => return Err("several scripts lie in one folder: give --root".to_owned()),
     };
     let library = Library::open(&folder, &around.fixtures).map_err(|bad| bad.to_string())?;
@@ -206,11 +212,14 @@ pub(crate) async fn run(
     let (library, found, unread) = scripts(&asked.scripts, &asked.around)?;
     let base = match base {
         Some(base) => base.to_owned(),
-        None if asked.stand_in => StandIn::serve(&library, &found).await.map_err(|_| "the stand-in cannot listen")?,
+        None if asked.stand_in => {
+            StandIn::serve(&library, &found).await.map_err(|_| "the stand-in cannot listen")?
+        }
         None => return Err("an endpoint is needed: give --base, or --stand-in".to_owned()),
     };
     let bounds = Bounds { deadline: Duration::from_secs(asked.deadline), body_bytes_max: asked.body_max };
-    let bases: Vec<(u32, String)> = std::iter::once((1, base.clone())).chain(asked.systems.iter().cloned()).collect();
+    let bases: Vec<(u32, String)> =
+        std::iter::once((1, base.clone())).chain(asked.systems.iter().cloned()).collect();
     let systems = Systems::new(&bases, token, authorities, bounds).map_err(|bad| bad.to_string())?;
     let client = match asked.intercept {
         None => None,
@@ -224,8 +233,10 @@ pub(crate) async fn run(
     // One client sends one thing after the other.
     let at_a_time = if client.is_some() { 1 } else { usize::from(asked.parallel) };
     let record = asked.record.as_ref().map(|_| Arc::new(Recording::new(&base)));
-    let road = Road::Network { systems, client, record: record.clone() };
-    let runner = Runner::new(library, road, asked.judging.options(&asked.under_test), Arc::new(NoProfiles));
+    let road = Road::Network { systems: Box::new(systems), client, record: record.clone() };
+    let clients = if asked.play_client { Clients::Played } else { Clients::Waited };
+    let runner =
+        Runner::new(library, road, asked.judging.options(&asked.under_test, clients), Arc::new(NoProfiles));
     let mut run = all(runner, found, at_a_time).await;
     run.unread.splice(0..0, unread);
     if let (Some(file), Some(record)) = (&asked.record, record) {
@@ -247,7 +258,12 @@ async fn all(runner: Runner, found: Vec<Script>, at_a_time: usize) -> ScriptsRun
 pub(crate) async fn replay(asked: &ReplayArguments) -> Result<ScriptsRun, String> {
     let (library, found, unread) = scripts(&asked.scripts, &asked.around)?;
     let recording = Recording::read(&asked.exchanges, &asked.base).map_err(|bad| bad.to_string())?;
-    let runner = Runner::new(library, Road::Recorded(recording), asked.judging.options(&[]), Arc::new(NoProfiles));
+    let runner = Runner::new(
+        library,
+        Road::Recorded(recording),
+        asked.judging.options(&[], Clients::Waited),
+        Arc::new(NoProfiles),
+    );
     let mut run = all(runner, found, 1).await;
     run.unread.splice(0..0, unread);
     Ok(run)
@@ -267,7 +283,11 @@ pub(crate) fn linted(asked: &LintArguments) -> Result<Verdict, String> {
     for (file, why) in &unread {
         tell(&format!("{}: error [unreadable] {why}\n", file.display()));
     }
-    tell(&format!("{} scripts, {count} findings, {errors} errors, {} unreadable\n", found.len(), unread.len()));
+    tell(&format!(
+        "{} scripts, {count} findings, {errors} errors, {} unreadable\n",
+        found.len(),
+        unread.len()
+    ));
     Ok(match (errors, unread.len()) {
         (_, unread) if unread > 0 => Verdict::Error,
         (0, _) => Verdict::Pass,

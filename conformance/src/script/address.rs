@@ -116,17 +116,28 @@ fn method(shape: &Shape, parts: &Parts<'_>) -> Result<String, Unaddressed> {
 fn parametrised(shape: &Shape, parts: &Parts<'_>, params: &str) -> String {
     let kind = parts.resource.unwrap_or_default();
     let marked = params.starts_with(['?', '/']);
-    let params = match shape {
-        _ if params.is_empty() || marked => params.to_owned(),
-        Shape::Search | Shape::History | Shape::Named(_) if params.contains('=') => format!("?{params}"),
-        _ => format!("/{params}"),
+    let queries = matches!(shape, Shape::Search | Shape::History | Shape::Named(_)) && params.contains('=');
+    let params = match (params.is_empty() || marked, queries) {
+        (true, _) => params.to_owned(),
+        (false, true) => format!("?{params}"),
+        (false, false) => format!("/{params}"),
     };
     let (path, query) = params.split_at(params.find('?').unwrap_or(params.len()));
     match shape {
         Shape::Named(name) if !path.contains('$') => format!("{kind}{path}/${name}{query}"),
         Shape::History if !path.contains("_history") => format!("{kind}{path}/_history{query}"),
         Shape::Capabilities => format!("metadata{query}"),
-        _ => format!("{kind}{path}{query}"),
+        Shape::Named(_)
+        | Shape::History
+        | Shape::Read
+        | Shape::VRead
+        | Shape::Search
+        | Shape::Create
+        | Shape::Update
+        | Shape::Patch
+        | Shape::Delete
+        | Shape::Whole
+        | Shape::Plain => format!("{kind}{path}{query}"),
     }
 }
 
@@ -153,7 +164,8 @@ fn sourced(shape: &Shape, parts: &Parts<'_>, source: Source<'_>) -> Result<Strin
         Shape::Whole => Ok(String::new()),
         Shape::Capabilities => Ok("metadata".to_owned()),
         Shape::Named(name) => {
-            let kind = parts.resource.or(source.kind.filter(|kind| !matches!(*kind, "Parameters" | "Bundle")));
+            let kind =
+                parts.resource.or(source.kind.filter(|kind| !matches!(*kind, "Parameters" | "Bundle")));
             Ok(kind.map_or_else(|| format!("${name}"), |kind| format!("{kind}/${name}")))
         }
         Shape::Plain => Ok(parts.resource.unwrap_or_default().to_owned()),
@@ -171,7 +183,13 @@ fn alone(shape: &Shape, parts: &Parts<'_>) -> Result<String, Unaddressed> {
         Shape::Capabilities => Ok("metadata".to_owned()),
         Shape::Named(name) => Ok(format!("{kind}/${name}")),
         Shape::Plain if parts.resource.is_some() || parts.method.is_some() => Ok(kind.to_owned()),
-        Shape::Read | Shape::VRead | Shape::Create | Shape::Update | Shape::Patch | Shape::Delete | Shape::Plain => {
+        Shape::Read
+        | Shape::VRead
+        | Shape::Create
+        | Shape::Update
+        | Shape::Patch
+        | Shape::Delete
+        | Shape::Plain => {
             parts.resource.map(str::to_owned).filter(|_| *shape == Shape::Create).ok_or(Unaddressed::Nothing)
         }
     }
@@ -194,7 +212,8 @@ pub(crate) fn is_reference(reference: &str) -> bool {
 
 /// An address with what may not stand in one percent-encoded; what is encoded already stays.
 pub(crate) fn encoded(url: &str) -> String {
-    let escaped = |bytes: &[u8]| matches!(bytes, [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    let escaped =
+        |bytes: &[u8]| matches!(bytes, [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
     let bytes = url.as_bytes();
     let was_encoded = bytes.windows(3).any(escaped);
     let mut out = String::with_capacity(url.len());
@@ -204,8 +223,8 @@ pub(crate) fn encoded(url: &str) -> String {
             b'%' => bytes.get(at..).is_some_and(escaped),
             // A plus in a query reads as a blank; who encoded by hand has said what is meant.
             b'+' => !in_query || was_encoded,
-            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' | b'!' | b'$' | b'&' | b'\''
-            | b'(' | b')' | b'*' | b',' | b';' | b'=' => true,
+            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' | b'!' | b'$'
+            | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b';' | b'=' => true,
             other => other.is_ascii_alphanumeric(),
         };
         in_query |= byte == b'?';
@@ -227,7 +246,8 @@ pub(crate) fn decoded(text: &str) -> String {
             b'+' => out.push(b' '),
             b'%' => {
                 let mut ahead = bytes.clone();
-                let digits = [ahead.next(), ahead.next()].map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
+                let digits = [ahead.next(), ahead.next()]
+                    .map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
                 match digits {
                     [Some(high), Some(low)] => {
                         out.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
@@ -301,7 +321,11 @@ mod tests {
         check(Shape::Read, Parts { url: Some("http://y/z"), ..none }, "GET http://y/z");
         check(Shape::Plain, Parts { url: Some("a"), method: Some("options"), ..none }, "OPTIONS /a");
         check(Shape::Plain, Parts { url: Some("a"), source: source(None), ..none }, "POST /a");
-        check(Shape::Plain, Parts { url: Some("a"), code: Some("get"), source: source(None), ..none }, "GET /a");
+        check(
+            Shape::Plain,
+            Parts { url: Some("a"), code: Some("get"), source: source(None), ..none },
+            "GET /a",
+        );
     }
 
     #[test]

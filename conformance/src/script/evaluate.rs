@@ -48,16 +48,16 @@ pub(crate) fn evaluate(assertion: &Assertion, view: View<'_>) -> Judgement {
         }
     }
     let judged = judge(assertion, view);
-    match judged.outcome {
-        Outcome::Fail if assertion.warning_only => Judgement { outcome: Outcome::Warning, ..judged },
-        _ => judged,
-    }
+    let soft = judged.outcome == Outcome::Fail && assertion.warning_only;
+    if soft { Judgement { outcome: Outcome::Warning, ..judged } } else { judged }
 }
 
 fn by_hand(completion: Completion) -> Judgement {
     match completion {
         Completion::Fail => Judgement::fail("a person judges this, and none is there: it counts as failed"),
-        Completion::Pass => Judgement::new(Outcome::Pass, "a person judges this, and none is there: it counts as passed"),
+        Completion::Pass => {
+            Judgement::new(Outcome::Pass, "a person judges this, and none is there: it counts as passed")
+        }
         Completion::Skip | Completion::Stop => Judgement::skip("a person judges this, and none is there"),
     }
 }
@@ -65,8 +65,9 @@ fn by_hand(completion: Completion) -> Judgement {
 fn judge(assertion: &Assertion, view: View<'_>) -> Judgement {
     let criteria = &assertion.criteria;
     let selects = |criterion: &&Criterion| matches!(criterion, Criterion::Expression(_) | Criterion::Path(_));
-    let judges =
-        |criterion: &&Criterion| matches!(criterion, Criterion::MinimumId(_) | Criterion::ValidateProfileId(_));
+    let judges = |criterion: &&Criterion| {
+        matches!(criterion, Criterion::MinimumId(_) | Criterion::ValidateProfileId(_))
+    };
     let compares = |criterion: &&Criterion| {
         matches!(criterion, Criterion::CompareExpression { .. } | Criterion::ComparePath { .. })
     };
@@ -90,7 +91,12 @@ fn judge(assertion: &Assertion, view: View<'_>) -> Judgement {
     judged.unwrap_or_else(|| Judgement::error("the assert looks at nothing"))
 }
 
-fn one(assertion: &Assertion, criterion: &Criterion, selector: Option<&Criterion>, view: View<'_>) -> Judgement {
+fn one(
+    assertion: &Assertion,
+    criterion: &Criterion,
+    selector: Option<&Criterion>,
+    view: View<'_>,
+) -> Judgement {
     let looked = Looked { assertion, view };
     let judged = match criterion {
         Criterion::Response(code) => looked.response(code),
@@ -101,7 +107,8 @@ fn one(assertion: &Assertion, criterion: &Criterion, selector: Option<&Criterion
         Criterion::RequestMethod(method) => looked.method(method),
         Criterion::RequestUrl(url) => looked.url(url),
         Criterion::QueryParameter { name, value } => looked.query(name, value.as_ref()),
-        Criterion::NavigationLinks(wanted) => looked.navigation(*wanted),
+        Criterion::NavigationLinks(true) => looked.navigation(),
+        Criterion::NavigationLinks(false) => Ok(Judgement::pass()),
         Criterion::Expression(expression) => looked.expression(expression),
         Criterion::Path(path) => looked.path(path),
         Criterion::CompareExpression { source_id, expression } => {
@@ -111,7 +118,9 @@ fn one(assertion: &Assertion, criterion: &Criterion, selector: Option<&Criterion
         Criterion::MinimumId(id) => looked.minimum(id, selector),
         Criterion::ValidateProfileId(id) => looked.profile(id, selector),
         Criterion::Rule(call) => looked.rule(call),
-        Criterion::Subtest(_) => Ok(Judgement::unsupported("a script within an assert that is judged by itself")),
+        Criterion::Subtest(_) => {
+            Ok(Judgement::unsupported("a script within an assert that is judged by itself"))
+        }
     };
     judged.unwrap_or_else(|stopped| *stopped)
 }

@@ -78,7 +78,9 @@ impl Interceptor {
         let next = async {
             let mut waiting = self.waiting.lock().await;
             loop {
-                let Some(Sent { request, answer }) = waiting.recv().await else { return Err(Trouble::NoClient) };
+                let Some(Sent { request, answer }) = waiting.recv().await else {
+                    return Err(Trouble::NoClient);
+                };
                 if answer.is_closed() {
                     continue;
                 }
@@ -112,7 +114,8 @@ impl Interceptor {
     fn shown(&self, response: &Message, base: &str) -> Message {
         let here = format!("http://{}", self.address);
         let headers = response.headers.iter().map(|(name, value)| {
-            let place = name.eq_ignore_ascii_case("location") || name.eq_ignore_ascii_case("content-location");
+            let place =
+                name.eq_ignore_ascii_case("location") || name.eq_ignore_ascii_case("content-location");
             match value.strip_prefix(base).filter(|_| place) {
                 Some(below) => (name.clone(), format!("{here}{below}")),
                 None => (name.clone(), value.clone()),
@@ -128,7 +131,7 @@ fn readdressed(request: Message, base: &str) -> Message {
         Head::Request { method, url, .. } => {
             Head::Request { method: method.clone(), url: format!("{base}{url}"), base: base.to_owned() }
         }
-        other => other.clone(),
+        other @ (Head::Fixture | Head::Response { .. }) => other.clone(),
     };
     let headers = request.headers.iter().filter(|(name, _)| passes_on(name)).cloned().collect();
     Message::new(head, headers, request.body.clone())

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::finding::Finding;
 use super::parse;
-use super::plan::Plan;
+use super::plan::{FixtureSource, Plan, Read, Variable};
 use crate::tree::{Limits, Tree};
 
 /// Bytes of one file.
@@ -72,6 +72,25 @@ impl Script {
     #[must_use]
     pub fn actions(&self) -> usize {
         self.plan.actions().count()
+    }
+
+    /// The files that its fixtures are read from, as it names them.
+    pub fn fixture_files(&self) -> impl Iterator<Item = &str> {
+        self.plan.fixtures.iter().filter_map(|fixture| match &fixture.source {
+            FixtureSource::Reference(reference) if reference.is_plain() => Some(reference.text()),
+            FixtureSource::Reference(_)
+            | FixtureSource::Held(_)
+            | FixtureSource::Fake(_)
+            | FixtureSource::Part { .. }
+            | FixtureSource::Later => None,
+        })
+    }
+
+    /// The variables that only the user can give a value.
+    pub fn wanted_variables(&self) -> impl Iterator<Item = &str> {
+        let unset =
+            |variable: &&Variable| matches!(variable.read, Read::Nothing) && variable.default.is_none();
+        self.plan.variables.iter().filter(unset).map(|variable| variable.name.as_str())
     }
 
     /// What is wrong with the text of it; [`super::lint()`] finds more.
@@ -171,9 +190,11 @@ impl Library {
         let plain = reference.split(['?', '#']).next().unwrap_or(reference);
         let from = from.canonicalize().unwrap_or_else(|_| from.to_owned());
         let folder = from.parent().unwrap_or(&from);
-        let within = self.roots.iter().find_map(|root| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+        let within =
+            self.roots.iter().find_map(|root| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
         let relative = plain.trim_start_matches('/');
-        let beside = self.roots.iter().filter(|_| !plain.starts_with('/')).map(|root| joined(root, within, relative));
+        let beside =
+            self.roots.iter().filter(|_| !plain.starts_with('/')).map(|root| joined(root, within, relative));
         let beside: Vec<PathBuf> = std::iter::once(joined(folder, Path::new(""), relative))
             .filter(|_| !plain.starts_with('/'))
             .chain(beside)

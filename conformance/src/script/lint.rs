@@ -10,9 +10,14 @@ use super::expressions;
 use super::finding::{Finding, Severity};
 use super::library::{Library, Script};
 use super::macros::Macro;
-use super::plan::{Action, Assertion, Criterion, Direction, Doing, FixtureSource, Handed, Operation, Plan, Read};
+use super::plan::{
+    Action, Assertion, Criterion, Direction, Doing, FixtureSource, Handed, Operation, Plan, Read,
+};
 use super::rules;
 use super::template::Template;
+
+/// Ids that are always there.
+const ALWAYS: [&str; 3] = ["request", "response", "anonymous"];
 
 /// Everything found wrong with `script`, in no order but that of the script.
 #[must_use]
@@ -23,11 +28,18 @@ pub fn lint(script: &Script, library: &Library) -> Vec<Finding> {
     lint.variables();
     let mut known: BTreeSet<&str> = plan.fixtures.iter().map(|fixture| fixture.id.as_str()).collect();
     known.extend(plan.module.fixtures_in.iter().map(String::as_str));
-    let mut asked = !plan.module.fixtures_in.is_empty();
+    let mut asked = if plan.module.fixtures_in.is_empty() { Asked::Nothing } else { Asked::Something };
     for action in plan.actions() {
         lint.action(action, &mut known, &mut asked);
     }
     lint.findings
+}
+
+/// Whether there is a request and a response to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Something,
+    Nothing,
 }
 
 struct Lint<'a> {
@@ -54,12 +66,14 @@ impl Lint<'_> {
             let declared = self.plan.variables.iter().any(|variable| variable.name == name)
                 || self.plan.module.variables_in.iter().any(|held| held == name);
             let imported = self.plan.actions().any(|action| gives_variable(action, name));
-            let repeated = self.plan.tests.iter().any(|test| test.repeat.iter().any(|(held, _)| held == name));
+            let repeated =
+                self.plan.tests.iter().any(|test| test.repeat.iter().any(|(held, _)| held == name));
             if declared || imported || repeated {
                 continue;
             }
             match Macro::named(name) {
-                Some(Macro::Shifted { base, .. }) if base.starts_with(|letter: char| letter.is_ascii_digit()) => {}
+                Some(Macro::Shifted { base, .. })
+                    if base.starts_with(|letter: char| letter.is_ascii_digit()) => {}
                 Some(Macro::Shifted { base, .. }) => {
                     if !self.plan.variables.iter().any(|variable| variable.name == base) {
                         self.once(
@@ -98,7 +112,8 @@ impl Lint<'_> {
                 }
                 FixtureSource::Part { of, expression } => {
                     self.expression(&Template::new(expression), &path);
-                    let filled = self.plan.fixtures.iter().any(|held| held.id == *of)
+                    let filled = ALWAYS.contains(&of.as_str())
+                        || self.plan.fixtures.iter().any(|held| held.id == *of)
                         || self.plan.module.fixtures_in.contains(of)
                         || self.plan.actions().any(|action| fills(action, of));
                     if !filled {
@@ -116,7 +131,8 @@ impl Lint<'_> {
         }
         match self.library.resolve(&self.plan.file, reference) {
             Ok(file) => {
-                let text = self.library.read(&file).ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+                let text =
+                    self.library.read(&file).ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
                 if let Some(text) = text.filter(|text| text.contains("${")) {
                     self.names(&Template::new(&text), path);
                 }
@@ -139,7 +155,8 @@ impl Lint<'_> {
                 Read::Nothing => {}
             }
             if let Some(source) = &variable.source_id {
-                let filled = self.plan.fixtures.iter().any(|held| held.id == *source)
+                let filled = ALWAYS.contains(&source.as_str())
+                    || self.plan.fixtures.iter().any(|held| held.id == *source)
                     || self.plan.module.fixtures_in.contains(source)
                     || self.plan.actions().any(|action| fills(action, source));
                 if !filled {
@@ -156,7 +173,7 @@ impl Lint<'_> {
         }
     }
 
-    fn action<'p>(&mut self, action: &'p Action, known: &mut BTreeSet<&'p str>, asked: &mut bool) {
+    fn action<'p>(&mut self, action: &'p Action, known: &mut BTreeSet<&'p str>, asked: &mut Asked) {
         match &action.doing {
             Doing::Operation(operation) => {
                 self.operation(operation, &action.place, known);
@@ -165,7 +182,7 @@ impl Lint<'_> {
                 if let Some(import) = &operation.import {
                     known.extend(import.fixtures_out.iter().map(String::as_str));
                 }
-                *asked = true;
+                *asked = Asked::Something;
             }
             Doing::Assert(assertion) => self.assertion(assertion, &action.place, known, *asked),
             Doing::Nothing => {}
@@ -206,12 +223,12 @@ impl Lint<'_> {
     }
 
     fn id(&mut self, id: &str, path: &str, known: &BTreeSet<&str>) {
-        if !known.contains(id) {
+        if !known.contains(id) && !ALWAYS.contains(&id) {
             self.once(Severity::Error, path, "unknown-id", format!("nothing is called {id} when it is used"));
         }
     }
 
-    fn assertion(&mut self, assertion: &Assertion, path: &str, known: &BTreeSet<&str>, asked: bool) {
+    fn assertion(&mut self, assertion: &Assertion, path: &str, known: &BTreeSet<&str>, asked: Asked) {
         if let Some(value) = &assertion.value {
             self.names(value, path);
         }
@@ -245,7 +262,9 @@ impl Lint<'_> {
                 | Criterion::RequestUrl(template) => self.names(template, path),
                 Criterion::QueryParameter { name, .. } => self.names(name, path),
                 Criterion::Subtest(subtest) => {
-                    if subtest.name.is_plain() && self.library.named(&self.plan.file, subtest.name.text()).is_none() {
+                    if subtest.name.is_plain()
+                        && self.library.named(&self.plan.file, subtest.name.text()).is_none()
+                    {
                         let text = format!("no script beside it is called {}", subtest.name.text());
                         self.once(Severity::Error, path, "missing-subtest", text);
                     }
@@ -259,7 +278,7 @@ impl Lint<'_> {
         }
         match &assertion.source_id {
             Some(id) => self.id(id, path, known),
-            None if !asked && !looks_at_source => {
+            None if asked == Asked::Nothing && !looks_at_source => {
                 let what = if assertion.direction == Direction::Request { "request" } else { "response" };
                 let text = format!("no operation comes before it: there is no {what} to look at");
                 self.note(Severity::Error, path, "nothing-asked", text);
@@ -271,7 +290,8 @@ impl Lint<'_> {
 
 fn fills(action: &Action, id: &str) -> bool {
     let Doing::Operation(operation) = &action.doing else { return false };
-    let imported = operation.import.as_ref().is_some_and(|import| import.fixtures_out.iter().any(|held| held == id));
+    let imported =
+        operation.import.as_ref().is_some_and(|import| import.fixtures_out.iter().any(|held| held == id));
     imported || operation.response_id.as_deref() == Some(id) || operation.request_id.as_deref() == Some(id)
 }
 

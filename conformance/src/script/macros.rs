@@ -1,7 +1,7 @@
 //! Values that no script declares: `${UUID}`, `${CURRENTDATE}`, `${CURRENTDATETIME}`, `${DATE, base, unit, amount}` and the
 //! random placeholders of letters (`C`), digits (`D`) and both (`CD`).
 //!
-//! No specification of HL7 has them; scripts in use do.
+//! `${UUID-x}` is one identifier for each x through the whole of a run. No specification of HL7 has any of them; scripts in use do.
 
 use std::fmt::Write as _;
 
@@ -46,11 +46,16 @@ impl Macro {
     /// The built-in value that `name` asks for.
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
-            "UUID" => Some(Self::Uuid),
+            name if name == "UUID" || name.starts_with("UUID-") => Some(Self::Uuid),
             "CURRENTDATE" => Some(Self::Date),
             "CURRENTDATETIME" => Some(Self::DateTime),
             _ => shifted(name).or_else(|| random(name)),
         }
+    }
+
+    /// Whether a name is worth the same wherever it stands.
+    pub(crate) fn is_kept(name: &str) -> bool {
+        name.starts_with("UUID-")
     }
 
     /// Whether two uses give two values.
@@ -90,8 +95,12 @@ fn random(name: &str) -> Option<Macro> {
         ("C", Some(count)) => (Alphabet::Letters, count.parse().ok()?),
         ("D", Some(count)) => (Alphabet::Digits, count.parse().ok()?),
         ("CD", Some(count)) => (Alphabet::Both, count.parse().ok()?),
-        (run, None) if !run.is_empty() && run.chars().all(|letter| letter == 'C') => (Alphabet::Letters, run.len()),
-        (run, None) if !run.is_empty() && run.chars().all(|letter| letter == 'D') => (Alphabet::Digits, run.len()),
+        (run, None) if !run.is_empty() && run.chars().all(|letter| letter == 'C') => {
+            (Alphabet::Letters, run.len())
+        }
+        (run, None) if !run.is_empty() && run.chars().all(|letter| letter == 'D') => {
+            (Alphabet::Digits, run.len())
+        }
         _ => return None,
     };
     (1..=LETTERS_MAX).contains(&count).then_some(Macro::Random(alphabet, count))
@@ -115,7 +124,11 @@ fn letters(alphabet: Alphabet, count: usize) -> Option<String> {
     };
     let mut bytes = [0_u8; LETTERS_MAX];
     SystemRandom::new().fill(&mut bytes).ok()?;
-    bytes.iter().take(count).map(|byte| among.get(usize::from(*byte) % among.len()).map(|it| char::from(*it))).collect()
+    bytes
+        .iter()
+        .take(count)
+        .map(|byte| among.get(usize::from(*byte) % among.len()).map(|it| char::from(*it)))
+        .collect()
 }
 
 fn uuid() -> Option<String> {
@@ -142,11 +155,33 @@ mod tests {
 
     #[test]
     fn built_in_names_are_known_and_others_are_not() {
-        for name in ["UUID", "CURRENTDATE", "CURRENTDATETIME", "DATE, T, D,-3", "DATE,T,M,+1", "C7", "D4", "CD12", "CCC", "DD"]
-        {
+        for name in [
+            "UUID",
+            "UUID-ST",
+            "CURRENTDATE",
+            "CURRENTDATETIME",
+            "DATE, T, D,-3",
+            "DATE,T,M,+1",
+            "C7",
+            "D4",
+            "CD12",
+            "CCC",
+            "DD",
+        ] {
             assert!(Macro::named(name).is_some(), "{name}");
         }
-        for name in ["", "uuid", "DATE", "DATE, T, W, 1", "DATE, T, D, x", "C0", "C99", "CDC", "patientId", "DATE, T, D, 1, 2"] {
+        for name in [
+            "",
+            "uuid",
+            "DATE",
+            "DATE, T, W, 1",
+            "DATE, T, D, x",
+            "C0",
+            "C99",
+            "CDC",
+            "patientId",
+            "DATE, T, D, 1, 2",
+        ] {
             assert_eq!(Macro::named(name), None, "{name}");
         }
     }

@@ -155,8 +155,14 @@ mod tests {
     fn bodies_that_are_no_tree_say_why() {
         assert_eq!(response(&[], " \n").root().err(), Some(Unread::Empty));
         assert_eq!(response(&[], "hello").root().err(), Some(Unread::Malformed));
-        assert_eq!(response(&[("Content-Type", "application/fhir+ndjson")], "{}").root().err(), Some(Unread::Lines));
-        assert_eq!(response(&[], r#"{"resourceType":"Patient","id":"a"}"#).own_reference().as_deref(), Some("Patient/a"));
+        assert_eq!(
+            response(&[("Content-Type", "application/fhir+ndjson")], "{}").root().err(),
+            Some(Unread::Lines)
+        );
+        assert_eq!(
+            response(&[], r#"{"resourceType":"Patient","id":"a"}"#).own_reference().as_deref(),
+            Some("Patient/a")
+        );
         let xml = r#"<Patient xmlns="http://hl7.org/fhir"><id value="a"/></Patient>"#;
         assert_eq!(response(&[], xml).own_reference().as_deref(), Some("Patient/a"));
     }

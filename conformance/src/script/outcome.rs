@@ -70,9 +70,7 @@ impl Judgement {
 
     /// The worse of two, and what is said of both.
     pub(crate) fn and(mut self, other: Self) -> Self {
-        if other.outcome > self.outcome {
-            self.message = other.message;
-        } else if other.outcome == self.outcome && self.message.is_empty() {
+        if other.outcome > self.outcome || other.outcome == self.outcome && self.message.is_empty() {
             self.message = other.message;
         }
         self.outcome = self.outcome.max(other.outcome);
@@ -192,7 +190,10 @@ impl ScriptRun {
     #[must_use]
     pub fn unsupported(&self) -> Vec<&str> {
         let own = Some(self.message.as_str()).filter(|message| message.starts_with("unsupported: "));
-        let tests = self.parts().map(|part| part.message.as_str()).filter(|message| message.starts_with("unsupported: "));
+        let tests = self
+            .parts()
+            .map(|part| part.message.as_str())
+            .filter(|message| message.starts_with("unsupported: "));
         let actions = self.actions().into_iter().filter(|action| action.is_unsupported());
         own.into_iter().chain(tests).chain(actions.map(|action| action.message.as_str())).collect()
     }

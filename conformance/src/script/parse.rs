@@ -25,7 +25,13 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    pub(super) fn note(&mut self, severity: Severity, node: Node<'_>, code: &'static str, text: impl Into<String>) {
+    pub(super) fn note(
+        &mut self,
+        severity: Severity,
+        node: Node<'_>,
+        code: &'static str,
+        text: impl Into<String>,
+    ) {
         let place = node.place();
         let (line, column) = (place.line, place.column);
         self.findings.push(Finding { severity, line, column, path: node.path(), code, text: text.into() });
@@ -70,7 +76,10 @@ pub(crate) fn parse(tree: &Tree, file: &Path) -> Result<Plan, NoScript> {
 }
 
 fn name_of(root: Node<'_>, file: &Path) -> String {
-    let told = ["name", "title", "id"].into_iter().find_map(|name| root.child_text(name)).filter(|name| !name.is_empty());
+    let told = ["name", "title", "id"]
+        .into_iter()
+        .find_map(|name| root.child_text(name))
+        .filter(|name| !name.is_empty());
     let stem = || file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     told.map_or_else(stem, str::to_owned)
 }
@@ -78,7 +87,12 @@ fn name_of(root: Node<'_>, file: &Path) -> String {
 fn metadata(root: Node<'_>, plan: &Plan, noted: &mut Noted) {
     let status = root.child_text("status");
     if !matches!(status, Some("draft" | "active" | "retired" | "unknown")) {
-        noted.note(Severity::Warning, root, "status", "status is draft, active, retired or unknown, and there is one");
+        noted.note(
+            Severity::Warning,
+            root,
+            "status",
+            "status is draft, active, retired or unknown, and there is one",
+        );
     }
     if plan.setup.is_empty() && plan.tests.is_empty() {
         noted.note(Severity::Warning, root, "nothing-to-do", "there is neither a setup nor a test");
@@ -106,7 +120,11 @@ pub(super) fn template(node: Node<'_>, name: &str) -> Option<Template> {
 /// An expression: a string, or an element that holds one and its language.
 pub(super) fn expression(node: Node<'_>, name: &str) -> Option<Template> {
     let held = node.child(name)?;
-    held.text().or_else(|| held.child_text("expression")).map(str::trim).filter(|text| !text.is_empty()).map(Template::new)
+    held.text()
+        .or_else(|| held.child_text("expression"))
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(Template::new)
 }
 
 /// A boolean, which scripts write in any case.
@@ -139,7 +157,12 @@ fn fixtures(root: Node<'_>, noted: &mut Noted) -> Vec<Fixture> {
     let mut fixtures: Vec<Fixture> = Vec::new();
     for node in root.named("fixture") {
         let Some(id) = owned(node, "id") else {
-            noted.note(Severity::Error, node, "fixture-without-id", "a fixture has an id, or nothing can use it");
+            noted.note(
+                Severity::Error,
+                node,
+                "fixture-without-id",
+                "a fixture has an id, or nothing can use it",
+            );
             continue;
         };
         if fixtures.iter().any(|held| held.id == id) {
@@ -174,7 +197,12 @@ fn source(root: Node<'_>, node: Node<'_>, noted: &mut Noted) -> FixtureSource {
     match root.named("contained").find(|held| held.child_text("id").is_some_and(|id| id == local)) {
         Some(held) => FixtureSource::Held(resource_bytes(held)),
         None => {
-            noted.note(Severity::Error, node, "missing-fixture", format!("nothing contained is called {local}"));
+            noted.note(
+                Severity::Error,
+                node,
+                "missing-fixture",
+                format!("nothing contained is called {local}"),
+            );
             FixtureSource::Reference(Template::new(reference))
         }
     }
@@ -193,7 +221,9 @@ fn profiles(root: Node<'_>, noted: &mut Noted) -> Vec<(String, String)> {
         let url = text(node, "reference").or(node.text().map(str::trim));
         match (owned(node, "id"), url) {
             (Some(id), Some(url)) if !url.is_empty() => profiles.push((id, url.to_owned())),
-            (None, _) => noted.note(Severity::Warning, node, "profile-without-id", "no assert can use this profile"),
+            (None, _) => {
+                noted.note(Severity::Warning, node, "profile-without-id", "no assert can use this profile")
+            }
             (Some(_), _) => noted.note(Severity::Error, node, "empty-profile", "the profile has no address"),
         }
     }
@@ -208,12 +238,23 @@ fn variables(root: Node<'_>, noted: &mut Noted) -> Vec<Variable> {
             continue;
         };
         if variables.iter().any(|held| held.name == name) {
-            noted.note(Severity::Warning, node, "repeated-variable", format!("there are two variables called {name}; the first counts"));
+            noted.note(
+                Severity::Warning,
+                node,
+                "repeated-variable",
+                format!("there are two variables called {name}; the first counts"),
+            );
             continue;
         }
-        let ways = ["expression", "headerField", "path"].into_iter().filter(|way| node.child(way).is_some()).count();
+        let ways =
+            ["expression", "headerField", "path"].into_iter().filter(|way| node.child(way).is_some()).count();
         if ways > 1 {
-            noted.note(Severity::Error, node, "tst-3", "a variable is read by one of expression, headerField and path");
+            noted.note(
+                Severity::Error,
+                node,
+                "tst-3",
+                "a variable is read by one of expression, headerField and path",
+            );
         }
         let read = [
             expression(node, "expression").map(Read::Expression),
@@ -257,7 +298,12 @@ fn actions(root: Node<'_>, section: Node<'_>, noted: &mut Noted) -> Vec<Action> 
         match held {
             Some(held) => out.extend(held.named("action").map(|node| action(node, noted))),
             None => {
-                noted.note(Severity::Error, node, "missing-common", format!("there are no common actions {key}"));
+                noted.note(
+                    Severity::Error,
+                    node,
+                    "missing-common",
+                    format!("there are no common actions {key}"),
+                );
                 out.push(undone(node, "there are no common actions of that key"));
             }
         }

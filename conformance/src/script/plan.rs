@@ -289,6 +289,21 @@ pub(crate) enum Criterion {
 }
 
 impl Criterion {
+    /// The expression that it evaluates on what the assert is about.
+    pub(crate) const fn expression(&self) -> Option<&Template> {
+        if let Self::Expression(expression) = self { Some(expression) } else { None }
+    }
+
+    /// The path that it selects by.
+    pub(crate) const fn path(&self) -> Option<&Template> {
+        if let Self::Path(path) = self { Some(path) } else { None }
+    }
+
+    /// The script that it runs.
+    pub(crate) const fn subtest(&self) -> Option<&Subtest> {
+        if let Self::Subtest(subtest) = self { Some(subtest) } else { None }
+    }
+
     /// Its element.
     pub(crate) const fn name(&self) -> &'static str {
         match self {

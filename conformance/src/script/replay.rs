@@ -111,7 +111,11 @@ impl Recording {
                 _ => Some(held.into_bytes()),
             }
         });
-        let head = Head::Request { method: text(request, "method")?, url: text(request, "url")?, base: self.base.clone() };
+        let head = Head::Request {
+            method: text(request, "method")?,
+            url: text(request, "url")?,
+            base: self.base.clone(),
+        };
         let status = response.member("status")?.number_text()?.parse().ok()?;
         Some(Recorded {
             used: Used::No,
@@ -148,7 +152,9 @@ impl Recording {
     pub(crate) fn answer(&self, request: &Message) -> Option<Message> {
         let mut exchanges = self.lock();
         let wanted = self.line(&request.head)?;
-        let fits = |held: &&mut Recorded| held.used == Used::No && self.line(&held.request.head).as_ref() == Some(&wanted);
+        let fits = |held: &&mut Recorded| {
+            held.used == Used::No && self.line(&held.request.head).as_ref() == Some(&wanted)
+        };
         let found = exchanges.iter_mut().find(fits)?;
         found.used = Used::Yes;
         Some(found.response.message())
@@ -172,7 +178,11 @@ impl Recording {
     pub(crate) fn write(&self, request: &Message, response: &Message) {
         let mut exchanges = self.lock();
         if exchanges.len() < EXCHANGES_MAX {
-            exchanges.push(Recorded { used: Used::No, request: Kept::of(request), response: Kept::of(response) });
+            exchanges.push(Recorded {
+                used: Used::No,
+                request: Kept::of(request),
+                response: Kept::of(response),
+            });
         }
     }
 
@@ -180,9 +190,7 @@ impl Recording {
     #[must_use]
     pub fn archive(&self) -> String {
         let headers = |kept: &Kept| {
-            let shown = |(name, value): &(String, String)| {
-                json!({"name": name, "value": if is_secret(name) { "…" } else { value.as_str() }})
-            };
+            let shown = |(name, value): &(String, String)| json!({"name": name, "value": if is_secret(name) { "…" } else { value.as_str() }});
             kept.headers.iter().map(shown).collect::<Vec<Value>>()
         };
         let kind = |kept: &Kept| {

@@ -64,7 +64,9 @@ const PATIENT_SUMMARY: [&str; 16] = [
 /// The rules that `call` means in a script that declares `rules`.
 pub(crate) fn named(rules: &Rules, call: &RuleCall) -> Option<Vec<Called>> {
     let declared = rules.named.iter().find(|(id, _)| *id == call.name).map(|(_, rule)| rule);
-    if let Some(rule) = declared.and_then(|declared| known(&declared.name)).or_else(|| known(last(&call.name))) {
+    if let Some(rule) =
+        declared.and_then(|declared| known(&declared.name)).or_else(|| known(last(&call.name)))
+    {
         let defaults = declared.map(|declared| declared.parameters.clone()).unwrap_or_default();
         let own = call.parameters.iter().cloned();
         // The first of a name counts: what the call says stands before what the script says.
@@ -86,7 +88,8 @@ fn last(name: &str) -> &str {
 }
 
 fn known(name: &str) -> Option<Rule> {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
     match plain.as_str() {
         "assertresponsequeryparamsinselflink" => Some(Rule::ParametersInSelfLink),
         "assertrequesturlcontains" => Some(Rule::UrlContains),
@@ -116,9 +119,13 @@ pub(crate) fn judge(
     match rule {
         Rule::ParametersInSelfLink => self_link(request, response),
         Rule::UrlContains => {
-            let Head::Request { url, .. } = &request.head else { return Judgement::error("there is no request") };
-            let wanted: Vec<String> = ["searchparam1", "searchparam2"].into_iter().filter_map(parameter).collect();
-            let found = wanted.iter().any(|text| url.contains(text.as_str()) || decoded(url).contains(text.as_str()));
+            let Head::Request { url, .. } = &request.head else {
+                return Judgement::error("there is no request");
+            };
+            let wanted: Vec<String> =
+                ["searchparam1", "searchparam2"].into_iter().filter_map(parameter).collect();
+            let found =
+                wanted.iter().any(|text| url.contains(text.as_str()) || decoded(url).contains(text.as_str()));
             let told = || format!("the address of the request contains neither of: {}", wanted.join(", "));
             if found { Judgement::pass() } else { Judgement::fail(told()) }
         }
@@ -126,14 +133,20 @@ pub(crate) fn judge(
         Rule::HeaderIfBody => {
             let header = parameter("header").unwrap_or_else(|| "Content-Type".to_owned());
             let operator = parameter("headerOperator").unwrap_or_else(|| "notEmpty".to_owned());
-            if_body(response, || header_is(response, &header, &operator, parameter("headerExpectedValue").as_deref()))
+            if_body(response, || {
+                header_is(response, &header, &operator, parameter("headerExpectedValue").as_deref())
+            })
         }
-        Rule::ContentTypeIfBody => if_body(response, || header_is(response, "Content-Type", "notEmpty", None)),
+        Rule::ContentTypeIfBody => {
+            if_body(response, || header_is(response, "Content-Type", "notEmpty", None))
+        }
         Rule::MimeTypeIfBody => {
             let wanted = parameter("headerExpectedValue").unwrap_or_else(|| "application/fhir".to_owned());
             if_body(response, || header_is(response, "Content-Type", "contains", Some(&wanted)))
         }
-        Rule::CharsetIfBody => if_body(response, || header_is(response, "Content-Type", "contains", Some("charset"))),
+        Rule::CharsetIfBody => {
+            if_body(response, || header_is(response, "Content-Type", "contains", Some("charset")))
+        }
         Rule::ResourceIfBody => if_body(response, || {
             let wanted = parameter("resource").unwrap_or_default();
             let fits = response.resource_type() == Some(&wanted);
@@ -166,9 +179,9 @@ fn header_is(response: &Message, header: &str, operator: &str, expected: Option<
     let values: Vec<Actual> = response.header(header).map(Actual::text).into_iter().collect();
     match holds(operator, &values, expected.unwrap_or_default()) {
         Ok(true) => Judgement::pass(),
-        Ok(false) => {
-            Judgement::fail(format!("not so: {header} {} {}", operator.words(), expected.unwrap_or_default()).trim_end())
-        }
+        Ok(false) => Judgement::fail(
+            format!("not so: {header} {} {}", operator.words(), expected.unwrap_or_default()).trim_end(),
+        ),
         Err(unfit) => Judgement::new(Outcome::Error, unfit.to_string()),
     }
 }
@@ -176,7 +189,9 @@ fn header_is(response: &Message, header: &str, operator: &str, expected: Option<
 fn self_link(request: &Message, response: &Message) -> Judgement {
     let Head::Request { url, .. } = &request.head else { return Judgement::error("there is no request") };
     let Some((_, query)) = url.split_once('?') else { return Judgement::pass() };
-    let Ok(root) = response.root() else { return Judgement::fail("the answer has no Bundle with a self link") };
+    let Ok(root) = response.root() else {
+        return Judgement::fail("the answer has no Bundle with a self link");
+    };
     let link = root.named("link").find(|link| link.child_text("relation") == Some("self"));
     let Some(link) = link.and_then(|link| link.child_text("url")) else {
         return Judgement::fail("the answer has no self link");
@@ -260,7 +275,8 @@ mod tests {
             ("http://x/P?code=a&_sort=x", "http://x/P?code=a", Outcome::Fail),
             ("http://x/P", "http://x/P", Outcome::Pass),
         ] {
-            let judged = judge(Rule::ParametersInSelfLink, Some(&request(asked)), Some(&link(told)), &|_| None);
+            let judged =
+                judge(Rule::ParametersInSelfLink, Some(&request(asked)), Some(&link(told)), &|_| None);
             assert_eq!(judged.outcome, expected, "{asked} {told}");
         }
     }
@@ -270,9 +286,11 @@ mod tests {
         let asked = request("http://x");
         let parameter = |name: &str| (name == "resource").then(|| "OperationOutcome".to_owned());
         let outcome = |rule, answer: &Message| judge(rule, Some(&asked), Some(answer), &parameter).outcome;
-        let outcome_body = response("application/fhir+json;charset=utf-8", r#"{"resourceType":"OperationOutcome"}"#);
+        let outcome_body =
+            response("application/fhir+json;charset=utf-8", r#"{"resourceType":"OperationOutcome"}"#);
         let html = response("text/html", "<p>no</p>");
-        for rule in [Rule::ContentTypeIfBody, Rule::MimeTypeIfBody, Rule::CharsetIfBody, Rule::ResourceIfBody] {
+        for rule in [Rule::ContentTypeIfBody, Rule::MimeTypeIfBody, Rule::CharsetIfBody, Rule::ResourceIfBody]
+        {
             assert_eq!(outcome(rule, &response("", "")), Outcome::Skip, "{rule:?}");
             assert_eq!(outcome(rule, &outcome_body), Outcome::Pass, "{rule:?}");
         }

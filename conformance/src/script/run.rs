@@ -47,6 +47,8 @@ pub struct Options {
     pub under_test: Vec<u32>,
     /// Whether setup and teardown run.
     pub around: Around,
+    /// Who sends what a client under test sends.
+    pub clients: Clients,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             variables: Vec::new(),
             under_test: Vec::new(),
             around: Around::Run,
+            clients: Clients::Waited,
         }
     }
 }
@@ -69,6 +72,15 @@ pub enum Format {
     Json,
     /// XML, which TestScript names as the default.
     Xml,
+}
+
+/// Who sends what a client under test sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clients {
+    /// The client does; it is waited for.
+    Waited,
+    /// The engine does, as the script describes it: to try scripts out.
+    Played,
 }
 
 /// Whether setup and teardown run.
@@ -238,7 +250,10 @@ impl Runner {
             run.answered = session.answered;
             run.unanswered = session.unanswered;
             let variables = plan.module.variables_out.iter().filter_map(|name| {
-                Some((name.clone(), session.fill(&super::template::Template::new(&format!("${{{name}}}"))).ok()?))
+                Some((
+                    name.clone(),
+                    session.fill(&super::template::Template::new(&format!("${{{name}}}"))).ok()?,
+                ))
             });
             let variables = variables.collect();
             let Session { held, request, response, .. } = session;
@@ -246,9 +261,18 @@ impl Runner {
         })
     }
 
-    async fn life<'a>(&'a self, plan: &'a Plan, session: &mut Session<'a>, run: &mut ScriptRun, depth: usize) {
+    async fn life<'a>(
+        &'a self,
+        plan: &'a Plan,
+        session: &mut Session<'a>,
+        run: &mut ScriptRun,
+        depth: usize,
+    ) {
         if let Some(what) = plan.unsupported.first() {
             return end(run, Judgement::unsupported(what));
+        }
+        if depth == 0 && !(plan.module.fixtures_in.is_empty() && plan.module.variables_in.is_empty()) {
+            return end(run, Judgement::skip("a module: other scripts run it, with what it needs"));
         }
         if let Some(judged) = self.not_for_it(plan).await {
             return end(run, judged);
@@ -262,7 +286,9 @@ impl Runner {
             let setup = Test { name: Some("setup".to_owned()), ..Test::default() };
             let part = self.part(&setup, &plan.setup, session, depth).await;
             if part.outcome > Outcome::Warning {
-                ready = Judgement::new(part.outcome, "the setup failed");
+                let why = part.actions.iter().find(|action| action.outcome > Outcome::Warning);
+                let why = why.map_or_else(String::new, |action| format!(": {}", action.message));
+                ready = Judgement::new(part.outcome, format!("the setup failed{why}"));
             }
             (self.listener)(&Event::Tested(&plan.name, &part));
             run.setup = Some(part);
@@ -277,7 +303,8 @@ impl Runner {
                     skipped(test, &ready.message)
                 };
                 if !values.is_empty() {
-                    let shown: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                    let shown: Vec<String> =
+                        values.iter().map(|(name, value)| format!("{name}={value}")).collect();
                     part.name = format!("{} ({})", part.name, shown.join(", "));
                 }
                 (self.listener)(&Event::Tested(&plan.name, &part));
@@ -294,7 +321,8 @@ impl Runner {
         self.autodelete(plan, session).await;
         let setup = run.setup.as_ref().map_or(Outcome::Skip, |part| part.outcome);
         let tests = run.tests.iter().map(|part| part.outcome).max().unwrap_or(setup);
-        run.outcome = setup.max(tests).max(if ready.outcome == Outcome::Pass { Outcome::Skip } else { ready.outcome });
+        run.outcome =
+            setup.max(tests).max(if ready.outcome == Outcome::Pass { Outcome::Skip } else { ready.outcome });
         run.message = ready.message;
     }
 
@@ -329,7 +357,12 @@ fn skipped(test: &Test, why: &str) -> TestRun {
 
 /// What a test is called.
 fn title(test: &Test) -> String {
-    [&test.name, &test.id, &test.description].into_iter().flatten().next().cloned().unwrap_or_else(|| "test".to_owned())
+    [&test.name, &test.id, &test.description]
+        .into_iter()
+        .flatten()
+        .next()
+        .cloned()
+        .unwrap_or_else(|| "test".to_owned())
 }
 
 /// Every combination of values; one without any, if nothing is repeated.
@@ -337,7 +370,9 @@ fn combinations(repeat: &[(String, Vec<String>)]) -> Vec<Vec<(String, String)>> 
     let mut out = vec![Vec::new()];
     for (name, values) in repeat {
         let grown = out.iter().flat_map(|held: &Vec<(String, String)>| {
-            values.iter().map(move |value| held.iter().cloned().chain([(name.clone(), value.clone())]).collect())
+            values
+                .iter()
+                .map(move |value| held.iter().cloned().chain([(name.clone(), value.clone())]).collect())
         });
         out = grown.collect();
     }

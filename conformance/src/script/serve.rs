@@ -38,7 +38,8 @@ const FOR_ONE_CONNECTION: [&str; 10] = [
 ];
 
 /// Answers a request whose address is below the server: path and query.
-pub(crate) type Answering = Arc<dyn Fn(Message) -> Pin<Box<dyn Future<Output = Message> + Send>> + Send + Sync>;
+pub(crate) type Answering =
+    Arc<dyn Fn(Message) -> Pin<Box<dyn Future<Output = Message> + Send>> + Send + Sync>;
 
 /// Whether a field goes on to the next connection.
 pub(crate) fn passes_on(name: &str) -> bool {
@@ -65,7 +66,10 @@ pub(crate) async fn serve(address: SocketAddr, answering: Answering) -> std::io:
     Ok(bound)
 }
 
-#[expect(clippy::disallowed_methods, reason = "bounded by Limited; this crate does not know the gateway's reader")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "bounded by Limited; this crate does not know the gateway's reader"
+)]
 async fn one(answering: Answering, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {

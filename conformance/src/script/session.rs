@@ -80,7 +80,19 @@ impl NoValue {
             Self::Expression(_, Failed::Unsupported(what)) => Some(what.clone()),
             Self::Path(_, BadPath::Unsupported(path)) => Some(format!("the path {path}")),
             Self::Fake(kind) => Some(format!("making up a {kind}")),
-            _ => None,
+            Self::Undefined(_)
+            | Self::Unset(_)
+            | Self::Unfilled(..)
+            | Self::NoResponse(_)
+            | Self::Nothing(_)
+            | Self::Several(..)
+            | Self::Complex(_)
+            | Self::Body(..)
+            | Self::Expression(..)
+            | Self::Path(..)
+            | Self::Circular(_)
+            | Self::Macro(_)
+            | Self::TooLong => None,
         }
     }
 }
@@ -103,15 +115,35 @@ impl<'p> Session<'p> {
         }
     }
 
+    /// What was filled under this id, or is always there: the last request and response, and something that is empty,
+    /// for expressions that look at nothing (Asbestos).
+    pub(crate) fn named(&self, id: &str) -> Option<Arc<Message>> {
+        if let Some(message) = self.held.get(id) {
+            return Some(Arc::clone(message));
+        }
+        match id {
+            "request" => self.request.clone(),
+            "response" => self.response.clone(),
+            "anonymous" => {
+                Some(Arc::new(Message::fixture(Bytes::from_static(br#"{"resourceType":"Basic"}"#))))
+            }
+            _ => None,
+        }
+    }
+
     /// The message of this id; a fixture with its names filled.
     ///
     /// # Errors
     /// [`NoValue`] when the fixture holds a name that has none.
     pub(crate) fn message(&self, id: &str) -> Result<Option<Arc<Message>>, NoValue> {
-        let Some(message) = self.held.get(id) else {
+        let Some(message) = &self.named(id) else {
             let fake = self.plan.fixtures.iter().find_map(|fixture| match &fixture.source {
                 FixtureSource::Fake(kind) if fixture.id == id => Some(kind.clone()),
-                _ => None,
+                FixtureSource::Fake(_)
+                | FixtureSource::Reference(_)
+                | FixtureSource::Held(_)
+                | FixtureSource::Part { .. }
+                | FixtureSource::Later => None,
             });
             return fake.map_or(Ok(None), |kind| Err(NoValue::Fake(kind)));
         };
@@ -146,7 +178,12 @@ impl<'p> Session<'p> {
     }
 
     /// The value of a variable or of a built-in name.
-    fn value(&self, name: &str, depth: usize, random: &mut HashMap<String, String>) -> Result<String, NoValue> {
+    fn value(
+        &self,
+        name: &str,
+        depth: usize,
+        random: &mut HashMap<String, String>,
+    ) -> Result<String, NoValue> {
         if depth > DEPTH_MAX {
             return Err(NoValue::Circular(name.to_owned()));
         }
@@ -157,6 +194,15 @@ impl<'p> Session<'p> {
             return self.variable(variable, depth);
         }
         let Some(built_in) = Macro::named(name) else { return Err(NoValue::Undefined(name.to_owned())) };
+        if Macro::is_kept(name) {
+            let mut fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(value) = fixed.get(name) {
+                return Ok(value.clone());
+            }
+            let value = built_in.value(self.now, None).ok_or_else(|| NoValue::Macro(name.to_owned()))?;
+            fixed.insert(name.to_owned(), value.clone());
+            return Ok(value);
+        }
         // One text says one thing: the same random name twice in it is the same value.
         if let Some(value) = random.get(name) {
             return Ok(value.clone());
@@ -205,8 +251,8 @@ impl<'p> Session<'p> {
             return Err(NoValue::Unset(name.clone()));
         }
         let message = match (&variable.source_id, &self.response) {
-            (Some(id), _) => self.held.get(id).ok_or_else(|| NoValue::Unfilled(name.clone(), id.clone()))?,
-            (None, Some(last)) => last,
+            (Some(id), _) => self.named(id).ok_or_else(|| NoValue::Unfilled(name.clone(), id.clone()))?,
+            (None, Some(last)) => Arc::clone(last),
             (None, None) => return Err(NoValue::NoResponse(name.clone())),
         };
         let values = match &variable.read {

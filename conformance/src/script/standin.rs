@@ -52,7 +52,8 @@ impl StandIn {
         }
         let answering = move |request: Message| {
             let stand_in = Arc::clone(&stand_in);
-            Box::pin(async move { stand_in.answer(&request) }) as Pin<Box<dyn Future<Output = Message> + Send>>
+            Box::pin(async move { stand_in.answer(&request) })
+                as Pin<Box<dyn Future<Output = Message> + Send>>
         };
         let address = serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Arc::new(answering)).await?;
         Ok(format!("http://{address}"))
@@ -71,7 +72,8 @@ impl StandIn {
             };
             let Some(resource) = bytes.and_then(|bytes| read(&Message::fixture(bytes))) else { continue };
             let entries = resource.get("entry").and_then(Value::as_array).cloned().unwrap_or_default();
-            let inner = entries.into_iter().filter_map(|mut entry| entry.get_mut("resource").map(Value::take));
+            let inner =
+                entries.into_iter().filter_map(|mut entry| entry.get_mut("resource").map(Value::take));
             for resource in inner.chain([resource]) {
                 self.lock().keep(resource, None);
             }
@@ -83,11 +85,14 @@ impl StandIn {
     }
 
     fn answer(&self, request: &Message) -> Message {
-        let Head::Request { method, url, .. } = &request.head else { return answered(request, (400, None, None)) };
+        let Head::Request { method, url, .. } = &request.head else {
+            return answered(request, (400, None, None));
+        };
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let path = decoded(path);
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let answer = self.lock().ask(method, &parts, query, url, || read(request));
+        let here = format!("http://{}", request.header("host").unwrap_or_default());
+        let answer = self.lock().ask(method, &parts, query, (&here, url), || read(request));
         answered(request, answer)
     }
 }
@@ -118,15 +123,21 @@ impl Kept {
         method: &str,
         parts: &[&str],
         query: &str,
-        url: &str,
+        url: (&str, &str),
         body: impl Fn() -> Option<Value>,
     ) -> Answer {
         let operation = parts.iter().any(|part| part.starts_with('$'));
         match (method, parts) {
             ("GET", ["metadata"]) => (200, None, Some(self.stated())),
-            _ if operation => (200, None, Some(outcome("information", "informational", "done, as far as a stand-in can"))),
-            ("GET" | "HEAD", [kind, "_history"]) => (200, None, Some(self.bundle("history", kind, None, url))),
-            ("GET" | "HEAD", [kind, id, "_history"]) => (200, None, Some(self.bundle("history", kind, Some(id), url))),
+            _ if operation => {
+                (200, None, Some(outcome("information", "informational", "done, as far as a stand-in can")))
+            }
+            ("GET" | "HEAD", [kind, "_history"]) => {
+                (200, None, Some(self.bundle("history", kind, None, url)))
+            }
+            ("GET" | "HEAD", [kind, id, "_history"]) => {
+                (200, None, Some(self.bundle("history", kind, Some(id), url)))
+            }
             ("GET" | "HEAD", [kind, id] | [kind, id, "_history", _]) => self.found(kind, id),
             ("GET" | "HEAD", [kind]) | ("POST", [kind, "_search"]) => {
                 let id = query.split('&').find_map(|pair| pair.strip_prefix("_id="));
@@ -161,7 +172,10 @@ impl Kept {
         match self.keep(resource, id) {
             Some(place) => {
                 let mut parts = place.split('/');
-                let key = (parts.next().unwrap_or_default().to_owned(), parts.next().unwrap_or_default().to_owned());
+                let key = (
+                    parts.next().unwrap_or_default().to_owned(),
+                    parts.next().unwrap_or_default().to_owned(),
+                );
                 (201, Some(place), Some(self.resources.get(&key).cloned().unwrap_or(body)))
             }
             None => unreadable(),
@@ -179,8 +193,10 @@ impl Kept {
         let kind = bundle.get("type").and_then(Value::as_str).unwrap_or("batch");
         let mut entries = Vec::new();
         for entry in bundle.get("entry").and_then(Value::as_array).into_iter().flatten() {
-            let id = entry.pointer("/request/url").and_then(Value::as_str).and_then(|url| url.split_once('/'));
-            let place = entry.get("resource").and_then(|resource| self.keep(resource.clone(), id.map(|(_, id)| id)));
+            let id =
+                entry.pointer("/request/url").and_then(Value::as_str).and_then(|url| url.split_once('/'));
+            let place =
+                entry.get("resource").and_then(|resource| self.keep(resource.clone(), id.map(|(_, id)| id)));
             let status = if place.is_some() { "201 Created" } else { "200 OK" };
             let mut response = json!({"status": status, "etag": "W/\"1\""});
             if let (Some(place), Some(members)) = (place, response.as_object_mut()) {
@@ -188,10 +204,14 @@ impl Kept {
             }
             entries.push(json!({"response": response}));
         }
-        (200, None, Some(json!({"resourceType": "Bundle", "type": format!("{kind}-response"), "entry": entries})))
+        (
+            200,
+            None,
+            Some(json!({"resourceType": "Bundle", "type": format!("{kind}-response"), "entry": entries})),
+        )
     }
 
-    fn bundle(&self, of: &str, kind: &str, id: Option<&str>, url: &str) -> Value {
+    fn bundle(&self, of: &str, kind: &str, id: Option<&str>, (here, url): (&str, &str)) -> Value {
         let wanted = |(held, held_id): &(String, String)| {
             held == kind && id.is_none_or(|id| decoded(id).split(',').any(|id| id == held_id))
         };
@@ -200,12 +220,15 @@ impl Kept {
             .iter()
             .filter(|(key, _)| wanted(key))
             .map(|((kind, id), resource)| {
-                let mut entry = json!({"fullUrl": format!("http://stand-in/{kind}/{id}"), "resource": resource});
+                let mut entry = json!({"fullUrl": format!("{here}/{kind}/{id}"), "resource": resource});
                 if let Some(members) = entry.as_object_mut() {
                     if of == "searchset" {
                         members.insert("search".to_owned(), json!({"mode": "match"}));
                     } else {
-                        members.insert("request".to_owned(), json!({"method": "PUT", "url": format!("{kind}/{id}")}));
+                        members.insert(
+                            "request".to_owned(),
+                            json!({"method": "PUT", "url": format!("{kind}/{id}")}),
+                        );
                         members.insert("response".to_owned(), json!({"status": "200"}));
                     }
                 }
@@ -213,7 +236,7 @@ impl Kept {
             })
             .collect();
         json!({"resourceType": "Bundle", "type": of, "total": found.len(),
-            "link": [{"relation": "self", "url": format!("http://stand-in{url}")}], "entry": found})
+            "link": [{"relation": "self", "url": format!("{here}{url}")}], "entry": found})
     }
 
     fn stated(&self) -> Value {
@@ -221,8 +244,10 @@ impl Kept {
         kinds.dedup();
         let codes = ["read", "vread", "update", "delete", "history-instance", "create", "search-type"];
         let interactions: Vec<Value> = codes.iter().map(|code| json!({"code": code})).collect();
-        let resources: Vec<Value> =
-            kinds.iter().map(|kind| json!({"type": kind, "interaction": interactions, "updateCreate": true})).collect();
+        let resources: Vec<Value> = kinds
+            .iter()
+            .map(|kind| json!({"type": kind, "interaction": interactions, "updateCreate": true}))
+            .collect();
         json!({"resourceType": "CapabilityStatement", "status": "active", "date": "2023-01-01", "kind": "instance",
             "fhirVersion": "4.0.1", "format": ["json", "xml"], "rest": [{"mode": "server", "resource": resources,
                 "interaction": [{"code": "transaction"}, {"code": "batch"}]}]})
@@ -246,16 +271,21 @@ fn read(message: &Message) -> Option<Value> {
 /// The answer in the format that was asked for.
 fn answered(request: &Message, (status, place, body): Answer) -> Message {
     let accept = request.header("accept").unwrap_or_default();
+    let host = request.header("host").unwrap_or_default();
     let version = body.as_ref().and_then(|body| body.pointer("/meta/versionId")).and_then(Value::as_str);
     let mut headers = vec![("Last-Modified".to_owned(), CHANGED.to_owned())];
     headers.extend(version.map(|version| ("ETag".to_owned(), format!("W/\"{version}\""))));
-    headers.extend(place.map(|place| ("Location".to_owned(), format!("http://stand-in/{place}"))));
+    headers.extend(place.map(|place| ("Location".to_owned(), format!("http://{host}/{place}"))));
     let json = body.map(|body| Bytes::from(body.to_string()));
     let xml = json.clone().filter(|_| accept.contains("xml") && !accept.contains("json")).and_then(|json| {
         let document = fhir::json::parse(json, &Limits::default()).ok()?;
         fhir::xml::from_json(document.root(), &fhir::xml::Limits::default()).ok().map(Bytes::from)
     });
-    let kind = if xml.is_some() { "application/fhir+xml;charset=utf-8" } else { "application/fhir+json;charset=utf-8" };
+    let kind = if xml.is_some() {
+        "application/fhir+xml;charset=utf-8"
+    } else {
+        "application/fhir+json;charset=utf-8"
+    };
     let body = xml.or(json).unwrap_or_default();
     if !body.is_empty() {
         headers.push(("Content-Type".to_owned(), kind.to_owned()));

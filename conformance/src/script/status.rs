@@ -70,7 +70,9 @@ mod tests {
 
     #[test]
     fn codes_of_old_and_new_releases_are_known() {
-        for (code, status) in [("okay", 200), ("bad", 400), ("badRequest", 400), ("unprocessable", 422), ("gone", 410)] {
+        for (code, status) in
+            [("okay", 200), ("bad", 400), ("badRequest", 400), ("unprocessable", 422), ("gone", 410)]
+        {
             assert_eq!(of_code(code), Some(status));
         }
         assert_eq!(of_code("fine"), None);

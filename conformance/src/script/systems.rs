@@ -135,7 +135,9 @@ impl Systems {
         let wanted = parts(address)?;
         let credentials = address.authority().is_some_and(|held| held.as_str().contains('@'));
         let mut systems = self.by_index.values().filter(|_| !credentials);
-        systems.find(|system| system.base.parse().ok().and_then(|base: Uri| parts(&base)).as_ref() == Some(&wanted))
+        systems.find(|system| {
+            system.base.parse().ok().and_then(|base: Uri| parts(&base)).as_ref() == Some(&wanted)
+        })
     }
 
     /// Sends `request` and waits for the whole answer.
@@ -156,11 +158,15 @@ impl Systems {
         self.of(&url.parse().ok()?)?.authorization.as_deref()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "bounded by Limited; this crate does not know the gateway's reader")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounded by Limited; this crate does not know the gateway's reader"
+    )]
     async fn call(&self, request: Request<Full<Bytes>>) -> Result<Message, Trouble> {
         let answer = self.client.request(request).await.map_err(|_| Trouble::Unanswered)?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, self.bounds.body_bytes_max).collect().await.map_err(|_| Trouble::TooLarge)?;
+        let body =
+            Limited::new(body, self.bounds.body_bytes_max).collect().await.map_err(|_| Trouble::TooLarge)?;
         let headers = parts.headers.iter().take(HEADERS_MAX).map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });

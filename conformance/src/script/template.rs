@@ -88,7 +88,8 @@ fn split(text: &str, depth: usize) -> Vec<Part> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         plain.push_str(before);
-        let Some((name, behind)) = closed(after).filter(|(name, _)| depth > 0 && !name.trim().is_empty()) else {
+        let Some((name, behind)) = closed(after).filter(|(name, _)| depth > 0 && !name.trim().is_empty())
+        else {
             plain.push_str("${");
             rest = after;
             continue;

@@ -42,6 +42,7 @@ impl Telling {
 
 /// Headers whose values are secrets in either direction.
 pub(crate) fn is_secret(header: &str) -> bool {
-    let secret = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "ssp-authorization"];
+    let secret =
+        ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "ssp-authorization"];
     secret.iter().any(|name| header.eq_ignore_ascii_case(name))
 }

@@ -17,6 +17,16 @@ mod reports;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
+mod script_bad_input;
+#[cfg(test)]
+mod script_clients;
+#[cfg(test)]
+mod script_corpus;
+#[cfg(test)]
+mod script_life;
+#[cfg(test)]
+mod script_support;
+#[cfg(test)]
 mod states;
 #[cfg(test)]
 mod validate;

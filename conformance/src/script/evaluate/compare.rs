@@ -26,7 +26,8 @@ impl<'a> Looked<'a> {
         let other = self.held(source_id)?;
         let root = other.root().map_err(unread)?;
         let text = self.fill(expression)?;
-        let found = self.view.session.expressions.evaluate(&text, root).map_err(|bad| Box::new(failed(&bad)))?;
+        let found =
+            self.view.session.expressions.evaluate(&text, root).map_err(|bad| Box::new(failed(&bad)))?;
         let Some(selector) = selector else {
             // Alone, it is a condition on what it is evaluated on.
             let fits = match self.assertion.operator {
@@ -37,7 +38,12 @@ impl<'a> Looked<'a> {
                     let (expected, written) = self.value()?;
                     let operator = self.operator(Operator::Equals);
                     let told = (short(expression.text()), operator);
-                    return self.compared(Operator::Equals, &found.values(), &expected, (&told.0, told.1, written));
+                    return self.compared(
+                        Operator::Equals,
+                        &found.values(),
+                        &expected,
+                        (&told.0, told.1, written),
+                    );
                 }
                 _ => found.is_true(),
             };
@@ -51,7 +57,12 @@ impl<'a> Looked<'a> {
         self.same(&actual, &found.values(), expression.text())
     }
 
-    pub(super) fn compare_path(self, source_id: &str, other: &Template, selector: Option<&Criterion>) -> Judged {
+    pub(super) fn compare_path(
+        self,
+        source_id: &str,
+        other: &Template,
+        selector: Option<&Criterion>,
+    ) -> Judged {
         let message = self.held(source_id)?;
         let root = message.root().map_err(unread)?;
         let text = self.fill(other)?;
@@ -72,7 +83,12 @@ impl<'a> Looked<'a> {
     fn same(self, actual: &[Actual], expected: &[Actual], what: &str) -> Judged {
         if let ([_], [expected]) = (actual, expected) {
             let told = (short(what), self.operator(Operator::Equals));
-            return self.compared(Operator::Equals, actual, &expected.text, (&told.0, told.1, "what the other has"));
+            return self.compared(
+                Operator::Equals,
+                actual,
+                &expected.text,
+                (&told.0, told.1, "what the other has"),
+            );
         }
         let sorted = |values: &[Actual]| {
             let mut texts: Vec<String> = values.iter().map(|value| value.text.clone()).collect();
@@ -81,60 +97,61 @@ impl<'a> Looked<'a> {
         };
         let equal = sorted(actual) == sorted(expected);
         let operator = self.operator(Operator::Equals);
-        let fits = match operator {
-            Operator::Equals => equal,
-            Operator::NotEquals => !equal,
-            other => {
-                return Ok(Judgement::error(format!("{} does not compare several values with several", other.code())));
-            }
-        };
+        if !matches!(operator, Operator::Equals | Operator::NotEquals) {
+            return Ok(Judgement::error(format!(
+                "{} does not compare several values with several",
+                operator.code()
+            )));
+        }
+        let fits = equal == (operator == Operator::Equals);
         let counts = format!("{} values here, {} there", actual.len(), expected.len());
         Ok(if fits {
             Judgement::pass()
         } else {
-            Judgement::fail(format!("not so: {} {} what the other has; {counts}", short(what), operator.words()))
+            Judgement::fail(format!(
+                "not so: {} {} what the other has; {counts}",
+                short(what),
+                operator.words()
+            ))
         })
     }
 
     fn selected_values(self, selector: &Criterion) -> Result<Vec<Actual>, Box<Judgement>> {
         let message = self.message()?;
         let root = message.root().map_err(unread)?;
-        match selector {
-            Criterion::Path(path) => {
-                let text = self.fill(path)?;
-                Ok(path::select(&text, root).map_err(|bad| Box::new(bad_path(&bad)))?.values())
-            }
-            Criterion::Expression(expression) => {
-                let text = self.fill(expression)?;
-                let found = self.view.session.expressions.evaluate(&text, root);
-                Ok(found.map_err(|bad| Box::new(failed(&bad)))?.values())
-            }
-            _ => Ok(Vec::new()),
+        if let Some(path) = selector.path() {
+            let text = self.fill(path)?;
+            return Ok(path::select(&text, root).map_err(|bad| Box::new(bad_path(&bad)))?.values());
         }
+        let Some(expression) = selector.expression() else { return Ok(Vec::new()) };
+        let text = self.fill(expression)?;
+        let found = self.view.session.expressions.evaluate(&text, root);
+        Ok(found.map_err(|bad| Box::new(failed(&bad)))?.values())
     }
 
     /// The resources or elements that the assert judges: the body, or what its expression selects of it.
-    fn subjects<'m>(self, message: &'m Message, selector: Option<&Criterion>) -> Result<Vec<Node<'m>>, Box<Judgement>> {
+    fn subjects<'m>(
+        self,
+        message: &'m Message,
+        selector: Option<&Criterion>,
+    ) -> Result<Vec<Node<'m>>, Box<Judgement>> {
         let root = message.root().map_err(unread)?;
         if let Some(kind) = &self.assertion.once_per_type {
             let entries = root.named("entry").filter_map(|entry| entry.child("resource"));
             return Ok(entries.filter(|resource| resource.resource_type() == Some(kind)).collect());
         }
-        match selector.filter(|_| self.assertion.value.is_none()) {
-            Some(Criterion::Expression(expression)) => {
-                let text = self.fill(expression)?;
-                let found = self.view.session.expressions.evaluate(&text, root);
-                let found = found.map_err(|bad| Box::new(failed(&bad)))?;
-                Ok(found.items.iter().filter_map(|item| item.node).collect())
-            }
-            Some(Criterion::Path(path)) => {
-                let text = self.fill(path)?;
-                match path::select(&text, root).map_err(|bad| Box::new(bad_path(&bad)))? {
-                    path::Selected::Nodes(nodes) => Ok(nodes),
-                    path::Selected::Value(_) => Ok(Vec::new()),
-                }
-            }
-            _ => Ok(vec![root]),
+        let selector = selector.filter(|_| self.assertion.value.is_none());
+        if let Some(expression) = selector.and_then(Criterion::expression) {
+            let text = self.fill(expression)?;
+            let found = self.view.session.expressions.evaluate(&text, root);
+            let found = found.map_err(|bad| Box::new(failed(&bad)))?;
+            return Ok(found.items.iter().filter_map(|item| item.node).collect());
+        }
+        let Some(path) = selector.and_then(Criterion::path) else { return Ok(vec![root]) };
+        let text = self.fill(path)?;
+        match path::select(&text, root).map_err(|bad| Box::new(bad_path(&bad)))? {
+            path::Selected::Nodes(nodes) => Ok(nodes),
+            path::Selected::Value(_) => Ok(Vec::new()),
         }
     }
 
@@ -205,7 +222,8 @@ impl<'a> Looked<'a> {
             for (name, value) in &parameters {
                 filled.push((name.clone(), self.fill(value)?));
             }
-            let parameter = |wanted: &str| filled.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            let parameter =
+                |wanted: &str| filled.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
             let next = if rule == Rule::MinimumRequest {
                 self.minimum_request(parameter("minimumFixtureBase").as_deref())?
             } else {

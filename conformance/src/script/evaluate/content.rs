@@ -20,7 +20,9 @@ impl Looked<'_> {
         let actual = root.resource_type().unwrap_or_default();
         let operator = self.operator(Operator::Equals);
         self.held_against(Operator::Equals, &[Actual::text(actual)], &expected, || {
-            let was = if actual.chars().all(|letter| letter.is_ascii_alphanumeric()) && (1..=64).contains(&actual.len()) {
+            let was = if actual.chars().all(|letter| letter.is_ascii_alphanumeric())
+                && (1..=64).contains(&actual.len())
+            {
                 format!("it is a {actual}")
             } else {
                 "it is none that can be named".to_owned()
@@ -33,7 +35,8 @@ impl Looked<'_> {
         let message = self.message()?;
         let root = message.root().map_err(unread)?;
         let text = self.fill(expression)?;
-        let found = self.view.session.expressions.evaluate(&text, root).map_err(|bad| Box::new(failed(&bad)))?;
+        let found =
+            self.view.session.expressions.evaluate(&text, root).map_err(|bad| Box::new(failed(&bad)))?;
         let default = if self.assertion.value.is_some() { Operator::Equals } else { Operator::Eval };
         let operator = self.operator(default);
         if operator == Operator::Eval {
@@ -70,16 +73,16 @@ impl Looked<'_> {
         self.held_against(default, values, expected, || {
             let was = self.view.telling.values(values.iter().map(|value| value.text.as_str()));
             let written = if operator.wants_value() { written } else { "" };
-            (format!("{what} {} {written}", operator.words()).trim_end().to_owned(), format!("it found {was}"))
+            (
+                format!("{what} {} {written}", operator.words()).trim_end().to_owned(),
+                format!("it found {was}"),
+            )
         })
     }
 
-    pub(super) fn navigation(self, wanted: bool) -> Judged {
+    pub(super) fn navigation(self) -> Judged {
         let message = self.message()?;
         let root = message.root().map_err(unread)?;
-        if !wanted {
-            return Ok(Judgement::pass());
-        }
         if root.resource_type() != Some("Bundle") {
             return Ok(Judgement::fail("only a Bundle has links to first, last and next"));
         }
@@ -133,4 +136,3 @@ pub(super) fn short(text: &str) -> String {
     let line = line.join(" ");
     if line.chars().count() <= 200 { line } else { line.chars().take(200).chain(['…']).collect() }
 }
-

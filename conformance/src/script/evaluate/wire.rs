@@ -31,7 +31,9 @@ impl Looked<'_> {
 
     fn status(self) -> Result<u16, Box<Judgement>> {
         let message = self.message()?;
-        message.status().ok_or_else(|| Box::new(Judgement::error("what is looked at is no response: it has no status")))
+        message
+            .status()
+            .ok_or_else(|| Box::new(Judgement::error("what is looked at is no response: it has no status")))
     }
 
     /// Compares by the operator of the assert, else `default`.
@@ -66,29 +68,40 @@ impl Looked<'_> {
             "ttl" | "turtle" => Some("turtle"),
             _ => None,
         };
-        let contained = || short.map_or_else(|| same(&actual).contains(&same(&expected)), |short| actual.contains(short));
+        let contained =
+            || short.map_or_else(|| same(&actual).contains(&same(&expected)), |short| actual.contains(short));
         let equal = || match short {
-            Some(short) => ["application/fhir+", "application/", "text/"].iter().any(|start| essence(&actual) == format!("{start}{short}")),
+            Some(short) => ["application/fhir+", "application/", "text/"]
+                .iter()
+                .any(|start| essence(&actual) == format!("{start}{short}")),
             None if expected.contains(';') => same(&actual) == same(&expected),
             None => essence(&actual) == expected,
         };
         let operator = self.operator(Operator::Contains);
-        let fits = match operator {
-            Operator::Equals => equal(),
-            Operator::NotEquals => !equal(),
-            Operator::Contains => contained(),
-            Operator::NotContains => !contained(),
-            other => {
-                let values: Vec<Actual> = Some(actual.clone()).filter(|held| !held.is_empty()).map(Actual::text).into_iter().collect();
-                return self.held_against(other, &values, &expected, || {
-                    (format!("the content type {} {}", other.words(), kind.text()), "it is another".to_owned())
+        let fits = match same_or_within(operator, equal, contained) {
+            Some(fits) => fits,
+            None => {
+                let values: Vec<Actual> = Some(actual.as_str())
+                    .filter(|held| !held.is_empty())
+                    .map(Actual::text)
+                    .into_iter()
+                    .collect();
+                return self.held_against(operator, &values, &expected, || {
+                    (
+                        format!("the content type {} {}", operator.words(), kind.text()),
+                        "it is another".to_owned(),
+                    )
                 });
             }
         };
         if fits {
             return Ok(Judgement::pass());
         }
-        let told = if actual.is_empty() { "none is told".to_owned() } else { format!("it is {}", media_type(&essence(&actual))) };
+        let told = if actual.is_empty() {
+            "none is told".to_owned()
+        } else {
+            format!("it is {}", media_type(&essence(&actual)))
+        };
         Ok(Judgement::fail(format!("not so: the content type {} {}; {told}", operator.words(), kind.text())))
     }
 
@@ -131,23 +144,33 @@ impl Looked<'_> {
         let expected = self.fill(url)?;
         let below = actual.strip_prefix(base.as_str()).unwrap_or(actual);
         // As it was sent, below the base, and with its encoding undone.
-        let forms = [actual.clone(), below.to_owned(), below.trim_start_matches('/').to_owned(), decoded(actual), decoded(below)];
+        let forms = [
+            actual.clone(),
+            below.to_owned(),
+            below.trim_start_matches('/').to_owned(),
+            decoded(actual),
+            decoded(below),
+        ];
         let operator = self.operator(Operator::Equals);
-        let fits = match operator {
-            Operator::Equals => forms.contains(&expected),
-            Operator::NotEquals => !forms.contains(&expected),
-            Operator::Contains => forms.iter().any(|form| form.contains(&expected)),
-            Operator::NotContains => !forms.iter().any(|form| form.contains(&expected)),
-            other => {
-                let was = || (format!("the address {} {}", other.words(), url.text()), "it is another".to_owned());
-                return self.held_against(other, &[Actual::text(below)], &expected, was);
+        let contained = || forms.iter().any(|form| form.contains(&expected));
+        let fits = match same_or_within(operator, || forms.contains(&expected), contained) {
+            Some(fits) => fits,
+            None => {
+                let was = || {
+                    (format!("the address {} {}", operator.words(), url.text()), "it is another".to_owned())
+                };
+                return self.held_against(operator, &[Actual::text(below)], &expected, was);
             }
         };
         if fits {
             return Ok(Judgement::pass());
         }
         let was = self.view.telling.value(below);
-        Ok(Judgement::fail(format!("not so: the address of the request {} {}; it was {was}", operator.words(), url.text())))
+        Ok(Judgement::fail(format!(
+            "not so: the address of the request {} {}; it was {was}",
+            operator.words(),
+            url.text()
+        )))
     }
 
     pub(super) fn query(self, name: &Template, value: Option<&Template>) -> Judged {
@@ -171,8 +194,29 @@ impl Looked<'_> {
         self.held_against(default, &values, &expected, || {
             let written = value.map(Template::text).unwrap_or_default();
             let was = if values.is_empty() { "it was not sent" } else { "it was otherwise" };
-            (format!("the parameter {} {} {written}", name.text(), operator.words()).trim_end().to_owned(), was.to_owned())
+            (
+                format!("the parameter {} {} {written}", name.text(), operator.words()).trim_end().to_owned(),
+                was.to_owned(),
+            )
         })
+    }
+}
+
+/// What the operators of whole values and parts come to; the others are not among them.
+fn same_or_within(operator: Operator, same: impl Fn() -> bool, within: impl Fn() -> bool) -> Option<bool> {
+    match operator {
+        Operator::Equals => Some(same()),
+        Operator::NotEquals => Some(!same()),
+        Operator::Contains => Some(within()),
+        Operator::NotContains => Some(!within()),
+        Operator::In
+        | Operator::NotIn
+        | Operator::GreaterThan
+        | Operator::LessThan
+        | Operator::Empty
+        | Operator::NotEmpty
+        | Operator::Eval
+        | Operator::ManualEval => None,
     }
 }
 

@@ -14,7 +14,9 @@ pub(super) fn assertion(node: Node<'_>, noted: &mut Noted) -> (Assertion, Option
     let (mut criteria, compare) = criteria(node, noted);
     criteria.extend(compare);
     let extended = extension::criteria(node);
-    let subtest = extended.iter().any(|criterion| matches!(criterion, Criterion::Subtest(subtest) if subtest.each.is_some()));
+    let subtest = extended
+        .iter()
+        .any(|criterion| matches!(criterion, Criterion::Subtest(subtest) if subtest.each.is_some()));
     if !subtest {
         criteria.extend(extended);
     } else if let Some(each) = extended.into_iter().next() {
@@ -51,7 +53,9 @@ pub(super) fn assertion(node: Node<'_>, noted: &mut Noted) -> (Assertion, Option
         Some(_) | None => Completion::Skip,
     };
     let requirements = node.named("requirement").flat_map(|held| {
-        let parts = ["link", "linkUri", "linkCanonical", "reference"].into_iter().filter_map(move |name| text(held, name));
+        let parts = ["link", "linkUri", "linkCanonical", "reference"]
+            .into_iter()
+            .filter_map(move |name| text(held, name));
         parts.map(str::to_owned).collect::<Vec<_>>()
     });
     let assertion = Assertion {
@@ -74,24 +78,28 @@ pub(super) fn assertion(node: Node<'_>, noted: &mut Noted) -> (Assertion, Option
 
 fn criteria(node: Node<'_>, noted: &mut Noted) -> (Vec<Criterion>, Option<Criterion>) {
     let compare = owned(node, "compareToSourceId");
-    let other = match (compare, expression(node, "compareToSourceExpression"), template(node, "compareToSourcePath")) {
-        (Some(source_id), Some(expression), _) => Some(Criterion::CompareExpression { source_id, expression }),
-        (Some(source_id), None, Some(path)) => Some(Criterion::ComparePath { source_id, path }),
-        (Some(_), None, None) => {
-            noted.note(
-                Severity::Error,
-                node,
-                "tst-10",
-                "compareToSourceId comes with compareToSourceExpression or compareToSourcePath",
-            );
-            None
-        }
-        (None, Some(_), _) | (None, None, Some(_)) => {
-            noted.note(Severity::Error, node, "tst-10", "what is compared with is in compareToSourceId");
-            None
-        }
-        (None, None, None) => None,
-    };
+    let other =
+        match (compare, expression(node, "compareToSourceExpression"), template(node, "compareToSourcePath"))
+        {
+            (Some(source_id), Some(expression), _) => {
+                Some(Criterion::CompareExpression { source_id, expression })
+            }
+            (Some(source_id), None, Some(path)) => Some(Criterion::ComparePath { source_id, path }),
+            (Some(_), None, None) => {
+                noted.note(
+                    Severity::Error,
+                    node,
+                    "tst-10",
+                    "compareToSourceId comes with compareToSourceExpression or compareToSourcePath",
+                );
+                None
+            }
+            (None, Some(_), _) | (None, None, Some(_)) => {
+                noted.note(Severity::Error, node, "tst-10", "what is compared with is in compareToSourceId");
+                None
+            }
+            (None, None, None) => None,
+        };
     let found = [
         owned(node, "response").map(Criterion::Response),
         template(node, "responseCode").map(Criterion::ResponseCode),
@@ -118,10 +126,20 @@ fn checked(node: Node<'_>, assertion: &Assertion, noted: &mut Noted) {
     let apart = kinds.len() - usize::from(compares && selects) - usize::from(selects && judges);
     if apart > 1 && !is("rule") && !is("subtest") && !is("query parameter") {
         let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-        noted.note(Severity::Warning, node, "tst-5", format!("one assert looks at several things: {}", names.join(", ")));
+        noted.note(
+            Severity::Warning,
+            node,
+            "tst-5",
+            format!("one assert looks at several things: {}", names.join(", ")),
+        );
     }
     if assertion.direction == Direction::Request && (is("response") || is("responseCode")) {
-        noted.note(Severity::Error, node, "tst-12", "a request has no status: response and responseCode are for responses");
+        noted.note(
+            Severity::Error,
+            node,
+            "tst-12",
+            "a request has no status: response and responseCode are for responses",
+        );
     }
     if let Some(Criterion::Response(code)) = kinds.iter().find(|kind| kind.name() == "response")
         && status::of_code(code).is_none()
@@ -135,7 +153,11 @@ fn checked(node: Node<'_>, assertion: &Assertion, noted: &mut Noted) {
         }
         "responseCode" => !matches!(
             operator,
-            Operator::Empty | Operator::NotEmpty | Operator::Contains | Operator::NotContains | Operator::Eval
+            Operator::Empty
+                | Operator::NotEmpty
+                | Operator::Contains
+                | Operator::NotContains
+                | Operator::Eval
         ),
         "contentType" | "requestURL" => matches!(
             operator,
@@ -144,7 +166,9 @@ fn checked(node: Node<'_>, assertion: &Assertion, noted: &mut Noted) {
         "headerField" | "path" => operator != Operator::Eval,
         _ => true,
     };
-    for kind in kinds.iter().filter(|kind| !(compares && selects && matches!(kind.name(), "expression" | "path"))) {
+    for kind in
+        kinds.iter().filter(|kind| !(compares && selects && matches!(kind.name(), "expression" | "path")))
+    {
         if !allowed(kind.name()) && operator != Operator::ManualEval {
             noted.note(
                 Severity::Warning,
@@ -156,6 +180,11 @@ fn checked(node: Node<'_>, assertion: &Assertion, noted: &mut Noted) {
     }
     let valued = is("headerField") || is("expression") && !compares || is("path") && !compares;
     if valued && operator.wants_value() && assertion.value.is_none() {
-        noted.note(Severity::Error, node, "no-value", format!("{} wants a value to compare with", operator.code()));
+        noted.note(
+            Severity::Error,
+            node,
+            "no-value",
+            format!("{} wants a value to compare with", operator.code()),
+        );
     }
 }

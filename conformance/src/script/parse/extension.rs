@@ -8,15 +8,16 @@ use super::{Noted, text};
 use crate::script::finding::Severity;
 use crate::script::operator::Operator;
 use crate::script::plan::{
-    Action, Criterion, Doing, Each, FixtureSource, Handed, Import, Module, RuleCall, Rules, Subtest, Tested, WaitFor,
-    WhenWrong,
+    Action, Criterion, Doing, Each, FixtureSource, Handed, Import, Module, RuleCall, Rules, Subtest, Tested,
+    WaitFor, WhenWrong,
 };
 use crate::script::template::Template;
 use crate::tree::Node;
 
 const IGNIXA: &str = "http://ignixa.io/testscript/";
 const INTEROPLAB: &str = "http://fhir.interoplab.eu/fhir/StructureDefinition/Interoplab-CL-ext-";
-const TOUCHSTONE: &str = "http://touchstone.aegis.net/touchstone/fhir/testing/StructureDefinition/testscript-";
+const TOUCHSTONE: &str =
+    "http://touchstone.aegis.net/touchstone/fhir/testing/StructureDefinition/testscript-";
 const CRUCIBLE: &str = "https://fhir-crucible.github.io/testscript-engine-ig/StructureDefinition/";
 const ASBESTOS: &str = "https://github.com/usnistgov/asbestos/wiki/TestScript-";
 
@@ -74,7 +75,12 @@ pub(super) fn repeat(node: Node<'_>, noted: &mut Noted) -> Vec<(String, Vec<Stri
         let values: Vec<String> = list.split(',').map(|value| value.trim().to_owned()).collect();
         product = product.saturating_mul(values.len());
         if product > REPEATS_MAX {
-            noted.note(Severity::Error, extension, "parametrize", "the test would be repeated more than 1,000 times");
+            noted.note(
+                Severity::Error,
+                extension,
+                "parametrize",
+                "the test would be repeated more than 1,000 times",
+            );
             break;
         }
         repeat.push((variable.to_owned(), values));
@@ -106,16 +112,17 @@ pub(super) fn module(root: Node<'_>) -> Module {
 pub(super) fn import(operation: Node<'_>) -> Option<Import> {
     let extension = vendor(operation, ASBESTOS, "Import")?;
     let names = |part: &str| values(extension, part).into_iter().map(str::to_owned).collect();
-    let handed = extension.named("extension").chain(extension.named("modifierExtension")).filter_map(|part| {
-        let held = value(part)?;
-        let quoted = held.strip_prefix('\'').and_then(|held| held.strip_suffix('\''));
-        match (url(part), quoted) {
-            ("urn:variable-in", Some(literal)) => Some(Handed::Literal(literal.to_owned())),
-            ("urn:variable-in", None) => Some(Handed::Value(held.to_owned())),
-            ("urn:variable-in-no-translation", _) => Some(Handed::Unread(held.to_owned())),
-            _ => None,
-        }
-    });
+    let handed =
+        extension.named("extension").chain(extension.named("modifierExtension")).filter_map(|part| {
+            let held = value(part)?;
+            let quoted = held.strip_prefix('\'').and_then(|held| held.strip_suffix('\''));
+            match (url(part), quoted) {
+                ("urn:variable-in", Some(literal)) => Some(Handed::Literal(literal.to_owned())),
+                ("urn:variable-in", None) => Some(Handed::Value(held.to_owned())),
+                ("urn:variable-in-no-translation", _) => Some(Handed::Unread(held.to_owned())),
+                _ => None,
+            }
+        });
     Some(Import {
         component: Template::new(first(extension, "component")?),
         fixtures_in: names("urn:fixture-in"),
@@ -148,7 +155,9 @@ pub(super) fn when_wrong(action: Node<'_>, _: &mut Noted) -> (WhenWrong, Option<
                 let ids = first(extension, "urn:asbestos:test:action:assertionIdList").map(Template::new);
                 when_wrong = WhenWrong::Expected(ids);
             }
-            "urn:asbestos:test:action:mayHaveBugsWhichRequireManualReview" => when_wrong = WhenWrong::WantsReview,
+            "urn:asbestos:test:action:mayHaveBugsWhichRequireManualReview" => {
+                when_wrong = WhenWrong::WantsReview
+            }
             other => unsupported = Some(format!("the modifier {other}")),
         }
     }
@@ -196,7 +205,9 @@ pub(super) fn unsupported_assertion(assert: Node<'_>) -> Option<String> {
 pub(super) fn foreign(assert: Node<'_>) -> Option<String> {
     let passing = [format!("{TOUCHSTONE}assert-stopTestOnFail"), format!("{IGNIXA}assertionAnyOfGroup")];
     let mut addresses = assert.named("extension").map(url);
-    addresses.find(|address| !passing.iter().any(|held| held == address)).map(|address| format!("the extension {address}"))
+    addresses
+        .find(|address| !passing.iter().any(|held| held == address))
+        .map(|address| format!("the extension {address}"))
 }
 
 pub(super) fn operator(assert: Node<'_>) -> Option<Operator> {
@@ -231,7 +242,9 @@ pub(super) fn criteria(assert: Node<'_>) -> Vec<Criterion> {
     let mut found = Vec::new();
     for extension in assert.named("extension").chain(assert.named("modifierExtension")) {
         let address = url(extension);
-        if address == format!("{CRUCIBLE}assert-subtest") || address == format!("{CRUCIBLE}assert-subtest-each") {
+        if address == format!("{CRUCIBLE}assert-subtest")
+            || address == format!("{CRUCIBLE}assert-subtest-each")
+        {
             found.extend(subtest(extension).map(Criterion::Subtest));
         } else if let Some(name) = address.strip_prefix(TOUCHSTONE) {
             match name {
@@ -276,7 +289,9 @@ fn call(extension: Node<'_>) -> Option<RuleCall> {
 
 fn ruleset(extension: Node<'_>) -> Vec<RuleCall> {
     let set = first(extension, "rulesetId").unwrap_or_default();
-    let calls = of(extension, "rule").filter_map(call).map(|call| RuleCall { name: format!("{set}/{}", call.name), ..call });
+    let calls = of(extension, "rule")
+        .filter_map(call)
+        .map(|call| RuleCall { name: format!("{set}/{}", call.name), ..call });
     let calls: Vec<RuleCall> = calls.collect();
     // A call without rules means all of the set.
     if calls.is_empty() { vec![RuleCall { name: set.to_owned(), parameters: Vec::new() }] } else { calls }
@@ -290,9 +305,11 @@ pub(super) fn rules(root: Node<'_>) -> Rules {
         let rule = address == format!("{TOUCHSTONE}rule") || address == format!("{INTEROPLAB}rule");
         let file = first(extension, "path").map(stem).unwrap_or_default();
         if let Some(id) = first(extension, "ruleId").filter(|_| rule) {
-            named.push((id.to_owned(), RuleCall { name: file.to_owned(), parameters: parameters(extension) }));
+            named
+                .push((id.to_owned(), RuleCall { name: file.to_owned(), parameters: parameters(extension) }));
         }
-        if let Some(set) = first(extension, "rulesetId").filter(|_| address == format!("{TOUCHSTONE}ruleset")) {
+        if let Some(set) = first(extension, "rulesetId").filter(|_| address == format!("{TOUCHSTONE}ruleset"))
+        {
             for rule in of(extension, "rule").filter_map(call) {
                 named.push((format!("{set}/{}", rule.name), rule));
             }

@@ -9,7 +9,9 @@ use crate::tree::Node;
 /// Reads an operation, and why it cannot be done if it cannot.
 pub(super) fn operation(node: Node<'_>, noted: &mut Noted) -> (Operation, Option<String>) {
     let kind = node.child("type");
-    let code = kind.and_then(|kind| text(kind, "code").or(kind.text().map(str::trim))).filter(|code| !code.is_empty());
+    let code = kind
+        .and_then(|kind| text(kind, "code").or(kind.text().map(str::trim)))
+        .filter(|code| !code.is_empty());
     let system = kind.and_then(|kind| text(kind, "system")).unwrap_or_default();
     let (shape, mut unsupported) = shape(code, system);
     let number = |name: &str| text(node, name).and_then(|index| index.parse().ok());
@@ -51,7 +53,10 @@ fn checked(node: Node<'_>, operation: &Operation, noted: &mut Noted) {
     }
     let aims = [operation.url.is_some(), operation.params.is_some(), operation.target_id.is_some()];
     let aimed = operation.source_id.is_some() || aims.contains(&true);
-    let free = matches!(operation.shape, Shape::Capabilities | Shape::Search | Shape::History | Shape::Whole | Shape::Named(_));
+    let free = matches!(
+        operation.shape,
+        Shape::Capabilities | Shape::Search | Shape::History | Shape::Whole | Shape::Named(_)
+    );
     if !aimed && !free && operation.code.is_some() {
         noted.note(
             Severity::Warning,
@@ -63,7 +68,12 @@ fn checked(node: Node<'_>, operation: &Operation, noted: &mut Noted) {
     if let Some(method) = operation.method.as_ref().filter(|method| method.is_plain()) {
         let known = ["get", "post", "put", "patch", "delete", "head", "options"];
         if !known.contains(&method.text().to_ascii_lowercase().as_str()) {
-            noted.note(Severity::Error, node, "method", "method is get, post, put, patch, delete, head or options");
+            noted.note(
+                Severity::Error,
+                node,
+                "method",
+                "method is get, post, put, patch, delete, head or options",
+            );
         }
     }
 }

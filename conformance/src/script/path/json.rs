@@ -73,7 +73,9 @@ fn select_in<'t>(at: &[Node<'t>], selector: &str) -> Option<Vec<Node<'t>>> {
     let from_end = selector.strip_suffix(':').unwrap_or(selector).strip_prefix('-');
     if let Some(back) = from_end {
         let back: usize = back.parse().ok()?;
-        return Some(at.len().checked_sub(back).and_then(|index| at.get(index)).copied().into_iter().collect());
+        return Some(
+            at.len().checked_sub(back).and_then(|index| at.get(index)).copied().into_iter().collect(),
+        );
     }
     let index: usize = selector.parse().ok()?;
     // In an array the index counts within it; of single elements it counts among what was found.

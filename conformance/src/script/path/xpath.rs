@@ -28,6 +28,13 @@ enum Start {
     Here,
 }
 
+/// How far a step reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Child,
+    Below,
+}
+
 struct Reader<'p> {
     text: &'p str,
     at: usize,
@@ -85,47 +92,49 @@ impl<'p> Reader<'p> {
 
     fn path<'t>(&mut self, from: &[Node<'t>], start: Start, depth: usize) -> Option<Vec<Node<'t>>> {
         let mut at = from.to_vec();
-        let mut deep = self.eat("//");
-        if !deep {
+        let mut reach = Reach::Child;
+        if !self.eat("//") {
             let absolute = self.eat("/");
             if absolute {
                 at = from.first().map(|node| node.tree().root()).into_iter().collect();
             }
-            let outermost = absolute || start == Start::Resource;
-            at = self.first(&at, outermost, depth)?;
-            deep = false;
+            let start = if absolute { Start::Resource } else { start };
+            at = self.first(&at, start, depth)?;
         } else {
             at = from.first().map(|node| node.tree().root()).into_iter().collect();
-            at = self.step(&at, true, depth)?;
+            at = self.step(&at, Reach::Below, depth)?;
         }
         loop {
             if self.eat("//") {
-                deep = true;
+                reach = Reach::Below;
             } else if !self.eat("/") {
                 return Some(at);
             }
-            at = self.step(&at, deep, depth)?;
-            deep = false;
+            at = self.step(&at, reach, depth)?;
+            reach = Reach::Child;
         }
     }
 
-    fn first<'t>(&mut self, at: &[Node<'t>], outermost: bool, depth: usize) -> Option<Vec<Node<'t>>> {
+    fn first<'t>(&mut self, at: &[Node<'t>], start: Start, depth: usize) -> Option<Vec<Node<'t>>> {
         let before = self.at;
-        if outermost && let Some(name) = self.name() {
-            let itself = at.iter().copied().filter(|node| node.name() == name || node.resource_type() == Some(name));
+        if start == Start::Resource
+            && let Some(name) = self.name()
+        {
+            let itself =
+                at.iter().copied().filter(|node| node.name() == name || node.resource_type() == Some(name));
             let itself: Vec<Node<'t>> = itself.collect();
             if !itself.is_empty() {
                 return self.predicates(itself, depth);
             }
         }
         self.at = before;
-        self.step(at, false, depth)
+        self.step(at, Reach::Child, depth)
     }
 
-    fn step<'t>(&mut self, at: &[Node<'t>], deep: bool, depth: usize) -> Option<Vec<Node<'t>>> {
+    fn step<'t>(&mut self, at: &[Node<'t>], reach: Reach, depth: usize) -> Option<Vec<Node<'t>>> {
         if self.eat("@") {
             let name = self.name()?;
-            let from = if deep { below(at, "*") } else { at.to_vec() };
+            let from = if reach == Reach::Below { below(at, "*") } else { at.to_vec() };
             // A value is the node's own; `id` and `url` are children of it.
             return Some(if name == "value" {
                 from.into_iter().filter(|node| node.text().is_some()).collect()
@@ -146,7 +155,7 @@ impl<'p> Reader<'p> {
             return Some(at.to_vec());
         }
         let name = self.name()?;
-        if deep {
+        if reach == Reach::Below {
             let found = below(at, name);
             return self.predicates(found, depth);
         }

@@ -8,8 +8,11 @@ use super::super::outcome::{Act, ActionRun, Outcome, ScriptRun, ScriptsRun, Test
 #[must_use]
 pub fn json(run: &ScriptsRun) -> String {
     let verdict = run.verdict();
-    let unread: Vec<Value> =
-        run.unread.iter().map(|(file, why)| json!({"file": file.display().to_string(), "message": why})).collect();
+    let unread: Vec<Value> = run
+        .unread
+        .iter()
+        .map(|(file, why)| json!({"file": file.display().to_string(), "message": why}))
+        .collect();
     let report = json!({
         "verdict": verdict.word(),
         "exit": verdict.code(),

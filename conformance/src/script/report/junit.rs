@@ -70,7 +70,11 @@ fn case(out: &mut String, class: &str, part: &TestRun) {
         })
         .collect();
     let text = escape(&wrong.join("\n"));
-    let first = part.actions.iter().find(|action| action.outcome == part.outcome).map(|action| action.message.as_str());
+    let first = part
+        .actions
+        .iter()
+        .find(|action| action.outcome == part.outcome)
+        .map(|action| action.message.as_str());
     let message = escape(if part.message.is_empty() { first.unwrap_or_default() } else { &part.message });
     let inside = match part.outcome {
         Outcome::Pass => String::new(),
@@ -98,7 +102,9 @@ fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
             '\t' => out.push(' '),
-            control if control.is_control() || matches!(control, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
+            control if control.is_control() || matches!(control, '\u{FFFE}' | '\u{FFFF}') => {
+                out.push('\u{FFFD}')
+            }
             other => out.push(other),
         }
     }

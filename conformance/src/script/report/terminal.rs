@@ -33,7 +33,15 @@ pub fn line(script: &ScriptRun) -> String {
             put(&mut out, format_args!("           {}\n", part.message));
         }
         for action in part.actions.iter().filter(|action| action.outcome > Outcome::Pass) {
-            put(&mut out, format_args!("    {:<8} {}\n             {}\n", action.outcome.word(), action.label, action.message));
+            put(
+                &mut out,
+                format_args!(
+                    "    {:<8} {}\n             {}\n",
+                    action.outcome.word(),
+                    action.label,
+                    action.message
+                ),
+            );
         }
     }
     out
@@ -47,7 +55,11 @@ pub fn terminal(run: &ScriptsRun) -> String {
         put(&mut out, format_args!("{:<8} {}: {why}\n", "error", file.display()));
     }
     let mut wrong = run.scripts.iter().flat_map(|script| {
-        script.actions().into_iter().filter(|action| action.outcome >= Outcome::Fail).map(move |action| (script, action))
+        script
+            .actions()
+            .into_iter()
+            .filter(|action| action.outcome >= Outcome::Fail)
+            .map(move |action| (script, action))
     });
     if let Some((script, action)) = wrong.next() {
         in_full(&mut out, script, action);
@@ -88,7 +100,8 @@ fn in_full(out: &mut String, script: &ScriptRun, action: &ActionRun) {
 pub fn findings(file: &Path, findings: &[Finding]) -> String {
     let mut out = String::new();
     for finding in findings {
-        let place = if finding.line > 0 { format!(":{}:{}", finding.line, finding.column) } else { String::new() };
+        let place =
+            if finding.line > 0 { format!(":{}:{}", finding.line, finding.column) } else { String::new() };
         put(
             &mut out,
             format_args!(

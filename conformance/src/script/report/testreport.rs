@@ -66,7 +66,8 @@ fn report(script: &ScriptRun, base: &str) -> Value {
     if !tests.is_empty() {
         members.insert("test".to_owned(), Value::Array(tests));
     }
-    let operations = script.teardown.iter().flat_map(|part| &part.actions).filter(|action| action.act == Act::Operation);
+    let operations =
+        script.teardown.iter().flat_map(|part| &part.actions).filter(|action| action.act == Act::Operation);
     let operations: Vec<Value> = operations.map(action).collect();
     if !operations.is_empty() {
         members.insert("teardown".to_owned(), json!({"action": operations}));
@@ -96,7 +97,12 @@ fn action(run: &ActionRun) -> Value {
     let mut held = json!({"result": run.outcome.word()});
     if let Some(members) = held.as_object_mut() {
         let details: String = run.details.iter().map(|detail| format!("\n- {detail}")).collect();
-        let told = format!("{}{}{}{details}", run.label, if run.message.is_empty() { "" } else { ": " }, run.message);
+        let told = format!(
+            "{}{}{}{details}",
+            run.label,
+            if run.message.is_empty() { "" } else { ": " },
+            run.message
+        );
         members.insert("message".to_owned(), text(&told));
         // What it is traced to; an operation's detail is a URI, an assert's a string.
         if let (Act::Assert, Some(requirement)) = (run.act, run.requirements.first()) {
@@ -111,7 +117,8 @@ fn action(run: &ActionRun) -> Value {
 
 /// A string of FHIR: not empty, no control characters.
 fn text(text: &str) -> Value {
-    let clean: String = text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect();
+    let clean: String =
+        text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect();
     let clean = clean.trim();
     json!(if clean.is_empty() { "-" } else { clean })
 }

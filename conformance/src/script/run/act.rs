@@ -35,8 +35,11 @@ impl Runner {
             }
             let judged_next = actions.get(at + 1).is_some_and(|next| matches!(next.doing, Doing::Assert(_)));
             let (mut judged, within) = self.act(action, session, depth).await;
-            if let Some(status) = session.failed_with.take().filter(|_| !judged_next && judged.outcome == Outcome::Pass) {
-                judged = Judgement::fail(format!("answered with {status}, and no assert says that it should be"));
+            if let Some(status) =
+                session.failed_with.take().filter(|_| !judged_next && judged.outcome == Outcome::Pass)
+            {
+                judged =
+                    Judgement::fail(format!("answered with {status}, and no assert says that it should be"));
             }
             let judged = weighed(action, judged, &within, session);
             next = after(action, &judged);
@@ -67,16 +70,15 @@ impl Runner {
             return (Judgement::unsupported(what), Vec::new());
         }
         match &action.doing {
-            Doing::Nothing => (Judgement::error("the action is neither an operation nor an assert"), Vec::new()),
+            Doing::Nothing => {
+                (Judgement::error("the action is neither an operation nor an assert"), Vec::new())
+            }
             Doing::Operation(operation) => match &operation.import {
                 Some(import) => self.import(import, session, depth).await,
                 None => (self.operate(operation, session).await, Vec::new()),
             },
             Doing::Assert(assertion) => {
-                let subtest = assertion.criteria.iter().find_map(|criterion| match criterion {
-                    Criterion::Subtest(subtest) => Some(subtest),
-                    _ => None,
-                });
+                let subtest = assertion.criteria.iter().find_map(Criterion::subtest);
                 match subtest {
                     Some(subtest) => {
                         let (judged, within) = self.subtest(assertion, subtest, session, depth).await;
@@ -96,7 +98,9 @@ fn weighed(action: &Action, judged: Judgement, within: &[ScriptRun], session: &S
     let wrong = matches!(judged.outcome, Outcome::Fail | Outcome::Warning);
     match &action.when_wrong {
         WhenWrong::Counts => judged,
-        WhenWrong::EndsTest if wrong => Judgement::skip("the condition does not hold: the rest of the test is left out"),
+        WhenWrong::EndsTest if wrong => {
+            Judgement::skip("the condition does not hold: the rest of the test is left out")
+        }
         WhenWrong::EndsTest => judged,
         WhenWrong::WantsReview if wrong => Judgement { outcome: Outcome::Warning, ..judged },
         WhenWrong::WantsReview => judged,
@@ -125,8 +129,12 @@ fn expected(
     match judged.outcome {
         Outcome::Error => judged,
         Outcome::Fail if missed.is_empty() => Judgement::new(Outcome::Pass, "it failed, as it should"),
-        _ if wanted.is_empty() => Judgement::fail("it should have failed"),
-        _ => Judgement::fail(format!("these should have failed: {}", missed.join(", "))),
+        Outcome::Skip | Outcome::Pass | Outcome::Warning | Outcome::Fail if wanted.is_empty() => {
+            Judgement::fail("it should have failed")
+        }
+        Outcome::Skip | Outcome::Pass | Outcome::Warning | Outcome::Fail => {
+            Judgement::fail(format!("these should have failed: {}", missed.join(", ")))
+        }
     }
 }
 
@@ -137,8 +145,10 @@ fn after(action: &Action, judged: &Judgement) -> Next {
     };
     let by_hand = matches!(&action.doing, Doing::Assert(assertion)
         if assertion.operator == Some(Operator::ManualEval) && assertion.completion == Completion::Stop);
+    if by_hand {
+        return Next::Ends;
+    }
     match judged.outcome {
-        _ if by_hand => Next::Ends,
         Outcome::Fail | Outcome::Error if stops => Next::Ends,
         Outcome::Fail | Outcome::Error | Outcome::Warning | Outcome::Pass | Outcome::Skip => Next::GoesOn,
     }

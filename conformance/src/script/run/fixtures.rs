@@ -17,7 +17,9 @@ impl Runner {
     pub(super) async fn not_for_it(&self, plan: &Plan) -> Option<Judgement> {
         if let Some(capability) = plan.capabilities.iter().find(|capability| capability.validated) {
             let statement = capability.statement.as_deref().unwrap_or("nothing");
-            return Some(Judgement::unsupported(format!("metadata.capability that is validated against {statement}")));
+            return Some(Judgement::unsupported(format!(
+                "metadata.capability that is validated against {statement}"
+            )));
         }
         self.gate(&plan.requires, &[]).await
     }
@@ -60,7 +62,11 @@ impl Runner {
         };
         let mut headers = vec![("Accept".to_owned(), kind.to_owned())];
         if !body.is_empty() {
-            let own = if body.trim_ascii_start().starts_with(b"<") { "application/fhir+xml" } else { "application/fhir+json" };
+            let own = if body.trim_ascii_start().starts_with(b"<") {
+                "application/fhir+xml"
+            } else {
+                "application/fhir+json"
+            };
             headers.push(("Content-Type".to_owned(), own.to_owned()));
         }
         let url = format!("{base}/{path}");
@@ -84,7 +90,8 @@ impl Runner {
                     None => continue,
                 },
                 FixtureSource::Reference(reference) => {
-                    let reference = session.fill(reference).map_err(|missing| Judgement::error(missing.to_string()))?;
+                    let reference =
+                        session.fill(reference).map_err(|missing| Judgement::error(missing.to_string()))?;
                     self.referenced(plan, &reference).await.map_err(|mut judged| {
                         judged.message = format!("the fixture {}: {}", fixture.id, judged.message);
                         judged
@@ -100,22 +107,32 @@ impl Runner {
         let remote = address::is_remote(reference);
         let found = if remote { None } else { Some(self.library.resolve(&plan.file, reference)) };
         match found {
-            Some(Ok(file)) => return self.library.read(&file).map_err(|bad| Judgement::error(bad.to_string())),
-            Some(Err(bad)) if !address::is_reference(reference) => return Err(Judgement::error(bad.to_string())),
+            Some(Ok(file)) => {
+                return self.library.read(&file).map_err(|bad| Judgement::error(bad.to_string()));
+            }
+            Some(Err(bad)) if !address::is_reference(reference) => {
+                return Err(Judgement::error(bad.to_string()));
+            }
             Some(Err(_)) | None => {}
         }
         // A resource that the target holds.
-        let Some(base) = self.road.first() else { return Err(Judgement::error("there is no system to read it from")) };
+        let Some(base) = self.road.first() else {
+            return Err(Judgement::error("there is no system to read it from"));
+        };
         let path = match reference.strip_prefix(&base) {
             Some(below) => below.trim_start_matches('/'),
-            None if remote => return Err(Judgement::error("it lies on a host that no --base and no --system names")),
+            None if remote => {
+                return Err(Judgement::error("it lies on a host that no --base and no --system names"));
+            }
             None => reference,
         };
         let answer = self.road.ask(&self.plain("GET", &base, path, Bytes::new())).await;
         let answer = answer.map_err(|trouble| Judgement::error(trouble.to_string()))?;
         match answer.status() {
             Some(200) => Ok(answer.body),
-            Some(status) => Err(Judgement::error(format!("neither a file nor on the target, which answered {status}"))),
+            Some(status) => {
+                Err(Judgement::error(format!("neither a file nor on the target, which answered {status}")))
+            }
             None => Err(Judgement::error("neither a file nor on the target")),
         }
     }
@@ -125,11 +142,16 @@ impl Runner {
         for fixture in plan.fixtures.iter().filter(|fixture| fixture.autocreate) {
             let message = match session.message(&fixture.id) {
                 Ok(Some(message)) => message,
-                Ok(None) => return Judgement::error(format!("the fixture {} to create holds nothing", fixture.id)),
+                Ok(None) => {
+                    return Judgement::error(format!("the fixture {} to create holds nothing", fixture.id));
+                }
                 Err(missing) => return Judgement::error(missing.to_string()),
             };
             let (Some(base), Some(kind)) = (self.road.first(), message.resource_type()) else {
-                return Judgement::error(format!("the fixture {} cannot be created: it is no resource", fixture.id));
+                return Judgement::error(format!(
+                    "the fixture {} cannot be created: it is no resource",
+                    fixture.id
+                ));
             };
             match self.road.ask(&self.plain("POST", &base, kind, message.body.clone())).await {
                 Ok(answer) if answer.status().is_some_and(|status| status < 300) => {
@@ -146,7 +168,10 @@ impl Runner {
                 }
                 Err(trouble) => {
                     session.unanswered += 1;
-                    return Judgement::error(format!("the fixture {} was not created: {trouble}", fixture.id));
+                    return Judgement::error(format!(
+                        "the fixture {} was not created: {trouble}",
+                        fixture.id
+                    ));
                 }
             }
         }

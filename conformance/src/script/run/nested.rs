@@ -44,17 +44,22 @@ impl Runner {
         session: &mut Session<'a>,
         depth: usize,
     ) -> Result<ScriptRun, Judgement> {
-        let component = session.fill(&import.component).map_err(|missing| Judgement::error(missing.to_string()))?;
+        let component =
+            session.fill(&import.component).map_err(|missing| Judgement::error(missing.to_string()))?;
         let file = self.library.resolve(&session.plan.file, &component);
         let file = file.map_err(|bad| Judgement::error(bad.to_string()))?;
         let script = self.library.load(&file).map_err(|bad| Judgement::error(bad.to_string()))?;
         let module = &script.plan.module;
-        let mut given = Given { request: session.request.clone(), response: session.response.clone(), ..Given::default() };
+        let mut given = Given {
+            request: session.request.clone(),
+            response: session.response.clone(),
+            ..Given::default()
+        };
         for (at, own) in import.fixtures_in.iter().enumerate() {
             self.part_of_fixture(own, session)?;
             let there = module.fixtures_in.get(at).unwrap_or(own);
-            match session.held.get(own) {
-                Some(message) => given.held.insert(there.clone(), Arc::clone(message)),
+            match session.named(own) {
+                Some(message) => given.held.insert(there.clone(), message),
                 None => return Err(Judgement::error(format!("nothing has filled {own}"))),
             };
         }
@@ -96,7 +101,9 @@ impl Runner {
     /// Makes a fixture that is a part of another, if `id` is one and it is not made yet.
     fn part_of_fixture(&self, id: &str, session: &mut Session<'_>) -> Result<(), Judgement> {
         let fixture = session.plan.fixtures.iter().find(|fixture| fixture.id == id);
-        let Some(FixtureSource::Part { of, expression }) = fixture.map(|fixture| &fixture.source) else { return Ok(()) };
+        let Some(FixtureSource::Part { of, expression }) = fixture.map(|fixture| &fixture.source) else {
+            return Ok(());
+        };
         let whole = session.message(of).map_err(|missing| Judgement::error(missing.to_string()))?;
         let whole = whole.ok_or_else(|| Judgement::error(format!("nothing has filled {of}")))?;
         let root = whole.root().map_err(|bad| Judgement::error(format!("{of}: {bad}")))?;
@@ -104,7 +111,8 @@ impl Runner {
         let mut nodes = found.items.iter().filter_map(|item| item.node);
         let node = nodes.next().ok_or_else(|| Judgement::error(format!("{of} has no such part")))?;
         // An entry stands for the resource in it.
-        let resource = if node.resource_type().is_none() { node.child("resource").unwrap_or(node) } else { node };
+        let resource =
+            if node.resource_type().is_none() { node.child("resource").unwrap_or(node) } else { node };
         let body = resource.to_json(&crate::model::Tables::R4);
         session.held.insert(id.to_owned(), Arc::new(Message::fixture(body.into())));
         Ok(())
@@ -124,7 +132,11 @@ impl Runner {
         let Some(script) = self.library.named(&session.plan.file, &name) else {
             return (Judgement::error(format!("no script beside it is called {name}")), Vec::new());
         };
-        let mut given = Given { request: session.request.clone(), response: session.response.clone(), ..Given::default() };
+        let mut given = Given {
+            request: session.request.clone(),
+            response: session.response.clone(),
+            ..Given::default()
+        };
         for (own, there) in &subtest.bound {
             match session.fill(&Template::new(&format!("${{{own}}}"))) {
                 Ok(value) => given.set.insert(there.clone(), value),
@@ -142,24 +154,28 @@ impl Runner {
         for value in values {
             let mut set = given.set.clone();
             set.extend(value);
-            let given =
-                Given { set, request: given.request.clone(), response: given.response.clone(), ..Given::default() };
+            let given = Given {
+                set,
+                request: given.request.clone(),
+                response: given.response.clone(),
+                ..Given::default()
+            };
             let (run, _) = self.script(&script.plan, given, depth + 1).await;
             session.answered += run.answered;
             session.unanswered += run.unanswered;
             runs.push(run);
         }
-        let all = subtest.each.as_ref().is_none_or(|each| each.all);
-        (together(&runs, all), runs)
+        let wanted =
+            if subtest.each.as_ref().is_none_or(|each| each.all) { Wanted::All } else { Wanted::Any };
+        (together(&runs, wanted), runs)
     }
 
     /// The values that a subtest is run for.
     fn each(&self, assertion: &Assertion, session: &Session<'_>) -> Result<Vec<String>, Judgement> {
-        let expression = assertion.criteria.iter().find_map(|criterion| match criterion {
-            Criterion::Expression(expression) => Some(expression),
-            _ => None,
-        });
-        let Some(expression) = expression else { return Err(Judgement::error("no expression says what it is run for")) };
+        let expression = assertion.criteria.iter().find_map(Criterion::expression);
+        let Some(expression) = expression else {
+            return Err(Judgement::error("no expression says what it is run for"));
+        };
         let text = session.fill(expression).map_err(|missing| Judgement::error(missing.to_string()))?;
         let source = match &assertion.source_id {
             Some(id) => session.message(id).map_err(|missing| Judgement::error(missing.to_string()))?,
@@ -172,7 +188,15 @@ impl Runner {
     }
 }
 
-fn together(runs: &[ScriptRun], all: bool) -> Judgement {
+/// How many of the scripts within have to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    Any,
+}
+
+fn together(runs: &[ScriptRun], wanted: Wanted) -> Judgement {
+    let all = wanted == Wanted::All;
     let passed = runs.iter().filter(|run| matches!(run.outcome, Outcome::Pass | Outcome::Warning)).count();
     match runs.iter().map(|run| run.outcome).max() {
         None => Judgement::fail("there was nothing to run it for"),

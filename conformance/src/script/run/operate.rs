@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Format, Road, Runner};
+use super::{Clients, Format, Road, Runner};
 use crate::script::address::{self, Asked, Parts, Source};
 use crate::script::intercept::Expected;
 use crate::script::message::{Head, Message, unversioned};
@@ -61,18 +61,20 @@ impl Runner {
                     return Err(Judgement::error(format!("the script declares no destination {index}")));
                 }
                 let only = || self.road.first().filter(|_| declared.len() <= 1 && self.road.is_only_one());
-                self.road
-                    .base(index)
-                    .or_else(only)
-                    .ok_or_else(|| Judgement::error(format!("there is no system {index}: give --system {index}=URL")))
+                self.road.base(index).or_else(only).ok_or_else(|| {
+                    Judgement::error(format!("there is no system {index}: give --system {index}=URL"))
+                })
             }
         }
     }
 
     /// Whether a client under test sends the request.
     fn is_clients(&self, operation: &Operation, session: &Session<'_>) -> bool {
-        let Some(index) = operation.origin else { return false };
-        let marked = session.plan.origins.iter().any(|party| party.index == index && party.tested == Tested::Yes);
+        let Some(index) = operation.origin.filter(|_| self.options.clients == Clients::Waited) else {
+            return false;
+        };
+        let marked =
+            session.plan.origins.iter().any(|party| party.index == index && party.tested == Tested::Yes);
         marked || self.options.under_test.contains(&index)
     }
 
@@ -118,11 +120,21 @@ impl Runner {
     }
 
     /// The request that the operation makes.
-    fn request(&self, operation: &Operation, session: &Session<'_>, base: &str) -> Result<Message, Judgement> {
+    fn request(
+        &self,
+        operation: &Operation,
+        session: &Session<'_>,
+        base: &str,
+    ) -> Result<Message, Judgement> {
         let fill = |template: &Option<Template>| {
-            template.as_ref().map(|template| session.fill(template)).transpose().map_err(|missing| no_value(&missing))
+            template
+                .as_ref()
+                .map(|template| session.fill(template))
+                .transpose()
+                .map_err(|missing| no_value(&missing))
         };
-        let (url, params, resource) = (fill(&operation.url)?, fill(&operation.params)?, fill(&operation.resource)?);
+        let (url, params, resource) =
+            (fill(&operation.url)?, fill(&operation.params)?, fill(&operation.resource)?);
         let method = fill(&operation.method)?;
         let source = match &operation.source_id {
             Some(id) => Some(
@@ -144,9 +156,12 @@ impl Runner {
             params: params.as_deref(),
             resource: resource.as_deref(),
             target: target.as_deref(),
-            source: source.as_ref().map(|source| Source { kind: source.resource_type(), reference: reference.as_deref() }),
+            source: source
+                .as_ref()
+                .map(|source| Source { kind: source.resource_type(), reference: reference.as_deref() }),
         };
-        let asked = address::asked(&operation.shape, parts).map_err(|why| Judgement::error(why.to_string()))?;
+        let asked =
+            address::asked(&operation.shape, parts).map_err(|why| Judgement::error(why.to_string()))?;
         let body = self.body(operation, &asked, source.as_deref(), reference.as_deref(), session)?;
         let headers = self.headers(operation, &asked, &body, session)?;
         let url = if operation.encode { address::encoded(&asked.url) } else { asked.url };
@@ -163,10 +178,12 @@ impl Runner {
         session: &Session<'_>,
     ) -> Result<Bytes, Judgement> {
         if let Some(form) = &asked.form {
-            let form = if operation.encode { address::encoded(&format!("?{form}")) } else { format!("?{form}") };
+            let form =
+                if operation.encode { address::encoded(&format!("?{form}")) } else { format!("?{form}") };
             return Ok(Bytes::from(form.trim_start_matches('?').to_owned()));
         }
-        let Some(source) = source.filter(|_| matches!(asked.method.as_str(), "POST" | "PUT" | "PATCH")) else {
+        let Some(source) = source.filter(|_| matches!(asked.method.as_str(), "POST" | "PUT" | "PATCH"))
+        else {
             return Ok(Bytes::new());
         };
         // A server refuses an update whose id is another than that of its address; a fixture that the server took under
@@ -201,7 +218,9 @@ impl Runner {
             let value = session.fill(value).map_err(|missing| no_value(&missing))?;
             headers.push((field, value));
         }
-        let has = |headers: &[(String, String)], name: &str| headers.iter().any(|(held, _)| held.eq_ignore_ascii_case(name));
+        let has = |headers: &[(String, String)], name: &str| {
+            headers.iter().any(|(held, _)| held.eq_ignore_ascii_case(name))
+        };
         let default = match self.options.format {
             Format::Json => "json",
             Format::Xml => "xml",
@@ -238,8 +257,10 @@ fn no_value(missing: &NoValue) -> Judgement {
 /// `Type/id` of what `id` means on the server.
 fn target(id: &str, operation: &Operation, session: &Session<'_>) -> Result<String, Judgement> {
     let held = session.held.get(id);
-    let there = session.on_server.get(id).cloned().or_else(|| held.and_then(|message| message.own_reference()));
-    let there = there.ok_or_else(|| Judgement::error(format!("where {id} lies on the server is not known")))?;
+    let there =
+        session.on_server.get(id).cloned().or_else(|| held.and_then(|message| message.own_reference()));
+    let there =
+        there.ok_or_else(|| Judgement::error(format!("where {id} lies on the server is not known")))?;
     if operation.shape == Shape::VRead && unversioned(&there) == there {
         let root = held.and_then(|message| message.root().ok());
         let version = root.and_then(|root| root.child("meta")).and_then(|meta| meta.child_text("versionId"));
@@ -311,15 +332,23 @@ fn with_id(source: &Message, reference: &str) -> Bytes {
 }
 
 /// Keeps what was sent and received under the names that the operation gives.
-fn keep(operation: &Operation, session: &mut Session<'_>, request: Arc<Message>, response: Arc<Message>) -> Judgement {
+fn keep(
+    operation: &Operation,
+    session: &mut Session<'_>,
+    request: Arc<Message>,
+    response: Arc<Message>,
+) -> Judgement {
     let status = response.status().unwrap_or_default();
     if let Head::Request { method, url, base } = &request.head
         && matches!(method.as_str(), "POST" | "PUT" | "PATCH")
         && status < 300
     {
         let below = url.strip_prefix(base.as_str()).unwrap_or_default().trim_start_matches('/');
-        let asked = Some(below).filter(|path| method != "POST" && address::is_reference(path)).map(str::to_owned);
-        let told = |reference: &String| !reference.starts_with("OperationOutcome/") && !reference.starts_with("Bundle/");
+        let asked =
+            Some(below).filter(|path| method != "POST" && address::is_reference(path)).map(str::to_owned);
+        let told = |reference: &String| {
+            !reference.starts_with("OperationOutcome/") && !reference.starts_with("Bundle/")
+        };
         let reference = response.location().or_else(|| response.own_reference().filter(told)).or(asked);
         for id in [&operation.source_id, &operation.response_id].into_iter().flatten() {
             if let Some(reference) = &reference {

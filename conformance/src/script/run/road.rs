@@ -13,7 +13,7 @@ pub enum Road {
     /// To the systems, and from a client under test if there is one to wait for.
     Network {
         /// The systems.
-        systems: Systems,
+        systems: Box<Systems>,
         /// Where the client under test is waited for.
         client: Option<Arc<Interceptor>>,
         /// Where exchanges are written down.

@@ -1,0 +1,170 @@
+//! The TestScripts of others: all are read, and run to a verdict against a stand-in that answers from their fixtures.
+//!
+//! Profiles are taken as kept: this is about scripts. `script_corpus.txt` holds the scripts that do not come to a
+//! verdict, and why; it may only shrink.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use conformance::script::{
+    Bounds, Checked, Clients, Library, Options, Outcome, ProfileCheck, Road, Runner, Script, StandIn,
+    Unreadable, lint,
+};
+use conformance::tree::Node;
+use tempfile::TempDir;
+
+use crate::script_support::{corpus, systems};
+
+/// Takes every resource for one that conforms.
+#[derive(Debug)]
+struct Kept;
+
+impl ProfileCheck for Kept {
+    fn check(&self, _: Node<'_>, _: &str) -> Checked {
+        Checked::Conforms { warnings: Vec::new() }
+    }
+}
+
+/// Where the fixtures of a source lie.
+fn over(data: &Path, source: &str) -> Vec<PathBuf> {
+    let name = match source {
+        "nictiz" => "Nictiz+Nictiz-testscripts",
+        "hl7-testing-ig" => "HL7+fhir-testing-ig",
+        "crucible-testscript-engine" => "fhir-crucible+testscript-engine",
+        "rettema-ts-testing" => "rettema+TS-Testing",
+        _ => return Vec::new(),
+    };
+    vec![data.join("testscript-fixtures").join(name)]
+}
+
+fn sources(data: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(data.join("testscripts")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.is_dir());
+    found.sort();
+    found
+}
+
+fn named(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}
+
+#[test]
+fn every_script_reads_and_lint_is_quick() {
+    let Some(data) = corpus() else { return };
+    let mut count = 0;
+    for source in sources(&data) {
+        let library = Library::open(&source, &over(&data, named(&source))).unwrap();
+        for file in library.files() {
+            match library.load(&file) {
+                Ok(script) => {
+                    count += 1;
+                    drop(lint(&script, &library));
+                }
+                Err(Unreadable::NoScript(_)) => {}
+                Err(bad) => panic!("{}: {bad}", file.display()),
+            }
+        }
+    }
+    assert!(count >= 500, "{count}");
+}
+
+/// Files that the corpus does not have, made up: a resource of the type that their place names.
+fn made_up(library: &Library, scripts: &[Script], source: &Path) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for script in scripts {
+        let beside = script.file().parent().unwrap().strip_prefix(source).unwrap();
+        let missing = lint(script, library).into_iter().any(|finding| finding.code == "missing-fixture");
+        for reference in script.fixture_files() {
+            if !missing && !reference.contains('/') {
+                continue;
+            }
+            let mut file = folder.path().to_owned();
+            for part in beside.components().chain(Path::new(reference.trim_start_matches('/')).components()) {
+                match part {
+                    Component::ParentDir => drop(file.pop()),
+                    Component::Normal(name) => file.push(name),
+                    _ => {}
+                }
+            }
+            if !file.starts_with(folder.path()) || file == folder.path() {
+                continue;
+            }
+            let kind = reference.split(['/', '-']).find(|part| {
+                ["Patient", "Observation", "Bundle", "DocumentReference", "DocumentManifest", "List"]
+                    .contains(part)
+            });
+            let body = match kind.unwrap_or("Bundle") {
+                "Bundle" => r#"{"resourceType":"Bundle","id":"b","type":"transaction","entry":[{"fullUrl":"urn:uuid:1",
+                    "resource":{"resourceType":"Patient","id":"p","name":[{"family":"Made-up"}],
+                    "identifier":[{"system":"urn:s","value":"v"}]},"request":{"method":"POST","url":"Patient"}}]}"#
+                    .to_owned(),
+                kind => format!(r#"{{"resourceType":"{kind}","id":"made-up"}}"#),
+            };
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            if !file.exists() && !library_has(library, &file, folder.path(), source) {
+                std::fs::write(&file, body).unwrap();
+            }
+        }
+    }
+    folder
+}
+
+fn library_has(_: &Library, file: &Path, folder: &Path, source: &Path) -> bool {
+    let own = source.join(file.strip_prefix(folder).unwrap());
+    ["", ".json", ".xml"].iter().any(|end| PathBuf::from(format!("{}{end}", own.display())).is_file())
+}
+
+async fn run_source(data: &Path, source: &Path, left: &mut BTreeMap<String, String>) -> usize {
+    let mut folders = over(data, named(source));
+    let first = Library::open(source, &folders).unwrap();
+    let load = |library: &Library| -> Vec<Script> {
+        library.files().iter().filter_map(|file| library.load(file).ok()).collect()
+    };
+    let scripts = load(&first);
+    let extra = made_up(&first, &scripts, source);
+    folders.push(extra.path().to_owned());
+    let library = Library::open(source, &folders).unwrap();
+    let base = StandIn::serve(&library, &scripts).await.unwrap();
+    let road = Road::Network { systems: systems(&[&base; 3], Bounds::default()), client: None, record: None };
+    let wanted =
+        scripts.iter().flat_map(Script::wanted_variables).map(|name| (name.to_owned(), "1".to_owned()));
+    let options = Options { variables: wanted.collect(), clients: Clients::Played, ..Options::default() };
+    let count = scripts.len();
+    let runner = Arc::new(Runner::new(library, road, options, Arc::new(Kept)));
+    for run in runner.run_all(scripts, 4).await.scripts {
+        let name = run.file.strip_prefix(source.parent().unwrap()).unwrap().display().to_string();
+        let why = run.unsupported().first().map(|what| (*what).to_owned());
+        let errors = run.actions().into_iter().filter(|action| action.outcome == Outcome::Error);
+        let broken = errors.map(|action| action.message.clone()).last();
+        let whole = (run.outcome == Outcome::Error).then(|| run.message.clone());
+        if let Some(why) = why.or(broken).or(whole) {
+            left.insert(name, why);
+        }
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_of_others_come_to_a_verdict() {
+    let Some(data) = corpus() else { return };
+    let mut left = BTreeMap::new();
+    let mut count = 0;
+    for source in sources(&data) {
+        count += run_source(&data, &source, &mut left).await;
+    }
+    let told: String = left.iter().map(|(name, why)| format!("{name}\t{why}\n")).collect();
+    let unsupported = left.values().filter(|why| why.starts_with("unsupported: ")).count();
+    eprintln!("{count} scripts, {} without a verdict, {unsupported} of them unsupported", left.len());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/script_corpus.txt");
+    #[expect(clippy::disallowed_methods, reason = "a person asks for the file to be written anew")]
+    if std::env::var("UPDATE_GOLDEN").is_ok() {
+        std::fs::write(&file, &told).unwrap();
+    }
+    let held = std::fs::read_to_string(&file).unwrap();
+    let known: Vec<&str> = held.lines().filter_map(|line| line.split('\t').next()).collect();
+    let new: Vec<&String> = left.keys().filter(|name| !known.contains(&name.as_str())).collect();
+    assert!(new.is_empty(), "without a verdict now: {new:#?}");
+    assert!((count - unsupported) * 100 >= count * 95, "{unsupported} of {count}");
+}
