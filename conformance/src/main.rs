@@ -1,8 +1,8 @@
 //! `portcullis-conformance`: suites against any FHIR R4 endpoint.
 
 mod attack;
-mod validating;
 mod scripted;
+mod validating;
 
 use std::io::Write;
 use std::path::PathBuf;

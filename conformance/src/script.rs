@@ -8,6 +8,7 @@
 //! called.
 
 mod address;
+mod defined;
 mod evaluate;
 mod expressions;
 mod fake;
@@ -36,6 +37,7 @@ mod systems;
 mod template;
 mod told;
 
+pub use defined::Defined;
 pub use evaluate::Navigation;
 pub use finding::{Finding, Severity};
 pub use intercept::Interceptor;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use conformance::run::Verdict;
 use conformance::script::report;
 use conformance::script::{
-    Around, Bounds, Clients, Event, Format, Interceptor, Library, Navigation, NoProfiles, Options, Outcome,
+    Around, Bounds, Clients, Defined, Event, Format, Interceptor, Library, Navigation, Options, Outcome,
     Recording, Road, Runner, Script, ScriptsRun, Severity, StandIn, Systems, Telling, lint,
 };
 
@@ -79,6 +79,9 @@ pub(crate) struct Judging {
     /// What navigationLinks wants: strict (first, last, next) or practical (self, and next where there is more).
     #[arg(long, default_value = "strict", value_parser = navigation)]
     navigation: Navigation,
+    /// Pack of definitions for profiles, beside those that are built in (R4, UK Core, BALP). May be repeated.
+    #[arg(long)]
+    pack: Vec<PathBuf>,
     /// Leave setup and teardown out.
     #[arg(long)]
     without_setup: bool,
@@ -151,6 +154,11 @@ impl ReplayArguments {
 }
 
 impl Judging {
+    fn profiles(&self) -> Result<Arc<Defined>, String> {
+        let telling = if self.show_values { Telling::Values } else { Telling::Redacted };
+        Ok(Arc::new(Defined::new(crate::validating::definitions(&self.pack)?, telling)))
+    }
+
     fn options(&self, under_test: &[u32], clients: Clients) -> Options {
         Options {
             telling: if self.show_values { Telling::Values } else { Telling::Redacted },
@@ -235,8 +243,12 @@ pub(crate) async fn run(
     let record = asked.record.as_ref().map(|_| Arc::new(Recording::new(&base)));
     let road = Road::Network { systems: Box::new(systems), client, record: record.clone() };
     let clients = if asked.play_client { Clients::Played } else { Clients::Waited };
-    let runner =
-        Runner::new(library, road, asked.judging.options(&asked.under_test, clients), Arc::new(NoProfiles));
+    let runner = Runner::new(
+        library,
+        road,
+        asked.judging.options(&asked.under_test, clients),
+        asked.judging.profiles()?,
+    );
     let mut run = all(runner, found, at_a_time).await;
     run.unread.splice(0..0, unread);
     if let (Some(file), Some(record)) = (&asked.record, record) {
@@ -262,7 +274,7 @@ pub(crate) async fn replay(asked: &ReplayArguments) -> Result<ScriptsRun, String
         library,
         Road::Recorded(recording),
         asked.judging.options(&[], Clients::Waited),
-        Arc::new(NoProfiles),
+        asked.judging.profiles()?,
     );
     let mut run = all(runner, found, 1).await;
     run.unread.splice(0..0, unread);

@@ -39,13 +39,19 @@ pub(crate) struct Packages {
     note: Vec<String>,
 }
 
-pub(crate) fn validate(files: &Files) -> Result<(String, Verdict), String> {
+/// The definitions that are built in, and those of `packs`.
+pub(crate) fn definitions(packs: &[PathBuf]) -> Result<Definitions, String> {
     let mut definitions = Definitions::shipped().map_err(|bad| bad.to_string())?;
-    for file in &files.pack {
+    for file in packs {
         let unreadable = |bad: Unusable| format!("{}: {bad}", file.display());
         let bytes = std::fs::read(file).map_err(|_| format!("{} cannot be read", file.display()))?;
         definitions.add(Pack::read(&bytes).map_err(unreadable)?);
     }
+    Ok(definitions)
+}
+
+pub(crate) fn validate(files: &Files) -> Result<(String, Verdict), String> {
+    let definitions = definitions(&files.pack)?;
     let profiles: Vec<&str> = files.profile.iter().map(String::as_str).collect();
     if let Some(unknown) = profiles.iter().find(|profile| definitions.structure_at(profile).is_none()) {
         return Err(format!("the profile {unknown} is in no pack"));

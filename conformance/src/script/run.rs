@@ -277,6 +277,7 @@ impl Runner {
         if let Some(judged) = self.not_for_it(plan).await {
             return end(run, judged);
         }
+        session.fhir_version = self.version_for_profiles(plan).await;
         if let Err(judged) = self.load(plan, session).await {
             return end(run, judged);
         }

@@ -33,6 +33,8 @@ pub(crate) struct Session<'p> {
     pub(crate) expressions: Arc<Expressions>,
     /// The status of the last operation, if it says that it failed.
     pub(crate) failed_with: Option<u16>,
+    /// The version of FHIR that the target says it speaks, where it was asked.
+    pub(crate) fhir_version: Option<String>,
     pub(crate) answered: usize,
     pub(crate) unanswered: usize,
     now: Timestamp,
@@ -108,6 +110,7 @@ impl<'p> Session<'p> {
             set: HashMap::new(),
             expressions,
             failed_with: None,
+            fhir_version: None,
             answered: 0,
             unanswered: 0,
             now,

@@ -278,6 +278,40 @@ fn the_program_runs_lints_and_replays() {
     assert_eq!(program(&["lint", &path("none/x.json")]).0, 2);
 }
 
+#[test]
+fn profiles_are_checked_by_the_definitions_that_are_built_in() {
+    let held = |id: &str, gender: &str| {
+        format!(r#"{{"id":"{id}","resource":{{"resourceType":"Patient","id":"{id}","gender":"{gender}"}}}}"#)
+    };
+    let test = |id: &str, profile: &str| {
+        format!(
+            r#"{{"name":"{id} {profile}","action":[{{"operation":{{"type":{{"code":"read"}},"resource":"Patient","params":"/{id}"}}}},
+            {{"assert":{{"validateProfileId":"{profile}"}}}}]}}"#
+        )
+    };
+    let whole = |tests: &[String]| {
+        script(&format!(
+            r#""profile":[{{"id":"base","reference":"http://hl7.org/fhir/StructureDefinition/Patient"}},{{"id":"none","reference":"urn:none"}}],
+            "fixture":[{},{}],"test":[{}]"#,
+            held("good", "female"),
+            held("bad", "zzcanary"),
+            tests.join(",")
+        ))
+    };
+    for (tests, expected, told) in [
+        (vec![test("good", "base")], 0, "Pass: "),
+        (vec![test("bad", "base")], 1, "Patient.gender: error"),
+        (vec![test("good", "none")], 2, "unsupported: the profile urn:none"),
+        (vec![test("bad", "base"), test("good", "none")], 2, "unsupported: "),
+    ] {
+        let files = folder(&[("s.json", &whole(&tests))]);
+        let file = files.path().join("s.json");
+        let (code, text) = program(&["run", "--stand-in", "--script", file.to_str().unwrap()]);
+        assert_eq!(code, expected, "{text}");
+        assert!(text.contains(told) && !text.contains("zzcanary"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn bounds_hold_for_what_is_asked_of_a_good_server() {
     let large =

@@ -127,7 +127,7 @@ async fn run_source(data: &Path, source: &Path, left: &mut BTreeMap<String, Stri
     folders.push(extra.path().to_owned());
     let library = Library::open(source, &folders).unwrap();
     let base = StandIn::serve(&library, &scripts).await.unwrap();
-    let road = Road::Network { systems: systems(&[&base; 3], Bounds::default()), client: None, record: None };
+    let road = Road::Network { systems: systems(&[base.as_str(); 3], Bounds::default()), client: None, record: None };
     let wanted =
         scripts.iter().flat_map(Script::wanted_variables).map(|name| (name.to_owned(), "1".to_owned()));
     let options = Options { variables: wanted.collect(), clients: Clients::Played, ..Options::default() };

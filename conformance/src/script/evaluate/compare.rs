@@ -187,6 +187,13 @@ impl<'a> Looked<'a> {
         let Some(profile) = self.view.session.plan.profile(id) else {
             return Ok(Judgement::error(format!("no profile is called {id}")));
         };
+        if let Some(version) =
+            self.view.session.fhir_version.as_deref().filter(|version| !version.starts_with("4.0"))
+        {
+            return Ok(Judgement::unsupported(format!(
+                "profiles of FHIR {version}: definitions are those of R4"
+            )));
+        }
         let message = self.message()?;
         let mut judged: Option<Judgement> = None;
         for subject in self.subjects(&message, selector)? {

@@ -9,7 +9,7 @@ use crate::script::address;
 use crate::script::fake;
 use crate::script::message::{Head, Message, unversioned};
 use crate::script::outcome::{Judgement, Outcome};
-use crate::script::plan::{FixtureSource, Plan};
+use crate::script::plan::{Action, Criterion, Doing, FixtureSource, Plan};
 use crate::script::session::Session;
 
 impl Runner {
@@ -46,6 +46,22 @@ impl Runner {
             }
         }
         None
+    }
+
+    /// The version of FHIR of the target, if the script asserts that something conforms to a profile.
+    pub(super) async fn version_for_profiles(&self, plan: &Plan) -> Option<String> {
+        let validates = |action: &Action| match &action.doing {
+            Doing::Assert(assertion) => assertion
+                .criteria
+                .iter()
+                .any(|criterion| matches!(criterion, Criterion::ValidateProfileId(_))),
+            Doing::Operation(_) | Doing::Nothing => false,
+        };
+        if !plan.actions().any(validates) {
+            return None;
+        }
+        let stated = self.stated.get_or_init(|| self.ask_what_it_is()).await.clone();
+        stated?.root().ok()?.child_text("fhirVersion").map(str::to_owned)
     }
 
     async fn ask_what_it_is(&self) -> Option<Arc<Message>> {
