@@ -216,6 +216,7 @@ impl Lint<'_> {
             }
         }
         if import.component.is_plain()
+            && !import.component.text().starts_with("#{")
             && let Err(bad) = self.library.resolve(&self.plan.file, import.component.text())
         {
             self.note(Severity::Error, path, "missing-component", bad.to_string());

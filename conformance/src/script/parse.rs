@@ -118,13 +118,29 @@ pub(super) fn template(node: Node<'_>, name: &str) -> Option<Template> {
 }
 
 /// An expression: a string, or an element that holds one and its language.
-pub(super) fn expression(node: Node<'_>, name: &str) -> Option<Template> {
+fn expression(node: Node<'_>, name: &str) -> Option<Template> {
     let held = node.child(name)?;
     held.text()
         .or_else(|| held.child_text("expression"))
         .map(str::trim)
         .filter(|text| !text.is_empty())
         .map(Template::new)
+}
+
+/// Whether an expression says that it is none of FHIRPath but a path.
+fn is_path(node: Node<'_>, name: &str) -> bool {
+    let language = node.child(name).and_then(|held| held.child_text("language")).unwrap_or_default();
+    ["xml", "xpath", "jsonpath", "application/json"].iter().any(|held| language.contains(held))
+}
+
+/// An expression of FHIRPath.
+pub(super) fn fhirpath(node: Node<'_>, name: &str) -> Option<Template> {
+    expression(node, name).filter(|_| !is_path(node, name))
+}
+
+/// An element that is a path, or an expression that says it is one.
+pub(super) fn path(node: Node<'_>, name: &str, or: &str) -> Option<Template> {
+    template(node, name).or_else(|| expression(node, or).filter(|_| is_path(node, or)))
 }
 
 /// A boolean, which scripts write in any case.
@@ -257,9 +273,9 @@ fn variables(root: Node<'_>, noted: &mut Noted) -> Vec<Variable> {
             );
         }
         let read = [
-            expression(node, "expression").map(Read::Expression),
+            fhirpath(node, "expression").map(Read::Expression),
             template(node, "headerField").map(Read::Header),
-            template(node, "path").map(Read::Path),
+            path(node, "path", "expression").map(Read::Path),
         ];
         let default = node.child_text("defaultValue").map(Template::new);
         let read = read.into_iter().flatten().next().unwrap_or(Read::Nothing);

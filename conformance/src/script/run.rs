@@ -8,9 +8,11 @@ mod fixtures;
 mod nested;
 mod operate;
 mod road;
+mod toolkit;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -131,6 +133,8 @@ struct Given {
     set: HashMap<String, String>,
     request: Option<Arc<Message>>,
     response: Option<Arc<Message>>,
+    /// The script that was run first.
+    top: Option<PathBuf>,
 }
 
 /// What it leaves.
@@ -196,7 +200,7 @@ impl Runner {
             if let Ok(script) = task.await {
                 run.scripts.push(script);
             } else {
-                run.unread.push((std::path::PathBuf::new(), "a script ended without a result".to_owned()));
+                run.unread.push((PathBuf::new(), "a script ended without a result".to_owned()));
             }
         }
         run
@@ -224,6 +228,7 @@ impl Runner {
             session.set.extend(self.options.variables.iter().cloned());
             session.set.extend(given.set);
             session.held.extend(given.held);
+            session.top = given.top.unwrap_or_else(|| plan.file.clone());
             session.request = given.request;
             session.response = given.response;
             let mut run = ScriptRun {

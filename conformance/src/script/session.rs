@@ -1,6 +1,7 @@
 //! What a run of one script knows: messages by id, the last request and response, and the values of variables.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub(crate) struct Session<'p> {
     pub(crate) expressions: Arc<Expressions>,
     /// The status of the last operation, if it says that it failed.
     pub(crate) failed_with: Option<u16>,
+    /// The script that was run first, which ran this one.
+    pub(crate) top: PathBuf,
     /// The version of FHIR that the target says it speaks, where it was asked.
     pub(crate) fhir_version: Option<String>,
     pub(crate) answered: usize,
@@ -110,6 +113,7 @@ impl<'p> Session<'p> {
             set: HashMap::new(),
             expressions,
             failed_with: None,
+            top: plan.file.clone(),
             fhir_version: None,
             answered: 0,
             unanswered: 0,

@@ -407,6 +407,50 @@ async fn a_script_may_run_others_of_its_folder() {
     assert_eq!(run.tests[1].actions[0].within[0].tests[0].actions[1].outcome, Outcome::Fail);
 }
 
+#[tokio::test]
+async fn an_import_may_be_named_in_a_file_of_properties_and_fixtures_loaded_by_the_toolkit() {
+    let server = server(holder).await;
+    let chosen = r#"{"resourceType":"TestScript","name":"C","status":"active","test":[{"name":"c","action":[
+        {"operation":{"type":{"system":"https://github.com/usnistgov/asbestos/wiki/Testscript-Operation-Codes","code":"internalFtkRequest"},
+            "url":"?fixtureId=f","requestHeader":[{"field":"x-internalFtkRequestCode","value":"ftkLoadFixture"}],"responseId":"f"}},
+        {"assert":{"sourceId":"f","response":"okay"}},
+        {"assert":{"sourceId":"f","expression":"Bundle.entry.resource.id = 'zz'"}}]}]}"#;
+    let text = script(
+        r##""variable":[{"name":"scriptA","defaultValue":"lib/none.json"},{"name":"scriptB","defaultValue":"lib/c.json"}],
+        "test":[{"name":"t","action":[{"operation":{"modifierExtension":[{
+            "url":"https://github.com/usnistgov/asbestos/wiki/TestScript-Import","extension":[
+            {"url":"component","valueString":"#{script:P.properties:Which}"}]}]}}]}]"##,
+    );
+    let fixture = r#"{"resourceType":"Patient","id":"zz"}"#;
+    let folder = folder(&[
+        ("s.json", &text),
+        ("lib/c.json", chosen),
+        ("P.properties", "Other: A\nWhich: B\n"),
+        ("Bundle/f.json", fixture),
+    ]);
+    let run = run_in(folder.path(), &[&server.base], Options::default()).await;
+    assert_eq!(words(&run, "t"), "pass", "{:?}", run.actions());
+    assert!(server.lines().is_empty());
+}
+
+#[tokio::test]
+async fn an_expression_that_says_it_is_a_path_is_one() {
+    let server = server(holder).await;
+    let members = format!(
+        r#""variable":[{{"name":"id","expression":{{"language":"application/xml","expression":"Patient/id"}}}}],"test":[{}]"#,
+        test(
+            "t",
+            &[
+                read("p1"),
+                read("${id}"),
+                assert(r#""expression":{"language":"text/fhirpath","expression":"Patient.active"}"#)
+            ]
+        )
+    );
+    let run = run(&members, &server).await;
+    assert_eq!(words(&run, "t"), "pass pass pass", "{:?}", outcomes(&run));
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test reads our own report")]
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

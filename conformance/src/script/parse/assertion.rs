@@ -1,6 +1,6 @@
 //! Asserts: what they look at, and the rules of TestScript that they must keep.
 
-use super::{Noted, boolean, expression, extension, owned, template, text};
+use super::{Noted, boolean, extension, fhirpath, owned, path, template, text};
 use crate::script::finding::Severity;
 use crate::script::operator::Operator;
 use crate::script::plan::{Assertion, Completion, Criterion, Direction};
@@ -78,36 +78,38 @@ pub(super) fn assertion(node: Node<'_>, noted: &mut Noted) -> (Assertion, Option
 
 fn criteria(node: Node<'_>, noted: &mut Noted) -> (Vec<Criterion>, Option<Criterion>) {
     let compare = owned(node, "compareToSourceId");
-    let other =
-        match (compare, expression(node, "compareToSourceExpression"), template(node, "compareToSourcePath"))
-        {
-            (Some(source_id), Some(expression), _) => {
-                Some(Criterion::CompareExpression { source_id, expression })
-            }
-            (Some(source_id), None, Some(path)) => Some(Criterion::ComparePath { source_id, path }),
-            (Some(_), None, None) => {
-                noted.note(
-                    Severity::Error,
-                    node,
-                    "tst-10",
-                    "compareToSourceId comes with compareToSourceExpression or compareToSourcePath",
-                );
-                None
-            }
-            (None, Some(_), _) | (None, None, Some(_)) => {
-                noted.note(Severity::Error, node, "tst-10", "what is compared with is in compareToSourceId");
-                None
-            }
-            (None, None, None) => None,
-        };
+    let other = match (
+        compare,
+        fhirpath(node, "compareToSourceExpression"),
+        path(node, "compareToSourcePath", "compareToSourceExpression"),
+    ) {
+        (Some(source_id), Some(expression), _) => {
+            Some(Criterion::CompareExpression { source_id, expression })
+        }
+        (Some(source_id), None, Some(path)) => Some(Criterion::ComparePath { source_id, path }),
+        (Some(_), None, None) => {
+            noted.note(
+                Severity::Error,
+                node,
+                "tst-10",
+                "compareToSourceId comes with compareToSourceExpression or compareToSourcePath",
+            );
+            None
+        }
+        (None, Some(_), _) | (None, None, Some(_)) => {
+            noted.note(Severity::Error, node, "tst-10", "what is compared with is in compareToSourceId");
+            None
+        }
+        (None, None, None) => None,
+    };
     let found = [
         owned(node, "response").map(Criterion::Response),
         template(node, "responseCode").map(Criterion::ResponseCode),
         template(node, "resource").map(Criterion::Resource),
         template(node, "contentType").map(Criterion::ContentType),
         template(node, "headerField").map(Criterion::HeaderField),
-        expression(node, "expression").map(Criterion::Expression),
-        template(node, "path").map(Criterion::Path),
+        fhirpath(node, "expression").map(Criterion::Expression),
+        path(node, "path", "expression").map(Criterion::Path),
         owned(node, "minimumId").map(Criterion::MinimumId),
         boolean(node, "navigationLinks").map(Criterion::NavigationLinks),
         owned(node, "validateProfileId").map(Criterion::ValidateProfileId),

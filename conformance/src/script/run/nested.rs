@@ -13,6 +13,9 @@ use crate::script::template::Template;
 /// Values that one subtest is run for.
 const EACH_MAX: usize = 200;
 
+/// Folders above a script that a file of properties is looked for in.
+const ABOVE_MAX: usize = 6;
+
 pub(super) fn failed(failed: &Failed) -> Judgement {
     match failed {
         Failed::Unsupported(what) => Judgement::unsupported(what),
@@ -44,8 +47,7 @@ impl Runner {
         session: &mut Session<'a>,
         depth: usize,
     ) -> Result<ScriptRun, Judgement> {
-        let component =
-            session.fill(&import.component).map_err(|missing| Judgement::error(missing.to_string()))?;
+        let component = self.component(import, session)?;
         let file = self.library.resolve(&session.plan.file, &component);
         let file = file.map_err(|bad| Judgement::error(bad.to_string()))?;
         let script = self.library.load(&file).map_err(|bad| Judgement::error(bad.to_string()))?;
@@ -53,6 +55,7 @@ impl Runner {
         let mut given = Given {
             request: session.request.clone(),
             response: session.response.clone(),
+            top: Some(session.top.clone()),
             ..Given::default()
         };
         for (at, own) in import.fixtures_in.iter().enumerate() {
@@ -98,6 +101,33 @@ impl Runner {
         Ok(run)
     }
 
+    /// The file to import. `#{prefix:FILE:key}` is the variable whose name is the prefix and what FILE, beside the script
+    /// that was run first or above it, says of the key.
+    fn component(&self, import: &Import, session: &Session<'_>) -> Result<String, Judgement> {
+        let text =
+            session.fill(&import.component).map_err(|missing| Judgement::error(missing.to_string()))?;
+        let Some(inside) = text.strip_prefix("#{").and_then(|text| text.strip_suffix('}')) else {
+            return Ok(text);
+        };
+        let mut parts = inside.splitn(3, ':');
+        let (Some(prefix), Some(file), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Judgement::error(format!("{text} names no file and key")));
+        };
+        let above = (0..ABOVE_MAX).map(|up| format!("{}{file}", "../".repeat(up)));
+        let found = above.into_iter().find_map(|file| self.library.resolve(&session.top, &file).ok());
+        let file = found.ok_or_else(|| Judgement::error(format!("{file} cannot be read")))?;
+        let bytes = self.library.read(&file).map_err(|bad| Judgement::error(bad.to_string()))?;
+        let lines = String::from_utf8_lossy(&bytes).into_owned();
+        let value = lines.lines().find_map(|line| {
+            let (held, value) = line.split_once([':', '='])?;
+            (held.trim() == key).then(|| value.trim().to_owned())
+        });
+        let value =
+            value.ok_or_else(|| Judgement::error(format!("{text}: the file says nothing of {key}")))?;
+        let variable = Template::new(&format!("${{{prefix}{value}}}"));
+        session.fill(&variable).map_err(|missing| Judgement::error(missing.to_string()))
+    }
+
     /// Makes a fixture that is a part of another, if `id` is one and it is not made yet.
     fn part_of_fixture(&self, id: &str, session: &mut Session<'_>) -> Result<(), Judgement> {
         let fixture = session.plan.fixtures.iter().find(|fixture| fixture.id == id);
@@ -135,6 +165,7 @@ impl Runner {
         let mut given = Given {
             request: session.request.clone(),
             response: session.response.clone(),
+            top: Some(session.top.clone()),
             ..Given::default()
         };
         for (own, there) in &subtest.bound {
@@ -158,6 +189,7 @@ impl Runner {
                 set,
                 request: given.request.clone(),
                 response: given.response.clone(),
+                top: given.top.clone(),
                 ..Given::default()
             };
             let (run, _) = self.script(&script.plan, given, depth + 1).await;

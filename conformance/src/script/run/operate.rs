@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Clients, Format, Road, Runner};
+use super::{Clients, Format, Road, Runner, toolkit};
 use crate::script::address::{self, Asked, Parts, Source};
 use crate::script::intercept::Expected;
 use crate::script::message::{Head, Message, unversioned};
@@ -19,6 +19,9 @@ use crate::tree;
 impl Runner {
     pub(super) async fn operate(&self, operation: &Operation, session: &mut Session<'_>) -> Judgement {
         session.failed_with = None;
+        if operation.code.as_deref() == Some(toolkit::CODE) {
+            return self.ask_toolkit(operation, session);
+        }
         let base = match self.destination(operation, session) {
             Ok(base) => base,
             Err(judged) => return judged,
