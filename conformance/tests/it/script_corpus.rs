@@ -88,6 +88,7 @@ fn made_up(library: &Library, scripts: &[Script], source: &Path) -> TempDir {
                 continue;
             }
             let mut file = folder.path().to_owned();
+            let beside = if reference.starts_with('/') { Path::new("") } else { beside };
             for part in beside.components().chain(Path::new(reference.trim_start_matches('/')).components()) {
                 match part {
                     Component::ParentDir => drop(file.pop()),
@@ -126,6 +127,13 @@ fn made_up(library: &Library, scripts: &[Script], source: &Path) -> TempDir {
                 "FhirIgName: MHDv4\n",
             )
             .unwrap();
+        }
+        for script in scripts {
+            let beside = folder.path().join(script.file().parent().unwrap().strip_prefix(source).unwrap());
+            std::fs::create_dir_all(beside.join("Bundle")).unwrap();
+            for name in ["pdb", "original", "addendum", "transforms"] {
+                std::fs::write(beside.join("Bundle").join(format!("{name}.json")), PDB).unwrap();
+            }
         }
     }
     folder
