@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -117,6 +117,8 @@ pub struct Runner {
     expressions: Arc<Expressions>,
     /// What the target says of itself, asked once.
     stated: OnceCell<Option<Arc<Message>>>,
+    /// The last answer of each module that a test ran, by the folder of the test and the name of the module.
+    answers: Mutex<HashMap<(String, String), Arc<Message>>>,
     listener: Listener,
 }
 
@@ -159,6 +161,7 @@ impl Runner {
             profiles,
             expressions: Arc::new(Expressions::new(Timestamp::now())),
             stated: OnceCell::new(),
+            answers: Mutex::new(HashMap::new()),
             listener: Arc::new(|_| {}),
         }
     }

@@ -25,6 +25,8 @@ mod script_corpus;
 #[cfg(test)]
 mod script_life;
 #[cfg(test)]
+mod script_makers;
+#[cfg(test)]
 mod script_support;
 #[cfg(test)]
 mod states;

@@ -18,7 +18,7 @@ const PATIENT: &str = r#"{"resourceType":"Patient","id":"p1","meta":{"versionId"
     "name":[{"family":"Zzcanary","given":["Ann"]}],"multipleBirthInteger":2}"#;
 
 /// Holds one patient.
-fn holder(asked: &Asked) -> Said {
+pub(crate) fn holder(asked: &Asked) -> Said {
     match asked.line.as_str() {
         "GET /Patient/p1" => said(200, PATIENT),
         "GET /metadata" => said(
@@ -36,15 +36,15 @@ fn holder(asked: &Asked) -> Said {
     }
 }
 
-fn read(id: &str) -> String {
+pub(crate) fn read(id: &str) -> String {
     format!(r#"{{"operation":{{"type":{{"code":"read"}},"resource":"Patient","params":"/{id}"}}}}"#)
 }
 
-fn assert(members: &str) -> String {
+pub(crate) fn assert(members: &str) -> String {
     format!(r#"{{"assert":{{{members}}}}}"#)
 }
 
-fn test(name: &str, actions: &[String]) -> String {
+pub(crate) fn test(name: &str, actions: &[String]) -> String {
     format!(r#"{{"name":"{name}","action":[{}]}}"#, actions.join(","))
 }
 
@@ -321,134 +321,6 @@ async fn names_without_a_value_are_told() {
         assert!(message.contains(expected), "{variable}: {message}");
     }
     assert!(server.lines().is_empty());
-}
-
-#[tokio::test]
-async fn extensions_of_other_engines_mean_what_they_mean_there() {
-    let server = server(holder).await;
-    let group = |code: &str| {
-        assert(&format!(
-            r#""extension":[{{"url":"http://ignixa.io/testscript/assertionAnyOfGroup","valueString":"g"}}],"responseCode":"{code}","warningOnly":true"#
-        ))
-    };
-    let parametrized = r#"{"name":"many","extension":[{"url":"http://ignixa.io/testscript/parametrize","extension":[
-        {"url":"variable","valueString":"v"},{"url":"values","valueString":"p1,nobody"}]}],"action":[
-        {"operation":{"type":{"code":"read"},"resource":"Patient","params":"/${v}"}},{"assert":{"response":"okay"}}]}"#;
-    let gated = |expression: &str| {
-        format!(
-            r#"{{"name":"gated {expression}","extension":[{{"url":"http://ignixa.io/testscript/requiresCapability","valueString":"{expression}"}}],"action":[{}]}}"#,
-            read("p1")
-        )
-    };
-    let versioned = format!(
-        r#"{{"name":"r5","extension":[{{"url":"http://ignixa.io/testscript/fhirVersions","valueString":"5.0"}}],"action":[{}]}}"#,
-        read("p1")
-    );
-    let conditional = format!(
-        r#"{{"name":"conditional","action":[{},{{"modifierExtension":[{{"url":"https://github.com/usnistgov/asbestos/wiki/TestScript-Conditional"}}],"assert":{{"expression":"Patient.active","operator":"equals","value":"false"}}}},{}]}}"#,
-        read("p1"),
-        read("nobody")
-    );
-    let tests = [
-        test("any", &[read("p1"), group("404"), group("200")]),
-        test("none", &[read("p1"), group("404"), group("410")]),
-        parametrized.to_owned(),
-        gated("rest.resource.where(type='Patient').exists()"),
-        gated("rest.resource.where(type='Group').exists()"),
-        versioned,
-        conditional,
-    ];
-    let run = run(&format!(r#""test":[{}]"#, tests.join(",")), &server).await;
-    assert_eq!(words(&run, "any"), "pass skip pass");
-    assert_eq!(words(&run, "none"), "pass fail fail");
-    assert_eq!(words(&run, "many (v=p1)"), "pass pass");
-    assert_eq!(words(&run, "many (v=nobody)"), "pass fail");
-    let of = |name: &str| run.tests.iter().find(|test| test.name.starts_with(name)).unwrap();
-    assert_eq!(of("gated rest.resource.where(type='Patient')").outcome, Outcome::Pass);
-    assert_eq!(of("gated rest.resource.where(type='Group')").outcome, Outcome::Skip);
-    assert_eq!(of("r5").outcome, Outcome::Skip);
-    assert_eq!(words(&run, "conditional"), "pass skip skip");
-    assert_eq!(of("conditional").outcome, Outcome::Pass);
-}
-
-#[tokio::test]
-async fn a_script_may_run_others_of_its_folder() {
-    let server = server(holder).await;
-    let module = r#"{"resourceType":"TestScript","name":"M","status":"active",
-        "modifierExtension":[{"url":"urn:module","extension":[{"url":"urn:variable-in","valueString":"who"},
-            {"url":"urn:fixture-out","valueString":"found"}]}],
-        "test":[{"name":"m","action":[
-            {"operation":{"type":{"code":"read"},"resource":"Patient","params":"/${who}","responseId":"found"}},
-            {"assert":{"response":"okay"}}]}]}"#;
-    let import = |who: &str| {
-        format!(
-            r#"{{"operation":{{"modifierExtension":[{{"url":"https://github.com/usnistgov/asbestos/wiki/TestScript-Import","extension":[
-            {{"url":"component","valueString":"lib/m.json"}},{{"url":"urn:variable-in","valueString":"'{who}'"}},
-            {{"url":"urn:fixture-out","valueString":"mine"}}]}}]}}}}"#
-        )
-    };
-    let subtest = r#"{"assert":{"expression":"Patient.id","sourceId":"mine","extension":[
-        {"url":"https://fhir-crucible.github.io/testscript-engine-ig/StructureDefinition/assert-subtest-each","extension":[
-        {"url":"testName","valueString":"Sub"},{"url":"bindEachTarget","valueString":"who"}]}]}}"#;
-    let sub = r#"{"resourceType":"TestScript","name":"Sub","status":"active","variable":[{"name":"who"}],"test":[{"name":"s",
-        "action":[{"operation":{"type":{"code":"read"},"resource":"Patient","params":"/${who}"}},{"assert":{"resource":"Patient"}}]}]}"#;
-    let tests = [
-        test(
-            "good",
-            &[import("p1"), assert(r#""sourceId":"mine","resource":"Patient""#), subtest.to_owned()],
-        ),
-        test("bad", &[import("nobody"), read("p1")]),
-    ];
-    let text = script(&format!(r#""test":[{}]"#, tests.join(",")));
-    let folder = folder(&[("s.json", &text), ("lib/m.json", module), ("sub.json", sub)]);
-    let run = run_in(folder.path(), &[&server.base], Options::default()).await;
-    assert_eq!(words(&run, "good"), "pass pass pass", "{:?}", outcomes(&run));
-    assert_eq!(words(&run, "bad"), "fail skip");
-    assert_eq!(run.tests[1].actions[0].within[0].tests[0].actions[1].outcome, Outcome::Fail);
-}
-
-#[tokio::test]
-async fn an_import_may_be_named_in_a_file_of_properties_and_fixtures_loaded_by_the_toolkit() {
-    let server = server(holder).await;
-    let chosen = r#"{"resourceType":"TestScript","name":"C","status":"active","test":[{"name":"c","action":[
-        {"operation":{"type":{"system":"https://github.com/usnistgov/asbestos/wiki/Testscript-Operation-Codes","code":"internalFtkRequest"},
-            "url":"?fixtureId=f","requestHeader":[{"field":"x-internalFtkRequestCode","value":"ftkLoadFixture"}],"responseId":"f"}},
-        {"assert":{"sourceId":"f","response":"okay"}},
-        {"assert":{"sourceId":"f","expression":"Bundle.entry.resource.id = 'zz'"}}]}]}"#;
-    let text = script(
-        r##""variable":[{"name":"scriptA","defaultValue":"lib/none.json"},{"name":"scriptB","defaultValue":"lib/c.json"}],
-        "test":[{"name":"t","action":[{"operation":{"modifierExtension":[{
-            "url":"https://github.com/usnistgov/asbestos/wiki/TestScript-Import","extension":[
-            {"url":"component","valueString":"#{script:P.properties:Which}"}]}]}}]}]"##,
-    );
-    let fixture = r#"{"resourceType":"Patient","id":"zz"}"#;
-    let folder = folder(&[
-        ("s.json", &text),
-        ("lib/c.json", chosen),
-        ("P.properties", "Other: A\nWhich: B\n"),
-        ("Bundle/f.json", fixture),
-    ]);
-    let run = run_in(folder.path(), &[&server.base], Options::default()).await;
-    assert_eq!(words(&run, "t"), "pass", "{:?}", run.actions());
-    assert!(server.lines().is_empty());
-}
-
-#[tokio::test]
-async fn an_expression_that_says_it_is_a_path_is_one() {
-    let server = server(holder).await;
-    let members = format!(
-        r#""variable":[{{"name":"id","expression":{{"language":"application/xml","expression":"Patient/id"}}}}],"test":[{}]"#,
-        test(
-            "t",
-            &[
-                read("p1"),
-                read("${id}"),
-                assert(r#""expression":{"language":"text/fhirpath","expression":"Patient.active"}"#)
-            ]
-        )
-    );
-    let run = run(&members, &server).await;
-    assert_eq!(words(&run, "t"), "pass pass pass", "{:?}", outcomes(&run));
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test reads our own report")]

@@ -100,7 +100,7 @@ fn shape(code: Option<&str>, system: &str) -> (Shape, Option<String>) {
         "batch" | "transaction" | "mhd-pdb-transaction" => Shape::Whole,
         "capabilities" | "conformance" => Shape::Capabilities,
         "get" | "post" | "put" | "head" | "options" if vendor == Vendor::Touchstone => Shape::Plain,
-        "internalFtkRequest" if vendor == Vendor::Asbestos => Shape::Plain,
+        "internalFtkRequest" | "eventPart" if vendor == Vendor::Asbestos => Shape::Plain,
         other if vendor != Vendor::None => {
             return (Shape::Plain, Some(format!("the operation {other} of {system}")));
         }

@@ -98,6 +98,7 @@ impl Runner {
         }
         session.request = left.request;
         session.response = left.response;
+        self.remember(&run.name, session);
         Ok(run)
     }
 

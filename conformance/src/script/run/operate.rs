@@ -19,7 +19,8 @@ use crate::tree;
 impl Runner {
     pub(super) async fn operate(&self, operation: &Operation, session: &mut Session<'_>) -> Judgement {
         session.failed_with = None;
-        if operation.code.as_deref() == Some(toolkit::CODE) {
+        let is_toolkits = operation.code.as_deref().is_some_and(|code| toolkit::CODES.contains(&code));
+        if is_toolkits {
             return self.ask_toolkit(operation, session);
         }
         let base = match self.destination(operation, session) {

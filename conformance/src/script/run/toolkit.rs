@@ -1,7 +1,8 @@
 //! What scripts ask of the toolkit that they were written for (NIST Asbestos), as far as it is about files of the
-//! scripts' folder: `ftkLoadFixture` answers with a fixture as if it were a server.
+//! scripts' folder: `ftkLoadFixture` answers with a fixture as if it were a server. `eventPart` answers with what a test that was
+//! run before by the same runner was answered.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 
@@ -12,14 +13,19 @@ use crate::script::plan::Operation;
 use crate::script::session::Session;
 use crate::script::template::Template;
 
-/// The operation that means the toolkit itself, and the header that says what is asked of it.
-pub(crate) const CODE: &str = "internalFtkRequest";
+/// The operations that mean the toolkit itself, and the header that says what is asked of it.
+pub(crate) const CODES: [&str; 2] = ["internalFtkRequest", EVENT];
+const EVENT: &str = "eventPart";
 const HEADER: &str = "x-internalFtkRequestCode";
 
 impl Runner {
     /// Does what is asked of the toolkit.
     pub(super) fn ask_toolkit(&self, operation: &Operation, session: &mut Session<'_>) -> Judgement {
-        match self.answer(operation, session) {
+        let answer = match operation.code.as_deref() {
+            Some(EVENT) => self.before(operation, session),
+            _ => self.answer(operation, session),
+        };
+        match answer {
             Ok(message) => {
                 let message = Arc::new(message);
                 if let Some(id) = &operation.response_id {
@@ -31,6 +37,43 @@ impl Runner {
             }
             Err(judged) => judged,
         }
+    }
+
+    /// Keeps what a module was answered for tests that come later.
+    pub(super) fn remember(&self, module: &str, session: &Session<'_>) {
+        if let Some(response) = &session.response {
+            let key = (place(session, 0), module.to_owned());
+            self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(response));
+        }
+    }
+
+    /// What a module of a test was answered before.
+    fn before(&self, operation: &Operation, session: &Session<'_>) -> Result<Message, Judgement> {
+        let url = operation.url.as_ref().map(|url| session.fill(url)).transpose();
+        let url = url.map_err(|missing| Judgement::error(missing.to_string()))?.unwrap_or_default();
+        let (test, query) = url.split_once('?').unwrap_or((&url, ""));
+        let of = |wanted: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, held)| held)
+        };
+        if of("return") != Some("responseBody") {
+            return Err(Judgement::unsupported(
+                "a part of an earlier test other than the body of its answer",
+            ));
+        }
+        let mut parts = test.trim_matches('/').rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        // A collection that is named by its properties is the script's own.
+        let own = place(session, 1);
+        let collection = parts.next().filter(|collection| !collection.starts_with("#{")).unwrap_or(&own);
+        let key = (format!("{collection}/{name}"), of("module").unwrap_or_default().to_owned());
+        let held = self.answers.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let held =
+            held.ok_or_else(|| Judgement::error(format!("the test {} has to be run before", key.0)))?;
+        Ok(Message::new(held.head.clone(), held.headers.clone(), held.body.clone()))
     }
 
     fn answer(&self, operation: &Operation, session: &Session<'_>) -> Result<Message, Judgement> {
@@ -89,4 +132,13 @@ impl Runner {
         let headers = vec![("content-type".to_owned(), "application/fhir+json".to_owned())];
         Ok(Message::new(Head::Response { status: 200 }, headers, Bytes::from(whole)))
     }
+}
+
+/// The folders of the script that was run first: `collection/test`, or `collection` alone.
+fn place(session: &Session<'_>, without: usize) -> String {
+    let folders = session.top.ancestors().skip(1).take(2).filter_map(|folder| folder.file_name());
+    let mut names: Vec<String> = folders.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.reverse();
+    names.truncate(names.len().saturating_sub(without));
+    names.join("/")
 }
