@@ -21,6 +21,7 @@ use crate::enforce::subjects::{named_in, patient_by};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::exchange::view::{View, looked_at};
 use crate::interaction::{FhirAction, Interaction, NewResource, SearchRequest};
+use crate::named;
 use crate::outcome::{Ended, Ending, NotTaken};
 use crate::pace::UnderWay;
 use crate::person::SystemName;
@@ -102,6 +103,7 @@ pub async fn create(
     let rules = |question| admit(question, &ports.settings).map_err(|why| begun.refuse(why, &named));
     let mut write = rules(asked.writing())?;
     let mut read = rules(asked.searching())?;
+    named::concerns(under_way, &write, &asked.body, ports);
     under_way.concerns(&write);
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     let mut made = Made::No;

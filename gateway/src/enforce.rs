@@ -29,6 +29,7 @@ pub mod merge;
 pub mod message;
 pub mod message_out;
 pub mod minimise;
+pub mod naming;
 pub mod own;
 pub mod parameters;
 pub mod patch;

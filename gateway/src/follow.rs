@@ -13,12 +13,13 @@ use crate::decision::decide;
 use crate::decision::evidence::anyone::nothing;
 use crate::decision::evidence::apart::{Search, Spare};
 use crate::decision::evidence::{Evidence, EvidenceFault, Unusable, Wells};
-use crate::decision::ruling::Ruling;
+use crate::decision::ruling::{Admitted, Ruling};
 use crate::enforce::answer::Frame;
 use crate::enforce::facts::only;
 use crate::enforce::held::Held;
 use crate::enforce::household::{self, Asks, Sheltered};
 use crate::enforce::medicines::{self, MADE_OF_MAX, Medicines};
+use crate::enforce::naming::Readable;
 use crate::enforce::subjects::Subjects;
 use crate::enforce::targets::{LookedUp, Wanted, wanted};
 use crate::enforce::unfiltered::Unfiltered;
@@ -86,6 +87,30 @@ pub async fn follow(
     };
     ruled.evidence.doubt(doubts);
     Ok((looked_up.sheltering(sheltered), ruled))
+}
+
+/// What of `wanted` may be read by who asks what was `admitted`, each as if it were read alone; and the evidence for it.
+///
+/// # Errors
+/// [`EvidenceFault`] when a system does not answer, or with what nobody asked for, whatever it is asked for.
+pub async fn readable(
+    wanted: Wanted,
+    admitted: Admitted,
+    frame: Frame<'_>,
+    wells: Wells<'_>,
+) -> Result<(Readable, Evidence), EvidenceFault> {
+    let (asked, mut doubts) = (wanted.len(), Vec::new());
+    let looked_up = look_up(wanted, frame, wells, &mut doubts).await?;
+    let nobody = Subjects { system: Some(frame.system.clone()), ..Subjects::default() };
+    let subjects = looked_up.adds_to(&nobody, frame).unwrap_or(nobody);
+    let mut evidence = Evidence::gather(&admitted, &subjects, wells).await?;
+    let ruling = decide(admitted, &evidence);
+    let medicines = Medicines::none();
+    let behind = medicines.wanted_behind(&looked_up, &ruling, frame);
+    let medicines = look_into(medicines, behind, frame, wells, &mut doubts).await?;
+    let readable = looked_up.knowing(medicines).readable(asked, &ruling, &subjects, frame);
+    evidence.doubt(doubts);
+    Ok((readable, evidence))
 }
 
 /// Looks up what is `wanted`, in parts.

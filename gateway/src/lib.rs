@@ -25,6 +25,7 @@ pub mod interaction;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+mod named;
 pub mod outcome;
 pub mod own;
 pub mod pace;

@@ -12,6 +12,7 @@ use crate::enforce::message::{Processed, answer};
 use crate::enforce::release::{Epoch, Released, release};
 use crate::enforce::subjects::named_in;
 use crate::interaction::{FhirAction, Interaction};
+use crate::named;
 use crate::outcome::{Ended, Ending};
 use crate::pace::UnderWay;
 use crate::ports::Ports;
@@ -35,6 +36,7 @@ pub async fn process(
     let (system, body) = (system.clone(), Arc::clone(&message.body));
     let admitted = admit(question, &ports.settings)
         .map_err(|why| begun.refuse(why, &named_in(&body, ports.bases_of(&system))))?;
+    named::concerns(under_way, &admitted, &body, ports);
     under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
     let intent = release_body(admitted, &body, &begun, ports).await?;

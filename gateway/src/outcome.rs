@@ -38,9 +38,11 @@ pub struct Ended {
 
 mod recorded;
 mod together;
+mod unsendable;
 mod writes;
 
 pub use together::NotTogether;
+pub use unsendable::Unsendable;
 
 /// Why nothing was shared.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,9 @@ pub enum Ending {
     /// What the system holds cannot be reduced and stay valid.
     #[error("cannot be reduced")]
     Irreducible,
+    /// What was sent cannot be cut to what may be sent on.
+    #[error("cannot be sent on")]
+    Unsendable(#[source] Unsendable),
     /// The system asked did not take the write.
     #[error("the write was not taken")]
     NotTaken(NotTaken),
@@ -183,6 +188,7 @@ impl Ending {
                 IssueType::Exception,
                 "the system holds this in a form that cannot be shared safely",
             ),
+            Self::Unsendable(why) => why.told(),
             Self::NotTaken(why) => writes::not_taken(*why),
             Self::Together(why) => return why.told(),
             Self::OfEntry { why, .. } => return why.told(),
@@ -229,6 +235,7 @@ impl Ending {
             Self::Evidence(fault) => fault.reason(),
             Self::ConsentInvalid(_) => "consent-invalid",
             Self::Irreducible => "irreducible",
+            Self::Unsendable(why) => why.reason(),
             Self::NotTaken(NotTaken::Invalid) => "not-taken-invalid",
             Self::NotTaken(NotTaken::Conflict) => "not-taken-conflict",
             Self::NotTaken(NotTaken::Unclear) => "not-taken-unclear",
@@ -261,6 +268,7 @@ impl Ending {
             | Self::NotFound
             | Self::TooCostly
             | Self::Together(NotTogether::TooMuch | NotTogether::EntryFailed(_))
+            | Self::Unsendable(_)
             | Self::VersionMoved
             | Self::Unwritable(_)
             | Self::ConsentInvalid(_) => Event::Refused,
@@ -296,6 +304,7 @@ impl Ending {
             | Self::TooCostly
             | Self::Evidence(_)
             | Self::Irreducible
+            | Self::Unsendable(_)
             | Self::NotTaken(_)
             | Self::Together(_)
             | Self::OfEntry { .. }
@@ -324,6 +333,7 @@ impl Ending {
             | Self::Upstream(_)
             | Self::Evidence(_)
             | Self::Irreducible
+            | Self::Unsendable(_)
             | Self::NotTaken(_)
             | Self::Together(_)
             | Self::VersionMoved

@@ -18,6 +18,7 @@ use crate::enforce::submitted::minimise_submitted;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::follow::medicines_of_body;
 use crate::interaction::{FhirAction, Interaction};
+use crate::named;
 use crate::outcome::{Ended, Ending, NotTaken};
 use crate::pace::UnderWay;
 use crate::person::SystemName;
@@ -46,6 +47,7 @@ pub async fn submit(
     let (system, resource_type, body) = (system.clone(), new.resource_type.name(), Arc::clone(&new.body));
     let admitted = admit(question, &ports.settings)
         .map_err(|why| begun.refuse(why, &named_in(&body, ports.bases_of(&system))))?;
+    named::concerns(under_way, &admitted, &body, ports);
     under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
     let intent = release_body(admitted, &body, &begun, ports).await?;
@@ -186,6 +188,9 @@ pub(crate) async fn cut_beside(
         .await
         .map_err(|why| begun.end(Ending::Evidence(why)))?;
     let frame = Frame { medicines: &medicines, ..frame };
-    let (minimised, again) = minimise_submitted(body, together, ruling, &subjects, frame)?;
-    Ok((minimised, again, evidence))
+    let (naming, seen) = named::naming(body, together, &ruling, frame, ports)
+        .await
+        .map_err(|why| begun.end(Ending::Evidence(why)))?;
+    let (minimised, again) = minimise_submitted(body, together, ruling, &subjects, &naming, frame)?;
+    Ok((minimised.having_met(&naming), again, evidence.resting_on(&seen)))
 }

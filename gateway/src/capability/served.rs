@@ -92,7 +92,9 @@ impl Probe<'_> {
         for (name, row) in surface::served_of_system() {
             let is_served = match row {
                 Row::Batch => !types.is_empty(),
-                Row::ProcessMessage => sending.is_some(),
+                Row::ProcessMessage => {
+                    sending.as_ref().is_some_and(|sending| sends_messages(sending.share()))
+                }
                 Row::Capabilities
                 | Row::Everything
                 | Row::Document
@@ -273,6 +275,11 @@ fn action(row: Row, owner: TypeId) -> Option<FhirAction> {
 /// A batch in which nothing is asked: it is admitted where anything can be read.
 const fn nothing() -> Batch {
     Batch { bundle: Together::Batch, lines: Vec::new() }
+}
+
+/// Whether messages can be sent: what one is about is said by its header.
+fn sends_messages(share: &Share) -> bool {
+    tables::resource_type("MessageHeader").is_some_and(|header| !share.tables(header).is_empty())
 }
 
 /// A message in which nothing stands: it is admitted where anything can be sent.

@@ -300,11 +300,13 @@ fn covered(
             not_proof(system, new.resource_type, settings).map(|()| BTreeSet::new())
         }
         // What is in it is shared entry by entry; whatever of it the receiver makes resources of proves nothing either.
-        FhirAction::Message(message) => message
-            .types
-            .iter()
-            .try_for_each(|owner| not_proof(system, *owner, settings))
-            .map(|()| BTreeSet::new()),
+        FhirAction::Message(message) => {
+            // What a message is about is said by its header: without that it is none.
+            let header = message.types.iter().find(|owner| owner.name() == "MessageHeader");
+            header.map_or(Ok(()), |header| shared(*header, share))?;
+            let mut types = message.types.iter();
+            types.try_for_each(|owner| not_proof(system, *owner, settings)).map(|()| BTreeSet::new())
+        }
         FhirAction::Change(change) => {
             let owner = change.target.resource_type;
             shared(owner, share)?;

@@ -17,7 +17,7 @@ use super::facts::shield_of;
 use super::household::{self, Sheltered};
 use super::masks::{Masks, Whereabouts};
 use super::medicines::Medicines;
-use super::minimise::{self, Marks, TypeMask, Unsafe, View, Withheld, resource};
+use super::minimise::{self, Marks, TypeMask, View, Withheld, resource};
 use super::persons::{Came, PersonsOf, persons_of};
 use super::resource_facts::{Weighed, reference_of};
 use super::whom::Whom;
@@ -32,11 +32,13 @@ use crate::settings::Households;
 
 mod attached;
 mod concerned;
+mod flaw;
 mod reach;
 mod seen;
 mod weighing;
 mod whose;
 
+pub(in crate::enforce) use flaw::Flaw;
 use reach::FullUrls;
 pub(in crate::enforce) use reach::{REGISTERS, Targets};
 use weighing::Around;
@@ -140,7 +142,7 @@ pub(in crate::enforce) enum Why {
     /// A person it is about is refused, or no rule shares it.
     Refused(Refusal),
     /// It cannot be reduced and stay safe.
-    Irreducible(&'static str),
+    Irreducible(Flaw),
 }
 
 impl Why {
@@ -148,7 +150,7 @@ impl Why {
     pub(in crate::enforce) const fn reason(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.reason(),
-            Self::Irreducible(reason) => reason,
+            Self::Irreducible(flaw) => flaw.reason(),
         }
     }
 }
@@ -345,7 +347,7 @@ impl<'a> Judge<'a> {
                 withheld,
                 unversioned: unversioned.get(),
             }),
-            Err(fault) => Err(kept(irreducible(&fault), None)),
+            Err(fault) => Err(kept(Why::Irreducible(Flaw::from(&fault)), None)),
         }
     }
 
@@ -443,19 +445,4 @@ fn holds(
         LabelsOfAgreement::Kept if table.not_labelled.iter().any(labelled) => Err(Refusal::Labelled),
         LabelsOfAgreement::Kept | LabelsOfAgreement::Overridden => Ok(()),
     }
-}
-
-/// The fault in the words of records.
-const fn irreducible(fault: &Unsafe) -> Why {
-    Why::Irreducible(match fault {
-        Unsafe::NotAResource => "not-a-resource",
-        Unsafe::NotShared(_) => "type-not-shared",
-        Unsafe::UnknownModifier(_) => "unknown-modifier",
-        Unsafe::WithheldModifier(_) => "withheld-modifier",
-        Unsafe::WrongKind(_) => "wrong-kind",
-        Unsafe::Stranger(_) => "other-person",
-        Unsafe::Opaque(_) => "opaque-content",
-        Unsafe::Headless => "bundle-without-head",
-        Unsafe::Contained(_) => "contained-irreducible",
-    })
 }

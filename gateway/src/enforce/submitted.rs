@@ -4,19 +4,23 @@ use fhir::json::{Document, Kind, Limits, parse};
 
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
-use super::judge::{Judge, Stands, Targets, Versioned, Why};
+use super::judge::{Flaw, Judge, Stands, Targets, Versioned, Why};
+use super::naming::Naming;
 use super::persons::Came;
 use super::release::{Head, Minimised};
 use super::subjects::{Subjects, persons_of_body};
+use super::targets::{Wanted, wanted_by};
 use super::unfiltered::Unfiltered;
+use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Ruling};
-use crate::outcome::{Ended, Ending};
+use crate::outcome::{Ended, Ending, Unsendable};
 use crate::trail::provenance::provenance;
 use crate::trail::record::Event;
 use crate::trail::records::Records;
 
 /// Reduces a submitted body to what `ruling` permits the receiving system, with the record of the intent to send it. It is
-/// about those whom `together` is about: itself, or a Bundle of it and what it refers to that is sent with it.
+/// about those whom `together` is about: itself, or a Bundle of it and what it refers to that is sent with it. `naming`
+/// says which references that lead out of it stay.
 ///
 /// # Errors
 /// [`Ended`] when nothing is to be sent, with the record that says why.
@@ -25,30 +29,12 @@ pub fn minimise_submitted(
     together: &Unfiltered<Document>,
     ruling: Ruling,
     subjects: &Subjects,
+    naming: &Naming,
     frame: Frame<'_>,
 ) -> Result<(Minimised, Admitted), Ended> {
     let existence = ruling.admitted().existence();
     let face = frame.face();
-    let judge = Judge {
-        decided: None,
-        ruling: &ruling,
-        masks: &ruling.admitted().share().masks,
-        came: Came::Submitted,
-        bases: frame.bases,
-        codes: frame.codes,
-        face: &face,
-        version: None,
-        versioned: Versioned::AtOnce,
-        under: &[],
-        targets: Targets::OfOpenTypes,
-        medicines: frame.medicines,
-        sheltered: frame.sheltered,
-        sheltered_inside: frame.sheltered,
-        stands: Stands::Open,
-        behind: frame.behind,
-        whom: None,
-        beside: (!std::ptr::eq(body, together)).then(|| together.inner().root()),
-    };
+    let judge = judge(body, together, &ruling, naming.targets(), frame, &face);
     let mut account = Account::new(&ruling, subjects);
     let node = body.inner().root();
     let found = persons_of_body(body, together, ruling.admitted(), frame.bases);
@@ -77,13 +63,73 @@ pub fn minimise_submitted(
             account.keeps(&kept, Named::ByContent);
             Err(match kept.why {
                 Why::Refused(refusal) => refused(refusal, existence, account, frame),
-                Why::Irreducible(_) => Ended {
-                    ending: Ending::Irreducible,
+                Why::Irreducible(flaw) => Ended {
+                    ending: unsendable(flaw),
                     records: Box::new(Records { exchange: frame.exchange.clone(), persons: account.close() }),
                 },
             })
         }
     }
+}
+
+/// What has to be looked up before `body` can be sent as `ruling` says: what it would name, by elements that are shared,
+/// that may be about a person and is not sent with it.
+#[must_use]
+pub fn named_by(
+    body: &Unfiltered<Document>,
+    together: &Unfiltered<Document>,
+    ruling: &Ruling,
+    frame: Frame<'_>,
+) -> Wanted {
+    let face = frame.face();
+    let judge = judge(body, together, ruling, Targets::OfOpenTypes, frame, &face);
+    let found = persons_of_body(body, together, ruling.admitted(), frame.bases);
+    wanted_by(body.inner().root(), &found, &judge)
+}
+
+/// The judge of what is sent. What is sent `together` may say whom it is about.
+fn judge<'a>(
+    body: &Unfiltered<Document>,
+    together: &'a Unfiltered<Document>,
+    ruling: &'a Ruling,
+    targets: Targets<'a>,
+    frame: Frame<'a>,
+    face: &'a str,
+) -> Judge<'a> {
+    Judge {
+        decided: None,
+        ruling,
+        masks: &ruling.admitted().share().masks,
+        came: Came::Submitted,
+        bases: frame.bases,
+        codes: frame.codes,
+        face,
+        version: None,
+        versioned: Versioned::AtOnce,
+        under: &[],
+        targets,
+        medicines: frame.medicines,
+        sheltered: frame.sheltered,
+        sheltered_inside: frame.sheltered,
+        stands: Stands::Open,
+        behind: frame.behind,
+        whom: None,
+        beside: (!std::ptr::eq(body, together)).then(|| together.inner().root()),
+    }
+}
+
+/// The end of what was sent and cannot be cut: nothing of it is the receiving system's.
+const fn unsendable(flaw: Flaw) -> Ending {
+    Ending::Unsendable(match flaw {
+        // What a message is about is said by its header: without that it is none.
+        Flaw::Headless => return Ending::refused_by_rule(Refusal::NothingNecessary),
+        Flaw::NotAResource | Flaw::WrongKind => Unsendable::Shape,
+        Flaw::UnknownModifier => Unsendable::UnknownModifier,
+        Flaw::WithheldModifier => Unsendable::WithheldModifier,
+        Flaw::Stranger => Unsendable::OtherPerson,
+        Flaw::Opaque => Unsendable::Content,
+        Flaw::NotShared | Flaw::Contained => Unsendable::Inside,
+    })
 }
 
 /// A Bundle with one more entry; `None` when `bytes` is no Bundle with entries.

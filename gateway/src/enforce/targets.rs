@@ -20,7 +20,8 @@ use super::included::beside;
 use super::judge::{Decided, Judge, Judged, Targets};
 use super::matched::{ENTRIES_MAX, matched, range, up_to_page};
 use super::medicines::Medicines;
-use super::persons::{Came, persons_of};
+use super::naming::Readable;
+use super::persons::{Came, PersonsOf, persons_of};
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::decision::ruling::Ruling;
@@ -78,6 +79,25 @@ impl Wanted {
         &self.asks
     }
 
+    /// How much that is.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.asks.values().map(BTreeSet::len).sum()
+    }
+
+    /// Whether that is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.asks.is_empty()
+    }
+
+    /// The same, without the types that do not `lead` to anything.
+    #[must_use]
+    pub fn of_types(mut self, leads: impl Fn(TypeId) -> bool) -> Self {
+        self.asks.retain(|target, _| leads(*target));
+        self
+    }
+
     /// What was looked up before anything is.
     #[must_use]
     pub fn begin(self) -> LookedUp {
@@ -92,7 +112,7 @@ impl Wanted {
         }
         if held.contains(&relative) {
             self.here.insert(relative);
-        } else if self.asks.values().map(BTreeSet::len).sum::<usize>() >= TARGETS_MAX {
+        } else if self.len() >= TARGETS_MAX {
             self.extent = Extent::Cut;
         } else {
             self.asks.entry(target).or_default().insert(local.id.clone());
@@ -137,6 +157,26 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
             if !entries.contains(&local.to_relative()) {
                 wanted.add(target, &local, &known);
             }
+        }
+    }
+    wanted
+}
+
+/// The same for a body that is to be sent and is about the persons `found`: what it would name that is not sent with it.
+pub(in crate::enforce) fn wanted_by(body: Node<'_>, found: &PersonsOf, judge: &Judge<'_>) -> Wanted {
+    let mut wanted = Wanted::default();
+    if !(Leading { judge, asked: RefCell::default() }).may_lead(body) {
+        return wanted;
+    }
+    // What may not be sent at all ends where it is cut.
+    let Ok(judged) = judge.judge_as(body, found) else { return wanted };
+    let Ok(view) = parse(judged.bytes.into(), &Limits::default()) else { return wanted };
+    let entries: BTreeSet<String> = body.walk(&["entry", "resource"]).map(|entry| name_of(&entry)).collect();
+    let mut leads_on = Vec::new();
+    leads(view.root(), judge, &mut leads_on);
+    for (target, local) in leads_on {
+        if !entries.contains(&local.to_relative()) {
+            wanted.add(target, &local, &BTreeSet::new());
         }
     }
     wanted
@@ -234,6 +274,13 @@ impl LookedUp {
     /// The resources that were looked up.
     pub(in crate::enforce) fn nodes(&self) -> Vec<Node<'_>> {
         in_pages(self.pages.inner())
+    }
+
+    /// What may be read of the `asked` resources that were looked up, and whom else they are about.
+    #[must_use]
+    pub fn readable(&self, asked: usize, ruling: &Ruling, subjects: &Subjects, frame: Frame<'_>) -> Readable {
+        let names = self.visible(&Unfiltered::new(Held::Absent), ruling, frame);
+        Readable::of(names, asked, ruling, subjects)
     }
 
     /// What may be seen of what was looked up, and of `held` itself, by `Type/id`: each judged as if it were read alone.

@@ -170,6 +170,7 @@ fn lasting(ending: &Ending) -> Lasting {
         )
         | Ending::NotFound
         | Ending::Irreducible
+        | Ending::Unsendable(_)
         | Ending::Unrecorded(Unreleased::Unsaid(_)) => Lasting::MayPass,
         Ending::Upstream(_)
         | Ending::Unseen(_)
@@ -231,6 +232,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::NotFound
         | Ending::TooCostly
         | Ending::Irreducible
+        | Ending::Unsendable(_)
         | Ending::ConsentInvalid(_)
         | Ending::Together(_)
         | Ending::VersionMoved

@@ -41,6 +41,7 @@ mod labelled;
 mod ledger;
 mod messages;
 mod minimise;
+mod naming;
 mod outages;
 mod own_records;
 mod pages;

@@ -64,11 +64,11 @@ impl Judge<'_> {
         }
     }
 
-    /// Nothing is looked up for what stands inside content.
-    const fn inner_targets(&self) -> Targets<'static> {
+    /// Nothing is looked up for what stands inside content: what is known of the rest holds for it.
+    const fn inner_targets(&self) -> Targets<'_> {
         match self.came {
             Came::FromHolder => Targets::NONE,
-            Came::Submitted => Targets::OfOpenTypes,
+            Came::Submitted => self.targets,
         }
     }
 }

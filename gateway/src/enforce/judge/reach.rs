@@ -42,7 +42,8 @@ pub(in crate::enforce) const REGISTERS: [&str; 11] = [
 pub(in crate::enforce) enum Targets<'a> {
     /// Those to resources that are known to be visible, by `Type/id`.
     Known(&'a BTreeSet<String>),
-    /// Those to types of which everything is shared: ids that a sender wrote, for a receiver who holds what they name.
+    /// Those to types of which everything is shared: ids that a sender wrote, for a receiver who holds what they name
+    /// and of whom the sender hears nothing.
     OfOpenTypes,
     /// Those to all types that are shared: to find what they lead to. Not for showing.
     OfSharedTypes,

@@ -22,6 +22,7 @@ use crate::interaction::{
     BinaryTarget, FhirAction, HistoryRequest, Interaction, ReadTarget, ResourceChange, ResourceDeletion,
     VersionTarget, Wanted,
 };
+use crate::named;
 use crate::outcome::{Ended, Ending};
 use crate::pace::UnderWay;
 use crate::server::arrived::RequestId;
@@ -339,6 +340,7 @@ fn entry(
                     (rules(asked.writing())?, Some(Box::new(rules(asked.searching())?)))
                 }
             };
+            named::concerns(under_way, &write, &content, whole.ports);
             Wish::Create { write, look, resource_type, body }
         }
         Asks::Change(wanted) => {
