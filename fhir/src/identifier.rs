@@ -7,6 +7,13 @@ use crate::ods_code::OdsCode;
 
 /// NHS number of a person.
 pub const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
+/// Other names of the system of NHS numbers: those that were used before, and its OID. As they stand after `http://`.
+const NHS_NUMBER_NAMES: [&str; 4] = [
+    "fhir.nhs.uk/Id/nhs-number",
+    "fhir.nhs.net/Id/nhs-number",
+    "urn:oid:2.16.840.1.113883.2.1.4.1",
+    "2.16.840.1.113883.2.1.4.1",
+];
 /// ODS code of an organisation.
 pub const ODS_ORGANIZATION_CODE: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 /// ODS code of a site.
@@ -37,6 +44,17 @@ pub const HCPC_NUMBER: &str = "https://fhir.hl7.org.uk/Id/hcpc-number";
 pub const UPRN: &str = "https://fhir.hl7.org.uk/Id/UPRN";
 /// Values that are themselves URIs (`urn:uuid:`, `urn:oid:`, URLs).
 pub const URI: &str = "urn:ietf:rfc:3986";
+
+/// Whether a system of identifiers is that of NHS numbers, by [`NHS_NUMBER`] or by a name that it had before.
+#[must_use]
+pub fn names_nhs_numbers(system: &str) -> bool {
+    if system == NHS_NUMBER {
+        return true;
+    }
+    let bare = system.trim().trim_end_matches('/');
+    let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+    NHS_NUMBER_NAMES.iter().any(|name| bare.eq_ignore_ascii_case(name))
+}
 
 /// A business identifier: what `value` is unique in, and the value.
 ///

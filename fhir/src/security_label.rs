@@ -144,6 +144,16 @@ impl SecurityLabel {
         self.system.is_empty()
     }
 
+    /// Whether a denial of `rule` reaches content with this label: it is covered, or it is a broader category that may be what
+    /// is denied.
+    pub fn may_be_covered_by(&self, rule: &Self) -> bool {
+        let may_be = match (self.sensitivity(), rule.sensitivity()) {
+            (Some(own), Some(ruled)) => own.may_be(ruled),
+            (Some(_) | None, _) => false,
+        };
+        may_be || self.is_covered_by(rule)
+    }
+
     /// Whether a rule about `rule` speaks of content with this label: the same label, or a narrower category of it,
     /// or a degree of confidentiality at least as high.
     pub fn is_covered_by(&self, rule: &Self) -> bool {

@@ -133,6 +133,21 @@ impl Sensitivity {
         false
     }
 
+    /// Whether what is labelled so may be of the category `narrower`: that one is this, or a kind of it, by the hierarchy of
+    /// HL7 or by what the categories mean.
+    pub fn may_be(self, narrower: Self) -> bool {
+        let mut at = Some(narrower);
+        while let Some(sensitivity) = at {
+            let is_meant =
+                |(broader, kinds): &(Self, &[Self])| *broader == self && kinds.contains(&sensitivity);
+            if sensitivity == self || BROADER_BY_MEANING.iter().any(is_meant) {
+                return true;
+            }
+            at = sensitivity.parent();
+        }
+        false
+    }
+
     /// Rows stand in the order of the variants; a test holds it.
     fn row(self) -> Option<&'static Row> {
         ROWS.get(self as usize)
@@ -155,6 +170,18 @@ const fn row(
 ) -> Row {
     Row { sensitivity, code, parent, display }
 }
+
+/// Categories that HL7 has beside each other, or under another one, though one is part of what the other means.
+const BROADER_BY_MEANING: &[(Sensitivity, &[Sensitivity])] = &[
+    // Of behaviour, of the mind, and of use disorders.
+    (Sensitivity::Bh, &[Sensitivity::Mh, Sensitivity::Psy, Sensitivity::Psythpn, Sensitivity::Sud]),
+    (Sensitivity::Mh, &[Sensitivity::Psy, Sensitivity::Psythpn]),
+    // Misuse of alcohol or drugs, and the disorders that come of it.
+    (Sensitivity::Eth, &[Sensitivity::Sud]),
+    // Two names of one disease.
+    (Sensitivity::Sca, &[Sensitivity::Sickle]),
+    (Sensitivity::Sickle, &[Sensitivity::Sca]),
+];
 
 const ROWS: &[Row] = &[
     row(Sensitivity::Eth, "ETH", None, "substance use"),

@@ -185,6 +185,50 @@ fn sensitivities_and_their_parents_are_those_published_with_r4() {
 }
 
 #[test]
+fn a_denial_reaches_what_is_denied_its_kinds_and_whatever_broader_may_be_it() {
+    let reached = |denied: &str| -> Vec<&str> {
+        let denied = SecurityLabel::parse(denied).expect("a label");
+        let all = Sensitivity::all();
+        all.filter(|own| SecurityLabel::from(*own).may_be_covered_by(&denied))
+            .map(Sensitivity::code)
+            .collect()
+    };
+    for (denied, expected) in [
+        ("PSY", &["SPI", "BH", "MH", "PSY"][..]),
+        ("PSYTHPN", &["SPI", "BH", "MH", "PSYTHPN"]),
+        ("MH", &["SPI", "BH", "MH"]),
+        ("SUD", &["ETH", "SPI", "BH", "SUD", "ETHUD", "OPIOIDUD"]),
+        ("ETHUD", &["ETH", "SPI", "BH", "SUD", "ETHUD"]),
+        ("COGN", &["SPI", "BH", "COGN"]),
+        ("BH", &["SPI", "BH", "COGN", "DVD", "EMOTDIS"]),
+        ("SICKLE", &["SCA", "SICKLE"]),
+        ("SEX", &["SEX"]),
+        ("HIV", &["HIV"]),
+    ] {
+        assert_eq!(reached(denied), expected, "{denied}");
+    }
+    let psy = SecurityLabel::parse("PSY").expect("a label");
+    assert!(
+        !SecurityLabel::parse("BH").expect("a label").is_covered_by(&psy),
+        "a permit of the one is none of the other"
+    );
+    for degree in Confidentiality::ALL {
+        assert!(!SecurityLabel::from(degree).may_be_covered_by(&psy), "{degree:?}");
+    }
+}
+
+#[test]
+fn every_broader_category_of_the_hierarchy_may_be_the_narrower() {
+    for narrower in Sensitivity::all() {
+        let mut at = Some(narrower);
+        while let Some(broader) = at {
+            assert!(broader.may_be(narrower), "{broader:?} {narrower:?}");
+            at = broader.parent();
+        }
+    }
+}
+
+#[test]
 fn role_names_are_those_published() {
     let Some(folder) = corpus::folder("codes") else { return };
     let table = fs::read_to_string(folder.join("social-care-and-governance-roles.tsv")).expect("the roles");

@@ -12,6 +12,28 @@ fn an_nhs_number_is_read_plain_or_grouped() {
 }
 
 #[test]
+fn the_system_of_nhs_numbers_is_known_by_the_names_it_had() {
+    for name in [
+        identifier::NHS_NUMBER,
+        "http://fhir.nhs.uk/Id/nhs-number",
+        "http://fhir.nhs.net/Id/nhs-number",
+        "https://fhir.nhs.uk/Id/NHS-Number/",
+        "urn:oid:2.16.840.1.113883.2.1.4.1",
+        "2.16.840.1.113883.2.1.4.1",
+    ] {
+        assert!(identifier::names_nhs_numbers(name), "{name}");
+    }
+    for name in [
+        "",
+        "https://fhir.nhs.uk/Id/ods-organization-code",
+        "https://fhir.nhs.uk/Id/nhs-number-2",
+        "urn:oid:2.16.840.1.113883.2.1.4.10",
+    ] {
+        assert!(!identifier::names_nhs_numbers(name), "{name}");
+    }
+}
+
+#[test]
 fn what_is_no_nhs_number_is_refused_with_its_reason() {
     for (text, reason) in [
         ("", InvalidNhsNumber::NotTenDigits),

@@ -25,6 +25,8 @@ mod search_controls;
 #[cfg(test)]
 mod search_matches;
 #[cfg(test)]
+mod search_moments;
+#[cfg(test)]
 mod search_queries;
 #[cfg(test)]
 mod tables;

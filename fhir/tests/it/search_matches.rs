@@ -17,7 +17,7 @@ fn told(query: &str, resource: &Value) -> Match {
 }
 
 #[track_caller]
-fn check(resource: &Value, cases: &[(&str, Match)]) {
+pub(crate) fn check(resource: &Value, cases: &[(&str, Match)]) {
     for (query, expected) in cases {
         assert_eq!(told(query, resource), *expected, "{query}");
     }

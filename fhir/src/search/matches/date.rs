@@ -1,5 +1,7 @@
 //! Dates, times, periods and schedules, as ranges.
 
+use jiff::ToSpan;
+
 use super::super::criterion::{DateTest, Prefix};
 use super::Match;
 use crate::instant::{DateTime, Period, Range, Unzoned};
@@ -32,21 +34,31 @@ pub(in crate::search) fn held(node: Node<'_>, leaf: &str, unzoned: Unzoned) -> O
 }
 
 /// The prefixes of R4: `held` is the range in the resource, `asked` that of the search.
+///
+/// What is held to the second is asked for by any moment within it: a client that writes each instant with fractions asks
+/// for no other second.
 fn compare(prefix: Prefix, held: Range, asked: Range) -> Match {
     let above = held.to > asked.to;
     let below = held.from < asked.from;
     Match::certainly(match prefix {
-        Prefix::Eq => asked.contains(&held),
-        Prefix::Ne => !asked.contains(&held),
+        Prefix::Eq => is_asked_for(held, asked),
+        Prefix::Ne => !is_asked_for(held, asked),
         Prefix::Gt => above,
         Prefix::Lt => below,
-        Prefix::Ge => above || asked.contains(&held),
-        Prefix::Le => below || asked.contains(&held),
+        Prefix::Ge => above || is_asked_for(held, asked),
+        Prefix::Le => below || is_asked_for(held, asked),
         Prefix::Sa => held.from >= asked.to,
         Prefix::Eb => held.to <= asked.from,
         // How near is near depends on today, and on the server.
         Prefix::Ap => return if asked.overlaps(&held) { Match::Yes } else { Match::CannotTell },
     })
+}
+
+/// Whether all of `held` lies in what is asked for; or what is asked for is a moment of the one second that is held.
+fn is_asked_for(held: Range, asked: Range) -> bool {
+    let is_to_the_second =
+        held.from.subsec_nanosecond() == 0 && held.from.checked_add(1.second()).is_ok_and(|to| to == held.to);
+    asked.contains(&held) || (is_to_the_second && held.contains(&asked))
 }
 
 fn time(node: Node<'_>, unzoned: Unzoned) -> Option<Range> {
