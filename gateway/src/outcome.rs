@@ -152,6 +152,16 @@ impl Ending {
             Self::NotAuthenticated(Unauthenticated::KeysUnavailable) => {
                 again("the keys of the token's issuer cannot be read at the moment: try again")
             }
+            Self::NotAuthenticated(Unauthenticated::Several("purpose_of_use")) => (
+                StatusCode::UNAUTHORIZED,
+                IssueType::Login,
+                "the token states more than one purpose of use: ask with a token that states the one of this request",
+            ),
+            Self::NotAuthenticated(Unauthenticated::Several(_)) => (
+                StatusCode::UNAUTHORIZED,
+                IssueType::Login,
+                "the token states more than one role: ask with a token that states the one in which you ask",
+            ),
             Self::NotAuthenticated(_) => (
                 StatusCode::UNAUTHORIZED,
                 IssueType::Login,

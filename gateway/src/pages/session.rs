@@ -77,6 +77,7 @@ fn told(why: Unauthenticated, contact: &str) -> (StatusCode, String) {
         | Unauthenticated::Signature
         | Unauthenticated::Audience
         | Unauthenticated::Claim(_)
+        | Unauthenticated::Several(_)
         | Unauthenticated::Binding
         | Unauthenticated::Assurance
         | Unauthenticated::Organisation

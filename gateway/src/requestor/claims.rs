@@ -1,8 +1,10 @@
 //! From verified claims to a requestor. Three dialects: IHE IUA and CIS2 for staff, NHS login for the person herself.
 //!
 //! IUA claims stand at the top of the token or in `extensions.ihe_iua`; in both places only when they agree. Codes
-//! are texts (`TREAT`, `system|code`) or codings (`{"system": .., "code": ..}`), alone or as the one item of an array.
+//! are texts (`TREAT`, `system|code`) or codings (`{"system": .., "code": ..}`), alone or in an array of which all items are the same.
 //! A supervised member of staff has `supervisor` (a text) and `supervised_until` (a date), both or neither.
+
+use std::collections::BTreeSet;
 
 use fhir::identifier::ODS_ORGANIZATION_CODE;
 use fhir::ods_code::OdsCode;
@@ -121,17 +123,26 @@ fn text_claim<'a>(
     }
 }
 
-/// Exactly one code, as `code` or `system|code`.
+/// Exactly one code, as `code` or `system|code`. Nobody is given one of several by their order.
 fn code(claims: &Map<String, Value>, name: &'static str) -> Result<String, Unauthenticated> {
-    let wrong = Unauthenticated::Claim(name);
+    let wrong = || Unauthenticated::Claim(name);
     let stated = match iua(claims, name)? {
-        Some(Value::Array(items)) => match items.as_slice() {
-            [only] => only,
-            _ => return Err(wrong),
-        },
-        Some(stated) => stated,
-        None => return Err(wrong),
+        Some(Value::Array(items)) => items.as_slice(),
+        Some(stated) => std::slice::from_ref(stated),
+        None => return Err(wrong()),
     };
+    let codes: BTreeSet<String> =
+        stated.iter().map(|stated| code_of(stated, name)).collect::<Result<_, _>>()?;
+    let mut codes = codes.into_iter();
+    match (codes.next(), codes.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(Unauthenticated::Several(name)),
+        (None, _) => Err(wrong()),
+    }
+}
+
+fn code_of(stated: &Value, name: &'static str) -> Result<String, Unauthenticated> {
+    let wrong = Unauthenticated::Claim(name);
     match stated {
         Value::String(text) => Ok(text.clone()),
         Value::Object(coding) => match (coding.get("system"), coding.get("code")) {

@@ -49,6 +49,9 @@ pub enum Unauthenticated {
     /// A claim is missing, doubled or of the wrong form.
     #[error("the claim {0} is missing or not as it should be")]
     Claim(&'static str),
+    /// One of its claims states several codes where a request has one.
+    #[error("the claim {0} states more than one code")]
+    Several(&'static str),
     /// Of an organisation that the issuer does not speak for.
     #[error("the issuer does not speak for that organisation")]
     Organisation,
@@ -90,6 +93,7 @@ impl Unauthenticated {
             Self::Expired => "token-expired",
             Self::NotYetValid => "token-not-yet-valid",
             Self::Claim(_) => "token-claim",
+            Self::Several(_) => "token-several",
             Self::Organisation => "token-organisation",
             Self::Binding => "token-binding",
             Self::NotProvenEnough => "token-proofing-level",

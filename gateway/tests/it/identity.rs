@@ -206,8 +206,9 @@ fn a_token_with_any_wrong_claim_proves_nothing() {
         (
             "two roles",
             with(good(), "subject_role", json!(["R1330", "R8000"])),
-            Err(No::Claim("subject_role")),
+            Err(No::Several("subject_role")),
         ),
+        ("the same role twice", with(good(), "subject_role", json!(["R1330", "R1330"])), Ok(())),
         (
             "role of another system",
             with(good(), "subject_role", "urn:x|R1330".into()),
@@ -218,7 +219,7 @@ fn a_token_with_any_wrong_claim_proves_nothing() {
         (
             "two purposes",
             with(good(), "purpose_of_use", json!(["TREAT", "COC"])),
-            Err(No::Claim("purpose_of_use")),
+            Err(No::Several("purpose_of_use")),
         ),
         (
             "a purpose that is none",
