@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fhir::json::Document;
+use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use fhir::search::controls::Projection;
 use fhir::search::{NamedPerson, SearchQuery};
@@ -258,7 +259,7 @@ pub enum OwnAction {
     /// `GET /fhir/Consent/id`.
     ReadConsent(Id),
     /// `GET /fhir/Consent?patient.identifier=...`.
-    SearchConsent(PersonSelector),
+    SearchConsent(NhsNumber),
     /// `POST /fhir/Consent`.
     CreateConsent(Unfiltered<Document>),
     /// `PUT /fhir/Consent/id` with `If-Match`.
@@ -280,7 +281,7 @@ pub enum OwnAction {
 #[derive(Debug, Clone)]
 pub enum PersonSelector {
     /// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n`.
-    Nhs(fhir::nhs_number::NhsNumber),
+    Nhs(NhsNumber),
     /// `patient=<system>/Patient/<id>`.
     Local {
         /// The system that holds the Patient.

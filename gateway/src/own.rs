@@ -62,7 +62,7 @@ pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Resul
 /// Asks the rules; with a refusal, whom the question was about. It stands in their trail.
 async fn admit(question: Question, ports: &Ports) -> Result<AdmittedOwn, (Refusal, Vec<AboutPerson>)> {
     let named = match &question.interaction {
-        Interaction::Own(OwnAction::SearchConsent(person)) => Whose::Named(person.clone()),
+        Interaction::Own(OwnAction::SearchConsent(number)) => Whose::Named(PersonSelector::Nhs(*number)),
         Interaction::Own(OwnAction::SearchAuditEvent(query)) => match &query.by {
             AuditSelector::Person(person) => Whose::Named(person.clone()),
             AuditSelector::Receipt(_) => Whose::Nobody,
@@ -128,7 +128,7 @@ async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Resu
         OwnAction::SearchAuditEvent(query) => trail(query, &admitted, begun, ports).await,
         OwnAction::ReadProvenance(id) => provenance(id, &admitted, begun, ports).await,
         OwnAction::ReadConsent(id) => read_consent(id, &admitted, begun, ports).await,
-        OwnAction::SearchConsent(person) => search_consents(person, begun, ports).await,
+        OwnAction::SearchConsent(number) => search_consents(*number, begun, ports).await,
         OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. } => {
             write_consent(&admitted, begun, ports).await
         }
@@ -316,27 +316,11 @@ async fn read_consent(
     Ok(own::consent(stored, 200, Event::Disclosed, begun.clone(), ports.site()))
 }
 
-async fn search_consents(
-    person: &PersonSelector,
-    begun: &Exchange,
-    ports: &Ports,
-) -> Result<Minimised, Ended> {
-    let (key, pair) = match person {
-        PersonSelector::Nhs(number) => (
-            PersonKey::Nhs(*number),
-            (
-                "patient.identifier".to_owned(),
-                format!("{}|{}", fhir::identifier::NHS_NUMBER, number.as_str()),
-            ),
-        ),
-        PersonSelector::Local { system, id } => (
-            PersonKey::Local { system: system.clone(), id: id.clone() },
-            ("patient".to_owned(), format!("{system}/Patient/{}", id.as_str())),
-        ),
-    };
-    let stored = ports.consents.search(&key).await.map_err(|why| begun.end(Ending::Consent(why)))?;
-    let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, fhir::search::form([pair]));
-    let whose = persons_of(&AuditSelector::Person(person.clone()), &[]);
+async fn search_consents(number: NhsNumber, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+    let stored = ports.consents.search(number).await.map_err(|why| begun.end(Ending::Consent(why)))?;
+    let by = AuditSelector::Person(PersonSelector::Nhs(number));
+    let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, selector(&by));
+    let whose = persons_of(&by, &[]);
     Ok(own::consents(stored, &self_link, whose, begun.clone(), ports.site()))
 }
 

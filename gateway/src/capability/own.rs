@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use fhir::json;
+use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use fhir::tables::{self, TypeId};
 use jiff::Timestamp;
@@ -21,6 +22,8 @@ use crate::settings::Settings;
 
 /// What is asked about.
 const ANY: &str = "1";
+/// Whose number does not matter either.
+const ANYBODY: &str = "9990000018";
 
 /// The types of which `requestor` may ask anything, with what.
 pub(super) fn types(requestor: &Requestor, settings: &Settings, at: Timestamp) -> BTreeMap<TypeId, Served> {
@@ -58,7 +61,10 @@ fn action(row: Row, requestor: &Requestor) -> Option<OwnAction> {
     Some(match row {
         Row::Capabilities => OwnAction::Metadata,
         Row::ReadConsent => OwnAction::ReadConsent(id()?),
-        Row::SearchConsent | Row::SearchConsentForm => OwnAction::SearchConsent(person()?),
+        Row::SearchConsent | Row::SearchConsentForm => OwnAction::SearchConsent(match person()? {
+            PersonSelector::Nhs(number) => number,
+            PersonSelector::Local { .. } => NhsNumber::parse(ANYBODY).ok()?,
+        }),
         Row::CreateConsent => OwnAction::CreateConsent(body()?),
         Row::UpdateConsent => OwnAction::UpdateConsent { id: id()?, if_match: 1, body: body()? },
         Row::SearchAuditEvent | Row::SearchAuditEventForm => OwnAction::SearchAuditEvent(AuditQuery {

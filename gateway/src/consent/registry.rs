@@ -146,14 +146,8 @@ impl ConsentRegistry {
     ///
     /// # Errors
     /// [`ConsentFault`].
-    pub async fn search(&self, person: &PersonKey) -> Result<Vec<Stored>, ConsentFault> {
-        match person {
-            PersonKey::Nhs(number) => {
-                let number = *number;
-                self.run(move |inner| store::of_person(&inner.reader(), number)).await
-            }
-            PersonKey::Local { .. } => Ok(Vec::new()),
-        }
+    pub async fn search(&self, person: NhsNumber) -> Result<Vec<Stored>, ConsentFault> {
+        self.run(move |inner| store::of_person(&inner.reader(), person)).await
     }
 
     /// What a person has decided that stands at `now`.

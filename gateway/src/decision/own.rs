@@ -118,9 +118,9 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
 /// A person asks about herself; whom she names must be herself.
 fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
     let named = match action {
-        OwnAction::SearchConsent(selector) => Some(selector),
+        OwnAction::SearchConsent(number) => Some(PersonSelector::Nhs(*number)),
         OwnAction::SearchAuditEvent(query) => match &query.by {
-            AuditSelector::Person(selector) => Some(selector),
+            AuditSelector::Person(selector) => Some(selector.clone()),
             AuditSelector::Receipt(_) => None,
         },
         OwnAction::Metadata
@@ -131,7 +131,7 @@ fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
     };
     match named {
         None => Ok(Ground::Herself(own)),
-        Some(PersonSelector::Nhs(number)) if *number == own => Ok(Ground::Herself(own)),
+        Some(PersonSelector::Nhs(number)) if number == own => Ok(Ground::Herself(own)),
         Some(PersonSelector::Nhs(_) | PersonSelector::Local { .. }) => Err(Refusal::NotForThisRequestor),
     }
 }

@@ -53,6 +53,9 @@ pub enum Malformed {
     /// The search of our own resources names nobody, or several.
     #[error("the search must name exactly one person or receipt")]
     Selector,
+    /// Consents are searched by something else than an NHS number.
+    #[error("the search must name its person by NHS number")]
+    NotByNumber,
     /// The cursor is not ours, not this requestor's, or over.
     #[error("the cursor does not hold")]
     Cursor,
@@ -98,6 +101,7 @@ impl Malformed {
             Self::Parameter => "parameter-not-served",
             Self::Search(_) => "bad-search",
             Self::Selector => "bad-selector",
+            Self::NotByNumber => "not-by-number",
             Self::Cursor => "bad-cursor",
             Self::SearchTooLong => "search-too-long",
             Self::Body(_) => "bad-body",
@@ -124,6 +128,7 @@ impl Malformed {
             | Self::Parameter
             | Self::Search(_)
             | Self::Selector
+            | Self::NotByNumber
             | Self::Cursor
             | Self::SearchTooLong
             | Self::Body(_)
@@ -172,6 +177,11 @@ impl Malformed {
                 bad,
                 Issue::Required,
                 "name one person by patient.identifier or patient, or one share by entity.identifier",
+            ),
+            Self::NotByNumber => (
+                bad,
+                Issue::NotSupported,
+                "consents are found by NHS number: ask by patient.identifier=https://fhir.nhs.uk/Id/nhs-number|...",
             ),
             Self::Cursor => (bad, Issue::Expired, "the cursor is not valid; start the search again"),
             Self::SearchTooLong => (bad, Issue::TooLong, "the search is too long; split it"),

@@ -113,7 +113,11 @@ fn consents(
     check_format(arrived)?;
     let mut person = None;
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
-        let named = person_of(parameter, settings)?.ok_or(Malformed::Parameter)?;
+        let named = match person_of(parameter, settings)?.ok_or(Malformed::Parameter)? {
+            PersonSelector::Nhs(number) => number,
+            // Consents are kept by NHS number: by another name there would seem to be none.
+            PersonSelector::Local { .. } => return Err(Malformed::NotByNumber),
+        };
         if person.replace(named).is_some() {
             return Err(Malformed::Selector);
         }

@@ -9,7 +9,6 @@ use futures_util::future::BoxFuture;
 use gateway::consent::ConsentRegistry;
 use gateway::consent::validate::{Writing, validate};
 use gateway::ledger::{AuditLedger, Batch, LedgerError, Receipt, SegmentLedger};
-use gateway::person::PersonKey;
 use gateway::trail::record::{About, Event};
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -97,8 +96,8 @@ async fn dissents(site: &Whole) -> (u16, String, String) {
 }
 
 async fn stored(gateway: &Assembled) -> usize {
-    let ann = PersonKey::Nhs(NhsNumber::parse(ANN).unwrap());
-    gateway.ports.consents.search(&ann).await.unwrap().len()
+    let ann = NhsNumber::parse(ANN).unwrap();
+    gateway.ports.consents.search(ann).await.unwrap().len()
 }
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {

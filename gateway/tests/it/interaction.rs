@@ -104,7 +104,7 @@ fn said(interaction: Interaction) -> String {
         Interaction::Own(action) => match action {
             OwnAction::Metadata => "own metadata".into(),
             OwnAction::ReadConsent(id) => format!("read Consent/{}", id.as_str()),
-            OwnAction::SearchConsent(person) => format!("search Consent of {}", who(&person)),
+            OwnAction::SearchConsent(person) => format!("search Consent of {}", person.as_str()),
             OwnAction::CreateConsent(_) => "create Consent".into(),
             OwnAction::UpdateConsent { id, if_match, .. } => {
                 format!("update Consent/{} {if_match}", id.as_str())
@@ -220,8 +220,8 @@ fn what_is_served_is_understood() {
             Method::Post,
             "/fhir/Consent/_search",
             form(),
-            "patient=hospital/Patient/p1",
-            "search Consent of hospital p1",
+            "patient.identifier=nhs%7C9990000018",
+            "search Consent of 9990000018",
         ),
         (Method::Post, "/fhir/Consent", fhir_json(), consent, "create Consent"),
         (Method::Put, "/fhir/Consent/7", if_match, consent, "update Consent/7 3"),

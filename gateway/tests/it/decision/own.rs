@@ -33,10 +33,11 @@ fn action(name: &str, person: &str) -> OwnAction {
     match name {
         "metadata" => OwnAction::Metadata,
         "read consent" => OwnAction::ReadConsent(id()),
-        "search consents" => OwnAction::SearchConsent(PersonSelector::Nhs(number(person))),
-        "search consents by id" => {
-            OwnAction::SearchConsent(PersonSelector::Local { system: SystemName::new("hospital"), id: id() })
-        }
+        "search consents" => OwnAction::SearchConsent(number(person)),
+        "trail by id" => trail(AuditSelector::Person(PersonSelector::Local {
+            system: SystemName::new("hospital"),
+            id: id(),
+        })),
         "create consent" => OwnAction::CreateConsent(Unfiltered::new(body())),
         "update consent" => OwnAction::UpdateConsent { id: id(), if_match: 1, body: Unfiltered::new(body()) },
         "trail" => trail(AuditSelector::Person(PersonSelector::Nhs(number(person)))),
@@ -50,7 +51,7 @@ const ALL: [&str; 9] = [
     "metadata",
     "read consent",
     "search consents",
-    "search consents by id",
+    "trail by id",
     "create consent",
     "update consent",
     "trail",
