@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use fhir::identifier;
 use fhir::instant::DateTime;
-use fhir::json::Node;
+use fhir::json::{Kind as Json, Node};
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::{self, PurposeOfUse};
 use fhir::reference::{Bases, Local, Reference};
@@ -66,8 +66,7 @@ impl<'a> Reading<'a> {
 /// What `consent` says, if it is active and about the sharing of records. `id` is how the record of a decision names it.
 #[must_use]
 pub fn compile(consent: Node<'_>, id: String, reading: &Reading<'_>) -> Option<Provisioned> {
-    if !consent.member("status").is_some_and(|status| status.is_string("active"))
-        || is_about_something_else(consent)
+    if !consent.walk(&["status"]).any(|status| status.is_string("active")) || is_about_something_else(consent)
     {
         return None;
     }
@@ -101,13 +100,20 @@ fn is_about_something_else(consent: Node<'_>) -> bool {
         .filter(|coding| coding.member("system").is_some_and(|system| system.is_string(CONSENT_SCOPE)))
         .filter_map(|coding| coding.member("code"))
         .peekable();
-    scopes.peek().is_some() && !scopes.any(|code| code.is_string("patient-privacy"))
+    // One that cannot be read may be about sharing.
+    let may_be_privacy = |code: Node<'_>| code.string().is_none_or(|code| code == "patient-privacy");
+    scopes.peek().is_some() && !scopes.any(may_be_privacy)
 }
 
 /// Whether something changes the meaning of the whole in a way that is not known here.
 fn is_beyond_us(consent: Node<'_>) -> bool {
     let provision = consent.member("provision");
-    consent.member("modifierExtension").is_some()
+    let nested = provision.and_then(|node| node.member("provision"));
+    // What has another shape than R4's says nobody knows what: there is one root, and each exception is an object.
+    let is_misshapen = provision.is_some_and(|node| node.kind() != Json::Object)
+        || nested.is_some_and(|nested| nested.walk(&[]).any(|one| one.kind() != Json::Object));
+    is_misshapen
+        || consent.member("modifierExtension").is_some()
         || consent.member("implicitRules").is_some()
         || provision.is_some_and(|node| node.walk(&["modifierExtension"]).next().is_some())
         || provision.is_some_and(|node| node.walk(&["provision", "modifierExtension"]).next().is_some())
@@ -142,10 +148,11 @@ fn compile_root(node: Node<'_>, stated: Option<Effect>, reading: &Reading<'_>) -
 }
 
 fn effect_of(node: Node<'_>) -> Option<Effect> {
-    match node.member("type")?.string()?.as_ref() {
-        "permit" => Some(Effect::Permit),
-        "deny" => Some(Effect::Deny),
-        _ => None,
+    let stated = node.member("type")?;
+    match stated.is_string("permit") {
+        true => Some(Effect::Permit),
+        // Another word, or no text at all, permits nothing.
+        false => Some(Effect::Deny),
     }
 }
 
@@ -217,6 +224,9 @@ fn each<T: Ord>(node: Node<'_>, path: &[&str], read: impl Fn(Node<'_>) -> Option
 
 fn span(period: Option<Node<'_>>) -> (Span, Read) {
     let Some(period) = period else { return (Span::default(), Read::Whole) };
+    if period.kind() != Json::Object {
+        return (Span::default(), Read::InPart);
+    }
     let bound = |name: &str| match period.member(name) {
         None => Ok(None),
         Some(text) => text.string().and_then(|text| DateTime::parse(&text).ok()).map(Some).ok_or(()),
@@ -321,3 +331,6 @@ pub(super) fn data_place(text: &str, origin: &Origin<'_>) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,10 +150,11 @@ impl ResourceFacts {
         self
     }
 
-    /// Whether a rule about this label reaches the resource, by a label that it states or by one that its codes earn.
+    /// Whether a rule that keeps back what has this label reaches the resource, by a label that it states or by one that its
+    /// codes earn. A broader label may be this one, and is reached too.
     #[must_use]
     pub fn is_labelled(&self, rule: &SecurityLabel) -> bool {
-        self.known != Labels::Known || self.all_labels().any(|label| label.is_covered_by(rule))
+        self.known != Labels::Known || self.all_labels().any(|label| label.may_be_covered_by(rule))
     }
 
     /// The first entry of a list that makes the difference: what is `kept_back` now would not be without earned labels.
@@ -273,7 +274,8 @@ impl DataRule {
     }
 }
 
-/// A denied label reaches content with that label, a narrower category of it, or a higher degree. Content that states
+/// A denied label reaches content with that label, a narrower category of it, a broader one that may be it, or a higher
+/// degree. Content that states
 /// no degree is ordinary (`N`).
 fn denies_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool {
     let ordinary = SecurityLabel::from(Confidentiality::Normal);
@@ -319,3 +321,6 @@ fn permits_labels(rule: &BTreeSet<SecurityLabel>, facts: &ResourceFacts) -> bool
         rule.iter().any(|permitted| neither(permitted) && facts.stated().any(|label| label == permitted));
     by_degree || by_category || by_name
 }
+
+#[cfg(test)]
+mod tests;

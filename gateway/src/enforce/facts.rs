@@ -5,19 +5,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::Node;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local, Reference};
 use fhir::security_label::{CONFIDENTIALITY, Confidentiality, SecurityLabel, Sensitivity};
 
 use super::held::{Complete, Held};
-use super::resource_facts::{inline_labels, label};
+use super::persons::{is_nhs_number, nhs_number};
+use super::resource_facts::stated::Stated;
 use super::targets::nodes;
 use super::unfiltered::Unfiltered;
 use crate::consent::compile::{self, Origin, Reading};
 use crate::consent::provision::{Provisioned, Who};
 use crate::decision::facts::Shield;
+use crate::decision::obligation::Labels;
 use crate::person::SystemName;
 
 pub mod directory;
@@ -252,8 +253,10 @@ fn facts_of(patient: Node<'_>, bases: &Bases) -> Option<PatientFacts> {
             (_, _) => Verification::NotVerified,
         };
     }
-    let labels: Vec<SecurityLabel> = patient.walk(&["meta", "security"]).flat_map(label).collect();
-    let is_protected = labels.iter().any(hides_whereabouts) || has_labelled_place(patient);
+    let Stated { labels, known } = Stated::of_meta(patient);
+    // A label that cannot be read may be one that protects.
+    let is_protected =
+        known != Labels::Known || labels.iter().any(hides_whereabouts) || has_labelled_place(patient);
     // `REDACTED` of another system marks a view: only that of confidentiality takes a record back.
     let invalidated =
         labels.iter().any(|label| label.system() == CONFIDENTIALITY && label.code() == "REDACTED");
@@ -283,20 +286,23 @@ fn merged_with(patient: Node<'_>, bases: &Bases) -> Merges {
     let (merged, replaces, merged_numbers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut found = Merges { merged, replaces, standing: Standing::Current, merged_numbers };
     for link in patient.walk(&["link"]) {
-        let is_of = |kind: &str| link.member("type").is_some_and(|found| found.is_string(kind));
+        let is_of = |kind: &str| link.walk(&["type"]).any(|found| found.is_string(kind));
         let (replaces, replaced) = (is_of("replaces"), is_of("replaced-by"));
         if !replaces && !replaced {
             continue;
         }
-        let other = local_patient(link.member("other"), bases);
         if replaced {
             found.standing = Standing::Replaced;
-        } else {
-            found.replaces.extend(other.clone());
         }
-        found.merged.extend(other);
-        let named = link.member("other").and_then(|other| other.member("identifier"));
-        found.merged_numbers.extend(named.filter(is_nhs_number).and_then(nhs_number));
+        for other in link.walk(&["other"]) {
+            let by_id = local_patient(Some(other), bases);
+            if !replaced {
+                found.replaces.extend(by_id.clone());
+            }
+            found.merged.extend(by_id);
+            let named = other.walk(&["identifier"]).filter(|named| is_nhs_number(*named));
+            found.merged_numbers.extend(named.filter_map(nhs_number));
+        }
     }
     found
 }
@@ -309,25 +315,17 @@ fn hides_whereabouts(label: &SecurityLabel) -> bool {
 
 /// Whether an address or a way to reach her bears a label of its own (DS4P) that protects it, of whichever category.
 fn has_labelled_place(patient: Node<'_>) -> bool {
-    let places = patient.walk(&["address"]).chain(patient.walk(&["telecom"]));
-    let mut labels = places.flat_map(inline_labels);
-    labels.any(|label| hides_whereabouts(&label) || label.sensitivity().is_some())
+    let mut places = patient.walk(&["address"]).chain(patient.walk(&["telecom"])).map(Stated::inside);
+    let protects = |label: &SecurityLabel| hides_whereabouts(label) || label.sensitivity().is_some();
+    places.any(|place| place.known != Labels::Known || place.labels.iter().any(protects))
 }
 
 fn is_nhs_number_in_use(identifier: &Node<'_>) -> bool {
-    is_nhs_number(identifier) && !identifier.member("use").is_some_and(|used| used.is_string("old"))
-}
-
-fn is_nhs_number(identifier: &Node<'_>) -> bool {
-    identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER))
-}
-
-fn nhs_number(identifier: Node<'_>) -> Option<NhsNumber> {
-    NhsNumber::parse(&identifier.member("value")?.string()?).ok()
+    is_nhs_number(*identifier) && !identifier.member("use").is_some_and(|used| used.is_string("old"))
 }
 
 fn all_nhs_numbers(patient: Node<'_>) -> impl Iterator<Item = NhsNumber> {
-    let identifiers: Vec<_> = patient.walk(&["identifier"]).filter(is_nhs_number).collect();
+    let identifiers: Vec<_> = patient.walk(&["identifier"]).filter(|one| is_nhs_number(*one)).collect();
     identifiers.into_iter().filter_map(nhs_number)
 }
 
@@ -420,6 +418,9 @@ pub(in crate::enforce) fn resources<'a>(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod misshapen;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use fhir::bundle::{Bundle, SearchMode};
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Document, Limits, Node, parse};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id};
@@ -18,7 +17,7 @@ use fhir::search::{Criterion, Match, NamedPerson, Naming, SearchQuery, matches};
 use super::held::Complete;
 use super::judge::{Judge, Judged, KeptBack};
 use super::merge::same::same;
-use super::persons::PersonsOf;
+use super::persons::{PersonsOf, is_nhs_number, nhs_number};
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Answer, Ruling};
@@ -297,11 +296,8 @@ impl AskedFor {
 
 /// Whether a Patient bears this number, verified or not.
 fn bears(node: Node<'_>, number: &NhsNumber) -> bool {
-    node.walk(&["identifier"]).any(|identifier| {
-        identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER))
-            && identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()).as_ref()
-                == Some(number)
-    })
+    node.walk(&["identifier"])
+        .any(|identifier| is_nhs_number(identifier) && nhs_number(identifier).as_ref() == Some(number))
 }
 
 /// Whether a match is met by the persons the search names who may be seen in it. One who is stripped of a list is not to be

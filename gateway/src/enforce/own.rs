@@ -3,12 +3,12 @@
 //! They are recorded and released like any share. Each function takes typed values, so that nothing else can come in.
 
 use bytes::Bytes;
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::Document;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 
 use super::bundle::{Entry, Mode, Searchset};
+use super::persons::{is_nhs_number, nhs_number};
 use super::release::{Head, Media, Minimised};
 use super::unfiltered::Unfiltered;
 use crate::consent::Stored;
@@ -111,11 +111,7 @@ pub fn valid_consent(
 pub fn named_in_consent(body: &Unfiltered<Document>) -> Vec<NhsNumber> {
     let patient = body.inner().root().member("patient");
     let identifier = patient.and_then(|patient| patient.member("identifier"));
-    identifier
-        .filter(|identifier| identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)))
-        .and_then(|identifier| NhsNumber::parse(&identifier.str_at(&["value"])?).ok())
-        .into_iter()
-        .collect()
+    identifier.filter(|identifier| is_nhs_number(*identifier)).and_then(nhs_number).into_iter().collect()
 }
 
 /// One Consent as stored.

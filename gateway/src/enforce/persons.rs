@@ -9,21 +9,24 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Key, Kind, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::{Bases, Id, Local, LocalText, Reference};
 
 use self::followed::Text;
+use self::number::{Number, number_of};
 use self::roles::{Depth, Place, Role};
 
 mod beside;
 mod followed;
 mod kin;
+mod misfit;
+mod number;
 mod roles;
 mod sets;
 
 pub(in crate::enforce) use beside::{leads_to, persons_beside};
+pub(in crate::enforce) use number::{is_nhs_number, nhs_number};
 pub(in crate::enforce) use roles::says_who_did;
 #[cfg(test)]
 mod passed_over;
@@ -282,6 +285,7 @@ impl<'n, 'b> Scan<'n, 'b> {
                 let top = key.text();
                 self.values(value, (&top, &top, depth), at);
             }
+            self.at_top(key, value, at);
         }
         self.followed = of_outer;
     }
@@ -326,12 +330,18 @@ impl<'n, 'b> Scan<'n, 'b> {
             return;
         }
         match value.kind() {
-            Kind::Array => value.items().for_each(|item| self.values(item, place, at)),
+            Kind::Array => value.items().for_each(|item| {
+                if item.kind() == Kind::Array {
+                    self.misfit(item, place, at);
+                }
+                self.values(item, place, at);
+            }),
             Kind::Object => match value.str_at(&["resourceType"]) {
                 Some(owner) => self.inner(value, owner, place, at),
                 None => self.element(value, place, at),
             },
-            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {}
+            Kind::String | Kind::Number | Kind::Boolean => self.misfit(value, place, at),
+            Kind::Null => {}
         }
     }
 
@@ -368,14 +378,17 @@ impl<'n, 'b> Scan<'n, 'b> {
             if names_somebody(key, value) {
                 self.named(value, part_of(place, at));
             }
+            if key.is("identifier") && value.kind() == Kind::Array {
+                let part = part_of(place, at);
+                value.walk(&[]).for_each(|identifier| self.named(identifier, part));
+            }
             if !holds_more(value) {
+                if roles::may_tell(&key.bytes()) && !key.is("reference") && value.kind() != Kind::Null {
+                    self.misfit(value, (top, &key.text(), below(key, depth)), at);
+                }
                 continue;
             }
-            let depth = match depth {
-                Depth::Extension => Depth::Extension,
-                Depth::Top | Depth::Below if is_extension(key) => Depth::Extension,
-                Depth::Top | Depth::Below => Depth::Below,
-            };
+            let depth = below(key, depth);
             self.values(value, (top, &key.text(), depth), at);
         }
     }
@@ -438,25 +451,6 @@ impl<'n, 'b> Scan<'n, 'b> {
     }
 }
 
-/// The NHS number that an identifier is.
-enum Number {
-    Of(NhsNumber),
-    /// It says that it is one, and is none.
-    Invalid,
-    /// It is another identifier.
-    Other,
-}
-
-fn number_of(identifier: Node<'_>) -> Number {
-    if !identifier.member("system").is_some_and(|system| system.is_string(NHS_NUMBER)) {
-        return Number::Other;
-    }
-    match identifier.str_at(&["value"]).and_then(|value| NhsNumber::parse(&value).ok()) {
-        Some(number) => Number::Of(number),
-        None => Number::Invalid,
-    }
-}
-
 /// Where in its resource an element stands.
 fn place_of<'a>((top, leaf, depth): (&'a str, &'a str, Depth), at: &'a At<'_>) -> Place<'a> {
     Place { owner: &at.owner, top, leaf, depth }
@@ -480,6 +474,15 @@ fn names_somebody(key: Key<'_>, value: Node<'_>) -> bool {
         Kind::String => key.is("reference"),
         Kind::Object => key.is("identifier"),
         Kind::Array | Kind::Number | Kind::Boolean | Kind::Null => false,
+    }
+}
+
+/// How deep what stands under `key` is.
+fn below(key: Key<'_>, depth: Depth) -> Depth {
+    match depth {
+        Depth::Extension => Depth::Extension,
+        Depth::Top | Depth::Below if is_extension(key) => Depth::Extension,
+        Depth::Top | Depth::Below => Depth::Below,
     }
 }
 

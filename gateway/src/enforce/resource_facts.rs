@@ -6,11 +6,13 @@ use std::sync::Arc;
 use fhir::instant::{DateTime, Range};
 use fhir::json::{Key, Kind, Node};
 use fhir::reference::{Bases, Reference};
-use fhir::security_label::{CONFIDENTIALITY, SecurityLabel};
 use fhir::tables::TypeId;
 
+use self::stated::Stated;
 use crate::decision::obligation::ResourceFacts;
 use crate::sensitive_codes::SensitiveCodes;
+
+pub(in crate::enforce) mod stated;
 
 /// Elements under which somebody stands who said, did or asked for what the resource tells.
 const AUTHORS: [&str; 8] =
@@ -88,7 +90,7 @@ pub(in crate::enforce) fn facts_weighed(
         }
     }
     if facts.resource_type == "Bundle" {
-        facts.labels.extend(resource.walk(&["meta", "security"]).flat_map(label));
+        take(Stated::of_meta(resource), &mut facts);
     } else if may_be_labelled(resource, codes) {
         walk(resource, codes, &mut facts);
     }
@@ -227,13 +229,11 @@ fn walk(root: Node<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) {
                 Some(Telling::Concept) => coded.concept = Some(value),
                 Some(Telling::Whole) => whole(value, codes, facts),
                 Some(Telling::Address) => address(value, codes, facts),
-                Some(Telling::Security) => facts.labels.extend(value.items().flat_map(label)),
+                Some(Telling::Security) => take(Stated::of_codings(value, &facts.resource_type), facts),
                 Some(Telling::SecurityLabel) => {
-                    facts.labels.extend(value.walk(&["coding"]).flat_map(label));
+                    take(Stated::of_concepts(value, &facts.resource_type), facts);
                 }
-                Some(Telling::Confidentiality) => facts
-                    .labels
-                    .extend(value.string().map(|code| SecurityLabel::new(CONFIDENTIALITY, code.trim()))),
+                Some(Telling::Confidentiality) => take(Stated::of_degrees(value), facts),
             }
             if matches!(value.kind(), Kind::Object | Kind::Array) {
                 open.push(value);
@@ -246,8 +246,7 @@ fn walk(root: Node<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) {
 /// What one object earns, and the inline label that it may be.
 fn earned(coded: &Coded<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) {
     if coded.url.is_some_and(is_inline_label) {
-        let codings = coded.concept.into_iter().flat_map(|concept| concept.walk(&["coding"]));
-        facts.labels.extend(coded.coding.into_iter().chain(codings).flat_map(label));
+        take(Stated::of_inline(coded.coding, coded.concept), facts);
     }
     let system = coded.system.and_then(Node::string);
     if let Some(code) = coded.code.and_then(Node::string) {
@@ -258,25 +257,19 @@ fn earned(coded: &Coded<'_>, codes: &SensitiveCodes, facts: &mut ResourceFacts) 
     }
 }
 
+fn take(stated: Stated, facts: &mut ResourceFacts) {
+    facts.labels.extend(stated.labels);
+    facts.known = facts.known.max(stated.known);
+}
+
 /// Whether an extension of this address is an inline label, whichever version of its definition is named.
 fn is_inline_label(url: Node<'_>) -> bool {
+    if url.kind() == Kind::Array {
+        return url.walk(&[]).any(is_inline_label);
+    }
     let Some(url) = url.string() else { return false };
     let unversioned = url.split(['|', '?', '#']).next().unwrap_or_default().trim().trim_end_matches('/');
     unversioned.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(INLINE_LABEL))
-}
-
-/// The inline labels at any depth of a part of a resource.
-pub(in crate::enforce) fn inline_labels(part: Node<'_>) -> Vec<SecurityLabel> {
-    let (mut found, mut open) = (Vec::new(), vec![part]);
-    while let Some(node) = open.pop() {
-        open.extend(node.items());
-        open.extend(node.members().map(|(_, value)| value));
-        if node.member("url").is_some_and(is_inline_label) {
-            let codings = node.walk(&["valueCoding"]).chain(node.walk(&["valueCodeableConcept", "coding"]));
-            found.extend(codings.flat_map(label));
-        }
-    }
-    found
 }
 
 /// A code that stands by itself, in an extension.
@@ -300,15 +293,6 @@ fn earn(system: Option<&str>, code: &str, codes: &SensitiveCodes, facts: &mut Re
             facts.earned.push(Arc::clone(entry));
         }
     });
-}
-
-/// A label as stated, and as what it may have been meant: a category or a high degree under a name of a code system that
-/// HL7 does not use, or in small letters, protects like one that is written as it should be.
-pub(in crate::enforce) fn label(coding: Node<'_>) -> impl Iterator<Item = SecurityLabel> + use<> {
-    let system = coding.str_at(&["system"]).unwrap_or_default();
-    let stated = coding.str_at(&["code"]).map(|code| SecurityLabel::new(&system, &code));
-    let meant = stated.as_ref().and_then(SecurityLabel::meant_to_protect);
-    stated.into_iter().chain(meant)
 }
 
 fn when(resource: Node<'_>) -> Option<(jiff::Timestamp, jiff::Timestamp)> {

@@ -10,7 +10,7 @@ use fhir::tables::TypeId;
 use super::super::criteria::Nesting;
 use super::super::masks::Whereabouts;
 use super::super::minimise::{Reach, View, Withheld, Written, resource};
-use super::super::persons::Came;
+use super::super::persons::{Came, is_nhs_number, nhs_number};
 use super::super::resource_facts::reference_of;
 use super::concerned::Concerned;
 use super::weighing::Around;
@@ -243,7 +243,7 @@ impl Judge<'_> {
     fn logical(&self, reference: Node<'_>, concerned: &Concerned) -> Reach {
         let Some(name) = reference.member("identifier") else { return Reach::Hidden };
         let is_of = |named: &str| name.member("system").is_some_and(|system| system.is_string(named));
-        if !is_of(identifier::NHS_NUMBER) {
+        if !is_nhs_number(name) {
             let names_a_place =
                 reference.member("type").is_some_and(|named| PLACES.iter().any(|name| named.is_string(name)));
             if (names_a_place || is_of(identifier::ODS_SITE_CODE)) && self.hides_places(concerned) {
@@ -258,8 +258,7 @@ impl Judge<'_> {
                 false => Reach::Hidden,
             };
         }
-        let number = name.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
-        match number.map(PersonKey::Nhs) {
+        match nhs_number(name).map(PersonKey::Nhs) {
             Some(person) if self.stays(&person, concerned) => Reach::Tie(Written::AsItStands),
             Some(_) | None => Reach::Stranger,
         }
@@ -268,11 +267,10 @@ impl Judge<'_> {
     /// Whether a reference bears the NHS number of somebody who does not permit.
     fn is_numbered_otherwise(&self, reference: Node<'_>, concerned: &Concerned) -> bool {
         let Some(name) = reference.member("identifier") else { return false };
-        if !name.member("system").is_some_and(|system| system.is_string(identifier::NHS_NUMBER)) {
+        if !is_nhs_number(name) {
             return false;
         }
-        let number = name.str_at(&["value"]).and_then(|text| fhir::nhs_number::NhsNumber::parse(&text).ok());
-        number.map(PersonKey::Nhs).is_some_and(|person| !self.stays(&person, concerned))
+        nhs_number(name).map(PersonKey::Nhs).is_some_and(|person| !self.stays(&person, concerned))
     }
 
     /// Whether every resource of this type may be named: it is about nobody and shared, or shared without conditions

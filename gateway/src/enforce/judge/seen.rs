@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fhir::identifier::NHS_NUMBER;
+use fhir::identifier::names_nhs_numbers;
 use fhir::json::Node;
 use fhir::security_label::SecurityLabel;
 use fhir::tables::TypeId;
@@ -91,7 +91,9 @@ fn names_somebody(part: Node<'_>) -> bool {
     while let Some(node) = open.pop() {
         open.extend(node.items());
         for (key, value) in node.members() {
-            if key.is("reference") || key.is("identifier") || key.is("system") && value.is_string(NHS_NUMBER)
+            if key.is("reference")
+                || key.is("identifier")
+                || key.is("system") && value.string().is_some_and(|system| names_nhs_numbers(&system))
             {
                 return true;
             }

@@ -10,7 +10,8 @@ use fhir::tables::TypeId;
 use super::super::behind::Told;
 use super::super::bundled::bundles_in;
 use super::super::medicines::may_name;
-use super::super::resource_facts::{Weighed, facts_weighed, label, may_be_labelled, reference_of};
+use super::super::resource_facts::stated::Stated;
+use super::super::resource_facts::{Weighed, facts_weighed, may_be_labelled, reference_of};
 use super::Judge;
 use crate::decision::obligation::{Labelled, ResourceFacts};
 
@@ -110,8 +111,10 @@ impl Around {
             return Self { bundles: Nested(Vec::new()), entries: BTreeMap::new() };
         }
         let stated = |bundle: &Node<'_>| {
-            let labels = bundle.walk(&["meta", "security"]).flat_map(label);
-            (bundle.offset()..bundle.end(), Labelled::by(labels))
+            let stated = Stated::of_meta(*bundle);
+            let mut labelled = Labelled::by(stated.labels);
+            labelled.doubt(stated.known);
+            (bundle.offset()..bundle.end(), labelled)
         };
         let bundles = Nested::of(found.iter().map(stated).collect());
         let mut around = Self { bundles, entries: BTreeMap::new() };

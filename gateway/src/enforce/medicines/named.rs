@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
 use fhir::reference::{Bases, Reference};
 use fhir::tables::{self, Element, ElementType, TypeId, TypeKind};
 
 use super::super::judge::REGISTERS;
+use super::super::persons::is_nhs_number;
 use crate::decision::obligation::Labels;
 
 /// The types that are medicines.
@@ -139,9 +139,8 @@ fn told_by(text: &str) -> Option<TypeId> {
 /// Whether a reference without an address names a person or an organisation by number.
 fn is_somebody(reference: Node<'_>) -> bool {
     let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
-    system.is_some_and(|system| {
-        system.is_string(NHS_NUMBER) || REGISTERS.iter().any(|register| system.is_string(register))
-    })
+    reference.member("identifier").is_some_and(is_nhs_number)
+        || system.is_some_and(|system| REGISTERS.iter().any(|register| system.is_string(register)))
 }
 
 fn type_of(resource: Node<'_>) -> Option<TypeId> {

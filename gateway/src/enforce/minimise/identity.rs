@@ -4,6 +4,7 @@ use fhir::identifier::NHS_NUMBER;
 use fhir::json::Node;
 
 use super::plan::{IdentifierPlan, PlanId};
+use crate::enforce::persons::is_nhs_number;
 
 /// Uses of names that are not those of today.
 const FORMER: [&str; 2] = ["old", "maiden"];
@@ -18,7 +19,7 @@ pub(super) fn is_former(name: Node<'_>) -> bool {
 /// was to who she is, and is never shared.
 pub(super) fn identifier_plan(node: Node<'_>, rule: &IdentifierPlan) -> Option<PlanId> {
     let system = node.member("system")?;
-    if system.is_string(NHS_NUMBER) && node.member("use").is_some_and(|used| used.is_string("old")) {
+    if is_nhs_number(node) && node.member("use").is_some_and(|used| used.is_string("old")) {
         return None;
     }
     if rule.systems.iter().any(|named| system.is_string(named)) {

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Kind, Node};
 use fhir::tables::{Element, ElementId};
 
 use super::plan::PlanId;
 use super::walk::{Came, Stop, Walker};
 use super::{Reach, Unsafe, Written, type_of};
-use crate::enforce::persons::says_who_did;
+use crate::enforce::persons::{is_nhs_number, says_who_did};
 
 /// Items that say no more than what they point at, in lists that nobody reads for what is not on them. Of all others the
 /// required reference is masked: without it a rule, a dose or a list would say something else.
@@ -127,7 +126,10 @@ impl<'d> Walker<'_, '_, 'd> {
     fn nhs_number(&mut self, node: Node<'d>) -> Came {
         let Some(identifier) = node.member("identifier") else { return Came::Nothing };
         match (identifier.member("system"), identifier.member("value")) {
-            (Some(system), Some(value)) if system.is_string(NHS_NUMBER) && value.kind() == Kind::String => {
+            (Some(system), Some(value))
+                if is_nhs_number(identifier)
+                    && [system, value].iter().all(|node| node.kind() == Kind::String) =>
+            {
                 self.out.text(b"{\"identifier\":{\"system\":");
                 self.as_it_stands(system);
                 self.out.text(b",\"value\":");

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use fhir::identifier::NHS_NUMBER;
 use fhir::json::{Node, Place};
 use fhir::reference::{Id, Local, LocalText, Reference};
 
 use super::super::judge::REGISTERS;
 use super::kin::RELATED;
+use super::number::is_nhs_number;
 use super::roles::{self, Meets, Role};
 use super::{About, At, BEHIND_MAX, Came, Members, PEOPLE, PersonsOf, Scan, Stands};
 
@@ -152,8 +152,8 @@ impl<'n> Scan<'n, '_> {
     /// What says that it is a person is one who must be told: by an address, or by NHS number.
     pub(super) fn person(&mut self, element: Node<'n>) {
         let Some(what) = element.member("what") else { return };
-        let system = what.member("identifier").and_then(|identifier| identifier.member("system"));
-        if what.member("reference").is_none() && !system.is_some_and(|system| system.is_string(NHS_NUMBER)) {
+        let is_numbered = what.member("identifier").is_some_and(is_nhs_number);
+        if what.member("reference").is_none() && !is_numbered {
             self.found.uncertain();
         }
     }
@@ -171,7 +171,7 @@ impl<'n> Scan<'n, '_> {
     /// what was used may bear an identifier of its own.
     fn unaddressed(&mut self, reference: Node<'n>, role: Role, at: &At<'n>) {
         let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
-        if system.is_some_and(|system| system.is_string(NHS_NUMBER)) {
+        if reference.member("identifier").is_some_and(is_nhs_number) {
             return self.establishes(at);
         }
         let kind = reference.str_at(&["type"]);
@@ -308,7 +308,7 @@ fn is_told_unaddressed(reference: Node<'_>) -> bool {
     let system = reference.member("identifier").and_then(|identifier| identifier.member("system"));
     let is_of = |named: &str| system.is_some_and(|system| system.is_string(named));
     match reference.str_at(&["type"]) {
-        _ if is_of(NHS_NUMBER) => true,
+        _ if reference.member("identifier").is_some_and(is_nhs_number) => true,
         Some(kind) => kind != "Patient" && leads_no_further(&kind),
         None => REGISTERS.into_iter().any(is_of),
     }

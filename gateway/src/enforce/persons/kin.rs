@@ -10,7 +10,8 @@ use fhir::json::{Kind, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Reference;
 
-use super::{At, Number, Part, PersonsOf, Scan, Stands, number_of};
+use super::number::{Number, number_of};
+use super::{At, Part, PersonsOf, Scan, Stands};
 
 /// The type that says whose kin somebody is.
 pub(super) const RELATED: &str = "RelatedPerson";

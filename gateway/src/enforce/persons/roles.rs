@@ -288,7 +288,8 @@ pub(super) fn uses_a_person(owner: &str, leaf: &str, element: Node<'_>) -> bool 
 pub(super) fn leads_to_persons(owner: TypeId) -> bool {
     let name = owner.name();
     // What a Binary says of itself is no proof; one that is led to cannot be told.
-    if is_of_members(name) || name == "Binary" {
+    // A Bundle is about whomever what is in it is about.
+    if is_of_members(name) || matches!(name, "Binary" | "Bundle") {
         return true;
     }
     let is_subject = |path: &String| {

@@ -5,6 +5,7 @@ use fhir::json::{Document, Limits, parse};
 use super::*;
 
 mod kin;
+mod misfits;
 
 fn check(json: &'static str, patients: &[&str], nhs_numbers: &[&str], certainty: Certainty) {
     let document: Document = parse(json.into(), &Limits::default()).expect("test input");

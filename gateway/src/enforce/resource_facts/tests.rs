@@ -2,6 +2,7 @@ use fhir::json::{Limits, parse};
 use proptest::prelude::*;
 
 use super::*;
+use crate::decision::obligation::Labels;
 
 fn facts_of(json: &str) -> ResourceFacts {
     let document = parse(json.to_owned().into(), &Limits::default()).expect("test input");
@@ -99,6 +100,92 @@ fn what_a_label_may_have_been_meant_as_counts_beside_what_it_is() {
     assert_eq!(labelled("http://terminology.hl7.org/CodeSystem/v3-ActReason", "PSY"), ["PSY"]);
 }
 
+#[track_caller]
+fn known_of(json: &str) -> Labels {
+    facts_of(json).known
+}
+
+#[test]
+fn a_label_is_read_in_whatever_shape_it_stands_and_what_is_none_protects() {
+    const PSY: &str = r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}"#;
+    use Labels::{Known, NotKnown};
+    for (security, codes, known) in [
+        (r"[PSY]", &["PSY"][..], Known),
+        (r"PSY", &["PSY"], Known),
+        (r"[[PSY]]", &["PSY"], Known),
+        (
+            r#"[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY","display":"psychiatry"}]"#,
+            &["PSY"],
+            Known,
+        ),
+        (r#"[{"code":"N"}]"#, &["N"], Known),
+        ("[]", &[], Known),
+        (r#"["PSY"]"#, &[], NotKnown),
+        (r#""PSY""#, &[], NotKnown),
+        ("5", &[], NotKnown),
+        ("null", &[], NotKnown),
+        (r#"[{"coding":[PSY]}]"#, &[], NotKnown),
+        (r#"[{"code":{"value":"PSY"}}]"#, &[], NotKnown),
+        (r#"[{"code":["PSY"]}]"#, &["PSY"], NotKnown),
+        (r#"[{"system":["x"],"code":"N"}]"#, &["N"], NotKnown),
+        (r#"[{"display":"restricted"}]"#, &[], NotKnown),
+        (r#"[{"_code":{"extension":[]}}]"#, &[], NotKnown),
+        (r#"[{"code":" "}]"#, &[" "], NotKnown),
+        (r#"[PSY,"R"]"#, &["PSY"], NotKnown),
+    ] {
+        let security = security.replace("PSY]", &format!("{PSY}]")).replace("[PSY,", &format!("[{PSY},"));
+        let security = if security == "PSY" { PSY.to_owned() } else { security };
+        for owner in ["Condition", "Bundle"] {
+            let json = format!(r#"{{"resourceType":"{owner}","meta":{{"security":{security}}}}}"#);
+            assert_eq!(labels_of(&json), codes, "{json}");
+            assert_eq!(known_of(&json), known, "{json}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_for_the_label_of_a_document_or_of_a_part_and_is_none_protects() {
+    use Labels::{Known, NotKnown};
+    const CODED: &str =
+        r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}"#;
+    const CODING: &str = r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}"#;
+    const INLINE: &str = r#""url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label""#;
+    for (member, codes, known) in [
+        (format!(r#""securityLabel":{CODED}"#), &["PSY"][..], Known),
+        (format!(r#""securityLabel":[{CODING}]"#), &["PSY"], Known),
+        (r#""securityLabel":["PSY"]"#.to_owned(), &[], NotKnown),
+        (r#""securityLabel":[{"text":"psychiatry"}]"#.to_owned(), &[], NotKnown),
+        (r#""confidentiality":["R"]"#.to_owned(), &["R"], Known),
+        (r#""confidentiality":{"code":"R"}"#.to_owned(), &[], NotKnown),
+        (format!(r#""extension":[{{{INLINE},"valueCoding":{CODING}}}]"#), &["PSY"], Known),
+        (format!(r#""extension":[{{{INLINE},"valueCodeableConcept":{CODED}}}]"#), &["PSY"], Known),
+        (format!(r#""extension":[{{{INLINE},"valueCoding":[{CODING}]}}]"#), &["PSY"], Known),
+        (format!(r#""extension":[{{{INLINE},"valueCode":"PSY"}}]"#), &[], NotKnown),
+        (
+            format!(r#""extension":[{{{INLINE},"valueCodeableConcept":{{"text":"psychiatry"}}}}]"#),
+            &[],
+            NotKnown,
+        ),
+        (
+            format!(r#""extension":[{{{}],"valueCoding":{CODING}}}]"#, INLINE.replace(":\"http", ":[\"http")),
+            &["PSY"],
+            Known,
+        ),
+    ] {
+        let json = format!(r#"{{"resourceType":"DocumentReference",{member}}}"#);
+        assert_eq!(labels_of(&json), codes, "{json}");
+        assert_eq!(known_of(&json), known, "{json}");
+    }
+    for (json, known) in [
+        // Of what a choice speaks is not what it is, and how a server is made safe is no label.
+        (format!(r#"{{"resourceType":"Consent","provision":{{"securityLabel":[{CODING}]}}}}"#), Known),
+        (r#"{"resourceType":"CapabilityStatement","rest":[{"security":{"cors":true}}]}"#.to_owned(), Known),
+    ] {
+        assert!(labels_of(&json).is_empty(), "{json}");
+        assert_eq!(known_of(&json), known, "{json}");
+    }
+}
+
 /// The same, told member by member and not by length and first letter, with references in the same walk.
 fn plainly(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes) -> ResourceFacts {
     let mut facts = ResourceFacts::default();
@@ -117,12 +204,9 @@ fn plainly(root: Node<'_>, bases: &Bases, codes: &SensitiveCodes) -> ResourceFac
                 "valueCodeableConcept" => coded.concept = Some(value),
                 "valueCode" => whole(value, codes, &mut facts),
                 "valueUri" | "valueUrl" | "valueCanonical" => address(value, codes, &mut facts),
-                "security" => facts.labels.extend(value.items().flat_map(label)),
-                "securityLabel" => facts.labels.extend(value.walk(&["coding"]).flat_map(label)),
-                "confidentiality" => {
-                    let code = value.string();
-                    facts.labels.extend(code.map(|code| SecurityLabel::new(CONFIDENTIALITY, code.trim())));
-                }
+                "security" => take(Stated::of_codings(value, "Basic"), &mut facts),
+                "securityLabel" => take(Stated::of_concepts(value, "Basic"), &mut facts),
+                "confidentiality" => take(Stated::of_degrees(value), &mut facts),
                 _ => {}
             }
             open.push(value);
@@ -199,6 +283,7 @@ proptest! {
         };
         let all = facts_weighed(document.root(), Weighed::All, &bases, &codes);
         prop_assert_eq!(&all.labels, &plain.labels);
+        prop_assert_eq!(all.known, plain.known);
         prop_assert_eq!(names(&all), names(&plain));
         prop_assert_eq!(&all.refers_to, &plain.refers_to);
         let labels = facts_weighed(document.root(), Weighed::Labels, &bases, &codes);
