@@ -149,24 +149,7 @@ impl Ending {
     #[must_use]
     pub fn told(&self) -> Told {
         let (status, issue, text) = match self {
-            Self::NotAuthenticated(Unauthenticated::KeysUnavailable) => {
-                again("the keys of the token's issuer cannot be read at the moment: try again")
-            }
-            Self::NotAuthenticated(Unauthenticated::Several("purpose_of_use")) => (
-                StatusCode::UNAUTHORIZED,
-                IssueType::Login,
-                "the token states more than one purpose of use: ask with a token that states the one of this request",
-            ),
-            Self::NotAuthenticated(Unauthenticated::Several(_)) => (
-                StatusCode::UNAUTHORIZED,
-                IssueType::Login,
-                "the token states more than one role: ask with a token that states the one in which you ask",
-            ),
-            Self::NotAuthenticated(_) => (
-                StatusCode::UNAUTHORIZED,
-                IssueType::Login,
-                "who asks is not known: a valid token or certificate is needed",
-            ),
+            Self::NotAuthenticated(why) => not_authenticated(why),
             Self::Malformed(malformed) => return malformed.told(),
             Self::Refused(refusal, existence) => return refused(refusal, *existence),
             Self::NotFound | Self::Unseen(_) => not_found(),
@@ -418,6 +401,41 @@ fn refused(refusal: &Refusal, existence: Existence) -> Told {
         return Told { status, issue, text };
     }
     Told { status, issue, text: refusal.told() }
+}
+
+/// Who is not known, or not as whom she asks.
+fn not_authenticated(why: &Unauthenticated) -> (StatusCode, IssueType, &'static str) {
+    let text = match why {
+        Unauthenticated::KeysUnavailable => {
+            return again("the keys of the token's issuer cannot be read at the moment: try again");
+        }
+        Unauthenticated::Several("purpose_of_use") => {
+            "the token states more than one purpose of use: ask with a token that states the one of this request"
+        }
+        Unauthenticated::Several(_) => {
+            "the token states more than one role: ask with a token that states the one in which you ask"
+        }
+        Unauthenticated::NoProof
+        | Unauthenticated::Malformed
+        | Unauthenticated::Algorithm
+        | Unauthenticated::Critical
+        | Unauthenticated::Kind
+        | Unauthenticated::UnknownIssuer
+        | Unauthenticated::UnknownKey
+        | Unauthenticated::Signature
+        | Unauthenticated::Audience
+        | Unauthenticated::Expired
+        | Unauthenticated::NotYetValid
+        | Unauthenticated::Claim(_)
+        | Unauthenticated::Organisation
+        | Unauthenticated::Binding
+        | Unauthenticated::NotProvenEnough
+        | Unauthenticated::Assurance
+        | Unauthenticated::UnknownClient
+        | Unauthenticated::NoSession
+        | Unauthenticated::CrossSite => "who asks is not known: a valid token or certificate is needed",
+    };
+    (StatusCode::UNAUTHORIZED, IssueType::Login, text)
 }
 
 const fn not_found() -> (StatusCode, IssueType, &'static str) {

@@ -113,8 +113,8 @@ impl Stated {
     fn coding(&mut self, coding: Node<'_>) {
         self.labels.extend(label(coding));
         let code = coding.member("code").and_then(Node::string);
-        let is_text = |value: Node<'_>| value.kind() == Kind::String;
-        if !code.is_some_and(|code| !code.trim().is_empty()) || !coding.member("system").is_none_or(is_text) {
+        let is_none = code.is_none_or(|code| code.trim().is_empty());
+        if is_none || coding.member("system").is_some_and(|system| system.kind() != Kind::String) {
             self.doubt();
         }
     }
