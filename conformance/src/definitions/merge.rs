@@ -47,7 +47,8 @@ pub(crate) fn shape(
     let mut lineage: Vec<Box<str>> = structure.base.iter().map(|base| unversioned(base).into()).collect();
     lineage.extend(base.iter().flat_map(|base| base.chain.iter().cloned()));
     let invariant = |expression: &str| {
-        Constraint::new("context", Severity::Error, expression, "the place where the extension stands")
+        let human = format!("the extension may stand only where {expression}");
+        Constraint::new("context", Severity::Error, expression, &human)
     };
     Ok(Shape {
         url: structure.url.clone(),

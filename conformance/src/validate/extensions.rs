@@ -5,7 +5,23 @@ use super::finding::Rule;
 use crate::definitions::CORE;
 use crate::definitions::shape::Shape;
 use crate::definitions::structure::Context;
+use crate::fhirpath::{Expression, Item};
 use crate::tree::Node;
+
+/// Whether a context lets an extension stand in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allows {
+    Yes,
+    No,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl From<bool> for Allows {
+    fn from(allows: bool) -> Self {
+        if allows { Self::Yes } else { Self::No }
+    }
+}
 
 /// Places where the core specification itself puts an extension, though its definition does not name them.
 const ERRATA: [(&str, &str); 1] =
@@ -60,6 +76,12 @@ impl<'a> Run<'a> {
         if !modifies && node.name() == "modifierExtension" {
             self.error(Rule::Extension, node, "an extension that modifies nothing stands as an extension");
         }
+        self.in_context(node, parent, shape);
+        self.context_invariants(node, parent, &shape.context_invariants);
+    }
+
+    /// Whether one of the contexts of its definition is where the extension stands.
+    fn in_context(&mut self, node: Node<'a>, parent: Node<'a>, shape: &'a Shape) {
         if shape.contexts.is_empty() {
             return;
         }
@@ -67,9 +89,57 @@ impl<'a> Run<'a> {
         if ERRATA.iter().any(|(url, place)| *url == &*shape.url && here.iter().any(|name| name == place)) {
             return;
         }
-        if !shape.contexts.iter().any(|context| allows(context, &here, parent)) {
+        let mut allowed = Allows::No;
+        for context in &shape.contexts {
+            match self.allows(context, &here, node, parent) {
+                Allows::Yes => return,
+                Allows::Unknown => allowed = Allows::Unknown,
+                Allows::No => {}
+            }
+        }
+        if allowed == Allows::Unknown {
+            self.unchecked(Rule::Extension, node, "whether the extension may stand here cannot be evaluated");
+        } else {
             self.error(Rule::Extension, node, "the extension may not stand here");
         }
+    }
+
+    fn allows(&mut self, context: &Context, here: &[String], node: Node<'a>, place: Node<'a>) -> Allows {
+        let expression = &*context.expression;
+        match &*context.kind {
+            "element" => {
+                let plain = expression.split('#').next_back().unwrap_or(expression);
+                Allows::from(matches!(plain, "Element" | "*") || here.iter().any(|name| name == plain))
+            }
+            "extension" => {
+                let inner = expression.split_once('#').map_or(expression, |(_, inner)| inner);
+                Allows::from(place.child_text("url") == Some(inner))
+            }
+            "fhirpath" => {
+                Expression::parse(expression).map_or(Allows::Unknown, |query| self.finds(&query, node, place))
+            }
+            _ => Allows::Unknown,
+        }
+    }
+
+    /// Whether `place` is among what a query finds from its resource, or the query says `true` of the place itself.
+    fn finds(&mut self, query: &Expression, node: Node<'a>, place: Node<'a>) -> Allows {
+        let mut unknown = false;
+        for focus in [self.resource, place] {
+            let is_place =
+                |item: &Item<'_>| item.node().is_some_and(|found| found.number() == place.number());
+            match self.found_at(focus, query, Some(node)) {
+                Some(found) if found.iter().any(is_place) => return Allows::Yes,
+                Some(found)
+                    if focus.number() == place.number() && matches!(&*found, [Item::Boolean(true)]) =>
+                {
+                    return Allows::Yes;
+                }
+                Some(_) => {}
+                None => unknown = true,
+            }
+        }
+        if unknown { Allows::Unknown } else { Allows::No }
     }
 
     /// What the place is called: `Patient.contact.name`, `HumanName`, `Element` and so on.
@@ -121,24 +191,5 @@ impl<'a> Run<'a> {
         use crate::model::{Model, Tables};
         let kind = Tables::R4.type_of(node)?;
         Some(Tables::R4.name(kind).to_owned())
-    }
-}
-
-fn allows(context: &Context, here: &[String], place: Node<'_>) -> bool {
-    let expression = &*context.expression;
-    match &*context.kind {
-        "element" => {
-            let plain = expression.split('#').next_back().unwrap_or(expression);
-            matches!(plain, "Element" | "*") || here.iter().any(|name| name == plain)
-        }
-        "extension" => place.child_text("url").is_some_and(|url| {
-            let (definition, inner) = match expression.split_once('#') {
-                Some((definition, inner)) => (definition, Some(inner)),
-                None => (expression, None),
-            };
-            inner.map_or(url == definition, |inner| url == inner)
-        }),
-        // Told by an expression: not held against it.
-        _ => true,
     }
 }

@@ -6,8 +6,8 @@ use super::native::{self, Native};
 use crate::definitions::Definitions;
 use crate::definitions::shape::{self, Constraint, Invariant};
 use crate::definitions::terms::{Coded, Membership, member};
-use crate::fhirpath::{Expression, Failed, Item, Scope, Terminology};
-use crate::model::Tables;
+use crate::fhirpath::{Collection, Expression, Failed, Item, Mode, Scope, Terminology};
+use crate::model::{Model, Tables};
 use crate::tree::Node;
 
 /// Steps of one evaluation.
@@ -43,14 +43,17 @@ impl Plan {
     fn of(rule: &Invariant) -> Self {
         let said = ERRATA.iter().find(|(said, _)| *said == &*rule.expression);
         let meant = said.map_or(&*rule.expression, |(_, meant)| meant);
-        let parsed = || Expression::parse(meant).map_or(Self::Not, |read| Self::Expression(Box::new(read)));
         if let Some(native) = native::native(&rule.expression) {
-            return Self::Native(native, Box::new(parsed()));
+            return Self::Native(native, Box::new(Self::by_expression(meant)));
         }
         if native::ELSEWHERE.contains(&&*rule.expression) {
             return Self::Elsewhere;
         }
-        parsed()
+        Self::by_expression(meant)
+    }
+
+    fn by_expression(expression: &str) -> Self {
+        Expression::parse(expression).map_or(Self::Not, |read| Self::Expression(Box::new(read)))
     }
 }
 
@@ -75,21 +78,60 @@ impl<'a> Run<'a> {
 
     /// What is not true, nothing at all included, does not hold.
     fn evaluated(&mut self, node: Node<'a>, expression: &Expression) -> Option<bool> {
+        self.found_at(node, expression, None).map(|found| found.is_true())
+    }
+
+    /// What `expression` yields at `node`; about the place of an extension, the extension is `%extension`, and names may
+    /// be those of JSON (`%extension.valueInteger`), as published contexts have them. `None` when it cannot be evaluated.
+    pub(crate) fn found_at(
+        &mut self,
+        node: Node<'a>,
+        expression: &Expression,
+        extension: Option<Node<'a>>,
+    ) -> Option<Collection<'a>> {
         if self.endless >= ENDLESS_MAX || !self.step() {
             return None;
         }
         let codes = Codes(self.definitions);
         let mut scope = Scope::new(&Tables::R4, node);
+        if let Some(extension) = extension {
+            let item = Item::Node(extension, Tables::R4.type_of(extension));
+            scope = scope.in_mode(Mode::Lenient).with("extension", Collection::one(item));
+        }
         scope.resource = Some(self.resource);
         scope.terminology = Some(&codes);
         scope.steps_max = STEPS_MAX;
         match expression.evaluate(&scope) {
-            Ok(found) => Some(found.is_true()),
+            Ok(found) => Some(found),
             Err(Failed::TooManySteps { .. }) => {
                 self.endless = self.endless.saturating_add(1);
                 None
             }
             Err(_) => None,
+        }
+    }
+
+    /// Holds `place`, where `extension` stands, to what the definition of the extension demands of it.
+    pub(crate) fn context_invariants(
+        &mut self,
+        extension: Node<'a>,
+        place: Node<'a>,
+        constraints: &'a [Constraint],
+    ) {
+        for Constraint { rule } in constraints {
+            let parsed = rule.plan.get_or_init(|| Plan::by_expression(&rule.expression));
+            let answer = match parsed {
+                Plan::Expression(expression) => self.found_at(place, expression, Some(extension)),
+                Plan::Native(..) | Plan::Elsewhere | Plan::Not => None,
+            };
+            match answer.map(|found| found.is_true()) {
+                Some(true) => {}
+                Some(false) => self.error(Rule::Extension, extension, &*rule.human),
+                None => {
+                    let text = format!("cannot be evaluated: {}", rule.human);
+                    self.unchecked(Rule::Extension, extension, text);
+                }
+            }
         }
     }
 

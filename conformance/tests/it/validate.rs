@@ -3,6 +3,7 @@
 mod corpora;
 mod hostile;
 mod packs;
+mod places;
 mod profiles;
 mod rules;
 
