@@ -260,6 +260,11 @@ impl<'t> Run<'_, 't> {
                 choices = is_choice_name(told, name);
             }
         }
+        if name == "value" && field.is_none() && self.scope.mode == Mode::Lenient && node.value().is_some() {
+            // The value of a primitive, which in FHIRPath the primitive itself stands for.
+            found.push(Item::Node(node, of));
+            return;
+        }
         if !choices || of.is_some_and(|of| !model.is_choice(of, name)) {
             return;
         }

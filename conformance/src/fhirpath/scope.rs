@@ -17,7 +17,8 @@ pub enum Mode {
     /// As the invariants of published definitions rely on: `as` of several items keeps those of the type, and
     /// `Boolean` is also the `boolean` of FHIR.
     Invariant,
-    /// Also by JSON name (`valueQuantity`), and a text equals the text of any primitive: what scripts rely on.
+    /// Also by JSON name (`valueQuantity`), `value` of a primitive is the primitive (`status.value`), and a text equals the
+    /// text of any primitive: what scripts rely on.
     Lenient,
     /// An element that a type does not have is an error.
     Strict,

@@ -59,6 +59,27 @@ fn names_lead_through_the_tree() {
 }
 
 #[test]
+fn the_value_of_a_primitive_is_the_primitive_when_lenient() {
+    let lenient = |text: &str| told(text, Mode::Lenient).unwrap();
+    for (text, value) in [
+        ("name[1].given.value", "Annie"),
+        ("birthDate.value = birthDate", "true"),
+        ("multipleBirth.value", "2"),
+        ("multipleBirthInteger.value + 1", "3"),
+        ("extension('urn:a').value.value", "5.50"),
+        ("extension('urn:a').value.value.value", "5.50"),
+    ] {
+        assert_eq!(lenient(text), [value], "{text}");
+    }
+    assert_eq!(lenient("name.value | value | name[1].given.value.extension"), Vec::<String>::new());
+    assert_eq!(lenient("name.given.value.count()"), ["3"]);
+    for mode in [Mode::Standard, Mode::Invariant] {
+        assert_eq!(told("birthDate.value", mode), Ok(Vec::new()), "{mode:?}");
+    }
+    assert!(told("birthDate.value", Mode::Strict).is_err());
+}
+
+#[test]
 fn names_that_types_do_not_have_are_empty_or_an_error_when_strict() {
     check("name.nickname", &[]);
     for (text, fault) in [
