@@ -192,9 +192,11 @@ impl Runner {
         let permits = Arc::new(tokio::sync::Semaphore::new(at_a_time.clamp(1, 64)));
         let mut tasks = Vec::new();
         for script in scripts {
-            let (runner, permits) = (Self::clone_of(self), Arc::clone(&permits));
+            let runner = Self::clone_of(self);
+            // Had before the task begins: a script may ask for what an earlier one was answered.
+            let permit = Arc::clone(&permits).acquire_owned().await;
             tasks.push(tokio::spawn(async move {
-                let _permit = permits.acquire_owned().await;
+                let _permit = permit;
                 runner.run(&script).await
             }));
         }

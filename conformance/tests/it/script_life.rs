@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use conformance::run::Verdict;
 use conformance::script::{
-    Around, Bounds, Checked, NoProfiles, Options, Outcome, ProfileCheck, Road, Telling, report,
+    Around, Bounds, Checked, Library, NoProfiles, Options, Outcome, ProfileCheck, Road, Runner, Telling,
+    report,
 };
 use conformance::tree::Node;
 use serde_json::Value;
@@ -388,4 +389,27 @@ async fn profiles_are_unsupported_where_nobody_knows_them() {
         Road::Network { systems: systems(&[&server.base], Bounds::default()), client: None, record: None };
     let run = run_on(folder.path(), road, Options::default(), Arc::new(NoProfiles)).await;
     assert_eq!(run.unsupported().len(), 1);
+}
+
+// One worker begins with the task that was made last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_at_a_time_scripts_run_in_the_order_of_their_files() {
+    let server = server(holder).await;
+    let names: Vec<String> = (10..40).map(|number| format!("{number}.json")).collect();
+    let texts: Vec<String> = (10..40)
+        .map(|number| script(&format!(r#""test":[{}]"#, test("t", &[read(&number.to_string())]))))
+        .collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = folder(&files);
+    let library = Library::open(folder.path(), &[]).unwrap();
+    let scripts = library.files().iter().map(|file| library.load(file).unwrap()).collect();
+    let road =
+        Road::Network { systems: systems(&[&server.base], Bounds::default()), client: None, record: None };
+    let runner = Arc::new(Runner::new(library, road, Options::default(), Arc::new(NoProfiles)));
+    let run = tokio::spawn(async move { runner.run_all(scripts, 1).await }).await.unwrap();
+    assert_eq!(run.scripts.len(), 30);
+    let wanted: Vec<String> = (10..40).map(|number| format!("GET /Patient/{number}")).collect();
+    let asked: Vec<String> = server.lines().into_iter().filter(|line| line.contains("Patient")).collect();
+    assert_eq!(asked, wanted);
 }
