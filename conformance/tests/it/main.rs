@@ -34,3 +34,5 @@ mod states;
 mod validate;
 #[cfg(test)]
 mod worlds;
+#[cfg(test)]
+mod written;

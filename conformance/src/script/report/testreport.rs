@@ -2,9 +2,11 @@
 //!
 //! One script makes one resource; several make a Bundle of type `collection`.
 
+use aws_lc_rs::digest;
 use serde_json::{Map, Value, json};
 
 use super::super::outcome::{Act, ActionRun, Outcome, ScriptRun, ScriptsRun, TestRun};
+use crate::validate::references;
 
 /// The run as TestReport in JSON, against the system at `base`.
 #[must_use]
@@ -13,7 +15,7 @@ pub fn testreport(run: &ScriptsRun, base: &str) -> String {
     let whole = match reports.len() {
         1 => reports.remove(0),
         _ => {
-            let entries: Vec<Value> = reports.into_iter().map(|report| json!({"resource": report})).collect();
+            let entries: Vec<Value> = (0_usize..).zip(reports).map(entry).collect();
             let mut bundle = json!({"resourceType": "Bundle", "type": "collection"});
             if let Some(members) = bundle.as_object_mut().filter(|_| !entries.is_empty()) {
                 members.insert("entry".to_owned(), Value::Array(entries));
@@ -22,6 +24,36 @@ pub fn testreport(run: &ScriptsRun, base: &str) -> String {
         }
     };
     serde_json::to_string_pretty(&whole).unwrap_or_default()
+}
+
+/// An entry of the Bundle, known by what it holds and by its place: the same script may have run twice.
+fn entry((place, report): (usize, Value)) -> Value {
+    let digest = digest::digest(&digest::SHA256, format!("{place} {report}").as_bytes());
+    let mut name = 0_u128;
+    for byte in digest.as_ref().iter().take(16) {
+        name = name << 8 | u128::from(*byte);
+    }
+    // Version 8 of RFC 9562: a name of our own making.
+    name = name & !(0xf << 76) & !(0b11 << 62) | 8 << 76 | 0b10 << 62;
+    let hex = format!("{name:032x}");
+    let mut parts = Vec::new();
+    let mut rest = hex.as_str();
+    for letters in [8, 4, 4, 4] {
+        let (part, after) = rest.split_at_checked(letters).unwrap_or((rest, ""));
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    json!({"fullUrl": format!("urn:uuid:{}", parts.join("-")), "resource": report})
+}
+
+/// Whether the address of a script can be the literal reference of a TestReport.
+fn leads_to_a_script(url: &str) -> bool {
+    let of = references::told(url).type_name;
+    let absolute = url.split_once(':').is_some_and(|(scheme, rest)| {
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !rest.is_empty()
+    });
+    (absolute || of.is_some()) && of.is_none_or(|of| of == "TestScript")
 }
 
 fn report(script: &ScriptRun, base: &str) -> Value {
@@ -33,8 +65,10 @@ fn report(script: &ScriptRun, base: &str) -> Value {
         Outcome::Skip => "pending",
     };
     let mut reference = Map::new();
-    match (&script.url, &script.id) {
-        (Some(url), _) => reference.insert("reference".to_owned(), json!(url)),
+    let url = script.url.as_deref().map(clean).filter(|url| !url.is_empty());
+    match (url, &script.id) {
+        (Some(url), _) if leads_to_a_script(&url) => reference.insert("reference".to_owned(), json!(url)),
+        (Some(url), _) => reference.insert("identifier".to_owned(), json!({"value": url})),
         (None, Some(id)) if crate::target::is_id(id) => {
             reference.insert("reference".to_owned(), json!(format!("TestScript/{id}")))
         }
@@ -117,8 +151,12 @@ fn action(run: &ActionRun) -> Value {
 
 /// A string of FHIR: not empty, no control characters.
 fn text(text: &str) -> Value {
+    let clean = clean(text);
+    json!(if clean.is_empty() { "-" } else { &clean })
+}
+
+fn clean(text: &str) -> String {
     let clean: String =
         text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect();
-    let clean = clean.trim();
-    json!(if clean.is_empty() { "-" } else { clean })
+    clean.trim().to_owned()
 }
