@@ -22,7 +22,7 @@ pub(crate) struct Scripts {
     pub(crate) scripts: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) around: Surroundings,
-    /// Another system: its number in the scripts and its base, such as 2=https://other.example/fhir. The base is 1.
+    /// Another system: its number in the scripts and its base, such as `2=https://other.example/fhir`. The base is 1.
     #[arg(long = "system", value_parser = numbered)]
     systems: Vec<(u32, String)>,
     /// Wait here for the client under test, such as 127.0.0.1:8099; what it sends is passed on to the destination.
