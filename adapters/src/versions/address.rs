@@ -11,6 +11,9 @@ use super::bundle::text;
 use crate::identity;
 use crate::tree::{Node, Object};
 
+/// How the address ends of the extensions that keep what a reference was before its type was called otherwise.
+const KEPT_REFERENCE: &str = "/StructureDefinition/extension-Reference.reference";
+
 /// Where an entry stands, as far as its references are concerned.
 enum Base {
     /// Nowhere: it had no address, or one that says nothing about others.
@@ -101,16 +104,33 @@ fn follow(node: &mut Node, base: &Base, called: &Called) {
 }
 
 fn follow_members(object: &mut Object, base: &Base, called: &Called) {
+    let mut leads = false;
     for (name, value) in object.members_mut() {
         match value {
             Node::Text(held) if name == "reference" || (name == "url" && held.starts_with("Binary/")) => {
                 if let Some(address) = called.address(held, base) {
                     *held = address;
+                    leads = true;
                 }
             }
             Node::Text(_) | Node::Bare(_) => {}
             Node::Object(_) | Node::List(_) => follow(value, base, called),
         }
+    }
+    if leads {
+        forget_types(object);
+    }
+}
+
+/// What was kept of the type that a reference named before: its address says which entry it is, whatever type that is called.
+fn forget_types(reference: &mut Object) {
+    let Some(Node::List(extensions)) = reference.find_mut("extension") else { return };
+    extensions.retain(|extension| {
+        let Node::Object(extension) = extension else { return true };
+        !text(extension, "url").is_some_and(|url| url.ends_with(KEPT_REFERENCE))
+    });
+    if extensions.is_empty() {
+        reference.remove("extension");
     }
 }
 

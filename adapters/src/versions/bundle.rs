@@ -76,8 +76,8 @@ pub(super) fn put_together(
     origin: &Origin<'_>,
     losses: Vec<Loss>,
 ) -> Result<Translated, Refused> {
-    let mut bundle =
-        if text(&resource, "resourceType") == Some("Bundle") { resource } else { alone(resource, origin) };
+    let came_as_bundle = text(&resource, "resourceType") == Some("Bundle");
+    let mut bundle = if came_as_bundle { resource } else { alone(resource, origin) };
     if bundle.find("id").is_none() {
         bundle.put("id", Node::Text(origin.id("Bundle")));
     }
@@ -88,7 +88,10 @@ pub(super) fn put_together(
         Some("history" | "transaction-response" | "batch-response") => Added::Nothing,
         _ => Added::Plain,
     };
-    address::give(&mut bundle, origin.context.source());
+    // A resource that came alone refers to others of where it lives, and to itself there.
+    if came_as_bundle {
+        address::give(&mut bundle, origin.context.source());
+    }
     let recorded = recorded(&bundle);
     let mut sources = Vec::new();
     if !matches!(added, Added::Nothing)
