@@ -23,20 +23,15 @@ const STOP: u8 = 1;
 /// A space around a code, a letter that is not plain, or what may part the codes of an expression.
 const PARTS: u8 = 2;
 
-/// What each byte stands for in a code.
-const BYTES: [u8; 256] = {
-    let mut bytes = [PLAIN; 256];
-    let mut byte = 0;
-    while byte < bytes.len() {
-        bytes[byte] = match byte as u8 {
-            b'.' => STOP,
-            b'|' | b':' | b'=' | b'+' | b',' | b'{' | b'}' | b'(' | b')' | ..=b' ' | 0x7F.. => PARTS,
-            _ => PLAIN,
-        };
-        byte += 1;
+/// What a byte stands for in a code.
+#[inline]
+const fn kind(byte: u8) -> u8 {
+    match byte {
+        b'.' => STOP,
+        b'|' | b':' | b'=' | b'+' | b',' | b'{' | b'}' | b'(' | b')' | ..=b' ' | 0x7F.. => PARTS,
+        _ => PLAIN,
     }
-    bytes
-};
+}
 
 impl Glance {
     /// A glance at these codes and beginnings of codes, written as lists are asked for them; nothing if one is too long for
@@ -64,9 +59,7 @@ impl Glance {
     /// Whether `code`, as content bears it, may be on a list.
     #[inline]
     pub(super) fn may_know(&self, code: &[u8]) -> bool {
-        let kinds = code
-            .iter()
-            .fold(PLAIN, |kinds, byte| kinds | BYTES.get(usize::from(*byte)).copied().unwrap_or(PARTS));
+        let kinds = code.iter().fold(PLAIN, |kinds, byte| kinds | kind(*byte));
         match kinds {
             PLAIN => self.may_know_plain(code),
             STOP => self.may_know_plain(&without_stops(code)),

@@ -50,13 +50,16 @@ pub(super) enum Weigh {
     Words,
 }
 
+/// A set of persons, and what the ruling means for it.
+type Known = (Arc<PersonsOf>, Rc<Whose>);
+
 /// What one ruling means for sets of persons.
 ///
 /// A set of persons is all that `persons` reads of a resource: who they are, and as whom they stand in it. It is known by
 /// where it is in memory, and is kept as long as what is told of it, so that no other can stand there.
 pub(in crate::enforce) struct Decided<'r> {
     ruling: &'r Ruling,
-    whose: RefCell<HashMap<*const PersonsOf, (Arc<PersonsOf>, Rc<Whose>)>>,
+    whose: RefCell<HashMap<*const PersonsOf, Known>>,
     /// Room in which views are written before they are as long as they are; nothing stands in it in between.
     room: Cell<Vec<u8>>,
 }
