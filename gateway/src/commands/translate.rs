@@ -133,21 +133,31 @@ impl Translate {
             }
             (_, Some(_)) | (None, None) => {}
         }
+        self.each(&input, &context, (out, err))
+    }
+
+    /// Translates each message of the input, and tells what is lost or refused.
+    fn each(
+        &self,
+        input: &[u8],
+        context: &Context,
+        (out, err): (&mut dyn Write, &mut dyn Write),
+    ) -> io::Result<Exit> {
         let mut losses = Vec::new();
         let mut ended = Exit::Held;
         let batch = match self.from {
-            Some(Format::Hl7v2) if self.to.is_none() => Some(hl7v2::batch::open(&input, &context)),
+            Some(Format::Hl7v2) if self.to.is_none() => Some(hl7v2::batch::open(input, context)),
             Some(_) | None => None,
         };
         let all: Box<dyn Iterator<Item = Result<Translated, String>> + '_> = match &batch {
             Some(Ok(batch)) => {
                 losses.extend(batch.losses().iter().cloned());
-                Box::new(enclosed(batch, &context))
+                Box::new(enclosed(batch, context))
             }
             Some(Err(refused)) => Box::new(std::iter::once(Err(refused.to_string()))),
             None => {
                 let told = |one: Result<Translated, Refused>| one.map_err(|refused| refused.to_string());
-                Box::new(self.messages(&input, &context).into_iter().map(told))
+                Box::new(self.messages(input, context).into_iter().map(told))
             }
         };
         for one in all {
