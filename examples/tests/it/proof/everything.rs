@@ -114,9 +114,12 @@ impl Pair {
     }
 
     async fn told(&self, seed: u64, number: u64, case: Vec<Ask>, what: String) -> String {
+        // Read first: making it smaller asks much more.
+        let faults = [self.first.faults().await, self.other.faults().await];
         let (case, what) = self.smallest(case, what).await;
         let lines: Vec<String> = case.iter().map(|ask| format!("  {ask:?}")).collect();
-        format!("seed {seed}, case {number}: {what}\n{}", lines.join("\n"))
+        let before = "what the systems did wrong until then, in each house";
+        format!("seed {seed}, case {number}: {what}\n{}\n{before}: {faults:?}", lines.join("\n"))
     }
 }
 

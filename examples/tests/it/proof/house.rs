@@ -11,7 +11,7 @@ use examples::wire;
 use gateway::clock::Clock;
 use gateway::serve::Running;
 use gateway::server::inside::Inside;
-use http::{Request, Version};
+use http::{Method, Request, Version};
 use http_body_util::Full;
 use tempfile::TempDir;
 use toml::{Table, Value};
@@ -38,6 +38,7 @@ pub(crate) struct House {
     pub(crate) world: String,
     inside: Inside,
     running: Running,
+    ops: String,
     _records: Holder,
     _folder: TempDir,
 }
@@ -73,7 +74,7 @@ impl Site {
     pub(crate) async fn open(&mut self, world: &World) -> House {
         let records = Holder::start(world).await;
         let folder = TempDir::new().unwrap();
-        let config = self.write(folder.path(), &records.base);
+        let (config, ops) = self.write(folder.path(), &records.base);
         let state = folder.path().join("state");
         if let Some(seal) = &self.seal {
             use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -92,7 +93,8 @@ impl Site {
         };
         self.seal.get_or_insert_with(|| fs::read(state.join(SEAL)).unwrap());
         let inside = running.inside().clone();
-        let house = House { world: world.name.clone(), inside, running, _records: records, _folder: folder };
+        let house =
+            House { world: world.name.clone(), inside, running, ops, _records: records, _folder: folder };
         let headers = [
             ("authorization", format!("Bearer {}", self.tokens["PRIV"])),
             ("content-type", "application/fhir+json".to_owned()),
@@ -110,7 +112,7 @@ impl Site {
         self.open(&super::worlds::made(Variation::First, &[])).await
     }
 
-    fn write(&self, folder: &Path, records: &str) -> PathBuf {
+    fn write(&self, folder: &Path, records: &str) -> (PathBuf, String) {
         let agreements = folder.join("agreements");
         fs::create_dir_all(&agreements).unwrap();
         for entry in fs::read_dir(leaks().join("agreements")).unwrap() {
@@ -127,7 +129,7 @@ impl Site {
         // An address that is free again may be given twice.
         let address = free();
         let ops = std::iter::repeat_with(free).find(|ops| *ops != address).unwrap();
-        for (name, address) in [("address", address), ("ops", ops)] {
+        for (name, address) in [("address", address), ("ops", ops.clone())] {
             set(&mut table["listen"], name, address);
         }
         // Many are asked at once, and none is to be turned away for that.
@@ -142,7 +144,7 @@ impl Site {
         }
         let config = folder.join("portcullis.toml");
         fs::write(&config, toml::to_string(&table).unwrap()).unwrap();
-        config
+        (config, ops)
     }
 }
 
@@ -171,6 +173,14 @@ impl House {
         let headers = headers.collect();
         let body = wire::read(body, BODY_BYTES_MAX).await.unwrap().to_vec();
         Some(Answer { status: head.status.as_u16(), headers, body })
+    }
+
+    /// What the systems behind it did wrong so far, by reason: a machine that is too busy looks like an answer that tells.
+    pub(crate) async fn faults(&self) -> Vec<String> {
+        let address = format!("http://{}/metrics", self.ops);
+        let told = wire::Caller::default().call(Method::GET, &address, &[], Vec::new()).await.unwrap();
+        let fault = |line: &&str| line.contains("upstream_faults_total") && !line.starts_with('#');
+        String::from_utf8_lossy(&told.body).lines().filter(fault).map(str::to_owned).collect()
     }
 
     pub(crate) async fn close(self) {
