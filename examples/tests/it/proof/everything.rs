@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::asks::{Ask, case};
 use super::dice::of_case;
 use super::house::{Answer, House, Site};
-use super::judge::{Judge, difference, hidden_from, plain};
+use super::judge::{Judge, difference, hidden_from, plain, ran_out};
 use super::shrink::smaller;
 use super::words::Words;
 use super::worlds::{Variation, made};
@@ -20,6 +20,9 @@ const IN_ONE_HOUSE: u64 = 25_000;
 /// Answers that hide somebody are told at a beat: meanwhile others are asked. No more than a system answers in time on a small
 /// machine: each of them asks the systems a dozen things, and what is too much is turned away, in one world and not the other.
 const AT_ONCE: usize = 96;
+/// How often a case is asked that differs because something was not answered in time: on a machine that is too busy that happens to
+/// one answer and not to the other. What tells of something hidden does so each time.
+const LATE_MAX: usize = 5;
 /// How often a failing case is asked again to make it smaller.
 const TRIES_MAX: usize = 400;
 
@@ -29,6 +32,16 @@ struct Seen {
     asked: u64,
     served: BTreeMap<&'static str, u64>,
     distinct: BTreeSet<u64>,
+    /// How often something did not answer for one of two, and they were asked again.
+    late: u64,
+}
+
+/// What is wrong with an answer.
+enum Wrong {
+    /// It holds what it may not, or differs from the other.
+    Told(String),
+    /// It differs, and one of the two says that something did not answer.
+    Late(String),
 }
 
 /// Two gateways in front of worlds that look the same, and who judges what they say.
@@ -55,25 +68,42 @@ impl Pair {
         Self { first, other, words: Words::of_fixture(), judges, tokens, seen: Mutex::default() }
     }
 
-    /// Asks one request after the other; what is wrong with an answer.
+    /// What is wrong with an answer, and stays so.
     async fn wrong(&self, case: &[Ask]) -> Option<String> {
+        let mut late = None;
+        for _ in 0..LATE_MAX {
+            match self.wrong_once(case).await? {
+                Wrong::Told(what) => return Some(what),
+                Wrong::Late(what) => late = Some(what),
+            }
+            self.seen.lock().unwrap().late += 1;
+        }
+        late
+    }
+
+    /// Asks one request after the other; what is wrong with an answer.
+    async fn wrong_once(&self, case: &[Ask]) -> Option<Wrong> {
         let (mut before, mut before_there): (Option<Answer>, Option<Answer>) = (None, None);
         for ask in case {
             let token = &self.tokens[ask.who];
             let ready = ask.ready(token, before.as_ref())?;
             let answer = self.first.ask(&ready.method, &ready.target, &ready.headers, ready.body).await?;
             if let Some(canary) = self.judges[ask.who].canary(&answer, &ready.said) {
-                return Some(format!("{canary} in {}", plain(&answer)));
+                return Some(Wrong::Told(format!("{canary} in {}", plain(&answer))));
             }
             self.note(ask, &answer);
             // Only for this requester do the worlds look the same.
             if ask.who == "LA" {
                 let Some(ready) = ask.ready(token, before_there.as_ref()) else {
-                    return Some("what follows on the answer is there in one world only".to_owned());
+                    return Some(Wrong::Told(
+                        "what follows on the answer is there in one world only".to_owned(),
+                    ));
                 };
                 let there = self.other.ask(&ready.method, &ready.target, &ready.headers, ready.body).await?;
                 if let Some(what) = difference(&answer, &there) {
-                    return Some(format!("{what}, in the world {}", self.other.world));
+                    let what = format!("{what}, in the world {}", self.other.world);
+                    let is_late = ran_out(&answer) || ran_out(&there);
+                    return Some(if is_late { Wrong::Late(what) } else { Wrong::Told(what) });
                 }
                 before_there = Some(there);
             }
@@ -162,6 +192,7 @@ async fn nothing_hidden_is_in_any_answer_and_worlds_that_look_the_same_are_answe
         let pair = Arc::into_inner(pair).unwrap();
         let seen = pair.seen.into_inner().unwrap();
         total.asked += seen.asked;
+        total.late += seen.late;
         for (row, count) in seen.served {
             *total.served.entry(row).or_default() += count;
         }
@@ -172,10 +203,11 @@ async fn nothing_hidden_is_in_any_answer_and_worlds_that_look_the_same_are_answe
     }
     let served: u64 = total.served.values().sum();
     println!(
-        "{} requests, seed {seed}, {house} pairs of worlds: {served} served ({:?}), {} distinct answers",
+        "{} requests, seed {seed}, {house} pairs of worlds: {served} served ({:?}), {} distinct answers, {} asked again",
         total.asked,
         total.served,
-        total.distinct.len()
+        total.distinct.len(),
+        total.late
     );
     assert!(served * 20 > total.asked && total.distinct.len() > 40, "too little is served to prove anything");
 }

@@ -89,6 +89,14 @@ pub(crate) fn difference(one: &Answer, other: &Answer) -> Option<String> {
     None
 }
 
+/// Whether the answer, or an entry of it, says that something did not answer, or not in time.
+pub(crate) fn ran_out(answer: &Answer) -> bool {
+    let of_entry = || {
+        ["502", "503", "504"].iter().any(|status| plain(answer).contains(&format!("\"status\":\"{status} ")))
+    };
+    matches!(answer.status, 502..=504) || of_entry()
+}
+
 /// The first place where `text` differs from `other`, with a little around it.
 fn about(text: &str, other: &str) -> String {
     let apart = text.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
