@@ -17,6 +17,7 @@ mod inward;
 mod maps;
 mod outward;
 mod plain;
+mod sound;
 mod walk;
 mod written;
 
@@ -66,6 +67,18 @@ pub enum Fault {
     Missing {
         /// The names of the data items.
         names: String,
+    },
+    /// Without this the notice would be read otherwise than the Bundle.
+    #[error("{place} cannot be said, and without it the notice would be read otherwise")]
+    Dangerous {
+        /// The element.
+        place: String,
+    },
+    /// A resource is not, or not certainly, about the person of the notice.
+    #[error("{place} does not lead to the person of the notice")]
+    OtherPerson {
+        /// The element.
+        place: String,
     },
     /// A line that is no data item of the standard.
     #[error("line {line} is no data item of the standard, or is there twice")]
@@ -120,7 +133,8 @@ pub fn translate(input: &[u8], context: &Context) -> Result<Translated, Refused>
 /// Writes the notice that an R4 Bundle holds.
 ///
 /// # Errors
-/// [`Refused`] when the Bundle holds no notice, or lacks what a notice must have.
+/// [`Refused`] when the Bundle holds no notice, lacks what a notice must have, or says something without which the notice
+/// would be read otherwise: a modifier, a mark of protection, a statement about somebody else.
 pub fn write(bundle: &[u8], form: Form, context: &Context) -> Result<Written, Refused> {
     let maps = maps::maps()?;
     let root = dom::read(bundle, context.bytes_max)?;

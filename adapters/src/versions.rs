@@ -32,7 +32,8 @@ use fhir::tables::Release;
 use fhir::xml::{self, InvalidXml};
 
 use self::walk::Walk;
-use crate::{Context, Refused, Translated};
+use crate::tree::{Node, Object};
+use crate::{Context, Loss, Refused, Translated};
 
 /// Why a resource was not translated. Nothing of the content is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,14 +118,62 @@ pub fn translate(input: &[u8], from: Release, to: Release, context: &Context) ->
     // JSON is at most some three times as long as the XML that it was.
     let limits = json::Limits { bytes_max: context.bytes_max.saturating_mul(4), ..json::Limits::default() };
     let document = json::parse(text.into(), &limits).map_err(Fault::from)?;
+    let (whole, losses) = walked(&document, way, back)?;
+    bundle::put_together(whole, to, &bundle::Origin::of(input, context), losses)
+}
+
+/// A Bundle in the words of another release, and what of it those words do not say.
+///
+/// `Debug` shows sizes only: the Bundle is content.
+pub struct Reworded {
+    /// The Bundle as JSON.
+    pub bundle: Vec<u8>,
+    /// Everything of the R4 Bundle that it does not carry. The place is its path there.
+    pub losses: Vec<Loss>,
+}
+
+/// Says an R4 Bundle, in JSON, in the words of the release `to`. Nothing is added: it holds what the Bundle holds, under the
+/// same ids and addresses, and the same Bundle has the same bytes.
+///
+/// # Errors
+/// [`Refused`] when it is no Bundle of R4, or says something that the other release cannot say and that must not be left out.
+pub fn reword(bundle: &[u8], to: Release, limits: &json::Limits) -> Result<Reworded, Refused> {
+    let (Some(way), Some(back)) = (maps::way(Release::R4, to), maps::back(Release::R4, to)) else {
+        return Err(Fault::NoWay.into());
+    };
+    let (way, back) = (way.map_err(|_| Refused::Maps)?, back.map_err(|_| Refused::Maps)?);
+    let document = json::parse(bundle.to_vec().into(), limits).map_err(Fault::from)?;
+    if !document.root().member("resourceType").is_some_and(|name| name.is_string("Bundle")) {
+        return Err(Fault::NotAResource { place: "the bundle".to_owned() }.into());
+    }
+    let (whole, losses) = walked(&document, way, back)?;
+    let mut out = String::with_capacity(bundle.len().saturating_mul(2));
+    Node::from(whole).write(&mut out);
+    Ok(Reworded { bundle: out.into_bytes(), losses })
+}
+
+impl std::fmt::Debug for Reworded {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Reworded")
+            .field("bundle_bytes", &self.bundle.len())
+            .field("losses", &self.losses.len())
+            .finish()
+    }
+}
+
+/// The resource of a document in the words of the other side, and what of it is lost.
+fn walked(
+    document: &json::Document,
+    way: &'static maps::Way,
+    back: &'static maps::Way,
+) -> Result<(Object, Vec<Loss>), Refused> {
     let source =
         read::object(document.root()).ok_or(Fault::NotAResource { place: "the input".to_owned() })?;
     let called = bundle::called(&source, way);
     let path = read::type_name(&source);
     let mut walk = Walk { way, back, called, losses: Vec::new(), path, kept: 0 };
     let whole = walk.resource(source)?;
-    let losses = std::mem::take(&mut walk.losses);
-    bundle::put_together(whole, to, &bundle::Origin::of(input, context), losses)
+    Ok((whole, std::mem::take(&mut walk.losses)))
 }
 
 /// A name as it can be told: letters, digits and underscores, not too many.

@@ -9,6 +9,7 @@
 //! not say of its entries is said after it in words. The document is never less confidential than anything in it. It
 //! holds nothing that the Bundle does not hold: what is not there is a null flavour, whether it was withheld or never was.
 
+mod attached;
 mod codes;
 mod engine;
 mod labels;
@@ -49,6 +50,9 @@ pub struct Document {
     pub xml: Vec<u8>,
     /// Everything of the Bundle that the document does not carry, in the order of the Bundle. The place is its path.
     pub losses: Vec<Loss>,
+    /// The resources with an attachment of which the document has neither the bytes nor the words, a name for each attachment. They
+    /// are losses too; who sends the document on should not take it for the whole of what was to be said.
+    pub unattached: Vec<String>,
 }
 
 impl std::fmt::Debug for Document {
@@ -95,11 +99,12 @@ pub fn write(bundle: &[u8], profile: &Profile) -> Result<Document, Unwritten> {
         return Err(Unwritten::Maps);
     }
     let losses = survey::losses(&source, &maps.tables)?;
+    let unattached = attached::unsaid(&source, &document);
     let mut xml = String::with_capacity(bundle.len());
     xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     document.write(&mut xml);
     xml.push('\n');
-    Ok(Document { xml: xml.into_bytes(), losses })
+    Ok(Document { xml: xml.into_bytes(), losses, unattached })
 }
 
 impl<'b> Run<'_, 'b> {

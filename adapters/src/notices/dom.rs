@@ -96,6 +96,16 @@ impl Element {
         self.fate.set(Fate::Told(why, severity));
     }
 
+    /// Whether it, or anything within, is carried.
+    pub(super) fn has_carried(&self) -> bool {
+        self.fate.get() == Fate::Carried || self.children.iter().any(Self::has_carried)
+    }
+
+    /// Whether it is left out as a whole.
+    pub(super) fn is_told(&self) -> bool {
+        self.value.is_none() && matches!(self.fate.get(), Fate::Told(..))
+    }
+
     /// Whether it has a value that can be what it says.
     pub(super) fn says(&self) -> bool {
         let unreadable = matches!(self.fate.get(), Fate::Told(Why::NotATime | Why::NotOfType, _));
@@ -124,7 +134,7 @@ impl Element {
             Fate::Open | Fate::Carried => {}
         }
         // A whole that is told needs no word for each of its parts.
-        if self.value.is_none() && matches!(self.fate.get(), Fate::Told(..)) {
+        if self.is_told() {
             return;
         }
         for child in &self.children {

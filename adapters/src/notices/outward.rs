@@ -6,13 +6,15 @@ use super::Fault;
 use super::dom::Element;
 use super::fields::{Kind, Level};
 use super::maps::{Maps, Resource};
+use super::sound;
 use super::walk::{Outward, place};
 use crate::{Loss, Refused, Severity, Why};
 
 /// The order of the elements of a MessageHeader in DSTU2.
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 15] = [
     "resourceType",
     "id",
+    "meta",
     "timestamp",
     "event",
     "response",
@@ -82,6 +84,8 @@ pub(super) fn run(root: &Element, maps: &Maps) -> Result<(Element, Vec<Loss>), R
     for (one, target) in made {
         bundle.push(entry(&one.url, target));
     }
+    let patient = held.iter().find(|one| one.known.dstu2 == "Patient").map_or("", |one| one.url.as_str());
+    sound::check(root, patient, &outward)?;
     let losses = checked(root, &bundle, kind, maps)?;
     Ok((bundle, losses))
 }
@@ -204,11 +208,9 @@ fn across(
     header: &mut Element,
     made: &mut [(&Held<'_>, Element)],
 ) {
-    let carried = |names: &[&str]| {
-        let found = names.iter().filter_map(|name| request.child(name));
-        found.for_each(Element::carry_all);
-    };
-    carried(&["intent", "authoredOn"]);
+    // A referral is asked for; what is only planned or proposed has no word.
+    let asked_for = request.child("intent").filter(|intent| intent.value.as_deref() == Some("order"));
+    asked_for.into_iter().chain(request.child("authoredOn")).for_each(Element::carry_all);
     // The message is known by what its sender called it.
     if let Some(value) = root.child("identifier").and_then(|identifier| identifier.child("value")) {
         value.carry();

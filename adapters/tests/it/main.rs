@@ -68,3 +68,5 @@ mod versions_corpus;
 mod versions_property;
 #[cfg(test)]
 mod versions_sound;
+#[cfg(test)]
+mod wordings;
