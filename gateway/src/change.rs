@@ -138,7 +138,7 @@ pub(crate) async fn told(
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(merge::changed(made, wanted), outcome.format, &epoch, &*ports.ledger).await {
             Ok(released) => return Ok((ports.counted(released), evidence)),
-            Err(Unreleased::ConsentMoved | Unreleased::Unsayable(_) | Unreleased::Unsaid(_)) => {}
+            Err(Unreleased::ConsentMoved | Unreleased::Unsayable(_) | Unreleased::Unsaid(..)) => {}
             Err(why @ (Unreleased::Ledger(_) | Unreleased::NotEncoded(_))) => return Err(unrecorded(why)),
         }
     }

@@ -35,6 +35,7 @@ pub mod parameters;
 pub mod patch;
 mod persons;
 pub mod query_answer;
+pub mod received;
 pub mod release;
 pub mod repeated;
 mod resource_facts;

@@ -243,7 +243,7 @@ impl Ending {
             Self::TrailBehind => "trail-behind",
             Self::Unrecorded(Unreleased::ConsentMoved) => "consent-moved",
             Self::Unrecorded(Unreleased::Unsayable(_)) => "not-sayable-in-xml",
-            Self::Unrecorded(Unreleased::Unsaid(_)) => "not-sayable-in-hl7v2",
+            Self::Unrecorded(Unreleased::Unsaid(words, _)) => words.unsayable(),
             Self::Unrecorded(Unreleased::Ledger(_)) => "ledger",
             Self::Unrecorded(Unreleased::NotEncoded(_)) => "not-encoded",
             Self::NotWritten => "not-written",
@@ -305,7 +305,9 @@ impl Ending {
             | Self::Unwritable(_)
             | Self::Consent(_)
             | Self::TrailBehind
-            | Self::Unrecorded(Unreleased::ConsentMoved | Unreleased::Unsayable(_) | Unreleased::Unsaid(_))
+            | Self::Unrecorded(
+                Unreleased::ConsentMoved | Unreleased::Unsayable(_) | Unreleased::Unsaid(..),
+            )
             | Self::NotMerged
             | Self::NotWritten => {}
         }
@@ -450,11 +452,7 @@ const fn unrecorded(why: &Unreleased) -> (StatusCode, IssueType, &'static str) {
             IssueType::NotSupported,
             "XML cannot say what is to be shared as it is held: ask for application/fhir+json",
         ),
-        Unreleased::Unsaid(_) => (
-            StatusCode::NOT_ACCEPTABLE,
-            IssueType::NotSupported,
-            "HL7 v2 cannot say what is to be shared as it is held: ask by FHIR",
-        ),
+        Unreleased::Unsaid(words, _) => unsendable::unsaid(*words),
         Unreleased::Ledger(_) | Unreleased::NotEncoded(_) => {
             again("the disclosure could not be recorded: try again")
         }

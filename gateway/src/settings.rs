@@ -17,6 +17,7 @@ use fhir::tables::Release;
 use http::Uri;
 
 use self::mapped::Mapped;
+use self::receives::Receives;
 use crate::agreement::Agreements;
 use crate::person::SystemName;
 use crate::sensitive_codes::SensitiveCodes;
@@ -28,6 +29,7 @@ pub mod mapped;
 pub(crate) mod material;
 pub mod postgres;
 pub mod problem;
+pub mod receives;
 mod source_file;
 pub(crate) mod written;
 
@@ -273,6 +275,8 @@ pub enum Speaks {
     Mapped(Arc<Mapped>),
     /// HL7 v2 alone: it takes messages, and answers nothing.
     Hl7v2(Arc<Messages>),
+    /// Neither FHIR R4 nor HL7 v2: it takes what is pushed in other words over HTTP, and answers nothing.
+    Receives(Arc<Receives>),
 }
 
 /// Where messages of HL7 v2 go, and how they are taken there.
@@ -463,7 +467,7 @@ impl Settings {
     pub fn mapped(&self, name: &SystemName) -> Option<&Arc<Mapped>> {
         match &self.system(name.as_str())?.speaks {
             Speaks::Mapped(mapped) => Some(mapped),
-            Speaks::Fhir | Speaks::Hl7v2(_) => None,
+            Speaks::Fhir | Speaks::Hl7v2(_) | Speaks::Receives(_) => None,
         }
     }
 

@@ -151,6 +151,7 @@ pub async fn cut_again(
 fn towards<'a>(system: &SystemName, begun: &Exchange, ports: &'a Ports) -> Wording<'a> {
     match ports.settings.system(system.as_str()).map(|system| &system.speaks) {
         Some(Speaks::Hl7v2(messages)) => Wording::Message(Outbound::new(messages, begun.at)),
+        Some(Speaks::Receives(receives)) => Wording::Received(receives),
         Some(Speaks::Fhir | Speaks::Mapped(_)) | None => Format::Json.into(),
     }
 }

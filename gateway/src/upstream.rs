@@ -13,6 +13,7 @@ use crate::settings::Settings;
 mod ask;
 mod beside;
 mod binary;
+mod deliver;
 pub mod everything;
 mod fetch;
 mod history;

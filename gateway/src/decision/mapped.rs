@@ -17,7 +17,7 @@ pub(super) fn serves(interaction: &Interaction, share: &Share, settings: &Settin
         Interaction::Own(_) => return Ok(()),
     };
     match settings.system(system.as_str()).map(|system| &system.speaks) {
-        Some(Speaks::Hl7v2(_)) => return takes(action),
+        Some(Speaks::Hl7v2(_) | Speaks::Receives(_)) => return takes(action),
         Some(Speaks::Fhir | Speaks::Mapped(_)) | None => {}
     }
     let Some(mapped) = settings.mapped(system) else { return Ok(()) };
@@ -48,7 +48,7 @@ pub(super) fn serves(interaction: &Interaction, share: &Share, settings: &Settin
     }
 }
 
-/// A system that takes HL7 v2 alone takes what is pushed, and answers nothing.
+/// A system that takes HL7 v2 or other words alone takes what is pushed, and answers nothing.
 fn takes(asked: Option<&FhirAction>) -> Result<(), Refusal> {
     match asked {
         None | Some(FhirAction::Metadata | FhirAction::Batch(_)) => Ok(()),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::release::JSON_LIMITS;
 use super::worded::Worded;
 use crate::settings::Messages;
+use crate::trail::record::Words;
 
 const EVENTS: &str = "http://terminology.hl7.org/CodeSystem/v2-0003";
 /// The event of a document.
@@ -36,13 +37,15 @@ impl<'a> Outbound<'a> {
                 true => DOCUMENT,
                 false => self.messages.event.as_deref().ok_or(Unsent::UnknownEvent)?,
             };
-            return write(event).map(|message| Worded::of(message, &document));
+            return write(event).map(|message| Worded::of(message.into(), Words::Hl7v2, &document));
         };
         // What came as a message goes as the same, or as one that says no more.
         for event in std::iter::once(came.as_str()).chain(out::events()) {
             match write(event) {
                 Err(Unsent::OtherEvent | Unsent::UnknownEvent) => {}
-                written => return written.map(|message| Worded::of(message, &document)),
+                written => {
+                    return written.map(|message| Worded::of(message.into(), Words::Hl7v2, &document));
+                }
             }
         }
         Err(Unsent::OtherEvent)

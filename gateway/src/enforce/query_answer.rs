@@ -12,6 +12,8 @@ use super::message_out::Outbound;
 use super::release::JSON_LIMITS;
 use super::worded::Worded;
 use crate::server::format::Format;
+use crate::settings::receives::Receives;
+use crate::trail::record::Words;
 
 /// A query, and how its answer is written.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub enum Wording<'a> {
     Hl7v2(&'a QueryAnswer),
     /// A message to a system.
     Message(Outbound<'a>),
+    /// What a system takes that takes neither FHIR R4 nor HL7 v2.
+    Received(&'a Receives),
 }
 
 impl From<Format> for Wording<'_> {
@@ -51,7 +55,7 @@ impl QueryAnswer {
         let why = match self.found(&searchset, next.as_deref()) {
             Ok(message) => {
                 let filtered = message.untold.clone();
-                return Ok(Worded::of(message, &document).not_asked_for(filtered));
+                return Ok(Worded::of(message.into(), Words::Hl7v2, &document).not_asked_for(filtered));
             }
             Err(why) => why,
         };
@@ -69,7 +73,7 @@ impl QueryAnswer {
         let message = self.found(&rest, next.as_deref())?;
         let rest = json::parse(rest, &JSON_LIMITS).map_err(Unsent::Json)?;
         let filtered = message.untold.clone();
-        Ok(Worded::of(message, &rest)
+        Ok(Worded::of(message.into(), Words::Hl7v2, &rest)
             .not_asked_for(filtered)
             .unsayable(unsayable.iter().filter_map(reference)))
     }

@@ -5,15 +5,15 @@
 
 use std::fmt;
 
-use adapters::hl7v2::out::Unsent;
 use bytes::Bytes;
 use fhir::json::{self, parse};
 use fhir::xml;
 
 use super::query_answer::Wording;
+use super::received::{self, Unsaid};
 use crate::ledger::{AuditLedger, LedgerError, Receipt};
 use crate::server::format::{Format, Instead};
-use crate::trail::record::{AboutPerson, Event, Exchange};
+use crate::trail::record::{AboutPerson, Event, Exchange, Words};
 use crate::trail::records::{NotEncoded, Records};
 
 /// What is left after the minimum was applied, with the record of exactly that. Made in `enforce` only.
@@ -85,15 +85,24 @@ impl Minimised {
         let format = match wording {
             Wording::Fhir(format) => format,
             Wording::Hl7v2(answer) => {
-                let worded = answer.write(self.body).map_err(Unreleased::Unsaid)?;
+                let worded = answer.write(self.body);
+                let worded = worded.map_err(|why| Unreleased::Unsaid(Words::Hl7v2, why.into()))?;
                 let (body, records) = worded.recorded(self.records);
                 let head = Head { media: Media::Hl7v2, etag: None, ..self.head };
                 return Ok(Self { body, head, records, ..self });
             }
             Wording::Message(message) => {
-                let worded = message.write(&self.body).map_err(Unreleased::Unsaid)?;
+                let worded = message.write(&self.body);
+                let worded = worded.map_err(|why| Unreleased::Unsaid(Words::Hl7v2, why.into()))?;
                 let (body, records) = worded.recorded(self.records);
                 let head = Head { media: Media::Hl7v2, ..self.head };
+                return Ok(Self { body, head, records, ..self });
+            }
+            Wording::Received(receives) => {
+                let worded = received::write(receives, &self.body);
+                let worded = worded.map_err(|why| Unreleased::Unsaid(received::words(receives), why))?;
+                let (body, records) = worded.recorded(self.records);
+                let head = Head { media: Media::Content(receives.media_type().to_owned()), ..self.head };
                 return Ok(Self { body, head, records, ..self });
             }
         };
@@ -149,7 +158,7 @@ pub enum Media {
     Nothing,
     /// An answer in HL7 v2.
     Hl7v2,
-    /// The content of a Binary, of this media type.
+    /// The content of a Binary, or what a system takes in other words, of this media type.
     Content(String),
 }
 
@@ -185,9 +194,9 @@ pub enum Unreleased {
     /// XML cannot say what is left as it stands; nothing was recorded of it.
     #[error("what is left cannot be said in xml: {0}")]
     Unsayable(xml::Unsayable),
-    /// HL7 v2 cannot say what is left as it stands; nothing was recorded of it.
-    #[error("what is left cannot be said in hl7 v2: {0}")]
-    Unsaid(Unsent),
+    /// The words in which it was to go cannot say what is left as it stands; nothing was recorded of it.
+    #[error("what is left cannot be said in {name}: {1}", name = .0.name())]
+    Unsaid(Words, Unsaid),
     /// A consent changed while this was decided; if the record was durable already, it was corrected.
     #[error("a consent changed meanwhile")]
     ConsentMoved,
@@ -204,8 +213,8 @@ pub enum Epoch {
 
 /// Records the disclosure, waits until the record is durable, and only then releases.
 ///
-/// What is left is minimised in JSON, whatever is asked for; in XML and HL7 v2 it is written here, before it is recorded, so that
-/// what cannot be written was not shared. What goes to a system goes in JSON.
+/// What is left is minimised in JSON, whatever is asked for; in XML, HL7 v2 and the words of a receiver it is written here, before
+/// it is recorded, so that what cannot be written was not shared. What goes to other systems goes in JSON.
 ///
 /// `epoch` is asked just before the append and again after it is durable. If it moved in between, `not-released` is
 /// appended, and the ruling has to be made again.

@@ -3,6 +3,8 @@
 use fhir::outcome::IssueType;
 use http::StatusCode;
 
+use crate::trail::record::Words;
+
 /// What in a body is in the way of sending the rest.
 ///
 /// It rests on what was sent, on the rules and on whom the rules let it be sent about. Nothing was asked of the receiving
@@ -73,4 +75,18 @@ impl Unsendable {
         };
         (StatusCode::UNPROCESSABLE_ENTITY, issue, text)
     }
+}
+
+/// What the words in which something was to go have no place for. Who asked in them can ask in others; who sent it is told which.
+pub(super) const fn unsaid(words: Words) -> (StatusCode, IssueType, &'static str) {
+    let text = match words {
+        Words::Hl7v2 => "HL7 v2 cannot say what is to be shared as it is held: ask by FHIR",
+        Words::Fhir => "FHIR R4 cannot say what is to be shared as it is held",
+        Words::Cda => "a CDA document cannot say what is to be shared as it is held",
+        Words::Notice => "a Care Act notice cannot say what is to be shared as it is held",
+        Words::FhirStu3 => "FHIR STU3 cannot say what is to be shared as it is held",
+        Words::FhirR4b => "FHIR R4B cannot say what is to be shared as it is held",
+        Words::FhirR5 => "FHIR R5 cannot say what is to be shared as it is held",
+    };
+    (StatusCode::NOT_ACCEPTABLE, IssueType::NotSupported, text)
 }

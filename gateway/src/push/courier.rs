@@ -1,4 +1,4 @@
-//! The way of a parcel to its system: `PUT [base]/Bundle/id`, or a message of HL7 v2.
+//! The way of a parcel to its system: `PUT [base]/Bundle/id`, a message of HL7 v2, or a document posted to its base.
 
 use std::fmt;
 
@@ -30,6 +30,9 @@ impl Carrier for Courier {
             let not_taken = |reason| Err(NotCarried::Nothing(NotDelivered::Ever(reason)));
             let taken = match ports.settings.system(parcel.system.as_str()).map(|system| &system.speaks) {
                 Some(Speaks::Hl7v2(_)) => ports.upstream.send_message(&parcel.system, &parcel.body).await,
+                Some(Speaks::Receives(_)) => {
+                    ports.upstream.deliver(&parcel.system, &parcel.bundle, &parcel.body).await
+                }
                 Some(Speaks::Fhir | Speaks::Mapped(_)) | None => {
                     let Ok(id) = Id::parse(&parcel.bundle) else { return not_taken("not-writable") };
                     let write = Write::Update { resource_type: "Bundle", id, if_match: None };

@@ -1,7 +1,8 @@
 //! Delivery: what is in the outbox reaches the systems that receive, in order for each person.
 //!
 //! Each Bundle is put under an id that its message determines (`PUT [base]/Bundle/id`), so that doing it twice has the
-//! effect of doing it once; every FHIR server that stores Bundles and lets clients choose ids can take it. A parcel can
+//! effect of doing it once; every FHIR server that stores Bundles and lets clients choose ids can take it. A message, document or
+//! notice that goes in its place bears the same id each time. A parcel can
 //! wait for days: before each attempt its message is decided anew, so that what the person has said meanwhile, and the
 //! end of an agreement, reach it too. What may go through later is tried again, ever less often. What never will, or not
 //! within days, is given up, recorded and counted: someone will not hear what they need to know.

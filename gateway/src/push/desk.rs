@@ -171,7 +171,7 @@ fn lasting(ending: &Ending) -> Lasting {
         | Ending::NotFound
         | Ending::Irreducible
         | Ending::Unsendable(_)
-        | Ending::Unrecorded(Unreleased::Unsaid(_)) => Lasting::MayPass,
+        | Ending::Unrecorded(Unreleased::Unsaid(..)) => Lasting::MayPass,
         Ending::Upstream(_)
         | Ending::Unseen(_)
         | Ending::WrongPersons
@@ -237,7 +237,7 @@ fn not_cleared(ending: &Ending) -> NotCleared {
         | Ending::Together(_)
         | Ending::VersionMoved
         | Ending::Unwritable(_)
-        | Ending::Unrecorded(Unreleased::Unsaid(_))
+        | Ending::Unrecorded(Unreleased::Unsaid(..))
         | Ending::NotTaken(_) => match lasting(ending) {
             Lasting::HerWord => NotCleared::Denied(ending.reason()),
             Lasting::Failed | Lasting::MayPass | Lasting::ForGood => NotCleared::Refused(ending.reason()),

@@ -24,7 +24,7 @@ use super::form::{Form, Outside};
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
 use super::letters::{Owed, Stage};
 use super::outbox::{Parcel, Text};
-use super::stamped::{Stamped, head, stamped};
+use super::stamped::{Stamped, head, not_shared, stamped};
 use super::stood::Stood;
 use super::store::Store;
 use crate::clock::Clock;
@@ -390,7 +390,7 @@ impl Intake {
             }
         }
         if parcels.is_empty() && (!to.is_empty() || taken.sender.to.is_empty()) {
-            return Err(Unsettled::Refused(not_shared("not shared; the reason is recorded"), against));
+            return Err(Unsettled::Refused(not_shared("not shared", &against), against));
         }
         Ok((parcels, against))
     }
@@ -475,12 +475,8 @@ fn only(sender: &Sender, raw: &[u8]) -> Result<Outside, Refused> {
 fn answer(against: &[Stamped]) -> Answer {
     match against {
         [] => Answer::Accepted,
-        [..] => not_shared("not shared with every receiver; the reason is recorded"),
+        [..] => not_shared("not shared with every receiver", against),
     }
-}
-
-fn not_shared(text: &str) -> Answer {
-    refusal(Verdict::Error, Problem { code: "207", text: text.to_owned() })
 }
 
 pub(in crate::push) fn refusal(verdict: Verdict, problem: Problem) -> Answer {

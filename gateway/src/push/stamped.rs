@@ -1,11 +1,17 @@
 //! What is written on a letter when it is made.
 
+use std::collections::BTreeSet;
+
+use adapters::hl7v2::Problem;
+
 use super::anew::names;
-use super::intake::Taken;
+use super::inbox::{Answer, Verdict};
+use super::intake::{Taken, refusal};
 use super::letters::{Owed, Stage};
 use super::outbox::Text;
 use super::stood::Stood;
 use crate::person::SystemName;
+use crate::trail::record::Words;
 
 /// A letter that is about to be made.
 #[derive(Clone)]
@@ -58,6 +64,19 @@ pub(in crate::push) fn head(taken: &Taken) -> Head {
 
 pub(in crate::push) fn stamped(stage: Stage, reason: &str, told: Option<String>) -> Stamped {
     Stamped { system: None, stage, reason: reason.to_owned(), told, text: Text::Kept, owed: Owed::No }
+}
+
+/// The answer where these stand against it. Which rule does is recorded and not told. That the words of a receiver cannot say it
+/// is told by name: who sends it can say it otherwise, and hears by that no more than by an answer that it was shared.
+pub(in crate::push) fn not_shared(what: &str, against: &[Stamped]) -> Answer {
+    let unsayable = against.iter().filter_map(|stamped| Words::of_unsayable(&stamped.reason));
+    let names: BTreeSet<&str> = unsayable.map(Words::unsayable).collect();
+    let mut text = format!("{what}; the reason is recorded");
+    for (number, name) in names.into_iter().enumerate() {
+        text.push_str(if number == 0 { ": " } else { ", " });
+        text.push_str(name);
+    }
+    refusal(Verdict::Error, Problem { code: "207", text })
 }
 
 impl std::fmt::Debug for Stamped {

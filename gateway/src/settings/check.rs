@@ -31,6 +31,7 @@ mod messages;
 mod parties;
 mod postgres;
 mod queries;
+mod receives;
 mod systems;
 mod urls;
 

@@ -158,8 +158,10 @@ pub(super) struct SystemTable {
     pub(super) name: Option<Written<String>>,
     /// The organisation that runs it: it is the discloser of what is read here, the recipient of what is written.
     pub(super) organisation: Option<Written<String>>,
-    /// What it speaks: `"fhir-r4"`; `"mapped"` for a system without FHIR whose sources are read by mappings; `"hl7v2"` for
-    /// one that takes HL7 v2 messages and nothing else, as in [hl7v2.md](hl7v2.md).
+    /// What it speaks: `"fhir-r4"`; `"mapped"` for a system without FHIR whose sources are read by mappings. The others are for
+    /// systems that take what is pushed to them and answer nothing: `"hl7v2"` messages, as in [hl7v2.md](hl7v2.md), `"cda"`
+    /// documents, as in [cda.md](cda.md), a `"notice"` of the Care Act, as in [notices.md](notices.md), or Bundles of another release
+    /// of FHIR, as in [versions.md](versions.md): `"fhir-stu3"`, `"fhir-r4b"`, `"fhir-r5"`.
     pub(super) protocol: Option<Written<String>>,
     /// With `"mapped"`: its sources, each of other resource types. A `[[system.source]]` stands below its `[[system]]`.
     pub(super) source: Vec<SourceTable>,
@@ -169,12 +171,17 @@ pub(super) struct SystemTable {
     pub(super) ids: Option<Written<String>>,
     /// With `"mapped"`: the time zone of times without one. Default: `"Europe/London"`.
     pub(super) time_zone: Option<Written<String>>,
-    /// With `"hl7v2"`: a file that says how it takes messages, as in [hl7v2.md](hl7v2.md). Required there.
+    /// With `"hl7v2"` and `"cda"`: a file that says how it takes messages ([hl7v2.md](hl7v2.md)) or documents ([cda.md](cda.md)).
+    /// Required there.
     pub(super) profile: Option<Written<String>>,
     /// With `"hl7v2"`: the event, such as `"A31"`, of what did not come as a message or document. Default: such is refused.
     pub(super) event: Option<Written<String>>,
-    /// Its FHIR base without a slash at the end. `http` only on loopback. Required with `"fhir-r4"`. With `"hl7v2"` where it
-    /// listens: `"mllps://host.example:2575"`; `mllp` only on loopback.
+    /// With `"cda"`: what its documents are called, a media type of XML such as `"application/hl7-cda+xml"`. Default:
+    /// `"application/xml"`.
+    pub(super) content_type: Option<Written<String>>,
+    /// Its FHIR base without a slash at the end. `http` only on loopback. Required but with `"mapped"`. With `"cda"` and `"notice"` the
+    /// address to which documents and notices are posted; with `"hl7v2"` where it listens: `"mllps://host.example:2575"`; `mllp` only
+    /// on loopback.
     pub(super) base: Option<Written<String>>,
     /// Other bases by which it calls itself in links and references. Default: none.
     pub(super) aliases: Vec<Written<String>>,
@@ -394,6 +401,7 @@ impl SystemTable {
             time_zone: table.text("time_zone"),
             profile: table.text("profile"),
             event: table.text("event"),
+            content_type: table.text("content_type"),
             base: table.text("base"),
             aliases: table.texts("aliases"),
             ca: table.text("ca"),

@@ -86,18 +86,80 @@ pub struct Exchange {
     pub peer: Option<String>,
 }
 
-/// In which words something went.
+/// In which words something went. What of a resource they cannot say stands with each person as kept back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Words {
-    /// FHIR.
+    /// FHIR R4.
     #[default]
     Fhir,
-    /// HL7 v2: what of a resource that cannot say stands with each person as kept back.
+    /// HL7 v2.
     Hl7v2,
+    /// CDA.
+    Cda,
+    /// A notice of the Care Act.
+    Notice,
+    /// FHIR STU3.
+    FhirStu3,
+    /// FHIR R4B.
+    FhirR4b,
+    /// FHIR R5.
+    FhirR5,
 }
 
 impl Words {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Fhir, Self::Hl7v2, Self::Cda, Self::Notice, Self::FhirStu3, Self::FhirR4b, Self::FhirR5];
+
+    /// As it is written down.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::Hl7v2 => "hl7v2",
+            Self::Cda => "cda",
+            Self::Notice => "notice",
+            Self::FhirStu3 => "fhir-stu3",
+            Self::FhirR4b => "fhir-r4b",
+            Self::FhirR5 => "fhir-r5",
+        }
+    }
+
+    /// The name of the reason in records: these words have no place for it.
+    #[must_use]
+    pub const fn unsayable(self) -> &'static str {
+        match self {
+            Self::Fhir => "not-sayable-in-fhir",
+            Self::Hl7v2 => "not-sayable-in-hl7v2",
+            Self::Cda => "not-sayable-in-cda",
+            Self::Notice => "not-sayable-in-notice",
+            Self::FhirStu3 => "not-sayable-in-fhir-stu3",
+            Self::FhirR4b => "not-sayable-in-fhir-r4b",
+            Self::FhirR5 => "not-sayable-in-fhir-r5",
+        }
+    }
+
+    /// As people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fhir => "FHIR R4",
+            Self::Hl7v2 => "HL7 v2",
+            Self::Cda => "CDA",
+            Self::Notice => "a Care Act notice",
+            Self::FhirStu3 => "FHIR STU3",
+            Self::FhirR4b => "FHIR R4B",
+            Self::FhirR5 => "FHIR R5",
+        }
+    }
+
+    /// The words that a reason is about, where it is one of [`Words::unsayable`].
+    #[must_use]
+    pub fn of_unsayable(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|words| words.unsayable() == reason)
+    }
+
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
     const fn are_fhir(&self) -> bool {
         matches!(self, Self::Fhir)

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
+use super::record::Words;
+
 mod kinds;
 
 pub(super) use kinds::kind;
@@ -115,7 +117,9 @@ pub(super) fn kept_back(withheld: &[(String, u32)]) -> Vec<&'static str> {
             "person-uncertain" | "other-person" | "no-legitimate-relationship" | "shielded" => {
                 "Information that is also about other people."
             }
-            "not-sayable-in-hl7v2" => "Information that cannot be said in the form in which it went.",
+            reason if Words::of_unsayable(reason).is_some() => {
+                "Information that cannot be said in the form in which it went."
+            }
             element if element.contains('.') => "Details that they do not need.",
             _ => "Information that could not be shared safely.",
         };

@@ -84,8 +84,8 @@ impl Holder {
         deadline: Instant,
     ) -> Result<Answer, UpstreamFault> {
         let slot = self.slot(deadline).await?;
-        // Who takes messages alone holds nothing that can be asked for.
-        if self.receiver.is_some() {
+        // Who takes messages or documents alone holds nothing that can be asked for.
+        if self.receiver.is_some() || self.receives.is_some() {
             return Err(UpstreamFault::NotThere);
         }
         if let Some(pull) = &self.pull {

@@ -18,7 +18,8 @@ use super::UpstreamFault;
 use super::mllp::Receiver;
 use super::pull::Pull;
 use super::tls::{self, UpstreamProblem};
-use crate::settings::System;
+use crate::settings::receives::Receives;
+use crate::settings::{Speaks, System};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const IDLE_FOR: Duration = Duration::from_secs(60);
@@ -42,6 +43,8 @@ pub(in crate::upstream) struct Holder {
     pub(in crate::upstream) pull: Option<Arc<Pull>>,
     /// Where messages go, where it takes nothing else.
     pub(in crate::upstream) receiver: Option<Receiver>,
+    /// In which words it takes what is pushed, where those are not FHIR R4.
+    pub(in crate::upstream) receives: Option<Arc<Receives>>,
     /// What requests to it wait for, where only a few may be under way at once.
     pub(in crate::upstream) slots: Option<Arc<Semaphore>>,
 }
@@ -78,6 +81,10 @@ impl Holder {
             body_bytes_max: system.body_bytes_max,
             pull: Pull::of(system)?.map(Arc::new),
             receiver: Receiver::of(system)?,
+            receives: match &system.speaks {
+                Speaks::Receives(receives) => Some(Arc::clone(receives)),
+                Speaks::Fhir | Speaks::Mapped(_) | Speaks::Hl7v2(_) => None,
+            },
             slots: None,
         })
     }

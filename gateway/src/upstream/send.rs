@@ -15,7 +15,8 @@ use crate::person::SystemName;
 const PROVENANCE: HeaderName = HeaderName::from_static("x-provenance");
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 /// Nothing of what was stored is read: it need not be sent back. The answer to a message is content of its own.
-const MINIMAL: HeaderValue = HeaderValue::from_static("return=minimal, handling=strict");
+pub(in crate::upstream) const MINIMAL: HeaderValue =
+    HeaderValue::from_static("return=minimal, handling=strict");
 
 /// Something to be written to a system.
 pub struct Outgoing {

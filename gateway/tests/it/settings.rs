@@ -94,7 +94,7 @@ fn all_faults_of_one_file_are_told_together() {
             ("san = \"dns:adt", "san = \"adt"),
             ("role = \"system\"", "role = \"sytem\""),
             ("name = \"hospital\"", "name = \"guardian\""),
-            ("protocol = \"fhir-r4\"", "protocol = \"fhir-r5\""),
+            ("protocol = \"fhir-r4\"", "protocol = \"fhir-r6\""),
             ("relationship_source = true", "relationship_source = \"yes\""),
             ("to = [\"council\"]", "to = [\"counsil\"]"),
             ("purpose = \"COC\"\n", "purpose = \"CARE\"\ntimezone = \"Europe/London\"\n"),

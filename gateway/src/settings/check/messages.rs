@@ -10,13 +10,27 @@ use super::super::inbound_file::MllpTable;
 use super::super::material::Site;
 use super::super::problem::{Notebook, did_you_mean};
 use super::super::{Messages, MessagesTo, Speaks, System};
-use super::{queries, urls};
+use super::{queries, receives, urls};
 
 const PORT: u16 = 2575;
 
-/// What belongs to such systems only.
+/// What belongs to systems that only take what is pushed, where it is none.
 pub(super) fn refuse_messages(notes: &Notebook, table: &SystemTable) {
-    for written in table.profile.iter().chain(&table.event) {
+    refuse_profile(notes, table);
+    refuse_event(notes, table);
+    receives::refuse_content_type(notes, table);
+}
+
+/// How messages or documents are taken, where none are sent.
+pub(super) fn refuse_profile(notes: &Notebook, table: &SystemTable) {
+    if let Some(written) = &table.profile {
+        notes.error(&written.place, "this is for systems with protocol = \"hl7v2\" or \"cda\" only");
+    }
+}
+
+/// The event of a message, where none is sent.
+pub(super) fn refuse_event(notes: &Notebook, table: &SystemTable) {
+    if let Some(written) = &table.event {
         notes.error(&written.place, "this is for systems with protocol = \"hl7v2\" only");
     }
 }
@@ -24,7 +38,15 @@ pub(super) fn refuse_messages(notes: &Notebook, table: &SystemTable) {
 /// Where messages go, and how the system takes them.
 pub(super) fn messages(site: &Site<'_>, table: &SystemTable) -> Option<Arc<Messages>> {
     let notes = site.notes;
-    refuse_fhir(notes, table);
+    refuse_asking(notes, table, "a system that takes HL7 v2 alone has none of this: nothing is asked there");
+    let bearer = table.credentials.as_ref().and_then(|credentials| credentials.bearer.as_ref());
+    if let Some(written) = bearer {
+        notes.error(
+            &written.place,
+            "over mllps the gateway proves itself by a certificate: there is no place for a token",
+        );
+    }
+    receives::refuse_content_type(notes, table);
     let missing =
         |key: &str| notes.error(&table.place.key(key, None), "this key is missing and must be given");
     if table.base.is_none() {
@@ -47,7 +69,8 @@ pub(super) fn messages(site: &Site<'_>, table: &SystemTable) -> Option<Arc<Messa
     Some(Arc::new(Messages { host, port, to, profile: profile?, event: event? }))
 }
 
-fn refuse_fhir(notes: &Notebook, table: &SystemTable) {
+/// What is for systems that are asked.
+pub(super) fn refuse_asking(notes: &Notebook, table: &SystemTable, text: &str) {
     let flags = [
         &table.relationship_source,
         &table.consent_source,
@@ -56,11 +79,10 @@ fn refuse_fhir(notes: &Notebook, table: &SystemTable) {
         &table.transactions,
     ];
     let flags = flags.into_iter().flatten().filter(|flag| flag.value).map(|flag| &flag.place);
-    let bearer = table.credentials.as_ref().and_then(|credentials| credentials.bearer.as_ref());
-    let texts = table.aliases.iter().chain(&table.ids).chain(&table.time_zone).chain(bearer);
+    let texts = table.aliases.iter().chain(&table.ids).chain(&table.time_zone);
     let sources = table.source.iter().map(|source| &source.place);
     for place in texts.map(|written| &written.place).chain(flags).chain(sources) {
-        notes.error(place, "a system that takes HL7 v2 alone has none of this: nothing is asked there");
+        notes.error(place, text);
     }
 }
 
@@ -100,12 +122,12 @@ fn address(text: &str) -> Result<(String, u16, MessagesTo), &'static str> {
 pub(super) fn refuse_queries(notes: &Notebook, tables: &[MllpTable], systems: &[System]) {
     let takes = |name: &str| {
         let mut named = systems.iter().filter(|system| system.name.as_str() == name);
-        named.any(|system| matches!(system.speaks, Speaks::Hl7v2(_)))
+        named.any(|system| matches!(system.speaks, Speaks::Hl7v2(_) | Speaks::Receives(_)))
     };
     let asked = tables.iter().filter_map(|table| table.queries.as_ref()?.system.as_ref());
     for written in asked.filter(|written| takes(&written.value)) {
         let text = format!(
-            "`{}` takes messages and answers nothing: name a system that holds records",
+            "`{}` takes what is pushed and answers nothing: name a system that holds records",
             written.value
         );
         notes.error(&written.place, text);

@@ -5,7 +5,8 @@ use super::super::material::Site;
 use super::super::{Households, Speaks, System, Transactions, UpstreamCredentials};
 use super::bounds::{SYSTEM_BODY_BYTES, SYSTEM_TIMEOUT};
 use super::parties::refuse_twice;
-use super::{mapped, messages, ods, urls};
+use super::receives::Kind;
+use super::{mapped, messages, ods, receives, urls};
 use crate::person::SystemName;
 
 /// First segments of paths that the gateway keeps for itself.
@@ -31,7 +32,7 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
     let base = match (spoken, &name) {
         (Some(Protocol::Mapped | Protocol::Hl7v2), Some(name)) => mapped::base(name),
         (Some(Protocol::Hl7v2), None) => None,
-        (Some(Protocol::FhirR4 | Protocol::Mapped) | None, _) => {
+        (Some(Protocol::FhirR4 | Protocol::Mapped | Protocol::Receives(_)) | None, _) => {
             if table.base.is_none() {
                 notes.error(&table.place.key("base", None), "this key is missing and must be given");
             }
@@ -69,6 +70,7 @@ fn system(site: &Site<'_>, table: &SystemTable) -> Option<System> {
             Speaks::Mapped(mapped::mapped(site, table)?)
         }
         Protocol::Hl7v2 => Speaks::Hl7v2(messages::messages(site, table)?),
+        Protocol::Receives(kind) => Speaks::Receives(receives::receives(site, table, kind)?),
     };
     Some(System {
         name: name?,
@@ -118,6 +120,7 @@ enum Protocol {
     FhirR4,
     Mapped,
     Hl7v2,
+    Receives(Kind),
 }
 
 fn protocol(text: &str) -> Result<Protocol, &'static str> {
@@ -125,7 +128,9 @@ fn protocol(text: &str) -> Result<Protocol, &'static str> {
         "fhir-r4" => Ok(Protocol::FhirR4),
         "mapped" => Ok(Protocol::Mapped),
         "hl7v2" => Ok(Protocol::Hl7v2),
-        _ => Err("`fhir-r4`, `mapped` (read by mappings) or `hl7v2` (takes messages alone) is wanted here"),
+        _ => receives::kind(text).map(Protocol::Receives).ok_or(
+            "`fhir-r4`, `mapped` (read by mappings) or, of systems that only take what is pushed, `hl7v2`, `cda`, `notice`, `fhir-stu3`, `fhir-r4b` or `fhir-r5` is wanted here",
+        ),
     }
 }
 

@@ -109,8 +109,8 @@ fn details(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     if let Some(RecordedRequestor::Professional { supervisor, .. }) = &exchange.requestor {
         details.add("supervisor", supervisor.as_deref());
     }
-    if exchange.words == Words::Hl7v2 {
-        details.add("words", Some("hl7v2"));
+    if exchange.words != Words::Fhir {
+        details.add("words", Some(exchange.words.code()));
     }
     if exchange.count > 1 {
         details.add("count", Some(&exchange.count.to_string()));

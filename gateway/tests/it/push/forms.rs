@@ -13,7 +13,7 @@ use super::whole::{Gateway, created};
 const REPORT: &str = include_str!("../../../../adapters/tests/cases/edifact/blood-count/in.edi");
 const NOTICE: &str = include_str!("../../../../adapters/tests/cases/notices/assessment/in.xml");
 const CLIENT: &str = "dns:lab.example";
-const BETWEEN: &str = r#"discloser = ["ods:RX1"]
+pub(super) const BETWEEN: &str = r#"discloser = ["ods:RX1"]
 recipient = ["ods:E10000099"]
 purposes = ["COC"]
 legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
@@ -22,7 +22,7 @@ relationship = ["encounter"]
 existence = "open"
 "#;
 /// Inside one organisation no tie of care need be named: a report has no stay.
-const INSIDE: &str = r#"discloser = ["ods:E10000099"]
+pub(super) const INSIDE: &str = r#"discloser = ["ods:E10000099"]
 recipient = ["ods:E10000099"]
 purposes = ["COC"]
 legal_basis = { uk_gdpr = ["6(1)(e)", "9(2)(h)"], confidentiality = "implied-consent" }
@@ -42,7 +42,7 @@ code = "what care is needed for"
 "#;
 
 /// A gateway with a place of this form, of the council's own laboratory.
-async fn start(folder: &Path, form: &str) -> Gateway {
+pub(super) async fn start(folder: &Path, form: &str) -> Gateway {
     std::fs::create_dir_all(folder.join("dropped")).unwrap();
     let more = format!(
         "[[client]]\nsan = \"{CLIENT}\"\norganisation = \"ods:E10000099\"\nrole = \"system\"\npurposes = [\"COC\"]\n\
@@ -52,15 +52,15 @@ async fn start(folder: &Path, form: &str) -> Gateway {
     Gateway::start_with(folder, created, (BETWEEN, INSIDE), &more).await
 }
 
-async fn post(gateway: &Gateway, media_type: &str, text: &str) -> String {
+pub(super) async fn post(gateway: &Gateway, media_type: &str, text: &str) -> String {
     gateway.post("/inbound/lab", CLIENT, media_type, text).await
 }
 
-fn bundle(body: &str) -> Value {
+pub(super) fn bundle(body: &str) -> Value {
     json::parse_value(body.to_owned().into(), &json::Limits::default()).unwrap()
 }
 
-fn types(bundle: &Value) -> Vec<String> {
+pub(super) fn types(bundle: &Value) -> Vec<String> {
     let entries = bundle["entry"].as_array().unwrap().iter();
     entries.map(|entry| entry["resource"]["resourceType"].as_str().unwrap().to_owned()).collect()
 }

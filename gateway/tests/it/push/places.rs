@@ -9,7 +9,8 @@ use super::whole::{Gateway, created};
 use crate::support::upstream::System;
 
 pub(super) const CLIENT: &str = "dns:adt.hospital.example";
-const SUMMARY: &str = include_str!("../../../../adapters/tests/cases/cda/discharge-summary/in.xml");
+pub(super) const SUMMARY: &str =
+    include_str!("../../../../adapters/tests/cases/cda/discharge-summary/in.xml");
 
 /// Makes a Patient and her stay of each row.
 pub(super) const MAPPING: &str = r#"

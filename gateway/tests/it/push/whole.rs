@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fhir::json;
 use fhir::reference::Bases;
+use futures_util::future::BoxFuture;
 use gateway::clock::Clock;
 use gateway::consent::ConsentRegistry;
 use gateway::consent::validate::{Writing, validate};
 use gateway::decision::evidence::EvidenceCache;
-use gateway::ledger::{AuditLedger, Content, Options, SegmentLedger};
+use gateway::ledger::{AuditLedger, Batch, Content, LedgerError, Options, Receipt, SegmentLedger};
 use gateway::ports::Ports;
 use gateway::push::counts::Counted;
 use gateway::push::http;
@@ -111,6 +113,31 @@ plaintext = "accepted-risk"
 /// A discharge letter about an invented person.
 pub(crate) const LETTER: &str = "MSH|^~\\&|LETTERS|RX1|GATE|E10000099|20260304164500+0000||MDM^T02^MDM_T02|NHT0002|P|2.5\rPID|1||9990000018^^^NHS^NH~H4471023^^^RX1^MR||Fenwick^Ann^^^Mrs^^L||19420617|F|||14 Harbour Row^^Tynemouth^^NE30 4AA||0191 496 0101|||||||||||||||||||01\rPV1|1|I||||||||||||||||||||||||||||||||||||||||||20260225093000|20260304153000\rTXA|1|DS^Discharge summary^HL70270|TX|20260304160000||||||||DOC-5531|||||AU||AV\rOBX|1|TX|DS^Discharge letter^L||Please assess her for support at home.||||||F\rNTE|1||not for the council\r";
 
+/// A ledger that records nothing while it is told so.
+#[derive(Debug)]
+pub(crate) struct Unwilling {
+    pub(crate) fails: AtomicBool,
+    /// How often it was asked while it failed.
+    pub(crate) refused: AtomicUsize,
+    real: Arc<SegmentLedger>,
+}
+
+impl Unwilling {
+    fn over(real: Arc<SegmentLedger>) -> Self {
+        Self { fails: AtomicBool::new(false), refused: AtomicUsize::new(0), real }
+    }
+}
+
+impl AuditLedger for Unwilling {
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, LedgerError>> {
+        if self.fails.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Box::pin(async { Err(LedgerError::Full) });
+        }
+        self.real.append(batch)
+    }
+}
+
 /// A gateway of its own, with a council behind it.
 pub(crate) struct Gateway {
     pub(crate) council: System,
@@ -143,15 +170,26 @@ impl Gateway {
     pub(crate) async fn start_with(
         folder: &Path,
         council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
-        (from, to): (&str, &str),
+        agreement: (&str, &str),
         more: &str,
     ) -> Self {
+        Self::start_unwilling(folder, council, agreement, more).await.0
+    }
+
+    /// Starts one whose ledger can be told to record nothing.
+    pub(crate) async fn start_unwilling(
+        folder: &Path,
+        council: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static,
+        (from, to): (&str, &str),
+        more: &str,
+    ) -> (Self, Arc<Unwilling>) {
         let council = System::start(None, council).await;
         let settings = settings(folder, &format!("http://{}/fhir", council.address), (from, to), more);
         let clock = Clock::machine();
         let options = Options::new(folder.join("ledger"), "test/ledger", KEY_SCHEME);
         let ledger = Arc::new(SegmentLedger::open(&options, clock.clone()).unwrap());
-        let recorded: Arc<dyn AuditLedger> = ledger.clone();
+        let unwilling = Arc::new(Unwilling::over(Arc::clone(&ledger)));
+        let recorded: Arc<dyn AuditLedger> = unwilling.clone();
         let ports = Arc::new(Ports {
             bases: Arc::new(bases(&settings)),
             keys: Arc::new(Keys::load(&settings.issuers).unwrap()),
@@ -174,7 +212,8 @@ impl Gateway {
         let address = push.addresses()[0];
         let (drain, draining) = watch::channel(false);
         let intake = Arc::clone(push.intake());
-        Self { council, address, ports, intake, ledger, drain, running: tokio::spawn(push.run(draining)) }
+        let running = tokio::spawn(push.run(draining));
+        (Self { council, address, ports, intake, ledger, drain, running }, unwilling)
     }
 
     pub(crate) async fn stop(self) -> (System, Arc<SegmentLedger>) {

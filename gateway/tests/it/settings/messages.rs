@@ -22,6 +22,48 @@ fn a_receiver_of_hl7_v2_says_where_and_how_and_nothing_else() {
 }
 
 #[test]
+fn a_receiver_of_other_words_says_where_and_how_and_nothing_else() {
+    let base = "base = \"https://council.example/take\"";
+    let asked = "aliases = [\"http://x.example/fhir\"]\ntrusted_identity = true\ntransactions = true\nevent = \"A31\"";
+    let documents =
+        format!("protocol = \"cda\"\n{base}\nprofile = \"none.toml\"\ncontent_type = \"text/html\"\n{asked}");
+    check("receiver-cda", &[(COUNCIL, &documents)]);
+    check("receiver-cda-bare", &[(COUNCIL, "protocol = \"cda\"\nbase = \"http://council.example/take\"")]);
+    for protocol in ["notice", "fhir-stu3", "fhir-r4b", "fhir-r5"] {
+        let other = format!(
+            "protocol = \"{protocol}\"\n{base}\nprofile = \"care.toml\"\ncontent_type = \"text/xml\"\n{asked}"
+        );
+        check("receiver-words", &[(COUNCIL, &other)]);
+        check("receiver-words-bare", &[(COUNCIL, &format!("protocol = \"{protocol}\""))]);
+    }
+}
+
+#[test]
+fn a_document_is_called_what_is_xml_in_utf_8() {
+    for (written, is_taken) in [
+        ("application/xml", true),
+        ("text/xml; charset=utf-8", true),
+        ("application/hl7-cda+xml;version=2", true),
+        ("application/xml; charset=iso-8859-1", false),
+        ("application/json", false),
+        ("application/xml\r\nx: y", false),
+        ("xml", false),
+        ("", false),
+    ] {
+        let site = Site::example();
+        site.write("care.toml", "flavour = \"itk\"\n");
+        let written = written.replace('\r', "\\r").replace('\n', "\\n");
+        let receiver = format!(
+            "protocol = \"cda\"\nbase = \"http://127.0.0.1:1/take\"\nprofile = \"care.toml\"\ncontent_type = \"{written}\""
+        );
+        site.edit("portcullis.toml", COUNCIL, &receiver);
+        let problems = site.problems();
+        let is_refused = problems.iter().any(|problem| problem.contains("content_type: a media type of XML"));
+        assert_eq!(is_refused, !is_taken, "{written}: {problems:?}");
+    }
+}
+
+#[test]
 fn nobody_asks_a_system_that_takes_messages_alone() {
     let site = Site::example();
     site.write("care.toml", "version = \"2.4\"\n");
