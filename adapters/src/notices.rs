@@ -141,7 +141,10 @@ pub fn write(bundle: &[u8], form: Form, context: &Context) -> Result<Written, Re
     let (notice, losses) = outward::run(&root, maps)?;
     let notice = match form {
         Form::Xml => written::xml(&notice),
-        Form::Plain => plain::write(&notice, maps),
+        Form::Plain => {
+            sound::unmarked(&notice)?;
+            plain::write(&notice, maps)
+        }
     };
     Ok(Written { notice, losses })
 }

@@ -68,9 +68,13 @@ pub(super) fn run(
         .with("system", Node::Text(local_system(context.source())))
         .with("value", Node::Text(control));
     finish(&entries, timestamp.as_deref(), &mut assembly);
+    let mut meta = Object::new();
+    if let Some(held) = root.child("meta") {
+        inward.items(maps.items("Meta"), held, "Bundle.meta", &mut meta);
+    }
     root.losses("Bundle", &|path| maps.severity(path), &mut losses);
     let (id, bundle) = assembly.bundle(Frame {
-        meta: None,
+        meta: (!meta.is_empty()).then_some(meta),
         identifier,
         recorded: timestamp.clone(),
         timestamp,

@@ -74,6 +74,11 @@ pub(super) fn run(root: &Element, maps: &Maps) -> Result<(Element, Vec<Loss>), R
     if let Some(id) = root.peek("id") {
         bundle.push(Element::with_value("id", id));
     }
+    if let Some(held) = root.child("meta") {
+        let mut meta = Element::new("meta");
+        outward.items(maps.items("Meta"), held, &mut meta);
+        bundle.children.extend((!meta.children.is_empty()).then_some(meta));
+    }
     bundle.push(Element::with_value("type", "message"));
     let header_url = root
         .all("entry")

@@ -40,6 +40,16 @@ pub(super) fn check(root: &Element, patient: &str, outward: &Outward<'_>) -> Res
     Ok(())
 }
 
+/// That nothing of a message is marked as protected: the data items of the standard have no word for that.
+pub(super) fn unmarked(message: &Element) -> Result<(), Fault> {
+    labels(message, "Bundle")?;
+    let resources = message.all("entry").filter_map(|entry| entry.child("resource"));
+    for resource in resources {
+        labels(resource, tables::resource_type(resource.kind()).map_or("resource", |kind| kind.name()))?;
+    }
+    Ok(())
+}
+
 /// That a resource is about the person of the notice, where it says whom it is about.
 fn person(resource: &Element, about: &str, patient: &str, outward: &Outward<'_>) -> Result<(), Fault> {
     let said = |subject: &&Element| {

@@ -60,8 +60,12 @@ fn a_notice_is_refused_where_it_would_be_read_otherwise_than_its_bundle() {
     assert_eq!(resource(&mut again.clone(), "Patient")["meta"]["security"], label("R")["security"]);
     let mut bundle = notice();
     bundle["meta"] = label("V");
-    let refused = notices::write(bundle.to_string().as_bytes(), Form::Xml, &hospital());
-    assert_eq!(refused.err(), Some(Fault::Dangerous { place: "Bundle.meta.security".to_owned() }.into()));
+    let written = notices::write(bundle.to_string().as_bytes(), Form::Xml, &hospital()).unwrap();
+    let again = read(&notices::translate(&written.notice, &hospital()).unwrap().bundle);
+    assert_eq!(again["meta"]["security"], label("V")["security"], "what the whole message bears too");
+    // The data items of the standard have no place for it.
+    let plain = notices::write(bundle.to_string().as_bytes(), Form::Plain, &hospital());
+    assert_eq!(plain.err(), Some(Fault::Dangerous { place: "Bundle.meta.security".to_owned() }.into()));
 }
 
 #[test]
