@@ -18,6 +18,7 @@ mod number;
 mod persons;
 mod place;
 mod project;
+mod references;
 mod served;
 pub mod sort;
 mod write;
@@ -31,6 +32,7 @@ pub use number::Number;
 pub use persons::{NamedPerson, Naming, names_person_by};
 pub use place::is_followed;
 pub use project::project;
+pub use references::References;
 pub use served::{InvalidValue, NotServed, SearchError};
 pub use write::form;
 

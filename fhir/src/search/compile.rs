@@ -9,6 +9,7 @@ use super::criterion::{
 use super::grammar::{Escaped, Name, Parameter};
 use super::number::Number;
 use super::place;
+use super::references::References;
 use super::served::{InvalidValue, NotServed, SearchError};
 use crate::instant::DateTime;
 use crate::reference::{Bases, Id, Local, Reference, TypeName};
@@ -242,7 +243,7 @@ fn test(asked: &Asked<'_>, modifier: Option<&str>, values: &[Escaped]) -> Result
                 None => None,
             };
             let read = |value: &Escaped| reference(asked, wanted, value);
-            Ok(Test::Reference(each(values, read).map_err(invalid)?))
+            Ok(Test::Reference(References::of(each(values, read).map_err(invalid)?)))
         }
         (SearchKind::String, None | Some("exact" | "contains")) => {
             let modifier = match modifier {

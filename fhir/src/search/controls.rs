@@ -6,6 +6,7 @@
 use super::criterion::{Criterion, ReferenceTest, Test};
 use super::grammar::{Escaped, Name, Parameter};
 use super::place::{self, Place};
+use super::references::References;
 use super::served::{InvalidValue, NotServed, SearchError};
 use super::sort::SortKey;
 use crate::json::{Kind, Node};
@@ -177,7 +178,8 @@ impl Include {
     #[must_use]
     pub fn referring_to(&self, targets: &[Local]) -> (String, String) {
         let any = targets.iter().cloned().map(Reference::Local).map(ReferenceTest).collect();
-        Criterion { parameter: self.parameter, test: Test::Reference(any), places: None }.to_pair()
+        Criterion { parameter: self.parameter, test: Test::Reference(References::of(any)), places: None }
+            .to_pair()
     }
 
     fn to_pair(&self) -> (String, String) {

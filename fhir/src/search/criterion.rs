@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::number::Number;
 use super::place::Places;
+use super::references::References;
 use crate::instant::DateTime;
 use crate::reference::Reference;
 use crate::tables::{Component, SearchKind, SearchParameter};
@@ -74,7 +75,7 @@ pub enum Test {
         any: Vec<TokenTest>,
     },
     /// A reference.
-    Reference(Vec<ReferenceTest>),
+    Reference(References),
     /// A text.
     String {
         /// How it is compared.

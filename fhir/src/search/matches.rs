@@ -12,6 +12,7 @@ mod token;
 
 use super::criterion::{Criterion, Presence, ReferenceTest, Test};
 use super::place::{self, Found, Places};
+use super::references::References;
 use crate::json::Node;
 use crate::reference::Bases;
 
@@ -155,7 +156,7 @@ pub fn compared<'a>(criterion: &'a Criterion, resource: Node<'a>) -> Option<Vec<
 /// are ever picked from: those to which the resource refers.
 pub(super) fn matches_one_of(
     criterion: &Criterion,
-    any: &[ReferenceTest],
+    any: &References,
     is_picked: &dyn Fn(&ReferenceTest) -> bool,
     resource: Node<'_>,
     bases: &Bases,

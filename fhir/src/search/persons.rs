@@ -6,6 +6,7 @@ use std::fmt;
 use super::SearchQuery;
 use super::criterion::{Criterion, ReferenceTest, Test, TokenModifier, TokenTest};
 use super::matches::{self, Match};
+use super::references::References;
 use super::write::form;
 use crate::identifier::{Identifier, NHS_NUMBER};
 use crate::json::Node;
@@ -83,7 +84,7 @@ impl Criterion {
 
 /// The criteria of a query that name persons by reference.
 pub struct Naming<'q> {
-    criteria: Vec<(&'q Criterion, &'q [ReferenceTest])>,
+    criteria: Vec<(&'q Criterion, &'q References)>,
 }
 
 impl fmt::Debug for Naming<'_> {
@@ -126,7 +127,7 @@ impl SearchQuery {
             if let Test::Reference(any) = &criterion.test
                 && refers_to_persons(criterion, any, self.resource_type)
             {
-                criteria.push((criterion, any.as_slice()));
+                criteria.push((criterion, any));
             }
         }
         Naming { criteria }
@@ -192,8 +193,14 @@ fn about(criterion: &Criterion, of: TypeId, is_her: &dyn Fn(&NamedPerson) -> boo
     let code = criterion.code();
     let mut hers = criterion.clone();
     let left = match &mut hers.test {
-        Test::Reference(any) => retained(any, |test| spoken_of(&test.0), is_her),
-        Test::Token { any, .. } => retained(any, |token| spoken_of_by_token(token, code, of), is_her),
+        Test::Reference(any) => {
+            any.retain(|test| spoken_of(&test.0).is_none_or(|person| is_her(&person)));
+            any.len()
+        }
+        Test::Token { any, .. } => {
+            any.retain(|token| spoken_of_by_token(token, code, of).is_none_or(|person| is_her(&person)));
+            any.len()
+        }
         Test::Together(any) => {
             any.retain(|tests| {
                 tests.iter().flat_map(|test| spoken_of_together(test, of)).all(|person| is_her(&person))
@@ -223,15 +230,6 @@ fn spoken_of_together(test: &Test, of: TypeId) -> Vec<NamedPerson> {
         | Test::Quantity(_)
         | Test::Uri(_) => Vec::new(),
     }
-}
-
-fn retained<T>(
-    any: &mut Vec<T>,
-    who: impl Fn(&T) -> Option<NamedPerson>,
-    is_her: &dyn Fn(&NamedPerson) -> bool,
-) -> usize {
-    any.retain(|value| who(value).is_none_or(|person| is_her(&person)));
-    any.len()
 }
 
 /// The person a reference speaks of, whatever the parameter; one elsewhere is somebody who cannot be told.
@@ -277,7 +275,7 @@ fn persons(criterion: &Criterion, of: TypeId) -> Option<Vec<NamedPerson>> {
 }
 
 /// Whether the criterion, which asks for `any`, asks for the person whom a resource belongs to, and for Patients alone.
-fn refers_to_persons(criterion: &Criterion, any: &[ReferenceTest], of: TypeId) -> bool {
+fn refers_to_persons(criterion: &Criterion, any: &References, of: TypeId) -> bool {
     let code = criterion.code();
     (matches!(code, "patient" | "subject") || names_person_by(of) == Some(code))
         && any.iter().all(|test| patient(&test.0).is_some())

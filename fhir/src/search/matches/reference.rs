@@ -1,6 +1,7 @@
 //! References.
 
 use super::super::criterion::ReferenceTest;
+use super::super::references::References;
 use super::Match;
 use super::text;
 use crate::json::{Kind, Node};
@@ -13,7 +14,7 @@ use crate::tables::TypeId;
 /// The value is read once, however many are asked for, and only those that it refers to are picked from.
 pub(super) fn matches_any(
     node: Node<'_>,
-    any: &[ReferenceTest],
+    any: &References,
     is_picked: &dyn Fn(&ReferenceTest) -> bool,
     bases: &Bases,
 ) -> Match {
@@ -22,16 +23,17 @@ pub(super) fn matches_any(
     }
     let Some(held) = node.member("reference").and_then(Node::string) else { return Match::No };
     if let Some(held) = LocalText::parse(&held) {
-        let is_it =
-            |test: &ReferenceTest| test.reference().local().is_some_and(|wanted| is_named(wanted, held));
-        return Match::certainly(any.iter().any(|test| is_it(test) && is_picked(test)));
+        let is_it = |test: &ReferenceTest, wanted: &Local| is_named(wanted, held) && is_picked(test);
+        return Match::certainly(any.any_with_id(held.id(), is_it));
     }
-    let Ok(held) = Reference::parse(&held, bases) else { return Match::No };
-    let is_it = |test: &ReferenceTest| match (&held, test.reference()) {
-        (Reference::Local(held), Reference::Local(wanted)) => is(held, wanted),
-        (held, wanted) => held == wanted,
-    };
-    Match::certainly(any.iter().any(|test| is_it(test) && is_picked(test)))
+    Match::certainly(match Reference::parse(&held, bases) {
+        Ok(Reference::Local(held)) => {
+            let is_it = |test: &ReferenceTest, wanted: &Local| is(&held, wanted) && is_picked(test);
+            any.any_with_id(held.id.as_str(), is_it)
+        }
+        Ok(held) => any.iter().any(|test| held == *test.reference() && is_picked(test)),
+        Err(_) => false,
+    })
 }
 
 /// A version that is not asked for does not matter.
@@ -41,11 +43,7 @@ fn is(held: &Local, wanted: &Local) -> bool {
 
 /// The same of one that is read where it stands.
 fn is_named(wanted: &Local, held: LocalText<'_>) -> bool {
-    // Of many that are asked for most are of one type, and their ids differ at the end.
-    let (one, another) = (wanted.id.as_str().as_bytes(), held.id().as_bytes());
-    one.len() == another.len()
-        && one.last() == another.last()
-        && one == another
+    wanted.id.as_str() == held.id()
         && wanted.resource_type.as_str() == held.resource_type()
         && wanted.version.as_ref().is_none_or(|version| held.version() == Some(version.as_str()))
 }

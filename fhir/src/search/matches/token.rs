@@ -14,12 +14,13 @@ pub(super) fn modified(
     any: &[TokenTest],
     is_there: impl Fn(&TokenTest) -> Match,
 ) -> Match {
+    if modifier == TokenModifier::Is {
+        return Match::any(any.iter().map(is_there));
+    }
     let each: Vec<Match> = any.iter().map(is_there).collect();
-    let told = Match::any(each.iter().copied());
-    match modifier {
-        TokenModifier::Not if each.contains(&Match::Yes) && each.contains(&Match::No) => Match::CannotTell,
-        TokenModifier::Not => told.negated(),
-        TokenModifier::Is => told,
+    match each.contains(&Match::Yes) && each.contains(&Match::No) {
+        true => Match::CannotTell,
+        false => Match::any(each).negated(),
     }
 }
 
