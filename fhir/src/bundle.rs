@@ -50,8 +50,7 @@ pub struct Bundle<'a> {
 /// One entry of a [`Bundle`].
 #[derive(Clone)]
 pub struct Entry<'a> {
-    /// The URL that names the resource for the other entries.
-    pub full_url: Option<Cow<'a, str>>,
+    full_url: Option<Node<'a>>,
     /// The resource: an object with a `resourceType`.
     pub resource: Option<Node<'a>>,
     /// Why it is there, when the sender says.
@@ -96,8 +95,11 @@ impl<'a> Bundle<'a> {
             Some(list) if list.kind() != Kind::Array => return Err(InvalidBundle::Entry { at: 0 }),
             Some(list) if list.len() > entries_max => return Err(InvalidBundle::TooManyEntries),
             Some(list) => {
-                let read = |(at, node)| Entry::read(node).ok_or(InvalidBundle::Entry { at });
-                list.items().enumerate().map(read).collect::<Result<_, _>>()?
+                let mut entries = Vec::with_capacity(list.len());
+                for (at, node) in list.items().enumerate() {
+                    entries.push(Entry::read(node).ok_or(InvalidBundle::Entry { at })?);
+                }
+                entries
             }
         };
         let total = match root.member("total") {
@@ -159,7 +161,8 @@ impl<'a> Entry<'a> {
         let mut entry = Self { full_url: None, resource: None, mode: None };
         for (key, value) in node.members() {
             if key.is("fullUrl") {
-                entry.full_url = Some(value.string()?);
+                entry.full_url = Some(value).filter(|url| url.kind() == Kind::String);
+                entry.full_url?;
             } else if key.is("resource") {
                 let name = value.member("resourceType").filter(|name| name.kind() == Kind::String);
                 entry.resource = Some(name.map(|_| value)?);
@@ -170,6 +173,12 @@ impl<'a> Entry<'a> {
             }
         }
         Some(entry)
+    }
+
+    /// The URL that names the resource for the other entries.
+    #[must_use]
+    pub fn full_url(&self) -> Option<Cow<'a, str>> {
+        self.full_url.and_then(Node::string)
     }
 
     /// The `resourceType` of its resource.

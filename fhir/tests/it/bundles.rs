@@ -28,7 +28,7 @@ fn a_searchset_is_read_with_its_claims() {
             (BundleType::Searchset, Some(7), Some("u:2"))
         );
         let entries = bundle.entries();
-        assert_eq!(entries[0].full_url.as_deref(), Some("urn:a"));
+        assert_eq!(entries[0].full_url().as_deref(), Some("urn:a"));
         assert_eq!(entries[0].resource_type().as_deref(), Some("Patient"));
         let modes: Vec<_> = entries.iter().map(|entry| entry.mode).collect();
         assert_eq!(modes, [Some(SearchMode::Match), Some(SearchMode::Outcome), None]);

@@ -28,7 +28,7 @@ mod named;
 
 pub use named::KINDS;
 use named::is_medicine;
-pub(in crate::enforce) use named::{Named, may_name, named};
+pub(in crate::enforce) use named::{ANYWHERE, Named, may_name_by_type, named};
 
 /// The most medicines that are looked up for one answer; of further ones nothing is known.
 const MEDICINES_MAX: usize = 1_000;

@@ -91,18 +91,24 @@ pub(in crate::enforce) fn facts_weighed(
     }
     if facts.resource_type == "Bundle" {
         take(Stated::of_meta(resource), &mut facts);
-    } else if may_be_labelled(resource, codes) {
+    } else if may_be_labelled_or(resource, codes, &[]) {
         walk(resource, codes, &mut facts);
     }
     facts
 }
 
-/// Whether anything in it may state a label or earn one. Of most resources nothing does.
-pub(in crate::enforce) fn may_be_labelled(resource: Node<'_>, codes: &SensitiveCodes) -> bool {
+/// Whether anything in it may state a label or earn one, or is called as in `names`. Of most resources nothing does, and
+/// nothing is.
+pub(in crate::enforce) fn may_be_labelled_or<const N: usize>(
+    resource: Node<'_>,
+    codes: &SensitiveCodes,
+    names: &[&str; N],
+) -> bool {
     let may_earn = |value: Node<'_>| value.string_bytes().is_some_and(|code| codes.may_know(&code));
     resource.members_within().any(|(key, value)| match Telling::of(key) {
+        None => names.iter().any(|name| key.is(name)),
         // These say something beside a code or the address of an inline label.
-        None | Some(Telling::System | Telling::Coding | Telling::Concept) => false,
+        Some(Telling::System | Telling::Coding | Telling::Concept) => false,
         Some(Telling::Code | Telling::Value | Telling::Whole) => may_earn(value),
         Some(Telling::Url) => is_inline_label(value),
         Some(Telling::Address | Telling::Security | Telling::SecurityLabel | Telling::Confidentiality) => {

@@ -6,6 +6,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fhir::json::{Node, Place};
@@ -27,7 +28,7 @@ pub struct Whom<'b> {
 /// What was read of resources.
 #[derive(Default)]
 struct Read {
-    by_place: HashMap<Place, Arc<PersonsOf>>,
+    by_place: HashMap<Place, Arc<PersonsOf>, BuildHasherDefault<OfPlace>>,
     /// Each set of persons once: resources about the very same persons share it.
     sets: HashSet<Arc<PersonsOf>>,
 }
@@ -68,6 +69,28 @@ impl<'b> Whom<'b> {
                 Arc::clone(vacant.insert(found))
             }
         }
+    }
+}
+
+/// The hash of a [`Place`]: two numbers that we have counted ourselves, and nobody else can choose.
+#[derive(Default)]
+struct OfPlace(u64);
+
+impl Hasher for OfPlace {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(32) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
     }
 }
 

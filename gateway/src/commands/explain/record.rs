@@ -98,7 +98,7 @@ impl Record {
             let name = node.member("resourceType").and_then(Node::string).unwrap_or_default();
             let found =
                 resource_type(&name).ok_or_else(|| format!("entry {number} is no resource of FHIR R4"))?;
-            let place = match (record.place(entry.full_url.as_deref(), settings), at_hand) {
+            let place = match (record.place(entry.full_url().as_deref(), settings), at_hand) {
                 (Some(place), _) => place,
                 (None, _) if found.name() == "Consent" => Place::Gateway,
                 (None, Some(system)) => Place::System(system.clone()),

@@ -9,9 +9,9 @@ use fhir::tables::TypeId;
 
 use super::super::behind::Told;
 use super::super::bundled::bundles_in;
-use super::super::medicines::may_name;
+use super::super::medicines::{ANYWHERE, may_name_by_type};
 use super::super::resource_facts::stated::Stated;
-use super::super::resource_facts::{Weighed, facts_weighed, may_be_labelled, reference_of};
+use super::super::resource_facts::{Weighed, facts_weighed, may_be_labelled_or, reference_of};
 use super::Judge;
 use crate::decision::obligation::{Labelled, ResourceFacts};
 
@@ -51,8 +51,8 @@ impl<'a> Judge<'a> {
         around.tells_nothing()
             && self.behind.tells_nothing()
             && owner.name() != "Bundle"
-            && !may_name(owner, node)
-            && !may_be_labelled(node, self.codes)
+            && !may_name_by_type(owner)
+            && !may_be_labelled_or(node, self.codes, &ANYWHERE)
     }
 
     /// The records that `node` is told about, each once, as far as they were looked up.

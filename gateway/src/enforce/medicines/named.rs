@@ -18,7 +18,7 @@ use crate::decision::obligation::Labels;
 /// The types that are medicines.
 pub const KINDS: [&str; 2] = ["Medication", "Substance"];
 /// Members by which any resource may hold another one, or name a medicine in an extension.
-const ANYWHERE: [&str; 2] = ["contained", "valueReference"];
+pub(in crate::enforce) const ANYWHERE: [&str; 2] = ["contained", "valueReference"];
 
 /// The types of resources that can name a medicine outside of extensions and of what they contain, or hold resources.
 static NAMING: LazyLock<BTreeSet<TypeId>> = LazyLock::new(|| {
@@ -71,8 +71,13 @@ pub(in crate::enforce) fn named(resource: Node<'_>, bases: &Bases) -> Named {
 }
 
 /// Whether a resource of this type may name a medicine at all.
-pub(in crate::enforce) fn may_name(owner: TypeId, resource: Node<'_>) -> bool {
-    NAMING.contains(&owner) || resource.has_name_within(&ANYWHERE)
+fn may_name(owner: TypeId, resource: Node<'_>) -> bool {
+    may_name_by_type(owner) || resource.has_name_within(&ANYWHERE)
+}
+
+/// Whether one may that has no member called as in [`ANYWHERE`].
+pub(in crate::enforce) fn may_name_by_type(owner: TypeId) -> bool {
+    NAMING.contains(&owner)
 }
 
 pub(super) fn is_medicine(resource: Node<'_>) -> bool {

@@ -33,6 +33,28 @@ fn documents_are_labelled_by_elements_of_their_own() {
 }
 
 #[test]
+fn one_glance_finds_what_is_labelled_and_what_may_name_a_medicine() {
+    use crate::enforce::medicines::ANYWHERE;
+    let codes = SensitiveCodes::shipped();
+    let glance = |json: &str, names: &[&str; 2]| {
+        let document = parse(json.to_owned().into(), &Limits::default()).expect("test input");
+        may_be_labelled_or(document.root(), &codes, names)
+    };
+    // A name that says something of labels would not be looked for.
+    for name in ANYWHERE {
+        let escaped = format!("\\u{:04x}{}", u32::from(name.as_bytes()[0]), &name[1..]);
+        for name in [name, &escaped] {
+            for json in [format!(r#"{{"a":[{{"{name}":1}}]}}"#), format!(r#"{{"{name}":[]}}"#)] {
+                assert!(glance(&json, &ANYWHERE), "{json}");
+                assert!(!glance(&json, &["other", "another"]), "{json}");
+            }
+        }
+    }
+    assert!(glance(r#"{"code":{"coding":[{"code":"13746004"}]}}"#, &ANYWHERE));
+    assert!(!glance(r#"{"a":{"containe":1,"contained_":2,"valueReferenc":3}}"#, &ANYWHERE));
+}
+
+#[test]
 fn a_bundle_bears_its_own_labels_and_not_those_of_one_entry() {
     let bundle = r#"{"resourceType":"Bundle","meta":{"security":[{"code":"R"}]},"entry":[{"resource":{"resourceType":"Condition","meta":{"security":[{"code":"PSY"}]},"code":{"coding":[{"system":"http://snomed.info/sct","code":"13746004"}]}}}]}"#;
     assert_eq!(labels_of(bundle), ["R"]);
