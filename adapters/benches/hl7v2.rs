@@ -3,6 +3,8 @@
 //! ```text
 //! cargo bench -p adapters --bench hl7v2
 //! ```
+//! With `-- counted` the full message alone is translated two thousand times, and nothing is told: for what counts instructions.
+//!
 //! Prints messages a second and MB/s of the message, the best of many rounds, by the time on a core where the system
 //! tells it: what else runs on the machine does not count. Else by the wall clock. Where the `python3` at hand has the
 //! libraries hl7 and hl7apy, the same messages by those and a mapping of a few lines (`compare.py`), in the same run;
@@ -42,6 +44,12 @@ fn main() {
         .iter()
         .filter(|line| [&b"MSH"[..], b"EVN", b"PID", b"PV1"].iter().any(|name| line.starts_with(name)));
     let few: Vec<u8> = few.flat_map(|line| [line, &b"\r"[..]].concat()).collect();
+    if std::env::args().any(|argument| argument == "counted") {
+        for _ in 0..4 * MESSAGES {
+            black_box(hl7v2::translate(black_box(full), &context).expect("translated"));
+        }
+        return;
+    }
     for (name, message) in [("MSH EVN PID PV1", &few[..]), ("13 segments", &full[..])] {
         let bundle = hl7v2::translate(message, &context).expect("translated").bundle;
         let into = best(|| {

@@ -128,9 +128,9 @@ impl<'c> Assembly<'c> {
         }
         entries.extend(sources);
         bundle.put("entry", Node::List(entries));
-        let mut out = String::new();
+        let mut out = Vec::new();
         Node::from(bundle).write(&mut out);
-        Ok((id, out.into_bytes()))
+        Ok((id, out))
     }
 
     /// Where a resource comes from: which message, which places in it, which bytes.

@@ -17,11 +17,16 @@ impl Key {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             // It was made of a str: it is UTF-8.
-            Self::Short(length, bytes) => bytes
-                .get(..usize::from(*length))
-                .and_then(|held| str::from_utf8(held).ok())
-                .unwrap_or_default(),
+            Self::Short(..) => str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Self::Long(name) => name,
+        }
+    }
+
+    /// Its bytes, which are UTF-8.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(name) => name.as_bytes(),
         }
     }
 

@@ -12,6 +12,7 @@ mod assembly;
 pub mod cda;
 mod context;
 pub mod edifact;
+mod glance;
 pub mod hl7v2;
 mod identity;
 mod key;

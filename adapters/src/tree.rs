@@ -3,8 +3,7 @@
 //! Elements keep the order in which they were set. A path such as `location[].status` is read once,
 //! from a map; `[]` opens a new list element, `[*]` one per segment, `[0]` the first.
 
-use std::fmt::Write;
-
+use crate::glance::is_plain;
 use crate::key::Key;
 
 /// A value of the tree.
@@ -47,7 +46,7 @@ const SAME_MAX: usize = 64;
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    pub(crate) name: String,
+    pub(crate) name: Key,
     pub(crate) index: Index,
 }
 
@@ -84,20 +83,20 @@ impl Node {
         Object::new().with("extension", Self::List(vec![extension.into()])).into()
     }
 
-    pub(crate) fn write(&self, out: &mut String) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(value) => write_string(value, out),
-            Self::Bare(value) => out.push_str(value),
+            Self::Bare(value) => out.extend_from_slice(value.as_bytes()),
             Self::Object(object) => object.write(out),
             Self::List(items) => {
-                out.push('[');
+                out.push(b'[');
                 for (index, item) in items.iter().enumerate() {
                     if index > 0 {
-                        out.push(',');
+                        out.push(b',');
                     }
                     item.write(out);
                 }
-                out.push(']');
+                out.push(b']');
             }
         }
     }
@@ -124,6 +123,11 @@ impl Object {
             Some((_, held)) => *held = value,
             None => self.0.push((name.into(), value)),
         }
+    }
+
+    /// The element of this name.
+    fn found(&self, name: &Key) -> Option<&Node> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Node> {
@@ -198,7 +202,7 @@ impl Object {
     /// Whether setting `path` would overwrite something.
     pub(crate) fn has(&self, path: &[Step]) -> bool {
         let Some((step, rest)) = path.split_first() else { return true };
-        let Some(held) = self.find(&step.name) else { return false };
+        let Some(held) = self.found(&step.name) else { return false };
         let item = match (step.index, held) {
             (Index::New, _) => return false,
             (Index::One, held) => Some(held),
@@ -216,7 +220,7 @@ impl Object {
     /// The value at `path`; lists stand for their first element.
     pub(crate) fn at(&self, path: &[Step]) -> Option<&Node> {
         let (step, rest) = path.split_first()?;
-        let held = match self.find(&step.name)? {
+        let held = match self.found(&step.name)? {
             Node::List(items) if matches!(step.index, Index::Last | Index::Segment) => items.last()?,
             Node::List(items) if step.index != Index::One => items.first()?,
             held @ (Node::Text(_) | Node::Bare(_) | Node::Object(_) | Node::List(_)) => held,
@@ -231,7 +235,7 @@ impl Object {
     /// Adds `more` as a further line to the text at `path`; false when there is none.
     pub(crate) fn add_line(&mut self, path: &[Step], more: &str) -> bool {
         let Some((step, rest)) = path.split_first() else { return false };
-        let held = match self.0.iter_mut().find(|(name, _)| name.is(&step.name)) {
+        let held = match self.0.iter_mut().find(|(name, _)| *name == step.name) {
             Some((_, Node::List(items))) if step.index == Index::First => items.first_mut(),
             Some((_, Node::List(items))) if step.index != Index::One => items.last_mut(),
             Some((_, held)) => Some(held),
@@ -252,10 +256,10 @@ impl Object {
     pub(crate) fn lists(&self, path: &[Step], value: &Node) -> bool {
         match path {
             [Step { name, index: Index::New }] => {
-                matches!(self.find(name), Some(Node::List(items)) if items.iter().take(SAME_MAX).any(|item| item == value))
+                matches!(self.found(name), Some(Node::List(items)) if items.iter().take(SAME_MAX).any(|item| item == value))
             }
             [Step { name, index: Index::One }, rest @ ..] if !rest.is_empty() => {
-                matches!(self.find(name), Some(Node::Object(object)) if object.lists(rest, value))
+                matches!(self.found(name), Some(Node::Object(object)) if object.lists(rest, value))
             }
             _ => false,
         }
@@ -265,10 +269,11 @@ impl Object {
     pub(crate) fn has_choice(&self, path: &[Step]) -> bool {
         let mut held = self;
         for step in path {
-            if held.find(&step.name).is_none() && held.has_other_type(&step.name) {
+            let found = held.found(&step.name);
+            if found.is_none() && held.has_other_type(&step.name) {
                 return true;
             }
-            held = match (held.find(&step.name), step.index) {
+            held = match (found, step.index) {
                 (Some(Node::Object(object)), Index::One) => object,
                 (Some(Node::List(items)), Index::First | Index::Last) => {
                     let item = if step.index == Index::First { items.first() } else { items.last() };
@@ -281,42 +286,45 @@ impl Object {
         false
     }
 
-    fn has_other_type(&self, name: &str) -> bool {
-        fn kind<'n>(name: &'n str, base: &str) -> Option<&'n str> {
-            name.strip_prefix(base).filter(|kind| kind.starts_with(|first: char| first.is_ascii_uppercase()))
+    fn has_other_type(&self, name: &Key) -> bool {
+        fn is_kind(name: &[u8], base: &str) -> bool {
+            let kind = name.strip_prefix(base.as_bytes()).and_then(<[u8]>::first);
+            kind.is_some_and(u8::is_ascii_uppercase)
         }
-        let base = CHOICES.iter().find(|base| kind(name, base).is_some());
-        base.is_some_and(|base| self.0.iter().any(|(held, _)| kind(held.as_str(), base).is_some()))
+        // Few names have a large letter in them.
+        let name = name.as_bytes();
+        if !name.iter().any(u8::is_ascii_uppercase) {
+            return false;
+        }
+        let base = CHOICES.iter().find(|base| is_kind(name, base));
+        base.is_some_and(|base| self.0.iter().any(|(held, _)| is_kind(held.as_bytes(), base)))
     }
 
     /// Sets the value at `path`. False when a value that is no object stands in the way.
     pub(crate) fn set(&mut self, path: &[Step], value: Node) -> bool {
         let Some((step, rest)) = path.split_first() else { return false };
-        if step.index == Index::One {
-            if rest.is_empty() {
-                self.put(&step.name, value);
-                return true;
-            }
-            if self.find(&step.name).is_none() {
-                self.put(&step.name, Self::new().into());
-            }
-            return match self.0.iter_mut().find(|(key, _)| key.is(&step.name)) {
-                Some((_, Node::Object(object))) => object.set(rest, value),
-                _ => false,
+        let at = self.0.iter().position(|(name, _)| *name == step.name).unwrap_or(self.0.len());
+        if at == self.0.len() {
+            let begun = match step.index {
+                Index::One if rest.is_empty() => {
+                    self.0.push((step.name.clone(), value));
+                    return true;
+                }
+                Index::One => Self::new().into(),
+                Index::New | Index::Segment | Index::First | Index::Last => Node::List(Vec::new()),
             };
+            self.0.push((step.name.clone(), begun));
         }
-        if self.find(&step.name).is_none() {
-            self.put(&step.name, Node::List(Vec::new()));
-        }
-        let Some((_, Node::List(items))) = self.0.iter_mut().find(|(key, _)| key.is(&step.name)) else {
-            return false;
-        };
-        if step.index == Index::New || items.is_empty() {
-            items.push(Self::new().into());
-        }
-        let slot = match step.index {
-            Index::First => items.first_mut(),
-            Index::One | Index::New | Index::Segment | Index::Last => items.last_mut(),
+        let Some((_, held)) = self.0.get_mut(at) else { return false };
+        let slot = match (step.index, held) {
+            (Index::One, held) => Some(held),
+            (Index::New | Index::Segment | Index::First | Index::Last, Node::List(items)) => {
+                if step.index == Index::New || items.is_empty() {
+                    items.push(Self::new().into());
+                }
+                if step.index == Index::First { items.first_mut() } else { items.last_mut() }
+            }
+            (Index::New | Index::Segment | Index::First | Index::Last, _) => None,
         };
         match slot {
             Some(slot) if rest.is_empty() => {
@@ -328,20 +336,20 @@ impl Object {
         }
     }
 
-    pub(crate) fn write(&self, out: &mut String) {
-        out.push('{');
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
         self.write_members(out);
-        out.push('}');
+        out.push(b'}');
     }
 
     /// Writes the elements without the braces around them.
-    pub(crate) fn write_members(&self, out: &mut String) {
+    pub(crate) fn write_members(&self, out: &mut Vec<u8>) {
         for (index, (name, value)) in self.0.iter().enumerate() {
             if index > 0 {
-                out.push(',');
+                out.push(b',');
             }
-            write_string(name.as_str(), out);
-            out.push(':');
+            write_text(name.as_bytes(), out);
+            out.push(b':');
             value.write(out);
         }
     }
@@ -364,34 +372,37 @@ impl Step {
         };
         let plain =
             !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        plain.then(|| Self { name: name.to_owned(), index })
+        plain.then(|| Self { name: name.into(), index })
     }
 }
 
 /// Writes `value` as a JSON string.
-pub(crate) fn write_string(value: &str, out: &mut String) {
-    out.push('"');
-    // No way out of the loop before its end, so that it looks at many bytes at once.
-    let special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
-    if value.bytes().fold(false, |found, byte| found | special(byte)) {
-        value.chars().for_each(|letter| write_letter(letter, out));
-    } else {
-        out.push_str(value);
-    }
-    out.push('"');
+pub(crate) fn write_string(value: &str, out: &mut Vec<u8>) {
+    write_text(value.as_bytes(), out);
 }
 
-fn write_letter(letter: char, out: &mut String) {
-    match letter {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        control if control < ' ' => {
-            // Writing to a String cannot fail.
-            let written = write!(out, "\\u{:04x}", u32::from(control));
-            debug_assert!(written.is_ok());
+/// The same of the bytes of a text.
+pub(crate) fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    if is_plain(text, [b'"', b'\\']) {
+        out.extend_from_slice(text);
+    } else {
+        text.iter().for_each(|byte| write_byte(*byte, out));
+    }
+    out.push(b'"');
+}
+
+fn write_byte(byte: u8, out: &mut Vec<u8>) {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0..b' ' => {
+            out.extend_from_slice(b"\\u00");
+            out.extend([byte >> 4, byte & 15].iter().filter_map(|digit| HEX.get(usize::from(*digit))));
         }
         other => out.push(other),
     }
@@ -402,9 +413,9 @@ mod tests {
     use super::{Node, Object, Step};
 
     fn json(object: Object) -> String {
-        let mut out = String::new();
+        let mut out = Vec::new();
         Node::from(object).write(&mut out);
-        out
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

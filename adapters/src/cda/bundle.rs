@@ -47,9 +47,9 @@ impl Draft<'_, '_> {
         }
         entries.append(&mut sources);
         bundle.put("entry", Node::List(entries));
-        let mut out = String::with_capacity(1 << 16);
+        let mut out = Vec::with_capacity(1 << 16);
         Node::from(bundle).write(&mut out);
-        Ok(Translated { id, bundle: out.into_bytes(), losses: Vec::new() })
+        Ok(Translated { id, bundle: out, losses: Vec::new() })
     }
 
     /// Where a resource comes from: which document, which place in it, which bytes, and who wrote it.
@@ -126,9 +126,10 @@ fn source(what: Object) -> Node {
 
 /// The same, as JSON that is copied from now on.
 fn written(node: &Node) -> Node {
-    let mut out = String::new();
+    let mut out = Vec::new();
     node.write(&mut out);
-    Node::Bare(out)
+    // It is made of texts: nothing is lost.
+    Node::Bare(String::from_utf8_lossy(&out).into_owned())
 }
 
 /// A resource as an entry.

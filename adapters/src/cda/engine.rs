@@ -37,7 +37,7 @@ pub(super) struct Draft<'x, 't> {
     /// References to resources that were made, by rule and element.
     pub(super) made: HashMap<(&'x str, u32), Option<Node>>,
     /// References to shared resources, by what they say.
-    pub(super) shared: HashMap<String, Node>,
+    pub(super) shared: HashMap<Vec<u8>, Node>,
     pub(super) patient: Node,
     /// What the section at hand is about.
     pub(super) kind: &'x str,
@@ -165,11 +165,11 @@ impl<'x, 't> Draft<'x, 't> {
     fn default(&self, row: &Row, value: &Fixed, choices: &[&str], object: &mut Object) {
         let Some(first) = row.target.path.first() else { return };
         let is_held = if row.target.is_list() || row.target.path.len() == 1 {
-            object.find(&first.name).is_some()
+            object.find(first.name.as_str()).is_some()
         } else {
             object.has(&row.target.path)
         };
-        if is_held || choices.iter().any(|base| first.name.starts_with(base)) {
+        if is_held || choices.iter().any(|base| first.name.as_str().starts_with(base)) {
             return;
         }
         if let Some(value) = self.fixed(value) {
@@ -178,7 +178,7 @@ impl<'x, 't> Draft<'x, 't> {
                 && ["title", "status", "lifecycleStatus", "occurrenceString", "effectiveDateTime"]
                     .contains(&first.name.as_str());
             if is_primitive {
-                object.put(&format!("_{}", first.name), value);
+                object.put(&format!("_{}", first.name.as_str()), value);
             } else {
                 object.set(&row.target.path, value);
             }
@@ -241,7 +241,7 @@ impl<'x, 't> Draft<'x, 't> {
             choices.push(base);
             let mut path = row.target.path.clone();
             if let Some(last) = path.last_mut() {
-                last.name.push_str(kind);
+                last.name = [last.name.as_str(), kind].concat().as_str().into();
             }
             object.set(&path, node)
         } else {

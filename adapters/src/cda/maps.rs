@@ -423,7 +423,7 @@ mod tests {
             let owner = tables::resource_type(&rule.kind).unwrap_or_else(|| panic!("{}", rule.kind));
             for row in &rule.rows {
                 let Some(step) = row.target.path.first() else { continue };
-                let name = step.name.trim_start_matches('_');
+                let name = step.name.as_str().trim_start_matches('_');
                 let is_known = match (row.target.is_choice, &row.from) {
                     (true, _) => {
                         tables::element_named(owner, name).is_some()

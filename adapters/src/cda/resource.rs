@@ -70,10 +70,10 @@ impl<'x, 't> Draft<'x, 't> {
             return Some(inner.clone());
         }
         let labels = if rule.kind == "Patient" { Labels::default() } else { self.labels.clone() };
-        let mut alike = String::new();
+        let mut alike = Vec::new();
         if rule.sharing == Sharing::Shared {
             Node::from(object.clone()).write(&mut alike);
-            alike.push_str(&rule.kind);
+            alike.extend_from_slice(rule.kind.as_bytes());
             for coding in labels.codings() {
                 coding.write(&mut alike);
             }

@@ -98,7 +98,7 @@ impl<'m> Report<'m> {
             Err(text) => {
                 let mut beside = self.resolved(path);
                 beside.pop();
-                beside.push(Step { name: "text".to_owned(), index: Index::One });
+                beside.push(Step { name: "text".into(), index: Index::One });
                 let fresh = self.fresh;
                 let added = self
                     .assembly

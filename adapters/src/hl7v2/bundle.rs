@@ -8,7 +8,7 @@ use super::draft::{Draft, Origin, Slot};
 use super::maps::{Condition, Preset, Reach};
 use super::message::Message;
 use crate::Refused;
-use crate::tree::{Index, Node, Object, Step, write_string};
+use crate::tree::{Index, Node, Object, Step, write_text};
 
 /// The most resources of a Bundle; each is told of by a Provenance beside.
 const RESOURCES_MAX: usize = 20_000;
@@ -89,7 +89,7 @@ impl Draft<'_> {
                     if let ([step], Some(held)) =
                         (preset.target.path.as_slice(), self.named.get_mut(&slot).filter(|_| self.unclear))
                     {
-                        held.remove(&format!("_{}", step.name));
+                        held.remove(&format!("_{}", step.name.as_str()));
                     }
                     self.set(slot, &preset.target.path, value);
                 }
@@ -184,8 +184,8 @@ impl Draft<'_> {
         let free = |path: &[Step]| !self.is_taken(slot, path);
         match path.split_last() {
             // `_endpoint` says why `endpoint` is absent, so it is not free when that is there.
-            Some((step, before)) if step.name.starts_with('_') => {
-                let name = step.name.trim_start_matches('_').to_owned();
+            Some((step, before)) if step.name.as_str().starts_with('_') => {
+                let name = step.name.as_str().trim_start_matches('_').into();
                 let plain = [before, &[Step { name, ..step.clone() }]].concat();
                 !held.has(path) && free(&plain)
             }
@@ -248,30 +248,33 @@ impl Draft<'_> {
             }
         }
         for (id, places) in &told {
-            entries.tell(&self.id(&format!("Provenance/{id}")), id, places, &sources);
+            entries.tell(&self.id(&["Provenance/", id.as_str()].concat()), id, places, &sources);
         }
-        Ok(entries.end().into_bytes())
+        Ok(entries.end())
     }
 }
 
 /// Room for a usual Bundle.
 const CAPACITY: usize = 32 << 10;
 
+/// Room for the places of a usual resource.
+const PLACES: usize = 256;
+
 /// A Bundle as it is written, entry by entry.
 ///
 /// Entries are most of it, Provenances most of these and much alike, so none is built as a tree first.
 struct Entries {
-    out: String,
+    out: Vec<u8>,
     first: bool,
 }
 
 impl Entries {
     /// Begins the Bundle of these elements.
     fn of(elements: &Object) -> Self {
-        let mut out = String::with_capacity(CAPACITY);
-        out.push('{');
+        let mut out = Vec::with_capacity(CAPACITY);
+        out.push(b'{');
         elements.write_members(&mut out);
-        out.push_str(r#","entry":["#);
+        out.extend_from_slice(br#","entry":["#);
         Self { out, first: true }
     }
 
@@ -286,11 +289,11 @@ impl Entries {
         } else {
             self.identify(id, kind);
             if !object.is_empty() {
-                self.out.push(',');
+                self.out.push(b',');
                 object.write_members(&mut self.out);
             }
         }
-        self.out.push_str("}}");
+        self.out.extend_from_slice(b"}}");
     }
 
     /// Tells where the resource `of` comes from: which message, and which `places` in it.
@@ -298,62 +301,64 @@ impl Entries {
         self.begin(id);
         self.identify(id, "Provenance");
         let out = &mut self.out;
-        for part in [r#","target":[{"reference":"urn:uuid:"#, of, r#""}],"#, &sources.before] {
-            out.push_str(part);
+        for part in
+            [&br#","target":[{"reference":"urn:uuid:"#[..], of.as_bytes(), br#""}],"#, &sources.before]
+        {
+            out.extend_from_slice(part);
         }
         if !places.is_empty() {
-            if !sources.before.ends_with('{') {
-                out.push(',');
+            if !sources.before.ends_with(b"{") {
+                out.push(b',');
             }
-            out.push_str(r#""display":"#);
-            write_string(&told(places), out);
+            out.extend_from_slice(br#""display":"#);
+            write_text(&told(places), out);
         }
-        out.push_str(&sources.after);
-        out.push_str("}}");
+        out.extend_from_slice(&sources.after);
+        out.extend_from_slice(b"}}");
     }
 
-    fn end(mut self) -> String {
-        self.out.push_str("]}");
+    fn end(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"]}");
         self.out
     }
 
     /// Begins an entry: up to the elements of its resource.
     fn begin(&mut self, id: &str) {
         if !std::mem::take(&mut self.first) {
-            self.out.push(',');
+            self.out.push(b',');
         }
-        for part in [r#"{"fullUrl":"urn:uuid:"#, id, r#"","resource":{"#] {
-            self.out.push_str(part);
+        for part in [&br#"{"fullUrl":"urn:uuid:"#[..], id.as_bytes(), br#"","resource":{"#] {
+            self.out.extend_from_slice(part);
         }
     }
 
     /// Writes the first elements of a resource; ids and types hold nothing to escape.
     fn identify(&mut self, id: &str, kind: &str) {
-        for part in [r#""resourceType":""#, kind, r#"","id":""#, id, "\""] {
-            self.out.push_str(part);
+        for part in [&br#""resourceType":""#[..], kind.as_bytes(), br#"","id":""#, id.as_bytes(), b"\""] {
+            self.out.extend_from_slice(part);
         }
     }
 }
 
 /// The places of elements in words: those of one element together, where the first of them stands.
-fn told(places: &[Origin]) -> String {
-    let mut told = String::new();
+fn told(places: &[Origin]) -> Vec<u8> {
+    let mut told = Vec::with_capacity(PLACES);
     for (index, (element, place)) in places.iter().enumerate() {
         if places.iter().take(index).any(|(held, _)| held == element) {
             continue;
         }
         if index > 0 {
-            told.push_str("; ");
+            told.extend_from_slice(b"; ");
         }
-        let name = element.as_str();
+        let name = element.as_bytes();
         if !name.is_empty() {
-            told.push_str(name);
-            told.push_str(": ");
+            told.extend_from_slice(name);
+            told.extend_from_slice(b": ");
         }
-        told.push_str(place);
+        told.extend_from_slice(place.as_bytes());
         for (_, place) in places.iter().skip(index + 1).filter(|(held, _)| held == element) {
-            told.push_str(", ");
-            told.push_str(place);
+            told.extend_from_slice(b", ");
+            told.extend_from_slice(place.as_bytes());
         }
     }
     told
@@ -362,9 +367,9 @@ fn told(places: &[Origin]) -> String {
 /// What every Provenance of a Bundle says, as it is written.
 struct Sources {
     /// From the time on, up to what the message is called.
-    before: String,
+    before: Vec<u8>,
     /// What comes after the places.
-    after: String,
+    after: Vec<u8>,
 }
 
 impl Sources {
@@ -395,16 +400,16 @@ impl Sources {
         let digest =
             Object::new().with("system", Node::text(fhir::identifier::URI)).with("value", Node::text(digest));
         bytes.put("identifier", digest.into());
-        let source = r#"{"role":"source","what":{"#;
-        let mut before = String::new();
+        let source = br#"{"role":"source","what":{"#;
+        let mut before = Vec::new();
         provenance.write_members(&mut before);
-        before.push_str(r#","entity":["#);
-        before.push_str(source);
+        before.extend_from_slice(br#","entity":["#);
+        before.extend_from_slice(source);
         message.write_members(&mut before);
-        let mut after = "}},".to_owned();
-        after.push_str(source);
+        let mut after = b"}},".to_vec();
+        after.extend_from_slice(source);
         bytes.write_members(&mut after);
-        after.push_str("}}]");
+        after.extend_from_slice(b"}}]");
         Self { before, after }
     }
 }

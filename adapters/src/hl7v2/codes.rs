@@ -11,12 +11,29 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::Context;
 
 /// All code maps.
 #[derive(Debug, Default)]
-pub(crate) struct Codes(HashMap<String, Map>);
+pub(crate) struct Codes(HashMap<String, Map, BuildHasherDefault<OfName>>);
+
+/// The hash of the name of a map: names are ours, and nobody else can choose them.
+#[derive(Debug, Default)]
+struct OfName(u64);
+
+impl Hasher for OfName {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
 
 #[derive(Debug, Default)]
 struct Map {

@@ -221,7 +221,7 @@ impl Draft<'_> {
         for slot in slots {
             let Some(held) = self.named.get_mut(&slot) else { continue };
             let Some(Node::Object(usual)) = held.take(&spread.from) else { continue };
-            match held.find_mut(&list) {
+            match held.find_mut(list.as_str()) {
                 Some(Node::List(items)) => {
                     for item in items {
                         let Node::Object(item) = item else { continue };
@@ -232,11 +232,11 @@ impl Draft<'_> {
                         }
                     }
                 }
-                _ => held.put(&list, Node::List(vec![usual.into()])),
+                _ => held.put(list.as_str(), Node::List(vec![usual.into()])),
             }
             for (element, _) in self.origins.get_mut(&slot).into_iter().flatten() {
                 if element.is(&spread.from) {
-                    *element = list.as_str().into();
+                    *element = list.clone();
                 }
             }
         }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::concept::Known;
 use super::maps::{Fixed, MessageMap, Scope, SegmentMap};
 use super::plan::{Placed, Plan};
+use crate::Context;
+use crate::identity::Ids;
 use crate::key::Key;
 use crate::tree::{Node, Object, Step};
-use crate::{Context, identity};
 
 /// An element, and where in the message it comes from.
 pub(super) type Origin = (Key, String);
@@ -22,7 +23,8 @@ pub(super) struct Draft<'x> {
     pub(super) map: &'x MessageMap,
     pub(super) trigger: &'x str,
     pub(super) context: &'x Context,
-    pub(super) control: String,
+    /// What ids are made by.
+    made: Ids,
     pub(super) plan: Plan,
     /// Resources that the message map names.
     pub(super) named: BTreeMap<Slot, Object>,
@@ -31,7 +33,7 @@ pub(super) struct Draft<'x> {
     /// Where the elements of the named resources come from.
     pub(super) origins: BTreeMap<Slot, Vec<Origin>>,
     /// Ids of what is in `others`, by what it says.
-    known: BTreeMap<String, String>,
+    known: BTreeMap<Vec<u8>, String>,
     /// Whether some element says that nothing is known, since what was said of it is not understood.
     pub(super) unclear: bool,
     /// Ids of the named resources, which are referred to again and again.
@@ -53,14 +55,14 @@ impl<'x> Draft<'x> {
         map: &'x MessageMap,
         trigger: &'x str,
         context: &'x Context,
-        control: String,
+        control: &str,
         plan: Plan,
     ) -> Self {
         Self {
+            made: Ids::of(context.source(), control),
             map,
             trigger,
             context,
-            control,
             plan,
             named: BTreeMap::new(),
             others: Vec::new(),
@@ -73,7 +75,7 @@ impl<'x> Draft<'x> {
 
     /// The id of what comes from this place.
     pub(super) fn id(&self, place: &str) -> String {
-        identity::id(self.context.source(), &self.control, place)
+        self.made.id(place)
     }
 
     /// The id of a named resource.
@@ -161,7 +163,7 @@ impl<'x> Draft<'x> {
 pub(super) fn beneath(path: &[Step]) -> Vec<Step> {
     let mut path = path.to_vec();
     if let Some(step) = path.last_mut() {
-        step.name.insert(0, '_');
+        step.name = ["_", step.name.as_str()].concat().as_str().into();
     }
     path
 }
@@ -170,10 +172,10 @@ pub(super) fn beneath(path: &[Step]) -> Vec<Step> {
 const KEY: usize = 512;
 
 /// What makes a resource that others refer to the same as another.
-fn key(kind: &str, object: &Object) -> String {
-    let mut key = String::with_capacity(KEY);
+fn key(kind: &str, object: &Object) -> Vec<u8> {
+    let mut key = Vec::with_capacity(KEY);
     object.write(&mut key);
-    key.push_str(kind);
+    key.extend_from_slice(kind.as_bytes());
     key
 }
 

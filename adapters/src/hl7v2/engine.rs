@@ -36,7 +36,7 @@ pub(super) fn run(
     let known = Known { codes: &maps.codes, context };
     merged_with_herself(message, map, known)?;
     let plan = Plan::of(message, map, known);
-    let mut draft = Draft::new(map, &kind.trigger, context, control, plan);
+    let mut draft = Draft::new(map, &kind.trigger, context, &control, plan);
     draft.sender();
     let of_site = context.site.iter().flat_map(|site| site.iter());
     let standard = map.segments.iter().filter(|name| message.first(name).is_some());
@@ -232,7 +232,7 @@ impl Draft<'_> {
                     continue;
                 }
                 if let Some(step) = row.target.path.first() {
-                    self.comes_from(slot, &step.name, part.field_place());
+                    self.comes_from(slot, step.name.as_str(), part.field_place());
                 }
                 if let Some(step) = list.filter(|_| !again) {
                     opened.push((row.target.resource.as_str(), step.name.as_str()));

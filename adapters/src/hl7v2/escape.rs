@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::message::Delimiters;
+use crate::glance::is_graphic;
 
 /// The most blank lines that one `\.sp n\` may ask for.
 const BLANK_LINES_MAX: usize = 20;
@@ -25,8 +26,7 @@ pub(super) fn unescape<'m>(raw: &'m str, delimiters: &Delimiters) -> Unescaped<'
     let plain = |letter: char| letter != escape && !forbidden(letter);
     // Nearly every value is ASCII, and most are asked for more than once.
     let mark = u8::try_from(escape).unwrap_or(0);
-    let ascii = |byte: u8| (b' '..0x7f).contains(&byte) & (byte != mark);
-    if raw.bytes().fold(true, |all, byte| all & ascii(byte)) || raw.chars().all(plain) {
+    if is_graphic(raw.as_bytes(), mark) || raw.chars().all(plain) {
         return Unescaped { text: Cow::Borrowed(raw), inexact: false, controls: false, switched: false };
     }
     let mut out = Unescaped {

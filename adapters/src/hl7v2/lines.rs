@@ -14,7 +14,7 @@ pub(super) fn lines(text: &str, separator: char) -> Result<Vec<(usize, &str)>, R
     let mut number = 0;
     while start < text.len() {
         let rest = text.get(start..).unwrap_or_default();
-        let end = start + rest.find(['\r', '\n']).unwrap_or(rest.len());
+        let end = start + rest.bytes().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
         let line = text.get(start..end).unwrap_or_default();
         number += 1;
         if is_segment(line, separator) {

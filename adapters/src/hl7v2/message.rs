@@ -8,28 +8,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::charset::Text;
+pub(super) use super::delimiters::Delimiters;
 use super::escape::unescape;
 use super::lines::lines;
+use super::pieces::{Ended, Pieces, trimmed};
 use crate::{Loss, Refused, Severity, Why};
 
 const SEGMENTS_MAX: usize = 10_000;
 const VALUES_MAX: usize = 200_000;
+
+/// More fields, repetitions or components than are counted.
+const TOO_MANY_PARTS: Refused = Refused::TooLarge { max: u16::MAX as usize, unit: "parts" };
 
 /// How many bytes of a message stand for one value, as far as room is made beforehand.
 const FIELD: usize = 8;
 
 /// Room for a usual place.
 const PLACE: usize = 16;
-
-/// The characters that separate parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Delimiters {
-    pub(super) field: char,
-    pub(super) component: char,
-    pub(super) repetition: char,
-    pub(super) escape: char,
-    pub(super) subcomponent: char,
-}
 
 /// A parsed message.
 #[derive(Debug)]
@@ -54,6 +49,8 @@ pub(super) struct Segment<'m> {
     pub(super) index: usize,
     values: Vec<Value<'m>>,
     repetitions: Vec<(u16, u16, &'m str)>,
+    /// One bit for each of the first fields that hold anything; most rows of a map are about others.
+    said: u128,
 }
 
 /// A value that is not empty.
@@ -99,44 +96,6 @@ enum Level<'m> {
     Subcomponent,
 }
 
-impl Delimiters {
-    pub(super) const USUAL: Self =
-        Self { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&' };
-
-    /// The delimiters that the header of `text` declares.
-    pub(super) fn of(text: &str) -> Result<Self, Refused> {
-        let mut letters = text.strip_prefix("MSH").ok_or(Refused::NoHeader)?.chars();
-        let field = letters.next().ok_or(Refused::NoHeader)?;
-        let named: Vec<char> =
-            letters.take_while(|letter| *letter != field && !matches!(letter, '\r' | '\n')).take(6).collect();
-        // Old senders name no escape, and exports lose the backslash.
-        let usual = ['\\'];
-        let (component, repetition, escape, rest) = match named.as_slice() {
-            [component, repetition] | [component, repetition, '&'] => {
-                let [escape] = &usual;
-                (component, repetition, escape, [].as_slice())
-            }
-            [component, repetition, escape, rest @ ..] => (component, repetition, escape, rest),
-            [] | [_] => return Err(Refused::Delimiters),
-        };
-        let delimiters = Self {
-            field,
-            component: *component,
-            repetition: *repetition,
-            escape: *escape,
-            subcomponent: rest.first().copied().unwrap_or('&'),
-        };
-        let all = [field, *component, *repetition, *escape, delimiters.subcomponent];
-        let usable = all.iter().all(|letter| letter.is_ascii_graphic() && !letter.is_ascii_alphanumeric());
-        let alike =
-            all.iter().enumerate().any(|(index, letter)| all.iter().take(index).any(|other| other == letter));
-        if !usable || alike || rest.len() > 2 {
-            return Err(Refused::Delimiters);
-        }
-        Ok(delimiters)
-    }
-}
-
 impl<'m> Message<'m> {
     /// Splits `text` into its parts.
     pub(super) fn parse(text: &'m Text<'_>) -> Result<Self, Refused> {
@@ -162,8 +121,14 @@ impl<'m> Message<'m> {
             }
             let occurrence = occurrences.entry(name).and_modify(|count| *count += 1).or_insert(1);
             let index = message.segments.len();
-            let segment =
-                Segment { name, occurrence: *occurrence, index, values: Vec::new(), repetitions: Vec::new() };
+            let segment = Segment {
+                name,
+                occurrence: *occurrence,
+                index,
+                values: Vec::new(),
+                repetitions: Vec::new(),
+                said: 0,
+            };
             message.segments.push(segment.parse(raw, &delimiters, &mut values)?);
         }
         Ok(message)
@@ -199,7 +164,7 @@ impl Value<'_> {
     /// Why it was not carried.
     fn why(&self) -> Why {
         match self.fate.get() {
-            _ if self.raw.trim() == "\"\"" => Why::Nulled,
+            _ if trimmed(self.raw) == "\"\"" => Why::Nulled,
             Fate::TurnedAway => Why::PlaceTaken,
             Fate::Untouched | Fate::Carried => Why::NotMapped,
         }
@@ -216,38 +181,56 @@ impl<'m> Segment<'m> {
         segment.repetitions.reserve(raw.len() / FIELD);
         segment.values.reserve(raw.len() / FIELD);
         // In MSH the separator is itself MSH-1, and MSH-2 holds the other delimiters.
-        let (skip, first) = if segment.name == "MSH" { (2, 3) } else { (1, 1) };
-        for (field, text) in (first..).zip(raw.split(delimiters.field).skip(skip)) {
-            for (repetition, text) in (1..).zip(text.split(delimiters.repetition)) {
-                if text.is_empty() {
-                    continue;
-                }
-                let too_many = Refused::TooLarge { max: usize::from(u16::MAX), unit: "parts" };
+        let (mut field, least) = if segment.name == "MSH" { (1_usize, 3) } else { (0, 1) };
+        let mut repetition = 1_usize;
+        for (text, ended) in Pieces::of(raw, [delimiters.field, delimiters.repetition]) {
+            if field >= least && !text.is_empty() {
                 let (Ok(field), Ok(repetition)) = (u16::try_from(field), u16::try_from(repetition)) else {
-                    return Err(too_many);
+                    return Err(TOO_MANY_PARTS);
                 };
                 segment.repetitions.push((field, repetition, text));
-                for (component, text) in (1..).zip(text.split(delimiters.component)) {
-                    for (subcomponent, text) in (1..).zip(text.split(delimiters.subcomponent)) {
-                        if text.trim().is_empty() {
-                            continue;
-                        }
-                        let (Ok(component), Ok(subcomponent)) =
-                            (u16::try_from(component), u16::try_from(subcomponent))
-                        else {
-                            return Err(too_many);
-                        };
-                        *count += 1;
-                        if *count > VALUES_MAX {
-                            return Err(Refused::TooLarge { max: VALUES_MAX, unit: "values" });
-                        }
-                        let at = Position { field, repetition, component, subcomponent };
-                        segment.values.push(Value { at, raw: text, fate: Cell::new(Fate::Untouched) });
-                    }
-                }
+                segment.said |= bit(field);
+                segment.take(text, (field, repetition), delimiters, count)?;
+            }
+            match ended {
+                Ended::Outer => (field, repetition) = (field + 1, 1),
+                Ended::Inner => repetition += 1,
+                Ended::End => {}
             }
         }
         Ok(segment)
+    }
+
+    /// Adds the values of a repetition.
+    fn take(
+        &mut self,
+        text: &'m str,
+        (field, repetition): (u16, u16),
+        delimiters: &Delimiters,
+        count: &mut usize,
+    ) -> Result<(), Refused> {
+        let (mut component, mut subcomponent) = (1_usize, 1_usize);
+        for (raw, ended) in Pieces::of(text, [delimiters.component, delimiters.subcomponent]) {
+            if !trimmed(raw).is_empty() {
+                let (Ok(component), Ok(subcomponent)) =
+                    (u16::try_from(component), u16::try_from(subcomponent))
+                else {
+                    return Err(TOO_MANY_PARTS);
+                };
+                *count += 1;
+                if *count > VALUES_MAX {
+                    return Err(Refused::TooLarge { max: VALUES_MAX, unit: "values" });
+                }
+                let at = Position { field, repetition, component, subcomponent };
+                self.values.push(Value { at, raw, fate: Cell::new(Fate::Untouched) });
+            }
+            match ended {
+                Ended::Outer => (component, subcomponent) = (component + 1, 1),
+                Ended::Inner => subcomponent += 1,
+                Ended::End => {}
+            }
+        }
+        Ok(())
     }
 
     /// The repetitions of `field` that hold anything.
@@ -273,7 +256,10 @@ impl<'m> Segment<'m> {
 
     /// Whether anything stands in `field`.
     pub(super) fn says(&self, field: u16) -> bool {
-        self.repetitions.binary_search_by_key(&field, |(held, _, _)| *held).is_ok()
+        match bit(field) {
+            0 => self.repetitions.binary_search_by_key(&field, |(held, _, _)| *held).is_ok(),
+            bit => self.said & bit != 0,
+        }
     }
 
     /// The first value of `field`, without using it.
@@ -363,19 +349,20 @@ impl<'a, 'm> Part<'a, 'm> {
             Level::Component => at.subcomponent == 1,
             Level::Subcomponent => true,
         };
-        self.values.first().filter(|value| leads(value.at) && value.raw.trim() != "\"\"")
+        self.values.first().filter(|value| leads(value.at) && trimmed(value.raw) != "\"\"")
     }
 
     /// The leading value of a component, trimmed and unescaped, without using it.
     pub(super) fn peek(&self) -> Option<Cow<'m, str>> {
         let value = self.lead()?;
-        Some(unescape(value.raw.trim(), &self.message.delimiters).text).filter(|text| !text.trim().is_empty())
+        Some(unescape(trimmed(value.raw), &self.message.delimiters).text)
+            .filter(|text| !trimmed(text).is_empty())
     }
 
     /// The leading value, trimmed and unescaped; it counts as carried.
     pub(super) fn text(&self) -> Option<String> {
         let value = self.lead()?;
-        let text = self.clean(value.raw.trim(), value.at)?;
+        let text = self.clean(trimmed(value.raw), value.at)?;
         value.fate.set(Fate::Carried);
         Some(text)
     }
@@ -383,7 +370,7 @@ impl<'a, 'm> Part<'a, 'm> {
     /// The text of a whole repetition, in which components mean nothing; it counts as carried.
     pub(super) fn whole_text(&self) -> Option<String> {
         let Level::Repetition(whole) = self.level else { return None };
-        if whole.trim() == "\"\"" {
+        if trimmed(whole) == "\"\"" {
             return None;
         }
         let text = self.clean(whole, self.values.first()?.at)?;
@@ -408,7 +395,7 @@ impl<'a, 'm> Part<'a, 'm> {
 
     /// Counts everything under this part as carried.
     pub(super) fn mark(&self) {
-        for value in self.values.iter().filter(|value| value.raw.trim() != "\"\"") {
+        for value in self.values.iter().filter(|value| trimmed(value.raw) != "\"\"") {
             value.fate.set(Fate::Carried);
         }
     }
@@ -473,7 +460,7 @@ impl<'a, 'm> Part<'a, 'm> {
         if out.controls {
             self.message.remark(self.segment, at, Why::ControlCharacters, Severity::Minor);
         }
-        (!out.text.trim().is_empty()).then(|| out.text.into_owned())
+        (!trimmed(&out.text).is_empty()).then(|| out.text.into_owned())
     }
 }
 
@@ -484,6 +471,11 @@ fn slice<'a, 'm>(
     let start = values.partition_point(|value| compare(value.at).is_lt());
     let end = values.partition_point(|value| compare(value.at).is_le());
     values.get(start..end).unwrap_or_default()
+}
+
+/// The bit of a field, where there is one for it.
+const fn bit(field: u16) -> u128 {
+    if field < 128 { 1 << field } else { 0 }
 }
 
 /// Adds `number` in decimal; most are of one or two digits.

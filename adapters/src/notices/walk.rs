@@ -47,7 +47,8 @@ impl Inward<'_> {
                     for (path, fixed) in &item.beside {
                         object.set(path, Node::text(fixed.as_str()));
                     }
-                    let first = item.right.first().map(|step| step.name.clone()).unwrap_or_default();
+                    let first =
+                        item.right.first().map(|step| step.name.as_str().to_owned()).unwrap_or_default();
                     origins.push((first, found.called.clone().unwrap_or(place)));
                 }
             }
@@ -166,7 +167,7 @@ impl Outward<'_> {
 
     /// The elements of R4 that an item is for, beside which stands what must.
     fn find<'e>(&self, item: &Item, element: &'e Element) -> Vec<&'e Element> {
-        let names: Vec<String> = item.right.iter().map(|step| step.name.clone()).collect();
+        let names: Vec<String> = item.right.iter().map(|step| step.name.as_str().to_owned()).collect();
         let Some((first, rest)) = names.split_first() else { return Vec::new() };
         let mut all = Vec::new();
         for (number, child) in element.all(first).enumerate() {
@@ -245,7 +246,7 @@ pub(super) fn find<'e>(element: &'e Element, names: &[String], path: &str) -> Ve
 
 /// The element that says `value` at `path`.
 fn said<'e>(element: &'e Element, path: &[Step], value: &str) -> Option<&'e Element> {
-    let names: Vec<String> = path.iter().map(|step| step.name.clone()).collect();
+    let names: Vec<String> = path.iter().map(|step| step.name.as_str().to_owned()).collect();
     let found = find(element, &names, "").into_iter().map(|(found, _)| found);
     found.into_iter().find(|found| found.value.as_deref() == Some(value))
 }

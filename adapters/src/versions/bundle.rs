@@ -108,9 +108,9 @@ pub(super) fn put_together(
     for source in sources {
         bundle.push("entry", source);
     }
-    let mut out = String::with_capacity(1 << 16);
+    let mut out = Vec::with_capacity(1 << 16);
     Node::from(bundle).write(&mut out);
-    Ok(Translated { id, bundle: out.into_bytes(), losses })
+    Ok(Translated { id, bundle: out, losses })
 }
 
 /// A Bundle around one resource.
