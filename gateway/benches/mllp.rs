@@ -70,9 +70,11 @@ section = "the discharge letter"
 [share.letter.DocumentReference]
 type = "what kind of letter it is"
 "content.attachment" = "the discharge letter"
+where = { "content.attachment.contentType" = ["text/plain"] }
 [share.letter.Binary]
 contentType = "to open the letter"
 data = "the discharge letter"
+where = { contentType = ["text/plain"] }
 "#;
 
 const SETTINGS: &str = r#"
@@ -80,6 +82,7 @@ const SETTINGS: &str = r#"
 organisation = "ods:RX1"
 base = "http://127.0.0.1:8443"
 state = "state"
+oversight = ["R5105"]
 [listen]
 address = "127.0.0.1:0"
 ops = "127.0.0.1:0"
