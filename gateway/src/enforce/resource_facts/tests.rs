@@ -42,7 +42,8 @@ fn one_glance_finds_what_is_labelled_and_what_may_name_a_medicine() {
     };
     // A name that says something of labels would not be looked for.
     for name in ANYWHERE {
-        let escaped = format!("\\u{:04x}{}", u32::from(name.as_bytes()[0]), &name[1..]);
+        let letters = name.chars().map(|letter| format!("\\u{:04x}", u32::from(letter)));
+        let escaped: String = letters.collect();
         for name in [name, &escaped] {
             for json in [format!(r#"{{"a":[{{"{name}":1}}]}}"#), format!(r#"{{"{name}":[]}}"#)] {
                 assert!(glance(&json, &ANYWHERE), "{json}");
