@@ -9,8 +9,9 @@ use crate::interaction::{FhirAction, Interaction};
 const TYPES: [&str; 2] = ["Address", "ContactPoint"];
 /// Resources that are a place.
 const PLACES: [&str; 1] = ["Location"];
-/// Elements that tell the area by another way: who cares for the person there, and whom to ask.
-const ELEMENTS: [(&str, &str); 7] = [
+/// Elements that tell the area by another way: who cares for the person there, whom to ask, and under which address what
+/// stands there is reached.
+const ELEMENTS: [(&str, &str); 8] = [
     ("Patient", "generalPractitioner"),
     ("Patient", "managingOrganization"),
     ("Patient", "contact"),
@@ -18,6 +19,7 @@ const ELEMENTS: [(&str, &str); 7] = [
     ("Encounter", "serviceProvider"),
     ("EpisodeOfCare", "managingOrganization"),
     ("CareTeam", "managingOrganization"),
+    ("Device", "url"),
 ];
 /// Data types of free words and of content that nobody has looked through.
 const WORDS: [&str; 5] = ["Narrative", "Annotation", "Attachment", "base64Binary", "markdown"];
