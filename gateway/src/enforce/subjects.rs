@@ -17,6 +17,7 @@ use super::persons::{Came, PersonsOf, leads_to, named_by, persons_beside, person
 use super::targets::in_pages;
 use super::unfiltered::Unfiltered;
 use super::whom::Whom;
+use crate::agreement::Existence;
 use crate::decision::ruling::Admitted;
 use crate::interaction::{FhirAction, Interaction};
 use crate::person::SystemName;
@@ -120,7 +121,17 @@ pub(in crate::enforce) fn persons_of_body(
         false => persons_beside(body.inner().root(), together.inner().root(), bases),
     };
     // Whoever writes kin down chooses whose number it is: without a tie of hers, anybody could ask what she has said.
-    if is_message(admitted) { found } else { found.into_persons() }
+    if is_asked_of_kin(admitted) { found } else { found.into_persons() }
+}
+
+/// Whether kin in a body are asked no more than whether they refuse: nobody is told at once what they have said, or it is no
+/// secret.
+fn is_asked_of_kin(admitted: &Admitted) -> bool {
+    match admitted.question().interaction {
+        Interaction::Push { .. } => true,
+        Interaction::Fhir { action: FhirAction::Message(_), .. } => admitted.existence() == Existence::Open,
+        Interaction::Fhir { .. } | Interaction::Own(_) => false,
+    }
 }
 
 /// Whether a body is a message: what its sender's own record says.

@@ -126,3 +126,35 @@ async fn a_message_states_the_tie_of_the_one_whose_record_it_is_whoever_is_her_k
     assert_eq!((answer.status, sent(&site, "POST /fhir/$process-message")), (403, 2), "{}", answer.body);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_told_at_once_asks_nothing_about_kin_where_that_is_withheld() {
+    let agreement = tied("withheld", TABLES).replace("\"care-team\"", "\"encounter\"");
+    let (site, running) = site_after(&agreement, takes(&child()), |_| ()).await;
+    let stay = of("Encounter", "e1", json!({"subject": to("Patient/p1")}));
+    let message = |more: &[Value]| {
+        let header = json!({"resourceType": "MessageHeader", "id": "msg-1", "eventCoding": {"system": "http://events.example", "code": "admit"},
+            "source": {"endpoint": "https://sender.example"}, "focus": [to("Patient/p1")]});
+        let entries: Vec<Value> = [header, patient("p1", ANN), stay.clone()]
+            .iter()
+            .chain(more)
+            .map(|resource| json!({"resource": resource}))
+            .collect();
+        json!({"resourceType": "Bundle", "id": "b1", "type": "message", "entry": entries})
+    };
+    let before = post(&site, "/$process-message", &message(&[mum()])).await;
+    denies(&site, BOB).await;
+    let after = post(&site, "/$process-message", &message(&[mum()])).await;
+    assert_eq!(
+        (before.status, &before.body),
+        (after.status, &after.body),
+        "the number is the sender's choice"
+    );
+    assert_eq!((before.status, sent(&site, "POST /fhir/$process-message")), (404, 0));
+    // Without her number she is in it as whoever comes along.
+    let mut mother = mum();
+    mother.as_object_mut().unwrap().remove("identifier");
+    let answer = post(&site, "/$process-message", &message(&[mother])).await;
+    assert_eq!((answer.status, sent(&site, "POST /fhir/$process-message")), (200, 1), "{}", answer.body);
+    running.stop().await;
+}
