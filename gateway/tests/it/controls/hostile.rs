@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{ann, asks, bob, problem, site, stay};
 use crate::support::holding::{held, holding};
 use crate::support::upstream::{Play, Seen, fhir};
+use crate::support::whole::Whole;
 
 /// Answers honestly, but searches of `kind` with these entries.
 fn answering(
@@ -121,6 +122,31 @@ async fn all_that_goes_with_a_page_has_one_bound() {
         let answer = asks(&site, &path).await;
         assert_eq!(answer.status, status, "{letters}: {}", answer.body);
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_bound_nothing_more_is_asked_for() {
+    let long = |mut found: Value| {
+        found["text"] = json!({"status": "generated", "div": format!("<div>{}</div>", "x".repeat(10 << 20))});
+        found
+    };
+    let team = json!({"resourceType": "CareTeam", "id": "t1", "subject": {"reference": "Patient/p1"}});
+    let [problem, stay] = [problem("c1", "2020", "e1", &[]), stay("e1", "p1", &[])];
+    let all = held(&[ann(), problem.clone(), stay.clone(), team.clone()]);
+    let (site, running) = site(holding(&all)).await;
+    let includes = ["Condition:subject", "Encounter:subject", "CareTeam:subject"];
+    let path = format!("Patient?_id=p1&_revinclude={}", includes.join("&_revinclude="));
+    let teams = |site: &Whole| {
+        let asked = |seen: &&Seen| seen.line.starts_with("POST /fhir/CareTeam/_search");
+        site.hospital.seen().iter().filter(asked).count()
+    };
+    let answer = asks(&site, &path).await;
+    assert_eq!((answer.status, teams(&site)), (200, 1), "{}", answer.body);
+    // Two of these are too much, and a third would only be read.
+    *all.lock().unwrap() = vec![ann(), long(problem), long(stay), team];
+    let answer = asks(&site, &path).await;
+    assert_eq!((answer.status, teams(&site)), (403, 1), "{}", answer.body);
     running.stop().await;
 }
 
