@@ -26,7 +26,7 @@ use crate::outcome::{Ended, Ending, NotTaken};
 use crate::pace::UnderWay;
 use crate::person::SystemName;
 use crate::ports::Ports;
-use crate::submit::{created, release_body};
+use crate::submit::{New, created, release_body};
 use crate::trail::record::Exchange;
 use crate::upstream::{Outgoing, Sent, Taken, UpstreamFault, Write};
 
@@ -105,6 +105,8 @@ pub async fn create(
     let mut read = rules(asked.searching())?;
     named::concerns(under_way, &write, &asked.body, ports);
     under_way.concerns(&write);
+    let left_out = named::left_out_by_rule(&asked.body, &write, ports);
+    let new = New { resource_type: asked.resource_type.name(), left_out };
     let mut last = Ending::NotTaken(NotTaken::Conflict);
     let mut made = Made::No;
     for _ in 0..ATTEMPTS_MAX {
@@ -140,7 +142,7 @@ pub async fn create(
                 write = rules(asked.writing())?;
             }
             sent => {
-                let made = created(sent, asked.resource_type.name(), &asked.system, outcome, ports).await?;
+                let made = created(sent, &new, &asked.system, outcome, ports).await?;
                 return Ok((made, Evidence::none()));
             }
         }

@@ -108,7 +108,15 @@ pub async fn readable(
     let medicines = Medicines::none();
     let behind = medicines.wanted_behind(&looked_up, &ruling, frame);
     let medicines = look_into(medicines, behind, frame, wells, &mut doubts).await?;
-    let readable = looked_up.knowing(medicines).readable(asked, &ruling, &subjects, frame);
+    let sheltered = match frame.households {
+        Households::Told => Sheltered::nowhere(),
+        Households::Shielded => {
+            let asks = household::asks_of_places(&looked_up);
+            sheltered(&asks, frame, wells, &mut doubts).await?
+        }
+    };
+    let looked_up = looked_up.knowing(medicines).sheltering(sheltered);
+    let readable = looked_up.readable(asked, &ruling, &subjects, frame);
     evidence.doubt(doubts);
     Ok((readable, evidence))
 }

@@ -7,12 +7,16 @@
 //!
 //! A push waits in the inbox, and how its receiver takes it is told to nobody outside: there the rules alone decide.
 
+use std::collections::BTreeSet;
+
 use fhir::json::Document;
 use fhir::tables::TypeId;
 
+use crate::agreement::{Criterion, SharedType};
 use crate::decision::admit;
 use crate::decision::evidence::anyone::{Anyone, nothing};
 use crate::decision::evidence::{Evidence, EvidenceFault, Unusable, Wells};
+use crate::decision::following::{NO_PERSON, PLACES};
 use crate::decision::ruling::{Admitted, Question, Ruling};
 use crate::enforce::answer::Frame;
 use crate::enforce::naming::{Naming, Readable, Rest, types_named};
@@ -39,12 +43,14 @@ pub(crate) async fn naming(
     if let Interaction::Push { .. } = question.interaction {
         return Ok((Naming::ByRule, Evidence::none()));
     }
-    let wanted = named_by(body, together, ruling, frame);
+    let looked_up = looked_up(body, ruling.admitted(), ports);
+    let wanted = named_by(body, together, ruling, &looked_up, frame);
     let reads = |target: TypeId| reading(question, system, target, ports).is_some();
     let wanted = wanted.of_types(reads);
     let first = wanted.asks().keys().next().copied();
     let Some(reader) = first.and_then(|target| reading(question, system, target, ports)) else {
-        return Ok((Naming::Read(Readable::default()), Evidence::none()));
+        let nothing = Readable::default().and_nothing_else_of(looked_up);
+        return Ok((Naming::Read(nothing), Evidence::none()));
     };
     let (anyone, road) = (Anyone::of(&reader), ports.road());
     let wells = Wells { upstream: &road, ..ports.wells() };
@@ -57,7 +63,51 @@ pub(crate) async fn naming(
     for why in evidence.unusable().iter().map(Unusable::reason) {
         ports.metrics.upstream_fault(why);
     }
-    Ok((Naming::Read(readable), evidence))
+    Ok((Naming::Read(readable.and_nothing_else_of(looked_up)), evidence))
+}
+
+/// Of what a body names that is about nobody by rule, the types of which some is hidden from its sender where it goes: places,
+/// and what her agreement shares under conditions.
+fn looked_up(body: &Unfiltered<Document>, admitted: &Admitted, ports: &Ports) -> BTreeSet<TypeId> {
+    let (question, system) = (admitted.question(), admitted.system());
+    // What is shared within other resources alone nobody reads by itself.
+    let is_contained = |criterion: &Criterion| matches!(criterion, Criterion::Contained);
+    let by_itself = |table: &SharedType| !table.criteria.iter().any(is_contained);
+    let is_in_part = |target: TypeId| {
+        let reader = reading(question, system, target, ports);
+        reader.is_some_and(|reader| {
+            !shares_all(&reader, target) && reader.share().tables(target).iter().any(by_itself)
+        })
+    };
+    let is_looked_up = |target: &TypeId| {
+        PLACES.contains(&target.name()) || NO_PERSON.contains(&target.name()) && is_in_part(*target)
+    };
+    types_named(body, ports.bases_of(system)).into_iter().filter(is_looked_up).collect()
+}
+
+/// The types that a body names and that are left out of it by the rules, whatever bears the names: what is sent to the
+/// system does not name them, or its sender may read nothing of them there.
+pub(crate) fn left_out_by_rule(
+    body: &Unfiltered<Document>,
+    admitted: &Admitted,
+    ports: &Ports,
+) -> BTreeSet<TypeId> {
+    let (question, system) = (admitted.question(), admitted.system());
+    let is_named = |target: TypeId| {
+        let reader = reading(question, system, target, ports);
+        shares_all(admitted, target)
+            && match target.name() {
+                name if NO_PERSON.contains(&name) => true,
+                name if PLACES.contains(&name) => reader.is_some_and(|reader| shares_all(&reader, target)),
+                _ => reader.is_some(),
+            }
+    };
+    types_named(body, ports.bases_of(system)).into_iter().filter(|target| !is_named(*target)).collect()
+}
+
+/// Whether some table shares every resource of the type.
+fn shares_all(admitted: &Admitted, target: TypeId) -> bool {
+    admitted.share().tables(target).iter().any(SharedType::is_unconditional)
 }
 
 /// Notes that what `body` names is looked up, if it is: what is found of it must not be told by the time that takes.

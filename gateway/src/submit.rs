@@ -1,11 +1,14 @@
 //! Writes: the same road as a read, towards a receiving system. An intent is durable before that system sees a byte,
 //! an outcome before the caller hears.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fhir::json::Document;
+use fhir::tables::TypeId;
 
-use crate::decision::evidence::Evidence;
+use crate::decision::evidence::anyone::Anyone;
+use crate::decision::evidence::{Evidence, Wells};
 use crate::decision::ruling::{Admitted, Question};
 use crate::decision::{admit, decide};
 use crate::enforce::answer::Frame;
@@ -50,12 +53,20 @@ pub async fn submit(
     named::concerns(under_way, &admitted, &body, ports);
     under_way.concerns(&admitted);
     let begun = begun.under(&admitted);
+    let made = New { resource_type, left_out: named::left_out_by_rule(&body, &admitted, ports) };
     let intent = release_body(admitted, &body, &begun, ports).await?;
     let write = Write::Create { resource_type, if_none_exist: None };
     let provenance = intent.provenance().cloned();
     let sent = ports.upstream.send(&system, Outgoing::released(write, &intent, provenance)).await;
     let outcome = Exchange { follows: Some(intent.receipt().to_header()), ..begun };
-    created(sent, resource_type, &system, outcome, ports).await
+    created(sent, &made, &system, outcome, ports).await
+}
+
+/// What was to be created, as far as it is told of.
+pub(crate) struct New {
+    pub(crate) resource_type: &'static str,
+    /// The types that it named and that the rules left out.
+    pub(crate) left_out: BTreeSet<TypeId>,
 }
 
 /// The answer to a create, by what became of it.
@@ -64,14 +75,14 @@ pub async fn submit(
 /// [`Ended`] when it was not created, or that could not be recorded.
 pub(crate) async fn created(
     sent: Result<Sent, UpstreamFault>,
-    resource_type: &'static str,
+    new: &New,
     system: &SystemName,
     outcome: Exchange,
     ports: &Ports,
 ) -> Result<Released, Ended> {
     match sent {
         Ok(Sent { taken: Taken::Created | Taken::Done | Taken::Accepted, id, .. }) => {
-            let told = own::written(id.as_ref(), resource_type, system, outcome.clone(), ports.site());
+            let told = own::written(id.as_ref(), new, system, outcome.clone(), ports.site());
             release(told, outcome.format, &|| Epoch::Same, &*ports.ledger)
                 .await
                 .map_err(|why| outcome.end(Ending::Unrecorded(why)))
@@ -180,9 +191,11 @@ pub(crate) async fn cut_beside(
 ) -> Result<(Minimised, Admitted, Evidence), Ended> {
     let system = admitted.system().clone();
     let frame = Frame::of(begun, &system, ports);
+    let (anyone, road) = (told_at_once(&admitted), ports.road());
+    let wells = Wells { upstream: &road, ..ports.wells() };
     let subjects = subjects_of_body(body, together, &admitted, frame.bases);
     // A body goes as it was decided for everybody in it: it is sent again once that can be.
-    let evidence = Evidence::gather(&admitted, &subjects, ports.wells()).await.and_then(Evidence::whole);
+    let evidence = Evidence::gather(&admitted, &subjects, wells).await.and_then(Evidence::whole);
     let evidence = evidence.map_err(|why| begun.end(Ending::Evidence(why)))?;
     let ruling = decide(admitted, &evidence);
     let medicines = medicines_of_body(body, together, &ruling, frame, ports.wells())
@@ -192,6 +205,24 @@ pub(crate) async fn cut_beside(
     let (naming, seen) = named::naming(body, together, &ruling, frame, ports)
         .await
         .map_err(|why| begun.end(Ending::Evidence(why)))?;
-    let (minimised, again) = minimise_submitted(body, together, ruling, &subjects, &naming, frame)?;
-    Ok((minimised.having_met(&naming), again, evidence.resting_on(&seen)))
+    match minimise_submitted(body, together, ruling, &subjects, &naming, frame) {
+        Ok((minimised, again)) => Ok((minimised.having_met(&naming), again, evidence.resting_on(&seen))),
+        Err(ended) => match anyone.filter(|_| ended.ending.is_not_found()) {
+            // Whether there is somebody must not be told by what fails.
+            Some(anyone) => {
+                let outage = anyone.ask(&road, wells).await.err();
+                Err(Ended { ending: outage.map_or(ended.ending, Ending::Evidence), ..ended })
+            }
+            None => Err(ended),
+        },
+    }
+}
+
+/// Whom to ask about before nothing is told of whom a body is about; nothing where existence is open, or its sender hears of it
+/// later.
+fn told_at_once(admitted: &Admitted) -> Option<Anyone> {
+    match admitted.question().interaction {
+        Interaction::Push { .. } => None,
+        Interaction::Fhir { .. } | Interaction::Own(_) => Anyone::of(admitted),
+    }
 }

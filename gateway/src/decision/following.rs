@@ -20,6 +20,9 @@ use crate::settings::mapped::Mapped;
 pub(crate) const NO_PERSON: [&str; 5] =
     ["Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Medication"];
 
+/// Types that are as the person who refers to them: named by rule alone, because nothing of theirs says whose they are.
+pub(crate) const PLACES: [&str; 1] = ["Location"];
+
 /// Which one does not matter to what can be asked.
 const ANY_ID: &str = "1";
 

@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use fhir::json::Node;
+
 use super::answer::Frame;
 use super::facts::{NotEvidence, resources, shield_of};
 use super::held::Held;
@@ -17,6 +19,7 @@ use super::targets::{LookedUp, on_page};
 use super::unfiltered::Unfiltered;
 use crate::decision::evidence::apart::Parameters;
 use crate::decision::facts::Shield;
+use crate::decision::following::PLACES;
 use crate::decision::ruling::Ruling;
 use crate::interaction::{FhirAction, Interaction};
 
@@ -75,15 +78,20 @@ pub fn asks(held: &Unfiltered<Held>, looked_up: &LookedUp, ruling: &Ruling, fram
         let Some(view) = reread(&judged.bytes) else { return Asks::too_much() };
         found.look(view.root(), Whose::Anybody);
     }
-    if found.len() > PLACES_MAX {
-        return Asks::too_much();
+    Asks::about(&found)
+}
+
+/// What has to be asked before it is known whether places that were `looked_up` are those of a protected person.
+#[must_use]
+pub fn asks_of_places(looked_up: &LookedUp) -> Asks {
+    let mut found = Places::default();
+    let is_place = |node: &Node<'_>| {
+        node.member("resourceType").is_some_and(|kind| PLACES.iter().any(|name| kind.is_string(name)))
+    };
+    for place in looked_up.nodes().into_iter().filter(is_place) {
+        found.look(place, Whose::Anybody);
     }
-    let mut searches = Vec::new();
-    for (name, values) in found.asked() {
-        let values: Vec<String> = values.into_iter().collect();
-        searches.extend(values.chunks(VALUES_MAX).map(|some| (name, some.iter().cloned().collect())));
-    }
-    Asks { searches, is_whole: true }
+    Asks::about(&found)
 }
 
 /// A search for those who have one of these values.
@@ -102,6 +110,19 @@ pub fn answered(held: Unfiltered<Held>) -> Result<Unfiltered<Held>, NotEvidence>
 }
 
 impl Asks {
+    /// Who lives in one of these.
+    fn about(found: &Places) -> Self {
+        if found.len() > PLACES_MAX {
+            return Self::too_much();
+        }
+        let mut searches = Vec::new();
+        for (name, values) in found.asked() {
+            let values: Vec<String> = values.into_iter().collect();
+            searches.extend(values.chunks(VALUES_MAX).map(|some| (name, some.iter().cloned().collect())));
+        }
+        Self { searches, is_whole: true }
+    }
+
     /// Nothing is asked, because it would not be all.
     const fn too_much() -> Self {
         Self { searches: Vec::new(), is_whole: false }

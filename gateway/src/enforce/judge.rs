@@ -48,6 +48,9 @@ use whose::{Permitted, Weigh};
 /// The type that is shared only through what points at it.
 pub(in crate::enforce) const BINARY: &str = "Binary";
 
+/// No type at all.
+pub(in crate::enforce) static NO_TYPES: BTreeSet<TypeId> = BTreeSet::new();
+
 /// Makes a version from the bytes of a view.
 pub(in crate::enforce) type Version<'a> = &'a dyn Fn(&[u8]) -> [u8; 16];
 
@@ -72,6 +75,8 @@ pub(in crate::enforce) struct Judge<'a> {
     pub(in crate::enforce) under: &'a [Node<'a>],
     /// Which of the references that are shared may be shown.
     pub(in crate::enforce) targets: Targets<'a>,
+    /// Types of which only what is known to be visible is named, though the rules would let all of it be.
+    pub(in crate::enforce) looked_up: &'a BTreeSet<TypeId>,
     /// What the medicines that resources refer to are labelled as.
     pub(in crate::enforce) medicines: &'a Medicines,
     /// Which whereabouts are those of a protected person.
@@ -208,6 +213,7 @@ impl<'a> Judge<'a> {
             versioned: Versioned::AtOnce,
             under: &[],
             targets,
+            looked_up: &NO_TYPES,
             medicines: frame.medicines,
             sheltered: frame.sheltered,
             sheltered_inside: match frame.households {

@@ -7,7 +7,7 @@ use fhir::reference::{Bases, Reference};
 use fhir::tables::{self, TypeId};
 
 use super::account::Account;
-use super::judge::Targets;
+use super::judge::{NO_TYPES, Targets};
 use super::release::Minimised;
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
@@ -33,6 +33,8 @@ pub struct Readable {
     pub(in crate::enforce) met: Vec<AboutPerson>,
     /// Whether there is anything that she may not.
     pub(in crate::enforce) rest: Rest,
+    /// Types that are looked up though nothing of them is about a person.
+    pub(in crate::enforce) looked_up: BTreeSet<TypeId>,
 }
 
 /// Whether something is named that may not be read, or is not there.
@@ -52,6 +54,13 @@ impl Naming {
             Self::Read(readable) => Targets::Known(&readable.names),
         }
     }
+
+    pub(in crate::enforce) const fn looked_up(&self) -> &BTreeSet<TypeId> {
+        match self {
+            Self::ByRule => &NO_TYPES,
+            Self::Read(readable) => &readable.looked_up,
+        }
+    }
 }
 
 impl Readable {
@@ -69,7 +78,13 @@ impl Readable {
         subjects: &Subjects,
     ) -> Self {
         let rest = if names.len() < asked { Rest::Some } else { Rest::None };
-        Self { names, met: Account::new(ruling, subjects).close(), rest }
+        Self { names, met: Account::new(ruling, subjects).close(), rest, looked_up: BTreeSet::new() }
+    }
+
+    /// The same, where of these types nothing else may be named either.
+    #[must_use]
+    pub fn and_nothing_else_of(self, looked_up: BTreeSet<TypeId>) -> Self {
+        Self { looked_up, ..self }
     }
 }
 

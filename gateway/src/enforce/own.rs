@@ -2,10 +2,14 @@
 //!
 //! They are recorded and released like any share. Each function takes typed values, so that nothing else can come in.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use fhir::json::Document;
 use fhir::nhs_number::NhsNumber;
+use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use fhir::reference::Id;
+use fhir::tables::TypeId;
 
 use super::bundle::{Entry, Mode, Searchset};
 use super::persons::{is_nhs_number, nhs_number};
@@ -14,29 +18,42 @@ use super::unfiltered::Unfiltered;
 use crate::consent::Stored;
 use crate::consent::validate::{Problem, ValidConsent, Writing, validate};
 use crate::person::SystemName;
+use crate::submit::New;
 use crate::trail::audit_event::{Placed, Site, searchset};
 use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange, Visibility};
 use crate::trail::records::Records;
 use crate::trail::store::Found;
 
-/// What became of a write: its place, and no content.
+/// What became of a write: its place, and no content but for what the rules left out of it. That hangs on nothing that the
+/// system holds.
 #[must_use]
-pub fn written(
+pub(crate) fn written(
     id: Option<&Id>,
-    resource_type: &'static str,
+    new: &New,
     system: &SystemName,
     outcome: Exchange,
     site: Site<'_>,
 ) -> Minimised {
-    let location = id.map(|id| format!("{}/{system}/fhir/{resource_type}/{}", site.base, id.as_str()));
+    let location = id.map(|id| format!("{}/{system}/fhir/{}/{}", site.base, new.resource_type, id.as_str()));
     let provenance = Some(outcome.request_id.clone());
     Minimised {
-        body: Vec::new(),
+        body: left_out(&new.left_out).map(|told| told.to_json()).unwrap_or_default(),
         head: Head { status: 201, location, provenance, ..Head::default() },
         records: Records::from(outcome.ended(Event::Outcome, 201, None)),
         provenance: None,
     }
+}
+
+/// What is told of references that the rules left out, by the types of what they lead to; nothing where there are none.
+fn left_out(types: &BTreeSet<TypeId>) -> Option<OperationOutcome> {
+    let names: Vec<&str> = types.iter().map(|found| found.name()).collect();
+    let text = format!(
+        "references to {} were left out, whatever they lead to: the agreements do not let you name these types there",
+        names.join(", ")
+    );
+    let issue = Issue::from_settings(Severity::Warning, IssueType::BusinessRule, text);
+    (!names.is_empty()).then(|| OperationOutcome::new(issue))
 }
 
 /// A CapabilityStatement: about nobody.

@@ -1,6 +1,9 @@
 //! What may be sent to a receiving system of a body that someone submitted: a disclosure like any other.
 
+use std::collections::BTreeSet;
+
 use fhir::json::{Document, Kind, Limits, parse};
+use fhir::tables::TypeId;
 
 use super::account::{Account, Named};
 use super::answer::{Frame, refused};
@@ -34,7 +37,8 @@ pub fn minimise_submitted(
 ) -> Result<(Minimised, Admitted), Ended> {
     let existence = ruling.admitted().existence();
     let face = frame.face();
-    let judge = judge(body, together, &ruling, naming.targets(), frame, &face);
+    let known = (naming.targets(), naming.looked_up());
+    let judge = judge(body, together, &ruling, known, frame, &face);
     let mut account = Account::new(&ruling, subjects);
     let node = body.inner().root();
     let found = persons_of_body(body, together, ruling.admitted(), frame.bases);
@@ -73,16 +77,17 @@ pub fn minimise_submitted(
 }
 
 /// What has to be looked up before `body` can be sent as `ruling` says: what it would name, by elements that are shared,
-/// that may be about a person and is not sent with it.
+/// that may be about a person, or is of one of the types `looked_up`, and is not sent with it.
 #[must_use]
 pub fn named_by(
     body: &Unfiltered<Document>,
     together: &Unfiltered<Document>,
     ruling: &Ruling,
+    looked_up: &BTreeSet<TypeId>,
     frame: Frame<'_>,
 ) -> Wanted {
     let face = frame.face();
-    let judge = judge(body, together, ruling, Targets::OfOpenTypes, frame, &face);
+    let judge = judge(body, together, ruling, (Targets::OfOpenTypes, looked_up), frame, &face);
     let found = persons_of_body(body, together, ruling.admitted(), frame.bases);
     wanted_by(body.inner().root(), &found, &judge)
 }
@@ -92,7 +97,7 @@ fn judge<'a>(
     body: &Unfiltered<Document>,
     together: &'a Unfiltered<Document>,
     ruling: &'a Ruling,
-    targets: Targets<'a>,
+    (targets, looked_up): (Targets<'a>, &'a BTreeSet<TypeId>),
     frame: Frame<'a>,
     face: &'a str,
 ) -> Judge<'a> {
@@ -108,6 +113,7 @@ fn judge<'a>(
         versioned: Versioned::AtOnce,
         under: &[],
         targets,
+        looked_up,
         medicines: frame.medicines,
         sheltered: frame.sheltered,
         sheltered_inside: frame.sheltered,

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fhir::bundle::{Bundle, SearchMode};
 use fhir::json::{Document, Key, Limits, Node, parse};
 use fhir::reference::{Id, Local, LocalText, Reference};
+use fhir::security_label::{Confidentiality, SecurityLabel};
 use fhir::tables::TypeId;
 
 use super::answer::Frame;
@@ -22,8 +23,12 @@ use super::matched::{ENTRIES_MAX, matched, range, up_to_page};
 use super::medicines::Medicines;
 use super::naming::Readable;
 use super::persons::{Came, PersonsOf, persons_of};
+use super::resource_facts::stated::Stated;
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
+use crate::agreement::SharedType;
+use crate::decision::following::PLACES;
+use crate::decision::obligation::Labels;
 use crate::decision::ruling::Ruling;
 use crate::interaction::{FhirAction, Interaction};
 use crate::settings::Households;
@@ -279,8 +284,34 @@ impl LookedUp {
     /// What may be read of the `asked` resources that were looked up, and whom else they are about.
     #[must_use]
     pub fn readable(&self, asked: usize, ruling: &Ruling, subjects: &Subjects, frame: Frame<'_>) -> Readable {
-        let names = self.visible(&Unfiltered::new(Held::Absent), ruling, frame);
+        let mut names = self.visible(&Unfiltered::new(Held::Absent), ruling, frame);
+        names.extend(self.places(ruling));
         Readable::of(names, asked, ruling, subjects)
+    }
+
+    /// The places that were looked up and may be named: those of nobody who is protected, as far as they say, and that state no
+    /// label beyond the ordinary.
+    fn places(&self, ruling: &Ruling) -> BTreeSet<String> {
+        let is_shared = |node: &Node<'_>| {
+            let name = node.str_at(&["resourceType"]).unwrap_or_default();
+            let target = fhir::tables::resource_type(&name).filter(|_| PLACES.contains(&&*name));
+            target.is_some_and(|target| {
+                let tables = ruling.admitted().share().tables(target);
+                tables.iter().any(SharedType::is_unconditional)
+            })
+        };
+        let is_ordinary = |label: &SecurityLabel| {
+            label.confidentiality().is_some_and(|degree| degree <= Confidentiality::Normal)
+        };
+        let is_protected = |node: &Node<'_>| {
+            let stated = Stated::of_meta(*node);
+            stated.known != Labels::Known
+                || !stated.labels.iter().all(is_ordinary)
+                || self.sheltered.is_everywhere()
+                || self.sheltered.is_told_by(node.raw())
+        };
+        let places = in_pages(self.pages.inner()).into_iter().filter(is_shared);
+        places.filter(|node| !is_protected(node)).map(|node| name_of(&node)).collect()
     }
 
     /// What may be seen of what was looked up, and of `held` itself, by `Type/id`: each judged as if it were read alone.

@@ -45,6 +45,8 @@ fn entry(json: &mut Writer<'_>, reply: &Reply) {
     let status = reply.status();
     let is_given = status.is_success() || status == StatusCode::NOT_MODIFIED;
     let body = reply.fhir().filter(|body| !body.is_empty());
+    // Of what was made nothing is shown: what is told of it is told about it.
+    let is_given = is_given && status != StatusCode::CREATED;
     json.object();
     if let Some(body) = body.clone().filter(|_| is_given) {
         json.key("resource").raw(&body);

@@ -1,6 +1,8 @@
 //! What is sent names no more than its sender may read: whether what is hidden is there is not told by how a system takes
 //! what refers to it. The hospital here refuses references that lead nowhere.
 
+mod rules;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -16,11 +16,8 @@ use super::concerned::Concerned;
 use super::weighing::Around;
 use super::{Judge, Permitted};
 use crate::agreement::SharedType;
-use crate::decision::following::NO_PERSON;
+use crate::decision::following::{NO_PERSON, PLACES};
 use crate::person::PersonKey;
-
-/// Types that are as the person who refers to them: named by rule alone, because nothing of theirs says whose they are.
-const PLACES: [&str; 1] = ["Location"];
 
 /// Registers of organisations and their staff: who is named by one of their identifiers is no patient.
 pub(in crate::enforce) const REGISTERS: [&str; 11] = [
@@ -215,8 +212,11 @@ impl Judge<'_> {
         inside: &Inside,
     ) -> bool {
         let Some(target) = fhir::tables::resource_type(type_name) else { return false };
+        if (leads_to.is_none() || self.looked_up.contains(&target)) && !self.may_be_named(target) {
+            return false;
+        }
         if leads_to.is_none() {
-            return self.may_be_named(target);
+            return true;
         }
         match (inside.get(relative), self.targets) {
             (Some(Becomes::Shown), _) => true,
@@ -234,7 +234,8 @@ impl Judge<'_> {
         let target = fhir::tables::resource_type(type_name)?;
         let tables = self.ruling.admitted().share().tables(target);
         let is_open = NO_PERSON.contains(&target.name()) && tables.iter().any(SharedType::is_unconditional);
-        let by_rule = target.name() == "Patient" || PLACES.contains(&target.name()) || is_open;
+        let is_named = (PLACES.contains(&target.name()) || is_open) && !self.looked_up.contains(&target);
+        let by_rule = target.name() == "Patient" || is_named;
         (!by_rule && !tables.is_empty()).then_some(target)
     }
 

@@ -13,9 +13,10 @@ use crate::enforce::merge::Removal;
 use crate::enforce::release::{Epoch, Released, release};
 use crate::interaction::batch::Together;
 use crate::interaction::{ResourceChange, Return};
+use crate::named;
 use crate::outcome::{Ended, Ending, NotTogether};
 use crate::pace::UnderWay;
-use crate::submit::created;
+use crate::submit::{New, created};
 use crate::trail::record::{AboutPerson, Exchange};
 use crate::upstream::{Sent, UpstreamFault, Write};
 
@@ -88,9 +89,12 @@ async fn outcome_of(
 ) -> Result<Shared, Ended> {
     let ports = whole.ports;
     match (wish, write) {
-        (Wish::Create { resource_type, .. }, Write::Create { .. }) => {
+        (Wish::Create { write, resource_type, body, .. }, Write::Create { .. }) => {
             let sent = sent.ok_or(UpstreamFault::NotAResponse);
-            created(sent, resource_type, &whole.system, outcome, ports).await.map(Shared::from)
+            let left_out = named::left_out_by_rule(&body.content, &write, ports);
+            created(sent, &New { resource_type, left_out }, &whole.system, outcome, ports)
+                .await
+                .map(Shared::from)
         }
         (Wish::Change { admitted, wanted, .. }, Write::Update { .. }) => {
             let (released, evidence) = change::told(admitted, wanted.told, outcome, ports).await?;
