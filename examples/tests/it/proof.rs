@@ -20,5 +20,6 @@ mod matching;
 mod mutants;
 mod shrink;
 mod told;
+mod wide;
 mod words;
 mod worlds;

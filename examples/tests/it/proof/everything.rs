@@ -55,7 +55,7 @@ struct Pair {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how often and from where is said by who runs the test")]
-fn said(name: &str, otherwise: u64) -> u64 {
+pub(super) fn said(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |said| said.parse().unwrap())
 }
 

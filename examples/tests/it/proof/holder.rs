@@ -32,6 +32,14 @@ pub(crate) struct Records {
     now: BTreeMap<String, Value>,
     before: Vec<Value>,
     base: &'static str,
+    dangling: Dangling,
+}
+
+/// What becomes of a write that refers to what is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dangling {
+    Taken,
+    Refused,
 }
 
 /// The server on loopback; it stops when dropped.
@@ -58,9 +66,13 @@ impl Drop for Holder {
 
 impl Holder {
     pub(crate) async fn start(world: &World) -> Self {
+        Self::start_with(world, Dangling::Taken).await
+    }
+
+    pub(crate) async fn start_with(world: &World, dangling: Dangling) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
-        let records = Arc::new(Records::of(world));
+        let records = Arc::new(Records { dangling, ..Records::of(world) });
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 drop(stream.set_nodelay(true));
@@ -99,7 +111,7 @@ async fn respond(records: Arc<Records>, request: Request<Incoming>) -> Result<Re
 impl Records {
     pub(crate) fn of(world: &World) -> Self {
         let now = world.resources.iter().map(|one| (key(one), one.clone())).collect();
-        Self { now, before: world.history.clone(), base: NAMED }
+        Self { now, before: world.history.clone(), base: NAMED, dangling: Dangling::Taken }
     }
 
     pub(crate) fn now(&self, key: &str) -> Option<&Value> {
@@ -112,6 +124,10 @@ impl Records {
 
     fn answer(&self, asked: &Asked) -> Told {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
+        let is_write = asked.method == "POST" && path.last() != Some(&"_search");
+        if is_write && self.dangling == Dangling::Refused && self.dangles(&asked.body) {
+            return (422, Vec::new(), json!({"resourceType": "OperationOutcome"}));
+        }
         match (asked.method.as_str(), path.as_slice()) {
             ("GET", ["metadata"]) => told(json!({"resourceType": "CapabilityStatement", "status": "active"})),
             ("POST", []) => self.taken_together(&asked.body),
@@ -135,6 +151,22 @@ impl Records {
             }
             _ => absent(),
         }
+    }
+
+    /// Whether a body refers to what is neither held nor sent with it.
+    fn dangles(&self, body: &[u8]) -> bool {
+        let body = parse(body).unwrap_or_default();
+        let entries = body["entry"].as_array().into_iter().flatten();
+        let own: Vec<String> = entries
+            .filter(|entry| entry["resource"]["id"].is_string())
+            .map(|entry| key(&entry["resource"]))
+            .collect();
+        let here = format!("{}/", self.base);
+        addresses(&body).into_iter().any(|address| {
+            let address = address.trim_start_matches(&here);
+            let is_address = address.split('/').count() == 2 && !address.contains(':');
+            is_address && self.now(address).is_none() && !own.iter().any(|key| key == address)
+        })
     }
 
     fn versions(&self, name: &str) -> Told {
@@ -214,6 +246,19 @@ impl Records {
             })
             .collect();
         told(json!({"resourceType": "Bundle", "type": "transaction-response", "entry": entries}))
+    }
+}
+
+/// Every address of a reference in a body that is sent, but those of the Provenance that goes with it.
+fn addresses(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(members) if members.get("resourceType") == Some(&json!("Provenance")) => Vec::new(),
+        Value::Object(members) => {
+            let own = members.get("reference").and_then(Value::as_str);
+            own.into_iter().chain(members.values().flat_map(addresses)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(addresses).collect(),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => Vec::new(),
     }
 }
 

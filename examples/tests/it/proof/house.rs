@@ -16,7 +16,7 @@ use http_body_util::Full;
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use super::holder::Holder;
+use super::holder::{Dangling, Holder};
 use super::worlds::{Variation, World};
 
 /// As the world sees each gateway: all of them by one name, so that one request fits all.
@@ -30,7 +30,18 @@ pub(crate) struct Site {
     pub(crate) tokens: BTreeMap<&'static str, String>,
     desk: SignIn,
     register: Holder,
+    /// The same of the councils, who disclose where they write.
+    of_councils: [Holder; 2],
     seal: Option<Vec<u8>>,
+}
+
+/// Which agreements hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    /// Those of the scenario.
+    Narrow,
+    /// Those of `examples/leaks/wide`.
+    Wide,
 }
 
 /// One gateway and its world.
@@ -39,8 +50,8 @@ pub(crate) struct House {
     inside: Inside,
     running: Running,
     ops: String,
-    _records: Holder,
-    _folder: TempDir,
+    records: Holder,
+    folder: TempDir,
 }
 
 /// An answer as it would leave.
@@ -67,14 +78,29 @@ impl Site {
         let desk = SignIn::start(BASE, &LEAKS_ACTORS).await.unwrap();
         let tokens = LEAKS_ACTORS.iter().map(|actor| (actor.name, desk.token(actor).unwrap())).collect();
         let ties = World { name: "ties".into(), resources: world::ties().unwrap(), history: Vec::new() };
-        Self { tokens, desk, register: Holder::start(&ties).await, seal: None }
+        let of_councils = [Holder::start(&ties).await, Holder::start(&ties).await];
+        Self { tokens, desk, register: Holder::start(&ties).await, of_councils, seal: None }
+    }
+
+    /// The same in front of a server that refuses what refers to nothing, under the wide agreements. They come after what the
+    /// people decided: who receives by an agreement writes down no permit.
+    pub(crate) async fn open_wide(&mut self, world: &World) -> House {
+        let house = self.open_with(world, Dangling::Refused).await;
+        self.write(house.folder.path(), &house.records.base, Policy::Wide);
+        let warnings = house.running.reload().await.unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        house
     }
 
     /// Starts a gateway in front of `world` and records what the people decided.
     pub(crate) async fn open(&mut self, world: &World) -> House {
-        let records = Holder::start(world).await;
+        self.open_with(world, Dangling::Taken).await
+    }
+
+    async fn open_with(&mut self, world: &World, dangling: Dangling) -> House {
+        let records = Holder::start_with(world, dangling).await;
         let folder = TempDir::new().unwrap();
-        let (config, ops) = self.write(folder.path(), &records.base);
+        let (config, ops) = self.write(folder.path(), &records.base, Policy::Narrow);
         let state = folder.path().join("state");
         if let Some(seal) = &self.seal {
             use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -93,8 +119,7 @@ impl Site {
         };
         self.seal.get_or_insert_with(|| fs::read(state.join(SEAL)).unwrap());
         let inside = running.inside().clone();
-        let house =
-            House { world: world.name.clone(), inside, running, ops, _records: records, _folder: folder };
+        let house = House { world: world.name.clone(), inside, running, ops, records, folder };
         let headers = [
             ("authorization", format!("Bearer {}", self.tokens["PRIV"])),
             ("content-type", "application/fhir+json".to_owned()),
@@ -112,10 +137,14 @@ impl Site {
         self.open(&super::worlds::made(Variation::First, &[])).await
     }
 
-    fn write(&self, folder: &Path, records: &str) -> (PathBuf, String) {
+    fn write(&self, folder: &Path, records: &str, policy: Policy) -> (PathBuf, String) {
         let agreements = folder.join("agreements");
         fs::create_dir_all(&agreements).unwrap();
-        for entry in fs::read_dir(leaks().join("agreements")).unwrap() {
+        let from = match policy {
+            Policy::Narrow => leaks().join("agreements"),
+            Policy::Wide => leaks().join("wide/agreements"),
+        };
+        for entry in fs::read_dir(from).unwrap() {
             let file = entry.unwrap();
             fs::copy(file.path(), agreements.join(file.file_name())).unwrap();
         }
@@ -127,14 +156,21 @@ impl Site {
         set(&mut table["gateway"], "base", BASE.to_owned());
         set(&mut table["gateway"], "state", folder.join("state").display().to_string());
         // An address that is free again may be given twice.
+        let said = fs::read_to_string(folder.join("portcullis.toml")).ok();
+        let said: Option<Table> = said.map(|before| before.parse().unwrap());
         let address = free();
         let ops = std::iter::repeat_with(free).find(|ops| *ops != address).unwrap();
-        for (name, address) in [("address", address), ("ops", ops.clone())] {
-            set(&mut table["listen"], name, address);
+        for (name, address) in [("address", address), ("ops", ops)] {
+            // Where a gateway listens stays as it is.
+            let before = said.as_ref().and_then(|said| said["listen"][name].as_str().map(str::to_owned));
+            set(&mut table["listen"], name, before.unwrap_or(address));
         }
         // Many are asked at once, and none is to be turned away for that.
         let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
-        limits.as_table_mut().unwrap().insert("in_flight_max".to_owned(), Value::Integer(4_096));
+        let limits = limits.as_table_mut().unwrap();
+        limits.insert("in_flight_max".to_owned(), Value::Integer(4_096));
+        // However slow the machine is: what is late is told, and is late in one world and not in the other.
+        limits.insert("exchange_timeout_ms".to_owned(), Value::Integer(600_000));
         for issuer in table["issuer"].as_array_mut().unwrap() {
             set(issuer, "issuer", self.desk.staff_issuer());
         }
@@ -142,9 +178,37 @@ impl Site {
             let holds_records = system["name"].as_str() == Some("upstream");
             set(system, "base", if holds_records { records } else { &self.register.base }.to_owned());
         }
+        if policy == Policy::Wide {
+            self.widen(table["system"].as_array_mut().unwrap());
+        }
         let config = folder.join("portcullis.toml");
         fs::write(&config, toml::to_string(&table).unwrap()).unwrap();
+        let ops = table["listen"]["ops"].as_str().unwrap().to_owned();
         (config, ops)
+    }
+}
+
+impl Site {
+    /// The records take what is sent to them, all of it or nothing, and councils disclose too: on what they hold of whom they
+    /// care for.
+    fn widen(&self, systems: &mut Vec<Value>) {
+        let holds_records = |system: &&mut Value| system["name"].as_str() == Some("upstream");
+        let records = systems.iter_mut().find(holds_records).unwrap().as_table_mut().unwrap();
+        records.insert("transactions".to_owned(), Value::Boolean(true));
+        let registers = [("council-register", "ods:E10000099"), ("neighbours-register", "ods:E10000002")];
+        for ((name, organisation), held) in registers.into_iter().zip(&self.of_councils) {
+            let register: Table = toml::toml! {
+                protocol = "fhir-r4"
+                relationship_source = true
+                trusted_identity = true
+            };
+            let mut register = Value::Table(register);
+            let texts = [("name", name), ("organisation", organisation), ("base", held.base.as_str())];
+            for (key, text) in texts {
+                register.as_table_mut().unwrap().insert(key.to_owned(), Value::String(text.to_owned()));
+            }
+            systems.push(register);
+        }
     }
 }
 

@@ -24,6 +24,11 @@ fn known() -> Vec<Canary> {
     canaries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("leaks/fixture/canaries.json")).unwrap()
 }
 
+/// Every canary of the fixture.
+pub(crate) fn every() -> Vec<String> {
+    known().into_iter().map(|canary| canary.canary).collect()
+}
+
 /// The canaries that this requester may never receive.
 pub(crate) fn hidden_from(requester: &str) -> Vec<String> {
     let hidden = known().into_iter().filter(|canary| canary.hidden_from.contains(requester));
@@ -41,7 +46,12 @@ pub(crate) struct Judge {
 
 impl Judge {
     pub(crate) fn of(requester: &str) -> Self {
-        Self { scanner: Scanner::new(hidden_from(requester)), clean: Mutex::default() }
+        Self::against(hidden_from(requester))
+    }
+
+    /// One that looks for these.
+    pub(crate) fn against(hidden: Vec<String>) -> Self {
+        Self { scanner: Scanner::new(hidden), clean: Mutex::default() }
     }
 
     /// A canary that the answer holds although the request did not say it.
