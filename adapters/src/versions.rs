@@ -147,9 +147,9 @@ pub fn reword(bundle: &[u8], to: Release, limits: &json::Limits) -> Result<Rewor
         return Err(Fault::NotAResource { place: "the bundle".to_owned() }.into());
     }
     let (whole, losses) = walked(&document, way, back)?;
-    let mut out = String::with_capacity(bundle.len().saturating_mul(2));
+    let mut out = Vec::with_capacity(bundle.len().saturating_mul(2));
     Node::from(whole).write(&mut out);
-    Ok(Reworded { bundle: out.into_bytes(), losses })
+    Ok(Reworded { bundle: out, losses })
 }
 
 impl std::fmt::Debug for Reworded {
