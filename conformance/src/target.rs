@@ -111,7 +111,7 @@ impl Target {
             request = request.header("authorization", authorization);
         }
         let request = request
-            .body(Full::new(Bytes::copy_from_slice(question.body.as_bytes())))
+            .body(Full::new(Bytes::copy_from_slice(question.body)))
             .map_err(|_| Trouble::Unanswered)?;
         let answer = self.client.request(request).await.map_err(|_| Trouble::Unanswered)?;
         let (parts, body) = answer.into_parts();
@@ -131,7 +131,7 @@ pub struct Question<'a> {
     /// Headers beside the authorisation.
     pub headers: &'a [(&'static str, &'a str)],
     /// Its body.
-    pub body: &'a str,
+    pub body: &'a [u8],
 }
 
 /// Why there is no answer.

@@ -16,7 +16,7 @@ pub(super) fn root(answer: &Answer) -> Result<Node<'_>, Otherwise> {
 /// Leaves alone what the endpoint keeps for callers with more authority.
 pub(super) fn authorised(answer: &Answer) -> Judgement {
     match answer.status {
-        401 | 403 => Err(Otherwise::Skipped("the endpoint wants more authority than this run has")),
+        401 | 403 => Err(Otherwise::skipped("the endpoint wants more authority than this run has")),
         _ => Ok(()),
     }
 }
