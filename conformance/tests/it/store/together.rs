@@ -54,6 +54,7 @@ fn transaction(store: &Store, state: &mut State, entries: &[Json], asked: &Asked
     for (at, mut step) in steps {
         if let Ok(Some(body)) = &mut step.body {
             rewrite(body, &names);
+            searched(store, &draft, body)?;
         }
         let answer = store.handle(&mut draft, &step)?;
         if let Some(slot) = told.get_mut(at) {
@@ -134,6 +135,20 @@ fn rewrite(body: &mut Json, names: &BTreeMap<String, String>) {
             }
         }
     });
+}
+
+/// Puts the one match in place of every reference that is a search.
+fn searched(store: &Store, draft: &State, body: &mut Json) -> Result<(), Refused> {
+    body.each_reference(&mut |text| {
+        let Some((name, query)) = text.split_once('?') else { return Ok(()) };
+        match store.meeting(draft, name, &pairs(query))?.as_slice() {
+            [id] => {
+                *text = format!("{name}/{id}");
+                Ok(())
+            }
+            _ => Err(Refused::new(412, "multiple-matches", "a reference by search has no single match")),
+        }
+    })
 }
 
 /// The request that an entry is.
