@@ -102,7 +102,9 @@ impl Target {
     }
 
     async fn call(&self, question: &Question<'_>) -> Result<Answer, Trouble> {
-        let uri = format!("{}/{}", self.base, question.path);
+        // A page that is told by parameters alone belongs to the base itself.
+        let between = if question.path.starts_with('?') { "" } else { "/" };
+        let uri = format!("{}{between}{}", self.base, question.path);
         let mut request = Request::builder().method(question.method.clone()).uri(uri);
         for (name, value) in question.headers {
             request = request.header(*name, *value);
