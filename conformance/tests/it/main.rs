@@ -5,6 +5,8 @@ mod corpus;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fhir_core;
+#[cfg(test)]
 mod fhirpath;
 #[cfg(test)]
 mod holder;
@@ -30,6 +32,8 @@ mod script_makers;
 mod script_support;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod validate;
 #[cfg(test)]
