@@ -151,10 +151,9 @@ fn read(answer: Answer, told: &str) -> Result<Reply, Otherwise> {
     match answer.status {
         200 => sheet(answer, told).map(|sheet| Reply::Found(Box::new(sheet))),
         400..=499 | 501 => Ok(Reply::Refused(answer.status)),
-        status => Err(Otherwise::unmet(
-            format!("status 200 to {told}, or a refusal"),
-            format!("status {status}"),
-        )),
+        status => {
+            Err(Otherwise::unmet(format!("status 200 to {told}, or a refusal"), format!("status {status}")))
+        }
     }
 }
 
@@ -221,7 +220,8 @@ pub(super) fn below<'a>(base: &str, url: &'a str) -> Option<&'a str> {
     if let Some(rest) = url.strip_prefix(base) {
         return rest.strip_prefix('/').or_else(|| rest.starts_with('?').then_some(rest));
     }
-    let path_of_base = base.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
+    let path_of_base =
+        base.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
     if let Some(rest) = path_of_base.and_then(|path| url.strip_prefix(path)) {
         return rest.strip_prefix('/');
     }

@@ -9,18 +9,12 @@ use crate::bench::Bench;
 use crate::check::Otherwise;
 
 /// What is kept of it.
-struct Bank(Ground);
+pub(super) struct Bank(pub(super) Ground);
 
 /// The bank on this endpoint, put there by the first check that needs it.
-pub(super) async fn bank(bench: &Bench) -> Result<Arc<impl AsRef<Ground> + use<>>, Otherwise> {
+pub(super) async fn bank(bench: &Bench) -> Result<Arc<Bank>, Otherwise> {
     let mark = format!("b{}", bench.tag());
     bench.keep(async { Ground::lay(bench, mark, seeds()).await.map(Bank) }).await
-}
-
-impl AsRef<Ground> for Bank {
-    fn as_ref(&self) -> &Ground {
-        &self.0
-    }
 }
 
 fn seeds() -> Vec<Seed> {
@@ -50,7 +44,7 @@ fn patients() -> Vec<Seed> {
             "anna",
             "adler",
             "Annamark",
-            json!({"birthDate": "1980-05-17", "gender": "female", "active": true,
+            json!({"birthDate": "1980-05-17", "gender": "female", "active": true, "maritalStatus": {"text": "single"},
                 "telecom": [{"system": "phone", "value": "02079460001"}, {"system": "email", "value": "{mark}@mail.example"}]}),
         ),
         patient("bea", "Bauer", "Bea", json!({"birthDate": "1980-05", "gender": "female"})),
@@ -71,26 +65,20 @@ fn patients() -> Vec<Seed> {
                 {"value": "{mark}-bare"}]}),
         ),
         patient("finn", "adlerson", "Finn", json!({"birthDate": "1979-12-31", "gender": "male"})),
-        patient("gail", "gale", "Gail Ann", json!({"birthDate": "1981-01-01", "gender": "female"})),
+        patient("gail", "gale", "Gail Zoe", json!({"birthDate": "1981-01-01", "gender": "female"})),
     ]
 }
 
 fn encounters() -> Vec<Seed> {
     let encounter = |label: &str, status: &str, patient: &str, period: Value| {
-        let class =
-            json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"});
+        let class = json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"});
         let subject = json!({"reference": patient});
         let resource = json!({"resourceType": "Encounter", "status": status, "class": class,
             "subject": subject, "period": period});
         seed(label, resource)
     };
     vec![
-        encounter(
-            "january",
-            "finished",
-            "{anna}",
-            json!({"start": "2020-01-05", "end": "2020-01-20"}),
-        ),
+        encounter("january", "finished", "{anna}", json!({"start": "2020-01-05", "end": "2020-01-20"})),
         encounter("since", "in-progress", "{bea}", json!({"start": "2020-02-10"})),
         encounter("until", "finished", "{bea}", json!({"end": "2019-12-31"})),
     ]
@@ -99,7 +87,8 @@ fn encounters() -> Vec<Seed> {
 /// Values to several digits, codes of two systems and of none, times in other zones, a composite that must not be mixed.
 fn observations() -> Vec<Seed> {
     let observation = |label: &str, code: Value, more: Value| {
-        let mut resource = json!({"resourceType": "Observation", "status": "final", "code": {"coding": [code]}});
+        let mut resource =
+            json!({"resourceType": "Observation", "status": "final", "code": {"coding": [code]}});
         if let (Some(held), Value::Object(more)) = (resource.as_object_mut(), more) {
             held.extend(more);
         }
@@ -157,14 +146,18 @@ fn others() -> Vec<Seed> {
         json!({"resourceType": "Condition", "clinicalStatus": clinical, "code": coded, "subject": {"reference": "{anna}"},
             "onsetDateTime": "2020-03"}),
     ));
-    for (label, probability) in [("half", 0.5), ("over", 0.54), ("edge", 0.45), ("above", 0.55), ("under", 0.44)] {
+    for (label, probability) in
+        [("half", 0.5), ("over", 0.54), ("edge", 0.45), ("above", 0.55), ("under", 0.44)]
+    {
         all.push(seed(
             label,
             json!({"resourceType": "RiskAssessment", "status": "final", "subject": {"reference": "{anna}"},
                 "prediction": [{"outcome": {"text": "fall"}, "probabilityDecimal": probability}]}),
         ));
     }
-    for (label, path) in [("root", "sets"), ("leaf", "sets/leaf"), ("twig", "sets/leaf/twig"), ("case", "Sets")] {
+    for (label, path) in
+        [("root", "sets"), ("leaf", "sets/leaf"), ("twig", "sets/leaf/twig"), ("case", "Sets")]
+    {
         all.push(seed(
             label,
             json!({"resourceType": "ValueSet", "status": "draft", "name": format!("Set{label}"),

@@ -17,7 +17,6 @@ use fhir::tables::{self, SearchKind, SearchParameter};
 use super::query::{split, unescaped};
 use crate::tree::{Node, Tree};
 
-pub(super) use date::{Interval, moment};
 pub(super) use places::{Place, at, at_all};
 
 /// Whether a search finds a resource.
@@ -87,11 +86,14 @@ fn told(holds: bool) -> Told {
 ///
 /// A name or value that cannot be read here makes it [`Told::Open`].
 pub(super) fn found(tree: &Tree, pairs: &[(String, String)], base: &str) -> Told {
-    Told::all(pairs.iter().map(|(name, value)| criterion(tree.root(), name, value, base).unwrap_or(Told::Open)))
+    Told::all(
+        pairs.iter().map(|(name, value)| criterion(tree.root(), name, value, base).unwrap_or(Told::Open)),
+    )
 }
 
 fn criterion(resource: Node<'_>, name: &str, value: &str, base: &str) -> Option<Told> {
-    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+    let (code, modifier) =
+        name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
     let owner = tables::resource_type(resource.resource_type()?)?;
     let parameter = tables::search_parameter(owner, code)?;
     if modifier == Some("missing") {

@@ -211,8 +211,7 @@ pub(super) fn number(mark: &str, label: &str) -> String {
 /// When it is not created.
 pub(super) async fn create(bench: &Bench, of: &str, body: &str) -> Result<(String, Answer), Otherwise> {
     bench.claimed(of, "create")?;
-    let headers =
-        [JSON, ("content-type", "application/fhir+json"), ("prefer", "return=representation")];
+    let headers = [JSON, ("content-type", "application/fhir+json"), ("prefer", "return=representation")];
     let question = Question { method: Method::POST, path: of, headers: &headers, body: body.as_bytes() };
     let answer = bench.ask(&question).await?;
     authorised(&answer)?;
@@ -226,7 +225,8 @@ pub(super) async fn create(bench: &Bench, of: &str, body: &str) -> Result<(Strin
     let body = answer.document.as_ref().ok().and_then(|held| held.root().str_at(&["id"]));
     let id = location.map(str::to_owned).or_else(|| body.map(std::borrow::Cow::into_owned));
     let id = id.filter(|id| is_id(id));
-    let id = id.ok_or_else(|| Otherwise::error(format!("it is not told under which id a {of} was created")))?;
+    let id =
+        id.ok_or_else(|| Otherwise::error(format!("it is not told under which id a {of} was created")))?;
     let key = format!("{of}/{id}");
     bench.made(key.clone());
     Ok((key, answer))

@@ -23,16 +23,16 @@ impl Wanted {
 
 /// A span of seconds, the end not in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Interval {
+struct Interval {
     /// The first second.
-    pub(in super::super) from: i64,
+    from: i64,
     /// The second after the last.
-    pub(in super::super) to: i64,
+    to: i64,
 }
 
 /// A date or time as it was written: where it begins, the moment after its end, and its zone if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Moment {
+struct Moment {
     from: civil::DateTime,
     to: civil::DateTime,
     offset: Option<Offset>,
@@ -40,7 +40,7 @@ pub(in super::super) struct Moment {
 
 impl Moment {
     /// The span of it, where times without a zone are of `zone`.
-    pub(in super::super) fn span(self, zone: Offset) -> Option<Interval> {
+    fn span(self, zone: Offset) -> Option<Interval> {
         let offset = self.offset.unwrap_or(zone);
         let second = |at: civil::DateTime| offset.to_timestamp(at).ok().map(jiff::Timestamp::as_second);
         Some(Interval { from: second(self.from)?, to: second(self.to)? })
@@ -48,7 +48,7 @@ impl Moment {
 }
 
 /// Reads a date, or a date with a time to the minute or the second; a fraction of a second is cut off.
-pub(in super::super) fn moment(text: &str) -> Option<Moment> {
+fn moment(text: &str) -> Option<Moment> {
     let (day, time) = text.split_once('T').map_or((text, None), |(day, time)| (day, Some(time)));
     let mut parts = day.split('-');
     let year: i16 = number(parts.next()?, 4)?;
@@ -128,7 +128,9 @@ fn in_zone(place: &Place<'_>, wanted: &Wanted, zone: Offset) -> Option<Told> {
     let value = match place.of {
         "date" | "dateTime" | "instant" => span(node.text()?)?,
         "Period" => Interval {
-            from: node.child_text("start").map_or(Some(i64::MIN), |text| span(text).map(|found| found.from))?,
+            from: node
+                .child_text("start")
+                .map_or(Some(i64::MIN), |text| span(text).map(|found| found.from))?,
             to: node.child_text("end").map_or(Some(i64::MAX), |text| span(text).map(|found| found.to))?,
         },
         _ => return None,

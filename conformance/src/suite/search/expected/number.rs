@@ -91,7 +91,9 @@ impl Wanted {
 /// Whether a number is what is wanted.
 pub(super) fn meets(place: &Place<'_>, wanted: &Wanted) -> Option<Told> {
     match place.of {
-        "decimal" | "integer" | "positiveInt" | "unsignedInt" => wanted.met_by(Number::read(place.node.text()?)?),
+        "decimal" | "integer" | "positiveInt" | "unsignedInt" => {
+            wanted.met_by(Number::read(place.node.text()?)?)
+        }
         _ => None,
     }
 }
@@ -147,7 +149,8 @@ impl Number {
     /// Whether it is `other`, to the digits of `other`: 99.5 is 100, 100.5 is not.
     fn is_within(self, other: Self) -> Option<bool> {
         let scale = self.scale.max(other.scale).checked_add(1)?;
-        let half = 5_i128.checked_mul(10_i128.checked_pow(scale.checked_sub(other.scale)?.checked_sub(1)?)?)?;
+        let half =
+            5_i128.checked_mul(10_i128.checked_pow(scale.checked_sub(other.scale)?.checked_sub(1)?)?)?;
         let (found, middle) = (self.at(scale)?, other.at(scale)?);
         Some(found >= middle.checked_sub(half)? && found < middle.checked_add(half)?)
     }

@@ -2,7 +2,7 @@
 
 use fhir::tables::{self, TypeId};
 
-use super::{Place, Told, told, token};
+use super::{Place, Told, token, told};
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
