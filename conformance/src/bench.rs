@@ -42,7 +42,7 @@ impl Default for Sampling {
 }
 
 /// What checks share, by its type.
-type Kept = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+type Kept = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 
 /// The endpoint under test, for checks that act.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Bench {
         self.sampling
     }
 
-    /// What several checks share, made by the first that needs it. What could not be made is tried again by the next.
+    /// What several checks share, made by the first that needs it. What could not be made is not tried again.
     ///
     /// # Errors
     /// What making it ends with.
@@ -113,12 +113,13 @@ impl Bench {
     ) -> Result<Arc<T>, Otherwise> {
         let mut kept = self.kept.lock().await;
         let key = TypeId::of::<T>();
-        if let Some(found) = kept.get(&key).cloned().and_then(|held| held.downcast::<T>().ok()) {
-            return Ok(found);
+        if let Some(found) = kept.get(&key).and_then(|held| held.downcast_ref::<Result<Arc<T>, Otherwise>>())
+        {
+            return found.clone();
         }
-        let made = Arc::new(make.await?);
-        kept.insert(key, Arc::<T>::clone(&made));
-        Ok(made)
+        let made = make.await.map(Arc::new);
+        kept.insert(key, Box::new(made.clone()));
+        made
     }
 
     /// With another system beside the base, by its number.

@@ -85,9 +85,6 @@ struct RunArguments {
     /// Leave out what would create, change or delete anything on the endpoint.
     #[arg(long)]
     read_only: bool,
-    /// What checks by property make up begins from this number; a finding tells it.
-    #[arg(long, default_value_t = Sampling::default().seed)]
-    seed: u64,
     /// How many searches each check by property makes up.
     #[arg(long, default_value_t = Sampling::default().cases)]
     searches: usize,
@@ -262,7 +259,10 @@ async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> E
         Ok(target) => target,
         Err(bad) => return complain(&bad.to_string()),
     };
-    let sampling = Sampling { seed: arguments.seed, cases: arguments.searches };
+    let sampling = Sampling {
+        seed: arguments.privacy.seed.unwrap_or(Sampling::default().seed),
+        cases: arguments.searches,
+    };
     let mut bench = Bench::of(target).with_sampling(sampling);
     if arguments.read_only {
         bench = bench.with_writes(Writes::Forbidden);

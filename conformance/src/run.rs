@@ -95,7 +95,17 @@ pub enum Event<'a> {
 }
 
 /// Runs `suites` on `bench`, and tells of each check as it goes. What was made on the endpoint is deleted at the end.
-pub async fn run(bench: &Bench, suites: &[Suite], mut tell: impl FnMut(Event<'_>)) -> Run {
+pub async fn run(bench: &Bench, suites: &[Suite], tell: impl FnMut(Event<'_>)) -> Run {
+    run_those(bench, suites, |_| true, tell).await
+}
+
+/// As [`run`], with those checks alone that are `wanted`.
+pub async fn run_those(
+    bench: &Bench,
+    suites: &[Suite],
+    wanted: impl Fn(&Check) -> bool,
+    mut tell: impl FnMut(Event<'_>),
+) -> Run {
     let observed = bench.learn(observe(bench.target(), suites).await);
     let stated = observed.claims.stated == Stated::Yes;
     let usable = match &observed.metadata {
@@ -103,12 +113,12 @@ pub async fn run(bench: &Bench, suites: &[Suite], mut tell: impl FnMut(Event<'_>
         Observation::Answer(_) if !stated && !suites.contains(&Suite::Metadata) => Usable::StatesNothing,
         Observation::Answer(_) => Usable::Yes,
     };
-    let all = suites.iter().map(|suite| suite.checks().len()).sum();
+    let all = suites.iter().flat_map(|suite| suite.checks()).filter(|check| wanted(check)).count();
     let mut before = 0;
     let mut told = Vec::with_capacity(suites.len());
     for suite in suites {
         let mut findings = Vec::with_capacity(suite.checks().len());
-        for check in suite.checks() {
+        for check in suite.checks().iter().filter(|check| wanted(check)) {
             tell(Event::Begun { suite: *suite, check, before, all });
             let finding = found(check, bench, observed, usable).await;
             tell(Event::Ended { suite: *suite, finding: &finding });

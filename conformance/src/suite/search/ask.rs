@@ -203,7 +203,10 @@ pub(super) async fn follow(bench: &Bench, query: &Query, first: Sheet) -> Result
         }
         let told = format!("the next link of {query}");
         let Some(path) = below(bench.target().base(), &next) else {
-            return Err(Otherwise::unmet(format!("{told} on the base"), "an address elsewhere"));
+            // A check of its own tells of it; what is there cannot be found out here.
+            return Err(Otherwise::error(format!(
+                "{told} leads off the base: test the endpoint by the address that it gives itself"
+            )));
         };
         match get(bench, path, &[], &told).await? {
             Reply::Found(sheet) => sheets.push(*sheet),

@@ -109,7 +109,7 @@ fn observations() -> Vec<Seed> {
         observation(
             "early",
             coded("weight"),
-            json!({"subject": anna, "effectiveDateTime": "2020-03-01T12:00:00Z", "valueQuantity": quantity(5.44, "kg")}),
+            json!({"subject": anna, "effectiveDateTime": "2020-03-02T01:00:00+13:00", "valueQuantity": quantity(5.44, "kg")}),
         ),
         observation(
             "span",
@@ -146,9 +146,15 @@ fn others() -> Vec<Seed> {
         json!({"resourceType": "Condition", "clinicalStatus": clinical, "code": coded, "subject": {"reference": "{anna}"},
             "onsetDateTime": "2020-03"}),
     ));
-    for (label, probability) in
-        [("half", 0.5), ("over", 0.54), ("edge", 0.45), ("above", 0.55), ("under", 0.44)]
-    {
+    for (label, probability) in [
+        ("half", 0.5),
+        ("over", 0.54),
+        ("edge", 0.45),
+        ("above", 0.55),
+        ("under", 0.44),
+        ("nine", 9.0),
+        ("ten", 10.5),
+    ] {
         all.push(seed(
             label,
             json!({"resourceType": "RiskAssessment", "status": "final", "subject": {"reference": "{anna}"},

@@ -176,7 +176,7 @@ impl Ground {
                 tokio::time::sleep(PAUSE).await;
             }
             for (name, value) in ways.iter().filter(|(name, _)| offered.has(name)) {
-                let query = Query::of(of).with(name, value);
+                let query = Query::of(of).with(name, value).with("_count", "100");
                 let Reply::Found(first) = tried(bench, &query, &[]).await? else { continue };
                 let sheets = follow(bench, &query, *first).await?;
                 if all_matches(&sheets).into_iter().collect::<BTreeSet<_>>() == all {

@@ -111,7 +111,7 @@ pub(super) const CHECKS: &[Check] = &[
                 bench,
                 "RiskAssessment",
                 "probability",
-                &["under", "edge", "half", "over", "above"],
+                &["under", "edge", "half", "over", "above", "nine", "ten"],
             ))
         },
     ),

@@ -4,4 +4,6 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
+    /// Something about its searches.
+    Search(super::search::fault::SearchFault),
 }

@@ -75,6 +75,11 @@ impl State {
         self.records.values().filter_map(|versions| versions.last()?.content.as_ref()).collect()
     }
 
+    /// Every version of every resource, resource by resource.
+    pub(crate) fn all_versions(&self) -> impl Iterator<Item = &[Version]> {
+        self.records.values().map(Vec::as_slice)
+    }
+
     /// An id that nobody has.
     pub(crate) fn new_id(&mut self, resource_type: &str) -> String {
         loop {

@@ -137,6 +137,14 @@ fn in_zone(place: &Place<'_>, wanted: &Wanted, zone: Offset) -> Option<Told> {
     };
     let asked = wanted.moment.span(zone)?;
     let within = asked.from <= value.from && value.to <= asked.to;
+    // What reaches into the span but neither lies in it nor beyond is, by the letter, not ge or le; many servers find it.
+    let (ends_within, begins_within) = (
+        value.from < asked.from && asked.from < value.to && value.to <= asked.to,
+        asked.from <= value.from && value.from < asked.to && asked.to < value.to,
+    );
+    if (wanted.prefix == Prefix::Ge && ends_within) || (wanted.prefix == Prefix::Le && begins_within) {
+        return Some(Told::Open);
+    }
     Some(told(match wanted.prefix {
         Prefix::Eq => within,
         Prefix::Ne => !within,
