@@ -185,12 +185,16 @@ async fn every_seeded_fault_of_searches_is_caught_by_a_named_check() {
     let mut faults: Vec<Fault> = CAUGHT.iter().map(|(fault, _, _)| *fault).collect();
     faults.sort_by_key(|fault| *fault as usize);
     faults.dedup();
+    let mut runs = tokio::task::JoinSet::new();
+    for fault in faults.clone() {
+        let rows = || CAUGHT.iter().filter(move |(known, _, _)| *known == fault);
+        let checks: Vec<&str> = rows().map(|(_, check, _)| *check).collect();
+        runs.spawn(async move { (fault, tested(fault, &checks).await) });
+    }
     let mut missed = Vec::new();
-    for fault in &faults {
-        let rows: Vec<_> = CAUGHT.iter().filter(|(known, _, _)| known == fault).collect();
-        let checks: Vec<&str> = rows.iter().map(|(_, check, _)| *check).collect();
-        let run = tested(*fault, &checks).await;
-        for (_, check, wanted) in rows {
+    while let Some(ended) = runs.join_next().await {
+        let (fault, run) = ended.unwrap();
+        for (_, check, wanted) in CAUGHT.iter().filter(|(known, _, _)| *known == fault) {
             let finding = run.findings().find(|finding| finding.check.id == *check).unwrap();
             if finding.status != *wanted {
                 missed.push(format!("{fault:?} and {check}: {} {}", finding.status.word(), finding.detail()));

@@ -8,6 +8,8 @@ mod date;
 mod number;
 mod places;
 mod reference;
+#[cfg(test)]
+mod tests;
 mod text;
 mod token;
 mod uri;

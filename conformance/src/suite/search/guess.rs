@@ -238,7 +238,10 @@ fn token(draw: &mut Draw, place: &Place<'_>) -> Option<String> {
         "ContactPoint" => return node.child_text("value").map(escaped),
         _ => return node.text().map(escaped),
     };
-    let code = escaped(code);
+    // Now and then a code that is cut short, which nothing must be found by.
+    let cut =
+        if draw.once_in(6) { code.char_indices().next_back().map_or(0, |(at, _)| at) } else { code.len() };
+    let code = code.get(..cut).filter(|cut| !cut.is_empty()).map_or_else(|| escaped(code), escaped);
     Some(match (draw.below(5), system) {
         (0 | 1, Some(system)) => format!("{}|{code}", escaped(system)),
         (2, Some(system)) => format!("{}|", escaped(system)),
@@ -271,7 +274,16 @@ fn date(draw: &mut Draw, place: &Place<'_>) -> Option<String> {
     let node = place.node;
     let ends: Vec<&str> = ["start", "end"].iter().filter_map(|name| node.child_text(name)).collect();
     let text = node.text().or_else(|| draw.one(&ends).copied())?;
-    let length = *draw.one(&[4, 7, 10, text.len(), text.len()])?;
+    let length = *draw.one(&[4, 7, 10, text.len(), text.len(), text.len()])?;
     let cut = text.get(..length.min(text.len()))?;
-    Some(format!("{}{cut}", prefix(draw, &DATES)))
+    let moved = if draw.once_in(2) { moved(draw, cut) } else { None };
+    Some(format!("{}{}", prefix(draw, &DATES), moved.as_deref().unwrap_or(cut)))
+}
+
+/// The same moment in another zone, if it has one.
+fn moved(draw: &mut Draw, text: &str) -> Option<String> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    let hours = *draw.one(&[-8, -5, 0, 1, 5, 10])?;
+    let offset = jiff::tz::Offset::from_hours(hours).ok()?;
+    Some(at.display_with_offset(offset).to_string())
 }

@@ -1,5 +1,7 @@
 //! Searches that a server must refuse, or may pass over if it says so.
 
+use http::Method;
+
 use super::ask::{LENIENT, Reply, STRICT, tried};
 use super::bank::bank;
 use super::offered::Offered;
@@ -8,6 +10,7 @@ use super::sets::check;
 use crate::bench::Bench;
 use crate::check::{Check, Grade, Judgement, Otherwise};
 use crate::observe::UNKNOWN;
+use crate::target::Question;
 use Grade::{Shall, Should};
 
 const ERRORS: &str = "https://hl7.org/fhir/R4/search.html#errors";
@@ -190,14 +193,10 @@ async fn bad(
 }
 
 async fn bad_outcome(bench: &Bench) -> Judgement {
-    use crate::target::Question;
     Offered::of(bench, "Patient")?.needs(&["birthdate"])?;
-    let question = Question {
-        method: http::Method::GET,
-        path: "Patient?birthdate=yesterday",
-        headers: &[super::ask::JSON, STRICT],
-        body: b"",
-    };
+    let path = narrowed(bench, "Patient").await?.with("birthdate", "yesterday").path();
+    let headers = [super::ask::JSON, STRICT];
+    let question = Question { method: Method::GET, path: &path, headers: &headers, body: b"" };
     let answer = bench.ask(&question).await?;
     super::super::judge::authorised(&answer)?;
     match answer.status {

@@ -99,6 +99,10 @@ pub(crate) fn matches<'a>(
         let all = wanted.clone();
         wanted.retain(|pair| all.iter().rfind(|(name, _)| *name == pair.0) == Some(pair));
     }
+    // What does not read is refused also where there is nothing to find.
+    for (name, value) in &wanted {
+        ground.meets(&Json::Null, resource_type, name, value)?;
+    }
     let crosses = fault == Fault::IdCrossesTypes && wanted.iter().any(|(name, _)| *name == "_id");
     let mut found = Vec::new();
     for held in all.iter().copied() {
