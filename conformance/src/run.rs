@@ -96,14 +96,23 @@ pub enum Event<'a> {
 
 /// Runs `suites` on `bench`, and tells of each check as it goes. What was made on the endpoint is deleted at the end.
 pub async fn run(bench: &Bench, suites: &[Suite], tell: impl FnMut(Event<'_>)) -> Run {
-    run_those(bench, suites, |_| true, tell).await
+    run_some(bench, suites, |_| Chosen::Yes, tell).await
 }
 
-/// As [`run`], with those checks alone that are `wanted`.
-pub async fn run_those(
+/// Whether a check is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// It is.
+    Yes,
+    /// It is left out, and stands in no report.
+    No,
+}
+
+/// As [`run`], of those checks of `suites` that `wanted` chooses.
+pub async fn run_some(
     bench: &Bench,
     suites: &[Suite],
-    wanted: impl Fn(&Check) -> bool,
+    wanted: impl Fn(&Check) -> Chosen,
     mut tell: impl FnMut(Event<'_>),
 ) -> Run {
     let observed = bench.learn(observe(bench.target(), suites).await);
@@ -113,12 +122,13 @@ pub async fn run_those(
         Observation::Answer(_) if !stated && !suites.contains(&Suite::Metadata) => Usable::StatesNothing,
         Observation::Answer(_) => Usable::Yes,
     };
-    let all = suites.iter().flat_map(|suite| suite.checks()).filter(|check| wanted(check)).count();
+    let chosen = |check: &&'static Check| wanted(check) == Chosen::Yes;
+    let all = suites.iter().map(|suite| suite.checks().iter().filter(chosen).count()).sum();
     let mut before = 0;
     let mut told = Vec::with_capacity(suites.len());
     for suite in suites {
         let mut findings = Vec::with_capacity(suite.checks().len());
-        for check in suite.checks().iter().filter(|check| wanted(check)) {
+        for check in suite.checks().iter().filter(chosen) {
             tell(Event::Begun { suite: *suite, check, before, all });
             let finding = found(check, bench, observed, usable).await;
             tell(Event::Ended { suite: *suite, finding: &finding });

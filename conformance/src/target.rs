@@ -102,9 +102,8 @@ impl Target {
     }
 
     async fn call(&self, question: &Question<'_>) -> Result<Answer, Trouble> {
-        // A page that is told by parameters alone belongs to the base itself.
-        let between = if question.path.starts_with('?') { "" } else { "/" };
-        let uri = format!("{}{between}{}", self.base, question.path);
+        let slash = if question.path.is_empty() || question.path.starts_with('?') { "" } else { "/" };
+        let uri = format!("{}{slash}{}", self.base, question.path);
         let mut request = Request::builder().method(question.method.clone()).uri(uri);
         for (name, value) in question.headers {
             request = request.header(*name, *value);
@@ -128,7 +127,7 @@ impl Target {
 pub struct Question<'a> {
     /// Its method.
     pub method: Method,
-    /// Path and query below the base.
+    /// Path and query below the base; the base itself where it is empty or begins with a query.
     pub path: &'a str,
     /// Headers beside the authorisation.
     pub headers: &'a [(&'static str, &'a str)],

@@ -1,11 +1,14 @@
 //! The suite `fhir-core` against the store: right it passes whole, wrong it is found out.
 
+mod caught;
+
 use conformance::bench::Bench;
-use conformance::check::Status;
-use conformance::run::{Run, Verdict, run};
+use conformance::check::{Check, Status};
+use conformance::run::{Chosen, Run, Verdict, run, run_some};
 use conformance::suite::Suite;
 use conformance::target::Target;
 
+use self::caught::CAUGHT;
 use crate::store::json::Json;
 use crate::store::{Fault, start, start_with};
 
@@ -38,4 +41,36 @@ async fn the_clean_store_passes_whole_and_nothing_of_the_run_is_left() {
     let run = tested(&base, &[Suite::FhirCore]).await;
     assert_eq!(unmet(&run), []);
     assert_eq!(run.left, 0);
+}
+
+#[tokio::test]
+async fn every_seeded_fault_is_caught_by_a_named_check() {
+    let mut missed = Vec::new();
+    let mut faults = Vec::new();
+    for (fault, id, expected) in CAUGHT {
+        let base = start(*fault).await;
+        let bench = Bench::of(Target::new(&base, None, None, None).unwrap());
+        let wanted = |check: &Check| if check.id == *id { Chosen::Yes } else { Chosen::No };
+        let run = run_some(&bench, &[Suite::FhirCore], wanted, |_| ()).await;
+        let found = run.findings().next().map(|finding| (finding.status, finding.detail()));
+        if found.as_ref().map(|(status, _)| *status) != Some(*expected) {
+            missed.push((*fault, *id, found));
+        }
+        if !faults.contains(fault) {
+            faults.push(*fault);
+        }
+    }
+    println!("seeded faults caught: {} of {}", faults.len() - missed.len(), faults.len());
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn every_check_catches_a_seeded_fault() {
+    let idle: Vec<&str> = Suite::FhirCore
+        .checks()
+        .iter()
+        .map(|check| check.id)
+        .filter(|id| !CAUGHT.iter().any(|(_, caught, _)| caught == id))
+        .collect();
+    assert_eq!(idle, [] as [&str; 0]);
 }

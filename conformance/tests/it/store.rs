@@ -4,6 +4,12 @@
 //! It speaks HTTP on loopback, in JSON and XML. What comes over the wire is made into one form at the [`edge`]; entries of batches
 //! and transactions take the same road from there. Numbers stay as they were written, and members in their order.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each fault changes one place and leaves all others alone"
+)]
+
+mod change;
 pub(crate) mod edge;
 pub(crate) mod fault;
 mod history;
@@ -12,6 +18,7 @@ mod part;
 mod patch;
 mod rest;
 pub(crate) mod search;
+mod spoil;
 mod state;
 mod statement;
 mod together;

@@ -9,11 +9,12 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
-use super::Store;
 use super::json::Json;
 use super::search::{self, fault::SearchFault};
+use super::spoil;
 use super::together::CHOSEN_ID;
 use super::told::{Asked, Refused, Told};
+use super::{Fault, Store};
 
 /// Bytes of a body, also after it is unpacked.
 const BODY_MAX: u64 = 8 << 20;
@@ -61,6 +62,16 @@ impl Store {
         if !below.is_empty() && !below.starts_with('/') {
             return Err(nowhere());
         }
+        if self.fault == Fault::ControlFails && (below.contains("%00") || below.contains("%zz")) {
+            return Err(Refused::new(500, "exception", "an address that does not read"));
+        }
+        if self.fault == Fault::TraversalServes && below.contains("%2f") {
+            return Ok(Told::bare(200));
+        }
+        let below = match self.fault {
+            Fault::SlashDecodedFirst => below.replace("%2F", "/"),
+            _ => below.to_owned(),
+        };
         let path = decoded_path(below.trim_start_matches('/'))?;
         let mut headers = request.headers().clone();
         headers.remove(CHOSEN_ID);
@@ -103,8 +114,13 @@ impl Store {
         } else {
             Format::of_type(essence)
         };
+        let format = match self.fault {
+            Fault::PatchTakesAnyFormat if patch => Some(Format::Json),
+            Fault::CharsetRefused if !parameters.is_empty() => None,
+            _ => format,
+        };
         let format = format.filter(|_| !other_charset).ok_or_else(unsupported)?;
-        let plain = unpacked(request.headers(), sent)?;
+        let plain = spoil::as_read(unpacked(request.headers(), sent)?, self.fault)?;
         let unreadable = || Refused::new(400, "structure", "the body does not read");
         let json = match format {
             Format::Json => plain,
@@ -113,17 +129,24 @@ impl Store {
                 read.map_err(|_| unreadable())?.into()
             }
         };
-        Json::read(json).map(Some).map_err(|_| unreadable())
+        let mut read = Json::read(json).map_err(|_| unreadable())?;
+        if self.fault == Fault::XmlLosesOnTheWayIn && format == Format::Xml {
+            read.remove("name");
+        }
+        Ok(Some(read))
     }
 
     /// In which format the answer is to be.
     fn format(&self, query: &[(String, String)], headers: &HeaderMap) -> Result<Format, Refused> {
         let unknown = || Refused::new(406, "not-supported", "answers are FHIR in JSON or XML");
-        if let Some((_, wanted)) = query.iter().find(|(name, _)| name == "_format") {
+        if let Some((_, wanted)) =
+            query.iter().find(|(name, _)| name == "_format" && self.fault != Fault::FormatParameterIgnored)
+        {
             // A plus that was not escaped is read as a space.
             let wanted = wanted.replace(' ', "+");
             let essence = wanted.split(';').next().unwrap_or_default();
             return match essence {
+                "application/json" if self.fault == Fault::FormatNameUnknown => None,
                 "json" => Some(Format::Json),
                 "xml" => Some(Format::Xml),
                 other => Format::of_type(other),
@@ -136,7 +159,16 @@ impl Store {
         if accept.trim().is_empty() {
             return Ok(Format::Json);
         }
-        let (json, xml) = (weight(&accept, Format::Json), weight(&accept, Format::Xml));
+        if self.fault == Fault::XmlAsJson && accept == "application/fhir+xml" {
+            return Ok(Format::Json);
+        }
+        if self.fault == Fault::PlainJsonRefused && accept == "application/json" {
+            return Err(unknown());
+        }
+        let (mut json, xml) = (weight(&accept, Format::Json), weight(&accept, Format::Xml));
+        if self.fault == Fault::WeightsIgnored {
+            json = json.max(xml);
+        }
         match (json > 0, xml > json) {
             (_, true) => Ok(Format::Xml),
             (true, false) => Ok(Format::Json),
@@ -153,7 +185,11 @@ impl Store {
         told: Told,
     ) -> Response<Full<Bytes>> {
         let (mut status, mut body) = (told.status, Bytes::new());
-        if let Some(resource) = told.resource {
+        let hidden = self.fault == Fault::ErrorsWithoutOutcome && status >= 400;
+        if let Some(mut resource) = told.resource.filter(|_| !hidden) {
+            if self.fault == Fault::XmlLosesNarrative && format == Format::Xml {
+                resource.remove("text");
+            }
             let whole = status >= 400 || request.method() == Method::POST;
             let shown = if whole { resource } else { search::shown(resource, query, self.fault) };
             match written(&shown, format) {
@@ -173,7 +209,9 @@ impl Store {
         headers.insert("vary", HeaderValue::from_static("accept, accept-encoding"));
         if !body.is_empty() && accepts_gzip(request.headers()) {
             headers.insert("content-encoding", HeaderValue::from_static("gzip"));
-            body = packed(&body);
+            if self.fault != Fault::GzipInNameOnly {
+                body = packed(&body);
+            }
         }
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         *response.body_mut() = Full::new(body);

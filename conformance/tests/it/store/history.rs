@@ -1,10 +1,10 @@
 //! Histories: every version, the newest first, page by page.
 
-use super::Store;
 use super::edge::encoded;
 use super::json::Json;
 use super::state::{State, Version};
 use super::told::{Asked, Refused, Told};
+use super::{Fault, Store};
 
 /// The history of one resource.
 pub(crate) fn of_instance(
@@ -15,7 +15,7 @@ pub(crate) fn of_instance(
     asked: &Asked,
 ) -> Result<Told, Refused> {
     let versions = state.versions(name, id);
-    if versions.is_empty() {
+    if versions.is_empty() && store.fault != Fault::HistoryOfNothingEmpty {
         return Err(Refused::new(404, "not-found", "there is no such resource"));
     }
     let versions = versions.iter().map(|version| (id, version)).collect();
@@ -24,7 +24,17 @@ pub(crate) fn of_instance(
 
 /// The history of every resource of a type.
 pub(crate) fn of_type(store: &Store, state: &State, name: &str, asked: &Asked) -> Result<Told, Refused> {
-    page(store, name, &format!("{name}/_history"), state.versions_of_type(name), asked)
+    let mut versions = state.versions_of_type(name);
+    if store.fault == Fault::HistoryOfTypeWithoutOld {
+        versions
+            .retain(|(id, version)| state.newest(name, id).is_some_and(|held| held.number == version.number));
+    }
+    page(store, name, &format!("{name}/_history"), versions, asked)
+}
+
+/// A history of the whole store, which its statement does not claim.
+pub(crate) fn of_all() -> Told {
+    Told::with(200, Json::object([("resourceType", "Bundle".into()), ("type", "history".into())]))
 }
 
 fn page(
@@ -35,7 +45,14 @@ fn page(
     asked: &Asked,
 ) -> Result<Told, Refused> {
     versions.sort_by_key(|(_, version)| std::cmp::Reverse(version.change));
-    if let Some(since) = value(asked, "_since") {
+    match store.fault {
+        Fault::HistoryLosesFirst => drop(versions.pop()),
+        Fault::HistoryOldestFirst => versions.reverse(),
+        Fault::HistoryHidesDeletion => versions.retain(|(_, version)| version.content.is_some()),
+        _ => {}
+    }
+    let newest = versions.first().and_then(|(_, version)| version.content.clone());
+    if let Some(since) = value(asked, "_since").filter(|_| store.fault != Fault::HistorySinceIgnored) {
         let Ok(since) = since.parse::<jiff::Timestamp>() else {
             return Err(Refused::new(400, "value", "_since is no instant"));
         };
@@ -46,9 +63,19 @@ fn page(
         Some(Ok(number)) => Ok(number),
         Some(Err(_)) => Err(Refused::new(400, "value", format!("{wanted} is no number"))),
     };
-    let (count, offset) = (number("_count", 100)?, number("_offset", 0)?);
+    let (mut count, offset) = (number("_count", 100)?, number("_offset", 0)?);
+    if store.fault == Fault::HistoryCountIgnored {
+        count = 100;
+    }
     let shown = versions.iter().skip(offset).take(count);
-    let entries: Vec<Json> = shown.map(|(id, version)| entry(store, name, id, version)).collect();
+    let mut entries: Vec<Json> = shown.map(|(id, version)| entry(store, name, id, version)).collect();
+    if let Some(newest) = newest.filter(|_| store.fault == Fault::HistoryRepeatsNewest) {
+        for entry in &mut entries {
+            let mut repeated = newest.clone();
+            repeated.set("meta", entry["resource"]["meta"].clone());
+            entry.set("resource", repeated);
+        }
+    }
     let link = |relation: &str, offset: usize| {
         let others = asked.query.iter().filter(|(name, _)| name != "_offset" && name != "_format");
         let mut url = format!("{}/{path}?", store.base);
@@ -59,8 +86,9 @@ fn page(
         Json::object([("relation", relation.into()), ("url", url.into())])
     };
     let mut links = vec![link("self", offset)];
-    if count > 0 && offset + count < versions.len() {
-        links.push(link("next", offset + count));
+    if count > 0 && offset + count < versions.len() && store.fault != Fault::HistoryWithoutNext {
+        let skipped = usize::from(store.fault == Fault::HistoryNextSkips);
+        links.push(link("next", offset + count + skipped));
     }
     let mut bundle = Json::object([
         ("resourceType", "Bundle".into()),
@@ -95,7 +123,9 @@ fn entry(store: &Store, name: &str, id: &str, version: &Version) -> Json {
     if let Some(content) = &version.content {
         entry.set("resource", content.clone());
     }
-    entry.set("request", request);
+    if store.fault != Fault::HistoryWithoutRequest {
+        entry.set("request", request);
+    }
     entry.set("response", response);
     entry
 }

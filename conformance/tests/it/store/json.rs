@@ -91,6 +91,21 @@ impl Json {
         }
     }
 
+    /// Changes the text of every `reference` in it; ends at the first that cannot be.
+    pub(crate) fn each_reference<E>(
+        &mut self,
+        change: &mut dyn FnMut(&mut String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Array(items) => items.iter_mut().try_for_each(|item| item.each_reference(change)),
+            Self::Object(members) => members.iter_mut().try_for_each(|(name, value)| match value {
+                Self::Text(text) if name == "reference" => change(text),
+                value => value.each_reference(change),
+            }),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => Ok(()),
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Null => out.extend_from_slice(b"null"),

@@ -121,16 +121,20 @@ pub(crate) fn matches<'a>(
 }
 
 /// The resources that a search looks at, and for each of them the one that it shows.
-fn looked_at(state: &State, fault: Fault) -> Vec<(&Json, &Json)> {
+fn looked_at(state: &State, whole: Any) -> Vec<(&Json, &Json)> {
+    let fault = own(whole);
     let mut all = Vec::new();
     for now in state.all_versions() {
         let shown = now.last().and_then(|version| version.content.as_ref());
+        let ever = now.iter().rev().find_map(|version| version.content.as_ref());
         let first = now.first().and_then(|version| version.content.as_ref());
         match (shown, first) {
             (Some(shown), Some(first)) if fault == Fault::IndexStale => all.push((first, shown)),
             (Some(shown), Some(first)) if fault == Fault::ShowsOldVersion => all.push((shown, first)),
             (Some(shown), _) => all.push((shown, shown)),
-            (None, Some(first)) if fault == Fault::DeletedFound => all.push((first, first)),
+            (None, _) if fault == Fault::DeletedFound || whole == Any::DeletedStillFound => {
+                all.extend(ever.map(|ever| (ever, ever)));
+            }
             (None, _) => {}
         }
     }
@@ -157,7 +161,7 @@ fn bundle(state: &State, base: &str, of: &str, asked: &Asked, fault: Any) -> Res
     let strict = asked.prefers("handling=strict");
     let handling = if strict { Handling::Strict } else { Handling::Lenient };
     let query = &asked.query;
-    let pairs = looked_at(state, fault);
+    let pairs = looked_at(state, whole);
     let all: Vec<&Json> = pairs.iter().map(|(seen, _)| *seen).collect();
     let mut found = matches(&all, of, query, handling, base, whole)?;
     let used = order::sort(&mut found, of, query, handling, fault)?;

@@ -80,6 +80,34 @@ impl State {
         self.records.values().map(Vec::as_slice)
     }
 
+    /// Changes what the newest version holds, which no store should.
+    pub(crate) fn amend(&mut self, resource_type: &str, id: &str, change: impl FnOnce(&mut Json)) {
+        let versions = self.records.get_mut(&(resource_type.to_owned(), id.to_owned()));
+        if let Some(content) =
+            versions.and_then(|held| held.last_mut()).and_then(|last| last.content.as_mut())
+        {
+            change(content);
+        }
+    }
+
+    /// Forgets all versions but the newest.
+    pub(crate) fn erase(&mut self, resource_type: &str, id: &str) {
+        if let Some(versions) = self.records.get_mut(&(resource_type.to_owned(), id.to_owned())) {
+            versions.drain(..versions.len() - 1);
+        }
+    }
+
+    /// Takes the newest version back.
+    pub(crate) fn take_back(&mut self, resource_type: &str, id: &str) {
+        let key = (resource_type.to_owned(), id.to_owned());
+        if let Some(versions) = self.records.get_mut(&key) {
+            versions.pop();
+            if versions.is_empty() {
+                self.records.remove(&key);
+            }
+        }
+    }
+
     /// An id that nobody has.
     pub(crate) fn new_id(&mut self, resource_type: &str) -> String {
         loop {

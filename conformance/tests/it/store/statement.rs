@@ -1,5 +1,6 @@
 //! The CapabilityStatement: what the store does, and nothing else.
 
+use super::Fault;
 use super::json::Json;
 use super::search;
 use super::told::Told;
@@ -20,7 +21,7 @@ fn codes(codes: &[&str]) -> Json {
     codes.iter().map(|code| Json::object([("code", (*code).into())])).collect::<Vec<_>>().into()
 }
 
-fn resource(name: &str) -> Json {
+fn resource(name: &str, fault: Fault) -> Json {
     let parameters: Vec<Json> = search::parameters(name)
         .iter()
         .map(|(name, kind)| Json::object([("name", (*name).into()), ("type", (*kind).into())]))
@@ -30,7 +31,7 @@ fn resource(name: &str) -> Json {
         ("interaction", codes(&INTERACTIONS)),
         ("versioning", "versioned".into()),
         ("readHistory", true.into()),
-        ("updateCreate", true.into()),
+        ("updateCreate", (fault != Fault::UpsertNotClaimed).into()),
         ("conditionalCreate", true.into()),
         ("conditionalRead", "full-support".into()),
         ("conditionalUpdate", true.into()),
@@ -46,8 +47,9 @@ fn resource(name: &str) -> Json {
 }
 
 /// The statement.
-pub(crate) fn statement(base: &str) -> Told {
-    let resources: Vec<Json> = fhir::tables::resource_types().map(|found| resource(found.name())).collect();
+pub(crate) fn statement(base: &str, fault: Fault) -> Told {
+    let resources: Vec<Json> =
+        fhir::tables::resource_types().map(|found| resource(found.name(), fault)).collect();
     let rest = Json::object([
         ("mode", "server".into()),
         ("resource", resources.into()),

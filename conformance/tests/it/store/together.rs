@@ -4,31 +4,66 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::Store;
 use super::edge::{decoded_path, pairs};
 use super::json::Json;
 use super::state::State;
 use super::told::{Asked, Refused, Told};
+use super::{Fault, Store};
 
 /// Carries a Bundle out that was posted to the base.
 pub(crate) fn carry_out(store: &Store, state: &mut State, asked: &Asked) -> Result<Told, Refused> {
-    let bundle = super::rest::fitting(asked.content()?, "Bundle")?;
+    let bundle = store.fitting(asked.content()?, "Bundle", Fault::None)?;
     let entries = bundle["entry"].items();
     match bundle["type"].text() {
-        Some("batch") => {
-            let told = entries.iter().map(|entry| {
-                let asked = inner(store, entry, asked);
-                let answer = asked.and_then(|asked| store.handle(state, &asked));
-                answered(answer.unwrap_or_else(|refused| refused.told()))
-            });
-            let told = told.collect();
-            Ok(response("batch-response", told))
+        Some("batch") => Ok(batch(store, state, entries, asked)),
+        Some("transaction") => {
+            let mut draft = state.clone();
+            let answer = transaction(store, &mut draft, entries, asked);
+            if answer.is_ok() || store.fault == Fault::TransactionKeepsHalf {
+                *state = draft;
+            }
+            match (answer, store.fault) {
+                (Err(refused), Fault::TransactionFailureAs200) => {
+                    Ok(response("transaction-response", vec![answered(refused.told())]))
+                }
+                (Err(refused), Fault::TransactionFailureAsBundle) => {
+                    let told = response("transaction-response", vec![answered(refused.told())]);
+                    Ok(Told { status: 400, ..told })
+                }
+                (answer, _) => answer,
+            }
         }
-        Some("transaction") => transaction(store, state, entries, asked),
         Some(_) | None => {
             Err(Refused::new(400, "value", "a Bundle sent to the base is a batch or a transaction"))
         }
     }
+}
+
+fn batch(store: &Store, state: &mut State, entries: &[Json], asked: &Asked) -> Told {
+    let mut told = Vec::with_capacity(entries.len());
+    let mut stopped = None;
+    for entry in entries {
+        let asked = inner(store, entry, asked);
+        let answer = match stopped.clone() {
+            Some(refused) => Err(refused),
+            None => asked.and_then(|asked| store.handle(state, &asked)),
+        };
+        if let (Err(refused), Fault::BatchStopsAtFailure) = (&answer, store.fault) {
+            stopped = Some(refused.clone());
+        }
+        let mut answer = answer.unwrap_or_else(|refused| refused.told());
+        match store.fault {
+            Fault::BatchFailureAs200 => answer.status = answer.status.min(201),
+            Fault::BatchReadWithoutResource => answer.resource = None,
+            Fault::BatchWithoutLocation => answer.headers.retain(|(name, _)| *name != "location"),
+            _ => {}
+        }
+        told.push(answered(answer));
+    }
+    if store.fault == Fault::BatchReversed {
+        told.reverse();
+    }
+    response("batch-response", told)
 }
 
 /// In which order the methods of a transaction are carried out.
@@ -41,27 +76,61 @@ fn turn(method: &Method) -> u8 {
     }
 }
 
-fn transaction(store: &Store, state: &mut State, entries: &[Json], asked: &Asked) -> Result<Told, Refused> {
-    let mut draft = state.clone();
+fn transaction(store: &Store, draft: &mut State, entries: &[Json], asked: &Asked) -> Result<Told, Refused> {
+    if entries.is_empty() && store.fault == Fault::TransactionEmptyRefused {
+        return Err(Refused::new(400, "required", "there are no entries"));
+    }
     let mut steps = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         steps.push((at, inner(store, entry, asked)?));
     }
-    once_each(&steps)?;
-    steps.sort_by_key(|(_, step)| turn(&step.method));
-    let names = names(store, &mut draft, entries, &mut steps)?;
+    if store.fault != Fault::TransactionTwiceAccepted {
+        once_each(&steps)?;
+    }
+    if store.fault != Fault::TransactionInOrderOfEntries {
+        steps.sort_by_key(|(_, step)| turn(&step.method));
+    }
+    let names = names(store, draft, entries, &mut steps)?;
     let mut told = vec![None; entries.len()];
-    for (at, mut step) in steps {
+    for (turn, (at, mut step)) in steps.into_iter().enumerate() {
         if let Ok(Some(body)) = &mut step.body {
-            rewrite(body, &names);
+            rewritten(store, draft, body, &names)?;
         }
-        let answer = store.handle(&mut draft, &step)?;
+        let answer = store.handle(draft, &step)?;
+        let at = if store.fault == Fault::TransactionAnswersInTurn { turn } else { at };
         if let Some(slot) = told.get_mut(at) {
             *slot = Some(answered(answer));
         }
     }
-    *state = draft;
     Ok(response("transaction-response", told.into_iter().flatten().collect()))
+}
+
+/// Puts what was made, or found, in place of every reference that means it.
+fn rewritten(
+    store: &Store,
+    draft: &State,
+    body: &mut Json,
+    names: &BTreeMap<String, String>,
+) -> Result<(), Refused> {
+    let there = |name: &String| {
+        let (kind, id) = name.split_once('/').unwrap_or_default();
+        draft.newest(kind, id).is_some()
+    };
+    match store.fault {
+        Fault::ReferencesLeft => {}
+        Fault::ReferencesBackwardsOnly => {
+            let known = names.iter().filter(|(_, name)| there(name));
+            rewrite(body, &known.map(|(url, name)| (url.clone(), name.clone())).collect());
+        }
+        Fault::ReferencesByNameOnly => body.each_reference(&mut |text| {
+            if let Some(name) = names.get(text) {
+                name.clone_into(text);
+            }
+            Ok::<(), Refused>(())
+        })?,
+        _ => rewrite(body, names),
+    }
+    if store.fault == Fault::SearchReferencesLeft { Ok(()) } else { searched(store, draft, body) }
 }
 
 /// No resource is changed twice.
@@ -134,6 +203,20 @@ fn rewrite(body: &mut Json, names: &BTreeMap<String, String>) {
             }
         }
     });
+}
+
+/// Puts the one match in place of every reference that is a search.
+fn searched(store: &Store, draft: &State, body: &mut Json) -> Result<(), Refused> {
+    body.each_reference(&mut |text| {
+        let Some((name, query)) = text.split_once('?') else { return Ok(()) };
+        match store.meeting(draft, name, &pairs(query))?.as_slice() {
+            [id] => {
+                *text = format!("{name}/{id}");
+                Ok(())
+            }
+            _ => Err(Refused::new(412, "multiple-matches", "a reference by search has no single match")),
+        }
+    })
 }
 
 /// The request that an entry is.
