@@ -3,7 +3,9 @@
 //! Every request of such a check goes through here. So a run that may only read never writes, whatever its checks would do;
 //! what was made is deleted at the end; and what was asked can be told without what could name a record.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -24,6 +26,24 @@ pub enum Writes {
     Forbidden,
 }
 
+/// How much checks by property make up, and from what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Where the chain of made-up numbers begins: the same seed makes up the same.
+    pub seed: u64,
+    /// How many cases each such check tries.
+    pub cases: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { seed: 1, cases: 60 }
+    }
+}
+
+/// What checks share, by its type.
+type Kept = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
+
 /// The endpoint under test, for checks that act.
 #[derive(Debug)]
 pub struct Bench {
@@ -34,6 +54,8 @@ pub struct Bench {
     observed: OnceLock<Observed>,
     made: Mutex<Vec<String>>,
     exchanged: Mutex<Vec<Exchanged>>,
+    sampling: Sampling,
+    kept: tokio::sync::Mutex<Kept>,
 }
 
 /// One request and its answer, without what could name a record.
@@ -63,7 +85,41 @@ impl Bench {
             observed: OnceLock::new(),
             made: Mutex::default(),
             exchanged: Mutex::default(),
+            sampling: Sampling::default(),
+            kept: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// With this much made up by checks by property.
+    #[must_use]
+    pub const fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// How much checks by property make up, and from what.
+    #[must_use]
+    pub const fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// What several checks share, made by the first that needs it. What could not be made is not tried again.
+    ///
+    /// # Errors
+    /// What making it ends with.
+    pub async fn keep<T: Any + Send + Sync>(
+        &self,
+        make: impl Future<Output = Result<T, Otherwise>> + Send,
+    ) -> Result<Arc<T>, Otherwise> {
+        let mut kept = self.kept.lock().await;
+        let key = TypeId::of::<T>();
+        if let Some(found) = kept.get(&key).and_then(|held| held.downcast_ref::<Result<Arc<T>, Otherwise>>())
+        {
+            return found.clone();
+        }
+        let made = make.await.map(Arc::new);
+        kept.insert(key, Box::new(made.clone()));
+        made
     }
 
     /// With another system beside the base, by its number.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use conformance::bench::{Bench, Writes};
+use conformance::bench::{Bench, Sampling, Writes};
 use conformance::privacy;
 use conformance::report;
 use conformance::run::{Run, Verdict, run};
@@ -85,6 +85,9 @@ struct RunArguments {
     /// Leave out what would create, change or delete anything on the endpoint.
     #[arg(long)]
     read_only: bool,
+    /// How many searches each check by property makes up.
+    #[arg(long, default_value_t = Sampling::default().cases)]
+    searches: usize,
     /// Id of a Patient to read; else the first match of an advertised search is read.
     #[arg(long)]
     patient: Option<String>,
@@ -256,7 +259,11 @@ async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> E
         Ok(target) => target,
         Err(bad) => return complain(&bad.to_string()),
     };
-    let mut bench = Bench::of(target);
+    let sampling = Sampling {
+        seed: arguments.privacy.seed.unwrap_or(Sampling::default().seed),
+        cases: arguments.searches,
+    };
+    let mut bench = Bench::of(target).with_sampling(sampling);
     if arguments.read_only {
         bench = bench.with_writes(Writes::Forbidden);
     }

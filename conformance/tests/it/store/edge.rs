@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 
 use super::json::Json;
-use super::part;
+use super::search::{self, fault::SearchFault};
 use super::spoil;
 use super::together::CHOSEN_ID;
 use super::told::{Asked, Refused, Told};
@@ -75,10 +75,17 @@ impl Store {
         let path = decoded_path(below.trim_start_matches('/'))?;
         let mut headers = request.headers().clone();
         headers.remove(CHOSEN_ID);
-        let mut query: Vec<(String, String)> = query.to_vec();
+        let mut query: Vec<(String, String)> = match (search::own(self.fault), request.uri().query()) {
+            (SearchFault::PlusStaysPlus, Some(written)) => pairs(&written.replace('+', "%2B")),
+            _ => query.to_vec(),
+        };
         let form = request.method() == Method::POST && path.last().is_some_and(|last| last == "_search");
         let body = if form {
-            query.extend(pairs(&String::from_utf8_lossy(request.body())));
+            match search::own(self.fault) {
+                SearchFault::PostIgnoresBody => {}
+                SearchFault::PostIgnoresAddress => query = pairs(&String::from_utf8_lossy(request.body())),
+                _ => query.extend(pairs(&String::from_utf8_lossy(request.body()))),
+            }
             Ok(None)
         } else {
             self.body(request)
@@ -184,7 +191,7 @@ impl Store {
                 resource.remove("text");
             }
             let whole = status >= 400 || request.method() == Method::POST;
-            let shown = if whole { resource } else { part::of(resource, query) };
+            let shown = if whole { resource } else { search::shown(resource, query, self.fault) };
             match written(&shown, format) {
                 Some(bytes) => body = bytes,
                 None => status = 500,
@@ -196,7 +203,7 @@ impl Store {
             let value = HeaderValue::from_str(&value).unwrap();
             headers.insert(HeaderName::from_static(name), value);
         }
-        if !body.is_empty() {
+        if !body.is_empty() && !headers.contains_key("content-type") {
             headers.insert("content-type", HeaderValue::from_static(format.content_type()));
         }
         headers.insert("vary", HeaderValue::from_static("accept, accept-encoding"));

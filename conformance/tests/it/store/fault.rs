@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
+    /// Something about its searches.
+    Search(super::search::fault::SearchFault),
     CreateAnswers200,
     CreateWithoutLocation,
     LocationWithoutVersion,

@@ -27,8 +27,8 @@ impl Store {
             ("GET" | "HEAD", ["metadata"]) => Ok(statement(&self.base, self.fault)),
             (_, ["metadata"]) => Err(not_served()),
             ("POST", []) => together::carry_out(self, state, asked),
-            ("GET" | "HEAD", [name]) => self.search(state, name, &asked.query, asked),
-            ("POST", [name, "_search"]) => self.search(state, name, &asked.query, asked),
+            ("GET" | "HEAD", [name]) => self.search(state, name, asked),
+            ("POST", [name, "_search"]) => self.search(state, name, asked),
             ("POST", [name]) => self.create(state, name, asked),
             ("PUT", [name]) => self.conditional_update(state, name, asked),
             ("PATCH", [name]) => self.conditional_patch(state, name, asked),
@@ -45,20 +45,11 @@ impl Store {
         }
     }
 
-    fn search(
-        &self,
-        state: &State,
-        name: &str,
-        query: &[(String, String)],
-        asked: &Asked,
-    ) -> Result<Told, Refused> {
+    fn search(&self, state: &State, name: &str, asked: &Asked) -> Result<Told, Refused> {
         if self.fault == Fault::SearchOfOneTypeMissing && name == "Basic" {
             return Err(Refused::new(404, "not-supported", "this type is not searched"));
         }
-        let strict = asked.prefers("handling=strict");
-        let handling = if strict { Handling::Strict } else { Handling::Lenient };
-        let all = if self.fault == Fault::DeletedStillFound { state.all_ever() } else { state.all() };
-        search::answer(&all, &self.base, name, query, handling, self.fault)
+        search::answer(state, &self.base, name, asked, self.fault)
     }
 
     /// The ids of those that meet the criteria of a condition.
@@ -71,7 +62,7 @@ impl Store {
         if criteria.is_empty() {
             return Err(Refused::new(400, "required", "a condition needs criteria"));
         }
-        let found = search::matches(&state.all(), name, criteria, Handling::Strict, self.fault)?;
+        let found = search::matches(&state.all(), name, criteria, Handling::Strict, &self.base, self.fault)?;
         Ok(found.iter().filter_map(|held| held["id"].text()).map(str::to_owned).collect())
     }
 

@@ -75,11 +75,9 @@ impl State {
         self.records.values().filter_map(|versions| versions.last()?.content.as_ref()).collect()
     }
 
-    /// Every resource as it was last, deleted or not.
-    pub(crate) fn all_ever(&self) -> Vec<&Json> {
-        let last =
-            |versions: &'_ Vec<Version>| versions.iter().rposition(|version| version.content.is_some());
-        self.records.values().filter_map(|held| held.get(last(held)?)?.content.as_ref()).collect()
+    /// Every version of every resource, resource by resource.
+    pub(crate) fn all_versions(&self) -> impl Iterator<Item = &[Version]> {
+        self.records.values().map(Vec::as_slice)
     }
 
     /// Changes what the newest version holds, which no store should.

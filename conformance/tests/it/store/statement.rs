@@ -26,7 +26,7 @@ fn resource(name: &str, fault: Fault) -> Json {
         .iter()
         .map(|(name, kind)| Json::object([("name", (*name).into()), ("type", (*kind).into())]))
         .collect();
-    Json::object([
+    let mut told = Json::object([
         ("type", name.into()),
         ("interaction", codes(&INTERACTIONS)),
         ("versioning", "versioned".into()),
@@ -36,8 +36,14 @@ fn resource(name: &str, fault: Fault) -> Json {
         ("conditionalRead", "full-support".into()),
         ("conditionalUpdate", true.into()),
         ("conditionalDelete", "single".into()),
-        ("searchParam", parameters.into()),
-    ])
+    ]);
+    let followed =
+        [("searchInclude", search::includes(name)), ("searchRevInclude", search::revincludes(name))];
+    for (member, values) in followed.into_iter().filter(|(_, values)| !values.is_empty()) {
+        told.set(member, values.into_iter().map(Json::from).collect::<Vec<_>>().into());
+    }
+    told.set("searchParam", parameters.into());
+    told
 }
 
 /// The statement.
