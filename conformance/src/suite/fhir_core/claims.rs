@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         no_more
     ),
     acted!(
-        Shall,
+        Should,
         "core-claims-no-type",
         "a type that is not claimed is neither read nor searched",
         "whoever checks the statement does not see what is open",
