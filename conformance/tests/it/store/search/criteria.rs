@@ -1,5 +1,10 @@
 //! Which resources meet criteria: by the members that a table names, one after the other.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each fault changes one place and leaves all others alone"
+)]
+
 use super::super::json::Json;
 use super::super::told::Refused;
 use super::fault::SearchFault as Fault;
