@@ -50,11 +50,11 @@ pub(super) const CHECKS: &[Check] = &[
         wrong_type
     ),
     acted!(
-        Should,
+        May,
         "core-body-unknown-element",
         "an element that R4 does not define is refused",
         "what its sender meant by it is lost without a word",
-        "https://hl7.org/fhir/R4/validation.html",
+        JSON,
         unknown_element
     ),
     acted!(

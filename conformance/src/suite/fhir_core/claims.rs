@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::hands::{acted, get, of_system, send, stated, succeeded};
+use super::hands::{acted, get, of_system, refused, send, stated, succeeded};
 use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
 
@@ -11,6 +11,9 @@ const INTERACTION: &str = "https://hl7.org/fhir/R4/capabilitystatement-definitio
 
 /// Types that are asked after, of those that are claimed.
 const TYPES_MAX: usize = 200;
+
+/// Types that are asked after, of those that are not.
+const STRANGERS_MAX: usize = 8;
 
 pub(super) const CHECKS: &[Check] = &[
     acted!(
@@ -36,6 +39,14 @@ pub(super) const CHECKS: &[Check] = &[
         "whoever checks the statement does not see what is open",
         CAPABILITIES,
         no_more
+    ),
+    acted!(
+        Shall,
+        "core-claims-no-type",
+        "a type that is not claimed is neither read nor searched",
+        "whoever checks the statement does not see what is open",
+        CAPABILITIES,
+        no_type
     ),
 ];
 
@@ -94,6 +105,27 @@ async fn no_more(bench: &Bench) -> Judgement {
     let claims_nothing = stated(bench, &["rest", "mode"])?.is_empty();
     if tried == 0 || claims_nothing {
         return Err(Otherwise::skipped("everything is claimed"));
+    }
+    Ok(())
+}
+
+async fn no_type(bench: &Bench) -> Judgement {
+    let claims = bench.claims()?;
+    let claimed: Vec<&str> = claims.types().collect();
+    let strangers = fhir::tables::resource_types().filter(|found| !claimed.contains(&found.name()));
+    let strangers: Vec<&str> = strangers.take(STRANGERS_MAX).map(fhir::tables::TypeId::name).collect();
+    if strangers.is_empty() {
+        return Err(Otherwise::skipped("every type of R4 is claimed"));
+    }
+    for name in strangers {
+        for path in [format!("{name}?_count=1"), format!("{name}/{}-never", bench.tag())] {
+            let answer = get(bench, &path).await?;
+            // 501 says as well that it is not served.
+            if refused(&answer).is_err() && answer.status != 501 {
+                let found = format!("status {}", answer.status);
+                return Err(Otherwise::unmet(format!("a refusal of {name}, which is not claimed"), found));
+            }
+        }
     }
     Ok(())
 }

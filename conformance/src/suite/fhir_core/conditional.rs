@@ -15,7 +15,7 @@ use crate::target::Answer;
 
 const CREATE: &str = "https://hl7.org/fhir/R4/http.html#ccreate";
 const UPDATE: &str = "https://hl7.org/fhir/R4/http.html#cond-update";
-const DELETE: &str = "https://hl7.org/fhir/R4/http.html#3.1.0.7.1";
+const DELETE: &str = "https://hl7.org/fhir/R4/http.html#delete";
 const READ: &str = "https://hl7.org/fhir/R4/http.html#cread";
 
 pub(super) const CHECKS: &[Check] = &[

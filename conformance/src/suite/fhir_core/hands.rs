@@ -101,6 +101,15 @@ pub(super) async fn put(bench: &Bench, path: &str, body: &Value) -> Result<Answe
     send(bench, Method::PUT, path, &[], body.to_string()).await
 }
 
+/// Updates what was made; under If-Match where the statement says that updates are taken under no other terms.
+pub(super) async fn update(bench: &Bench, kept: &Kept, body: &Value) -> Result<Answer, Otherwise> {
+    if claimed_text(bench, kept.kind, "versioning")?.as_deref() != Some("versioned-update") {
+        return put(bench, &kept.path(), body).await;
+    }
+    let tag = format!("W/\"{}\"", current_version(bench, kept).await?);
+    send(bench, Method::PUT, &kept.path(), &[("if-match", &tag)], body.to_string()).await
+}
+
 pub(super) async fn delete(bench: &Bench, path: &str) -> Result<Answer, Otherwise> {
     send(bench, Method::DELETE, path, &[], "").await
 }

@@ -7,6 +7,7 @@ use super::hands::{acted, body, get, kind, put, refused};
 use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
 
+const SEPARATED: &str = "https://www.rfc-editor.org/rfc/rfc3986#section-2.4";
 const IDS: &str = "https://hl7.org/fhir/R4/datatypes.html#id";
 const GENERAL: &str = "https://hl7.org/fhir/R4/http.html#general";
 const STATUS: &str = "https://hl7.org/fhir/R4/http.html#Status-Codes";
@@ -25,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         "core-path-escaped-slash",
         "an escaped slash is part of an id, which it cannot be, and no way into the resource",
         "rules that go by the address are walked around",
-        IDS,
+        SEPARATED,
         escaped_slash
     ),
     acted!(

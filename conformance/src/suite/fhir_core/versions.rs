@@ -321,7 +321,7 @@ fn next(bench: &Bench, bundle: Node<'_>) -> Result<Option<String>, Otherwise> {
     let below = if url.contains("://") { url.strip_prefix(bench.target().base()) } else { Some(&*url) };
     match below {
         Some(path) => Ok(Some(path.trim_start_matches('/').to_owned())),
-        None => Err(Otherwise::unmet("a next link below the base", "a link that leads elsewhere")),
+        None => Err(Otherwise::error("the next link leads elsewhere than to the base, and is not followed")),
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) const CAUGHT: &[(Fault, &str, Status)] = &[
     (Fault::EmptyBodyCreates, "core-body-empty", Status::Fail),
     (Fault::ArrayTakesFirst, "core-body-array", Status::Fail),
     (Fault::WrongTypesAccepted, "core-body-type", Status::Fail),
-    (Fault::UnknownElementsDropped, "core-body-unknown-element", Status::Warning),
+    (Fault::UnknownElementsDropped, "core-body-unknown-element", Status::Note),
     (Fault::TypelessAccepted, "core-body-unknown-type", Status::Fail),
     (Fault::DuplicatesLastWins, "core-body-duplicate", Status::Warning),
     (Fault::Utf8Replaced, "core-body-utf8", Status::Fail),
@@ -132,4 +132,5 @@ pub(crate) const CAUGHT: &[(Fault, &str, Status)] = &[
     (Fault::SearchOfOneTypeMissing, "core-claims-search", Status::Fail),
     (Fault::ReadOfOneTypeMissing, "core-claims-read", Status::Fail),
     (Fault::HistoryOfAllServed, "core-claims-no-more", Status::Fail),
+    (Fault::UnclaimedTypeServed, "core-claims-no-type", Status::Fail),
 ];

@@ -132,4 +132,5 @@ pub(crate) enum Fault {
     SearchOfOneTypeMissing,
     ReadOfOneTypeMissing,
     HistoryOfAllServed,
+    UnclaimedTypeServed,
 }

@@ -12,6 +12,9 @@ use super::together;
 use super::told::{Asked, Refused, Told};
 use super::{Fault, Store};
 
+/// The type that is never kept: it only travels to and from operations.
+pub(crate) const UNKEPT: &str = "Parameters";
+
 impl Store {
     /// Carries a request out. `state` is changed only where it succeeds.
     pub(crate) fn handle(&self, state: &mut State, asked: &Asked) -> Result<Told, Refused> {
@@ -153,6 +156,7 @@ impl Store {
         let no_type = || Refused::new(404, "not-supported", "there is no such type");
         let any_case = |found: &tables::TypeId| found.name().eq_ignore_ascii_case(name);
         match tables::resource_type(name) {
+            Some(_) if name == UNKEPT && self.fault != Fault::UnclaimedTypeServed => Err(no_type()),
             Some(_) => Ok(name),
             None if self.fault == Fault::CaseIgnored => {
                 tables::resource_types().find(any_case).map(tables::TypeId::name).ok_or_else(no_type)

@@ -48,8 +48,10 @@ fn resource(name: &str, fault: Fault) -> Json {
 
 /// The statement.
 pub(crate) fn statement(base: &str, fault: Fault) -> Told {
-    let resources: Vec<Json> =
-        fhir::tables::resource_types().map(|found| resource(found.name(), fault)).collect();
+    let resources: Vec<Json> = fhir::tables::resource_types()
+        .filter(|found| found.name() != super::rest::UNKEPT)
+        .map(|found| resource(found.name(), fault))
+        .collect();
     let rest = Json::object([
         ("mode", "server".into()),
         ("resource", resources.into()),
