@@ -15,11 +15,13 @@ fn bench(base: &str) -> Bench {
 
 async fn tested(fault: Fault, checks: &[&str]) -> Run {
     let base = start(Any::Search(fault)).await;
-    run_some(&bench(&base), &[Suite::Search], |check| those(checks.contains(&check.id)), |_| ()).await
-}
-
-fn those(wanted: bool) -> Chosen {
-    if wanted { Chosen::Yes } else { Chosen::No }
+    run_some(
+        &bench(&base),
+        &[Suite::Search],
+        |check| if checks.contains(&check.id) { Chosen::Yes } else { Chosen::No },
+        |_| (),
+    )
+    .await
 }
 
 /// Each fault and a check that catches it.
@@ -226,9 +228,13 @@ async fn a_difference_is_told_with_its_search_and_its_seed_and_is_small() {
     let base = start(Any::Search(Fault::UnitIgnored)).await;
     let told = async |seed| {
         let bench = bench(&base).with_sampling(Sampling { seed, cases: 200 });
-        let run =
-            run_some(&bench, &[Suite::Search], |check| those(check.id == "search-set-together"), |_| ())
-                .await;
+        let run = run_some(
+            &bench,
+            &[Suite::Search],
+            |check| if check.id == "search-set-together" { Chosen::Yes } else { Chosen::No },
+            |_| (),
+        )
+        .await;
         run.findings().next().unwrap().detail()
     };
     let (first, again, other) = (told(7).await, told(7).await, told(8).await);
@@ -243,7 +249,8 @@ async fn other_seeds_find_nothing_on_the_store_that_is_right() {
     for seed in [2, 3, 2026] {
         let base = start(Any::None).await;
         let bench = bench(&base).with_sampling(Sampling { seed, cases: 150 });
-        let wanted = |check: &Check| those(check.id.starts_with("search-set-"));
+        let wanted =
+            |check: &Check| if check.id.starts_with("search-set-") { Chosen::Yes } else { Chosen::No };
         let run = run_some(&bench, &[Suite::Search], wanted, |_| ()).await;
         let found: Vec<_> = run.findings().map(|finding| (finding.status, finding.detail())).collect();
         assert!(found.iter().all(|(status, _)| *status == Status::Pass), "{seed}: {found:#?}");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::ask::{JSON, all_matches, asked, pages};
 use super::bank::bank;
-use super::ground::{create, number_system};
+use super::ground::{create, number_system, set};
 use super::offered::Offered;
 use super::query::Query;
 use super::sets::check;
@@ -107,7 +107,7 @@ impl Person {
         let mut body = json!({"resourceType": "Patient", "name": [{"family": self.family}], "gender": "female",
             "identifier": [{"system": system, "value": self.mark}]});
         if let Some(id) = id {
-            body["id"] = json!(id);
+            set(&mut body, "id", json!(id));
         }
         body.to_string()
     }

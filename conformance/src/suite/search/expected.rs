@@ -33,13 +33,6 @@ pub(super) enum Told {
 }
 
 impl Told {
-    pub(super) const fn of(holds: Holds) -> Self {
-        match holds {
-            Holds::Yes => Self::Yes,
-            Holds::No => Self::No,
-        }
-    }
-
     fn any(all: impl IntoIterator<Item = Self>) -> Self {
         let mut told = Self::No;
         for one in all {
@@ -65,23 +58,10 @@ impl Told {
     }
 }
 
-/// A plain yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// It holds.
-    Yes,
-    /// It does not.
-    No,
-}
-
-impl From<bool> for Holds {
+impl From<bool> for Told {
     fn from(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
     }
-}
-
-fn told(holds: bool) -> Told {
-    Told::of(holds.into())
 }
 
 /// Whether a search by `pairs` finds the resource that `tree` holds, on a server with this base.
@@ -101,8 +81,8 @@ fn criterion(resource: Node<'_>, name: &str, value: &str, base: &str) -> Option<
     if modifier == Some("missing") {
         let missing = at_all(resource, parameter.paths()?)?.is_empty();
         return match value {
-            "true" => Some(told(missing)),
-            "false" => Some(told(!missing)),
+            "true" => Some(Told::from(missing)),
+            "false" => Some(Told::from(!missing)),
             _ => None,
         };
     }

@@ -71,7 +71,7 @@ impl Ground {
         let mut ground =
             Self { mark, placed: Vec::new(), narrowings: BTreeMap::new(), without: BTreeMap::new() };
         for seed in seeds {
-            let of = seed.resource["resourceType"].as_str().unwrap_or_default().to_owned();
+            let of = type_of(&seed.resource);
             if let Err(why) = bench.claimed(&of, "create").and_then(|()| bench.claimed(&of, "search-type")) {
                 ground.without.insert(of, why);
                 continue;
@@ -89,13 +89,13 @@ impl Ground {
 
     async fn put(&self, bench: &Bench, seed: Seed) -> Result<Placed, Otherwise> {
         let Seed { label, mut resource } = seed;
-        resource["meta"]["tag"] = json!([{"system": tag_system(&self.mark), "code": self.mark}]);
-        let number = json!({"system": number_system(&self.mark), "value": number(&self.mark, &label)});
-        match resource["identifier"].as_array_mut() {
-            Some(others) => others.insert(0, number),
-            None => resource["identifier"] = json!([number]),
-        }
-        let of = resource["resourceType"].as_str().unwrap_or_default().to_owned();
+        let tag = json!({"tag": [{"system": tag_system(&self.mark), "code": self.mark}]});
+        set(&mut resource, "meta", tag);
+        let mut numbers =
+            vec![json!({"system": number_system(&self.mark), "value": number(&self.mark, &label)})];
+        numbers.extend(resource.get("identifier").and_then(Value::as_array).into_iter().flatten().cloned());
+        set(&mut resource, "identifier", Value::Array(numbers));
+        let of = type_of(&resource);
         let text = self.filled(&resource.to_string());
         let (key, _) = create(bench, &of, &text).await?;
         let id = key.split('/').nth(1).unwrap_or_default();
@@ -187,6 +187,18 @@ impl Ground {
         Err(Otherwise::error(format!(
             "searches of {of} cannot be kept to what this run made: neither _tag, identifier nor _id finds just that"
         )))
+    }
+}
+
+/// The type of a resource.
+fn type_of(resource: &Value) -> String {
+    resource.get("resourceType").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Puts a member into an object.
+pub(super) fn set(held: &mut Value, name: &str, value: Value) {
+    if let Some(members) = held.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
 }
 

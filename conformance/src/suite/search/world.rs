@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::draw::Draw;
-use super::ground::{Ground, Seed};
+use super::ground::{Ground, Seed, set};
 use crate::bench::Bench;
 use crate::check::Otherwise;
 
@@ -82,8 +82,11 @@ fn patient(draw: &mut Draw) -> Value {
     mostly(draw, &mut held, 3, "telecom", json!([{"system": kind, "value": number}]));
     let mut more = json!({"value": format!("n{}", draw.below(4))});
     if !draw.once_in(3) {
-        more["system"] =
-            json!(format!("https://conformance.example/{{mark}}/{}", draw.word(&["left", "right"])));
+        set(
+            &mut more,
+            "system",
+            json!(format!("https://conformance.example/{{mark}}/{}", draw.word(&["left", "right"]))),
+        );
     }
     held.insert("identifier".to_owned(), json!([more]));
     Value::Object(held)
@@ -182,7 +185,7 @@ fn concept(draw: &mut Draw) -> Value {
         let mut coding = json!({"code": draw.word(&CODES)});
         if !draw.once_in(4) {
             let system = draw.word(&["codes", "others"]);
-            coding["system"] = json!(format!("https://conformance.example/{{mark}}/{system}"));
+            set(&mut coding, "system", json!(format!("https://conformance.example/{{mark}}/{system}")));
         }
         codings.push(coding);
     }

@@ -75,16 +75,18 @@ impl Store {
         let path = decoded_path(below.trim_start_matches('/'))?;
         let mut headers = request.headers().clone();
         headers.remove(CHOSEN_ID);
-        let mut query: Vec<(String, String)> = match (search::own(self.fault), request.uri().query()) {
-            (SearchFault::PlusStaysPlus, Some(written)) => pairs(&written.replace('+', "%2B")),
-            _ => query.to_vec(),
-        };
+        let fault = search::own(self.fault);
+        let mut query = query.to_vec();
+        if fault == SearchFault::PlusStaysPlus {
+            query = pairs(&request.uri().query().unwrap_or_default().replace('+', "%2B"));
+        }
         let form = request.method() == Method::POST && path.last().is_some_and(|last| last == "_search");
         let body = if form {
-            match search::own(self.fault) {
-                SearchFault::PostIgnoresBody => {}
-                SearchFault::PostIgnoresAddress => query = pairs(&String::from_utf8_lossy(request.body())),
-                _ => query.extend(pairs(&String::from_utf8_lossy(request.body()))),
+            if fault == SearchFault::PostIgnoresAddress {
+                query.clear();
+            }
+            if fault != SearchFault::PostIgnoresBody {
+                query.extend(pairs(&String::from_utf8_lossy(request.body())));
             }
             Ok(None)
         } else {

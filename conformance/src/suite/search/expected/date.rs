@@ -4,7 +4,7 @@ use jiff::civil;
 use jiff::tz::Offset;
 
 use super::number::Prefix;
-use super::{Place, Told, told};
+use super::{Place, Told};
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn in_zone(place: &Place<'_>, wanted: &Wanted, zone: Offset) -> Option<Told> {
     if (wanted.prefix == Prefix::Ge && ends_within) || (wanted.prefix == Prefix::Le && begins_within) {
         return Some(Told::Open);
     }
-    Some(told(match wanted.prefix {
+    Some(Told::from(match wanted.prefix {
         Prefix::Eq => within,
         Prefix::Ne => !within,
         Prefix::Gt => value.to > asked.to,

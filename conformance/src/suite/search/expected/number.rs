@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::query::{split, unescaped};
-use super::{Place, Told, told};
+use super::{Place, Told};
 
 /// How a number is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +76,12 @@ impl Wanted {
         let order = found.compare(self.number)?;
         let within = found.is_within(self.number)?;
         Some(match self.prefix {
-            Prefix::Eq => told(within),
-            Prefix::Ne => told(!within),
-            Prefix::Gt => told(order == Ordering::Greater),
-            Prefix::Lt => told(order == Ordering::Less),
-            Prefix::Ge => told(order != Ordering::Less),
-            Prefix::Le => told(order != Ordering::Greater),
+            Prefix::Eq => Told::from(within),
+            Prefix::Ne => Told::from(!within),
+            Prefix::Gt => Told::from(order == Ordering::Greater),
+            Prefix::Lt => Told::from(order == Ordering::Less),
+            Prefix::Ge => Told::from(order != Ordering::Less),
+            Prefix::Le => Told::from(order != Ordering::Greater),
             // These are of dates.
             Prefix::Sa | Prefix::Eb => Told::Open,
         })
@@ -114,7 +114,7 @@ pub(super) fn meets_quantity(place: &Place<'_>, wanted: &Wanted) -> Option<Told>
         Unit::Coded(of, name) => system == Some(of) && code == Some(name),
     };
     // Of another unit it may be the same amount, and then a server may know so.
-    Some(if unit { number } else { told(false) })
+    Some(if unit { number } else { Told::from(false) })
 }
 
 /// A number as it was written: units divided by ten to the power of the scale.

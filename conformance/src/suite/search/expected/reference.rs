@@ -2,7 +2,7 @@
 
 use fhir::tables::{self, TypeId};
 
-use super::{Place, Told, token, told};
+use super::{Place, Told, token};
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn meets(place: &Place<'_>, wanted: &Wanted, base: &str) -> Option<To
     if place.leads_to.is_some_and(|wanted| wanted != of) {
         return Some(Told::No);
     }
-    Some(told(match wanted {
+    Some(Told::from(match wanted {
         Wanted::Id(wanted, types) => wanted == id && (types.is_empty() || types.iter().any(|one| one == of)),
         Wanted::Local(wanted, number) => wanted == of && number == id,
         Wanted::Address(address) => address == text,

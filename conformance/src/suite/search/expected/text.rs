@@ -1,6 +1,6 @@
 //! Strings: names, addresses and other words.
 
-use super::{Place, Told, told};
+use super::{Place, Told};
 use crate::tree::Node;
 
 /// How a string is compared.
@@ -55,7 +55,7 @@ fn compared(value: &str, how: How, wanted: &str) -> Told {
     let folded = (fold(value), fold(wanted));
     let words = folded.0.split(|letter: char| !letter.is_alphanumeric()).skip(1);
     match how {
-        How::Exact => told(value == wanted),
+        How::Exact => Told::from(value == wanted),
         How::Contains if by_case.0.contains(&by_case.1) => Told::Yes,
         How::Contains if folded.0.contains(&folded.1) => Told::Open,
         How::Begins if by_case.0.starts_with(&by_case.1) => Told::Yes,

@@ -1,7 +1,7 @@
 //! Tokens: a code, and the system that it belongs to.
 
 use super::super::query::{split, unescaped};
-use super::{Place, Told, told};
+use super::{Place, Told};
 use crate::tree::Node;
 
 /// What is looked for.
@@ -79,7 +79,7 @@ pub(super) fn identifier(node: Node<'_>, wanted: &Wanted) -> Told {
 fn bare(text: &str, wanted: &Wanted) -> Told {
     match (&wanted.system, &wanted.code) {
         (System::Any, Some(_)) => wanted.meets(None, Some(text)),
-        (System::Any, None) => told(false),
+        (System::Any, None) => Told::from(false),
         (System::None | System::Is(_), _) => Told::Open,
     }
 }

@@ -1,6 +1,6 @@
 //! Addresses on the web.
 
-use super::{Place, Told, told};
+use super::{Place, Told};
 
 /// How an address is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl How {
 pub(super) fn meets(place: &Place<'_>, how: How, wanted: &str) -> Told {
     let Some(found) = place.node.text() else { return Told::No };
     match how {
-        How::Is => told(found == wanted),
+        How::Is => Told::from(found == wanted),
         How::Below => begins(found, wanted),
         How::Above => begins(wanted, found),
     }

@@ -1,5 +1,10 @@
 //! Which resources meet criteria: by the members that a table names, one after the other.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each fault changes one place and leaves all others alone"
+)]
+
 use super::super::json::Json;
 use super::super::told::Refused;
 use super::fault::SearchFault as Fault;
@@ -62,7 +67,10 @@ impl<'a> Ground<'a> {
                 _ => Err(refused("invalid", "missing is true or false")),
             };
         }
-        let mut wanted = meets::cut(value, ',', self.has(Fault::CommaAlwaysSplits));
+        let mut wanted = meets::cut(value, ',');
+        if self.has(Fault::CommaAlwaysSplits) {
+            wanted = value.split(',').map(str::to_owned).collect();
+        }
         if self.has(Fault::OrFirstOnly) {
             wanted.truncate(1);
         }
@@ -88,7 +96,7 @@ impl<'a> Ground<'a> {
             };
         }
         Ok(match modifier {
-            Some("not") => !any && !(values.is_empty() && self.has(Fault::NotNeedsValue)),
+            Some("not") => !(any || values.is_empty() && self.has(Fault::NotNeedsValue)),
             _ => any,
         })
     }
@@ -171,7 +179,7 @@ impl<'a> Ground<'a> {
 
     fn composite(&self, held: &Json, paths: &[&str], wanted: &str) -> Result<bool, Refused> {
         let (items, parts) = paths.split_first().ok_or_else(|| refused("not-supported", "no parts"))?;
-        let wanted = meets::cut(wanted, '$', false);
+        let wanted = meets::cut(wanted, '$');
         if wanted.len() != parts.len() {
             return Err(refused("invalid", "a composite has a value for each part"));
         }
