@@ -6,7 +6,7 @@ use serde_json::json;
 use super::super::judge::status;
 use super::hands::{
     acted, body, claimed_text, counted, created, criterion, get, kept_whole, kind, make, read, remember,
-    says, send, succeeded,
+    says, send, set, succeeded,
 };
 use super::update::{changed, unchanged};
 use crate::bench::Bench;
@@ -279,7 +279,7 @@ async fn update_other_id(bench: &Bench) -> Judgement {
     let kept = make(bench, kind, "cupdate-id").await?;
     found_by_it(bench, kind, "cupdate-id", 1).await?;
     let mut sent = changed(&kept);
-    sent["id"] = json!(format!("{}-someone-else", bench.tag()));
+    set(&mut sent, &["id"], json!(format!("{}-someone-else", bench.tag())));
     let answer = update_where(bench, kind, "cupdate-id", &sent).await?;
     if let Some((id, _)) = created(kind, &answer).filter(|_| (200..300).contains(&answer.status)) {
         bench.made(format!("{kind}/{id}"));

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::super::judge::{root, status};
 use super::hands::{
     CREATE, Kept, PREFER, acted, body, counted, created, criterion, kind, located, make_of, post, read,
-    refused, remember, send, version, versioned,
+    refused, remember, send, set, version, versioned,
 };
 use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
@@ -151,7 +151,7 @@ async fn id_ignored(bench: &Bench) -> Judgement {
     let kind = kind(bench, &["create"])?;
     let mut sent = body(bench, kind, "own-id");
     let chosen = format!("{}-chosen", bench.tag());
-    sent["id"] = json!(chosen);
+    set(&mut sent, &["id"], json!(chosen));
     let answer = post(bench, kind, &sent).await?;
     if (400..500).contains(&answer.status) {
         return Err(Otherwise::unmet("status 201", format!("status {}", answer.status)));
@@ -191,7 +191,7 @@ pub(super) fn not_believed(answer: &crate::target::Answer) -> Judgement {
 }
 
 pub(super) fn forged(mut body: serde_json::Value) -> serde_json::Value {
-    body["meta"] = json!({"versionId": FORGED.0, "lastUpdated": FORGED.1});
+    set(&mut body, &["meta"], json!({"versionId": FORGED.0, "lastUpdated": FORGED.1}));
     body
 }
 

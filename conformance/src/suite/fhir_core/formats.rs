@@ -8,7 +8,7 @@ use http::Method;
 use super::super::judge::{root, status};
 use super::hands::{
     FHIR_JSON, FHIR_XML, Kept, MIME, acted, body, get, kept_whole, kind, make, parsed, read, remember, send,
-    speaks_xml, told_within,
+    set, speaks_xml, told_within,
 };
 use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
@@ -146,10 +146,18 @@ async fn same(bench: &Bench) -> Judgement {
     speaks_xml(bench)?;
     let kind = kind(bench, &["create", "read"])?;
     let mut sent = body(bench, kind, "same");
-    sent["text"] = serde_json::json!({"status": "generated",
-        "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">One &amp; <b>two</b></div>"});
-    sent["extension"] = serde_json::json!([{"url": "https://portcullis.example/conformance/same",
-        "valueQuantity": {"value": 0.5, "unit": "a < b"}}]);
+    set(
+        &mut sent,
+        &["text"],
+        serde_json::json!({"status": "generated",
+        "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">One &amp; <b>two</b></div>"}),
+    );
+    set(
+        &mut sent,
+        &["extension"],
+        serde_json::json!([{"url": "https://portcullis.example/conformance/same",
+        "valueQuantity": {"value": 0.5, "unit": "a < b"}}]),
+    );
     let kept = super::hands::make_of(bench, kind, sent).await?;
     let in_json = accepting(bench, &kept.path(), FHIR_JSON).await?;
     let in_xml = from_xml(&accepting(bench, &kept.path(), FHIR_XML).await?)?;

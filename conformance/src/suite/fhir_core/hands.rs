@@ -55,6 +55,21 @@ pub(super) fn body(bench: &Bench, kind: &str, word: &str) -> Value {
     })
 }
 
+/// Puts `value` into a body, below members that are there already.
+pub(super) fn set(body: &mut Value, path: &[&str], value: Value) {
+    let Some((last, above)) = path.split_last() else { return };
+    let mut held = body;
+    for name in above {
+        match held.get_mut(*name) {
+            Some(inner) => held = inner,
+            None => return,
+        }
+    }
+    if let Some(members) = held.as_object_mut() {
+        members.insert((*last).to_owned(), value);
+    }
+}
+
 /// The value of the identifier of what `body` makes.
 pub(super) fn mark(bench: &Bench, word: &str) -> String {
     format!("{}-{word}", bench.tag())
@@ -173,7 +188,7 @@ pub(super) async fn make_of(bench: &Bench, kind: &'static str, mut body: Value) 
         let status = answer.status;
         return Err(Otherwise::error(format!("no {kind} could be made to work with: status {status}")));
     };
-    body["id"] = json!(id);
+    set(&mut body, &["id"], json!(id));
     Ok(Kept { kind, id, body })
 }
 

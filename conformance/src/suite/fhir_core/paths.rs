@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::hands::{acted, body, get, kind, put, refused};
+use super::hands::{acted, body, get, kind, put, refused, set};
 use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
 
@@ -100,7 +100,7 @@ async fn update_refused(bench: &Bench, kind: &str, id: &str, escaped: &str) -> J
         return Ok(());
     }
     let mut sent = body(bench, kind, "bad-id");
-    sent["id"] = json!(id);
+    set(&mut sent, &["id"], json!(id));
     let path = format!("{kind}/{escaped}");
     let answer = put(bench, &path, &sent).await?;
     if (200..300).contains(&answer.status) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::judge::{root, status};
 use super::hands::{
     Kept, SYSTEM, acted, body, counted, criterion, entries, get, kept_whole, kind, located, make, mark,
-    of_system, refused, send,
+    of_system, refused, send, set,
 };
 use super::update::{changed, unchanged};
 use crate::bench::Bench;
@@ -244,7 +244,7 @@ fn numbers(found: &[String]) -> String {
 /// A create of a type that there is not: every server can read it, and none can carry it out.
 fn bad(bench: &Bench, kind: &str, word: &str) -> Value {
     let mut entry = created(bench, kind, word);
-    entry["request"]["url"] = json!("ConformanceUnknown");
+    set(&mut entry, &["request", "url"], json!("ConformanceUnknown"));
     entry
 }
 
@@ -408,7 +408,7 @@ fn organization_of<'a>(made: &'a [(String, String)], kind: &str) -> Result<&'a s
 async fn references(bench: &Bench) -> Judgement {
     both(bench).await?;
     let mut patient = created(bench, "Patient", "refers");
-    patient["resource"]["managingOrganization"] = json!({"reference": urn(bench, "referred")});
+    set(&mut patient, &["resource", "managingOrganization"], json!({"reference": urn(bench, "referred")}));
     let made = accepted(bench, json!([patient, created(bench, "Organization", "referred")])).await?;
     let (patient, organization) =
         (organization_of(&made, "Patient")?, organization_of(&made, "Organization")?);
@@ -420,8 +420,8 @@ async fn circle(bench: &Bench) -> Judgement {
     both(bench).await?;
     let link = |to: &str| json!([{"other": {"reference": urn(bench, to)}, "type": "seealso"}]);
     let (mut one, mut other) = (created(bench, "Patient", "circle-1"), created(bench, "Patient", "circle-2"));
-    one["resource"]["link"] = link("circle-2");
-    other["resource"]["link"] = link("circle-1");
+    set(&mut one, &["resource", "link"], link("circle-2"));
+    set(&mut other, &["resource", "link"], link("circle-1"));
     let made = accepted(bench, json!([one, other])).await?;
     let [(_, one), (_, other)] = made.as_slice() else {
         return Err(Otherwise::unmet("a location for each create", "none"));
@@ -437,10 +437,14 @@ async fn links(bench: &Bench) -> Judgement {
     both(bench).await?;
     let target = urn(bench, "linked");
     let mut patient = created(bench, "Patient", "links");
-    patient["resource"]["extension"] = json!([
-        {"url": format!("{SYSTEM}/reference"), "valueReference": {"reference": target}},
-        {"url": format!("{SYSTEM}/address"), "valueUri": target}
-    ]);
+    set(
+        &mut patient,
+        &["resource", "extension"],
+        json!([
+            {"url": format!("{SYSTEM}/reference"), "valueReference": {"reference": target}},
+            {"url": format!("{SYSTEM}/address"), "valueUri": target}
+        ]),
+    );
     let made = accepted(bench, json!([patient, created(bench, "Organization", "linked")])).await?;
     let (patient, organization) =
         (organization_of(&made, "Patient")?, organization_of(&made, "Organization")?);
@@ -484,7 +488,7 @@ async fn once(bench: &Bench) -> Judgement {
                "request": {"method": "PUT", "url": kept.path()}})
     };
     let mut other = changed(&kept);
-    other["telecom"] = json!([{"system": "phone", "value": "01632 960888"}]);
+    set(&mut other, &["telecom"], json!([{"system": "phone", "value": "01632 960888"}]));
     refused(&bundle(bench, "transaction", json!([put(changed(&kept)), put(other)])).await?)?;
     unchanged(bench, &kept).await
 }
@@ -506,7 +510,7 @@ async fn conditional_reference(bench: &Bench) -> Judgement {
     let refers = |word: &str, value: String| {
         let mut patient = created(bench, "Patient", word);
         let reference = format!("Organization?identifier={SYSTEM}|{value}");
-        patient["resource"]["managingOrganization"] = json!({"reference": reference});
+        set(&mut patient, &["resource", "managingOrganization"], json!({"reference": reference}));
         json!([patient])
     };
     let made = accepted(bench, refers("searches", mark(bench, "searched"))).await?;

@@ -7,7 +7,7 @@ use super::super::judge::{root, status};
 use super::create::{forged, not_believed};
 use super::hands::{
     CONCURRENCY, Kept, PREFER, UPDATE, acted, body, claimed_text, current_version, get, kept_whole, kind,
-    make, put, read, refused, send, succeeded, update, version, versioned,
+    make, put, read, refused, send, set, succeeded, update, version, versioned,
 };
 use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
@@ -131,8 +131,8 @@ pub(super) const CHECKS: &[Check] = &[
 /// `kept` with another value in it.
 pub(super) fn changed(kept: &Kept) -> Value {
     let mut body = kept.body.clone();
-    body["active"] = json!(false);
-    body["telecom"] = json!([{"system": "phone", "value": "01632 960123"}]);
+    set(&mut body, &["active"], json!(false));
+    set(&mut body, &["telecom"], json!([{"system": "phone", "value": "01632 960123"}]));
     body
 }
 
@@ -209,7 +209,7 @@ pub(super) async fn unchanged(bench: &Bench, kept: &Kept) -> Judgement {
 async fn other_id(bench: &Bench) -> Judgement {
     let kept = begin(bench, "other-id").await?;
     let mut sent = changed(&kept);
-    sent["id"] = json!(format!("{}-other", bench.tag()));
+    set(&mut sent, &["id"], json!(format!("{}-other", bench.tag())));
     let answer = update(bench, &kept, &sent).await?;
     status(&answer, &[400])?;
     unchanged(bench, &kept).await
@@ -230,7 +230,7 @@ async fn wrong_type(bench: &Bench) -> Judgement {
     let kept = begin(bench, "update-type").await?;
     let other = if kept.kind == "Patient" { "Practitioner" } else { "Patient" };
     let mut sent = body(bench, other, "update-type");
-    sent["id"] = json!(kept.id);
+    set(&mut sent, &["id"], json!(kept.id));
     refused(&update(bench, &kept, &sent).await?)?;
     unchanged(bench, &kept).await
 }
@@ -246,7 +246,7 @@ async fn stale(bench: &Bench) -> Judgement {
     let first = changed(&kept);
     succeeded(&matching(bench, &kept, &first, &before).await?)?;
     let mut second = kept.body.clone();
-    second["telecom"] = json!([{"system": "phone", "value": "01632 960777"}]);
+    set(&mut second, &["telecom"], json!([{"system": "phone", "value": "01632 960777"}]));
     let answer = matching(bench, &kept, &second, &before).await?;
     status(&answer, &[412, 409])?;
     kept.body = first;
@@ -266,8 +266,8 @@ async fn race(bench: &Bench) -> Judgement {
     for round in 0..4 {
         let before = current_version(bench, &kept).await?;
         let (mut one, mut other) = (changed(&kept), changed(&kept));
-        one["telecom"] = json!([{"system": "phone", "value": format!("01632 9601{round}0")}]);
-        other["telecom"] = json!([{"system": "phone", "value": format!("01632 9601{round}1")}]);
+        set(&mut one, &["telecom"], json!([{"system": "phone", "value": format!("01632 9601{round}0")}]));
+        set(&mut other, &["telecom"], json!([{"system": "phone", "value": format!("01632 9601{round}1")}]));
         let (first, second) =
             tokio::join!(matching(bench, &kept, &one, &before), matching(bench, &kept, &other, &before));
         let (first, second) = (first?, second?);
@@ -294,7 +294,7 @@ async fn as_create(bench: &Bench) -> Judgement {
     let id = format!("{}-upsert", bench.tag());
     let path = format!("{kind}/{id}");
     let mut sent = body(bench, kind, "upsert");
-    sent["id"] = json!(id);
+    set(&mut sent, &["id"], json!(id));
     let creates = match claimed.as_deref() {
         Some("true") => Creates::Yes,
         Some(_) => Creates::No,

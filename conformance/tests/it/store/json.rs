@@ -6,6 +6,9 @@ use std::ops::Index;
 use bytes::Bytes;
 use fhir::json::{Invalid, Kind, Limits, Node, quote};
 
+/// The members of an object, in their order.
+pub(crate) type Members = Vec<(String, Json)>;
+
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Json {
@@ -15,7 +18,7 @@ pub(crate) enum Json {
     Number(String),
     Text(String),
     Array(Vec<Self>),
-    Object(Vec<(String, Self)>),
+    Object(Members),
 }
 
 static NULL: Json = Json::Null;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Fault;
-use super::json::Json;
+use super::json::{Json, Members};
 use super::told::Refused;
 
 /// A body as a store with this fault reads it.
@@ -74,7 +74,7 @@ fn rounded(value: &mut Json) {
     }
 }
 
-fn each_object(value: &mut Json, change: &dyn Fn(&mut Vec<(String, Json)>)) {
+fn each_object(value: &mut Json, change: &dyn Fn(&mut Members)) {
     match value {
         Json::Array(items) => items.iter_mut().for_each(|item| each_object(item, change)),
         Json::Object(members) => {
