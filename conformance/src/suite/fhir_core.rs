@@ -14,13 +14,14 @@ mod hands;
 mod patch;
 mod paths;
 mod together;
+mod transaction;
 mod update;
 mod versions;
 
 use super::judge::joined;
 use crate::check::Check;
 
-const PARTS: [&[Check]; 12] = [
+const PARTS: [&[Check]; 13] = [
     create::CHECKS,
     content::CHECKS,
     update::CHECKS,
@@ -29,6 +30,7 @@ const PARTS: [&[Check]; 12] = [
     conditional::CHECKS,
     patch::CHECKS,
     together::CHECKS,
+    transaction::CHECKS,
     formats::CHECKS,
     bodies::CHECKS,
     paths::CHECKS,
