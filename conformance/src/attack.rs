@@ -83,9 +83,9 @@ pub(crate) struct Privacy {
     /// How many random requests each world is sent.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     requests: u32,
-    /// Where the random requests begin; each seed gives the same ones again.
+    /// Where random requests, and searches that are made up, begin; each seed gives the same ones again.
     #[arg(long)]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Attack a server that is not on this machine. Only with the consent of whoever runs it.
     #[arg(long)]
     allow_remote: bool,

@@ -1,5 +1,11 @@
 //! What a check is, and what it can find.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::bench::{Bench, Exchanged};
 use crate::observe::Observed;
 
 /// How binding the clause behind a check is (RFC 2119 words as FHIR uses them).
@@ -26,7 +32,7 @@ impl Grade {
 }
 
 /// One thing that is checked.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Check {
     /// Its name, stable over releases: suite and subject in kebab case.
     pub id: &'static str,
@@ -38,8 +44,29 @@ pub struct Check {
     pub clause: &'static str,
     /// How binding the clause is.
     pub grade: Grade,
-    /// Judges what was observed; pure.
-    pub judge: fn(&Observed) -> Judgement,
+    /// How it is found out.
+    pub judge: Judge,
+}
+
+/// How a check finds out.
+#[derive(Clone, Copy)]
+pub enum Judge {
+    /// By what the harmless questions brought; pure.
+    Observed(fn(&Observed) -> Judgement),
+    /// By asking for itself; it may create, change and delete what it made.
+    Acted(for<'a> fn(&'a Bench) -> Acting<'a>),
+}
+
+/// A judgement that is on its way.
+pub type Acting<'a> = Pin<Box<dyn Future<Output = Judgement> + Send + 'a>>;
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Observed(_) => f.write_str("Observed(..)"),
+            Self::Acted(_) => f.write_str("Acted(..)"),
+        }
+    }
 }
 
 /// What a judge says: met, or why there is no more to say.
@@ -56,12 +83,22 @@ pub enum Otherwise {
         found: String,
     },
     /// It does not apply to this endpoint or this run.
-    Skipped(&'static str),
+    Skipped(Cow<'static, str>),
     /// It could not be found out.
-    Error(&'static str),
+    Error(Cow<'static, str>),
 }
 
 impl Otherwise {
+    /// What does not apply here.
+    pub(crate) fn skipped(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Skipped(reason.into())
+    }
+
+    /// What could not be found out.
+    pub(crate) fn error(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Error(reason.into())
+    }
+
     /// An unmet clause.
     pub(crate) fn unmet(expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::Unmet { expected: expected.into(), found: found.into() }
@@ -109,13 +146,21 @@ pub struct Finding {
     pub status: Status,
     /// What the judge said.
     pub judgement: Judgement,
+    /// What a check that acts asked for, in order; without what could name a record.
+    pub exchanged: Vec<Exchanged>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl Finding {
-    /// Judges `observed` by `check`.
+    /// What `judgement` means for `check`.
     #[must_use]
-    pub fn of(check: &'static Check, observed: &Observed) -> Self {
-        let judgement = (check.judge)(observed);
+    pub fn of(
+        check: &'static Check,
+        judgement: Judgement,
+        exchanged: Vec<Exchanged>,
+        took: Duration,
+    ) -> Self {
         let status = match (&judgement, check.grade) {
             (Ok(()), _) => Status::Pass,
             (Err(Otherwise::Unmet { .. }), Grade::Shall) => Status::Fail,
@@ -124,7 +169,7 @@ impl Finding {
             (Err(Otherwise::Skipped(_)), _) => Status::Skip,
             (Err(Otherwise::Error(_)), _) => Status::Error,
         };
-        Self { check, status, judgement }
+        Self { check, status, judgement, exchanged, took }
     }
 
     /// What is to be said beside the status; empty when the check is met.
@@ -133,7 +178,7 @@ impl Finding {
         match &self.judgement {
             Ok(()) => String::new(),
             Err(Otherwise::Unmet { expected, found }) => format!("expected {expected}; found {found}"),
-            Err(Otherwise::Skipped(reason) | Otherwise::Error(reason)) => (*reason).to_owned(),
+            Err(Otherwise::Skipped(reason) | Otherwise::Error(reason)) => reason.clone().into_owned(),
         }
     }
 }

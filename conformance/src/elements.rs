@@ -38,7 +38,7 @@ fn object(node: Node<'_>, owner: TypeId, depth: usize) -> Judgement {
         return wrong(&format!("something else than an object for a {owner}"));
     }
     if depth > DEPTH_MAX {
-        return Err(Otherwise::Error("the resource is nested deeper than this suite looks"));
+        return Err(Otherwise::error("the resource is nested deeper than this suite looks"));
     }
     for (key, value) in node.members() {
         let key = key.text();

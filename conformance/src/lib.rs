@@ -1,7 +1,7 @@
 //! Conformance suites against any FHIR R4 endpoint, ours or not.
 //!
-//! A run has three steps: [`observe`] asks the endpoint the questions of the chosen suites, [`check`]s judge the
-//! answers, [`report`]s tell the result. Only the first step talks to a network. Every check names the clause of the
+//! A run has three steps: [`observe`] asks the endpoint harmless questions, [`check`]s judge the answers or act on the endpoint
+//! by themselves through a [`bench`], [`report`]s tell the result. Every check names the clause of the
 //! specification it holds the endpoint to and how binding that clause is; what an endpoint does not claim to offer
 //! is skipped, never failed, and a skipped check is never a pass.
 //!
@@ -10,6 +10,7 @@
 //! Nothing of a body, a token or a patient's id goes into a report: findings are made of statuses, codes of the
 //! specification and our own words.
 
+pub mod bench;
 pub mod check;
 pub mod definitions;
 pub mod elements;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use conformance::bench::{Bench, Sampling, Writes};
 use conformance::privacy;
 use conformance::report;
 use conformance::run::{Run, Verdict, run};
@@ -18,9 +19,10 @@ use conformance::target::Target;
 /// Checks any FHIR R4 endpoint against the specification.
 ///
 /// Exit status: 0 pass, 1 a SHALL is unmet or something hidden came out, 2 something could not be found out, 3 the target
-/// cannot be tested. Nothing is created, changed or deleted on the target, and reports hold nothing of its records. The suite
-/// `privacy` is another matter: it attacks a server in front of a fixture, creates and changes records there, and names the
-/// canaries that it finds. It runs by itself, and on loopback only unless --allow-remote is given.
+/// cannot be tested. The suites `metadata`, `read` and `error-bodies` change nothing on the target; the others create resources of
+/// invented people, and change and delete what they created, unless --read-only is given. Reports hold nothing of the target's
+/// records. The suite `privacy` is another matter: it attacks a server in front of a fixture, creates and changes records there,
+/// and names the canaries that it finds. It runs by itself, and on loopback only unless --allow-remote is given.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis-conformance", version)]
 struct Arguments {
@@ -80,6 +82,12 @@ struct RunArguments {
     /// File with a bearer token; it is sent with every request and stands in no report.
     #[arg(long)]
     token_file: Option<PathBuf>,
+    /// Leave out what would create, change or delete anything on the endpoint.
+    #[arg(long)]
+    read_only: bool,
+    /// How many searches each check by property makes up.
+    #[arg(long, default_value_t = Sampling::default().cases)]
+    searches: usize,
     /// Id of a Patient to read; else the first match of an advertised search is read.
     #[arg(long)]
     patient: Option<String>,
@@ -251,7 +259,21 @@ async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> E
         Ok(target) => target,
         Err(bad) => return complain(&bad.to_string()),
     };
-    let run = run(&target, suites).await;
+    let sampling = Sampling {
+        seed: arguments.privacy.seed.unwrap_or(Sampling::default().seed),
+        cases: arguments.searches,
+    };
+    let mut bench = Bench::of(target).with_sampling(sampling);
+    if arguments.read_only {
+        bench = bench.with_writes(Writes::Forbidden);
+    }
+    for (number, base) in arguments.scripts.systems() {
+        match Target::new(base, None, None, arguments.ca.as_deref()) {
+            Ok(other) => bench = bench.with_system(*number, other),
+            Err(bad) => return complain(&format!("system {number}: {bad}")),
+        }
+    }
+    let run = run(&bench, &Suite::with_their_ground(suites), |_| ()).await;
     told(&arguments.report, |format| rendered(&run, format), &report::terminal(&run), run.verdict())
 }
 

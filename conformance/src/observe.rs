@@ -35,12 +35,8 @@ impl Observation {
     pub fn answer(&self) -> Result<&Answer, Otherwise> {
         match self {
             Self::Answer(answer) => Ok(answer),
-            Self::NotAsked(reason) => Err(Otherwise::Skipped(reason)),
-            Self::Trouble(Trouble::Unanswered) => Err(Otherwise::Error("the endpoint did not answer")),
-            Self::Trouble(Trouble::Late) => Err(Otherwise::Error("the endpoint did not answer in time")),
-            Self::Trouble(Trouble::TooLarge) => {
-                Err(Otherwise::Error("the answer is larger than this suite reads, or broke off"))
-            }
+            Self::NotAsked(reason) => Err(Otherwise::skipped(*reason)),
+            Self::Trouble(trouble) => Err((*trouble).into()),
         }
     }
 }
@@ -216,7 +212,7 @@ async fn ask(
     headers: &[(&'static str, &str)],
     body: &str,
 ) -> Observation {
-    match target.ask(&Question { method, path, headers, body }).await {
+    match target.ask(&Question { method, path, headers, body: body.as_bytes() }).await {
         Ok(answer) => Observation::Answer(Box::new(answer)),
         Err(trouble) => Observation::Trouble(trouble),
     }

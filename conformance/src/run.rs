@@ -1,9 +1,14 @@
 //! One run: observe, judge, sum up.
 
-use crate::check::{Finding, Status};
-use crate::observe::{Observation, observe};
+use std::time::{Duration, Instant};
+
+use crate::bench::Bench;
+use crate::check::{Check, Finding, Judge, Otherwise, Status};
+use crate::observe::{Observation, Observed, Stated, observe};
 use crate::suite::Suite;
-use crate::target::Target;
+
+/// One check.
+const CHECK_MAX: Duration = Duration::from_secs(120);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ pub struct Run {
     pub suites: Vec<(Suite, Vec<Finding>)>,
     /// Whether the endpoint could be tested at all.
     pub target: Usable,
+    /// How many resources that the run made are still on the endpoint, because it would not delete them.
+    pub left: usize,
 }
 
 /// Whether the endpoint could be tested at all.
@@ -64,20 +71,86 @@ impl Verdict {
     }
 }
 
-/// Runs `suites` against `target`.
-pub async fn run(target: &Target, suites: &[Suite]) -> Run {
-    let observed = observe(target, suites).await;
-    let stated = observed.claims.stated == crate::observe::Stated::Yes;
+/// What happens in a run, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A check begins.
+    Begun {
+        /// Its suite.
+        suite: Suite,
+        /// The check.
+        check: &'static Check,
+        /// How many were before it in this run.
+        before: usize,
+        /// How many there are.
+        all: usize,
+    },
+    /// A check ended.
+    Ended {
+        /// Its suite.
+        suite: Suite,
+        /// How it ended.
+        finding: &'a Finding,
+    },
+}
+
+/// Runs `suites` on `bench`, and tells of each check as it goes. What was made on the endpoint is deleted at the end.
+pub async fn run(bench: &Bench, suites: &[Suite], tell: impl FnMut(Event<'_>)) -> Run {
+    run_some(bench, suites, |_| Chosen::Yes, tell).await
+}
+
+/// Whether a check is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// It is.
+    Yes,
+    /// It is left out, and stands in no report.
+    No,
+}
+
+/// As [`run`], of those checks of `suites` that `wanted` chooses.
+pub async fn run_some(
+    bench: &Bench,
+    suites: &[Suite],
+    wanted: impl Fn(&Check) -> Chosen,
+    mut tell: impl FnMut(Event<'_>),
+) -> Run {
+    let observed = bench.learn(observe(bench.target(), suites).await);
+    let stated = observed.claims.stated == Stated::Yes;
     let usable = match &observed.metadata {
         Observation::Trouble(_) | Observation::NotAsked(_) => Usable::Silent,
         Observation::Answer(_) if !stated && !suites.contains(&Suite::Metadata) => Usable::StatesNothing,
         Observation::Answer(_) => Usable::Yes,
     };
-    let judged = |suite: &Suite| {
-        let findings = suite.checks().iter().map(|check| Finding::of(check, &observed)).collect();
-        (*suite, findings)
+    let chosen = |check: &&'static Check| wanted(check) == Chosen::Yes;
+    let all = suites.iter().map(|suite| suite.checks().iter().filter(chosen).count()).sum();
+    let mut before = 0;
+    let mut told = Vec::with_capacity(suites.len());
+    for suite in suites {
+        let mut findings = Vec::with_capacity(suite.checks().len());
+        for check in suite.checks().iter().filter(chosen) {
+            tell(Event::Begun { suite: *suite, check, before, all });
+            let finding = found(check, bench, observed, usable).await;
+            tell(Event::Ended { suite: *suite, finding: &finding });
+            findings.push(finding);
+            before += 1;
+        }
+        told.push((*suite, findings));
+    }
+    let left = bench.tidy_up().await;
+    Run { base: bench.target().base().to_owned(), suites: told, target: usable, left }
+}
+
+async fn found(check: &'static Check, bench: &Bench, observed: &Observed, usable: Usable) -> Finding {
+    let begun = Instant::now();
+    let judgement = match check.judge {
+        Judge::Observed(judge) => judge(observed),
+        Judge::Acted(_) if usable == Usable::Silent => Err(Otherwise::error("the endpoint did not answer")),
+        Judge::Acted(act) => tokio::time::timeout(CHECK_MAX, act(bench))
+            .await
+            .unwrap_or_else(|_| Err(Otherwise::error("the check did not end in two minutes"))),
     };
-    Run { base: target.base().to_owned(), suites: suites.iter().map(judged).collect(), target: usable }
+    Finding::of(check, judgement, bench.take_exchanged(), begun.elapsed())
 }
 
 impl Run {

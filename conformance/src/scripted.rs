@@ -56,6 +56,13 @@ pub(crate) struct Scripts {
     pub(crate) judging: Judging,
 }
 
+impl Scripts {
+    /// The other systems, by number.
+    pub(crate) fn systems(&self) -> &[(u32, String)] {
+        &self.systems
+    }
+}
+
 /// Folders.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Surroundings {

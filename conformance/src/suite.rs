@@ -1,9 +1,16 @@
 //! The suites: named lists of checks.
 
+mod balp;
+mod consent;
 mod error_bodies;
+mod fhir_core;
+mod gateway;
 mod judge;
 mod metadata;
 mod read;
+mod search;
+mod smart;
+mod uk_core;
 
 use crate::check::Check;
 
@@ -16,11 +23,47 @@ pub enum Suite {
     Read,
     /// What is said when something is wrong.
     ErrorBodies,
+    /// The RESTful interface: create to delete, versions, conditions, batches, patches, formats, errors.
+    FhirCore,
+    /// Searches: every type of parameter, modifiers and prefixes, paging, and sets compared with what was put in.
+    Search,
+    /// A proxy between two endpoints: headers, links, Location, errors, large bodies.
+    Gateway,
+    /// IHE BALP: one AuditEvent for each share and patient, also for refusals.
+    Balp,
+    /// IHE PCF: consents decide what is shared, from the next request on.
+    Consent,
+    /// UK Core: what is served and taken conforms to its profiles.
+    UkCore,
+    /// SMART App Launch: discovery, scopes and backend services.
+    Smart,
 }
 
 impl Suite {
     /// Every suite, in the order they run.
-    pub const ALL: [Self; 3] = [Self::Metadata, Self::Read, Self::ErrorBodies];
+    pub const ALL: [Self; 10] = [
+        Self::Metadata,
+        Self::Read,
+        Self::ErrorBodies,
+        Self::FhirCore,
+        Self::Search,
+        Self::Gateway,
+        Self::Balp,
+        Self::Consent,
+        Self::UkCore,
+        Self::Smart,
+    ];
+
+    /// Those that change nothing on the endpoint.
+    pub const HARMLESS: [Self; 3] = [Self::Metadata, Self::Read, Self::ErrorBodies];
+
+    /// `chosen`, with the harmless ones before `fhir-core`, which builds on what they look at; each once, in the order they run.
+    #[must_use]
+    pub fn with_their_ground(chosen: &[Self]) -> Vec<Self> {
+        let core = chosen.contains(&Self::FhirCore);
+        let wanted = |suite: &Self| chosen.contains(suite) || (core && Self::HARMLESS.contains(suite));
+        Self::ALL.into_iter().filter(wanted).collect()
+    }
 
     /// Its name on the command line.
     #[must_use]
@@ -29,6 +72,13 @@ impl Suite {
             Self::Metadata => "metadata",
             Self::Read => "read",
             Self::ErrorBodies => "error-bodies",
+            Self::FhirCore => "fhir-core",
+            Self::Search => "search",
+            Self::Gateway => "gateway",
+            Self::Balp => "balp",
+            Self::Consent => "consent",
+            Self::UkCore => "uk-core",
+            Self::Smart => "smart",
         }
     }
 
@@ -39,6 +89,17 @@ impl Suite {
             Self::Metadata => "the CapabilityStatement: is it there, valid, and served as R4 says",
             Self::Read => "reading one resource: identity, format, versions, HEAD and conditional reads",
             Self::ErrorBodies => "errors: the right status, and an OperationOutcome that is one",
+            Self::FhirCore => {
+                "the RESTful interface: create to delete, versions, conditions, batches, patches, formats, errors"
+            }
+            Self::Search => {
+                "searches: every type of parameter, modifiers and prefixes, paging, and sets compared with what was put in"
+            }
+            Self::Gateway => "a proxy between two endpoints: headers, links, Location, errors, large bodies",
+            Self::Balp => "IHE BALP: one AuditEvent for each share and patient, also for refusals",
+            Self::Consent => "IHE PCF: consents decide what is shared, from the next request on",
+            Self::UkCore => "UK Core: what is served and taken conforms to its profiles",
+            Self::Smart => "SMART App Launch: discovery, scopes and backend services",
         }
     }
 
@@ -55,6 +116,13 @@ impl Suite {
             Self::Metadata => metadata::CHECKS,
             Self::Read => read::CHECKS,
             Self::ErrorBodies => error_bodies::CHECKS,
+            Self::FhirCore => fhir_core::CHECKS,
+            Self::Search => search::CHECKS,
+            Self::Gateway => gateway::CHECKS,
+            Self::Balp => balp::CHECKS,
+            Self::Consent => consent::CHECKS,
+            Self::UkCore => uk_core::CHECKS,
+            Self::Smart => smart::CHECKS,
         }
     }
 }

@@ -102,7 +102,8 @@ impl Target {
     }
 
     async fn call(&self, question: &Question<'_>) -> Result<Answer, Trouble> {
-        let uri = format!("{}/{}", self.base, question.path);
+        let slash = if question.path.is_empty() || question.path.starts_with('?') { "" } else { "/" };
+        let uri = format!("{}{slash}{}", self.base, question.path);
         let mut request = Request::builder().method(question.method.clone()).uri(uri);
         for (name, value) in question.headers {
             request = request.header(*name, *value);
@@ -111,7 +112,7 @@ impl Target {
             request = request.header("authorization", authorization);
         }
         let request = request
-            .body(Full::new(Bytes::copy_from_slice(question.body.as_bytes())))
+            .body(Full::new(Bytes::copy_from_slice(question.body)))
             .map_err(|_| Trouble::Unanswered)?;
         let answer = self.client.request(request).await.map_err(|_| Trouble::Unanswered)?;
         let (parts, body) = answer.into_parts();
@@ -126,12 +127,12 @@ impl Target {
 pub struct Question<'a> {
     /// Its method.
     pub method: Method,
-    /// Path and query below the base.
+    /// Path and query below the base; the base itself where it is empty or begins with a query.
     pub path: &'a str,
     /// Headers beside the authorisation.
     pub headers: &'a [(&'static str, &'a str)],
     /// Its body.
-    pub body: &'a str,
+    pub body: &'a [u8],
 }
 
 /// Why there is no answer.

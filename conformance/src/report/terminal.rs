@@ -55,6 +55,15 @@ fn summary(out: &mut String, run: &Run) {
     let counts: Vec<String> =
         statuses.iter().map(|status| format!("{} {}", run.count(*status), status.word())).collect();
     line(out, format_args!("{}", counts.join(", ")));
+    if run.left > 0 {
+        line(
+            out,
+            format_args!(
+                "{} resources of invented people that this run made are still there: the target did not delete them.",
+                run.left
+            ),
+        );
+    }
 }
 
 /// Every suite and its checks.

@@ -1,7 +1,7 @@
 //! What is said when something is wrong.
 
 use super::judge::{authorised, codes, fhir_json, root, shape, status};
-use crate::check::{Check, Grade, Judgement, Otherwise};
+use crate::check::{Check, Grade, Judge, Judgement, Otherwise};
 use crate::observe::{Observation, Observed};
 use crate::target::Answer;
 
@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a client must be able to tell absence from failure",
         clause: READ,
         grade: Grade::Shall,
-        judge: |observed| told(&observed.unknown_id, &[404, 410]),
+        judge: Judge::Observed(|observed| told(&observed.unknown_id, &[404, 410])),
     },
     Check {
         id: "error-unknown-type",
@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a client must be able to tell a wrong address from a broken server",
         clause: STATUS,
         grade: Grade::Shall,
-        judge: |observed| told(&observed.unknown_type, &[404]),
+        judge: Judge::Observed(|observed| told(&observed.unknown_type, &[404])),
     },
     Check {
         id: "error-malformed-body",
@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "the sender is at fault and must be told so",
         clause: CREATE,
         grade: Grade::Shall,
-        judge: |observed| told(&observed.malformed, &[400]),
+        judge: Judge::Observed(|observed| told(&observed.malformed, &[400])),
     },
     Check {
         id: "error-unsupported-format",
@@ -42,7 +42,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "the sender can then try another format",
         clause: MIME,
         grade: Grade::Should,
-        judge: |observed| told(&observed.plain_text, &[415]),
+        judge: Judge::Observed(|observed| told(&observed.plain_text, &[415])),
     },
     Check {
         id: "error-not-acceptable",
@@ -50,7 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "an answer in another format than accepted is misread",
         clause: MIME,
         grade: Grade::Should,
-        judge: |observed| told(&observed.not_acceptable, &[406]),
+        judge: Judge::Observed(|observed| told(&observed.not_acceptable, &[406])),
     },
     Check {
         id: "error-wrong-method",
@@ -58,7 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "nobody may believe that the statement was deleted",
         clause: STATUS,
         grade: Grade::Shall,
-        judge: |observed| told(&observed.wrong_method, &[405, 404, 501]),
+        judge: Judge::Observed(|observed| told(&observed.wrong_method, &[405, 404, 501])),
     },
     Check {
         id: "error-strict-search",
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a parameter that is silently ignored returns other people's records",
         clause: "https://hl7.org/fhir/R4/search.html#errors",
         grade: Grade::Should,
-        judge: strict_search,
+        judge: Judge::Observed(strict_search),
     },
     Check {
         id: "error-is-client-error",
@@ -74,7 +74,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "clients retry what looks like the server's fault",
         clause: STATUS,
         grade: Grade::Shall,
-        judge: no_server_error,
+        judge: Judge::Observed(no_server_error),
     },
     Check {
         id: "error-has-outcome",
@@ -82,7 +82,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "people who must mend something need to be told what",
         clause: "https://hl7.org/fhir/R4/http.html#prefer",
         grade: Grade::Should,
-        judge: has_outcome,
+        judge: Judge::Observed(has_outcome),
     },
     Check {
         id: "error-outcome-content-type",
@@ -90,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "clients that go by the media type do not read it otherwise",
         clause: MIME,
         grade: Grade::Shall,
-        judge: |observed| outcomes(observed, fhir_json),
+        judge: Judge::Observed(|observed| outcomes(observed, fhir_json)),
     },
     Check {
         id: "error-outcome-valid",
@@ -98,7 +98,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "clients decide by these codes",
         clause: OUTCOME,
         grade: Grade::Shall,
-        judge: |observed| outcomes(observed, valid),
+        judge: Judge::Observed(|observed| outcomes(observed, valid)),
     },
     Check {
         id: "error-outcome-severity",
@@ -106,7 +106,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a warning alone says that the request was carried out",
         clause: "https://hl7.org/fhir/R4/valueset-issue-severity.html",
         grade: Grade::Should,
-        judge: |observed| outcomes(observed, severe),
+        judge: Judge::Observed(|observed| outcomes(observed, severe)),
     },
 ];
 
@@ -161,7 +161,7 @@ fn errors(observed: &Observed) -> Result<Vec<&Answer>, Otherwise> {
         .filter(|answer| answer.status >= 400)
         .collect();
     if answered.is_empty() {
-        return Err(Otherwise::Skipped("no error was provoked"));
+        return Err(Otherwise::skipped("no error was provoked"));
     }
     Ok(answered)
 }
@@ -203,7 +203,7 @@ fn outcomes(observed: &Observed, judge: fn(&Answer) -> Judgement) -> Judgement {
     let found: Vec<&Answer> =
         errors(observed)?.into_iter().filter(|answer| answer.is("OperationOutcome")).collect();
     if found.is_empty() {
-        return Err(Otherwise::Skipped("no error had an OperationOutcome in JSON"));
+        return Err(Otherwise::skipped("no error had an OperationOutcome in JSON"));
     }
     found.into_iter().try_for_each(judge)
 }

@@ -2,7 +2,7 @@
 
 use fhir::json::{Kind, Node};
 
-use crate::check::{Judgement, Otherwise};
+use crate::check::{Check, Judgement, Otherwise};
 use crate::target::Answer;
 
 /// The body as strict JSON.
@@ -16,7 +16,7 @@ pub(super) fn root(answer: &Answer) -> Result<Node<'_>, Otherwise> {
 /// Leaves alone what the endpoint keeps for callers with more authority.
 pub(super) fn authorised(answer: &Answer) -> Judgement {
     match answer.status {
-        401 | 403 => Err(Otherwise::Skipped("the endpoint wants more authority than this run has")),
+        401 | 403 => Err(Otherwise::skipped("the endpoint wants more authority than this run has")),
         _ => Ok(()),
     }
 }
@@ -91,4 +91,32 @@ pub(super) fn shape(node: Node<'_>) -> Judgement {
 fn media_type_for_report(text: &str) -> String {
     let fitting = |letter: char| letter.is_ascii_alphanumeric() || "/+.- ".contains(letter);
     if text.len() <= 80 && text.chars().all(fitting) { text.to_owned() } else { "something else".to_owned() }
+}
+
+/// How many checks there are in `parts`.
+#[expect(clippy::indexing_slicing, reason = "it is done when the program is built")]
+pub(super) const fn sum(parts: &[&[Check]]) -> usize {
+    let (mut sum, mut at) = (0, 0);
+    while at < parts.len() {
+        sum += parts[at].len();
+        at += 1;
+    }
+    sum
+}
+
+/// The checks of `parts`, one part after the other; `N` is their [`sum`].
+#[expect(clippy::indexing_slicing, reason = "it is done when the program is built")]
+pub(super) const fn joined<const N: usize>(parts: &[&[Check]]) -> [Check; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut within = 0;
+        while within < parts[part].len() {
+            all[at] = parts[part][within];
+            at += 1;
+            within += 1;
+        }
+        part += 1;
+    }
+    all
 }

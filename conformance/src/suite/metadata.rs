@@ -3,7 +3,7 @@
 use fhir::json::Node;
 
 use super::judge::{codes, fhir_json, root, shape, status, texts, utf8};
-use crate::check::{Check, Grade, Judgement, Otherwise};
+use crate::check::{Check, Grade, Judge, Judgement, Otherwise};
 use crate::elements;
 use crate::observe::Observed;
 
@@ -19,7 +19,7 @@ const fn shall(
     clause: &'static str,
     judge: fn(&Observed) -> Judgement,
 ) -> Check {
-    Check { id, title, why, clause, grade: Grade::Shall, judge }
+    Check { id, title, why, clause, grade: Grade::Shall, judge: Judge::Observed(judge) }
 }
 
 pub(super) const CHECKS: &[Check] = &[
@@ -50,7 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "browsers and simple clients cannot set the header",
         clause: MIME,
         grade: Grade::Should,
-        judge: by_format,
+        judge: Judge::Observed(by_format),
     },
     shall(
         "metadata-json-shape",
@@ -143,7 +143,7 @@ fn statement(observed: &Observed) -> Result<Node<'_>, Otherwise> {
     if answer.is("CapabilityStatement") {
         return root(answer);
     }
-    Err(Otherwise::Skipped("there is no CapabilityStatement to look at"))
+    Err(Otherwise::skipped("there is no CapabilityStatement to look at"))
 }
 
 fn answers(observed: &Observed) -> Judgement {
@@ -213,7 +213,7 @@ fn has_server(observed: &Observed) -> Judgement {
 fn instance_described(observed: &Observed) -> Judgement {
     let root = statement(observed)?;
     if !root.member("kind").is_some_and(|kind| kind.is_string("instance")) {
-        return Err(Otherwise::Skipped("the statement is not of kind instance"));
+        return Err(Otherwise::skipped("the statement is not of kind instance"));
     }
     if root.str_at(&["implementation", "description"]).is_some() {
         return Ok(());

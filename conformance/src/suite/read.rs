@@ -1,7 +1,7 @@
 //! Reading one resource.
 
 use super::judge::{authorised, fhir_json, root, shape, status, utf8};
-use crate::check::{Check, Grade, Judgement, Otherwise};
+use crate::check::{Check, Grade, Judge, Judgement, Otherwise};
 use crate::elements;
 use crate::observe::{Observed, Subject};
 use crate::target::Answer;
@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "the most basic promise of the interface",
         clause: READ,
         grade: Grade::Shall,
-        judge: answers,
+        judge: Judge::Observed(answers),
     },
     Check {
         id: "read-id",
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a client that files it under another id mixes up records",
         clause: READ,
         grade: Grade::Shall,
-        judge: same_id,
+        judge: Judge::Observed(same_id),
     },
     Check {
         id: "read-content-type",
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "clients choose their parser by the media type",
         clause: MIME,
         grade: Grade::Shall,
-        judge: |observed| fhir_json(resource(observed)?.0),
+        judge: Judge::Observed(|observed| fhir_json(resource(observed)?.0)),
     },
     Check {
         id: "read-utf8",
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a client that decodes it otherwise garbles names",
         clause: MIME,
         grade: Grade::Shall,
-        judge: |observed| utf8(resource(observed)?.0),
+        judge: Judge::Observed(|observed| utf8(resource(observed)?.0)),
     },
     Check {
         id: "read-json-shape",
@@ -49,7 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "two readers that differ on it see two records",
         clause: "https://hl7.org/fhir/R4/json.html#general",
         grade: Grade::Shall,
-        judge: |observed| shape(root(resource(observed)?.0)?),
+        judge: Judge::Observed(|observed| shape(root(resource(observed)?.0)?)),
     },
     Check {
         id: "read-elements",
@@ -57,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "strict readers refuse the whole resource",
         clause: "https://hl7.org/fhir/R4/validation.html",
         grade: Grade::Shall,
-        judge: |observed| elements::known(root(resource(observed)?.0)?),
+        judge: Judge::Observed(|observed| elements::known(root(resource(observed)?.0)?)),
     },
     Check {
         id: "read-etag",
@@ -65,7 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "without it updates cannot be made safe against each other",
         clause: READ,
         grade: Grade::Should,
-        judge: has_etag,
+        judge: Judge::Observed(has_etag),
     },
     Check {
         id: "read-etag-is-version",
@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "clients send one for the other in If-Match",
         clause: VERSIONS,
         grade: Grade::Should,
-        judge: etag_is_version,
+        judge: Judge::Observed(etag_is_version),
     },
     Check {
         id: "read-last-modified",
@@ -81,7 +81,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "caches go by it",
         clause: READ,
         grade: Grade::Should,
-        judge: last_modified,
+        judge: Judge::Observed(last_modified),
     },
     Check {
         id: "read-head",
@@ -89,7 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "clients use it to test for existence",
         clause: "https://hl7.org/fhir/R4/http.html#head",
         grade: Grade::Shall,
-        judge: head,
+        judge: Judge::Observed(head),
     },
     Check {
         id: "read-unchanged",
@@ -97,7 +97,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "a cache that is told anything else drops what is still good",
         clause: "https://hl7.org/fhir/R4/http.html#cread",
         grade: Grade::Shall,
-        judge: unchanged,
+        judge: Judge::Observed(unchanged),
     },
     Check {
         id: "read-conditional",
@@ -105,7 +105,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "it saves sending what the client has",
         clause: "https://hl7.org/fhir/R4/http.html#cread",
         grade: Grade::May,
-        judge: conditional,
+        judge: Judge::Observed(conditional),
     },
     Check {
         id: "read-version",
@@ -113,23 +113,23 @@ pub(super) const CHECKS: &[Check] = &[
         why: "references to versions depend on it",
         clause: "https://hl7.org/fhir/R4/http.html#vread",
         grade: Grade::Shall,
-        judge: version,
+        judge: Judge::Observed(version),
     },
 ];
 
 /// The read and what was asked for, when it answered 200.
 fn resource(observed: &Observed) -> Result<(&Answer, &Subject), Otherwise> {
     let answer = observed.read.answer()?;
-    let subject = observed.subject.as_ref().ok_or(Otherwise::Skipped("nothing was read"))?;
+    let subject = observed.subject.as_ref().ok_or(Otherwise::skipped("nothing was read"))?;
     if answer.status == 200 {
         return Ok((answer, subject));
     }
-    Err(Otherwise::Skipped("the read did not answer 200"))
+    Err(Otherwise::skipped("the read did not answer 200"))
 }
 
 fn answers(observed: &Observed) -> Judgement {
     let answer = observed.read.answer()?;
-    let subject = observed.subject.as_ref().ok_or(Otherwise::Skipped("nothing was read"))?;
+    let subject = observed.subject.as_ref().ok_or(Otherwise::skipped("nothing was read"))?;
     authorised(answer)?;
     status(answer, &[200])?;
     root(answer)?;
@@ -149,7 +149,7 @@ fn same_id(observed: &Observed) -> Judgement {
 
 fn version_of(answer: &Answer) -> Result<String, Otherwise> {
     let version = root(answer)?.str_at(&["meta", "versionId"]).map(String::from);
-    version.ok_or(Otherwise::Skipped("the resource has no versionId"))
+    version.ok_or(Otherwise::skipped("the resource has no versionId"))
 }
 
 fn has_etag(observed: &Observed) -> Judgement {
@@ -164,7 +164,7 @@ fn has_etag(observed: &Observed) -> Judgement {
 fn etag_is_version(observed: &Observed) -> Judgement {
     let (answer, _) = resource(observed)?;
     let version = version_of(answer)?;
-    let etag = answer.header("etag").ok_or(Otherwise::Skipped("the read had no ETag"))?;
+    let etag = answer.header("etag").ok_or(Otherwise::skipped("the read had no ETag"))?;
     if etag == format!("W/\"{version}\"") {
         return Ok(());
     }

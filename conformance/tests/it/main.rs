@@ -5,6 +5,8 @@ mod corpus;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fhir_core;
+#[cfg(test)]
 mod fhirpath;
 #[cfg(test)]
 mod holder;
@@ -29,7 +31,11 @@ mod script_makers;
 #[cfg(test)]
 mod script_support;
 #[cfg(test)]
+mod search_faults;
+#[cfg(test)]
 mod states;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod validate;
 #[cfg(test)]

@@ -17,7 +17,7 @@ fn parse(text: &str) -> Value {
 
 #[tokio::test]
 async fn the_first_failure_is_told_in_full() {
-    let text = report::terminal(&tested(Fault::ReadAnotherId, &Suite::ALL).await);
+    let text = report::terminal(&tested(Fault::ReadAnotherId, &Suite::HARMLESS).await);
     assert!(text.contains("The first failure in full: read-id"), "{text}");
     assert!(text.contains("clause: https://hl7.org/fhir/R4/http.html#read"), "{text}");
     assert!(text.contains("Fail: "), "{text}");
@@ -26,7 +26,7 @@ async fn the_first_failure_is_told_in_full() {
 #[tokio::test]
 async fn no_report_holds_anything_of_the_record() {
     for fault in [Fault::None, Fault::ReadAnotherId, Fault::ReadAnotherType, Fault::UnknownIdFound] {
-        let run = tested(fault, &Suite::ALL).await;
+        let run = tested(fault, &Suite::HARMLESS).await;
         for text in [report::terminal(&run), report::json(&run), report::junit(&run)] {
             assert!(!text.contains(CANARY), "{fault:?}");
             assert!(!text.contains(PATIENT), "{fault:?}");
@@ -36,7 +36,7 @@ async fn no_report_holds_anything_of_the_record() {
 
 #[tokio::test]
 async fn json_and_junit_count_the_same() {
-    let run = tested(Fault::OutcomeUnknownCode, &Suite::ALL).await;
+    let run = tested(Fault::OutcomeUnknownCode, &Suite::HARMLESS).await;
     let json = parse(&report::json(&run));
     assert_eq!(json["verdict"], "fail");
     assert_eq!(json["exit"], 1);
@@ -46,13 +46,16 @@ async fn json_and_junit_count_the_same() {
     assert_eq!(junit.matches("<testcase ").count(), json["findings"].as_array().unwrap().len());
 }
 
+/// Where the clauses stand that checks may hold others to.
+const SPECIFICATIONS: [&str; 2] = ["https://hl7.org/fhir/R4/", "https://www.rfc-editor.org/rfc/rfc"];
+
 #[test]
 fn every_check_can_be_explained() {
     let list = report::list();
     for check in Suite::ALL.into_iter().flat_map(Suite::checks) {
         let (suite, found) = conformance::suite::find(check.id).unwrap();
         assert!(report::explain(suite, found).contains(check.clause));
-        assert!(check.clause.starts_with("https://hl7.org/fhir/R4/"), "{}", check.id);
+        assert!(SPECIFICATIONS.iter().any(|known| check.clause.starts_with(known)), "{}", check.id);
         assert!(list.contains(check.id));
     }
 }

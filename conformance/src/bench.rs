@@ -1,0 +1,347 @@
+//! What a check that acts works with: the endpoint, what it claims, and a list of what was made there.
+//!
+//! Every request of such a check goes through here. So a run that may only read never writes, whatever its checks would do;
+//! what was made is deleted at the end; and what was asked can be told without what could name a record.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::Method;
+
+use crate::check::Otherwise;
+use crate::observe::{Claims, Observed, Stated};
+use crate::target::{Answer, Question, Target, Trouble};
+
+/// How many requests of one check are told.
+const EXCHANGED_MAX: usize = 200;
+
+/// Whether checks may change what is on the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// They may create, and change and delete what they created.
+    Allowed,
+    /// They may not; checks that would are skipped.
+    Forbidden,
+}
+
+/// How much checks by property make up, and from what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Where the chain of made-up numbers begins: the same seed makes up the same.
+    pub seed: u64,
+    /// How many cases each such check tries.
+    pub cases: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { seed: 1, cases: 60 }
+    }
+}
+
+/// What checks share, by its type.
+type Kept = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
+
+/// The endpoint under test, for checks that act.
+#[derive(Debug)]
+pub struct Bench {
+    target: Target,
+    others: Vec<(u32, Target)>,
+    writes: Writes,
+    tag: String,
+    observed: OnceLock<Observed>,
+    made: Mutex<Vec<String>>,
+    exchanged: Mutex<Vec<Exchanged>>,
+    sampling: Sampling,
+    kept: tokio::sync::Mutex<Kept>,
+}
+
+/// One request and its answer, without what could name a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchanged {
+    /// Number of the system that was asked; the base is 1.
+    pub system: u32,
+    /// Its method.
+    pub method: Method,
+    /// Its path below the base: ids as `[id]`, parameters by name alone.
+    pub path: String,
+    /// The status of the answer; none where there was no answer.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Bench {
+    /// A bench with `target` and nothing else, on which checks may write.
+    #[must_use]
+    pub fn of(target: Target) -> Self {
+        Self {
+            target,
+            others: Vec::new(),
+            writes: Writes::Allowed,
+            tag: tag(),
+            observed: OnceLock::new(),
+            made: Mutex::default(),
+            exchanged: Mutex::default(),
+            sampling: Sampling::default(),
+            kept: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// With this much made up by checks by property.
+    #[must_use]
+    pub const fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// How much checks by property make up, and from what.
+    #[must_use]
+    pub const fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// What several checks share, made by the first that needs it. What could not be made is not tried again.
+    ///
+    /// # Errors
+    /// What making it ends with.
+    pub async fn keep<T: Any + Send + Sync>(
+        &self,
+        make: impl Future<Output = Result<T, Otherwise>> + Send,
+    ) -> Result<Arc<T>, Otherwise> {
+        let mut kept = self.kept.lock().await;
+        let key = TypeId::of::<T>();
+        if let Some(found) = kept.get(&key).and_then(|held| held.downcast_ref::<Result<Arc<T>, Otherwise>>())
+        {
+            return found.clone();
+        }
+        let made = make.await.map(Arc::new);
+        kept.insert(key, Box::new(made.clone()));
+        made
+    }
+
+    /// With another system beside the base, by its number.
+    #[must_use]
+    pub fn with_system(mut self, number: u32, target: Target) -> Self {
+        self.others.push((number, target));
+        self
+    }
+
+    /// With this rule about writing.
+    #[must_use]
+    pub const fn with_writes(mut self, writes: Writes) -> Self {
+        self.writes = writes;
+        self
+    }
+
+    /// The endpoint under test.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Another system; 1 is the endpoint under test.
+    ///
+    /// # Errors
+    /// Skips the check where the run does not have it.
+    pub fn system(&self, number: u32) -> Result<&Target, Otherwise> {
+        if number == 1 {
+            return Ok(&self.target);
+        }
+        let found = self.others.iter().find(|(known, _)| *known == number);
+        found.map(|(_, target)| target).ok_or_else(|| {
+            Otherwise::skipped(format!("there is no system {number}: give --system {number}=URL"))
+        })
+    }
+
+    /// Letters and digits that no other run has: part of identifiers and names that checks make up.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// What the harmless questions brought.
+    ///
+    /// # Errors
+    /// When they were not asked.
+    pub fn observed(&self) -> Result<&Observed, Otherwise> {
+        self.observed.get().ok_or_else(|| Otherwise::error("nothing was asked yet"))
+    }
+
+    /// What the CapabilityStatement claims.
+    ///
+    /// # Errors
+    /// Skips the check where there is no CapabilityStatement.
+    pub fn claims(&self) -> Result<&Claims, Otherwise> {
+        match self.observed.get().map(|observed| &observed.claims) {
+            Some(claims) if claims.stated == Stated::Yes => Ok(claims),
+            Some(_) | None => Err(Otherwise::skipped("the endpoint claims nothing")),
+        }
+    }
+
+    /// Goes on only where `interaction` is claimed for `resource_type`.
+    ///
+    /// # Errors
+    /// Skips the check otherwise.
+    pub fn claimed(&self, resource_type: &str, interaction: &str) -> Result<(), Otherwise> {
+        if self.claims()?.offers(resource_type, interaction) {
+            return Ok(());
+        }
+        Err(Otherwise::skipped(format!("{interaction} of {resource_type} is not advertised")))
+    }
+
+    /// Asks the endpoint under test.
+    ///
+    /// # Errors
+    /// Ends the check as an error where there is no answer, and skips it where it would write and may not.
+    pub async fn ask(&self, question: &Question<'_>) -> Result<Answer, Otherwise> {
+        self.ask_system(1, question).await
+    }
+
+    /// Asks the system of this number.
+    ///
+    /// # Errors
+    /// As [`Bench::ask`], and skips the check where there is no such system.
+    pub async fn ask_system(&self, number: u32, question: &Question<'_>) -> Result<Answer, Otherwise> {
+        if self.writes == Writes::Forbidden && writes(question) {
+            return Err(Otherwise::skipped("this run reads only"));
+        }
+        let target = self.system(number)?;
+        let begun = Instant::now();
+        let answer = target.ask(question).await;
+        let exchanged = Exchanged {
+            system: number,
+            method: question.method.clone(),
+            path: untold(question.path),
+            status: answer.as_ref().ok().map(|answer| answer.status),
+            took: begun.elapsed(),
+        };
+        let mut told = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < EXCHANGED_MAX {
+            told.push(exchanged);
+        }
+        answer.map_err(Trouble::into)
+    }
+
+    /// Remembers that `path` (`Type/id`) was made by this run on the endpoint under test: it is deleted at the end.
+    pub fn made(&self, path: impl Into<String>) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(path.into());
+    }
+
+    /// Deletes what was made, the last first, for resources may refer to what was made before them.
+    ///
+    /// Returns how many are still there.
+    pub async fn tidy_up(&self) -> usize {
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut left = 0;
+        for path in made.iter().rev() {
+            let question = Question { method: Method::DELETE, path, headers: &[], body: b"" };
+            let gone = matches!(self.target.ask(&question).await, Ok(answer) if matches!(answer.status, 200..=299 | 404 | 410));
+            left += usize::from(!gone);
+        }
+        left
+    }
+
+    pub(crate) fn learn(&self, observed: Observed) -> &Observed {
+        self.observed.get_or_init(|| observed)
+    }
+
+    pub(crate) fn take_exchanged(&self) -> Vec<Exchanged> {
+        std::mem::take(&mut *self.exchanged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<Trouble> for Otherwise {
+    fn from(trouble: Trouble) -> Self {
+        Self::error(trouble.to_string())
+    }
+}
+
+/// Whether a request could change anything: every POST that is no search could.
+fn writes(question: &Question<'_>) -> bool {
+    match question.method {
+        Method::GET | Method::HEAD | Method::OPTIONS => false,
+        Method::POST => !question.path.split('?').next().is_some_and(|path| path.ends_with("/_search")),
+        _ => true,
+    }
+}
+
+/// `Patient/[id]/_history?_count`: types, operations and names of parameters are the specification's; all else could name a record.
+fn untold(path: &str) -> String {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let spoken = |part: &str| {
+        let known = part.is_empty()
+            || part == "metadata"
+            || part.starts_with(['_', '$', '.'])
+            || (part.starts_with(|first: char| first.is_ascii_uppercase())
+                && part.chars().all(|c| c.is_ascii_alphabetic()));
+        if known { part.to_owned() } else { "[id]".to_owned() }
+    };
+    let parts: Vec<String> = path.split('/').map(spoken).collect();
+    let named = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let fitting = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+        if name.chars().all(fitting) { name.to_owned() } else { "…".to_owned() }
+    };
+    match query {
+        Some(query) => {
+            let names: Vec<String> = query.split('&').map(named).collect();
+            format!("{}?{}", parts.join("/"), names.join("&"))
+        }
+        None => parts.join("/"),
+    }
+}
+
+/// Twelve letters and digits out of the system's random source, or of the clock where it has none.
+fn tag() -> String {
+    let mut bytes = [0_u8; 8];
+    let mut number = match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => u64::from_be_bytes(bytes),
+        Err(_) => jiff::Timestamp::now().as_nanosecond().unsigned_abs() as u64,
+    };
+    let mut text = String::with_capacity(12);
+    for _ in 0..12 {
+        let digit = u32::try_from(number % 36).unwrap_or_default();
+        text.push(char::from_digit(digit, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{tag, untold, writes};
+    use crate::target::Question;
+    use http::Method;
+
+    #[test]
+    fn what_is_told_of_a_request_names_no_record() {
+        for (path, told) in [
+            ("Patient/9990001234/_history/3?_count=2", "Patient/[id]/_history/[id]?_count"),
+            ("Patient?identifier=x|9990001234&_sort=-birthdate", "Patient?identifier&_sort"),
+            ("metadata", "metadata"),
+            ("Patient/$match", "Patient/$match"),
+            ("Observation/Canary1", "Observation/[id]"),
+            ("?family=Smith", "?family"),
+        ] {
+            assert_eq!(untold(path), told);
+        }
+    }
+
+    #[test]
+    fn a_search_by_post_does_not_write_and_any_other_post_does() {
+        let asked = |method: Method, path| writes(&Question { method, path, headers: &[], body: b"" });
+        assert!(!asked(Method::POST, "Patient/_search?x=1"));
+        assert!(!asked(Method::GET, "Patient"));
+        assert!(asked(Method::POST, "Patient"));
+        assert!(asked(Method::POST, "Patient/$merge"));
+        assert!(asked(Method::PUT, "Patient/1"));
+    }
+
+    #[test]
+    fn two_runs_have_two_tags() {
+        assert_ne!(tag(), tag());
+    }
+}
