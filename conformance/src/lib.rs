@@ -20,6 +20,7 @@ pub mod observe;
 pub mod privacy;
 pub mod report;
 pub mod run;
+pub mod scene;
 pub mod script;
 pub mod suite;
 pub mod target;
