@@ -173,7 +173,7 @@ pub struct Audit {
 
 /// What is shared where no Consent says anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Default {
+pub enum Baseline {
     /// What the reads say.
     Permit,
     /// Nothing.
@@ -223,8 +223,10 @@ pub struct Consents {
     pub organisation: Named,
     /// `Consent.policy.uri`.
     pub policy: String,
+    /// How long a Consent may take to count, where a check does not ask about the very next request.
+    pub window: Duration,
     /// What is shared without a Consent.
-    pub default: Default,
+    pub default: Baseline,
     /// What a permit means outside itself; none: it is not claimed.
     pub outside_permit: Option<Outside>,
     /// What counts where two disagree; none: it is not claimed.

@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::fields::{Fields, Problem};
 use super::{
-    Actor, Audit, BreakGlass, Consents, Contained, Correlation, Dated, Default, Disagreement, Included,
+    Actor, Audit, Baseline, BreakGlass, Consents, Contained, Correlation, Dated, Disagreement, Included,
     Labelled, Linked, Named, Outside, Patient, Public, Reads, Refused, Scene, Together, Writes,
 };
 use crate::target::{is_id, plain_base};
@@ -254,10 +254,14 @@ fn audit(fields: &mut Fields<'_>) -> Audit {
 }
 
 fn consents(fields: &mut Fields<'_>) -> Consents {
-    let defaults = [("permit", Default::Permit), ("deny", Default::Deny)];
+    let defaults = [("permit", Baseline::Permit), ("deny", Baseline::Deny)];
     let outside = [("default", Outside::Default), ("denied", Outside::Denied)];
     let disagreements = [("stricter", Disagreement::Stricter), ("later", Disagreement::Later)];
     let default = fields.word("default", &defaults, "permit or deny is wanted");
+    let window_s = fields.number("window_s").unwrap_or(WINDOW_S);
+    if window_s > WAIT_MAX_S {
+        fields.wrong("window_s", "at most 60 is wanted");
+    }
     Consents {
         base: base(fields),
         recorder: fields.text("recorder"),
@@ -267,10 +271,11 @@ fn consents(fields: &mut Fields<'_>) -> Consents {
         other: fields.maybe("other"),
         resource: resource(fields, "resource"),
         search: search(fields, "search"),
-        beside: fields.maybe("beside"),
+        beside: fields.has("beside").then(|| resource(fields, "beside")),
         organisation: naming(fields, "organisation"),
         policy: fields.maybe("policy").unwrap_or_else(|| POLICY.to_owned()),
-        default: default.unwrap_or(Default::Permit),
+        window: Duration::from_secs(window_s),
+        default: default.unwrap_or(Baseline::Permit),
         outside_permit: fields.word("outside_permit", &outside, "default or denied is wanted"),
         disagreement: fields.word("disagree", &disagreements, "stricter or later is wanted"),
         labelled: fields.table("labelled", |fields| Labelled {

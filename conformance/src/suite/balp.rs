@@ -5,11 +5,11 @@
 
 mod clauses;
 mod contents;
-mod event;
+pub(in crate::suite) mod event;
 mod keeping;
 mod refusals;
 mod shares;
-mod trail;
+pub(in crate::suite) mod trail;
 
 use clauses::{
     ACCESS_DENIED, AGENT, AUDIT_EVENT, CONTENT, CREATE, ITI_81, KEPT, OAUTH_MINIMAL, OBSERVER, OUTCOME,

@@ -14,34 +14,35 @@ use crate::tree::{Limits, Tree};
 use crate::validate::{Severity, validate};
 
 /// Where BALP's profiles live.
-pub(super) const PROFILES: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
+pub(in crate::suite) const PROFILES: &str =
+    "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 /// How many faults of an event are told.
 const TOLD_MAX: usize = 3;
 
 /// An AuditEvent as it was found.
 #[derive(Debug, Clone)]
-pub(super) struct Event(pub(super) Value);
+pub(in crate::suite) struct Event(pub(in crate::suite) Value);
 
 impl Event {
-    pub(super) fn id(&self) -> &str {
+    pub(in crate::suite) fn id(&self) -> &str {
         text(&self.0, "/id").unwrap_or_default()
     }
 
-    pub(super) fn agents(&self) -> &[Value] {
+    pub(in crate::suite) fn agents(&self) -> &[Value] {
         list(&self.0, "agent")
     }
 
-    pub(super) fn entities(&self) -> &[Value] {
+    pub(in crate::suite) fn entities(&self) -> &[Value] {
         list(&self.0, "entity")
     }
 
-    pub(super) fn outcome(&self) -> Option<&str> {
+    pub(in crate::suite) fn outcome(&self) -> Option<&str> {
         text(&self.0, "/outcome")
     }
 
     /// Whether it tells of something that was done on AuditEvents themselves, as looking for this one is.
-    pub(super) fn is_of_the_trail(&self) -> bool {
+    pub(in crate::suite) fn is_of_the_trail(&self) -> bool {
         let queried = |entity: &Value| {
             text(entity, "/what/reference").is_some_and(|place| place.contains("AuditEvent"))
                 || text(entity, "/description").is_some_and(|words| words.contains("AuditEvent"))
@@ -50,7 +51,7 @@ impl Event {
     }
 
     /// Entities that are a patient.
-    pub(super) fn patients(&self) -> impl Iterator<Item = &Value> {
+    pub(in crate::suite) fn patients(&self) -> impl Iterator<Item = &Value> {
         self.entities().iter().filter(|entity| {
             text(entity, "/role/code") == Some("1")
                 || text(entity, "/what/type") == Some("Patient") && text(entity, "/type/code") == Some("1")
@@ -58,30 +59,30 @@ impl Event {
     }
 
     /// Whether it names this patient as its patient.
-    pub(super) fn names(&self, patient: &Patient) -> bool {
+    pub(in crate::suite) fn names(&self, patient: &Patient) -> bool {
         self.patients().any(|entity| names(entity, patient))
     }
 
     /// The transaction entity: `X-Request-Id`.
-    pub(super) fn request_id(&self) -> Option<&str> {
+    pub(in crate::suite) fn request_id(&self) -> Option<&str> {
         let transaction =
             self.entities().iter().find(|entity| text(entity, "/type/code") == Some("XrequestId"))?;
         text(transaction, "/what/identifier/value")
     }
 
     /// The query as it was recorded, decoded.
-    pub(super) fn query(&self) -> Option<Result<Vec<u8>, ()>> {
+    pub(in crate::suite) fn query(&self) -> Option<Result<Vec<u8>, ()>> {
         let query = self.entities().iter().find_map(|entity| text(entity, "/query"))?;
         Some(STANDARD.decode(query).map_err(|_| ()))
     }
 
     /// Whether something was asked with a search.
-    pub(super) fn is_query(&self) -> bool {
+    pub(in crate::suite) fn is_query(&self) -> bool {
         self.entities().iter().any(|entity| entity.get("query").is_some())
     }
 
     /// The agent on the asking side, by any of the codes that BALP gives it.
-    pub(super) fn client(&self) -> Option<&Value> {
+    pub(in crate::suite) fn client(&self) -> Option<&Value> {
         let codes: &[&str] = match text(&self.0, "/action") {
             Some("R") => &["110152"],
             Some("D") => &["110150"],
@@ -96,7 +97,7 @@ impl Event {
     }
 
     /// Holds it to R4, to what it claims, and to the profiles of BALP with these names.
-    pub(super) fn conforms(&self, profiles: &[&str]) -> Judgement {
+    pub(in crate::suite) fn conforms(&self, profiles: &[&str]) -> Judgement {
         static DEFINITIONS: OnceLock<Option<Definitions>> = OnceLock::new();
         let definitions = DEFINITIONS.get_or_init(|| Definitions::shipped().ok());
         let definitions =
@@ -123,7 +124,7 @@ impl Event {
 }
 
 /// Whether an entity names a patient by reference or by identifier.
-pub(super) fn names(entity: &Value, patient: &Patient) -> bool {
+pub(in crate::suite) fn names(entity: &Value, patient: &Patient) -> bool {
     let by_place = text(entity, "/what/reference").is_some_and(|place| {
         let plain = place.split("/_history/").next().unwrap_or(place);
         let wanted = format!("Patient/{}", patient.id);

@@ -15,38 +15,38 @@ use crate::scene::{Audit, Correlation, Patient, Scene};
 use crate::target::Answer;
 
 /// How far two clocks may be apart.
-pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
+pub(in crate::suite) const SKEW: SignedDuration = SignedDuration::from_secs(5);
 const PAGES_MAX: usize = 5;
 const POLL: Duration = Duration::from_millis(50);
 
 /// The trail of the endpoint under test.
-pub(super) struct Trail<'a> {
-    pub(super) bench: &'a Bench,
-    pub(super) scene: &'a Scene,
-    pub(super) audit: &'a Audit,
+pub(in crate::suite) struct Trail<'a> {
+    pub(in crate::suite) bench: &'a Bench,
+    pub(in crate::suite) scene: &'a Scene,
+    pub(in crate::suite) audit: &'a Audit,
 }
 
 /// Something that was done, and its answer.
-pub(super) struct Deed {
-    pub(super) answer: Answer,
-    pub(super) sent: Timestamp,
-    pub(super) answered: Timestamp,
+pub(in crate::suite) struct Deed {
+    pub(in crate::suite) answer: Answer,
+    pub(in crate::suite) sent: Timestamp,
+    pub(in crate::suite) answered: Timestamp,
     /// `X-Request-Id` of the request.
-    pub(super) request_id: String,
+    pub(in crate::suite) request_id: String,
     /// Events that were there before it.
     before: HashSet<String>,
 }
 
 impl Deed {
     /// The id that the endpoint gave the request, else ours.
-    pub(super) fn id(&self) -> &str {
+    pub(in crate::suite) fn id(&self) -> &str {
         self.answer.header("x-request-id").unwrap_or(&self.request_id)
     }
 }
 
 impl<'a> Trail<'a> {
     /// The trail, where the scene says where it is.
-    pub(super) fn of(bench: &'a Bench) -> Result<Self, Otherwise> {
+    pub(in crate::suite) fn of(bench: &'a Bench) -> Result<Self, Otherwise> {
         let scene = bench.scene()?;
         let audit = scene
             .audit
@@ -55,17 +55,21 @@ impl<'a> Trail<'a> {
         Ok(Self { bench, scene, audit })
     }
 
-    pub(super) fn patient(&self, name: &str) -> Result<&'a Patient, Otherwise> {
+    pub(in crate::suite) fn patient(&self, name: &str) -> Result<&'a Patient, Otherwise> {
         let found = self.scene.patient(name);
         found.ok_or_else(|| Otherwise::error("the scene names a patient that it does not have"))
     }
 
-    pub(super) fn base(&self) -> Option<&'a str> {
+    pub(in crate::suite) fn base(&self) -> Option<&'a str> {
         self.audit.base.as_deref()
     }
 
     /// Does it, with an `X-Request-Id` of its own. `whom` are those whose trail is looked into afterwards.
-    pub(super) async fn does(&self, asked: Asked<'_>, whom: &[&Patient]) -> Result<Deed, Otherwise> {
+    pub(in crate::suite) async fn does(
+        &self,
+        asked: Asked<'_>,
+        whom: &[&Patient],
+    ) -> Result<Deed, Otherwise> {
         let mut before = HashSet::new();
         if self.audit.correlation == Correlation::New {
             for patient in whom {
@@ -83,12 +87,16 @@ impl<'a> Trail<'a> {
     }
 
     /// The events of a deed that name this patient, once there is one and no more come.
-    pub(super) async fn about(&self, patient: &Patient, deed: &Deed) -> Result<Vec<Event>, Otherwise> {
+    pub(in crate::suite) async fn about(
+        &self,
+        patient: &Patient,
+        deed: &Deed,
+    ) -> Result<Vec<Event>, Otherwise> {
         self.settled(&self.path_about(patient), Some((patient, deed))).await
     }
 
     /// The events of a deed, whomever they name.
-    pub(super) async fn of_deed(&self, deed: &Deed) -> Result<Vec<Event>, Otherwise> {
+    pub(in crate::suite) async fn of_deed(&self, deed: &Deed) -> Result<Vec<Event>, Otherwise> {
         let Some(query) = &self.audit.by_request else {
             return Err(Otherwise::skipped("the scene knows no search for a request: audit.by_request"));
         };
@@ -118,7 +126,7 @@ impl<'a> Trail<'a> {
     }
 
     /// The search for everything about a patient.
-    pub(super) fn path_about(&self, patient: &Patient) -> String {
+    pub(in crate::suite) fn path_about(&self, patient: &Patient) -> String {
         let identifier = patient.identifier.as_ref().map(|named| escaped(&named.token())).unwrap_or_default();
         let query = self.audit.by_patient.replace("{identifier}", &identifier).replace("{id}", &patient.id);
         format!("AuditEvent?{query}")
@@ -170,12 +178,17 @@ impl<'a> Trail<'a> {
     }
 
     /// One AuditEvent as somebody asks for it.
-    pub(super) async fn read(&self, actor: &str, id: &str) -> Result<Answer, Otherwise> {
+    pub(in crate::suite) async fn read(&self, actor: &str, id: &str) -> Result<Answer, Otherwise> {
         ask(self.bench, Asked::get(actor, &format!("AuditEvent/{id}")).at(self.base())).await
     }
 
     /// Something done to an AuditEvent by whoever may look.
-    pub(super) async fn tamper(&self, method: &Method, id: &str, body: &str) -> Result<Answer, Otherwise> {
+    pub(in crate::suite) async fn tamper(
+        &self,
+        method: &Method,
+        id: &str,
+        body: &str,
+    ) -> Result<Answer, Otherwise> {
         let path = format!("AuditEvent/{id}");
         let headers = [JSON, super::super::people::BODY];
         let asked = Asked {
@@ -190,7 +203,7 @@ impl<'a> Trail<'a> {
     }
 
     /// How many AuditEvents about a patient somebody else is shown.
-    pub(super) async fn seen_by(&self, actor: &str, patient: &Patient) -> Result<usize, Otherwise> {
+    pub(in crate::suite) async fn seen_by(&self, actor: &str, patient: &Patient) -> Result<usize, Otherwise> {
         let path = self.path_about(patient);
         let answer = ask(self.bench, Asked::get(actor, &path).at(self.base())).await?;
         match answer.status {
