@@ -23,7 +23,7 @@ use decided::{
 };
 use recorded::{emergency, emergency_purpose, no_emergency, refusal_names_consent, refusal_recorded};
 use registry::{By as Registry, found};
-use table::{Part, open, table};
+use table::{Part, table};
 
 use crate::bench::Bench;
 use crate::check::{Acting, Check, Grade, Judge};
@@ -332,12 +332,12 @@ pub(super) const CHECKS: &[Check] = &[
         |bench| Box::pin(table(bench, Part::Excepted)),
     ),
     check(
-        Grade::May,
-        "consent-table-claimed",
-        "the domain says what a permit means for what it does not name",
+        Grade::Shall,
+        "consent-table-outside",
+        "what a permit means for whom it does not name is as the domain claims",
         "else nobody can say what a Consent does",
         VOLUME,
-        |bench| Box::pin(open(bench)),
+        |bench| Box::pin(table(bench, Part::Outside)),
     ),
     check(
         Grade::Shall,

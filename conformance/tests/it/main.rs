@@ -9,6 +9,8 @@ mod fhirpath;
 #[cfg(test)]
 mod holder;
 #[cfg(test)]
+#[cfg(test)]
+mod keeper;
 mod privacy;
 #[cfg(test)]
 mod reference;

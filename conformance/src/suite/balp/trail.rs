@@ -71,11 +71,9 @@ impl<'a> Trail<'a> {
         whom: &[&Patient],
     ) -> Result<Deed, Otherwise> {
         let mut before = HashSet::new();
-        if self.audit.correlation == Correlation::New {
-            for patient in whom {
-                let found = self.found(&self.path_about(patient)).await?;
-                before.extend(found.iter().map(|event| event.id().to_owned()));
-            }
+        for patient in whom {
+            let found = self.found(&self.path_about(patient)).await?;
+            before.extend(found.iter().map(|event| event.id().to_owned()));
         }
         let request_id = request_id();
         let mut headers = asked.headers.to_vec();
@@ -162,8 +160,8 @@ impl<'a> Trail<'a> {
         }
         match (self.audit.correlation, event.request_id()) {
             (Correlation::RequestId, Some(id)) => id == deed.id() || id == deed.request_id,
-            (Correlation::RequestId, None) => false,
-            (Correlation::New, _) => {
+            // AuthZconsent is closed: it has no place for the id of a request.
+            (Correlation::RequestId, None) | (Correlation::New, _) => {
                 !deed.before.contains(event.id()) && !event.is_of_the_trail() && !self.is_readers(event)
             }
         }

@@ -52,8 +52,8 @@ enum Found {
     NotOffered(u16),
 }
 
-/// Finds the path, and that it shows the resource while no Consent denies it.
-pub(super) async fn prepare(stage: &Stage<'_>, want: &Want) -> Result<Ways, Otherwise> {
+/// Finds the path.
+pub(super) async fn way_of(stage: &Stage<'_>, want: &Want) -> Result<Ways, Otherwise> {
     let resource = &want.resource;
     let kind = resource.split('/').next().unwrap_or_default();
     let path = match &want.way {
@@ -72,7 +72,12 @@ pub(super) async fn prepare(stage: &Stage<'_>, want: &Want) -> Result<Ways, Othe
             format!("{resource}/_history/{version}")
         }
     };
-    let ways = Ways { path };
+    Ok(Ways { path })
+}
+
+/// Finds the path, and that it shows the resource while no Consent denies it.
+pub(super) async fn prepare(stage: &Stage<'_>, want: &Want) -> Result<Ways, Otherwise> {
+    let ways = way_of(stage, want).await?;
     match look(stage, want, &ways).await? {
         Found::Seen(Seen::Shown) => Ok(ways),
         Found::Seen(Seen::Withheld) => Err(Otherwise::error(format!(

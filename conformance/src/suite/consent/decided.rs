@@ -5,7 +5,7 @@ use jiff::{Span, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::super::people::{Asked, BODY, JSON, ask, json as parsed};
-use super::asking::Way;
+use super::asking::{Way, way_of};
 use super::stage::{Seen, Stage, Want, purpose, recipient};
 use crate::bench::Bench;
 use crate::check::{Judgement, Otherwise};
@@ -49,8 +49,8 @@ pub(super) async fn default(bench: &Bench) -> Judgement {
             Baseline::Deny => Seen::Withheld,
         },
     );
-    let ways = stage.ready(std::slice::from_ref(&want)).await?;
-    stage.all_seen(&[want], &ways, stage.consents.window).await
+    let ways = way_of(&stage, &want).await?;
+    stage.all_seen(&[want], &[ways], stage.consents.window).await
 }
 
 /// A denial of everything counts for this way of asking.
@@ -115,6 +115,9 @@ pub(super) async fn status(bench: &Bench) -> Judgement {
 /// A Consent of one patient says nothing of another.
 pub(super) async fn of_another(bench: &Bench) -> Judgement {
     let stage = Stage::of(bench)?;
+    if stage.consents.default == Baseline::Deny {
+        return Err(Otherwise::skipped("without a Consent nothing of another patient is shared anyway"));
+    }
     let Some(public) = &stage.scene.reads.together else {
         return Err(Otherwise::skipped("the scene knows no second patient: reads.together"));
     };

@@ -53,11 +53,14 @@ fn a_row_means_what_r4_and_pcf_say() {
         (Row { exception: Condition::Unmet, ..permit }, OPEN, shown),
         // An exception inside what is not met says nothing.
         (Row { label: Condition::Unmet, exception: Condition::Met, ..PLAIN }, OPEN, shown),
-        (Row { label: Condition::Unmet, ..permit }, OPEN, Expected::Open),
+        // To whom a permit names, what it does not name is not permitted.
+        (Row { label: Condition::Unmet, ..permit }, OPEN, withheld),
+        (Row { label: Condition::Unmet, recipient: Condition::Met, ..permit }, OPEN, withheld),
+        (Row { purpose: Condition::Unmet, ..permit }, OPEN, Expected::Open),
     ] {
         assert_eq!(expected(&row, domain), wanted, "{row:?}");
     }
-    let outside = Row { label: Condition::Unmet, ..permit };
+    let outside = Row { purpose: Condition::Unmet, ..permit };
     let claimed = |default, outside_permit| Domain { default, outside_permit: Some(outside_permit) };
     assert_eq!(expected(&outside, claimed(Baseline::Permit, Outside::Default)), shown);
     assert_eq!(expected(&outside, claimed(Baseline::Permit, Outside::Denied)), withheld);
