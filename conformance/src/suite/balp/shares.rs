@@ -42,6 +42,18 @@ pub(super) struct Done<'a> {
     pub(super) what: String,
     /// What was sent as the search, where it was one.
     pub(super) sent: String,
+    /// What was recorded of it, where that was looked for already.
+    events: Option<Vec<Event>>,
+}
+
+impl Done<'_> {
+    /// What was recorded of it about the patient.
+    async fn events(&self, trail: &Trail<'_>) -> Result<Vec<Event>, Otherwise> {
+        match &self.events {
+            Some(events) => Ok(events.clone()),
+            None => trail.about(self.patient, &self.deed).await,
+        }
+    }
 }
 
 /// Does it.
@@ -52,14 +64,20 @@ pub(super) async fn done<'a>(trail: &Trail<'a>, kind: Kind) -> Result<Done<'a>, 
             let patient = trail.patient(&reads.patient)?;
             let deed = trail.does(Asked::get(&reads.actor, &reads.resource), &[patient]).await?;
             succeeded(&deed, "the scene says that this may be read")?;
-            Ok(Done { deed, patient, what: reads.resource.clone(), sent: String::new() })
+            Ok(Done { deed, patient, what: reads.resource.clone(), sent: String::new(), events: None })
         }
         Kind::Vread => vread(trail).await,
         Kind::Query => {
             let patient = trail.patient(&reads.patient)?;
             let deed = trail.does(Asked::get(&reads.actor, &reads.search), &[patient]).await?;
             succeeded(&deed, "the scene says that this may be searched")?;
-            Ok(Done { deed, patient, what: reads.resource.clone(), sent: query_of(&reads.search) })
+            Ok(Done {
+                deed,
+                patient,
+                what: reads.resource.clone(),
+                sent: query_of(&reads.search),
+                events: None,
+            })
         }
         Kind::QueryByPost => {
             let patient = trail.patient(&reads.patient)?;
@@ -75,7 +93,7 @@ pub(super) async fn done<'a>(trail: &Trail<'a>, kind: Kind) -> Result<Done<'a>, 
             let deed = trail.does(asked, &[patient]).await?;
             offered(&deed, "search by POST")?;
             succeeded(&deed, "the scene says that this may be searched")?;
-            Ok(Done { deed, patient, what: reads.resource.clone(), sent: query })
+            Ok(Done { deed, patient, what: reads.resource.clone(), sent: query, events: None })
         }
         Kind::Create | Kind::Update | Kind::Delete => wrote(trail, kind).await,
     }
@@ -94,7 +112,7 @@ async fn vread<'a>(trail: &Trail<'a>) -> Result<Done<'a>, Otherwise> {
     let patient = trail.patient(&reads.patient)?;
     let deed = trail.does(Asked::get(&reads.actor, &path), &[patient]).await?;
     succeeded(&deed, "vread is advertised")?;
-    Ok(Done { deed, patient, what: reads.resource.clone(), sent: String::new() })
+    Ok(Done { deed, patient, what: reads.resource.clone(), sent: String::new(), events: None })
 }
 
 /// Writes a resource about the patient of the reads; what was created is deleted again where that is offered.
@@ -118,11 +136,16 @@ async fn wrote<'a>(trail: &Trail<'a>, kind: Kind) -> Result<Done<'a>, Otherwise>
         }),
         Kind::Create | Kind::Read | Kind::Vread | Kind::Query | Kind::QueryByPost => Ok(created.deed),
     };
+    // Looked for before what was made is taken away: that is recorded as well.
+    let events = match &deed {
+        Ok(deed) => Some(trail.about(patient, deed).await?),
+        Err(_) => None,
+    };
     if kind != Kind::Delete {
         // Where it is not offered it stays, as the scene's own resource says what it is.
         drop(delete(trail, &what, &[]).await);
     }
-    Ok(Done { deed: deed?, patient, what, sent: String::new() })
+    Ok(Done { deed: deed?, patient, what, sent: String::new(), events })
 }
 
 pub(super) struct Created {
@@ -210,7 +233,7 @@ fn offered(deed: &Deed, what: &str) -> Judgement {
 
 /// The one event of a deed about a patient; the first, where there are more.
 pub(super) async fn event(trail: &Trail<'_>, done: &Done<'_>) -> Result<Event, Otherwise> {
-    let found = trail.about(done.patient, &done.deed).await?;
+    let found = done.events(trail).await?;
     found.into_iter().next().ok_or_else(missing)
 }
 
@@ -222,7 +245,7 @@ pub(super) fn missing() -> Otherwise {
 pub(super) async fn once(bench: &Bench, kind: Kind) -> Judgement {
     let trail = Trail::of(bench)?;
     let done = done(&trail, kind).await?;
-    match trail.about(done.patient, &done.deed).await?.len() {
+    match done.events(&trail).await?.len() {
         1 => Ok(()),
         0 => Err(missing()),
         more => Err(Otherwise::unmet("one AuditEvent for the patient", format!("{more} of them"))),

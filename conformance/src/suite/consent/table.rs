@@ -1,7 +1,9 @@
-//! A decision table: Consents in which every two choices meet at least once, and what each of them means.
+//! A decision table: Consents with each choice by itself and every two together, and what each of them means.
 //!
 //! The meaning is our own reading of R4 and IHE PCF, written down in [`expected`]. What they leave to the domain is open there
 //! unless the scene claims it, and such rows are left out.
+
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
@@ -158,40 +160,68 @@ impl Row {
     }
 }
 
-/// Rows in which every two choices meet: the next row is each time the one with most pairs that no row has yet.
+/// Rows in which each choice is made by itself, where nothing else can decide, and rows in which every two choices meet.
 pub(super) fn rows() -> Vec<Row> {
-    let mut choices: Vec<[u8; 6]> = vec![[0; 6]];
-    for (place, size) in SIZES.into_iter().enumerate() {
-        let with = |choice: &[u8; 6], number: u8| {
-            let mut changed = *choice;
-            if let Some(slot) = changed.get_mut(place) {
-                *slot = number;
-            }
-            changed
-        };
-        choices = choices.iter().flat_map(|one| (0..size).map(move |number| with(one, number))).collect();
-    }
-    let pairs = |choice: &[u8; 6]| {
-        let numbered: Vec<(usize, u8)> = choice.iter().copied().enumerate().collect();
-        let mut pairs = Vec::new();
-        for (at, one) in numbered.iter().enumerate() {
-            pairs.extend(numbered.iter().skip(at.saturating_add(1)).map(|other| (*one, *other)));
-        }
-        pairs
-    };
-    let mut open: std::collections::HashSet<_> = choices.iter().flat_map(pairs).collect();
-    let mut rows = Vec::new();
-    while !open.is_empty() {
-        let most = choices
-            .iter()
-            .max_by_key(|choice| pairs(choice).iter().filter(|pair| open.contains(*pair)).count());
-        let Some(choice) = most else { break };
+    let mut chosen = alone();
+    let mut open: HashSet<Pair> = every().iter().flat_map(pairs).collect();
+    for choice in &chosen {
         for pair in pairs(choice) {
             open.remove(&pair);
         }
-        rows.push(Row::of(*choice));
     }
-    rows
+    let all = every();
+    while !open.is_empty() {
+        // The next one is each time the one with most pairs that no row has yet.
+        let new = |choice: &&Choice| pairs(choice).iter().filter(|pair| open.contains(*pair)).count();
+        let Some(choice) = all.iter().max_by_key(new) else { break };
+        for pair in pairs(choice) {
+            open.remove(&pair);
+        }
+        chosen.push(*choice);
+    }
+    chosen.into_iter().map(Row::of).collect()
+}
+
+/// Numbers of choices, as [`SIZES`] has them.
+type Choice = [u8; 6];
+
+/// Two places and what is chosen there.
+type Pair = ((usize, u8), (usize, u8));
+
+fn with(choice: &Choice, place: usize, number: u8) -> Choice {
+    let mut changed = *choice;
+    if let Some(slot) = changed.get_mut(place) {
+        *slot = number;
+    }
+    changed
+}
+
+/// Each effect without conditions, and with one of them.
+fn alone() -> Vec<Choice> {
+    let mut chosen = Vec::new();
+    for effect in 0..2 {
+        let plain = with(&[0; 6], 0, effect);
+        chosen.push(plain);
+        for (place, size) in SIZES.into_iter().enumerate().skip(1) {
+            chosen.extend((1..size).map(|number| with(&plain, place, number)));
+        }
+    }
+    chosen
+}
+
+fn every() -> Vec<Choice> {
+    let mut choices = vec![[0; 6]];
+    for (place, size) in SIZES.into_iter().enumerate() {
+        choices =
+            choices.iter().flat_map(|one| (0..size).map(move |number| with(one, place, number))).collect();
+    }
+    choices
+}
+
+fn pairs(choice: &Choice) -> Vec<Pair> {
+    let numbered: Vec<(usize, u8)> = choice.iter().copied().enumerate().collect();
+    let after = |at: usize| numbered.iter().skip(at.saturating_add(1)).copied();
+    numbered.iter().enumerate().flat_map(|(at, one)| after(at).map(|other| (*one, other))).collect()
 }
 
 /// Which rows a check tries.

@@ -113,6 +113,9 @@ pub(crate) fn event(entry: &Entry<'_>, id: &str, fault: Fault) -> Value {
         entities.push(named);
     }
     match fault {
+        Fault::QueryType if entry.did == Did::Query => {
+            event["type"] = json!({"system": DCM, "code": "110112"})
+        }
         Fault::RefusalInvalid if refused => event["outcome"] = json!("whoops"),
         Fault::ContentInEvent => event["outcomeDesc"] = json!(entry.content),
         Fault::TokenInEvent => {
@@ -134,11 +137,6 @@ fn observer(fault: Fault) -> Value {
 fn agents(entry: &Entry<'_>, fault: Fault) -> Vec<Value> {
     let [_, _, client, server, part] = entry.did.codes();
     let by_consent = entry.refusal.clone().flatten().is_some() && fault != Fault::ConsentUnnamed;
-    let swapped = matches!(
-        (fault, entry.did),
-        (Fault::ReadCodesSwapped, Did::Read) | (Fault::QueryCodesSwapped, Did::Query)
-    );
-    let (client, server) = if swapped { (server, client) } else { (client, server) };
     let client = match (fault, entry.did) {
         (Fault::DeleteClient, Did::Delete) => "110153",
         _ if by_consent => "110150",
@@ -163,7 +161,11 @@ fn agents(entry: &Entry<'_>, fault: Fault) -> Vec<Value> {
         keeper["network"] = json!({"address": "http://keeper.example", "type": "5"});
     }
     let mut agents = vec![asking];
-    if !(fault == Fault::PostWithoutServer && entry.did == Did::Post) {
+    let alone = matches!(
+        (fault, entry.did),
+        (Fault::ReadWithoutServer, Did::Read) | (Fault::PostWithoutServer, Did::Post)
+    );
+    if !alone {
         agents.push(keeper);
     }
     if let Some(person) =

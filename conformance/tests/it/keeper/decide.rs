@@ -117,9 +117,11 @@ fn says(consent: &Value, asking: Asking<'_>, record: &Value, fault: Fault) -> Sa
         return Said::Nothing;
     }
     let (who, what) = (names(root, asking, fault), is_about(root, asking, record, fault));
-    let exception = root["provision"].as_array().and_then(|nested| {
-        nested.iter().find(|one| names(one, asking, fault) && is_about(one, asking, record, fault))
-    });
+    let counts = |one: &&Value| {
+        let named = names(one, asking, fault) || fault == Fault::ExceptionForAnybody;
+        named && in_force(one, fault) && is_about(one, asking, record, fault)
+    };
+    let exception = root["provision"].as_array().and_then(|nested| nested.iter().find(counts));
     let exception = exception.filter(|one| {
         let lost = if one["type"] == "deny" { Fault::NestedDenyIgnored } else { Fault::NestedPermitIgnored };
         fault != lost

@@ -29,11 +29,9 @@ fn everything_that_is_wrong_is_told_at_once() {
         [
             "audit.reader: a text that is not empty is wanted",
             "audit.window_s: at most 60 is wanted",
-            "consents.actor: there is no such actor",
             "consents.contained.marker: is required",
             "consents.dated.start: a day as yyyy-mm-dd is wanted",
             "consents.disagree: stricter or later is wanted",
-            "consents.patient: there is no such patient",
             "reads.actor: there is no such actor",
             "reads.colour: there is no such key",
             "reads.patient: there is no such patient",
