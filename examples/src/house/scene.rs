@@ -1,7 +1,5 @@
 //! `scene.toml`: who is who in the demo, for `portcullis-conformance run --scene`.
 
-use std::fmt::Write as _;
-
 use serde_json::json;
 
 use super::{House, HouseError, files};
@@ -31,18 +29,12 @@ fn content(house: &House) -> String {
     );
     for (name, organisation, purpose) in PARTS {
         let token = house.tokens.iter().find(|(known, _)| *known == name).map_or("", |(_, token)| token);
-        // Writing to a text does not fail.
-        drop(write!(
-            text,
+        text += &format!(
             "\n[actors.{name}]\ntoken = \"{token}\"\norganisation = \"{ODS}|{organisation}\"\npurpose = \"{purpose}\"\n"
-        ));
+        );
     }
-    for person in [ANN, BEN, CARA] {
-        let Person { name, id, nhs_number } = person;
-        drop(write!(
-            text,
-            "\n[patients.{name}]\nid = \"{id}\"\nidentifier = \"{NHS_NUMBER}|{nhs_number}\"\n"
-        ));
+    for Person { name, id, nhs_number } in [ANN, BEN, CARA] {
+        text += &format!("\n[patients.{name}]\nid = \"{id}\"\nidentifier = \"{NHS_NUMBER}|{nhs_number}\"\n");
     }
     let written = written().to_string();
     text + &REST.replace("{gateway}", &format!("{base}/fhir")).replace("{written}", &written)

@@ -175,7 +175,7 @@ pub(super) async fn no_content(bench: &Bench) -> Judgement {
     let (done, event) = read(&trail).await?;
     let mut words: Vec<String> = done.patient.content.clone();
     if let Some(read) = json(done.deed.answer.body.clone()) {
-        free_texts(&read, &mut words);
+        free_texts("", &read, &mut words);
     }
     words.retain(|word| word.len() >= WORD_MIN);
     if words.is_empty() {
@@ -188,22 +188,15 @@ pub(super) async fn no_content(bench: &Bench) -> Judgement {
     }
 }
 
-/// Words that people wrote: `text`, `display` and the like; codes and addresses stand in events for good reasons.
-fn free_texts(value: &Value, words: &mut Vec<String>) {
+/// Words that people wrote, by the names of their elements; codes and addresses stand in events for good reasons.
+fn free_texts(name: &str, value: &Value, words: &mut Vec<String>) {
     const FREE: [&str; 6] = ["text", "family", "line", "valueString", "comment", "description"];
     match value {
+        Value::String(text) if FREE.contains(&name) => words.push(text.clone()),
         Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(text) if FREE.contains(&name.as_str()) => words.push(text.clone()),
-                    Value::Array(items) if FREE.contains(&name.as_str()) => {
-                        words.extend(items.iter().filter_map(|item| item.as_str().map(str::to_owned)));
-                    }
-                    other => free_texts(other, words),
-                }
-            }
+            members.iter().for_each(|(name, member)| free_texts(name, member, words));
         }
-        Value::Array(items) => items.iter().for_each(|item| free_texts(item, words)),
+        Value::Array(items) => items.iter().for_each(|item| free_texts(name, item, words)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
