@@ -9,8 +9,8 @@ mod fhirpath;
 #[cfg(test)]
 mod holder;
 #[cfg(test)]
-#[cfg(test)]
 mod keeper;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod reference;
