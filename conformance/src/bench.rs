@@ -12,6 +12,7 @@ use http::Method;
 
 use crate::check::Otherwise;
 use crate::observe::{Claims, Observed, Stated};
+use crate::scene::{Actor, Scene};
 use crate::target::{Answer, Question, Target, Trouble};
 
 /// How many requests of one check are told.
@@ -49,6 +50,7 @@ type Kept = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 pub struct Bench {
     target: Target,
     others: Vec<(u32, Target)>,
+    scene: Option<Scene>,
     writes: Writes,
     tag: String,
     observed: OnceLock<Observed>,
@@ -80,6 +82,7 @@ impl Bench {
         Self {
             target,
             others: Vec::new(),
+            scene: None,
             writes: Writes::Allowed,
             tag: tag(),
             observed: OnceLock::new(),
@@ -127,6 +130,23 @@ impl Bench {
     pub fn with_system(mut self, number: u32, target: Target) -> Self {
         self.others.push((number, target));
         self
+    }
+
+    /// With people to be, and what they meet.
+    #[must_use]
+    pub fn with_scene(mut self, scene: Scene) -> Self {
+        self.scene = Some(scene);
+        self
+    }
+
+    /// Who is who.
+    ///
+    /// # Errors
+    /// Skips the check where the run does not say.
+    pub fn scene(&self) -> Result<&Scene, Otherwise> {
+        self.scene
+            .as_ref()
+            .ok_or_else(|| Otherwise::skipped("the run does not say who is who: give --scene FILE"))
     }
 
     /// With this rule about writing.
@@ -205,10 +225,34 @@ impl Bench {
     /// # Errors
     /// As [`Bench::ask`], and skips the check where there is no such system.
     pub async fn ask_system(&self, number: u32, question: &Question<'_>) -> Result<Answer, Otherwise> {
+        self.ask_at(number, self.system(number)?, question).await
+    }
+
+    /// Asks as an actor of the scene, at `base` or else where the endpoint under test is.
+    ///
+    /// # Errors
+    /// As [`Bench::ask`], and where the base or the token does not read.
+    pub async fn ask_as(
+        &self,
+        actor: Option<&Actor>,
+        base: Option<&str>,
+        question: &Question<'_>,
+    ) -> Result<Answer, Otherwise> {
+        let token = actor.and_then(|actor| actor.token.as_deref());
+        let target = self.target.sibling(base.unwrap_or_else(|| self.target.base()), token);
+        let target = target.map_err(|bad| Otherwise::error(bad.to_string()))?;
+        self.ask_at(1, &target, question).await
+    }
+
+    async fn ask_at(
+        &self,
+        number: u32,
+        target: &Target,
+        question: &Question<'_>,
+    ) -> Result<Answer, Otherwise> {
         if self.writes == Writes::Forbidden && writes(question) {
             return Err(Otherwise::skipped("this run reads only"));
         }
-        let target = self.system(number)?;
         let begun = Instant::now();
         let answer = target.ask(question).await;
         let exchanged = Exchanged {

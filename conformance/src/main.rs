@@ -5,7 +5,7 @@ mod scripted;
 mod validating;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,8 +13,9 @@ use conformance::bench::{Bench, Sampling, Writes};
 use conformance::privacy;
 use conformance::report;
 use conformance::run::{Run, Verdict, run};
+use conformance::scene::Scene;
 use conformance::suite::{self, Suite};
-use conformance::target::Target;
+use conformance::target::{BadTarget, Target};
 
 /// Checks any FHIR R4 endpoint against the specification.
 ///
@@ -91,6 +92,10 @@ struct RunArguments {
     /// Id of a Patient to read; else the first match of an advertised search is read.
     #[arg(long)]
     patient: Option<String>,
+    /// TOML file that says who is who, for the suites `balp` and `consent`: docs/suites/scene.md. Its base, and a token and a
+    /// patient of its reads, stand in where --base, --token-file and --patient are not given.
+    #[arg(long)]
+    scene: Option<PathBuf>,
     /// PEM file of certificate authorities to trust instead of those of the system.
     #[arg(long)]
     ca: Option<PathBuf>,
@@ -194,8 +199,46 @@ async fn chosen(arguments: &RunArguments) -> ExitCode {
         (count, _) if count < arguments.suites.len() => {
             complain("the suite privacy changes records, and is run by itself")
         }
-        (_, None) => complain("an endpoint is needed: give --base"),
-        (_, Some(base)) => run_suites(base, &suites, arguments).await,
+        (_, _) => {
+            let scene = match arguments.scene.as_deref().map(scene).transpose() {
+                Ok(scene) => scene,
+                Err(bad) => return complain(&bad),
+            };
+            let staged = scene.as_ref().and_then(|scene| scene.base.clone());
+            match arguments.base.clone().or(staged) {
+                None => complain("an endpoint is needed: give --base"),
+                Some(base) => run_suites(&base, &suites, scene, arguments).await,
+            }
+        }
+    }
+}
+
+/// The scene of a file, or everything that is wrong with it, a line each.
+fn scene(file: &Path) -> Result<Scene, String> {
+    let text = std::fs::read_to_string(file).map_err(|_| "the scene cannot be read".to_owned())?;
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    Scene::parse(&text, folder).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        format!("the scene has faults:{}", lines.concat())
+    })
+}
+
+/// Whom the suites without a cast are run as: by what was given, else as who reads in the scene.
+fn target(base: &str, scene: Option<&Scene>, arguments: &RunArguments) -> Result<Target, BadTarget> {
+    let (token, patient) = (arguments.token_file.as_deref(), arguments.patient.as_deref());
+    let target = Target::new(base, token, patient, arguments.ca.as_deref())?;
+    let Some(scene) = scene else { return Ok(target) };
+    let reader = scene.actor(&scene.reads.actor).and_then(|actor| actor.token.as_deref());
+    let target = match (target.is_authorised(), reader) {
+        (false, Some(reader)) => match target.patient().map(str::to_owned) {
+            Some(patient) => target.sibling(base, Some(reader))?.with_patient(&patient)?,
+            None => target.sibling(base, Some(reader))?,
+        },
+        _ => target,
+    };
+    match scene.patient(&scene.reads.patient) {
+        Some(patient) => target.with_patient(&patient.id),
+        None => Ok(target),
     }
 }
 
@@ -248,14 +291,13 @@ fn told(
     ExitCode::from(verdict.code())
 }
 
-async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> ExitCode {
-    let target = Target::new(
-        base,
-        arguments.token_file.as_deref(),
-        arguments.patient.as_deref(),
-        arguments.ca.as_deref(),
-    );
-    let target = match target {
+async fn run_suites(
+    base: &str,
+    suites: &[Suite],
+    scene: Option<Scene>,
+    arguments: &RunArguments,
+) -> ExitCode {
+    let target = match target(base, scene.as_ref(), arguments) {
         Ok(target) => target,
         Err(bad) => return complain(&bad.to_string()),
     };
@@ -264,6 +306,9 @@ async fn run_suites(base: &str, suites: &[Suite], arguments: &RunArguments) -> E
         cases: arguments.searches,
     };
     let mut bench = Bench::of(target).with_sampling(sampling);
+    if let Some(scene) = scene {
+        bench = bench.with_scene(scene);
+    }
     if arguments.read_only {
         bench = bench.with_writes(Writes::Forbidden);
     }

@@ -141,6 +141,21 @@ pub async fn run_some(
     Run { base: bench.target().base().to_owned(), suites: told, target: usable, left }
 }
 
+/// Runs one check by itself. What it made on the endpoint is deleted at the end.
+///
+/// None where there is no check of this name.
+pub async fn run_one(bench: &Bench, id: &str) -> Option<Finding> {
+    let (suite, check) = crate::suite::find(id)?;
+    let observed = bench.learn(observe(bench.target(), &[suite]).await);
+    let usable = match &observed.metadata {
+        Observation::Trouble(_) | Observation::NotAsked(_) => Usable::Silent,
+        Observation::Answer(_) => Usable::Yes,
+    };
+    let finding = found(check, bench, observed, usable).await;
+    bench.tidy_up().await;
+    Some(finding)
+}
+
 async fn found(check: &'static Check, bench: &Bench, observed: &Observed, usable: Usable) -> Finding {
     let begun = Instant::now();
     let judgement = match check.judge {

@@ -7,6 +7,7 @@ mod fhir_core;
 mod gateway;
 mod judge;
 mod metadata;
+mod people;
 mod read;
 mod search;
 mod smart;

@@ -81,6 +81,34 @@ impl Target {
         Ok(Self { base, authorization, patient, client })
     }
 
+    /// The same way of asking, at another base or as somebody else. Nobody's Patient is named there.
+    ///
+    /// # Errors
+    /// When the base or the token does not read.
+    pub fn sibling(&self, base: &str, token: Option<&str>) -> Result<Self, BadTarget> {
+        let base = plain_base(base)?;
+        let authorization = token.map(bearing).transpose()?;
+        Ok(Self { base, authorization, patient: None, client: self.client.clone() })
+    }
+
+    /// With this Patient to read, where none was named.
+    ///
+    /// # Errors
+    /// When it is no FHIR id.
+    pub fn with_patient(mut self, patient: &str) -> Result<Self, BadTarget> {
+        if !is_id(patient) {
+            return Err(BadTarget::Patient);
+        }
+        self.patient.get_or_insert_with(|| patient.to_owned());
+        Ok(self)
+    }
+
+    /// Whether a token is sent.
+    #[must_use]
+    pub const fn is_authorised(&self) -> bool {
+        self.authorization.is_some()
+    }
+
     /// The base, without a trailing slash.
     #[must_use]
     pub fn base(&self) -> &str {
@@ -130,7 +158,7 @@ pub struct Question<'a> {
     /// Path and query below the base; the base itself where it is empty or begins with a query.
     pub path: &'a str,
     /// Headers beside the authorisation.
-    pub headers: &'a [(&'static str, &'a str)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// Its body.
     pub body: &'a [u8],
 }
@@ -203,6 +231,10 @@ pub(crate) fn plain_base(base: &str) -> Result<String, BadTarget> {
 
 pub(crate) fn bearer(file: &Path) -> Result<String, BadTarget> {
     let text = std::fs::read_to_string(file).map_err(|error| BadTarget::File("the token file", error))?;
+    bearing(&text)
+}
+
+fn bearing(text: &str) -> Result<String, BadTarget> {
     let token = text.trim();
     let fitting = !token.is_empty() && token.chars().all(|letter| letter.is_ascii_graphic());
     if fitting { Ok(format!("Bearer {token}")) } else { Err(BadTarget::Token) }

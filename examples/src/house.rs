@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod gateway;
 mod notice;
+mod scene;
 mod upstream;
 
 use std::fs::File;
@@ -93,7 +94,7 @@ pub struct House {
 }
 
 impl House {
-    /// Starts everything in `folder`, in front of the stand-in hospital or of `upstream`, and writes `demo.json`
+    /// Starts everything in `folder`, in front of the stand-in hospital or of `upstream`, and writes `scene.toml` and `demo.json`
     /// once every listener answers.
     ///
     /// # Errors
@@ -155,6 +156,7 @@ impl House {
             _standins: standins,
         };
         house.record_bens_choice().await?;
+        scene::write(&house)?;
         notice::write(&house)?;
         Ok(house)
     }

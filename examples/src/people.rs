@@ -14,6 +14,7 @@ use serde_json::Value;
 
 pub use choice::dissent;
 pub use letter::{ANNS_LETTER, discharge_message};
+pub(crate) use shared::{NHS_NUMBER, ODS};
 
 /// One invented person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

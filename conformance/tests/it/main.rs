@@ -11,6 +11,8 @@ mod fhirpath;
 #[cfg(test)]
 mod holder;
 #[cfg(test)]
+mod keeper;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod reference;

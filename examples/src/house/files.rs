@@ -42,7 +42,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, HouseError> {
     if file.try_lock().is_err() {
         return Err(HouseError::InUse(folder.to_owned()));
     }
-    for name in ["demo.json", "config", "state"] {
+    for name in ["demo.json", "scene.toml", "config", "state"] {
         let path = folder.join(name);
         let cleared = if path.is_dir() { fs::remove_dir_all(&path) } else { remove_if_there(&path) };
         cleared.map_err(|error| HouseError::File(path, error))?;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{COUNCIL, HOSPITAL, Person};
 
-pub(super) const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
-pub(super) const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
+pub(crate) const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
+pub(crate) const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 pub(super) const SNOMED: &str = "http://snomed.info/sct";
 
 /// The organisations and the clinician that records refer to.

@@ -71,6 +71,16 @@ fn the_story_holds_and_the_program_says_so() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+#[test]
+fn the_scene_beside_the_notice_is_one_that_the_suites_take() {
+    let folder = TempDir::new().unwrap();
+    let _up = up(folder.path());
+    let text = std::fs::read_to_string(folder.path().join("scene.toml")).unwrap();
+    let scene = conformance::scene::Scene::parse(&text, folder.path()).unwrap();
+    assert!(scene.audit.is_some() && scene.consents.is_some() && scene.writes.is_some());
+    assert!(scene.actors.values().all(|actor| actor.token.is_some()));
+}
+
 #[tokio::test]
 async fn the_notice_tells_where_everything_is_and_everything_answers() {
     let folder = TempDir::new().unwrap();
