@@ -32,7 +32,7 @@ impl Grade {
 }
 
 /// One thing that is checked.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Check {
     /// Its name, stable over releases: suite and subject in kebab case.
     pub id: &'static str,

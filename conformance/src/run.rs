@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::bench::Bench;
 use crate::check::{Check, Finding, Judge, Otherwise, Status};
 use crate::observe::{Observation, Observed, Stated, observe};
-use crate::suite::Suite;
+use crate::suite::{self, Suite};
 
 /// One check.
 const CHECK_MAX: Duration = Duration::from_secs(120);
@@ -119,6 +119,19 @@ pub async fn run(bench: &Bench, suites: &[Suite], mut tell: impl FnMut(Event<'_>
     }
     let left = bench.tidy_up().await;
     Run { base: bench.target().base().to_owned(), suites: told, target: usable, left }
+}
+
+/// Runs one check by itself; what was made on the endpoint is deleted at the end. None where no check has that name.
+pub async fn single(bench: &Bench, id: &str) -> Option<Finding> {
+    let (suite, check) = suite::find(id)?;
+    let observed = bench.learn(observe(bench.target(), &[suite]).await);
+    let usable = match &observed.metadata {
+        Observation::Trouble(_) | Observation::NotAsked(_) => Usable::Silent,
+        Observation::Answer(_) => Usable::Yes,
+    };
+    let finding = found(check, bench, observed, usable).await;
+    bench.tidy_up().await;
+    Some(finding)
 }
 
 async fn found(check: &'static Check, bench: &Bench, observed: &Observed, usable: Usable) -> Finding {

@@ -11,6 +11,8 @@ mod holder;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod reports;
