@@ -31,6 +31,8 @@ mod script_makers;
 #[cfg(test)]
 mod script_support;
 #[cfg(test)]
+mod smart;
+#[cfg(test)]
 mod states;
 #[cfg(test)]
 mod validate;

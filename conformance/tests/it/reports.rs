@@ -47,9 +47,12 @@ async fn json_and_junit_count_the_same() {
 }
 
 /// The specifications that checks may cite.
-const CITED: [&str; 3] = [
+const CITED: [&str; 6] = [
+    "https://digital.nhs.uk/developer/guides-and-documentation/",
+    "https://fhir.hl7.org.uk/StructureDefinition/",
     "https://hl7.org/fhir/R4/",
     "https://hl7.org/fhir/smart-app-launch/STU2.2/",
+    "https://www.datadictionary.nhs.uk/attributes/",
     "https://www.rfc-editor.org/rfc/rfc",
 ];
 
