@@ -1,7 +1,7 @@
 //! The endpoint behind a gateway, played by the suite itself: what a gateway sends is seen as it came, and what it gets is
 //! whatever a check wants it to get.
 //!
-//! Left alone it is a small FHIR server over a few records ([`serve`]). A check puts a [`Play`] before it, which takes the right
+//! Left alone it is a small FHIR server over a few records (`serve`). A check puts a [`Play`] before it, which takes the right
 //! reply to a request about the record under test and makes of it what goes on the wire: other headers, half a body, ten
 //! bytes a second. Everything is bytes on sockets; a server library would mend what is to be broken.
 

@@ -2,9 +2,11 @@
 //!
 //! Two ways, which go together: with `--system 2` the same is asked of the gateway and of the endpoint behind it ([`twins`]);
 //! with `--behind` the suite is that endpoint, looks at what the gateway [`sends`], at requests of two readings
-//! ([`smuggled`]), and gives it good and bad [`answers`].
+//! ([`smuggled`]), and gives it good and bad [`answers`], and such
+//! as have no end ([`bounds`]).
 
 mod answers;
+mod bounds;
 mod passes;
 mod play;
 mod sends;
@@ -97,7 +99,7 @@ const ASKED: &[Check] = &[
     check(
         Grade::Shall,
         "gateway-full-url",
-        "fullUrl has the gateway's base, the type and the id",
+        "fullUrl has a base of the gateway, the type and the id",
         "references in the Bundle do not resolve otherwise",
         "https://hl7.org/fhir/R4/bundle.html#bundle-unique",
         |bench| Box::pin(twins::full_urls(bench)),

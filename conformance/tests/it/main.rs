@@ -35,6 +35,8 @@ mod smart;
 #[cfg(test)]
 mod states;
 #[cfg(test)]
+mod uk_core;
+#[cfg(test)]
 mod validate;
 #[cfg(test)]
 mod worlds;

@@ -1,6 +1,6 @@
 //! The checks on what the gateway makes of answers from behind.
 
-use super::{answers, check};
+use super::{answers, bounds, check};
 use crate::check::{Check, Grade};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -122,7 +122,7 @@ pub(super) const CHECKS: &[Check] = &[
         "a small answer that unfolds to 48 MiB is told as an error",
         "one answer takes all memory",
         "https://www.rfc-editor.org/rfc/rfc9110#section-17.5",
-        |bench| Box::pin(answers::bomb(bench)),
+        |bench| Box::pin(bounds::bomb(bench)),
     ),
     check(
         Grade::Should,
@@ -130,7 +130,7 @@ pub(super) const CHECKS: &[Check] = &[
         "an answer without an end is told as an error",
         "one answer takes all memory, or all of the client's time",
         "https://www.rfc-editor.org/rfc/rfc9110#section-17.5",
-        |bench| Box::pin(answers::endless(bench)),
+        |bench| Box::pin(bounds::endless(bench)),
     ),
     check(
         Grade::Should,
@@ -138,7 +138,7 @@ pub(super) const CHECKS: &[Check] = &[
         "an answer of two bytes a second is given up in 20 seconds",
         "a few of them hold all connections",
         "https://www.rfc-editor.org/rfc/rfc9110#section-15.6.5",
-        |bench| Box::pin(answers::drip(bench)),
+        |bench| Box::pin(bounds::drip(bench)),
     ),
     check(
         Grade::Should,
@@ -146,7 +146,7 @@ pub(super) const CHECKS: &[Check] = &[
         "a header of more than a megabyte is told as an error, or left out",
         "one answer takes all memory",
         "https://www.rfc-editor.org/rfc/rfc9110#section-17.5",
-        |bench| Box::pin(answers::wide_head(bench)),
+        |bench| Box::pin(bounds::wide_head(bench)),
     ),
     check(
         Grade::Should,

@@ -107,10 +107,17 @@ pub(super) async fn there(bench: &Bench) -> Judgement {
         return Ok(());
     }
     let smart = stated(bench)?.as_ref().is_some_and(is_smart);
-    if matches!(answer.status, 404 | 405 | 501) && !smart {
+    if !smart && answer.status >= 400 && !is_kept_back(bench).await? {
         return Err(Otherwise::skipped("the endpoint does not claim SMART"));
     }
     Err(Otherwise::unmet("status 200 without a token", format!("status {}", answer.status)))
+}
+
+/// Whether there is a document for who has a token.
+async fn is_kept_back(bench: &Bench) -> Result<bool, Otherwise> {
+    let headers = [("accept", "application/json")];
+    let question = Question { method: Method::GET, path: WELL_KNOWN, headers: &headers, body: b"" };
+    Ok(bench.ask(&question).await?.status == 200)
 }
 
 fn is_json(answer: &Answer) -> bool {
