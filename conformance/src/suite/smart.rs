@@ -65,7 +65,7 @@ const DISCOVERY: &[Check] = &[
         |bench| Box::pin(configuration::is_object(bench)),
     ),
     check(
-        Grade::Shall,
+        Grade::Should,
         "smart-metadata-open",
         "the CapabilityStatement needs no token",
         "nobody can find out how to get one",

@@ -71,7 +71,6 @@ const CAUGHT: &[(Fault, &str, Status)] = &[
     (Fault::Spoilt("Medication"), "serves-medication", Status::Fail),
     (Fault::Spoilt("DiagnosticReport"), "serves-diagnostic-report", Status::Fail),
     (Fault::Spoilt("DocumentReference"), "serves-document-reference", Status::Fail),
-    (Fault::None, "checked-whole", Status::Note),
     (Fault::ProfileNowhere, "checked-whole", Status::Note),
     (Fault::ProfileUnknown, "profiles-known", Status::Fail),
     (Fault::SupportedUnknown, "supported-known", Status::Fail),

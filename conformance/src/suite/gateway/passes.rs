@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         |bench| Box::pin(answers::product(bench)),
     ),
     check(
-        Grade::Shall,
+        Grade::Should,
         "gateway-passes-content-location",
         "Content-Location and Link do not lead behind",
         "clients go round the gateway, or nowhere",
@@ -85,7 +85,7 @@ pub(super) const CHECKS: &[Check] = &[
         |bench| Box::pin(answers::truncated_chunks(bench)),
     ),
     check(
-        Grade::Shall,
+        Grade::Should,
         "gateway-silent",
         "a connection that ends without an answer is told as 5xx",
         "a client must be able to tell failure from absence",
@@ -157,7 +157,7 @@ pub(super) const CHECKS: &[Check] = &[
         |bench| Box::pin(answers::failure_clean(bench)),
     ),
     check(
-        Grade::Shall,
+        Grade::Should,
         "gateway-failure-status",
         "a failure behind is told as 5xx",
         "clients must know that it was not their request",

@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
         |bench| Box::pin(access::in_query(bench)),
     ),
     check(
-        Grade::Shall,
+        Grade::Should,
         "smart-other-scheme",
         "the token under another scheme is refused",
         "what is no bearer token is taken for one",
