@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 
+use crate::behind::Behind;
 use crate::check::Otherwise;
+use crate::definitions::Definitions;
 use crate::observe::{Claims, Observed, Stated};
 use crate::scene::{Actor, Scene};
+use crate::smart_client::SmartClient;
 use crate::target::{Answer, Question, Target, Trouble};
 
 /// How many requests of one check are told.
@@ -53,6 +56,9 @@ pub struct Bench {
     scene: Option<Scene>,
     writes: Writes,
     tag: String,
+    behind: Option<Behind>,
+    smart_client: Option<SmartClient>,
+    definitions: OnceLock<Definitions>,
     observed: OnceLock<Observed>,
     made: Mutex<Vec<String>>,
     exchanged: Mutex<Vec<Exchanged>>,
@@ -85,6 +91,9 @@ impl Bench {
             scene: None,
             writes: Writes::Allowed,
             tag: tag(),
+            behind: None,
+            smart_client: None,
+            definitions: OnceLock::new(),
             observed: OnceLock::new(),
             made: Mutex::default(),
             exchanged: Mutex::default(),
@@ -156,6 +165,50 @@ impl Bench {
         self
     }
 
+    /// With the suite itself as the endpoint behind the gateway under test.
+    #[must_use]
+    pub fn with_behind(mut self, behind: Behind) -> Self {
+        self.behind = Some(behind);
+        self
+    }
+
+    /// With the registration of a SMART backend service.
+    #[must_use]
+    pub fn with_smart_client(mut self, client: SmartClient) -> Self {
+        self.smart_client = Some(client);
+        self
+    }
+
+    /// The endpoint behind the gateway that the suite plays.
+    ///
+    /// # Errors
+    /// Skips the check where the run plays none.
+    pub fn behind(&self) -> Result<&Behind, Otherwise> {
+        let reason = "the suite is not the endpoint behind: give --behind ADDR, and the gateway that address";
+        self.behind.as_ref().ok_or_else(|| Otherwise::skipped(reason))
+    }
+
+    /// The registration of a SMART backend service.
+    ///
+    /// # Errors
+    /// Skips the check where the run has none.
+    pub fn smart_client(&self) -> Result<&SmartClient, Otherwise> {
+        let reason = "there is no registered client: give --smart-client FILE";
+        self.smart_client.as_ref().ok_or_else(|| Otherwise::skipped(reason))
+    }
+
+    /// The definitions that are shipped, read when they are first asked for.
+    ///
+    /// # Errors
+    /// Ends the check as an error where they cannot be read.
+    pub fn definitions(&self) -> Result<&Definitions, Otherwise> {
+        if let Some(known) = self.definitions.get() {
+            return Ok(known);
+        }
+        let read = Definitions::shipped().map_err(|bad| Otherwise::error(bad.to_string()))?;
+        Ok(self.definitions.get_or_init(|| read))
+    }
+
     /// The endpoint under test.
     #[must_use]
     pub const fn target(&self) -> &Target {
@@ -225,7 +278,7 @@ impl Bench {
     /// # Errors
     /// As [`Bench::ask`], and skips the check where there is no such system.
     pub async fn ask_system(&self, number: u32, question: &Question<'_>) -> Result<Answer, Otherwise> {
-        self.ask_at(number, self.system(number)?, question).await
+        self.try_system(number, question).await?.map_err(Trouble::into)
     }
 
     /// Asks as an actor of the scene, at `base` or else where the endpoint under test is.
@@ -238,27 +291,81 @@ impl Bench {
         base: Option<&str>,
         question: &Question<'_>,
     ) -> Result<Answer, Otherwise> {
+        self.may(question)?;
         let token = actor.and_then(|actor| actor.token.as_deref());
         let target = self.target.sibling(base.unwrap_or_else(|| self.target.base()), token);
         let target = target.map_err(|bad| Otherwise::error(bad.to_string()))?;
-        self.ask_at(1, &target, question).await
+        let begun = Instant::now();
+        let answer = target.ask(question).await;
+        self.note(1, question, untold(question.path), &answer, begun);
+        answer.map_err(Trouble::into)
     }
 
-    async fn ask_at(
+    /// Asks the endpoint under test, where no answer is an answer too.
+    ///
+    /// # Errors
+    /// Skips the check where it would write and may not.
+    pub async fn try_ask(&self, question: &Question<'_>) -> Result<Result<Answer, Trouble>, Otherwise> {
+        self.try_system(1, question).await
+    }
+
+    /// Asks the endpoint under test without the token of the run.
+    ///
+    /// # Errors
+    /// As [`Bench::ask`].
+    pub async fn ask_plainly(&self, question: &Question<'_>) -> Result<Answer, Otherwise> {
+        self.may(question)?;
+        let begun = Instant::now();
+        let answer = self.target.ask_plainly(self.target.base(), question).await;
+        self.note(1, question, untold(question.path), &answer, begun);
+        answer.map_err(Trouble::into)
+    }
+
+    /// Asks an address that the endpoint under test gave for something other than records, such as its token endpoint; without
+    /// the token of the run. The path of `question` is not used.
+    ///
+    /// # Errors
+    /// Ends the check as an error where there is no answer.
+    pub async fn ask_at(&self, address: &str, question: &Question<'_>) -> Result<Answer, Otherwise> {
+        let begun = Instant::now();
+        let question = Question { path: "", method: question.method.clone(), ..*question };
+        let answer = self.target.ask_plainly(address, &question).await;
+        self.note(1, &question, "[address]".to_owned(), &answer, begun);
+        answer.map_err(Trouble::into)
+    }
+
+    async fn try_system(
         &self,
         number: u32,
-        target: &Target,
         question: &Question<'_>,
-    ) -> Result<Answer, Otherwise> {
+    ) -> Result<Result<Answer, Trouble>, Otherwise> {
+        self.may(question)?;
+        let target = self.system(number)?;
+        let begun = Instant::now();
+        let answer = target.ask(question).await;
+        self.note(number, question, untold(question.path), &answer, begun);
+        Ok(answer)
+    }
+
+    fn may(&self, question: &Question<'_>) -> Result<(), Otherwise> {
         if self.writes == Writes::Forbidden && writes(question) {
             return Err(Otherwise::skipped("this run reads only"));
         }
-        let begun = Instant::now();
-        let answer = target.ask(question).await;
+        Ok(())
+    }
+
+    fn note(
+        &self,
+        system: u32,
+        question: &Question<'_>,
+        path: String,
+        answer: &Result<Answer, Trouble>,
+        begun: Instant,
+    ) {
         let exchanged = Exchanged {
-            system: number,
+            system,
             method: question.method.clone(),
-            path: untold(question.path),
+            path,
             status: answer.as_ref().ok().map(|answer| answer.status),
             took: begun.elapsed(),
         };
@@ -266,7 +373,6 @@ impl Bench {
         if told.len() < EXCHANGED_MAX {
             told.push(exchanged);
         }
-        answer.map_err(Trouble::into)
     }
 
     /// Remembers that `path` (`Type/id`) was made by this run on the endpoint under test: it is deleted at the end.

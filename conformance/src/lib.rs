@@ -10,6 +10,7 @@
 //! Nothing of a body, a token or a patient's id goes into a report: findings are made of statuses, codes of the
 //! specification and our own words.
 
+pub mod behind;
 pub mod bench;
 pub mod check;
 pub mod definitions;
@@ -22,6 +23,7 @@ pub mod report;
 pub mod run;
 pub mod scene;
 pub mod script;
+pub mod smart_client;
 pub mod suite;
 pub mod target;
 pub mod tree;

@@ -1,6 +1,7 @@
 //! `portcullis-conformance`: suites against any FHIR R4 endpoint.
 
 mod attack;
+mod edges;
 mod scripted;
 mod validating;
 
@@ -102,6 +103,8 @@ struct RunArguments {
     /// Reports to write: junit=FILE, json=FILE, and of scripts testreport=FILE, with commas between them.
     #[arg(long, value_delimiter = ',', value_parser = report_wanted)]
     report: Vec<(Format, PathBuf)>,
+    #[command(flatten)]
+    edges: edges::Edges,
     #[command(flatten)]
     scripts: scripted::Scripts,
     #[command(flatten)]
@@ -318,6 +321,10 @@ async fn run_suites(
             Err(bad) => return complain(&format!("system {number}: {bad}")),
         }
     }
+    bench = match arguments.edges.laid(bench).await {
+        Ok(bench) => bench,
+        Err(bad) => return complain(&bad),
+    };
     let run = run(&bench, &Suite::with_their_ground(suites), |_| ()).await;
     told(&arguments.report, |format| rendered(&run, format), &report::terminal(&run), run.verdict())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::bench::Bench;
 use crate::check::{Check, Finding, Judge, Otherwise, Status};
 use crate::observe::{Observation, Observed, Stated, observe};
-use crate::suite::Suite;
+use crate::suite::{self, Suite};
 
 /// One check.
 const CHECK_MAX: Duration = Duration::from_secs(120);

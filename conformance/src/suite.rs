@@ -128,6 +128,12 @@ impl Suite {
     }
 }
 
+/// The set of requirements that a check is traced to, and their numbers in it; none where it is traced to none.
+#[must_use]
+pub fn requirements(check: &str) -> Option<(&'static str, &'static [u16])> {
+    smart::TRACED.iter().find(|(id, _)| *id == check).map(|(_, numbers)| (smart::SET, *numbers))
+}
+
 /// The check of that name and its suite.
 #[must_use]
 pub fn find(id: &str) -> Option<(Suite, &'static Check)> {

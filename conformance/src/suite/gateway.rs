@@ -1,5 +1,371 @@
 //! A proxy between two endpoints: headers, links, Location, errors, large bodies.
+//!
+//! Two ways, which go together: with `--system 2` the same is asked of the gateway and of the endpoint behind it ([`twins`]);
+//! with `--behind` the suite is that endpoint, looks at what the gateway [`sends`], at requests of two readings
+//! ([`smuggled`]), and gives it good and bad [`answers`], and such
+//! as have no end ([`bounds`]).
 
-use crate::check::Check;
+mod answers;
+mod bounds;
+mod passes;
+mod play;
+mod sends;
+mod smuggled;
+mod twins;
 
-pub(super) const CHECKS: &[Check] = &[];
+use super::judge::joined;
+use crate::bench::Bench;
+use crate::check::{Acting, Check, Grade, Judge};
+
+const fn check(
+    grade: Grade,
+    id: &'static str,
+    title: &'static str,
+    why: &'static str,
+    clause: &'static str,
+    judge: for<'a> fn(&'a Bench) -> Acting<'a>,
+) -> Check {
+    Check { id, title, why, clause, grade, judge: Judge::Acted(judge) }
+}
+
+pub(super) const CHECKS: &[Check] =
+    &joined::<{ ASKED.len() + passes::CHECKS.len() }>(&[ASKED, passes::CHECKS]);
+
+const ASKED: &[Check] = &[
+    check(
+        Grade::Shall,
+        "gateway-same-status",
+        "what both show is shown with status 200 by both",
+        "a client must be able to read what is shared",
+        "https://hl7.org/fhir/R4/http.html#read",
+        |bench| Box::pin(twins::status(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-same-record",
+        "the record has the type and id that were asked for",
+        "a client that files it under another id mixes up records",
+        "https://hl7.org/fhir/R4/http.html#read",
+        |bench| Box::pin(twins::identity(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-nothing-added",
+        "every value that the gateway shows stands behind as well",
+        "a value that nobody recorded is acted on; what is left out is no difference here",
+        "https://hl7.org/fhir/R4/http.html#read",
+        |bench| Box::pin(twins::nothing_added(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-strong-tag",
+        "a strong ETag is not that of other bytes behind",
+        "caches and If-Match take the two for one",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1",
+        |bench| Box::pin(twins::strong_tag(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-unchanged",
+        "If-None-Match of the gateway's own ETag answers 304 without a body, or 200",
+        "a cache that is told anything else drops what is still good",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2",
+        |bench| Box::pin(twins::unchanged(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-head",
+        "HEAD answers as GET does, without a body",
+        "clients use it to test for existence",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2",
+        |bench| Box::pin(twins::head(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-headers-inside",
+        "no header and no address of a read names the endpoint behind",
+        "clients go round the gateway by it",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-17.12",
+        |bench| Box::pin(twins::headers(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-links",
+        "the links of a Bundle lead to the gateway",
+        "a next link that leads behind goes round the gateway, or nowhere",
+        "https://hl7.org/fhir/R4/http.html#paging",
+        |bench| Box::pin(twins::links(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-full-url",
+        "fullUrl has a base of the gateway, the type and the id",
+        "references in the Bundle do not resolve otherwise",
+        "https://hl7.org/fhir/R4/bundle.html#bundle-unique",
+        |bench| Box::pin(twins::full_urls(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-next-page",
+        "the next link is followed to other matches",
+        "a client never sees the rest otherwise",
+        "https://hl7.org/fhir/R4/http.html#paging",
+        |bench| Box::pin(twins::next_page(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-matches",
+        "the gateway finds nothing that the endpoint behind does not find",
+        "it would be another's record",
+        "https://hl7.org/fhir/R4/search.html#Introduction",
+        |bench| Box::pin(twins::matches_held(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-matches-once",
+        "no match stands twice",
+        "counts and lists go wrong",
+        "https://hl7.org/fhir/R4/bundle.html#bundle-unique",
+        |bench| Box::pin(twins::once(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-absent",
+        "an id that nobody has answers 404 or 410, or a refusal",
+        "a client must be able to tell absence from failure",
+        "https://hl7.org/fhir/R4/http.html#read",
+        |bench| Box::pin(twins::unknown(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-gzip",
+        "a compressed answer unfolds to the same record",
+        "a client reads another record, or none",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-8.4",
+        |bench| Box::pin(twins::gzip(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-vary",
+        "a compressed answer says that it varies",
+        "a shared cache gives it to who cannot read it",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-12.5.5",
+        |bench| Box::pin(twins::vary(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-location",
+        "Location of a create is below the gateway's base",
+        "the client cannot find what it made",
+        "https://hl7.org/fhir/R4/http.html#create",
+        |bench| Box::pin(twins::created(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-malformed",
+        "a body that is no JSON answers 4xx",
+        "the sender is at fault and must be told so",
+        "https://hl7.org/fhir/R4/http.html#create",
+        |bench| Box::pin(twins::malformed(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-statement",
+        "the CapabilityStatement does not name the endpoint behind",
+        "clients go round the gateway by it",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-17.12",
+        |bench| Box::pin(twins::statement(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-claims",
+        "no write is claimed that the endpoint behind does not claim",
+        "clients send what will be lost",
+        "https://hl7.org/fhir/R4/capabilitystatement.html",
+        |bench| Box::pin(twins::no_more_claimed(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-sends-hop-by-hop",
+        "headers of the client's connection are not passed on",
+        "they mean another connection behind, and can remove what the gateway adds",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1",
+        |bench| Box::pin(sends::hop_by_hop(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-sends-cookies",
+        "cookies of the client are not passed on",
+        "they are an authority that was given to another server",
+        "https://www.rfc-editor.org/rfc/rfc6265#section-8.2",
+        |bench| Box::pin(sends::cookies(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-sends-authorization",
+        "credentials of the client are not passed on",
+        "whoever is behind can use them in the client's name",
+        "https://www.rfc-editor.org/rfc/rfc9700#section-2.3",
+        |bench| Box::pin(sends::authorization(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-sends-host",
+        "one Host, the one of the endpoint behind",
+        "another choses another server, or its links",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-3.2",
+        |bench| Box::pin(sends::host(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-sends-via",
+        "each request has a Via header",
+        "loops and versions cannot be told otherwise",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-7.6.3",
+        |bench| Box::pin(sends::via(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-sends-forwarded",
+        "an address that only the client tells is not the last hop",
+        "whoever trusts the header logs and admits the wrong one",
+        "https://www.rfc-editor.org/rfc/rfc7239#section-8.1",
+        |bench| Box::pin(sends::forwarded(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-sends-safe-methods",
+        "what only reads is asked for by safe methods",
+        "a read that changes something behind",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1",
+        |bench| Box::pin(sends::safe_methods(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-sends-query",
+        "a parameter arrives once and with its value",
+        "an ampersand in a name becomes another parameter",
+        "https://hl7.org/fhir/R4/search.html#escaping",
+        |bench| Box::pin(sends::query(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-sends-framing",
+        "requests behind have one reading",
+        "the endpoint behind reads another request than was decided on",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-6.2",
+        |bench| Box::pin(sends::framing(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-request-id",
+        "the client's X-Request-Id comes back, as X-Correlation-Id where the gateway has its own",
+        "logs of both sides cannot be brought together otherwise",
+        "https://hl7.org/fhir/R4/http.html#custom",
+        |bench| Box::pin(sends::request_id(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-condition",
+        "If-None-Match of a version that nobody has answers 200",
+        "the client believes that it has the record",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2",
+        |bench| Box::pin(sends::condition(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-range",
+        "a Range is answered with 206 and its range, or as if it were not there",
+        "half a record is taken for a whole one",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-14.2",
+        |bench| Box::pin(sends::ranges(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-identity-coding",
+        "no content coding where none is accepted",
+        "the client cannot read the record",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3",
+        |bench| Box::pin(sends::encoding(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-smuggle-both-framings",
+        "Content-Length beside Transfer-Encoding does not hide a second request",
+        "the hidden one is asked with the authority of the gateway",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-6.1",
+        |bench| Box::pin(smuggled::both_framings(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-smuggle-two-lengths",
+        "two different Content-Length are refused",
+        "the hidden request is asked with the authority of the gateway",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-6.3",
+        |bench| Box::pin(smuggled::two_lengths(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-smuggle-unknown-coding",
+        "an unknown transfer coding is refused",
+        "the hidden request is asked with the authority of the gateway",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-6.3",
+        |bench| Box::pin(smuggled::unknown_coding(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-smuggle-blank-before-colon",
+        "a blank between name and colon is refused",
+        "the hidden request is asked with the authority of the gateway",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-5.1",
+        |bench| Box::pin(smuggled::blank_before_colon(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-two-hosts",
+        "a request with two Host headers is refused",
+        "two readers choose two servers",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-3.2",
+        |bench| Box::pin(smuggled::two_hosts(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-other-host",
+        "a Host that is not the gateway's is in no link and no request",
+        "links in answers lead to whoever sent it",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-17.1",
+        |bench| Box::pin(smuggled::other_host(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-open-proxy",
+        "the gateway asks no address that a client chooses",
+        "it reaches what only the gateway may reach",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-7.4",
+        |bench| Box::pin(smuggled::open_proxy(bench)),
+    ),
+    check(
+        Grade::Should,
+        "gateway-trace",
+        "TRACE is not passed on and tells no cookie",
+        "credentials come out where scripts can read them",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-9.3.8",
+        |bench| Box::pin(smuggled::trace(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-paths",
+        "dot segments and encoded slashes do not arrive behind",
+        "they lead out of what was decided on",
+        "https://www.rfc-editor.org/rfc/rfc9110#section-17.3",
+        |bench| Box::pin(smuggled::paths(bench)),
+    ),
+    check(
+        Grade::Shall,
+        "gateway-pipelined",
+        "requests in one go are answered in their order",
+        "a client gets the record of another request",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2",
+        |bench| Box::pin(smuggled::pipelined(bench)),
+    ),
+];

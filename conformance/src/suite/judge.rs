@@ -5,6 +5,24 @@ use fhir::json::{Kind, Node};
 use crate::check::{Check, Judgement, Otherwise};
 use crate::target::Answer;
 
+/// The checks of several lists in one.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
+pub(super) const fn joined<const N: usize>(lists: &[&[Check]]) -> [Check; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut list, mut at, mut filled) = (0, 0, 0);
+    while filled < N {
+        if at < lists[list].len() {
+            all[filled] = lists[list][at];
+            filled += 1;
+            at += 1;
+        } else {
+            list += 1;
+            at = 0;
+        }
+    }
+    all
+}
+
 /// The body as strict JSON.
 pub(super) fn root(answer: &Answer) -> Result<Node<'_>, Otherwise> {
     match &answer.document {
@@ -85,6 +103,19 @@ pub(super) fn shape(node: Node<'_>) -> Judgement {
         Kind::String if node.is_string("") => wrong("an empty string"),
         Kind::String | Kind::Number | Kind::Boolean | Kind::Null => Ok(()),
     }
+}
+
+/// `text` as a value of a query or a form.
+pub(super) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// A media type fit to be shown: letters, digits and `/+.-` only.

@@ -15,6 +15,8 @@ mod keeper;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod reports;
@@ -35,9 +37,13 @@ mod script_support;
 #[cfg(test)]
 mod search_faults;
 #[cfg(test)]
+mod smart;
+#[cfg(test)]
 mod states;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod uk_core;
 #[cfg(test)]
 mod validate;
 #[cfg(test)]
