@@ -51,6 +51,23 @@ pub struct Exchanged {
     pub took: Duration,
 }
 
+impl Exchanged {
+    pub(crate) fn of(
+        system: u32,
+        question: &Question<'_>,
+        answer: &Result<Answer, Trouble>,
+        took: Duration,
+    ) -> Self {
+        Self {
+            system,
+            method: question.method.clone(),
+            path: untold(question.path),
+            status: answer.as_ref().ok().map(|answer| answer.status),
+            took,
+        }
+    }
+}
+
 impl Bench {
     /// A bench with `target` and nothing else, on which checks may write.
     #[must_use]
@@ -155,13 +172,7 @@ impl Bench {
         let target = self.system(number)?;
         let begun = Instant::now();
         let answer = target.ask(question).await;
-        let exchanged = Exchanged {
-            system: number,
-            method: question.method.clone(),
-            path: untold(question.path),
-            status: answer.as_ref().ok().map(|answer| answer.status),
-            took: begun.elapsed(),
-        };
+        let exchanged = Exchanged::of(number, question, &answer, begun.elapsed());
         let mut told = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() < EXCHANGED_MAX {
             told.push(exchanged);

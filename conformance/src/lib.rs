@@ -12,6 +12,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod coverage;
 pub mod definitions;
 pub mod elements;
 pub mod fhirpath;

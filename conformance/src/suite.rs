@@ -125,6 +125,23 @@ impl Suite {
             Self::Smart => smart::CHECKS,
         }
     }
+
+    /// Its checks that are traced to requirements of tables that others keep: the check's name, and `SET@ID` of each.
+    #[must_use]
+    pub const fn traced(self) -> &'static [(&'static str, &'static [&'static str])] {
+        match self {
+            Self::Metadata
+            | Self::Read
+            | Self::ErrorBodies
+            | Self::FhirCore
+            | Self::Search
+            | Self::Gateway
+            | Self::Balp
+            | Self::Consent
+            | Self::UkCore
+            | Self::Smart => &[],
+        }
+    }
 }
 
 /// The check of that name and its suite.
