@@ -69,7 +69,7 @@ fn whole(account: &Account, detail: Detail) -> String {
     out.text(&format!("{}: {} of {}", account.verdict.word(), account.what, account.base));
     out.raw("</title>\n<style>");
     out.raw(STYLE);
-    out.raw("</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the verdict</a>\n");
+    out.raw("</style>\n</head>\n<body>\n<a class=\"skip-link\" href=\"#main\">Skip to the verdict</a>\n");
     parts::header(&mut out, account);
     out.raw("<main id=\"main\">\n");
     parts::verdict(&mut out, account);

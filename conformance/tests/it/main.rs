@@ -9,6 +9,8 @@ mod fhirpath;
 #[cfg(test)]
 mod holder;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod reference;

@@ -42,9 +42,11 @@ impl Account {
         }
         let advised = self.count(Status::Warning);
         if advised > 0 {
-            steps.push(format!(
-                "Look at {advised} warnings: they are advice of the specification, or gaps that are known."
-            ));
+            let which =
+                if advised == 1 { "the warning".to_owned() } else { format!("the {advised} warnings") };
+            let names =
+                named(self.rows().filter(|row| row.status == Status::Warning).map(|row| row.id.as_str()));
+            steps.push(format!("Look at {which}, which fail nothing: {names}."));
         }
         let judged = self.rows().any(|row| !matches!(row.status, Status::Skip | Status::Error));
         if !judged && self.count(Status::Skip) > 0 {

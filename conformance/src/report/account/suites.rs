@@ -107,21 +107,30 @@ fn sentence(run: &Run) -> String {
         1 => " 1 check could not be found out.".to_owned(),
         _ => format!(" {errors} checks could not be found out."),
     };
-    let advised = match (should_unmet, should) {
-        (0, _) => String::new(),
-        (unmet, all) => format!(" Of {all} SHOULDs {unmet} are not met."),
-    };
+    let advised =
+        if should_unmet > 0 { format!(" {}.", unmet(should_unmet, should, "SHOULD")) } else { String::new() };
     match run.verdict() {
-        Verdict::Pass => format!("Pass: each of {shall} SHALLs that were judged is met.{advised}"),
-        Verdict::Fail => {
-            format!("Fail: of {shall} SHALLs that were judged {shall_unmet} are not met.{unknown}{advised}")
-        }
+        Verdict::Pass => format!("Pass: {}.{advised}", met(shall)),
+        Verdict::Fail => format!("Fail: {}.{unknown}{advised}", unmet(shall_unmet, shall, "SHALL")),
         Verdict::Error if shall + should == 0 && errors == 0 => "Error: nothing was checked.".to_owned(),
         Verdict::Error => {
-            format!(
-                "Error: not everything could be found out.{unknown} Each of {shall} SHALLs that were judged is met.{advised}"
-            )
+            let met = met(shall);
+            format!("Error: not everything could be found out.{unknown} Of the rest, {met}.{advised}")
         }
         Verdict::Unusable => "The target cannot be tested.".to_owned(),
     }
+}
+
+fn met(shall: usize) -> String {
+    match shall {
+        0 => "no SHALL was judged".to_owned(),
+        1 => "the one SHALL that was judged is met".to_owned(),
+        _ => format!("all {shall} SHALLs that were judged are met"),
+    }
+}
+
+fn unmet(unmet: usize, all: usize, word: &str) -> String {
+    let are = if unmet == 1 { "is" } else { "are" };
+    let plural = if all == 1 { "" } else { "s" };
+    format!("{unmet} of {all} {word}{plural} {are} not met")
 }

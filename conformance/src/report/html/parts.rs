@@ -109,12 +109,26 @@ pub(super) fn counts(out: &mut Markup, account: &Account) {
     if weights.len() != 1 {
         line_of_counts(out, "all", |status| account.count(status));
     }
-    out.raw("</tbody>\n</table></div>\n<p>");
-    out.text(
-        "pass: met. fail: what binds (SHALL) is not met. warning: what is advised (SHOULD) is not met. note: what is allowed (MAY) is not \
-         used. skip: it does not apply here, and says nothing about the endpoint. error: it could not be found out, and is no pass.",
-    );
-    out.raw("</p>\n</section>\n");
+    out.raw("</tbody>\n</table></div>\n<dl>\n");
+    for status in STATUSES {
+        out.raw("<dt>");
+        badge(out, status, None);
+        out.raw("</dt>");
+        out.element("dd", meaning(status));
+        out.raw("\n");
+    }
+    out.raw("</dl>\n</section>\n");
+}
+
+const fn meaning(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "met",
+        Status::Fail => "what binds (SHALL) is not met",
+        Status::Warning => "what is advised (SHOULD) is not met, or a gap that is known",
+        Status::Note => "what is allowed (MAY) is not used",
+        Status::Skip => "it does not apply here, and says nothing about the endpoint",
+        Status::Error => "it could not be found out, and is no pass",
+    }
 }
 
 fn rank(weight: &Weight) -> (u8, &str) {
@@ -207,7 +221,9 @@ pub(super) fn row(out: &mut Markup, row: &Row, detail: Detail) {
         out.address(clause);
         out.raw("</dd>\n");
     }
-    pair(out, "Took", &long(row.took));
+    if row.took.as_millis() > 0 {
+        pair(out, "Took", &long(row.took));
+    }
     out.raw("</dl>\n");
     match (&row.steps, detail) {
         (_, Detail::WrongOnly | Detail::First(_)) => {}
