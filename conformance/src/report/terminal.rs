@@ -26,7 +26,7 @@ pub fn terminal(run: &Run) -> String {
 /// A line per check.
 #[must_use]
 pub fn lines(run: &Run, paint: Paint) -> String {
-    let mut out = format!("Conformance of {}\n", run.base);
+    let mut out = format!("\nConformance of {}\n", run.base);
     if run.target != Usable::Yes {
         return out;
     }

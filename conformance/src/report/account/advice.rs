@@ -42,11 +42,13 @@ impl Account {
         }
         let advised = self.count(Status::Warning);
         if advised > 0 {
-            let which =
-                if advised == 1 { "the warning".to_owned() } else { format!("the {advised} warnings") };
+            let which = match advised {
+                1 => "the warning, which fails nothing".to_owned(),
+                _ => format!("the {advised} warnings, which fail nothing"),
+            };
             let names =
                 named(self.rows().filter(|row| row.status == Status::Warning).map(|row| row.id.as_str()));
-            steps.push(format!("Look at {which}, which fail nothing: {names}."));
+            steps.push(format!("Look at {which}: {names}."));
         }
         let judged = self.rows().any(|row| !matches!(row.status, Status::Skip | Status::Error));
         if !judged && self.count(Status::Skip) > 0 {

@@ -93,21 +93,28 @@ pub(super) fn counts(out: &mut Markup, account: &Account) {
         }
     }
     weights.sort_by_key(|weight| rank(weight));
-    out.raw("<div class=\"wide\"><table>\n<caption>How many ended how, by how binding they are</caption>\n<thead><tr><th scope=\"col\">Grade</th>");
-    for status in STATUSES {
+    out.raw("<div class=\"wide\"><table>\n<caption>How many ended how, by how binding they are</caption>\n<thead><tr><th scope=\"col\">Status</th>");
+    for weight in &weights {
         out.raw("<th scope=\"col\">");
-        badge(out, status, None);
+        out.text(if weight.word().is_empty() { "not graded" } else { weight.word() });
         out.raw("</th>");
     }
-    out.raw("<th scope=\"col\">all</th></tr></thead>\n<tbody>\n");
-    for weight in &weights {
-        let word = if weight.word().is_empty() { "not graded" } else { weight.word() };
-        line_of_counts(out, word, |status| {
-            account.rows().filter(|row| row.weight == **weight && row.status == status).count()
-        });
-    }
     if weights.len() != 1 {
-        line_of_counts(out, "all", |status| account.count(status));
+        out.raw("<th scope=\"col\">all</th>");
+    }
+    out.raw("</tr></thead>\n<tbody>\n");
+    for status in STATUSES {
+        out.raw("<tr><th scope=\"row\">");
+        badge(out, status, None);
+        out.raw("</th>");
+        for weight in &weights {
+            let count = account.rows().filter(|row| row.weight == **weight && row.status == status).count();
+            out.element("td", &count.to_string());
+        }
+        if weights.len() != 1 {
+            out.element("td", &account.count(status).to_string());
+        }
+        out.raw("</tr>\n");
     }
     out.raw("</tbody>\n</table></div>\n<dl>\n");
     for status in STATUSES {
@@ -148,17 +155,6 @@ fn rank(weight: &Weight) -> (u8, &str) {
         ),
         Weight::Unsaid => (8, ""),
     }
-}
-
-fn line_of_counts(out: &mut Markup, word: &str, count: impl Fn(Status) -> usize) {
-    out.raw("<tr><th scope=\"row\">");
-    out.text(word);
-    out.raw("</th>");
-    for status in STATUSES {
-        out.element("td", &count(status).to_string());
-    }
-    out.element("td", &STATUSES.into_iter().map(count).sum::<usize>().to_string());
-    out.raw("</tr>\n");
 }
 
 pub(super) fn untested(out: &mut Markup, account: &Account) {
