@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::check::{Check, Status};
 use crate::run::Run;
-use crate::suite::Suite;
+use crate::suite::{self, Suite};
 
 /// A clause or requirement, and what looked at it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -151,19 +151,17 @@ pub fn clauses(suites: &[Suite]) -> Vec<Covered> {
 /// How `wanted`, the rows of a table, are covered by `suites`, in their order.
 #[must_use]
 pub fn of_table(wanted: &[Requirement], suites: &[Suite]) -> Vec<Covered> {
-    let all: Vec<&'static Check> = suites.iter().flat_map(|suite| suite.checks()).collect();
-    let traces: Vec<(&str, &[&str])> =
-        suites.iter().flat_map(|suite| suite.traced()).map(|(check, ids)| (*check, *ids)).collect();
+    let all: Vec<(&'static Check, Vec<String>)> =
+        suites.iter().flat_map(|suite| suite.checks()).map(|check| (check, traced(check.id))).collect();
     let covered = |wanted: &Requirement| {
         let name = wanted.name();
-        let traced = all
-            .iter()
-            .filter(|check| traces.iter().any(|(id, ids)| *id == check.id && ids.contains(&name.as_str())));
-        let mut by: Vec<Looked> = traced.map(|check| looked(check)).collect();
+        let about = all.iter().filter(|(_, wanted)| wanted.contains(&name));
+        let mut by: Vec<Looked> = about.map(|(check, _)| looked(check)).collect();
         let mut how = How::Traced;
         if by.is_empty() {
-            let citing = all.iter().filter(|check| !wanted.url.is_empty() && same(check.clause, &wanted.url));
-            by = citing.map(|check| looked(check)).collect();
+            let citing =
+                all.iter().filter(|(check, _)| !wanted.url.is_empty() && same(check.clause, &wanted.url));
+            by = citing.map(|(check, _)| looked(check)).collect();
             how = if by.is_empty() { How::Uncovered } else { How::Cited };
         }
         Covered {
@@ -179,6 +177,13 @@ pub fn of_table(wanted: &[Requirement], suites: &[Suite]) -> Vec<Covered> {
         }
     };
     wanted.iter().map(covered).collect()
+}
+
+/// The requirements that a check is traced to, as `SET@ID`.
+#[must_use]
+pub fn traced(check: &str) -> Vec<String> {
+    let (set, numbers) = suite::requirements(check).unwrap_or_default();
+    numbers.iter().map(|number| format!("{set}@{number}")).collect()
 }
 
 /// Says how the checks of `run` ended.

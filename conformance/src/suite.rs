@@ -125,23 +125,6 @@ impl Suite {
             Self::Smart => smart::CHECKS,
         }
     }
-
-    /// Its checks that are traced to requirements of tables that others keep: the check's name, and `SET@ID` of each.
-    #[must_use]
-    pub const fn traced(self) -> &'static [(&'static str, &'static [&'static str])] {
-        match self {
-            Self::Metadata
-            | Self::Read
-            | Self::ErrorBodies
-            | Self::FhirCore
-            | Self::Search
-            | Self::Gateway
-            | Self::Balp
-            | Self::Consent
-            | Self::UkCore
-            | Self::Smart => &[],
-        }
-    }
 }
 
 /// The check of that name and its suite.
@@ -152,3 +135,12 @@ pub fn find(id: &str) -> Option<(Suite, &'static Check)> {
         .flat_map(|suite| suite.checks().iter().map(move |check| (suite, check)))
         .find(|(_, check)| check.id == id)
 }
+
+/// The set of requirements that a check is traced to, and their numbers in it; none where it is traced to none.
+#[must_use]
+pub fn requirements(check: &str) -> Option<(&'static str, &'static [u16])> {
+    TRACED.iter().find(|(id, ..)| *id == check).map(|(_, set, numbers)| (*set, *numbers))
+}
+
+/// Checks, the public set of requirements that each is about, and their numbers in it.
+const TRACED: &[(&str, &str, &[u16])] = &[];

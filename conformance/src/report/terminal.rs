@@ -4,7 +4,7 @@ use super::account::{Account, Row, Steps};
 use super::paint::Paint;
 use super::summary::summary;
 use crate::check::{Check, Status};
-use crate::coverage::{Covered, How};
+use crate::coverage::{Covered, How, traced};
 use crate::privacy::battery::Attack;
 use crate::run::{Run, Usable};
 use crate::suite::Suite;
@@ -123,8 +123,9 @@ pub fn explain(suite: Suite, check: &Check) -> String {
         check.grade.word(),
         check.clause
     );
-    for (_, requirements) in suite.traced().iter().filter(|(id, _)| *id == check.id) {
-        line(&mut out, format_args!("  traced: {}", requirements.join(", ")));
+    let about = traced(check.id);
+    if !about.is_empty() {
+        line(&mut out, format_args!("  traced: {}", about.join(", ")));
     }
     out
 }
