@@ -130,10 +130,10 @@ pub(super) fn counts(out: &mut Markup, account: &Account) {
 const fn meaning(status: Status) -> &'static str {
     match status {
         Status::Pass => "met",
-        Status::Fail => "what binds (SHALL) is not met",
+        Status::Fail => "what binds (a SHALL, an assert, a secret) is not met",
         Status::Warning => "what is advised (SHOULD) is not met, or a gap that is known",
-        Status::Note => "what is allowed (MAY) is not used",
-        Status::Skip => "it does not apply here, and says nothing about the endpoint",
+        Status::Note => "what is allowed (MAY) is not used, or does not count",
+        Status::Skip => "it does not apply here or was not run, and says nothing about the endpoint",
         Status::Error => "it could not be found out, and is no pass",
     }
 }
