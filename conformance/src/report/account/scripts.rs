@@ -49,8 +49,8 @@ fn group(script: &ScriptRun) -> Group {
         rows.insert(
             0,
             Row {
-                id: "script".to_owned(),
-                title: script.name.clone(),
+                id: script.name.clone(),
+                title: "the script as a whole".to_owned(),
                 status: status(script.outcome),
                 nuance: None,
                 weight: Weight::Unsaid,
