@@ -3,8 +3,9 @@
 //! ```text
 //! cargo bench -p conformance --bench validate
 //! ```
-//! Best of many rounds by the time of day. Warm: the definitions in question were asked for before. The tree is read
-//! already; reading it is told beside.
+//! Best of many rounds by the time of day, and of all rounds the mean time on a processor (Linux), which other programs on the machine
+//! do not lengthen. Warm: the definitions in question were asked for before. The tree is read already; reading it is told beside.
+//! `-- memory` tells instead what the process holds with all packs loaded and every structure of them asked for.
 
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
@@ -16,6 +17,9 @@ use conformance::tree::{Limits, Tree};
 use conformance::validate::{is_invalid, validate};
 
 fn main() {
+    if std::env::args().any(|argument| argument == "memory") {
+        return memory();
+    }
     let load = best(|| Definitions::shipped().is_ok());
     println!("the packs of R4, UK Core and BALP loaded in {:.1} ms", load.as_secs_f64() * 1e3);
     let Ok(definitions) = Definitions::shipped() else { return };
@@ -32,16 +36,64 @@ fn main() {
         let found = validate(&tree, &definitions, &[]);
         let cold = start.elapsed();
         let read = best(|| Tree::read(black_box(text.as_bytes()), &Limits::default()).is_ok());
-        let warm = best(|| !is_invalid(&validate(black_box(&tree), &definitions, &[])));
+        let (before, mut rounds) = (on_processor(), 0_u32);
+        let warm = best(|| {
+            rounds += 1;
+            !is_invalid(&validate(black_box(&tree), &definitions, &[]))
+        });
+        let mean = on_processor().zip(before).map(|(after, before)| (after - before) / rounds);
         println!(
-            "{name:<16} {:>8} bytes  cold {:>9.1} us  read {:>8.1} us  warm {:>8.1} us  {} findings",
+            "{name:<16} {:>8} bytes  cold {:>9.1} us  read {:>8.1} us  warm {:>8.1} us, on a processor {:>8.1} us  {} findings",
             text.len(),
             cold.as_secs_f64() * 1e6,
             read.as_secs_f64() * 1e6,
             warm.as_secs_f64() * 1e6,
+            mean.unwrap_or_default().as_secs_f64() * 1e6,
             found.len()
         );
     }
+}
+
+/// Tells what is held with all packs loaded, and when every structure, value set and code system of them was asked for.
+fn memory() {
+    let Ok(definitions) = Definitions::shipped() else { return };
+    let tell = |what: &str| {
+        if let Some((now, most)) = held() {
+            println!("{what:<48} {now:>6.1} MB, at most {most:.1} MB");
+        }
+    };
+    tell("all packs loaded");
+    let urls: Vec<String> = definitions.urls().map(|(_, url)| url.to_owned()).collect();
+    let mut asked = 0;
+    for url in &urls {
+        let shape = definitions.structure_at(url).and_then(|at| definitions.shape(at).ok());
+        let set = definitions.value_set_at(url).and_then(|at| definitions.value_set(at));
+        let system = definitions.code_system_at(url).and_then(|at| definitions.code_system(at));
+        asked += usize::from(shape.is_some() || set.is_some() || system.is_some());
+    }
+    tell(&format!("{asked} definitions of {} asked for", urls.len()));
+    let text = bundle(550);
+    let Ok(tree) = Tree::read(text.as_bytes(), &Limits::default()) else { return };
+    assert!(!is_invalid(&validate(&tree, &definitions, &[])), "the Bundle is valid");
+    tell("and a Bundle of 1 MB held to them");
+}
+
+/// How long this thread was on a processor, where the system tells it.
+fn on_processor() -> Option<Duration> {
+    // Brought up to date when a thread gives way.
+    std::thread::yield_now();
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(told.split(' ').next()?.parse().ok()?))
+}
+
+/// What this process holds in memory, in MB: now, and at most so far.
+fn held() -> Option<(f64, f64)> {
+    let told = std::fs::read_to_string("/proc/self/status").ok()?;
+    let of = |name: &str| {
+        let line = told.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1000.0)
+    };
+    Some((of("VmRSS:")?, of("VmHWM:")?))
 }
 
 /// The shortest of many runs, each of which must succeed.

@@ -9,8 +9,12 @@ use conformance::privacy::bench::{Bench, attachments};
 use conformance::privacy::tap::Tap;
 use conformance::privacy::wire::{Endpoint, Reach};
 use conformance::privacy::worlds::{Comparing, Grammar, compare};
-use conformance::privacy::{Plan, Run, run};
+use conformance::privacy::{Event, Plan, Run, run_telling};
+use conformance::report::account::Row;
 use conformance::run::Usable;
+use conformance::{check, report};
+
+use crate::live::{First, Live};
 
 /// Options of `--suite privacy`.
 #[derive(Debug, clap::Args)]
@@ -129,7 +133,7 @@ async fn endpoint(address: &str, reach: Reach) -> Result<Endpoint, String> {
 }
 
 /// Runs the suite.
-pub(crate) async fn attack(base: Option<&str>, options: &Privacy) -> Result<Run, String> {
+pub(crate) async fn attack(base: Option<&str>, options: &Privacy, live: &Live) -> Result<Run, String> {
     let reach = options.reach();
     let needed = options.canaries.as_deref().ok_or("the suite privacy needs --canaries")?;
     let canaries = battery::canaries(needed).map_err(|bad| bad.to_string())?;
@@ -177,14 +181,31 @@ pub(crate) async fn attack(base: Option<&str>, options: &Privacy) -> Result<Run,
     };
     let time_max = Some(Duration::from_secs(options.time_max));
     let plan = Plan { attacks, only: options.only.clone(), gaps, time_max };
-    let mut done = if base.is_some() { run(&bench, &plan).await } else { nothing(&bench) };
+    let mut done = match base {
+        Some(_) => run_telling(&bench, &plan, |event| shown(live, &event)).await,
+        None => nothing(&bench),
+    };
+    live.begun("privacy", "worlds", done.findings.len(), done.findings.len() + 1);
     worlds(options, &bench, &plan, &mut done).await?;
+    done.took = jiff::Timestamp::now().duration_since(done.began).try_into().unwrap_or_default();
     Ok(done)
 }
 
+/// Shows how far a run is, and its first failure as soon as it happens.
+fn shown(live: &Live, event: &Event<'_>) {
+    match event {
+        Event::Begun { attack, before, all } => live.begun("privacy", &attack.id, *before, *all),
+        Event::Ended(finding) => {
+            let row = Row::from(*finding);
+            if row.status == check::Status::Fail && live.failed() == First::Yes {
+                live.say(&report::in_full(&row, live.paint()));
+            }
+        }
+    }
+}
+
 fn nothing(bench: &Bench) -> Run {
-    let base = bench.target.host().to_owned();
-    Run { base, findings: Vec::new(), unknown_gaps: Vec::new(), worlds: None, late: 0, target: Usable::Yes }
+    Run::new(bench.target.host().to_owned(), Usable::Yes)
 }
 
 async fn worlds(options: &Privacy, bench: &Bench, plan: &Plan, done: &mut Run) -> Result<(), String> {

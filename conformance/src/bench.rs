@@ -81,6 +81,23 @@ pub struct Exchanged {
     pub took: Duration,
 }
 
+impl Exchanged {
+    pub(crate) fn of(
+        system: u32,
+        question: &Question<'_>,
+        answer: &Result<Answer, Trouble>,
+        took: Duration,
+    ) -> Self {
+        Self {
+            system,
+            method: question.method.clone(),
+            path: untold(question.path),
+            status: answer.as_ref().ok().map(|answer| answer.status),
+            took,
+        }
+    }
+}
+
 impl Bench {
     /// A bench with `target` and nothing else, on which checks may write.
     #[must_use]
@@ -362,13 +379,7 @@ impl Bench {
         answer: &Result<Answer, Trouble>,
         begun: Instant,
     ) {
-        let exchanged = Exchanged {
-            system,
-            method: question.method.clone(),
-            path,
-            status: answer.as_ref().ok().map(|answer| answer.status),
-            took: begun.elapsed(),
-        };
+        let exchanged = Exchanged { path, ..Exchanged::of(system, question, answer, begun.elapsed()) };
         let mut told = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() < EXCHANGED_MAX {
             told.push(exchanged);

@@ -2,21 +2,28 @@
 
 mod attack;
 mod edges;
+mod listing;
+mod live;
 mod scripted;
+mod telling;
 mod validating;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use conformance::bench::{Bench, Sampling, Writes};
+use conformance::check::Status;
+use conformance::coverage::Requirement;
 use conformance::privacy;
 use conformance::report;
-use conformance::run::{Run, Verdict, run};
+use conformance::report::account::{Account, Row};
+use conformance::run::{Event, Run, run};
 use conformance::scene::Scene;
-use conformance::suite::{self, Suite};
+use conformance::suite::Suite;
 use conformance::target::{BadTarget, Target};
+use live::{First, Live};
+use telling::{Format, complain, report_wanted, say, told};
 
 /// Checks any FHIR R4 endpoint against the specification.
 ///
@@ -63,13 +70,10 @@ enum Command {
     Validate(validating::Files),
     /// Make a pack of definitions from FHIR packages, for `validate --pack`.
     Pack(validating::Packages),
-    /// List every suite and its checks.
-    List,
-    /// Say what a check asks for, why, and which clause it holds to.
-    Explain {
-        /// The name of the check, as `list` prints it.
-        check: String,
-    },
+    /// List every suite and its checks, the attacks of a battery, or which clauses and requirements are covered by which checks.
+    List(listing::ListArguments),
+    /// Say what a check or attack asks for, why, and which clause it holds to.
+    Explain(listing::ExplainArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,9 +104,13 @@ struct RunArguments {
     /// PEM file of certificate authorities to trust instead of those of the system.
     #[arg(long)]
     ca: Option<PathBuf>,
-    /// Reports to write: junit=FILE, json=FILE, and of scripts testreport=FILE, with commas between them.
+    /// Reports to write: html=FILE for people, junit=FILE for CI systems, json=FILE for programs, testreport=FILE in FHIR (of
+    /// suites and scripts), with commas between them.
     #[arg(long, value_delimiter = ',', value_parser = report_wanted)]
     report: Vec<(Format, PathBuf)>,
+    /// Table of requirements (CSV with a header) whose coverage stands in the reports too. May be repeated.
+    #[arg(long)]
+    requirements: Vec<PathBuf>,
     #[command(flatten)]
     edges: edges::Edges,
     #[command(flatten)]
@@ -120,13 +128,6 @@ enum Chosen {
     Privacy,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Format {
-    Junit,
-    Json,
-    TestReport,
-}
-
 fn suite_named(name: &str) -> Result<Chosen, String> {
     if name == "privacy" {
         return Ok(Chosen::Privacy);
@@ -134,15 +135,6 @@ fn suite_named(name: &str) -> Result<Chosen, String> {
     let names: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name()).collect();
     let found = Suite::named(name).map(Chosen::Endpoint);
     found.ok_or_else(|| format!("no such suite; there are {} and privacy", names.join(", ")))
-}
-
-fn report_wanted(text: &str) -> Result<(Format, PathBuf), String> {
-    match text.split_once('=') {
-        Some(("junit", file)) if !file.is_empty() => Ok((Format::Junit, file.into())),
-        Some(("json", file)) if !file.is_empty() => Ok((Format::Json, file.into())),
-        Some(("testreport", file)) if !file.is_empty() => Ok((Format::TestReport, file.into())),
-        _ => Err("a report is junit=FILE, json=FILE or testreport=FILE".to_owned()),
-    }
 }
 
 #[tokio::main]
@@ -169,10 +161,13 @@ async fn main() -> ExitCode {
             Ok(text) => say(&text),
             Err(bad) => complain(&bad),
         },
-        Command::List => say(&report::list()),
-        Command::Explain { check } => match suite::find(&check) {
-            Some((suite, check)) => say(&report::explain(suite, check)),
-            None => complain("there is no such check; `list` names them all"),
+        Command::List(arguments) => match listing::list(&arguments) {
+            Ok(text) => say(&text),
+            Err(bad) => complain(&bad),
+        },
+        Command::Explain(arguments) => match listing::explain(&arguments) {
+            Ok(text) => say(&text),
+            Err(bad) => complain(&bad),
         },
     }
 }
@@ -185,9 +180,6 @@ async fn chosen(arguments: &RunArguments) -> ExitCode {
         }
         (false, true) => return run_scripts(arguments).await,
         (true, false) => {}
-    }
-    if arguments.report.iter().any(|(format, _)| matches!(format, Format::TestReport)) {
-        return complain("a TestReport tells of scripts: give --script");
     }
     let suites: Vec<Suite> = arguments
         .suites
@@ -247,51 +239,45 @@ fn target(base: &str, scene: Option<&Scene>, arguments: &RunArguments) -> Result
 
 async fn run_scripts(arguments: &RunArguments) -> ExitCode {
     let (token, authorities) = (arguments.token_file.as_deref(), arguments.ca.as_deref());
-    match scripted::run(arguments.base.as_deref(), token, authorities, &arguments.scripts).await {
-        Ok((run, base)) => {
-            let rendered = |format: Format| scripted::rendered(&run, &base, format);
-            told(&arguments.report, rendered, &scripted::summary(&run), run.verdict())
+    let live = Live::start();
+    match scripted::run(arguments.base.as_deref(), token, authorities, &arguments.scripts, live).await {
+        Ok(ended) => {
+            let rendered = |format: Format| scripted::rendered(&ended.run, &ended.base, format);
+            told(&arguments.report, rendered, &ended.summary(), ended.run.verdict())
         }
         Err(bad) => complain(&bad),
     }
 }
 
 async fn replayed(arguments: &scripted::ReplayArguments) -> ExitCode {
-    match scripted::replay(arguments).await {
-        Ok(run) => {
-            let rendered = |format: Format| scripted::rendered(&run, arguments.base(), format);
-            told(&arguments.report, rendered, &scripted::summary(&run), run.verdict())
+    match scripted::replay(arguments, Live::start()).await {
+        Ok(ended) => {
+            let rendered = |format: Format| scripted::rendered(&ended.run, &ended.base, format);
+            told(&arguments.report, rendered, &ended.summary(), ended.run.verdict())
         }
         Err(bad) => complain(&bad),
     }
 }
 
 async fn attacked(base: Option<&str>, arguments: &RunArguments) -> ExitCode {
-    let run = match attack::attack(base, &arguments.privacy).await {
+    if arguments.report.iter().any(|(format, _)| *format == Format::TestReport) {
+        return complain("a TestReport tells of suites that go by FHIR, and of scripts");
+    }
+    let live = Live::start();
+    let run = match attack::attack(base, &arguments.privacy, &live).await {
         Ok(run) => run,
         Err(bad) => return complain(&bad),
     };
+    let account = Account::of_attacks(&run);
+    let terminal = format!("{}{}", privacy::report::lines(&run), report::summary(&account, live.paint()));
+    drop(live);
     let rendered = |format: Format| match format {
         Format::Junit => privacy::report::junit(&run),
-        // Refused before for suites.
+        Format::Html => report::html(&account),
+        // Refused before for attacks.
         Format::Json | Format::TestReport => privacy::report::json(&run),
     };
-    told(&arguments.report, rendered, &privacy::report::terminal(&run), run.verdict())
-}
-
-fn told(
-    reports: &[(Format, PathBuf)],
-    rendered: impl Fn(Format) -> String,
-    terminal: &str,
-    verdict: Verdict,
-) -> ExitCode {
-    for (format, file) in reports {
-        if std::fs::write(file, rendered(*format)).is_err() {
-            return complain("a report cannot be written");
-        }
-    }
-    say(terminal);
-    ExitCode::from(verdict.code())
+    told(&arguments.report, rendered, &terminal, run.verdict())
 }
 
 async fn run_suites(
@@ -325,27 +311,36 @@ async fn run_suites(
         Ok(bench) => bench,
         Err(bad) => return complain(&bad),
     };
-    let run = run(&bench, &Suite::with_their_ground(suites), |_| ()).await;
-    told(&arguments.report, |format| rendered(&run, format), &report::terminal(&run), run.verdict())
+    let wanted = match listing::requirements(&arguments.requirements) {
+        Ok(wanted) => wanted,
+        Err(bad) => return complain(&bad),
+    };
+    let live = Live::start();
+    let run = run(&bench, &Suite::with_their_ground(suites), |event| shown(&live, &event)).await;
+    let paint = live.paint();
+    drop(live);
+    let summary = report::summary(&Account::of_suites(&run, &[]), paint);
+    let terminal = format!("{}{summary}", report::lines(&run, paint));
+    told(&arguments.report, |format| rendered(&run, &wanted, format), &terminal, run.verdict())
 }
 
-fn rendered(run: &Run, format: Format) -> String {
+/// Shows how far a run is, and its first failure as soon as it happens.
+fn shown(live: &Live, event: &Event<'_>) {
+    match event {
+        Event::Begun { suite, check, before, all } => live.begun(suite.name(), check.id, *before, *all),
+        Event::Ended { finding, .. } => {
+            if finding.status == Status::Fail && live.failed() == First::Yes {
+                live.say(&report::in_full(&Row::from(*finding), live.paint()));
+            }
+        }
+    }
+}
+
+fn rendered(run: &Run, wanted: &[Requirement], format: Format) -> String {
     match format {
         Format::Junit => report::junit(run),
-        // Refused before for suites.
-        Format::Json | Format::TestReport => report::json(run),
+        Format::Json => report::json_with(run, wanted),
+        Format::TestReport => report::testreport(run),
+        Format::Html => report::html(&Account::of_suites(run, wanted)),
     }
-}
-
-fn say(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(Verdict::Error.code()),
-    }
-}
-
-fn complain(text: &str) -> ExitCode {
-    // Whether or not anyone reads it, the exit status tells.
-    drop(writeln!(std::io::stderr(), "portcullis-conformance: {text}"));
-    ExitCode::from(Verdict::Error.code())
 }

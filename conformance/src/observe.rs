@@ -7,8 +7,12 @@ mod claims;
 
 pub use claims::{Claims, Stated};
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
 use http::Method;
 
+use crate::bench::Exchanged;
 use crate::check::Otherwise;
 use crate::suite::Suite;
 use crate::target::{Answer, Question, Target, Trouble, is_id};
@@ -74,6 +78,8 @@ pub struct Observed {
     pub wrong_method: Observation,
     /// A search by a parameter nobody has, handled strictly.
     pub strict_search: Observation,
+    /// All that was asked, in order, without what could name a record.
+    pub asked: Vec<Exchanged>,
 }
 
 /// The resource that is read.
@@ -87,9 +93,22 @@ pub struct Subject {
 
 const JSON: (&str, &str) = ("accept", "application/fhir+json");
 
+/// The endpoint, and what was asked of it.
+struct Asker<'a> {
+    target: &'a Target,
+    asked: Mutex<Vec<Exchanged>>,
+}
+
 /// Asks what `suites` need.
 pub async fn observe(target: &Target, suites: &[Suite]) -> Observed {
-    let metadata = get(target, "metadata", &[JSON]).await;
+    let asker = Asker { target, asked: Mutex::default() };
+    let mut observed = looked(&asker, suites).await;
+    observed.asked = asker.asked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    observed
+}
+
+async fn looked(asker: &Asker<'_>, suites: &[Suite]) -> Observed {
+    let metadata = get(asker, "metadata", &[JSON]).await;
     let claims = metadata.answer().map(Claims::of).unwrap_or_default();
     let not_chosen = || Observation::NotAsked("its suite was not chosen");
     let mut observed = Observed {
@@ -108,22 +127,23 @@ pub async fn observe(target: &Target, suites: &[Suite]) -> Observed {
         not_acceptable: not_chosen(),
         wrong_method: not_chosen(),
         strict_search: not_chosen(),
+        asked: Vec::new(),
     };
     if suites.contains(&Suite::Metadata) {
         let xml = ("accept", "application/fhir+xml");
-        observed.metadata_by_format = get(target, "metadata?_format=json", &[xml]).await;
+        observed.metadata_by_format = get(asker, "metadata?_format=json", &[xml]).await;
     }
     if suites.contains(&Suite::Read) {
-        reads(target, &mut observed).await;
+        reads(asker, &mut observed).await;
     }
     if suites.contains(&Suite::ErrorBodies) {
-        errors(target, &mut observed).await;
+        errors(asker, &mut observed).await;
     }
     observed
 }
 
-async fn reads(target: &Target, observed: &mut Observed) {
-    observed.subject = subject(target, &observed.claims).await;
+async fn reads(asker: &Asker<'_>, observed: &mut Observed) {
+    observed.subject = subject(asker, &observed.claims).await;
     let Some(subject) = &observed.subject else {
         let reason = "no resource to read is known: name one with --patient";
         for slot in [&mut observed.read, &mut observed.head, &mut observed.unchanged, &mut observed.vread] {
@@ -132,8 +152,8 @@ async fn reads(target: &Target, observed: &mut Observed) {
         return;
     };
     let path = format!("{}/{}", subject.resource_type, subject.id);
-    observed.read = get(target, &path, &[JSON]).await;
-    observed.head = ask(target, Method::HEAD, &path, &[JSON], "").await;
+    observed.read = get(asker, &path, &[JSON]).await;
+    observed.head = ask(asker, Method::HEAD, &path, &[JSON], "").await;
     let (etag, version) = match &observed.read {
         Observation::Answer(answer) => {
             let document = answer.document.as_ref().ok();
@@ -143,23 +163,23 @@ async fn reads(target: &Target, observed: &mut Observed) {
         Observation::NotAsked(_) | Observation::Trouble(_) => (None, None),
     };
     observed.unchanged = match etag {
-        Some(etag) => get(target, &path, &[JSON, ("if-none-match", etag)]).await,
+        Some(etag) => get(asker, &path, &[JSON, ("if-none-match", etag)]).await,
         None => Observation::NotAsked("the read had no ETag"),
     };
     observed.vread = match version.filter(|_| observed.claims.offers(&subject.resource_type, "vread")) {
-        Some(version) => get(target, &format!("{path}/_history/{version}"), &[JSON]).await,
+        Some(version) => get(asker, &format!("{path}/_history/{version}"), &[JSON]).await,
         None => Observation::NotAsked("vread is not advertised, or the resource has no version"),
     };
 }
 
 /// The Patient that was named, else the first match of a search that is advertised.
-async fn subject(target: &Target, claims: &Claims) -> Option<Subject> {
-    if let Some(id) = target.patient() {
+async fn subject(asker: &Asker<'_>, claims: &Claims) -> Option<Subject> {
+    if let Some(id) = asker.target.patient() {
         return Some(Subject { resource_type: "Patient".to_owned(), id: id.to_owned() });
     }
     let resource_type =
         claims.types().find(|name| claims.offers(name, "read") && claims.offers(name, "search-type"))?;
-    let found = get(target, &format!("{resource_type}?_count=1"), &[JSON]).await;
+    let found = get(asker, &format!("{resource_type}?_count=1"), &[JSON]).await;
     let answer = found.answer().ok()?;
     let root = answer.document.as_ref().ok()?.root();
     let id = root
@@ -170,24 +190,24 @@ async fn subject(target: &Target, claims: &Claims) -> Option<Subject> {
     is_id(&id).then(|| Subject { resource_type: resource_type.to_owned(), id: id.into_owned() })
 }
 
-async fn errors(target: &Target, observed: &mut Observed) {
+async fn errors(asker: &Asker<'_>, observed: &mut Observed) {
     let readable = observed.claims.first_offering("read").map(str::to_owned);
     let creatable = observed.claims.first_offering("create").map(str::to_owned);
     let searchable = observed.claims.first_offering("search-type").map(str::to_owned);
-    observed.unknown_type = get(target, &format!("PortcullisConformance/{UNKNOWN}"), &[JSON]).await;
-    observed.wrong_method = ask(target, Method::DELETE, "metadata", &[JSON], "").await;
+    observed.unknown_type = get(asker, &format!("PortcullisConformance/{UNKNOWN}"), &[JSON]).await;
+    observed.wrong_method = ask(asker, Method::DELETE, "metadata", &[JSON], "").await;
     let picture = [("accept", "image/png")];
-    observed.not_acceptable = get(target, "metadata", &picture).await;
+    observed.not_acceptable = get(asker, "metadata", &picture).await;
     observed.unknown_id = match readable {
-        Some(name) => get(target, &format!("{name}/{UNKNOWN}"), &[JSON]).await,
+        Some(name) => get(asker, &format!("{name}/{UNKNOWN}"), &[JSON]).await,
         None => Observation::NotAsked("read is not advertised"),
     };
     match creatable {
         Some(name) => {
             let json = [JSON, ("content-type", "application/fhir+json")];
-            observed.malformed = ask(target, Method::POST, &name, &json, "{\"resourceType\":").await;
+            observed.malformed = ask(asker, Method::POST, &name, &json, "{\"resourceType\":").await;
             let text = [JSON, ("content-type", "text/plain")];
-            observed.plain_text = ask(target, Method::POST, &name, &text, "no resource").await;
+            observed.plain_text = ask(asker, Method::POST, &name, &text, "no resource").await;
         }
         None => {
             observed.malformed = Observation::NotAsked("create is not advertised");
@@ -196,23 +216,28 @@ async fn errors(target: &Target, observed: &mut Observed) {
     }
     let strict = [JSON, ("prefer", "handling=strict")];
     observed.strict_search = match searchable {
-        Some(name) => get(target, &format!("{name}?{UNKNOWN}=1&_count=1"), &strict).await,
+        Some(name) => get(asker, &format!("{name}?{UNKNOWN}=1&_count=1"), &strict).await,
         None => Observation::NotAsked("search-type is not advertised"),
     };
 }
 
-async fn get(target: &Target, path: &str, headers: &[(&'static str, &str)]) -> Observation {
-    ask(target, Method::GET, path, headers, "").await
+async fn get(asker: &Asker<'_>, path: &str, headers: &[(&'static str, &str)]) -> Observation {
+    ask(asker, Method::GET, path, headers, "").await
 }
 
 async fn ask(
-    target: &Target,
+    asker: &Asker<'_>,
     method: Method,
     path: &str,
     headers: &[(&'static str, &str)],
     body: &str,
 ) -> Observation {
-    match target.ask(&Question { method, path, headers, body: body.as_bytes() }).await {
+    let question = Question { method, path, headers, body: body.as_bytes() };
+    let begun = Instant::now();
+    let answer = asker.target.ask(&question).await;
+    let exchanged = Exchanged::of(1, &question, &answer, begun.elapsed());
+    asker.asked.lock().unwrap_or_else(PoisonError::into_inner).push(exchanged);
+    match answer {
         Ok(answer) => Observation::Answer(Box::new(answer)),
         Err(trouble) => Observation::Trouble(trouble),
     }

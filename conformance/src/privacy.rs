@@ -19,6 +19,8 @@ pub mod worlds;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::run::Verdict;
 use battery::{Attack, Kind};
 use bench::{Bench, Outcome};
@@ -64,6 +66,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// Whether it may fail.
     pub gap: Gap,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// Whether an attack may fail.
@@ -156,9 +160,44 @@ pub struct Run {
     pub late: usize,
     /// Whether anything listens there.
     pub target: crate::run::Usable,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What happens in a run, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An attack begins.
+    Begun {
+        /// The attack.
+        attack: &'a Attack,
+        /// How many were before it in this run.
+        before: usize,
+        /// How many there are.
+        all: usize,
+    },
+    /// An attack ended.
+    Ended(&'a Finding),
 }
 
 impl Run {
+    /// A run of `base` in which nothing was done yet.
+    #[must_use]
+    pub fn new(base: String, target: crate::run::Usable) -> Self {
+        Self {
+            base,
+            findings: Vec::new(),
+            unknown_gaps: Vec::new(),
+            worlds: None,
+            late: 0,
+            target,
+            began: Timestamp::now(),
+            took: Duration::ZERO,
+        }
+    }
+
     /// How many attacks ended so.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
@@ -185,16 +224,24 @@ impl Run {
 
 /// Runs the attacks of `plan`, one after the other.
 pub async fn run(bench: &Bench, plan: &Plan) -> Run {
+    run_telling(bench, plan, |_| ()).await
+}
+
+/// As [`run`], and tells of each attack as it goes.
+pub async fn run_telling(bench: &Bench, plan: &Plan, mut tell: impl FnMut(Event<'_>)) -> Run {
     let base = format!("http://{}{}", bench.target.host(), bench.prefix);
     let target =
         if bench.target.listens().await { crate::run::Usable::Yes } else { crate::run::Usable::Silent };
-    let mut out = Run { base, findings: Vec::new(), unknown_gaps: Vec::new(), worlds: None, late: 0, target };
+    let mut out = Run::new(base, target);
     if target != crate::run::Usable::Yes {
         return out;
     }
     let begun = Instant::now();
     let chosen = |attack: &&Attack| plan.only.as_ref().is_none_or(|prefix| attack.id.starts_with(prefix));
-    for attack in plan.attacks.iter().filter(chosen) {
+    let all = plan.attacks.iter().filter(chosen).count();
+    for (before, attack) in plan.attacks.iter().filter(chosen).enumerate() {
+        tell(Event::Begun { attack, before, all });
+        let started = Instant::now();
         let late = plan.time_max.is_some_and(|bound| begun.elapsed() > bound);
         let outcome = if late {
             out.late += 1;
@@ -204,16 +251,20 @@ pub async fn run(bench: &Bench, plan: &Plan) -> Run {
             ran.unwrap_or_else(|_| Outcome::Leaked("it does not come to an end".to_owned()))
         };
         let listed = plan.gaps.as_ref().is_some_and(|gaps| gaps.contains(&attack.id));
-        out.findings.push(Finding {
+        let finding = Finding {
             id: attack.id.clone(),
             title: attack.title.clone(),
             severity: attack.severity.clone(),
             kind: attack.check,
             outcome,
             gap: if listed { Gap::Listed } else { Gap::Unlisted },
-        });
+            took: started.elapsed(),
+        };
+        tell(Event::Ended(&finding));
+        out.findings.push(finding);
     }
     let known: BTreeSet<&String> = plan.attacks.iter().map(|attack| &attack.id).collect();
     out.unknown_gaps = plan.gaps.iter().flatten().filter(|id| !known.contains(id)).cloned().collect();
+    out.took = begun.elapsed();
     out
 }

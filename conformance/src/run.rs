@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bench::Bench;
+use jiff::Timestamp;
+
+use crate::bench::{Bench, Exchanged};
 use crate::check::{Check, Finding, Judge, Otherwise, Status};
 use crate::observe::{Observation, Observed, Stated, observe};
-use crate::suite::{self, Suite};
+use crate::suite::Suite;
 
 /// One check.
 const CHECK_MAX: Duration = Duration::from_secs(120);
@@ -21,6 +23,12 @@ pub struct Run {
     pub target: Usable,
     /// How many resources that the run made are still on the endpoint, because it would not delete them.
     pub left: usize,
+    /// The harmless questions that were asked before the checks, without what could name a record.
+    pub asked: Vec<Exchanged>,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// Whether the endpoint could be tested at all.
@@ -115,6 +123,7 @@ pub async fn run_some(
     wanted: impl Fn(&Check) -> Chosen,
     mut tell: impl FnMut(Event<'_>),
 ) -> Run {
+    let (began, begun) = (Timestamp::now(), Instant::now());
     let observed = bench.learn(observe(bench.target(), suites).await);
     let stated = observed.claims.stated == Stated::Yes;
     let usable = match &observed.metadata {
@@ -138,7 +147,15 @@ pub async fn run_some(
         told.push((*suite, findings));
     }
     let left = bench.tidy_up().await;
-    Run { base: bench.target().base().to_owned(), suites: told, target: usable, left }
+    Run {
+        base: bench.target().base().to_owned(),
+        suites: told,
+        target: usable,
+        left,
+        asked: observed.asked.clone(),
+        began,
+        took: begun.elapsed(),
+    }
 }
 
 /// Runs one check by itself. What it made on the endpoint is deleted at the end.

@@ -4,14 +4,20 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use conformance::report::account::Account;
+use conformance::report::{self as reports, Paint};
 use conformance::run::Verdict;
 use conformance::script::report;
 use conformance::script::{
-    Around, Bounds, Clients, Defined, Event, Format, Interceptor, Library, Navigation, Options, Outcome,
-    Recording, Road, Runner, Script, ScriptsRun, Severity, StandIn, Systems, Telling, lint,
+    Around, Bounds, Clients, Defined, Event, Format, Interceptor, Library, Navigation, Options, Recording,
+    Road, Runner, Script, ScriptsRun, Severity, StandIn, Systems, Telling, lint,
 };
+
+use crate::live::{First, Live};
+use crate::telling::{self, report_wanted};
 
 /// Options of `--script`.
 #[derive(Debug, clap::Args)]
@@ -119,9 +125,9 @@ pub(crate) struct ReplayArguments {
     /// FHIR base that the recorded addresses begin with.
     #[arg(long)]
     base: String,
-    /// Reports to write: junit=FILE, json=FILE, testreport=FILE, with commas between them.
-    #[arg(long, value_delimiter = ',', value_parser = super::report_wanted)]
-    pub(crate) report: Vec<(super::Format, PathBuf)>,
+    /// Reports to write: html=FILE, junit=FILE, json=FILE, testreport=FILE, with commas between them.
+    #[arg(long, value_delimiter = ',', value_parser = report_wanted)]
+    pub(crate) report: Vec<(telling::Format, PathBuf)>,
     #[command(flatten)]
     around: Surroundings,
     #[command(flatten)]
@@ -151,12 +157,6 @@ fn navigation(text: &str) -> Result<Navigation, String> {
         "strict" => Ok(Navigation::Strict),
         "practical" => Ok(Navigation::Practical),
         _ => Err("strict or practical".to_owned()),
-    }
-}
-
-impl ReplayArguments {
-    pub(crate) fn base(&self) -> &str {
-        &self.base
     }
 }
 
@@ -223,7 +223,8 @@ pub(crate) async fn run(
     token: Option<&Path>,
     authorities: Option<&Path>,
     asked: &Scripts,
-) -> Result<(ScriptsRun, String), String> {
+    live: Live,
+) -> Result<Ended, String> {
     let (library, found, unread) = scripts(&asked.scripts, &asked.around)?;
     let base = match base {
         Some(base) => base.to_owned(),
@@ -241,7 +242,7 @@ pub(crate) async fn run(
         Some(address) => {
             let client = Interceptor::listen(address, Duration::from_secs(asked.wait)).await;
             let client = client.map_err(|_| format!("nothing can listen at {address}"))?;
-            tell(&format!("Waiting for the client under test at http://{}\n", client.address()));
+            live.say(&format!("Waiting for the client under test at http://{}\n", client.address()));
             Some(Arc::new(client))
         }
     };
@@ -256,25 +257,41 @@ pub(crate) async fn run(
         asked.judging.options(&asked.under_test, clients),
         asked.judging.profiles()?,
     );
-    let mut run = all(runner, found, at_a_time).await;
+    let paint = live.paint();
+    let mut run = all(runner, found, at_a_time, live).await;
     run.unread.splice(0..0, unread);
     if let (Some(file), Some(record)) = (&asked.record, record) {
         std::fs::write(file, record.archive()).map_err(|_| "the recording cannot be written")?;
     }
-    Ok((run, base))
+    Ok(Ended { run, base, paint })
 }
 
-async fn all(runner: Runner, found: Vec<Script>, at_a_time: usize) -> ScriptsRun {
-    let listener = |event: &Event<'_>| {
-        if let Event::Ended(script) = event {
-            tell(&report::line(script));
+async fn all(runner: Runner, found: Vec<Script>, at_a_time: usize, live: Live) -> ScriptsRun {
+    let (ended, count) = (AtomicUsize::new(0), found.len());
+    let listener = move |event: &Event<'_>| match event {
+        Event::Began(name) => live.begun("script", name, ended.load(Ordering::Relaxed), count),
+        Event::Tested(..) => {}
+        Event::Ended(script) => {
+            ended.fetch_add(1, Ordering::Relaxed);
+            live.say(&report::line(script));
+            let first = report::first_failure(script);
+            if let Some(first) = first.filter(|_| live.failed() == First::Yes) {
+                live.say(&first);
+            }
         }
     };
     Arc::new(runner.heard_by(Arc::new(listener))).run_all(found, at_a_time).await
 }
 
+/// Scripts that were run, and against what.
+pub(crate) struct Ended {
+    pub(crate) run: ScriptsRun,
+    pub(crate) base: String,
+    paint: Paint,
+}
+
 /// Judges recorded exchanges.
-pub(crate) async fn replay(asked: &ReplayArguments) -> Result<ScriptsRun, String> {
+pub(crate) async fn replay(asked: &ReplayArguments, live: Live) -> Result<Ended, String> {
     let (library, found, unread) = scripts(&asked.scripts, &asked.around)?;
     let recording = Recording::read(&asked.exchanges, &asked.base).map_err(|bad| bad.to_string())?;
     let runner = Runner::new(
@@ -283,9 +300,10 @@ pub(crate) async fn replay(asked: &ReplayArguments) -> Result<ScriptsRun, String
         asked.judging.options(&[], Clients::Waited),
         asked.judging.profiles()?,
     );
-    let mut run = all(runner, found, 1).await;
+    let paint = live.paint();
+    let mut run = all(runner, found, 1, live).await;
     run.unread.splice(0..0, unread);
-    Ok(run)
+    Ok(Ended { run, base: asked.base.clone(), paint })
 }
 
 /// Says what is wrong with scripts; the exit status is 1 where one of them cannot run as it is written.
@@ -315,19 +333,21 @@ pub(crate) fn linted(asked: &LintArguments) -> Result<Verdict, String> {
 }
 
 /// The reports' own form of a run.
-pub(crate) fn rendered(run: &ScriptsRun, base: &str, format: super::Format) -> String {
+pub(crate) fn rendered(run: &ScriptsRun, base: &str, format: telling::Format) -> String {
     match format {
-        super::Format::Junit => report::junit(run),
-        super::Format::Json => report::json(run),
-        super::Format::TestReport => report::testreport(run, base),
+        telling::Format::Junit => report::junit(run, base),
+        telling::Format::Json => report::json(run),
+        telling::Format::TestReport => report::testreport(run, base),
+        telling::Format::Html => reports::html(&Account::of_scripts(run, base)),
     }
 }
 
-/// What is left to tell when all scripts ended.
-pub(crate) fn summary(run: &ScriptsRun) -> String {
-    let quiet = run.scripts.iter().all(|script| script.outcome == Outcome::Skip);
-    let why = if quiet && !run.scripts.is_empty() { "Every script was skipped.\n" } else { "" };
-    format!("{}{why}", report::terminal(run))
+impl Ended {
+    /// What is left to tell when all scripts ended.
+    pub(crate) fn summary(&self) -> String {
+        let account = Account::of_scripts(&self.run, &self.base);
+        format!("{}{}", report::unread(&self.run), reports::summary(&account, self.paint))
+    }
 }
 
 fn tell(text: &str) {

@@ -179,6 +179,29 @@ impl Kind {
     pub fn name(self) -> &'static str {
         Self::NAMED.iter().find(|(kind, _)| *kind == self).map_or("status", |(_, name)| name)
     }
+
+    /// What it demands, in a few words.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Canary => "nothing hidden in headers, trailers or body",
+            Self::Oracle => "hidden cannot be told from absent",
+            Self::State => "something changes between requests",
+            Self::Raw => "bytes that no client would send",
+            Self::Telemetry => "nothing hidden in logs, metrics and traces",
+            Self::Header => "what a header of the client does",
+            Self::Differential => "two requesters get different validators",
+            Self::Sequence => "several requests in a row",
+            Self::Total => "the count is that of what may be seen",
+            Self::UpstreamState => "what the upstream holds is unharmed",
+            Self::Timing => "hidden takes as long as absent",
+            Self::UpstreamLog => "what the upstream's log holds",
+            Self::Paging => "pages have no holes",
+            Self::Status(_) => "exactly this status",
+            Self::Concurrency => "many at once get what each gets alone",
+            Self::Manual => "a person has to look",
+        }
+    }
 }
 
 /// One canary.

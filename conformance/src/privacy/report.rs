@@ -4,14 +4,21 @@
 use serde::Serialize;
 
 use super::{Finding, Run, Status};
-use crate::run::{Usable, Verdict};
+use crate::report::account::Account;
+use crate::report::{Paint, junit_of, summary};
+use crate::run::Usable;
 
 /// A line for each attack that does not simply pass, then a summary.
 #[must_use]
 pub fn terminal(run: &Run) -> String {
+    format!("{}{}", lines(run), summary(&Account::of_attacks(run), Paint::Plain))
+}
+
+/// A line for each attack that does not simply pass.
+#[must_use]
+pub fn lines(run: &Run) -> String {
     let mut out = format!("Privacy of {}\n", run.base);
     if run.target != Usable::Yes {
-        out.push_str("\nThe target cannot be tested: nothing listens there.\n");
         return out;
     }
     let quiet = |finding: &&Finding| !matches!(finding.status(), Status::Pass | Status::Manual);
@@ -32,15 +39,6 @@ pub fn terminal(run: &Run) -> String {
         ));
         worlds.faults.iter().for_each(|fault| out.push_str(&format!("  FAIL     {fault}\n")));
     }
-    let told = match run.verdict() {
-        Verdict::Pass => "Pass: nothing hidden came out of what was run.",
-        Verdict::Fail => "Fail: something hidden came out, nothing was proved, or the list of gaps is wrong.",
-        Verdict::Error => "Error: nothing could be run, or the time was over.",
-        Verdict::Unusable => "The target cannot be tested.",
-    };
-    let counts: Vec<String> =
-        Status::ALL.iter().map(|status| format!("{} {}", run.count(*status), status.word())).collect();
-    out.push_str(&format!("\n{told}\n{}\n", counts.join(", ")));
     out
 }
 
@@ -50,6 +48,9 @@ struct Report<'a> {
     suite: &'static str,
     verdict: &'static str,
     exit: u8,
+    sentence: String,
+    began: String,
+    took_ms: u64,
     findings: Vec<Row<'a>>,
     unknown_gaps: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +59,7 @@ struct Report<'a> {
 
 #[derive(Serialize)]
 struct Row<'a> {
+    took_ms: u64,
     check: &'a str,
     kind: &'static str,
     severity: &'a str,
@@ -86,6 +88,7 @@ pub fn json(run: &Run) -> String {
         .map(|finding| {
             let (status, kind) = row(finding);
             Row {
+                took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
                 check: &finding.id,
                 kind,
                 severity: &finding.severity,
@@ -109,6 +112,9 @@ pub fn json(run: &Run) -> String {
         suite: "privacy",
         verdict: verdict.word(),
         exit: verdict.code(),
+        sentence: Account::of_attacks(run).sentence,
+        began: run.began.to_string(),
+        took_ms: u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX),
         findings,
         unknown_gaps: &run.unknown_gaps,
         worlds,
@@ -119,55 +125,5 @@ pub fn json(run: &Run) -> String {
 /// The run as JUnit XML. Known gaps are output of a passed case; what could not be run is skipped.
 #[must_use]
 pub fn junit(run: &Run) -> String {
-    let mut cases = String::new();
-    let (mut failures, mut skipped, mut tests) = (0, 0, 0);
-    let mut case = |name: &str, inside: String| {
-        tests += 1;
-        cases.push_str(&format!(
-            "  <testcase classname=\"privacy\" name=\"{}\">{inside}</testcase>\n",
-            escape(name)
-        ));
-    };
-    for finding in &run.findings {
-        let detail = escape(finding.detail());
-        let title = escape(&finding.title);
-        let inside = match finding.status() {
-            Status::Pass => String::new(),
-            Status::Fail | Status::Vacuous | Status::Mended => {
-                failures += 1;
-                let word = finding.status().word();
-                format!("<failure message=\"{word}: {detail}\">{title}</failure>")
-            }
-            Status::NotRun | Status::Manual => {
-                skipped += 1;
-                format!("<skipped message=\"{detail}\"/>")
-            }
-            Status::Gap => format!("<system-out>known gap: {detail}</system-out>"),
-        };
-        case(&finding.id, inside);
-    }
-    for id in &run.unknown_gaps {
-        failures += 1;
-        case(id, "<failure message=\"the list of gaps names what the battery does not have\"/>".to_owned());
-    }
-    if let Some(worlds) = &run.worlds {
-        let told = worlds.faults.first().map(|fault| escape(fault));
-        failures += usize::from(told.is_some());
-        let inside = told.map_or_else(String::new, |fault| format!("<failure message=\"{fault}\"/>"));
-        case(&format!("worlds from seed {}", worlds.seed), inside);
-    }
-    let mut errors = 0;
-    if matches!(run.verdict(), Verdict::Unusable | Verdict::Error) {
-        errors = 1;
-        case("run", "<error message=\"the target cannot be tested, or not everything was run\"/>".to_owned());
-    }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"privacy\" tests=\"{tests}\" \
-         failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n{cases}</testsuite>\n</testsuites>\n"
-    )
-}
-
-fn escape(text: &str) -> String {
-    let plain: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    junit_of(&Account::of_attacks(run))
 }

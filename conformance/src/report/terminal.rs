@@ -1,69 +1,86 @@
 //! For a person at a terminal.
 
-use crate::check::{Check, Finding, Status};
-use crate::run::{Run, Usable, Verdict};
+use super::account::{Account, Row, Steps};
+use super::paint::Paint;
+use super::summary::summary;
+use crate::check::{Check, Status};
+use crate::coverage::{Covered, How, traced};
+use crate::privacy::battery::Attack;
+use crate::run::{Run, Usable};
 use crate::suite::Suite;
 
 /// A line per check, the first failure in full, a summary.
 #[must_use]
 pub fn terminal(run: &Run) -> String {
-    let mut out = format!("Conformance of {}\n", run.base);
-    match run.target {
-        Usable::Yes => {}
-        Usable::Silent => out.push_str("\nThe target cannot be tested: GET metadata had no answer.\n"),
-        Usable::StatesNothing => {
-            out.push_str("\nThe target cannot be tested: it has no CapabilityStatement to go by.\n");
-        }
+    let account = Account::of_suites(run, &[]);
+    let mut out = lines(run, Paint::Plain);
+    if run.target == Usable::Yes
+        && let Some(first) = account.rows().find(|row| row.status == Status::Fail)
+    {
+        out.push_str(&in_full(first, Paint::Plain));
     }
+    out.push_str(&summary(&account, Paint::Plain));
+    out
+}
+
+/// A line per check.
+#[must_use]
+pub fn lines(run: &Run, paint: Paint) -> String {
+    let mut out = format!("\nConformance of {}\n", run.base);
     if run.target != Usable::Yes {
         return out;
     }
     for (suite, findings) in &run.suites {
         line(&mut out, format_args!("\n{}", suite.name()));
         for finding in findings {
-            line(&mut out, format_args!("  {:<8} {}", finding.status.word(), finding.check.id));
+            line(&mut out, format_args!("  {} {}", paint.status(finding.status), finding.check.id));
             if finding.status != Status::Pass {
                 line(&mut out, format_args!("           {}", finding.detail()));
             }
         }
     }
-    if let Some(first) = run.findings().find(|finding| finding.status == Status::Fail) {
-        in_full(&mut out, first);
-    }
-    summary(&mut out, run);
     out
 }
 
-fn in_full(out: &mut String, finding: &Finding) {
-    let check = finding.check;
-    line(out, format_args!("\nThe first failure in full: {}", check.id));
-    line(out, format_args!("  {} {}", check.grade.word(), check.title));
-    line(out, format_args!("  because {}", check.why));
-    line(out, format_args!("  {}", finding.detail()));
-    line(out, format_args!("  clause: {}", check.clause));
-}
-
-fn summary(out: &mut String, run: &Run) {
-    let told = match run.verdict() {
-        Verdict::Pass => "Pass: every SHALL that applies here is met.",
-        Verdict::Fail => "Fail: something the specification demands is not met.",
-        Verdict::Error => "Error: not everything could be found out, or nothing was checked.",
-        Verdict::Unusable => "The target cannot be tested.",
-    };
-    line(out, format_args!("\n{told}"));
-    let statuses = [Status::Pass, Status::Fail, Status::Warning, Status::Note, Status::Skip, Status::Error];
-    let counts: Vec<String> =
-        statuses.iter().map(|status| format!("{} {}", run.count(*status), status.word())).collect();
-    line(out, format_args!("{}", counts.join(", ")));
-    if run.left > 0 {
-        line(
-            out,
-            format_args!(
-                "{} resources of invented people that this run made are still there: the target did not delete them.",
-                run.left
-            ),
-        );
+/// The first failure, with all that is known of it.
+#[must_use]
+pub fn in_full(row: &Row, paint: Paint) -> String {
+    let mut out = String::new();
+    line(&mut out, format_args!("\nThe first failure in full: {}", row.id));
+    let title = format!("{} {}", row.weight.word(), row.title);
+    if !title.trim().is_empty() {
+        line(&mut out, format_args!("  {}", title.trim()));
     }
+    if let Some(why) = &row.why {
+        line(&mut out, format_args!("  because {why}"));
+    }
+    line(&mut out, format_args!("  {} {}", paint.status(row.status).trim_end(), row.said.line()));
+    if let Some(clause) = &row.clause {
+        line(&mut out, format_args!("  clause: {clause}"));
+    }
+    match &row.steps {
+        Steps::Requests(asked) => {
+            for exchanged in asked {
+                let status =
+                    exchanged.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+                let (method, path, ms) = (&exchanged.method, &exchanged.path, exchanged.took.as_millis());
+                line(&mut out, format_args!("    {method} {path}: {status}, {ms} ms"));
+            }
+        }
+        Steps::Actions(done) => {
+            for action in done {
+                let status = paint.status(action.status);
+                line(&mut out, format_args!("    {status} {}", action.label));
+                if !action.message.is_empty() {
+                    line(&mut out, format_args!("             {}", action.message));
+                }
+                for detail in &action.details {
+                    line(&mut out, format_args!("               {detail}"));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Every suite and its checks.
@@ -76,14 +93,28 @@ pub fn list() -> String {
             line(&mut out, format_args!("  {:<32} {:<6} {}", check.id, check.grade.word(), check.title));
         }
     }
-    line(&mut out, format_args!("privacy: attacks from a battery, which has its own list; see `run --help`"));
+    line(
+        &mut out,
+        format_args!("privacy: attacks from a battery, which `list --battery FILE` lists; see `run --help`"),
+    );
+    out
+}
+
+/// Every attack of a battery.
+#[must_use]
+pub fn list_attacks(attacks: &[Attack]) -> String {
+    let mut out = String::from("privacy: the attacks of this battery\n");
+    for attack in attacks {
+        let (id, kind, severity) = (&attack.id, attack.check.name(), &attack.severity);
+        line(&mut out, format_args!("  {id:<12} {kind:<14} {severity:<9} {}", attack.title));
+    }
     out
 }
 
 /// One check: what, why, and where the specification says so.
 #[must_use]
 pub fn explain(suite: Suite, check: &Check) -> String {
-    format!(
+    let mut out = format!(
         "{}\n  suite:  {}\n  what:   {}\n  why:    {}\n  grade:  {}\n  clause: {}\n",
         check.id,
         suite.name(),
@@ -91,7 +122,77 @@ pub fn explain(suite: Suite, check: &Check) -> String {
         check.why,
         check.grade.word(),
         check.clause
-    )
+    );
+    let about = traced(check.id);
+    if !about.is_empty() {
+        line(&mut out, format_args!("  traced: {}", about.join(", ")));
+    }
+    out
+}
+
+/// One attack: who tries what, and how the answer is judged.
+#[must_use]
+pub fn explain_attack(attack: &Attack) -> String {
+    let mut out = format!(
+        "{}\n  suite:    privacy\n  what:     {}\n  severity: {}\n  judged:   {}, {}\n  who:      {}\n  upstream: {}\n",
+        attack.id,
+        attack.title,
+        attack.severity,
+        attack.check.name(),
+        attack.check.about(),
+        attack.setup.requester,
+        attack.setup.upstream,
+    );
+    let requests = std::iter::once(&attack.request).chain(&attack.then);
+    for request in requests.filter(|request| request.raw.is_none()) {
+        line(&mut out, format_args!("  request:  {} {}", request.method, request.path));
+    }
+    if attack.request.raw.is_some() {
+        line(&mut out, format_args!("  request:  bytes that no client would send"));
+    }
+    out
+}
+
+/// Which clauses and requirements are looked at by which checks.
+#[must_use]
+pub fn coverage(map: &[Covered]) -> String {
+    let mut out = String::new();
+    for covered in map {
+        let names: Vec<&str> = covered.by.iter().map(|looked| looked.check.as_str()).collect();
+        let by = if names.is_empty() { "-".to_owned() } else { names.join(", ") };
+        match &covered.demanded {
+            Some(demanded) => line(
+                &mut out,
+                format_args!(
+                    "{}\t{}\t{}\t{}\t{by}",
+                    covered.what,
+                    demanded.grade,
+                    demanded.actors,
+                    covered.how.word()
+                ),
+            ),
+            None => line(&mut out, format_args!("{}\t{by}", covered.what)),
+        }
+    }
+    let clauses = map.iter().filter(|covered| covered.demanded.is_none()).count();
+    if clauses > 0 {
+        line(&mut out, format_args!("\n{clauses} clauses are cited by checks."));
+    }
+    let wanted: Vec<&Covered> = map.iter().filter(|covered| covered.demanded.is_some()).collect();
+    if !wanted.is_empty() {
+        let count = |how: How| wanted.iter().filter(|covered| covered.how == how).count();
+        line(
+            &mut out,
+            format_args!(
+                "{} requirements: checks are traced to {}, of {} only the clause is cited, {} are not covered.",
+                wanted.len(),
+                count(How::Traced),
+                count(How::Cited),
+                count(How::Uncovered)
+            ),
+        );
+    }
+    out
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -8,5 +8,5 @@ mod testreport;
 
 pub use json::json;
 pub use junit::junit;
-pub use terminal::{findings, line, terminal};
+pub use terminal::{findings, first_failure, line, terminal, unread};
 pub use testreport::testreport;

@@ -5,24 +5,6 @@ use fhir::json::{Kind, Node};
 use crate::check::{Check, Judgement, Otherwise};
 use crate::target::Answer;
 
-/// The checks of several lists in one.
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
-pub(super) const fn joined<const N: usize>(lists: &[&[Check]]) -> [Check; N] {
-    let mut all = [lists[0][0]; N];
-    let (mut list, mut at, mut filled) = (0, 0, 0);
-    while filled < N {
-        if at < lists[list].len() {
-            all[filled] = lists[list][at];
-            filled += 1;
-            at += 1;
-        } else {
-            list += 1;
-            at = 0;
-        }
-    }
-    all
-}
-
 /// The body as strict JSON.
 pub(super) fn root(answer: &Answer) -> Result<Node<'_>, Otherwise> {
     match &answer.document {

@@ -22,6 +22,7 @@ mod sets;
 mod values;
 mod world;
 
+use super::judge::{joined, sum};
 use crate::check::Check;
 
 const PARTS: [&[Check]; 7] = [
@@ -34,31 +35,4 @@ const PARTS: [&[Check]; 7] = [
     property::CHECKS,
 ];
 
-const COUNT: usize = {
-    let mut count = 0;
-    let mut parts: &[&[Check]] = &PARTS;
-    while let [first, rest @ ..] = parts {
-        count += first.len();
-        parts = rest;
-    }
-    count
-};
-
-pub(super) const CHECKS: &[Check] = &joined();
-
-/// The checks of all parts in one list.
-#[expect(clippy::indexing_slicing, reason = "evaluated while it is compiled")]
-const fn joined() -> [Check; COUNT] {
-    let mut all = [bundle::CHECKS[0]; COUNT];
-    let (mut part, mut at) = (0, 0);
-    while part < PARTS.len() {
-        let mut own = 0;
-        while own < PARTS[part].len() {
-            all[at] = PARTS[part][own];
-            at += 1;
-            own += 1;
-        }
-        part += 1;
-    }
-    all
-}
+pub(super) const CHECKS: &[Check] = &joined::<{ sum(&PARTS) }>(&PARTS);

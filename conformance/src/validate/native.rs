@@ -16,7 +16,7 @@ pub(crate) const ELSEWHERE: [&str; 2] = [
     "reference.startsWith('#').not() or (reference.substring(1).trace('url') in %rootResource.contained.id.trace('ids'))",
 ];
 
-const NATIVES: [(&str, Native); 14] = [
+const NATIVES: [(&str, Native); 16] = [
     ("hasValue() or (children().count() > id.count())", not_empty),
     ("hasValue() or (children().count() > id.count()) or $this is Parameters", not_empty),
     ("extension.exists() != value.exists()", extension),
@@ -37,6 +37,16 @@ const NATIVES: [(&str, Native); 14] = [
     ("data.empty() or contentType.exists()", type_of_data),
     ("name.exists() or telecom.exists() or address.exists() or organization.exists()", contact),
     ("resource.exists() or request.exists() or response.exists()", entry),
+    // By their expressions the type of the Bundle is looked for anew for each entry, among all entries.
+    (
+        "entry.all(request.exists() = (%resource.type = 'batch' or %resource.type = 'transaction' or %resource.type = 'history'))",
+        requests,
+    ),
+    (
+        "entry.all(response.exists() = (%resource.type = 'batch-response' or %resource.type = 'transaction-response' or \
+         %resource.type = 'history'))",
+        responses,
+    ),
 ];
 
 /// The code for an expression.
@@ -114,6 +124,26 @@ fn entry(node: Node<'_>) -> Option<bool> {
     Some(["resource", "request", "response"].iter().any(|name| has(node, name)))
 }
 
+fn requests(node: Node<'_>) -> Option<bool> {
+    each_entry(node, "request", &["batch", "transaction", "history"])
+}
+
+fn responses(node: Node<'_>) -> Option<bool> {
+    each_entry(node, "response", &["batch-response", "transaction-response", "history"])
+}
+
+/// Whether each entry of a Bundle has `name` where the Bundle is of one of `types`, and else none has. A Bundle without one
+/// type is left to the expression.
+fn each_entry(bundle: Node<'_>, name: &str, types: &[&str]) -> Option<bool> {
+    let mut told = bundle.named("type");
+    let (only, none) = (told.next()?.text()?, told.next());
+    if bundle.resource_type() != Some("Bundle") || none.is_some() {
+        return None;
+    }
+    let wanted = types.contains(&only);
+    Some(bundle.named("entry").all(|entry| has(entry, name) == wanted))
+}
+
 /// A period whose ends are told alike is ordered as their texts are; of others the expression tells.
 fn ordered(node: Node<'_>) -> Option<bool> {
     let Some((start, end)) = node.child_text("start").zip(node.child_text("end")) else {
@@ -127,4 +157,44 @@ fn ordered(node: Node<'_>) -> Option<bool> {
 
 fn zone(text: &str) -> &str {
     text.split_once('T').and_then(|(_, time)| time.get(8..)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NATIVES;
+    use crate::fhirpath::{Expression, Scope};
+    use crate::model::Tables;
+    use crate::tree::{Limits, Tree};
+
+    /// What code says of bundles is what the expressions say.
+    #[test]
+    fn entries_are_judged_by_code_as_by_their_expressions() {
+        let types =
+            ["batch", "transaction", "history", "batch-response", "transaction-response", "searchset", "x"];
+        let entries = [
+            "",
+            r#","entry":[{"request":{"method":"GET"}}]"#,
+            r#","entry":[{"response":{"status":"200"}}]"#,
+            r#","entry":[{"request":{"method":"GET"},"response":{"status":"200"}},{"fullUrl":"urn:a"}]"#,
+            r#","entry":[{"request":{"method":"GET"},"response":{"status":"200"}}]"#,
+        ];
+        let of_bundles = NATIVES.iter().filter(|(text, _)| text.starts_with("entry.all("));
+        let mut judged = 0;
+        for (text, native) in of_bundles {
+            let expression = Expression::parse(text).unwrap();
+            for (kind, entries) in types.iter().flat_map(|kind| entries.map(|entries| (kind, entries))) {
+                let bundle = format!(r#"{{"resourceType":"Bundle","type":"{kind}"{entries}}}"#);
+                let tree = Tree::read(bundle.as_bytes(), &Limits::default()).unwrap();
+                let mut scope = Scope::new(&Tables::R4, tree.root());
+                scope.resource = Some(tree.root());
+                let evaluated = expression.evaluate(&scope).unwrap().is_true();
+                assert_eq!(native(tree.root()), Some(evaluated), "{text}: {bundle}");
+                judged += 1;
+            }
+            let untyped =
+                Tree::read(br#"{"resourceType":"Bundle","entry":[{}]}"#, &Limits::default()).unwrap();
+            assert_eq!(native(untyped.root()), None);
+        }
+        assert_eq!(judged, 2 * 7 * 5);
+    }
 }

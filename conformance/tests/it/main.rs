@@ -13,6 +13,8 @@ mod holder;
 #[cfg(test)]
 mod keeper;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod proxy;

@@ -355,7 +355,7 @@ async fn reports_agree_and_tell_nothing_of_the_record() {
     let options = Options { telling: Telling::Values, ..Options::default() };
     let shown = alone(run_in(folder.path(), &[&server.base], options).await);
     let told = [
-        report::junit(&hidden),
+        report::junit(&hidden, &server.base),
         report::json(&hidden),
         report::testreport(&hidden, &server.base),
         report::terminal(&hidden),
@@ -367,7 +367,7 @@ async fn reports_agree_and_tell_nothing_of_the_record() {
     assert!(told.contains("Zzcanary") && !told.contains("zz-"), "{told}");
     let json = parse(&report::json(&hidden));
     assert_eq!((&json["verdict"], &json["exit"]), (&Value::from("fail"), &Value::from(1)));
-    let junit = report::junit(&hidden);
+    let junit = report::junit(&hidden, &server.base);
     assert_eq!((junit.matches("<failure ").count(), junit.matches("<testcase ").count()), (1, 3));
     assert!(!junit.contains('\u{1}'));
     let report = parse(&report::testreport(&hidden, &server.base));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use conformance::report as suites;
 use conformance::script::{
     Act, ActionRun, Library, Options, Outcome, ScriptRun, ScriptsRun, StandIn, TestRun, report,
 };
@@ -16,7 +17,7 @@ use crate::validate::shipped;
 
 /// Nothing is found in `json`, but that it has no narrative for people.
 #[track_caller]
-fn sound(json: &str) {
+pub(crate) fn sound(json: &str) {
     let tree = Tree::read(json.as_bytes(), &Limits::default()).expect("a tree");
     let mut found = validate(&tree, shipped(), &[]);
     found.retain(|one| one.code() != "dom-6");
@@ -66,6 +67,19 @@ async fn a_testreport_of_a_script_holds_to_r4() {
         (named.url, named.id) = (url.map(str::to_owned), id.map(str::to_owned));
         sound(&report::testreport(&alone(named), &server.base));
     }
+}
+
+#[tokio::test]
+async fn testreports_of_suites_hold_to_r4() {
+    let mut run = crate::pages::suites().await;
+    sound(&suites::testreport(&run));
+    for at in (0..run.suites.len()).rev() {
+        let one = run.suites.remove(at);
+        let rest = std::mem::replace(&mut run.suites, vec![one]);
+        sound(&suites::testreport(&run));
+        run.suites = rest;
+    }
+    sound(&suites::testreport(&run));
 }
 
 #[tokio::test]
@@ -121,7 +135,7 @@ fn part() -> impl Strategy<Value = TestRun> {
     )
 }
 
-fn script_run() -> impl Strategy<Value = ScriptRun> {
+pub(crate) fn script_run() -> impl Strategy<Value = ScriptRun> {
     let named = (words(), proptest::option::of(words()), proptest::option::of(words()));
     let parts =
         (proptest::option::of(part()), proptest::collection::vec(part(), 0..3), proptest::option::of(part()));

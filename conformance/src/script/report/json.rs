@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::outcome::{Act, ActionRun, Outcome, ScriptRun, ScriptsRun, TestRun};
+use crate::report::account::Account;
 
 /// The run as JSON.
 #[must_use]
@@ -13,9 +14,13 @@ pub fn json(run: &ScriptsRun) -> String {
         .iter()
         .map(|(file, why)| json!({"file": file.display().to_string(), "message": why}))
         .collect();
+    let account = Account::of_scripts(run, "");
     let report = json!({
         "verdict": verdict.word(),
         "exit": verdict.code(),
+        "first_steps": account.first_steps(),
+        "sentence": account.sentence,
+        "coverage": account.coverage,
         "counts": {
             "pass": run.count(Outcome::Pass),
             "warning": run.count(Outcome::Warning),

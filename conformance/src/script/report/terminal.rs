@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::super::finding::Finding;
 use super::super::outcome::{ActionRun, Outcome, ScriptRun, ScriptsRun};
-use crate::run::Verdict;
+use crate::report::account::Account;
+use crate::report::{Paint, summary};
 
 /// One line of a script that ended, as it is told while others run.
 #[must_use]
@@ -47,43 +48,30 @@ pub fn line(script: &ScriptRun) -> String {
     out
 }
 
-/// The first failure in full, and a summary.
+/// What could not be read, the first failure in full, and a summary.
 #[must_use]
 pub fn terminal(run: &ScriptsRun) -> String {
+    let first = run.scripts.iter().find_map(first_failure).unwrap_or_default();
+    format!("{}{first}{}", unread(run), summary(&Account::of_scripts(run, ""), Paint::Plain))
+}
+
+/// What could not be read.
+#[must_use]
+pub fn unread(run: &ScriptsRun) -> String {
     let mut out = String::new();
     for (file, why) in &run.unread {
         put(&mut out, format_args!("{:<8} {}: {why}\n", "error", file.display()));
     }
-    let mut wrong = run.scripts.iter().flat_map(|script| {
-        script
-            .actions()
-            .into_iter()
-            .filter(|action| action.outcome >= Outcome::Fail)
-            .map(move |action| (script, action))
-    });
-    if let Some((script, action)) = wrong.next() {
-        in_full(&mut out, script, action);
-    }
-    let told = match run.verdict() {
-        Verdict::Pass => "Pass: every assert that was made holds.",
-        Verdict::Fail => "Fail: an assert does not hold.",
-        Verdict::Error => "Error: not everything could be judged, or nothing was.",
-        Verdict::Unusable => "The target cannot be tested: no request was answered.",
-    };
-    put(&mut out, format_args!("\n{told}\n"));
-    let counted = |outcomes: &[Outcome]| {
-        let counts = outcomes.iter().map(|outcome| format!("{} {}", run.count(*outcome), outcome.word()));
-        counts.collect::<Vec<_>>().join(", ")
-    };
-    let all = [Outcome::Pass, Outcome::Warning, Outcome::Fail, Outcome::Skip, Outcome::Error];
-    put(&mut out, format_args!("{} scripts: {}\n", run.scripts.len(), counted(&all)));
-    let mut unsupported: Vec<&str> = run.scripts.iter().flat_map(ScriptRun::unsupported).collect();
-    unsupported.sort_unstable();
-    unsupported.dedup();
-    for what in unsupported.iter().take(20) {
-        put(&mut out, format_args!("  {what}\n"));
-    }
     out
+}
+
+/// The first failure of `script` in full, if it has one.
+#[must_use]
+pub fn first_failure(script: &ScriptRun) -> Option<String> {
+    let action = script.actions().into_iter().find(|action| action.outcome >= Outcome::Fail)?;
+    let mut out = String::new();
+    in_full(&mut out, script, action);
+    Some(out)
 }
 
 fn in_full(out: &mut String, script: &ScriptRun, action: &ActionRun) {

@@ -2,49 +2,16 @@
 //!
 //! One script makes one resource; several make a Bundle of type `collection`.
 
-use aws_lc_rs::digest;
 use serde_json::{Map, Value, json};
 
 use super::super::outcome::{Act, ActionRun, Outcome, ScriptRun, ScriptsRun, TestRun};
+use crate::report::{clean, entries, text};
 use crate::validate::references;
 
 /// The run as TestReport in JSON, against the system at `base`.
 #[must_use]
 pub fn testreport(run: &ScriptsRun, base: &str) -> String {
-    let mut reports: Vec<Value> = run.scripts.iter().map(|script| report(script, base)).collect();
-    let whole = match reports.len() {
-        1 => reports.remove(0),
-        _ => {
-            let entries: Vec<Value> = (0_usize..).zip(reports).map(entry).collect();
-            let mut bundle = json!({"resourceType": "Bundle", "type": "collection"});
-            if let Some(members) = bundle.as_object_mut().filter(|_| !entries.is_empty()) {
-                members.insert("entry".to_owned(), Value::Array(entries));
-            }
-            bundle
-        }
-    };
-    serde_json::to_string_pretty(&whole).unwrap_or_default()
-}
-
-/// An entry of the Bundle, known by what it holds and by its place: the same script may have run twice.
-fn entry((place, report): (usize, Value)) -> Value {
-    let digest = digest::digest(&digest::SHA256, format!("{place} {report}").as_bytes());
-    let mut name = 0_u128;
-    for byte in digest.as_ref().iter().take(16) {
-        name = name << 8 | u128::from(*byte);
-    }
-    // Version 8 of RFC 9562: a name of our own making.
-    name = name & !(0xf << 76) & !(0b11 << 62) | 8 << 76 | 0b10 << 62;
-    let hex = format!("{name:032x}");
-    let mut parts = Vec::new();
-    let mut rest = hex.as_str();
-    for letters in [8, 4, 4, 4] {
-        let (part, after) = rest.split_at_checked(letters).unwrap_or((rest, ""));
-        parts.push(part);
-        rest = after;
-    }
-    parts.push(rest);
-    json!({"fullUrl": format!("urn:uuid:{}", parts.join("-")), "resource": report})
+    entries(run.scripts.iter().map(|script| report(script, base)).collect())
 }
 
 /// Whether the address of a script can be the literal reference of a TestReport.
@@ -147,16 +114,4 @@ fn action(run: &ActionRun) -> Value {
         Act::Operation => json!({"operation": held}),
         Act::Assert => json!({"assert": held}),
     }
-}
-
-/// A string of FHIR: not empty, no control characters.
-fn text(text: &str) -> Value {
-    let clean = clean(text);
-    json!(if clean.is_empty() { "-" } else { &clean })
-}
-
-fn clean(text: &str) -> String {
-    let clean: String =
-        text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect();
-    clean.trim().to_owned()
 }
