@@ -1,7 +1,7 @@
 //! Conformance suites against any FHIR R4 endpoint, ours or not.
 //!
 //! A run has three steps: [`observe`] asks the endpoint harmless questions, [`check`]s judge the answers or act on the endpoint
-//! by themselves through a [`bench`], [`report`]s tell the result. Every check names the clause of the
+//! by themselves through a [`mod@bench`], [`report`]s tell the result. Every check names the clause of the
 //! specification it holds the endpoint to and how binding that clause is; what an endpoint does not claim to offer
 //! is skipped, never failed, and a skipped check is never a pass.
 //!
