@@ -132,7 +132,7 @@ fn findings(today: &str) -> Vec<Value> {
             }],
         }),
         medication("ann-paracetamol", "322236009", "Paracetamol 500 mg tablet"),
-        labelled(medication("ann-lithium", "321217007", "Lithium carbonate canary-mental-health-medicine")),
+        labelled(medication("ann-lithium", "387095003", "Lithium carbonate canary-mental-health-medicine")),
         observation("ann-mobility", "survey", "282097004", "Ability to walk", "with a frame", today),
         observation("ann-blood", "laboratory", "302789003", "canary-laboratory", "canary-result", today),
         json!({
