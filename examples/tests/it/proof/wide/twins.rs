@@ -69,12 +69,13 @@ impl Twin {
 pub(super) fn twins(hidden: &[String], dice: &mut Dice, count: usize) -> Vec<Twin> {
     let bodies: Value = examples::json::parse(BODIES.as_bytes()).unwrap();
     let bodies: Vec<&Value> = bodies.as_object().unwrap().values().collect();
+    // Whom something is about must be there: where the rules let it be sent about her, that she is there is no secret from its sender.
+    let named: Vec<String> = hidden.iter().filter(|name| *name != SUBJECT).cloned().collect();
     let mut twins = Vec::with_capacity(count);
     while twins.len() < count {
-        let name = one(dice, hidden).clone();
         twins.push(match dice.below(4) {
-            0 => asked(name, dice),
-            _ => sent(name, one::<&Value>(dice, &bodies), dice),
+            0 => asked(one(dice, hidden).clone(), dice),
+            _ => sent(one(dice, &named).clone(), one::<&Value>(dice, &bodies), dice),
         });
     }
     twins
