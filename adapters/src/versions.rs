@@ -1,7 +1,7 @@
 //! FHIR of one release into FHIR of another: STU3, R4B and R5 to and from R4, and DSTU2 into R4.
 //!
 //! Every element is the same on both sides by the tables of both releases, or a rule of `maps/versions` says where it
-//! goes, or it is kept in the extension that FHIR names for it, or it is a [`Loss`](crate::Loss) with its path. One
+//! goes, or it is kept in the extension that FHIR names for it, or it is a [`Loss`] with its path. One
 //! engine reads the tables; it knows no resource type but Consent. Ids and addresses stay; a resource that is called
 //! otherwise on the other side is called so in the references to it too.
 //!
