@@ -7,7 +7,7 @@
 mod expected;
 mod twins;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use conformance::privacy::scan::Scanner;
@@ -104,6 +104,24 @@ async fn each_requester_sees_of_the_wide_agreements_what_is_listed_and_nothing_e
     Arc::into_inner(house).unwrap().close().await;
 }
 
+/// Those of the people who are hidden from somebody about whom the rules let her send all the same.
+async fn sent_about(house: &House, token: &str, hidden: &[String]) -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for name in hidden.iter().filter(|name| name.starts_with("Patient/")) {
+        let headers = [
+            ("authorization", format!("Bearer {token}")),
+            ("content-type", "application/fhir+json".to_owned()),
+        ];
+        let body = serde_json::json!({"resourceType": "Condition", "code": {"text": "x"}, "subject": {"reference": name}});
+        let target = format!("{FACE}/Condition");
+        let answer = house.ask("POST", &target, &headers, body.to_string().into()).await.unwrap();
+        if answer.status == 201 {
+            known.insert(name.clone());
+        }
+    }
+    known
+}
+
 /// What is wrong with the answers to a request that names something hidden and to its twin, and whether it was done.
 async fn told_apart(house: &House, judge: &Judge, token: &str, twin: &Twin) -> (Option<String>, bool) {
     let (hidden, absent) = (twin.hidden(token), twin.absent(token));
@@ -129,18 +147,23 @@ async fn what_names_something_hidden_is_answered_as_what_names_nothing() {
     let mut site = Site::new().await;
     let world = made(Variation::First, &[]);
     let house = Arc::new(site.open_wide(&world).await);
-    let mut tally = (0, 0);
-    for (who, percent) in REQUESTERS.into_iter().zip([55, 15, 15, 15]) {
-        let token = site.tokens[who].clone();
-        let mut names: Vec<(String, u16)> = Vec::new();
+    let (mut tally, mut unseen, mut sent) = ((0, 0), Vec::new(), BTreeMap::new());
+    for who in REQUESTERS {
+        let token = &site.tokens[who];
+        let mut hidden: Vec<String> = Vec::new();
         for name in world.resources.iter().map(key) {
-            let status = read(&house, &token, &name).await.status;
-            names.push((name, status));
+            if read(&house, token, &name).await.status == 404 {
+                hidden.push(name);
+            }
         }
-        let hidden: Vec<String> =
-            names.into_iter().filter(|(_, status)| *status == 404).map(|(name, _)| name).collect();
+        sent.insert(who.to_owned(), sent_about(&house, token, &hidden).await);
+        unseen.push(hidden);
+    }
+    assert_eq!(sent, expected::sent_about());
+    for ((who, hidden), percent) in REQUESTERS.into_iter().zip(unseen).zip([55, 15, 15, 15]) {
+        let token = site.tokens[who].clone();
         let count = usize::try_from(requests * percent / 200).unwrap();
-        let of = twins(&hidden, &mut Dice::new(seed ^ percent), count);
+        let of = twins(&hidden, &sent[who], &mut Dice::new(seed ^ percent), count);
         let judge = Arc::new(Judge::against(hidden_from(who)));
         let asking = Arc::clone(&house);
         let told = all(of, move |twin| {

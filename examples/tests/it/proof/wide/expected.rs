@@ -1,20 +1,35 @@
 //! Which canaries each requester sees under the wide agreements: a list made by hand, held against the fixture's own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use super::super::judge::{every, hidden_from as hidden_by_fixture};
 
-const EXPECTED: &str = include_str!("../../../../leaks/wide/expected.toml");
 /// What the server behind says of what is not there.
 const OF_SERVER: &str = "CANARY-UPSTREAM-TEXT";
 
 pub(super) const REQUESTERS: [&str; 4] = ["LA", "LAC", "LA2", "HOSP"];
 
+fn expected() -> toml::Table {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("leaks/wide/expected.toml");
+    fs::read_to_string(file).unwrap().parse().unwrap()
+}
+
+fn texts(list: &toml::Value) -> BTreeSet<String> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
 /// What this requester sees.
 pub(super) fn seen_by(who: &str) -> BTreeSet<String> {
-    let expected: toml::Table = EXPECTED.parse().unwrap();
-    expected[who].as_array().unwrap().iter().map(|canary| canary.as_str().unwrap().to_owned()).collect()
+    texts(&expected()[who])
+}
+
+/// By requester, the people whom she may not see and about whom the rules let her send all the same.
+pub(super) fn sent_about() -> BTreeMap<String, BTreeSet<String>> {
+    let expected = expected();
+    let lists = expected["sent_about"].as_table().unwrap();
+    lists.iter().map(|(who, list)| (who.clone(), texts(list))).collect()
 }
 
 /// And what never.

@@ -1,5 +1,7 @@
 //! Pairs of requests: one names something hidden, the other something that is not there, in the very same place.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use conformance::privacy::worlds::Dice;
 use serde_json::{Value, json};
@@ -65,12 +67,12 @@ impl Twin {
     }
 }
 
-/// So many pairs, about what is hidden from somebody.
-pub(super) fn twins(hidden: &[String], dice: &mut Dice, count: usize) -> Vec<Twin> {
+/// So many pairs, about what is hidden from somebody. Whom something is about must be there: that those are whom she may send about
+/// is no secret from her.
+pub(super) fn twins(hidden: &[String], known: &BTreeSet<String>, dice: &mut Dice, count: usize) -> Vec<Twin> {
     let bodies: Value = examples::json::parse(BODIES.as_bytes()).unwrap();
     let bodies: Vec<&Value> = bodies.as_object().unwrap().values().collect();
-    // Whom something is about must be there: where the rules let it be sent about her, that she is there is no secret from its sender.
-    let named: Vec<String> = hidden.iter().filter(|name| *name != SUBJECT).cloned().collect();
+    let named: Vec<String> = hidden.iter().filter(|name| !known.contains(*name)).cloned().collect();
     let mut twins = Vec::with_capacity(count);
     while twins.len() < count {
         twins.push(match dice.below(4) {
