@@ -32,19 +32,8 @@ use shares::{
     query_is_base64, query_without_results, together,
 };
 
-use crate::bench::Bench;
-use crate::check::{Acting, Check, Grade, Judge};
-
-const fn check(
-    grade: Grade,
-    id: &'static str,
-    title: &'static str,
-    why: &'static str,
-    clause: &'static str,
-    act: for<'a> fn(&'a Bench) -> Acting<'a>,
-) -> Check {
-    Check { id, title, why, clause, grade, judge: Judge::Acted(act) }
-}
+use super::judge::check;
+use crate::check::{Check, Grade};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

@@ -25,19 +25,8 @@ use recorded::{emergency, emergency_purpose, no_emergency, refusal_names_consent
 use registry::{By as Registry, found};
 use table::{Part, table};
 
-use crate::bench::Bench;
-use crate::check::{Acting, Check, Grade, Judge};
-
-const fn check(
-    grade: Grade,
-    id: &'static str,
-    title: &'static str,
-    why: &'static str,
-    clause: &'static str,
-    act: for<'a> fn(&'a Bench) -> Acting<'a>,
-) -> Check {
-    Check { id, title, why, clause, grade, judge: Judge::Acted(act) }
-}
+use super::judge::check;
+use crate::check::{Check, Grade};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

@@ -2,7 +2,8 @@
 
 use fhir::json::{Kind, Node};
 
-use crate::check::{Check, Judgement, Otherwise};
+use crate::bench::Bench;
+use crate::check::{Acting, Check, Grade, Judge, Judgement, Otherwise};
 use crate::target::Answer;
 
 /// The body as strict JSON.
@@ -104,6 +105,18 @@ pub(super) fn encoded(text: &str) -> String {
 fn media_type_for_report(text: &str) -> String {
     let fitting = |letter: char| letter.is_ascii_alphanumeric() || "/+.- ".contains(letter);
     if text.len() <= 80 && text.chars().all(fitting) { text.to_owned() } else { "something else".to_owned() }
+}
+
+/// A check that acts, whose clause binds so.
+pub(super) const fn check(
+    grade: Grade,
+    id: &'static str,
+    title: &'static str,
+    why: &'static str,
+    clause: &'static str,
+    act: for<'a> fn(&'a Bench) -> Acting<'a>,
+) -> Check {
+    Check { id, title, why, clause, grade, judge: Judge::Acted(act) }
 }
 
 /// How many checks there are in `parts`.

@@ -13,20 +13,8 @@ mod tokens;
 
 pub(super) use requirements::{SET, TRACED};
 
-use super::judge::joined;
-use crate::bench::Bench;
-use crate::check::{Acting, Check, Grade, Judge};
-
-const fn check(
-    grade: Grade,
-    id: &'static str,
-    title: &'static str,
-    why: &'static str,
-    clause: &'static str,
-    judge: for<'a> fn(&'a Bench) -> Acting<'a>,
-) -> Check {
-    Check { id, title, why, clause, grade, judge: Judge::Acted(judge) }
-}
+use super::judge::{check, joined};
+use crate::check::{Check, Grade};
 
 pub(super) const CHECKS: &[Check] =
     &joined::<{ DISCOVERY.len() + checks::CHECKS.len() }>(&[DISCOVERY, checks::CHECKS]);

@@ -10,23 +10,11 @@ mod served;
 mod taken;
 mod tried;
 
-use super::judge::joined;
-use crate::bench::Bench;
-use crate::check::{Acting, Check, Grade, Judge};
+use super::judge::{check, joined};
+use crate::check::{Check, Grade};
 
 /// Where the profiles of UK Core live.
 const UK_CORE: &str = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-";
-
-const fn check(
-    grade: Grade,
-    id: &'static str,
-    title: &'static str,
-    why: &'static str,
-    clause: &'static str,
-    judge: for<'a> fn(&'a Bench) -> Acting<'a>,
-) -> Check {
-    Check { id, title, why, clause, grade, judge: Judge::Acted(judge) }
-}
 
 pub(super) const CHECKS: &[Check] =
     &joined::<{ SERVED.len() + tried::CHECKS.len() }>(&[SERVED, tried::CHECKS]);
