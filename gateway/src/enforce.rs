@@ -40,6 +40,7 @@ pub mod release;
 pub mod repeated;
 mod resource_facts;
 mod shown;
+mod side_by_side;
 pub mod sieve;
 pub mod subjects;
 pub mod submitted;

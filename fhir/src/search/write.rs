@@ -44,7 +44,11 @@ fn encode(text: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from(digit + if digit < 10 { b'0' } else { b'A' - 10 })),
+            );
         }
     }
 }

@@ -3,7 +3,6 @@
 //! The page is cut from the requestor's view (`matched`), so that totals and pages tell of it alone.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use fhir::json::Document;
@@ -17,7 +16,7 @@ use super::document::document;
 use super::held::{Complete, Held};
 use super::history;
 use super::included::{Beside, Included, beside};
-use super::judge::{Decided, Judge, Judged, KeptBack, Targets, Versioned, Why};
+use super::judge::{Decided, Judge, Judged, KeptBack, LastVersion, Targets, Versioned, Why};
 use super::matched::{Matched, Seen, Unseen, on_page, range, reread, whole};
 use super::release::{Head, Media, Minimised, Unreleased};
 use super::sieve::Gone;
@@ -129,11 +128,8 @@ fn read(
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
     let face = frame.face();
-    let digest = Cell::new([0; 16]);
-    let version = |bytes: &[u8]| {
-        digest.set(frame.version(ruling, bytes));
-        digest.get()
-    };
+    let digest = LastVersion::default();
+    let version = |bytes: &[u8]| digest.keep(frame.version(ruling, bytes));
     let judge = Judge { version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     let mut account = Account::new(ruling, subjects);
     match judge.judge(document.root()) {

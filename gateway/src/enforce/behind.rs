@@ -70,6 +70,7 @@ impl Behind {
             | Held::Everything(_)
             | Held::History { .. }) => nodes(other),
         };
+        whom.meet(&all);
         for node in all {
             let found = whom.of(node);
             // Who is uncertain anyway asks for nothing.

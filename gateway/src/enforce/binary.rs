@@ -5,7 +5,6 @@
 //! what its `securityContext` names must be visible too. So can what else points at it: a letter that is also another
 //! person's, or filed as sensitive elsewhere, is hers too. Which resources those are is found by asking the holder.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
@@ -17,7 +16,7 @@ use super::account::Account;
 use super::answer::{self, Frame};
 use super::criteria::essence;
 use super::held::Complete;
-use super::judge::{BINARY, Judge, Judged, KeptBack, Targets, Why};
+use super::judge::{BINARY, Judge, Judged, KeptBack, LastVersion, Targets, Why};
 use super::matched::reread;
 use super::persons::{Came, PersonsOf, persons_of};
 use super::release::{Head, Media, Minimised};
@@ -43,11 +42,8 @@ pub(in crate::enforce) fn read(
     frame: Frame<'_>,
 ) -> Result<Minimised, Ended> {
     let face = frame.face();
-    let digest = Cell::new([0; 16]);
-    let version = |bytes: &[u8]| {
-        digest.set(frame.version(ruling, bytes));
-        digest.get()
-    };
+    let digest = LastVersion::default();
+    let version = |bytes: &[u8]| digest.keep(frame.version(ruling, bytes));
     let judge = Judge { version: Some(&version), ..Judge::of(ruling, Targets::NONE, frame, &face) };
     let mut account = Account::new(ruling, subjects);
     let root = binary.root();

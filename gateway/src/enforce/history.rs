@@ -6,7 +6,6 @@
 //! is protected. What is left is a history of the view: versions that look alike are one, a deletion is told only after
 //! a version that was told, and a version has the name that the view of it has. Nothing tells what was left out.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use fhir::instant::{DateTime, Range};
@@ -18,7 +17,7 @@ use super::account::{Account, Named};
 use super::answer::{self, Frame};
 use super::facts;
 use super::held::{Complete, Versions};
-use super::judge::{Judge, Judged, KeptBack, Targets, Why};
+use super::judge::{Judge, Judged, KeptBack, LastVersion, Targets, Why};
 use super::matched::{COUNT, COUNT_MAX};
 use super::release::{Head, Media, Minimised};
 use super::subjects::Subjects;
@@ -164,11 +163,8 @@ fn look(
         }
     };
     let face = frame.face();
-    let digest = Cell::new([0; 16]);
-    let version = |bytes: &[u8]| {
-        digest.set(frame.version(ruling, bytes));
-        digest.get()
-    };
+    let digest = LastVersion::default();
+    let version = |bytes: &[u8]| digest.keep(frame.version(ruling, bytes));
     let under = [current.root(), newest];
     let judge = Judge { under: &under, version: Some(&version), ..Judge::of(ruling, targets, frame, &face) };
     for now in under {

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fhir::json::Node;
 use fhir::reference::Bases;
@@ -52,7 +52,23 @@ pub(in crate::enforce) const BINARY: &str = "Binary";
 pub(in crate::enforce) static NO_TYPES: BTreeSet<TypeId> = BTreeSet::new();
 
 /// Makes a version from the bytes of a view.
-pub(in crate::enforce) type Version<'a> = &'a dyn Fn(&[u8]) -> [u8; 16];
+pub(in crate::enforce) type Version<'a> = &'a (dyn Fn(&[u8]) -> [u8; 16] + Sync);
+
+/// The version that was made last.
+#[derive(Debug, Default)]
+pub(in crate::enforce) struct LastVersion(Mutex<[u8; 16]>);
+
+impl LastVersion {
+    /// Keeps it and hands it on.
+    pub(in crate::enforce) fn keep(&self, version: [u8; 16]) -> [u8; 16] {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = version;
+        version
+    }
+
+    pub(in crate::enforce) fn get(&self) -> [u8; 16] {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Judges resources of one system under one ruling.
 pub(in crate::enforce) struct Judge<'a> {

@@ -18,6 +18,7 @@ use super::held::Complete;
 use super::judge::{Judge, Judged, KeptBack};
 use super::merge::same::same;
 use super::persons::{PersonsOf, is_nhs_number, nhs_number};
+use super::side_by_side::side_by_side;
 use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Answer, Ruling};
@@ -129,7 +130,7 @@ fn beginning<'d>(
     judge: &Judge<'_>,
     most: usize,
 ) -> Result<Matched<'d>, Unseen> {
-    let (ruling, bases) = (judge.ruling, judge.bases);
+    let ruling = judge.ruling;
     let people = request.query.named_persons();
     let named = named(&people, ruling);
     if let Some(refusal) = all_refused(&people, &named, ruling) {
@@ -138,20 +139,67 @@ fn beginning<'d>(
     if complete == Complete::Bounded {
         return Err(Unseen::Bounded);
     }
-    let naming = request.query.naming();
-    let asked_for = AskedFor::of(people, named);
-    let mut matched = Matched::default();
-    'pages: for page in pages {
-        let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
-        matched.visible.reserve(bundle.entries().len().min(most));
-        for entry in bundle.entries() {
+    let looking =
+        Looking { naming: request.query.naming(), asked_for: AskedFor::of(people, named), request, judge };
+    let mut matched = match most {
+        usize::MAX => looking.through_all(pages)?,
+        _ => looking.until(most, pages)?,
+    };
+    sort(&mut matched.visible, &request.query);
+    Ok(matched)
+}
+
+/// What matches are looked at with.
+struct Looking<'l, 'j> {
+    asked_for: AskedFor,
+    naming: Naming<'l>,
+    request: &'l SearchRequest,
+    judge: &'l Judge<'j>,
+}
+
+impl Looking<'_, '_> {
+    /// The view of all matches, in the order of the pages.
+    fn through_all<'d>(&self, pages: &'d [Document]) -> Result<Matched<'d>, Unseen> {
+        let mut all = Vec::new();
+        for page in pages {
+            all.extend(matches_of(page)?);
+        }
+        let mut matched = Matched::default();
+        matched.visible.reserve(all.len());
+        for part in side_by_side(&all, |part| self.through(part, usize::MAX)) {
+            let Matched { visible, kept } = part?;
+            matched.visible.extend(visible);
+            matched.kept.extend(kept);
+        }
+        Ok(matched)
+    }
+
+    /// The view of the first of them, until `most` may be shown; what follows is not looked at.
+    fn until<'d>(&self, most: usize, pages: &'d [Document]) -> Result<Matched<'d>, Unseen> {
+        let mut matched = Matched::default();
+        for page in pages {
             if matched.visible.len() >= most {
-                break 'pages;
+                break;
             }
-            let (Some(node), None | Some(SearchMode::Match)) = (entry.resource, entry.mode) else { continue };
+            let Matched { visible, kept } = self.through(&matches_of(page)?, most - matched.visible.len())?;
+            matched.visible.extend(visible);
+            matched.kept.extend(kept);
+        }
+        Ok(matched)
+    }
+
+    fn through<'d>(&self, matches: &[Node<'d>], most: usize) -> Result<Matched<'d>, Unseen> {
+        let (request, judge) = (self.request, self.judge);
+        let (ruling, bases) = (judge.ruling, judge.bases);
+        let mut matched = Matched::default();
+        matched.visible.reserve(matches.len().min(most));
+        for node in matches.iter().copied() {
+            if matched.visible.len() >= most {
+                break;
+            }
             let found = judge.persons(node);
             let persons = judge.behind.whole(&found);
-            if !asked_for.includes(node, &persons, ruling) {
+            if !self.asked_for.includes(node, &persons, ruling) {
                 return Err(Unseen::WrongPersons);
             }
             if request.query.matches(node, bases) == Match::No {
@@ -159,7 +207,7 @@ fn beginning<'d>(
             }
             match judge.judge_of(node, &found) {
                 Ok(judged)
-                    if is_met_by_the_seen(&judged, node, &naming, judge)
+                    if is_met_by_the_seen(&judged, node, &self.naming, judge)
                         && matches_again(&judged, node, request, ruling.admitted(), bases) =>
                 {
                     matched.visible.push(Seen { judged, node });
@@ -168,9 +216,15 @@ fn beginning<'d>(
                 Err(kept) => matched.kept.push(kept),
             }
         }
+        Ok(matched)
     }
-    sort(&mut matched.visible, &request.query);
-    Ok(matched)
+}
+
+/// The matches on a page, without what goes with them.
+fn matches_of(page: &Document) -> Result<Vec<Node<'_>>, Unseen> {
+    let bundle = Bundle::read(page.root(), ENTRIES_MAX).map_err(|_| Unseen::WrongPersons)?;
+    let is_match = |mode: Option<SearchMode>| matches!(mode, None | Some(SearchMode::Match));
+    Ok(bundle.entries().iter().filter_map(|entry| entry.resource.filter(|_| is_match(entry.mode))).collect())
 }
 
 /// Where in a view of this length the page is that is asked for; nowhere where only a number is.

@@ -6,7 +6,6 @@
 //! checked, and is a fault of the program where it does not.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use fhir::json::{Document, Kind, Limits, Node, parse};
@@ -16,7 +15,7 @@ use fhir::tables::{self, Element, TypeId};
 use super::account::Account;
 use super::answer::{Frame, kept_back};
 use super::held::Held;
-use super::judge::{Judge, Judged, Targets};
+use super::judge::{Judge, Judged, LastVersion, Targets};
 use super::minimise::{Marks, Reach, View, Withheld, resource};
 use super::patch::{self, PatchFault};
 use super::release::{Head, Minimised};
@@ -193,11 +192,8 @@ pub fn change(
         return Err(frame.exchange.end(Ending::NotFound));
     };
     let face = frame.face();
-    let digest = Cell::new([0; 16]);
-    let version = |bytes: &[u8]| {
-        digest.set(frame.version(&ruling, bytes));
-        digest.get()
-    };
+    let digest = LastVersion::default();
+    let version = |bytes: &[u8]| digest.keep(frame.version(&ruling, bytes));
     let frame = looked_up.known_in(frame);
     let visible = looked_up.visible(held, &ruling, frame);
     let judge =

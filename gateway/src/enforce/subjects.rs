@@ -210,7 +210,10 @@ impl Subjects {
     fn take_pages(&mut self, pages: &[Document], whom: &Whom<'_>) {
         for page in pages {
             let Ok(bundle) = Bundle::read(page.root(), ENTRIES_MAX) else { continue };
-            for resource in bundle.entries().iter().filter_map(|entry| entry.resource) {
+            let resources: Vec<Node<'_>> =
+                bundle.entries().iter().filter_map(|entry| entry.resource).collect();
+            whom.meet(&resources);
+            for resource in resources {
                 self.take(&whom.of(resource));
             }
         }

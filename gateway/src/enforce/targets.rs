@@ -24,6 +24,7 @@ use super::medicines::Medicines;
 use super::naming::Readable;
 use super::persons::{Came, PersonsOf, persons_of};
 use super::resource_facts::stated::Stated;
+use super::side_by_side::side_by_side;
 use super::subjects::Subjects;
 use super::unfiltered::Unfiltered;
 use crate::agreement::SharedType;
@@ -136,8 +137,11 @@ pub fn wanted(held: &Unfiltered<Held>, ruling: &Ruling, frame: Frame<'_>) -> Wan
     let decided = Decided::by(ruling);
     let judge = Judge { decided: Some(&decided), ..Judge::of(ruling, Targets::OfSharedTypes, frame, &face) };
     let nodes = nodes(held.inner());
-    let leading = Leading { judge: &judge, asked: RefCell::default() };
-    if !nodes.iter().any(|node| leading.may_lead(*node)) {
+    let may_lead = |part: &[Node<'_>]| {
+        let leading = Leading { judge: &judge, asked: RefCell::default() };
+        part.iter().any(|node| leading.may_lead(*node))
+    };
+    if !side_by_side(&nodes, may_lead).contains(&true) {
         return wanted;
     }
     // What was asked for to go with the page and did not come is not asked for again.

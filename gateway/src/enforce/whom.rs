@@ -3,16 +3,16 @@
 //! Who is behind them, whose evidence is gathered, which matches are of those who were asked for and whom a resource
 //! is judged about are all asked of the same resources, one after the other. Nothing of it outlives the exchange.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fhir::json::{Node, Place};
 use fhir::reference::Bases;
 
 use super::persons::{Came, PersonsOf, persons_of};
+use super::side_by_side::side_by_side;
 
 /// The most resources of which it is remembered; of further ones it is read again.
 const KEPT_MAX: usize = 10_000;
@@ -48,27 +48,49 @@ impl<'b> Whom<'b> {
     /// The persons of a whole resource that its holder sent.
     pub(in crate::enforce) fn of(&self, resource: Node<'_>) -> Arc<PersonsOf> {
         let place = resource.place();
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let Read { by_place, sets } = &mut *read;
-        let has_room = by_place.len() < KEPT_MAX;
-        match by_place.entry(place) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(vacant) => {
-                let found = persons_of(resource, Came::FromHolder, self.bases);
-                if !has_room {
-                    return Arc::new(found);
-                }
-                let found = match sets.get(&found) {
-                    Some(known) => Arc::clone(known),
-                    None => {
-                        let found = Arc::new(found);
-                        sets.insert(Arc::clone(&found));
-                        found
-                    }
-                };
-                Arc::clone(vacant.insert(found))
-            }
+        if let Some(known) = self.read().by_place.get(&place) {
+            return Arc::clone(known);
         }
+        let found = persons_of(resource, Came::FromHolder, self.bases);
+        self.read().keep(place, found)
+    }
+
+    /// Reads the persons of many resources at once, so that each of them is known.
+    pub(in crate::enforce) fn meet(&self, resources: &[Node<'_>]) {
+        let unknown: Vec<Node<'_>> = {
+            let read = self.read();
+            let is_unknown = |resource: &&Node<'_>| !read.by_place.contains_key(&resource.place());
+            resources.iter().filter(is_unknown).copied().collect()
+        };
+        let persons = |resource: &Node<'_>| persons_of(*resource, Came::FromHolder, self.bases);
+        let found = side_by_side(&unknown, |part| part.iter().map(persons).collect::<Vec<_>>());
+        let mut read = self.read();
+        for (resource, found) in unknown.iter().zip(found.into_iter().flatten()) {
+            read.keep(resource.place(), found);
+        }
+    }
+
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read {
+    /// Remembers `found` of the resource at `place`, as long as there is room.
+    fn keep(&mut self, place: Place, found: PersonsOf) -> Arc<PersonsOf> {
+        if self.by_place.len() >= KEPT_MAX {
+            return Arc::new(found);
+        }
+        let found = match self.sets.get(&found) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let found = Arc::new(found);
+                self.sets.insert(Arc::clone(&found));
+                found
+            }
+        };
+        self.by_place.insert(place, Arc::clone(&found));
+        found
     }
 }
 

@@ -1,11 +1,9 @@
 //! What a ruling means for whom a resource is about. Resources about the same persons have it in common: it is found out
 //! once for all of them.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fhir::json::Node;
 
@@ -50,8 +48,18 @@ pub(super) enum Weigh {
     Words,
 }
 
+/// Where a set of persons is in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Where(usize);
+
+impl Where {
+    fn of(persons: &Arc<PersonsOf>) -> Self {
+        Self(Arc::as_ptr(persons).addr())
+    }
+}
+
 /// A set of persons, and what the ruling means for it.
-type Known = (Arc<PersonsOf>, Rc<Whose>);
+type Known = (Arc<PersonsOf>, Arc<Whose>);
 
 /// What one ruling means for sets of persons.
 ///
@@ -59,27 +67,27 @@ type Known = (Arc<PersonsOf>, Rc<Whose>);
 /// where it is in memory, and is kept as long as what is told of it, so that no other can stand there.
 pub(in crate::enforce) struct Decided<'r> {
     ruling: &'r Ruling,
-    whose: RefCell<HashMap<*const PersonsOf, Known>>,
-    /// Room in which views are written before they are as long as they are; nothing stands in it in between.
-    room: Cell<Vec<u8>>,
+    whose: Mutex<HashMap<Where, Known>>,
+    /// Room in which views are written before they are as long as they are, one for each hand; nothing stands in it in between.
+    room: Mutex<Vec<Vec<u8>>>,
 }
 
 impl<'r> Decided<'r> {
     /// Nothing was found out yet of what `ruling` means.
     pub(in crate::enforce) fn by(ruling: &'r Ruling) -> Self {
-        Self { ruling, whose: RefCell::default(), room: Cell::default() }
+        Self { ruling, whose: Mutex::default(), room: Mutex::default() }
     }
 
     /// Room for a view.
     pub(super) fn room(&self) -> Vec<u8> {
-        self.room.take()
+        held(&self.room).pop().unwrap_or_default()
     }
 
     /// The view that was written into `room`, which can be written into again.
     fn view(&self, mut room: Vec<u8>) -> Vec<u8> {
         let view = room.as_slice().to_vec();
         room.clear();
-        self.room.set(room);
+        held(&self.room).push(room);
         view
     }
 }
@@ -90,6 +98,11 @@ pub(super) fn exactly(room: Vec<u8>, decided: Option<&Decided<'_>>) -> Vec<u8> {
         Some(decided) => decided.view(room),
         None => room,
     }
+}
+
+/// What is in a lock; nobody leaves it half written.
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Decided<'_> {
@@ -105,20 +118,21 @@ impl<'a> Judge<'a> {
         node: Node<'_>,
         found: &PersonsOf,
         shared: Option<&Arc<PersonsOf>>,
-    ) -> Rc<Whose> {
+    ) -> Arc<Whose> {
         let remembered = self.decided.zip(shared).filter(|(decided, shared)| {
             std::ptr::eq(decided.ruling, self.ruling)
                 && std::ptr::eq(&raw const ***shared, found)
                 && self.depends_on_persons_alone(found)
         });
-        let Some((decided, shared)) = remembered else { return Rc::new(self.found_out(node, found)) };
-        let mut whose = decided.whose.borrow_mut();
-        if let Some((_, known)) = whose.get(&Arc::as_ptr(shared)) {
-            return Rc::clone(known);
+        let Some((decided, shared)) = remembered else { return Arc::new(self.found_out(node, found)) };
+        let place = Where::of(shared);
+        if let Some((_, known)) = held(&decided.whose).get(&place) {
+            return Arc::clone(known);
         }
-        let known = Rc::new(self.found_out(node, found));
+        let known = Arc::new(self.found_out(node, found));
+        let mut whose = held(&decided.whose);
         if whose.len() < KEPT_MAX {
-            whose.insert(Arc::as_ptr(shared), (Arc::clone(shared), Rc::clone(&known)));
+            whose.insert(place, (Arc::clone(shared), Arc::clone(&known)));
         }
         known
     }

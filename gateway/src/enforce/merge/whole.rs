@@ -2,15 +2,13 @@
 //!
 //! That something is hidden is told by the refusal; an agreement that withholds existence lets nothing be deleted.
 
-use std::cell::Cell;
-
 use fhir::json::Node;
 use fhir::reference::Id;
 
 use super::super::account::Account;
 use super::super::answer::{Frame, kept_back};
 use super::super::held::Held;
-use super::super::judge::{Judge, Targets};
+use super::super::judge::{Judge, LastVersion, Targets};
 use super::super::release::{Head, Minimised};
 use super::super::subjects::Subjects;
 use super::super::targets::LookedUp;
@@ -73,11 +71,8 @@ pub fn remove(
         return Err(frame.exchange.end(Ending::NotFound));
     };
     let face = frame.face();
-    let digest = Cell::new([0; 16]);
-    let version = |bytes: &[u8]| {
-        digest.set(frame.version(&ruling, bytes));
-        digest.get()
-    };
+    let digest = LastVersion::default();
+    let version = |bytes: &[u8]| digest.keep(frame.version(&ruling, bytes));
     let frame = looked_up.known_in(frame);
     let visible = looked_up.visible(held, &ruling, frame);
     let judge =
