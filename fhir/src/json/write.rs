@@ -135,6 +135,7 @@ impl<'a> Writer<'a> {
 #[cfg(test)]
 mod tests {
     use super::quote;
+    use crate::json::{Limits, parse};
 
     #[test]
     fn a_string_is_read_back_as_it_was_wherever_its_escapes_stand() {
@@ -146,8 +147,8 @@ mod tests {
                     let text = format!("{}{one}{other}{}{one}", "x".repeat(before), "y".repeat(9));
                     let mut out = Vec::new();
                     quote(&text, &mut out);
-                    let read: String = serde_json::from_slice(&out).expect("JSON");
-                    assert_eq!(read, text);
+                    let read = parse(out.into(), &Limits::default()).expect("JSON");
+                    assert_eq!(read.root().string().as_deref(), Some(text.as_str()));
                 }
             }
         }

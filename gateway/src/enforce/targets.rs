@@ -268,7 +268,7 @@ impl LookedUp {
     #[must_use]
     pub fn adds_to(&self, subjects: &Subjects, frame: Frame<'_>) -> Option<Subjects> {
         let mut all = subjects.clone();
-        for node in in_pages(self.pages.inner()) {
+        for node in self.nodes() {
             let found = persons_of(node, Came::FromHolder, frame.bases);
             all.patients.extend(found.patients);
             all.nhs_numbers.extend(found.nhs_numbers);
@@ -314,7 +314,7 @@ impl LookedUp {
                 || self.sheltered.is_everywhere()
                 || self.sheltered.is_told_by(node.raw())
         };
-        let places = in_pages(self.pages.inner()).into_iter().filter(is_shared);
+        let places = self.nodes().into_iter().filter(is_shared);
         places.filter(|node| !is_protected(node)).map(|node| name_of(&node)).collect()
     }
 
@@ -335,13 +335,12 @@ impl LookedUp {
         // That it comes out without its own references is enough: with them it comes out too.
         let judge = Judge::of(ruling, Targets::NONE, frame, &face);
         let mut visible = BTreeSet::new();
-        let beside = in_pages(self.pages.inner());
         let mut see = |node: Node<'_>| {
             if let Ok(judged) = judge.judge(node) {
                 visible.insert(judged.reference);
             }
         };
-        beside.into_iter().for_each(&mut see);
+        self.nodes().into_iter().for_each(&mut see);
         if !self.here.is_empty() {
             let is_meant = |node: &Node<'_>| self.here.contains(&name_of(node));
             nodes(held.inner()).into_iter().filter(is_meant).for_each(see);
@@ -406,10 +405,8 @@ pub(in crate::enforce) fn on_page<'d>(held: &'d Held, judge: &Judge<'_>) -> Vec<
         false => matched(pages, *complete, request, judge),
     };
     let Ok(found) = found else { return Vec::new() };
-    let beside = match included {
-        Some(included) => beside(included, &found.visible, request, judge).unwrap_or_default().shown,
-        None => Vec::new(),
-    };
+    let beside = included.as_ref().map(|included| beside(included, &found.visible, request, judge));
+    let beside = beside.map_or_else(Vec::new, |beside| beside.unwrap_or_default().shown);
     let here = match admitted.rematch().is_empty() {
         true => range(found.visible.len(), request),
         false => 0..found.visible.len(),

@@ -65,3 +65,30 @@ async fn a_choice_between_two_pages_starts_the_search_again() {
         assert!(refused, "{case}: it is recorded why");
     }
 }
+
+/// Every so many of them is labelled.
+const LABELLED_EACH: usize = 7;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_so_long_that_it_is_judged_in_parts_has_all_that_may_be_seen_in_order() {
+    let named = |number: usize| format!("c{number:04}");
+    let mut all = vec![patient("p1", ANN), patient("p3", BOB)];
+    all.extend((0..1_400).map(|number| match number % LABELLED_EACH {
+        0 => condition(&named(number), "p1", "1", &["HIV"]),
+        _ => condition(&named(number), "p1", "1", &[]),
+    }));
+    let (site, running) = site("withheld", holding(&held(&all))).await;
+    says(&site, ANN, &json!({"type": "deny", "securityLabel": [{"system": ACT, "code": "HIV"}]})).await;
+    let (mut found, mut next) =
+        (Vec::new(), Some("/hospital/fhir/Condition?patient=p1&_count=200".to_owned()));
+    while let Some(path) = next {
+        let (status, here, onward) = page(&site, &path).await;
+        assert_eq!(status, 200, "{path}");
+        found.push(here);
+        next = onward;
+    }
+    let expected: Vec<String> = (0..1_400).filter(|number| number % LABELLED_EACH != 0).map(named).collect();
+    assert_eq!(found.len(), 6);
+    assert_eq!(found.concat(), expected);
+    running.stop().await;
+}

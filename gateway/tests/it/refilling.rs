@@ -184,3 +184,17 @@ async fn people_nobody_asked_for_are_told_as_such_in_a_long_search_too() {
     let told: String = site.entries().iter().map(ToString::to_string).collect();
     assert!(told.contains("upstream-wrong-persons") && !told.contains("too-costly"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_so_long_that_it_is_judged_in_parts_is_ended_by_a_stranger_in_any_of_them() {
+    let (held, site, running) = paged("withheld").await;
+    for (at, status) in [(None, 200), (Some(2), 502), (Some(700), 502), (Some(1_400), 502)] {
+        let mut all = problems(1_400, 0);
+        if let Some(at) = at {
+            all.insert(at, condition("stranger", "p3", "1", &[]));
+        }
+        *held.lock().unwrap() = pages(&all, 2_000);
+        assert_eq!(answer(&site, SEARCH).await.0, status, "{at:?}");
+    }
+    running.stop().await;
+}
