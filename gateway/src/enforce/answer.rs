@@ -9,6 +9,7 @@ use fhir::json::Document;
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
 use fhir::search::controls::{Projection, Total};
 use fhir::search::{SearchQuery, project};
+use jiff::Timestamp;
 
 use super::account::{Account, Named};
 use super::bundle::{Entry, Mode, Searchset};
@@ -146,13 +147,19 @@ fn read(
                 }
             };
             let provenance = (status == 200).then(|| frame.exchange.request_id.clone());
-            let head = Head { status, etag: Some(etag), location: None, provenance, media };
+            let last_modified = last_updated(&judged.bytes);
+            let head = Head { status, etag: Some(etag), last_modified, location: None, provenance, media };
             let records =
                 Records { exchange: account.tells(frame.exchange, status), persons: account.close() };
             Ok(Minimised { body, head, records, provenance: None })
         }
         Err(kept) => Err(kept_back(kept, account, frame)),
     }
+}
+
+/// When a view says that it was changed last.
+pub(in crate::enforce) fn last_updated(view: &[u8]) -> Option<Timestamp> {
+    history::moment(reread(view)?.root(), &["meta", "lastUpdated"])
 }
 
 /// The end of an exchange that asked for one resource, which is kept back.

@@ -69,6 +69,7 @@ pub(in crate::enforce) fn read(
     let head = Head {
         status: 200,
         etag: Some(digest.get().iter().map(|byte| format!("{byte:02x}")).collect()),
+        last_modified: None,
         location: None,
         provenance: Some(frame.exchange.request_id.clone()),
         media,

@@ -77,7 +77,8 @@ pub(in crate::enforce) fn vread(
         return Err(answer::ended(ending, account, frame));
     };
     account.shares_as(&judged, &named(&judged.reference, &version));
-    let head = Head { etag: Some(version), ..head(frame) };
+    let last_modified = answer::last_updated(&judged.bytes);
+    let head = Head { etag: Some(version), last_modified, ..head(frame) };
     Ok(minimised(judged.bytes, head, account, frame))
 }
 
@@ -256,7 +257,8 @@ impl<'a> Told<'a> {
     }
 }
 
-fn moment(node: Node<'_>, path: &[&str]) -> Option<Timestamp> {
+/// A moment that a resource states.
+pub(in crate::enforce) fn moment(node: Node<'_>, path: &[&str]) -> Option<Timestamp> {
     DateTime::parse(&node.str_at(path)?).ok().map(|time| time.range().from)
 }
 
@@ -314,6 +316,7 @@ fn next(
 
 fn head(frame: Frame<'_>) -> Head {
     Head {
+        last_modified: None,
         status: 200,
         etag: None,
         location: None,

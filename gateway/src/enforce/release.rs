@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use fhir::json::{self, parse};
 use fhir::xml;
+use jiff::Timestamp;
 
 use super::query_answer::Wording;
 use super::received::{self, Unsaid};
@@ -136,6 +137,8 @@ pub struct Head {
     pub status: u16,
     /// Weak validator: a keyed digest of (requestor, view).
     pub etag: Option<String>,
+    /// When what is shown was changed last, where the view says so itself.
+    pub last_modified: Option<Timestamp>,
     /// Where the created resource can be read.
     pub location: Option<String>,
     /// Id of the Provenance of this share.

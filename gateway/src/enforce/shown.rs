@@ -1,7 +1,7 @@
 //! One resource as it is shown.
 
 use super::account::Account;
-use super::answer::Frame;
+use super::answer::{Frame, last_updated};
 use super::judge::Judged;
 use super::release::{Head, Media, Minimised};
 use crate::trail::record::Event;
@@ -17,6 +17,7 @@ pub(in crate::enforce) fn shown(
     let head = Head {
         status: 200,
         etag: Some(version.iter().map(|byte| format!("{byte:02x}")).collect()),
+        last_modified: last_updated(&judged.bytes),
         location: None,
         provenance: Some(frame.exchange.request_id.clone()),
         media: Media::FhirJson,

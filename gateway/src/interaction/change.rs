@@ -27,7 +27,10 @@ pub(in crate::interaction) fn change(arrived: Arrived, target: ReadTarget) -> Re
     let told = told(arrived.headers.prefer.as_deref());
     let wanted = match is_patch {
         true => Wanted::Patch(Arc::new(arrived.body.patch(&BODY)?)),
-        false => Wanted::Whole(Arc::new(arrived.body.resource(target.resource_type.name(), &BODY)?)),
+        false => {
+            let named = (target.resource_type.name(), &target.id);
+            Wanted::Whole(Arc::new(arrived.body.resource_at(named, &BODY)?))
+        }
     };
     Ok(FhirAction::Change(ResourceChange { target, if_match, wanted, told }))
 }

@@ -191,6 +191,11 @@ impl Malformed {
             Self::Body(BodyFault::OtherType) => {
                 (bad, Issue::Invalid, "the body is a resource of another type than the path names")
             }
+            Self::Body(BodyFault::OtherId) => (
+                bad,
+                Issue::Invalid,
+                "the body has no id, or another than the path names: send the id of what is changed",
+            ),
             Self::Body(BodyFault::NotText) => (bad, Issue::Structure, "the form is not UTF-8"),
             Self::Batch(why) => return why.told(),
             Self::Message(why) => return why.told(),

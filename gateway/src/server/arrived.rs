@@ -117,6 +117,9 @@ pub enum BodyFault {
     /// A resource of another type than the path names.
     #[error("the body is a resource of another type than the path names")]
     OtherType,
+    /// A resource without an id, or with another one than the path names, where the path names one.
+    #[error("the body has no id, or another than the path names")]
+    OtherId,
     /// Not text.
     #[error("the form is not utf-8")]
     NotText,
@@ -232,14 +235,34 @@ impl Body {
     /// # Errors
     /// [`BodyFault`].
     pub fn resource(self, type_name: &str, limits: &json::Limits) -> Result<Unfiltered<Document>, BodyFault> {
+        self.document(type_name, limits).map(Unfiltered::new)
+    }
+
+    fn document(self, type_name: &str, limits: &json::Limits) -> Result<Document, BodyFault> {
         let document = match self.1 {
             Format::Json => json::parse(self.0, limits).map_err(BodyFault::Json)?,
             Format::Xml => read_xml(&self.0, limits).map_err(BodyFault::Xml)?,
         };
         match document.root().member("resourceType").and_then(json::Node::string) {
-            Some(found) if found == type_name => Ok(Unfiltered::new(document)),
+            Some(found) if found == type_name => Ok(document),
             Some(_) => Err(BodyFault::OtherType),
             None => Err(BodyFault::NotAResource),
+        }
+    }
+
+    /// The same, for what is kept under `id` already: the resource says that it is that one (R4 http.html#update).
+    ///
+    /// # Errors
+    /// [`BodyFault`].
+    pub fn resource_at(
+        self,
+        (type_name, id): (&str, &fhir::reference::Id),
+        limits: &json::Limits,
+    ) -> Result<Unfiltered<Document>, BodyFault> {
+        let document = self.document(type_name, limits)?;
+        match document.root().member("id").and_then(json::Node::string) {
+            Some(found) if found == id.as_str() => Ok(Unfiltered::new(document)),
+            Some(_) | None => Err(BodyFault::OtherId),
         }
     }
 

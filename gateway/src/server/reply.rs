@@ -13,7 +13,7 @@ use super::delivery::Tracked;
 use super::format::Format;
 use super::manner::Manner;
 use super::policy::{NO_PAGE, PAGE_POLICY, TRANSPORT_SECURITY};
-use super::telling::with_head;
+use super::telling::{http_date, with_head};
 use crate::enforce::release::{Media, Released};
 
 pub use super::policy::Scheme;
@@ -29,6 +29,7 @@ pub struct Reply {
     content: Content,
     receipt: Option<String>,
     etag: Option<String>,
+    last_modified: Option<String>,
     location: Option<String>,
     provenance: Option<String>,
     allow: Option<&'static str>,
@@ -89,6 +90,7 @@ impl Reply {
             content,
             receipt: None,
             etag: None,
+            last_modified: None,
             location: None,
             provenance: None,
             allow: None,
@@ -120,6 +122,7 @@ impl Reply {
         if let Some(version) = &head.etag {
             reply = reply.with_version(version);
         }
+        reply.last_modified = head.last_modified.and_then(http_date);
         if let Some(id) = &head.provenance {
             reply = reply.with_provenance(&format!("{base}/fhir/Provenance/{id}"));
         }
@@ -368,6 +371,7 @@ impl Reply {
         for (name, value) in [
             (RECEIPT, &self.receipt),
             (header::ETAG, &self.etag),
+            (header::LAST_MODIFIED, &self.last_modified),
             (header::LOCATION, &self.location),
             (header::LINK, &self.provenance),
             (header::SET_COOKIE, &self.cookie),

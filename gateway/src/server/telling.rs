@@ -1,8 +1,11 @@
-//! How much of a reply its method takes: `HEAD` is asked, decided and recorded as `GET`, and only the head goes out.
+//! How much of a reply its method takes: `HEAD` is asked, decided and recorded as `GET`, and only the head goes out; and how
+//! headers write moments.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Method, Response};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 /// How much of a reply is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,11 @@ pub(in crate::server) fn with_head(allow: &str) -> String {
         Some(others) if !allow.contains("HEAD") => format!("GET, HEAD{others}"),
         Some(_) | None => allow.to_owned(),
     }
+}
+
+/// A moment as headers write it (RFC 9110 5.6.7); nothing before the year 0.
+pub(super) fn http_date(at: Timestamp) -> Option<String> {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()
 }
 
 #[cfg(test)]

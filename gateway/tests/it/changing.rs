@@ -303,7 +303,6 @@ async fn what_may_not_be_written_is_named_and_nothing_of_it_is_sent() {
     refused(PATIENT, &|view| view["meta"]["tag"] = json!([]), "meta is not written").await;
     refused(PATIENT, &|view| view["meta"]["security"] = json!([{"code": "N"}]), "meta is not written").await;
     refused(PATIENT, &|view| view["meta"]["source"] = json!("urn:mine"), "meta is not written").await;
-    refused(PATIENT, &|view| view["id"] = json!("p2"), "resourceType and id").await;
     refused(PATIENT, &|view| view["implicitRules"] = json!("urn:mine"), "Patient").await;
     refused(PATIENT, &|view| view["mine"] = json!("urn:mine"), "Patient").await;
     let doctor = |view: &mut Value| view["generalPractitioner"][0] = json!({"reference": "Practitioner/b"});
@@ -328,6 +327,18 @@ async fn what_may_not_be_written_is_named_and_nothing_of_it_is_sent() {
         view["deceasedDateTime"] = json!("2020");
     };
     refused(PATIENT, &both, "Patient.deceased[x]").await;
+    // R4 http.html#update: another id than the path names, or none, is answered 400.
+    for id in [Some("p2"), None] {
+        let (mut view, version) = read(&site, PATIENT).await;
+        view["name"][0]["family"] = json!("Renamed");
+        match id {
+            Some(id) => view["id"] = json!(id),
+            None => drop(view.as_object_mut().unwrap().remove("id")),
+        }
+        let answer = send(&site, "PUT", PATIENT, &version, &view.to_string()).await;
+        assert_eq!(answer.status, 400, "{view}: {}", answer.body);
+        assert!(answer.body.contains("no id, or another"), "{}", answer.body);
+    }
     assert_eq!(puts(&site), 0);
     running.stop().await;
 }

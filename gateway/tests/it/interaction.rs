@@ -197,7 +197,7 @@ fn what_is_served_is_understood() {
             Method::Put,
             "/hospital/fhir/Observation/o1",
             Headers { prefer: Some("return=minimal".into()), ..if_match.clone() },
-            patient,
+            r#"{"resourceType":"Observation","id":"o1"}"#,
             "hospital update Observation/o1 3 Minimal",
         ),
         (

@@ -2,7 +2,8 @@
 
 use super::super::judge::status;
 use super::hands::{
-    acted, claimed_text, counted, criterion, delete, get, kept_whole, kind, make, put, succeeded,
+    Terms, acted, claimed_text, counted, criterion, delete, delete_under, get, kept_whole, kind, make, put,
+    succeeded,
 };
 use super::update::changed;
 use crate::bench::Bench;
@@ -56,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
 async fn deleted(bench: &Bench) -> Judgement {
     let kind = kind(bench, &["create", "delete"])?;
     let kept = make(bench, kind, "deleted").await?;
-    let answer = delete(bench, &kept.path()).await?;
+    let answer = delete(bench, &kept).await?;
     status(&answer, &[200, 202, 204])?;
     if answer.status == 204 && !answer.body.is_empty() {
         return Err(Otherwise::unmet("no body with 204", "a body"));
@@ -67,7 +68,7 @@ async fn deleted(bench: &Bench) -> Judgement {
 async fn gone(bench: &Bench) -> Judgement {
     let kind = kind(bench, &["create", "delete", "read"])?;
     let kept = make(bench, kind, "gone").await?;
-    let answer = delete(bench, &kept.path()).await?;
+    let answer = delete(bench, &kept).await?;
     succeeded(&answer)?;
     if answer.status == 202 {
         return Err(Otherwise::skipped("it deletes later, it says"));
@@ -82,7 +83,7 @@ async fn not_found(bench: &Bench) -> Judgement {
     if counted(bench, kind, &criterion, 1).await? != 1 {
         return Err(Otherwise::error("what was made is not found by its identifier to begin with"));
     }
-    succeeded(&delete(bench, &kept.path()).await?)?;
+    succeeded(&delete(bench, &kept).await?)?;
     match counted(bench, kind, &criterion, 0).await? {
         0 => Ok(()),
         found => Err(Otherwise::unmet("no match", format!("{found} after five seconds"))),
@@ -92,8 +93,9 @@ async fn not_found(bench: &Bench) -> Judgement {
 async fn again(bench: &Bench) -> Judgement {
     let kind = kind(bench, &["create", "delete"])?;
     let kept = make(bench, kind, "again").await?;
-    succeeded(&delete(bench, &kept.path()).await?)?;
-    succeeded(&delete(bench, &kept.path()).await?)
+    let terms = Terms::of(bench, &kept).await?;
+    succeeded(&delete_under(bench, &kept, &terms).await?)?;
+    succeeded(&delete_under(bench, &kept, &terms).await?)
 }
 
 async fn back(bench: &Bench) -> Judgement {
@@ -103,7 +105,7 @@ async fn back(bench: &Bench) -> Judgement {
     }
     let kept = make(bench, kind, "back").await?;
     let before = super::hands::current_version(bench, &kept).await?;
-    succeeded(&delete(bench, &kept.path()).await?)?;
+    succeeded(&delete(bench, &kept).await?)?;
     let sent = changed(&kept);
     succeeded(&put(bench, &kept.path(), &sent).await?)?;
     let found = super::hands::read(bench, &kept).await?;

@@ -118,15 +118,45 @@ pub(super) async fn put(bench: &Bench, path: &str, body: &Value) -> Result<Answe
 
 /// Updates what was made; under If-Match where the statement says that updates are taken under no other terms.
 pub(super) async fn update(bench: &Bench, kept: &Kept, body: &Value) -> Result<Answer, Otherwise> {
-    if claimed_text(bench, kept.kind, "versioning")?.as_deref() != Some("versioned-update") {
-        return put(bench, &kept.path(), body).await;
-    }
-    let tag = format!("W/\"{}\"", current_version(bench, kept).await?);
-    send(bench, Method::PUT, &kept.path(), &[("if-match", &tag)], body.to_string()).await
+    let terms = Terms::of(bench, kept).await?;
+    send(bench, Method::PUT, &kept.path(), &terms.headers(), body.to_string()).await
 }
 
-pub(super) async fn delete(bench: &Bench, path: &str) -> Result<Answer, Otherwise> {
-    send(bench, Method::DELETE, path, &[], "").await
+/// Deletes what was made, under the same terms.
+pub(super) async fn delete(bench: &Bench, kept: &Kept) -> Result<Answer, Otherwise> {
+    let terms = Terms::of(bench, kept).await?;
+    delete_under(bench, kept, &terms).await
+}
+
+pub(super) async fn delete_under(bench: &Bench, kept: &Kept, terms: &Terms) -> Result<Answer, Otherwise> {
+    send(bench, Method::DELETE, &kept.path(), &terms.headers(), "").await
+}
+
+/// The terms under which something is changed: `If-Match` with its version, where the statement says that it is changed under
+/// no other (`versioned-update`; such a server may answer 428 to all else, RFC 6585 3).
+pub(super) struct Terms(Option<String>);
+
+impl Terms {
+    /// Those of what was made, as it is now.
+    pub(super) async fn of(bench: &Bench, kept: &Kept) -> Result<Self, Otherwise> {
+        if claimed_text(bench, kept.kind, "versioning")?.as_deref() != Some("versioned-update") {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(format!("W/\"{}\"", current_version(bench, kept).await?))))
+    }
+
+    pub(super) fn headers(&self) -> Vec<(&'static str, &str)> {
+        self.0.iter().map(|tag| ("if-match", tag.as_str())).collect()
+    }
+
+    /// The request of an entry of a Bundle that updates `kept`.
+    pub(super) fn entry(&self, kept: &Kept) -> Value {
+        let mut request = json!({"method": "PUT", "url": kept.path()});
+        if let Some(tag) = &self.0 {
+            set(&mut request, &["ifMatch"], json!(tag));
+        }
+        request
+    }
 }
 
 /// Registers what an answer says that it made.

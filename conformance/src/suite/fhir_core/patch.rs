@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::judge::{root, status};
 use super::hands::{
-    Kept, acted, current_version, kind, make, read, refused, send, stated, succeeded, version,
+    Kept, Terms, acted, current_version, kind, make, read, refused, send, stated, succeeded, version,
 };
 use super::update::unchanged;
 use crate::bench::Bench;
@@ -111,7 +111,9 @@ async fn begin(bench: &Bench, word: &str) -> Result<Kept, Otherwise> {
 }
 
 async fn patch(bench: &Bench, kept: &Kept, operations: Value) -> Result<Answer, Otherwise> {
-    let headers = [("content-type", MEDIA_TYPE)];
+    let terms = Terms::of(bench, kept).await?;
+    let mut headers = terms.headers();
+    headers.push(("content-type", MEDIA_TYPE));
     send(bench, Method::PATCH, &kept.path(), &headers, operations.to_string()).await
 }
 
@@ -224,7 +226,9 @@ async fn stale(bench: &Bench) -> Judgement {
 
 async fn other_format(bench: &Bench) -> Judgement {
     let kept = begin(bench, "patch-format").await?;
-    let headers = [("content-type", "text/plain")];
+    let terms = Terms::of(bench, &kept).await?;
+    let mut headers = terms.headers();
+    headers.push(("content-type", "text/plain"));
     let answer = send(bench, Method::PATCH, &kept.path(), &headers, inactive().to_string()).await?;
     unchanged(bench, &kept).await?;
     status(&answer, &[415])

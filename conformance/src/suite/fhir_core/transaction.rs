@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::judge::{root, status};
 use super::hands::{
-    SYSTEM, acted, counted, criterion, entries, get, kept_whole, kind, located, make, mark, of_system,
+    SYSTEM, Terms, acted, counted, criterion, entries, get, kept_whole, kind, located, make, mark, of_system,
     refused, send, set,
 };
 use super::together::{bad, bundle, created, made, numbers, of_type, statuses, urn};
@@ -104,10 +104,11 @@ async fn response(bench: &Bench) -> Judgement {
     of_system(bench, "transaction")?;
     let kind = kind(bench, &["create", "read", "update"])?;
     let kept = make(bench, kind, "transaction").await?;
+    let terms = Terms::of(bench, &kept).await?;
     let entries = json!([
         {"request": {"method": "GET", "url": kept.path()}},
         {"fullUrl": format!("{}/{}", bench.target().base(), kept.path()), "resource": changed(&kept),
-         "request": {"method": "PUT", "url": kept.path()}},
+         "request": terms.entry(&kept)},
         created(bench, kind, "transaction-made")
     ]);
     let answer = bundle(bench, "transaction", entries).await?;
@@ -123,10 +124,11 @@ async fn atomic(bench: &Bench) -> Judgement {
     of_system(bench, "transaction")?;
     let kind = kind(bench, &["create", "read", "update", "search-type"])?;
     let kept = make(bench, kind, "atomic").await?;
+    let terms = Terms::of(bench, &kept).await?;
     let entries = json!([
         created(bench, kind, "atomic-made"),
         {"fullUrl": format!("{}/{}", bench.target().base(), kept.path()), "resource": changed(&kept),
-         "request": {"method": "PUT", "url": kept.path()}},
+         "request": terms.entry(&kept)},
         bad(bench, kind, "atomic-bad")
     ]);
     let answer = bundle(bench, "transaction", entries).await?;
@@ -254,10 +256,11 @@ async fn order(bench: &Bench) -> Judgement {
     of_system(bench, "transaction")?;
     let kind = kind(bench, &["create", "read", "update"])?;
     let kept = make(bench, kind, "order").await?;
+    let terms = Terms::of(bench, &kept).await?;
     let entries = json!([
         {"request": {"method": "GET", "url": kept.path()}},
         {"fullUrl": format!("{}/{}", bench.target().base(), kept.path()), "resource": changed(&kept),
-         "request": {"method": "PUT", "url": kept.path()}}
+         "request": terms.entry(&kept)}
     ]);
     let answer = bundle(bench, "transaction", entries).await?;
     of_type(&answer, "transaction-response")?;
@@ -278,9 +281,10 @@ async fn once(bench: &Bench) -> Judgement {
     of_system(bench, "transaction")?;
     let kind = kind(bench, &["create", "read", "update"])?;
     let kept = make(bench, kind, "once").await?;
+    let terms = Terms::of(bench, &kept).await?;
     let put = |body: Value| {
         json!({"fullUrl": format!("{}/{}", bench.target().base(), kept.path()), "resource": body,
-               "request": {"method": "PUT", "url": kept.path()}})
+               "request": terms.entry(&kept)})
     };
     let mut other = changed(&kept);
     set(&mut other, &["telecom"], json!([{"system": "phone", "value": "01632 960888"}]));

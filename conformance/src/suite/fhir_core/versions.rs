@@ -178,7 +178,7 @@ async fn unknown(bench: &Bench) -> Judgement {
 async fn of_deleted(bench: &Bench) -> Judgement {
     let two = twofold(bench, "vread-deleted", "vread").await?;
     bench.claimed(two.kept.kind, "delete")?;
-    succeeded(&delete(bench, &two.kept.path()).await?)?;
+    succeeded(&delete(bench, &two.kept).await?)?;
     let answer = get(bench, &format!("{}/_history/{}", two.kept.path(), two.first)).await?;
     status(&answer, &[200])?;
     kept_whole(&two.kept.body.to_string(), &answer)
@@ -266,7 +266,7 @@ async fn content(bench: &Bench) -> Judgement {
 async fn deletion(bench: &Bench) -> Judgement {
     let two = twofold(bench, "history-deletion", "history-instance").await?;
     bench.claimed(two.kept.kind, "delete")?;
-    succeeded(&delete(bench, &two.kept.path()).await?)?;
+    succeeded(&delete(bench, &two.kept).await?)?;
     let answer = history(bench, &two).await?;
     let first = entries(root(&answer)?).into_iter().next();
     let Some(first) = first else { return Err(Otherwise::unmet("entries", "none")) };

@@ -1,6 +1,6 @@
 //! `If-None-Match` and `If-Modified-Since` on reads.
 
-use super::{Answer, ann, asks, asks_with, bob, says, site};
+use super::{Answer, TABLES, agreement, ann, asks, asks_with, bob, says, sharing, site};
 use crate::support::holding::{ANN, held, holding};
 use serde_json::json;
 
@@ -74,4 +74,28 @@ async fn a_time_of_change_is_not_told_by_a_condition_on_it() {
     let since = "if-modified-since: Sat, 01 Jan 2050 00:00:00 GMT\r\n";
     assert_eq!(asks_with(&site, "Patient/p1", since).await, whole);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_it_was_changed_last_stands_in_the_head_where_it_stands_in_what_is_shown() {
+    let held = held(&[ann(), bob()]);
+    held.lock().unwrap()[0]["meta"] =
+        json!({"versionId": "8", "lastUpdated": "2026-01-04T01:02:03.456+01:00"});
+    let named = "[share.person.Patient]\n";
+    let shows =
+        TABLES.replace(named, &format!("{named}\"meta.lastUpdated\" = \"to fetch what is new only\"\n"));
+    assert_ne!(shows, TABLES);
+    for (tables, expected) in
+        [(shows.as_str(), Some("last-modified: Sun, 04 Jan 2026 00:02:03 GMT")), (TABLES, None)]
+    {
+        let (site, running) = sharing::site(&agreement("withheld", tables), holding(&held)).await;
+        let answer = asks(&site, "Patient/p1").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let told = answer.head.iter().find(|line| line.starts_with("last-modified"));
+        assert_eq!(told.map(String::as_str), expected);
+        // Bob's record does not say when.
+        let other = asks(&site, "Patient/p3").await;
+        assert!(!other.head.iter().any(|line| line.starts_with("last-modified")), "{:?}", other.head);
+        running.stop().await;
+    }
 }
