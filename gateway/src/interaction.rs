@@ -11,6 +11,7 @@ use fhir::tables::TypeId;
 
 use self::conditional::HeldVersions;
 use self::cursor::Standing;
+use self::registry::ConsentHistory;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
@@ -28,6 +29,7 @@ pub mod message;
 mod own;
 mod parse;
 pub(crate) mod query;
+pub mod registry;
 pub mod surface;
 pub mod transaction;
 
@@ -258,6 +260,15 @@ pub enum OwnAction {
     Metadata,
     /// `GET /fhir/Consent/id`.
     ReadConsent(Id),
+    /// `GET /fhir/Consent/id/_history/version`.
+    VreadConsent {
+        /// Which Consent.
+        id: Id,
+        /// Which version of it, as the caller names it.
+        version: Id,
+    },
+    /// `GET /fhir/Consent/id/_history`.
+    HistoryConsent(ConsentHistory),
     /// `GET /fhir/Consent?patient.identifier=...`.
     SearchConsent(NhsNumber),
     /// `POST /fhir/Consent`.

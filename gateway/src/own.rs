@@ -8,14 +8,13 @@ use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
 
 use crate::capability;
-use crate::consent::validate::ValidConsent;
-use crate::consent::{ConsentFault, Stored, validate};
 use crate::decision::admit_own;
 use crate::decision::own::{AdmittedOwn, Concerns, Ground};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Question;
 use crate::enforce::own;
 use crate::enforce::release::{Epoch, Minimised, Released, release};
+use crate::interaction::registry::ConsentHistory;
 use crate::interaction::{
     AuditQuery, AuditSelector, FhirAction, Interaction, OwnAction, PersonSelector, cursor,
 };
@@ -26,6 +25,8 @@ use crate::settings::Settings;
 use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
 use crate::trail::records::{REFUSED_MAX, Records};
 use crate::trail::store::{Found, TrailFault};
+
+mod consents;
 
 /// Entries of a trail that are read for one page, when most of them are not for whoever asks.
 const LOOKED_AT_MAX: usize = 2_000;
@@ -67,9 +68,12 @@ async fn admit(question: Question, ports: &Ports) -> Result<AdmittedOwn, (Refusa
             AuditSelector::Person(person) => Whose::Named(person.clone()),
             AuditSelector::Receipt(_) => Whose::Nobody,
         },
-        Interaction::Own(OwnAction::ReadConsent(id) | OwnAction::UpdateConsent { id, .. }) => {
-            Whose::Stored(id.clone())
-        }
+        Interaction::Own(
+            OwnAction::ReadConsent(id)
+            | OwnAction::VreadConsent { id, .. }
+            | OwnAction::HistoryConsent(ConsentHistory { id, .. })
+            | OwnAction::UpdateConsent { id, .. },
+        ) => Whose::Stored(id.clone()),
         Interaction::Own(OwnAction::CreateConsent(body)) => Whose::Submitted(own::named_in_consent(body)),
         Interaction::Own(OwnAction::Metadata | OwnAction::ReadProvenance(_))
         | Interaction::Fhir { .. }
@@ -127,10 +131,14 @@ async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Resu
         OwnAction::Metadata => Err(begun.end(Ending::NotFound)),
         OwnAction::SearchAuditEvent(query) => trail(query, &admitted, begun, ports).await,
         OwnAction::ReadProvenance(id) => provenance(id, &admitted, begun, ports).await,
-        OwnAction::ReadConsent(id) => read_consent(id, &admitted, begun, ports).await,
-        OwnAction::SearchConsent(number) => search_consents(*number, begun, ports).await,
+        OwnAction::ReadConsent(id) => consents::read(id, &admitted, begun, ports).await,
+        OwnAction::VreadConsent { id, version } => {
+            consents::vread(id, version, &admitted, begun, ports).await
+        }
+        OwnAction::HistoryConsent(request) => consents::history(request, &admitted, begun, ports).await,
+        OwnAction::SearchConsent(number) => consents::search(*number, begun, ports).await,
         OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. } => {
-            write_consent(&admitted, begun, ports).await
+            consents::write(&admitted, begun, ports).await
         }
     }
 }
@@ -298,75 +306,4 @@ async fn provenance(
     });
     own::provenance_of(id.as_str(), &found, begun.clone(), ports.site())
         .ok_or_else(|| begun.end(Ending::NotFound))
-}
-
-async fn read_consent(
-    id: &Id,
-    admitted: &AdmittedOwn,
-    begun: &Exchange,
-    ports: &Ports,
-) -> Result<Minimised, Ended> {
-    let stored = ports.consents.read(id).await.map_err(|why| begun.end(Ending::Consent(why)))?;
-    let Some(stored) = stored else { return Err(begun.end(Ending::NotFound)) };
-    let key = PersonKey::Nhs(stored.person);
-    // Who may not read it learns no more than that it is not there; whose it is sees that someone tried.
-    admitted
-        .may_read(Concerns { person: Some(&key), ..Concerns::default() })
-        .map_err(|_| refused(Ending::NotFound, vec![own::about(stored.person.as_str())], begun))?;
-    Ok(own::consent(stored, 200, Event::Disclosed, begun.clone(), ports.site()))
-}
-
-async fn search_consents(number: NhsNumber, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
-    let stored = ports.consents.search(number).await.map_err(|why| begun.end(Ending::Consent(why)))?;
-    let by = AuditSelector::Person(PersonSelector::Nhs(number));
-    let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, selector(&by));
-    let whose = persons_of(&by, &[]);
-    Ok(own::consents(stored, &self_link, whose, begun.clone(), ports.site()))
-}
-
-/// Writes a Consent: valid, by someone who may, durable in the registry; then recorded and told.
-async fn write_consent(admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
-    let base = &ports.settings.gateway.base;
-    let now = admitted.question().at;
-    let stored: Result<Stored, ConsentFault>;
-    let (status, follows);
-    match &admitted.question().interaction {
-        Interaction::Own(OwnAction::CreateConsent(body)) => {
-            let valid = own::valid_consent(body, validate::Writing::New, base)
-                .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
-            may_write(admitted, &valid, begun)?;
-            follows = intent(begun, ports).await?;
-            (stored, status) = (ports.consents.create(valid, now).await, 201);
-        }
-        Interaction::Own(OwnAction::UpdateConsent { id, if_match, body }) => {
-            let valid = own::valid_consent(body, validate::Writing::Version(id), base)
-                .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
-            may_write(admitted, &valid, begun)?;
-            follows = intent(begun, ports).await?;
-            (stored, status) = (ports.consents.update(id, *if_match, valid, now).await, 200);
-        }
-        Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
-            return Err(begun.end(Ending::NotFound));
-        }
-    }
-    let begun = Exchange { follows: Some(follows), ..begun.clone() };
-    let stored = stored.map_err(|why| begun.end(Ending::Consent(why)))?;
-    Ok(own::consent(stored, status, Event::ConsentRecorded, begun.clone(), ports.site()))
-}
-
-/// Whether this Consent may be written; if not, it stands in the trail of the person whose it is.
-fn may_write(admitted: &AdmittedOwn, valid: &ValidConsent, begun: &Exchange) -> Result<(), Ended> {
-    let whose = || vec![own::about(valid.person().as_str())];
-    admitted.may_write(valid).map_err(|why| refused(Ending::refused_by_rule(why), whose(), begun))
-}
-
-/// Records that a Consent is about to be written, before it can govern anything; returns the receipt. Whose it is
-/// stands in the record of what became of it.
-async fn intent(begun: &Exchange, ports: &Ports) -> Result<String, Ended> {
-    let intent = Records::from(begun.clone().ended(Event::Intent, 0, None));
-    let batch = intent.to_batch().map_err(|why| begun.end(Ending::Unrecorded(why.into())))?;
-    match ports.ledger.append(batch).await {
-        Ok(receipt) => Ok(receipt.to_header()),
-        Err(why) => Err(begun.end(Ending::Unrecorded(why.into()))),
-    }
 }

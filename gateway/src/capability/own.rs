@@ -14,6 +14,7 @@ use crate::decision::admit_own;
 use crate::decision::own::{Gains, Ground};
 use crate::decision::ruling::Question;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::registry::ConsentHistory;
 use crate::interaction::surface::{self, OwnServed as Row};
 use crate::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, PersonSelector};
 use crate::person::SystemName;
@@ -61,6 +62,10 @@ fn action(row: Row, requestor: &Requestor) -> Option<OwnAction> {
     Some(match row {
         Row::Capabilities => OwnAction::Metadata,
         Row::ReadConsent => OwnAction::ReadConsent(id()?),
+        Row::VreadConsent => OwnAction::VreadConsent { id: id()?, version: id()? },
+        Row::HistoryConsent => {
+            OwnAction::HistoryConsent(ConsentHistory { id: id()?, since: None, count: 1, before: None })
+        }
         Row::SearchConsent | Row::SearchConsentForm => OwnAction::SearchConsent(match person()? {
             PersonSelector::Nhs(number) => number,
             PersonSelector::Local { .. } => NhsNumber::parse(ANYBODY).ok()?,

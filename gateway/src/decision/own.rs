@@ -76,14 +76,22 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
     let ground = match (action, &question.requestor.party) {
         (OwnAction::Metadata, _) => Ground::Anyone,
         (_, Party::Person(person)) => herself(action, person.nhs_number)?,
-        (OwnAction::ReadConsent(_) | OwnAction::SearchConsent(_), Party::Professional(professional))
-            if holds_one(&settings.gateway.consent_recorders, professional) =>
-        {
+        (
+            OwnAction::ReadConsent(_)
+            | OwnAction::VreadConsent { .. }
+            | OwnAction::HistoryConsent(_)
+            | OwnAction::SearchConsent(_),
+            Party::Professional(professional),
+        ) if holds_one(&settings.gateway.consent_recorders, professional) => {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
-        (OwnAction::ReadConsent(_) | OwnAction::SearchConsent(_), Party::Professional(professional))
-            if oversight(professional, settings) == Some(Over::Everything) =>
-        {
+        (
+            OwnAction::ReadConsent(_)
+            | OwnAction::VreadConsent { .. }
+            | OwnAction::HistoryConsent(_)
+            | OwnAction::SearchConsent(_),
+            Party::Professional(professional),
+        ) if oversight(professional, settings) == Some(Over::Everything) => {
             Ground::Oversight(Over::Everything)
         }
         (
@@ -105,6 +113,8 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         (OwnAction::ReadProvenance(_), Party::System(system)) => Ground::Party(system.organisation.clone()),
         (
             OwnAction::ReadConsent(_)
+            | OwnAction::VreadConsent { .. }
+            | OwnAction::HistoryConsent(_)
             | OwnAction::SearchConsent(_)
             | OwnAction::CreateConsent(_)
             | OwnAction::UpdateConsent { .. },
@@ -125,6 +135,8 @@ fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
         },
         OwnAction::Metadata
         | OwnAction::ReadConsent(_)
+        | OwnAction::VreadConsent { .. }
+        | OwnAction::HistoryConsent(_)
         | OwnAction::CreateConsent(_)
         | OwnAction::UpdateConsent { .. }
         | OwnAction::ReadProvenance(_) => None,

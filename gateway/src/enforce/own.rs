@@ -15,6 +15,7 @@ use super::bundle::{Entry, Mode, Searchset};
 use super::persons::{is_nhs_number, nhs_number};
 use super::release::{Head, Media, Minimised};
 use super::unfiltered::Unfiltered;
+use super::versions_bundle::{self, Change, VersionsBundle};
 use crate::consent::Stored;
 use crate::consent::validate::{Problem, ValidConsent, Writing, validate};
 use crate::person::SystemName;
@@ -141,6 +142,91 @@ pub fn consent(stored: Stored, status: u16, event: Event, exchange: Exchange, si
     let body: Bytes = stored.body.into_inner();
     let records = Records { exchange: exchange.ended(event, status, None), persons };
     Minimised { body: body.to_vec(), head, records, provenance: None }
+}
+
+/// One version of a Consent as it was stored.
+#[must_use]
+pub fn consent_version(stored: Stored, exchange: Exchange, site: Site<'_>) -> Minimised {
+    let mut person = about(stored.person.as_str());
+    person.resources = vec![version_name(&stored)];
+    let read = consent(stored, 200, Event::Disclosed, exchange, site);
+    Minimised { records: Records { persons: vec![person], ..read.records }, ..read }
+}
+
+/// Where an answer stands, and where it goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Links<'a> {
+    /// The request as it was understood.
+    pub own: &'a str,
+    /// The next page, if there is one.
+    pub next: Option<&'a str>,
+}
+
+/// Versions of a Consent of `person`, newest first; `total` of them on all pages.
+#[must_use]
+pub fn consent_versions(
+    page: Vec<Stored>,
+    total: usize,
+    links: Links<'_>,
+    person: NhsNumber,
+    exchange: Exchange,
+    site: Site<'_>,
+) -> Minimised {
+    let mut whose = about(person.as_str());
+    whose.resources = page.iter().map(version_name).collect();
+    let written: Vec<Written> = page.into_iter().map(|stored| Written::of(stored, site)).collect();
+    let entries: Vec<versions_bundle::Entry<'_>> = written.iter().map(Written::entry).collect();
+    let body = VersionsBundle {
+        id: &exchange.request_id,
+        total,
+        self_link: links.own,
+        next_link: links.next,
+        entries: &entries,
+    }
+    .to_json();
+    Minimised {
+        body,
+        head: Head { status: 200, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons: vec![whose] },
+        provenance: None,
+    }
+}
+
+/// One version with its names.
+struct Written {
+    full_url: String,
+    place: String,
+    version: String,
+    body: Bytes,
+}
+
+impl Written {
+    fn of(stored: Stored, site: Site<'_>) -> Self {
+        let place = match stored.version {
+            1 => "Consent".to_owned(),
+            _ => format!("Consent/{}", stored.id.as_str()),
+        };
+        Self {
+            full_url: format!("{}/fhir/Consent/{}", site.base, stored.id.as_str()),
+            place,
+            version: stored.version.to_string(),
+            body: stored.body.into_inner(),
+        }
+    }
+
+    fn entry(&self) -> versions_bundle::Entry<'_> {
+        let (resource, version) = (self.body.as_ref(), self.version.as_str());
+        let change = match version {
+            "1" => Change::Creation { resource, version },
+            _ => Change::Version { resource, version },
+        };
+        versions_bundle::Entry { full_url: &self.full_url, url: &self.place, change }
+    }
+}
+
+/// What stands in the record.
+fn version_name(stored: &Stored) -> String {
+    format!("Consent/{}/_history/{}", stored.id.as_str(), stored.version)
 }
 
 /// The Consents of one person, `whose` choices were asked for even where there are none.

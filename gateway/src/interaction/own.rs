@@ -8,7 +8,7 @@ use fhir::search::grammar::{Name, Parameter};
 use super::malformed::Malformed;
 use super::parse::{BODY, check_format, check_plain_read, form_parameters, id, is_named, query_parameters};
 use super::surface::{self, OwnServed};
-use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media};
+use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media, registry};
 use crate::requestor::Requestor;
 use crate::seal::Seal;
 use crate::server::arrived::Arrived;
@@ -37,6 +37,17 @@ pub(in crate::interaction) fn parse(
             let id = id(at(1))?;
             check_plain_read(&arrived)?;
             Ok(OwnAction::ReadConsent(id))
+        }
+        OwnServed::VreadConsent => {
+            let (id, version) = (id(at(1))?, id(at(3))?);
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::VreadConsent { id, version })
+        }
+        OwnServed::HistoryConsent => {
+            let place = registry::Place { id: id(at(1))?, requestor, seal, at: arrived.at };
+            let parameters = query_parameters(&arrived)?;
+            check_format(&arrived)?;
+            Ok(OwnAction::HistoryConsent(registry::history(place, &parameters)?))
         }
         OwnServed::SearchConsent => {
             let parameters = query_parameters(&arrived)?;
@@ -84,6 +95,8 @@ fn check_conditions(arrived: &Arrived, served: OwnServed) -> Result<(), Malforme
         OwnServed::UpdateConsent => other,
         OwnServed::Capabilities
         | OwnServed::ReadConsent
+        | OwnServed::VreadConsent
+        | OwnServed::HistoryConsent
         | OwnServed::SearchConsent
         | OwnServed::SearchConsentForm
         | OwnServed::SearchAuditEvent

@@ -105,6 +105,10 @@ pub enum OwnServed {
     Capabilities,
     /// One Consent.
     ReadConsent,
+    /// One version of it.
+    VreadConsent,
+    /// Its versions.
+    HistoryConsent,
     /// A person's Consents, by URL.
     SearchConsent,
     /// The same, by form.
@@ -224,6 +228,8 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
 pub const OF_GATEWAY: &[Row<OwnServed>] = &[
     row("capabilities", System, BY_GET, &[Word("metadata")], Serves(OwnServed::Capabilities)),
     row("read", Instance, BY_GET, &[Word("Consent"), Id], Serves(OwnServed::ReadConsent)),
+    row("vread", Instance, BY_GET, &[Word("Consent"), Id, Word("_history"), Id], Serves(OwnServed::VreadConsent)),
+    row("history-instance", Instance, BY_GET, &[Word("Consent"), Id, Word("_history")], Serves(OwnServed::HistoryConsent)),
     row("search-type", OfType, BY_GET, &[Word("Consent")], Serves(OwnServed::SearchConsent)),
     row("search-type", OfType, BY_POST, &[Word("Consent"), Word("_search")], Serves(OwnServed::SearchConsentForm)),
     row("create", OfType, BY_POST, &[Word("Consent")], Serves(OwnServed::CreateConsent)),

@@ -310,6 +310,8 @@ fn asked_of_gateway(action: &OwnAction) -> (&'static str, Option<&'static str>) 
     match action {
         OwnAction::Metadata => ("capabilities", None),
         OwnAction::ReadConsent(_) => ("read", Some("Consent")),
+        OwnAction::VreadConsent { .. } => ("vread", Some("Consent")),
+        OwnAction::HistoryConsent(_) => ("history-instance", Some("Consent")),
         OwnAction::SearchConsent(_) => ("search-type", Some("Consent")),
         OwnAction::CreateConsent(_) => ("create", Some("Consent")),
         OwnAction::UpdateConsent { .. } => ("update", Some("Consent")),

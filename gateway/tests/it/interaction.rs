@@ -104,6 +104,12 @@ fn said(interaction: Interaction) -> String {
         Interaction::Own(action) => match action {
             OwnAction::Metadata => "own metadata".into(),
             OwnAction::ReadConsent(id) => format!("read Consent/{}", id.as_str()),
+            OwnAction::VreadConsent { id, version } => {
+                format!("vread Consent/{} {}", id.as_str(), version.as_str())
+            }
+            OwnAction::HistoryConsent(request) => {
+                format!("history of Consent/{} {}", request.id.as_str(), request.to_form())
+            }
             OwnAction::SearchConsent(person) => format!("search Consent of {}", person.as_str()),
             OwnAction::CreateConsent(_) => "create Consent".into(),
             OwnAction::UpdateConsent { id, if_match, .. } => {
@@ -209,6 +215,15 @@ fn what_is_served_is_understood() {
         ),
         (Method::Get, "/fhir/metadata", none(), "", "own metadata"),
         (Method::Get, "/fhir/Consent/7", none(), "", "read Consent/7"),
+        (Method::Get, "/fhir/Consent/7/_history/2", none(), "", "vread Consent/7 2"),
+        (Method::Get, "/fhir/Consent/7/_history", none(), "", "history of Consent/7 _count=50"),
+        (
+            Method::Get,
+            "/fhir/Consent/7/_history?_count=900&_since=2026-05-01T00:00:00Z",
+            none(),
+            "",
+            "history of Consent/7 _since=2026-05-01T00%3A00%3A00Z&_count=200",
+        ),
         (
             Method::Get,
             "/fhir/Consent?patient.identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000018",
@@ -355,6 +370,12 @@ fn what_is_not_served_is_told_with_the_right_status() {
         ),
         (Method::Delete, "/fhir/Consent/7", none(), "", 405),
         (Method::Get, "/fhir/Consent", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_at=2026", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_count=1&_count=2", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_since=2026", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_cursor=none", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history/2?_elements=status", none(), "", 400),
+        (Method::Put, "/fhir/Consent/7/_history/2", fhir_json(), "{}", 405),
         (Method::Get, "/fhir/Consent?patient=Patient/1", none(), "", 400),
         (Method::Get, "/fhir/Consent?patient=nowhere/Patient/1", none(), "", 400),
         (Method::Get, "/fhir/Consent?status=active", none(), "", 400),

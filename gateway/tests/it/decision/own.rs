@@ -12,6 +12,7 @@ use gateway::decision::admit_own;
 use gateway::decision::own::{AdmittedOwn, Concerns};
 use gateway::decision::refusal::Refusal;
 use gateway::enforce::unfiltered::Unfiltered;
+use gateway::interaction::registry::ConsentHistory;
 use gateway::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, PersonSelector};
 use gateway::person::{PersonKey, SystemName};
 use gateway::settings::Settings;
@@ -33,6 +34,10 @@ fn action(name: &str, person: &str) -> OwnAction {
     match name {
         "metadata" => OwnAction::Metadata,
         "read consent" => OwnAction::ReadConsent(id()),
+        "a version of a consent" => OwnAction::VreadConsent { id: id(), version: id() },
+        "versions of a consent" => {
+            OwnAction::HistoryConsent(ConsentHistory { id: id(), since: None, count: 50, before: None })
+        }
         "search consents" => OwnAction::SearchConsent(number(person)),
         "trail by id" => trail(AuditSelector::Person(PersonSelector::Local {
             system: SystemName::new("hospital"),
@@ -47,9 +52,11 @@ fn action(name: &str, person: &str) -> OwnAction {
     }
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 11] = [
     "metadata",
     "read consent",
+    "a version of a consent",
+    "versions of a consent",
     "search consents",
     "trail by id",
     "create consent",
@@ -102,6 +109,8 @@ fn each_party_may_ask_what_is_theirs_to_ask() {
     let about_herself = [
         "metadata",
         "read consent",
+        "a version of a consent",
+        "versions of a consent",
         "search consents",
         "create consent",
         "update consent",
@@ -110,8 +119,8 @@ fn each_party_may_ask_what_is_theirs_to_ask() {
         "provenance",
     ];
     check(&ann(), ANN, &about_herself);
-    let about_nobody_else =
-        ["metadata", "read consent", "create consent", "update consent", "trail by receipt", "provenance"];
+    let about_nobody_else: Vec<&str> =
+        about_herself.into_iter().filter(|name| !matches!(*name, "search consents" | "trail")).collect();
     check(&ann(), BOB, &about_nobody_else);
     check(&guardian("RX1"), ANN, &ALL);
     // The same role elsewhere, proved by the same issuer: of a party to an agreement, and of nobody it knows.
