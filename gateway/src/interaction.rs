@@ -11,7 +11,7 @@ use fhir::tables::TypeId;
 
 use self::conditional::HeldVersions;
 use self::cursor::Standing;
-use self::registry::ConsentHistory;
+use self::registry::{ConsentHistory, ConsentQuery};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
@@ -270,7 +270,7 @@ pub enum OwnAction {
     /// `GET /fhir/Consent/id/_history`.
     HistoryConsent(ConsentHistory),
     /// `GET /fhir/Consent?patient.identifier=...`.
-    SearchConsent(NhsNumber),
+    SearchConsent(ConsentQuery),
     /// `POST /fhir/Consent`.
     CreateConsent(Unfiltered<Document>),
     /// `PUT /fhir/Consent/id` with `If-Match`.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
+use fhir::search::Criterion;
 
 use crate::capability;
 use crate::decision::admit_own;
@@ -63,7 +64,7 @@ pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Resul
 /// Asks the rules; with a refusal, whom the question was about. It stands in their trail.
 async fn admit(question: Question, ports: &Ports) -> Result<AdmittedOwn, (Refusal, Vec<AboutPerson>)> {
     let named = match &question.interaction {
-        Interaction::Own(OwnAction::SearchConsent(number)) => Whose::Named(PersonSelector::Nhs(*number)),
+        Interaction::Own(OwnAction::SearchConsent(query)) => Whose::Named(PersonSelector::Nhs(query.person)),
         Interaction::Own(OwnAction::SearchAuditEvent(query)) => match &query.by {
             AuditSelector::Person(person) => Whose::Named(person.clone()),
             AuditSelector::Receipt(_) => Whose::Nobody,
@@ -136,7 +137,7 @@ async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Resu
             consents::vread(id, version, &admitted, begun, ports).await
         }
         OwnAction::HistoryConsent(request) => consents::history(request, &admitted, begun, ports).await,
-        OwnAction::SearchConsent(number) => consents::search(*number, begun, ports).await,
+        OwnAction::SearchConsent(query) => consents::search(query, begun, ports).await,
         OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. } => {
             consents::write(&admitted, begun, ports).await
         }
@@ -269,6 +270,11 @@ fn persons_of(by: &AuditSelector, found: &[Found]) -> Vec<AboutPerson> {
             persons
         }
     }
+}
+
+/// Criteria behind a selector, as the link of the page repeats them.
+fn narrowed(criteria: &[Criterion]) -> String {
+    criteria.iter().map(|one| format!("&{}", fhir::search::form([one.to_pair()]))).collect()
 }
 
 /// The criterion of a trail search, as the link of the page repeats it.

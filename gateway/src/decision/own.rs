@@ -128,7 +128,7 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
 /// A person asks about herself; whom she names must be herself.
 fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
     let named = match action {
-        OwnAction::SearchConsent(number) => Some(PersonSelector::Nhs(*number)),
+        OwnAction::SearchConsent(query) => Some(PersonSelector::Nhs(query.person)),
         OwnAction::SearchAuditEvent(query) => match &query.by {
             AuditSelector::Person(selector) => Some(selector.clone()),
             AuditSelector::Receipt(_) => None,

@@ -5,10 +5,12 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use fhir::json::Document;
+use fhir::json::{self, Document};
 use fhir::nhs_number::NhsNumber;
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
-use fhir::reference::Id;
+use fhir::reference::{Bases, Id};
+use fhir::search::matches::matches;
+use fhir::search::{Criterion, Match};
 use fhir::tables::TypeId;
 
 use super::bundle::{Entry, Mode, Searchset};
@@ -16,8 +18,8 @@ use super::persons::{is_nhs_number, nhs_number};
 use super::release::{Head, Media, Minimised};
 use super::unfiltered::Unfiltered;
 use super::versions_bundle::{self, Change, VersionsBundle};
-use crate::consent::Stored;
 use crate::consent::validate::{Problem, ValidConsent, Writing, validate};
+use crate::consent::{ConsentFault, Stored};
 use crate::person::SystemName;
 use crate::submit::New;
 use crate::trail::audit_event::{Placed, Site, searchset};
@@ -227,6 +229,29 @@ impl Written {
 /// What stands in the record.
 fn version_name(stored: &Stored) -> String {
     format!("Consent/{}/_history/{}", stored.id.as_str(), stored.version)
+}
+
+/// Those of a person's Consents that meet all `criteria`. What does not tell whether it does is not among them.
+///
+/// # Errors
+/// [`ConsentFault::Corrupt`].
+pub fn consents_that_meet(stored: Vec<Stored>, criteria: &[Criterion]) -> Result<Vec<Stored>, ConsentFault> {
+    let mut found = Vec::new();
+    for consent in stored {
+        if meets(consent.body.inner().clone(), criteria).ok_or(ConsentFault::Corrupt)? {
+            found.push(consent);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a resource meets all `criteria`; nothing where it is none.
+fn meets(resource: Bytes, criteria: &[Criterion]) -> Option<bool> {
+    if criteria.is_empty() {
+        return Some(true);
+    }
+    let document = json::parse(resource, &json::Limits::default()).ok()?;
+    Some(criteria.iter().all(|one| matches(one, document.root(), &Bases::none()) == Match::Yes))
 }
 
 /// The Consents of one person, `whose` choices were asked for even where there are none.

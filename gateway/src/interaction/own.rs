@@ -2,11 +2,14 @@
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::Id;
+use fhir::reference::{Bases, Id};
 use fhir::search::grammar::{Name, Parameter};
+use fhir::search::{Criterion, SearchQuery};
+use fhir::tables;
 
 use super::malformed::Malformed;
 use super::parse::{BODY, check_format, check_plain_read, form_parameters, id, is_named, query_parameters};
+use super::registry::ConsentQuery;
 use super::surface::{self, OwnServed};
 use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media, registry};
 use crate::requestor::Requestor;
@@ -124,18 +127,44 @@ fn consents(
     settings: &Settings,
 ) -> Result<OwnAction, Malformed> {
     check_format(arrived)?;
-    let mut person = None;
+    let (mut person, mut narrowing) = (None, Vec::new());
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
-        let named = match person_of(parameter, settings)?.ok_or(Malformed::Parameter)? {
-            PersonSelector::Nhs(number) => number,
+        let named = match person_of(parameter, settings)? {
+            Some(PersonSelector::Nhs(number)) => number,
             // Consents are kept by NHS number: by another name there would seem to be none.
-            PersonSelector::Local { .. } => return Err(Malformed::NotByNumber),
+            Some(PersonSelector::Local { .. }) => return Err(Malformed::NotByNumber),
+            None => {
+                narrowing.push(parameter.clone());
+                continue;
+            }
         };
         if person.replace(named).is_some() {
             return Err(Malformed::Selector);
         }
     }
-    Ok(OwnAction::SearchConsent(person.ok_or(Malformed::Selector)?))
+    let criteria = criteria("Consent", &registry::CRITERIA, &narrowing)?;
+    Ok(OwnAction::SearchConsent(ConsentQuery { person: person.ok_or(Malformed::Selector)?, criteria }))
+}
+
+/// What narrows a search of our own resources of the type `owner`: by the parameters `known`, and by nothing else.
+fn criteria(
+    owner: &str,
+    known: &[(&str, &str)],
+    parameters: &[Parameter],
+) -> Result<Vec<Criterion>, Malformed> {
+    let is_known = |one: &Parameter| match &one.name {
+        Name::Plain { code, .. } => known.iter().any(|(name, _)| name == code),
+        Name::Chain(_) | Name::Has(_) => false,
+    };
+    if !parameters.iter().all(is_known) {
+        return Err(Malformed::Parameter);
+    }
+    let owner = tables::resource_type(owner).ok_or(Malformed::NoSuchPlace)?;
+    let query = SearchQuery::compile(owner, parameters, &Bases::none())?;
+    if query.to_form().len() > cursor::FORM_LEN_MAX {
+        return Err(Malformed::SearchTooLong);
+    }
+    Ok(query.criteria().to_vec())
 }
 
 fn audit(
@@ -175,9 +204,15 @@ fn is_control(parameter: &Parameter) -> bool {
     is_named(parameter, "_format") || is_named(parameter, "_pretty")
 }
 
-/// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n` (or `nhs|n`), or `patient=system/Patient/id`.
+/// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n` (or `nhs|n`, or `patient:identifier`), or
+/// `patient=system/Patient/id`.
 fn person_of(parameter: &Parameter, settings: &Settings) -> Result<Option<PersonSelector>, Malformed> {
-    if matches!(&parameter.name, Name::Chain(name) if name == "patient.identifier") {
+    let by_number = match &parameter.name {
+        Name::Chain(name) => name == "patient.identifier",
+        Name::Plain { code, modifier } => code == "patient" && modifier.as_deref() == Some("identifier"),
+        Name::Has(_) => false,
+    };
+    if by_number {
         let value = one_value(parameter)?;
         let (system, number) = value.split_once('|').ok_or(Malformed::Selector)?;
         if system != NHS_NUMBER && system != "nhs" {

@@ -1,9 +1,12 @@
-//! Questions to the registry of Consents: which versions of one are asked for.
+//! Questions to the registry of Consents: which of a person's are asked for, and which versions of one.
+//!
+//! A person's Consents are narrowed by what the registry can answer exactly; every other parameter is refused.
 
 use fhir::instant::DateTime;
+use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
-use fhir::search::form;
 use fhir::search::grammar::{Name, Parameter};
+use fhir::search::{Criterion, form};
 use jiff::Timestamp;
 
 use super::malformed::Malformed;
@@ -15,6 +18,19 @@ use crate::seal::Seal;
 const COUNT: usize = 50;
 /// The most versions of one page.
 const COUNT_MAX: usize = 200;
+
+/// The criteria by which a person's Consents are narrowed, and their kinds.
+pub const CRITERIA: [(&str, &str); 4] =
+    [("_id", "token"), ("_lastUpdated", "date"), ("date", "date"), ("status", "token")];
+
+/// Consents of one person.
+#[derive(Debug, Clone)]
+pub struct ConsentQuery {
+    /// Whose.
+    pub person: NhsNumber,
+    /// What each of them meets, of [`CRITERIA`].
+    pub criteria: Vec<Criterion>,
+}
 
 /// Versions of one Consent, and the page of them that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

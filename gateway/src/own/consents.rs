@@ -4,13 +4,13 @@
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 
-use super::{persons_of, refused, selector};
+use super::{narrowed, persons_of, refused, selector};
 use crate::consent::validate::ValidConsent;
 use crate::consent::{ConsentFault, Stored, validate};
 use crate::decision::own::{AdmittedOwn, Concerns};
 use crate::enforce::own;
 use crate::enforce::release::Minimised;
-use crate::interaction::registry::ConsentHistory;
+use crate::interaction::registry::{ConsentHistory, ConsentQuery};
 use crate::interaction::{AuditSelector, Interaction, OwnAction, PersonSelector, cursor};
 use crate::outcome::{Ended, Ending};
 use crate::person::PersonKey;
@@ -89,10 +89,17 @@ fn may_read(person: NhsNumber, admitted: &AdmittedOwn, begun: &Exchange) -> Resu
         .map_err(|_| refused(Ending::NotFound, vec![own::about(person.as_str())], begun))
 }
 
-pub(super) async fn search(number: NhsNumber, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
-    let stored = ports.consents.search(number).await.map_err(|why| begun.end(Ending::Consent(why)))?;
-    let by = AuditSelector::Person(PersonSelector::Nhs(number));
-    let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, selector(&by));
+pub(super) async fn search(
+    query: &ConsentQuery,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<Minimised, Ended> {
+    let fault = |why| begun.end(Ending::Consent(why));
+    let stored = ports.consents.search(query.person).await.map_err(fault)?;
+    let stored = own::consents_that_meet(stored, &query.criteria).map_err(fault)?;
+    let by = AuditSelector::Person(PersonSelector::Nhs(query.person));
+    let criteria = narrowed(&query.criteria);
+    let self_link = format!("{}/fhir/Consent?{}{criteria}", ports.settings.gateway.base, selector(&by));
     let whose = persons_of(&by, &[]);
     Ok(own::consents(stored, &self_link, whose, begun.clone(), ports.site()))
 }

@@ -4,7 +4,7 @@ mod operations;
 
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
-use fhir::search::NamedPerson;
+use fhir::search::{Criterion, NamedPerson};
 use gateway::interaction::cursor::{Onward, Standing};
 use gateway::interaction::{
     AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, Wanted, cursor, metadata,
@@ -110,7 +110,10 @@ fn said(interaction: Interaction) -> String {
             OwnAction::HistoryConsent(request) => {
                 format!("history of Consent/{} {}", request.id.as_str(), request.to_form())
             }
-            OwnAction::SearchConsent(person) => format!("search Consent of {}", person.as_str()),
+            OwnAction::SearchConsent(query) => {
+                let criteria = fhir::search::form(query.criteria.iter().map(Criterion::to_pair));
+                format!("search Consent of {} {criteria}", query.person.as_str()).trim_end().to_owned()
+            }
             OwnAction::CreateConsent(_) => "create Consent".into(),
             OwnAction::UpdateConsent { id, if_match, .. } => {
                 format!("update Consent/{} {if_match}", id.as_str())
@@ -237,6 +240,20 @@ fn what_is_served_is_understood() {
             form(),
             "patient.identifier=nhs%7C9990000018",
             "search Consent of 9990000018",
+        ),
+        (
+            Method::Get,
+            "/fhir/Consent?patient:identifier=nhs%7C9990000018&status=active,draft&date=ge2026&_format=json",
+            none(),
+            "",
+            "search Consent of 9990000018 status=active%2Cdraft&date=ge2026",
+        ),
+        (
+            Method::Post,
+            "/fhir/Consent/_search?status:not=inactive",
+            form(),
+            "patient.identifier=nhs%7C9990000018&_id=a&_lastUpdated=lt2027-01",
+            "search Consent of 9990000018 status%3Anot=inactive&_id=a&_lastUpdated=lt2027-01",
         ),
         (Method::Post, "/fhir/Consent", fhir_json(), consent, "create Consent"),
         (Method::Put, "/fhir/Consent/7", if_match, consent, "update Consent/7 3"),
@@ -379,6 +396,17 @@ fn what_is_not_served_is_told_with_the_right_status() {
         (Method::Get, "/fhir/Consent?patient=Patient/1", none(), "", 400),
         (Method::Get, "/fhir/Consent?patient=nowhere/Patient/1", none(), "", 400),
         (Method::Get, "/fhir/Consent?status=active", none(), "", 400),
+        (
+            Method::Get,
+            "/fhir/Consent?patient.identifier=nhs%7C9990000018&actor=Practitioner/1",
+            none(),
+            "",
+            400,
+        ),
+        (Method::Get, "/fhir/Consent?patient.identifier=nhs%7C9990000018&date=soon", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient.identifier=nhs%7C9990000018&_sort=date", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient.identifier=nhs%7C9990000018&_id=a&_count=1", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient.name=x&status=active", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?patient.identifier=nhs%7C9990000019", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a&patient=hospital/Patient/1", none(), "", 400),

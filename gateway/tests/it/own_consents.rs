@@ -160,3 +160,70 @@ async fn the_versions_of_a_choice_come_newest_first_in_pages() {
     let both = json!([format!("Consent/{id}/_history/2"), format!("Consent/{id}/_history/1")]);
     assert!(read.iter().any(|record| record["about"]["resources"] == both), "{read:?}");
 }
+
+/// The ids of what a search of Ann's choices finds, and its Bundle.
+async fn search(site: &Whole, criteria: &str) -> (Vec<String>, Value) {
+    let path = format!("/fhir/Consent?patient.identifier=nhs%7C{ANN}{criteria}");
+    let found = get(site, &path, &site.staff_token("R5105")).await;
+    assert_eq!(found.status, 200, "{criteria}: {}", found.body);
+    let bundle = found.json();
+    let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+    assert_eq!(bundle["total"], entries.len(), "{bundle}");
+    let ids = entries.iter().map(|entry| {
+        let id = entry["resource"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(entry["fullUrl"], format!("http://{}/fhir/Consent/{id}", site.requests), "{entry}");
+        id
+    });
+    (ids.collect(), bundle)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn choices_are_found_by_what_the_registry_can_answer_exactly() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    let over = changed(&site).await;
+    let fhir = "content-type: application/fhir+json\r\n";
+    let no = consent(ANN, &json!({"type": "deny"}));
+    let made = send(&site, "POST", "/fhir/Consent", &site.ann(), fhir, &no).await;
+    let holds = made.json()["id"].as_str().unwrap().to_owned();
+    let (both, active, ended) = (vec![over.clone(), holds.clone()], vec![holds.clone()], vec![over.clone()]);
+    let nothing: Vec<String> = Vec::new();
+    let said = made.json()["dateTime"].as_str().unwrap().to_owned();
+    for (criteria, expected) in [
+        (String::new(), &both),
+        ("&status=active".to_owned(), &active),
+        ("&status=inactive".to_owned(), &ended),
+        ("&status=active,inactive".to_owned(), &both),
+        ("&status:not=active".to_owned(), &ended),
+        ("&status=rejected".to_owned(), &nothing),
+        (format!("&_id={over}"), &ended),
+        (format!("&_id={over},{holds}&status=active"), &active),
+        ("&_id=other".to_owned(), &nothing),
+        (format!("&date={said}"), &both),
+        (format!("&date=gt{said}"), &nothing),
+        ("&date=lt2000".to_owned(), &nothing),
+        ("&_lastUpdated=gt2020-01-01".to_owned(), &both),
+        ("&_lastUpdated=lt2020-01-01".to_owned(), &nothing),
+    ] {
+        assert_eq!(&search(&site, &criteria).await.0, expected, "{criteria}");
+    }
+    let (_, bundle) = search(&site, "&status=active").await;
+    let own = format!(
+        "http://{}/fhir/Consent?patient.identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C{ANN}&status=active",
+        site.requests
+    );
+    assert_eq!(bundle["link"], json!([{"relation": "self", "url": own}]), "what was understood, all of it");
+    let again = get(&site, &own, &site.ann()).await;
+    assert_eq!(again.json()["entry"], bundle["entry"], "the link says the same search");
+    let form = "content-type: application/x-www-form-urlencoded\r\n";
+    let body = format!("patient%3Aidentifier=nhs%7C{ANN}&status=active");
+    let posted = send(&site, "POST", "/fhir/Consent/_search", &site.ann(), form, &body).await.json();
+    assert_eq!(posted["entry"], bundle["entry"], "{posted}");
+    let of_another = format!("/fhir/Consent?patient.identifier=nhs%7C{BOB}&status=active");
+    assert_eq!(get(&site, &of_another, &site.ann()).await.status, 403, "nobody else's are hers to search");
+    running.stop().await;
+    let hers = of(&site.records(), "search-type");
+    let found =
+        hers.iter().filter(|record| record["about"]["resources"] == json!([format!("Consent/{holds}")]));
+    assert!(found.count() >= 3, "what was found is in her trail, and nothing else: {hers:?}");
+}

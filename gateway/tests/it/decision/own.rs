@@ -12,7 +12,7 @@ use gateway::decision::admit_own;
 use gateway::decision::own::{AdmittedOwn, Concerns};
 use gateway::decision::refusal::Refusal;
 use gateway::enforce::unfiltered::Unfiltered;
-use gateway::interaction::registry::ConsentHistory;
+use gateway::interaction::registry::{ConsentHistory, ConsentQuery};
 use gateway::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, PersonSelector};
 use gateway::person::{PersonKey, SystemName};
 use gateway::settings::Settings;
@@ -38,7 +38,9 @@ fn action(name: &str, person: &str) -> OwnAction {
         "versions of a consent" => {
             OwnAction::HistoryConsent(ConsentHistory { id: id(), since: None, count: 50, before: None })
         }
-        "search consents" => OwnAction::SearchConsent(number(person)),
+        "search consents" => {
+            OwnAction::SearchConsent(ConsentQuery { person: number(person), criteria: Vec::new() })
+        }
         "trail by id" => trail(AuditSelector::Person(PersonSelector::Local {
             system: SystemName::new("hospital"),
             id: id(),
