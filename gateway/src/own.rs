@@ -76,7 +76,10 @@ async fn admit(question: Question, ports: &Ports) -> Result<AdmittedOwn, (Refusa
             | OwnAction::UpdateConsent { id, .. },
         ) => Whose::Stored(id.clone()),
         Interaction::Own(OwnAction::CreateConsent(body)) => Whose::Submitted(own::named_in_consent(body)),
-        Interaction::Own(OwnAction::Metadata | OwnAction::ReadProvenance(_))
+        // Whose an entry of a trail is, is found with it.
+        Interaction::Own(
+            OwnAction::Metadata | OwnAction::ReadAuditEvent(_) | OwnAction::ReadProvenance(_),
+        )
         | Interaction::Fhir { .. }
         | Interaction::Push { .. } => Whose::Nobody,
     };
@@ -131,6 +134,7 @@ async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Resu
     match action {
         OwnAction::Metadata => Err(begun.end(Ending::NotFound)),
         OwnAction::SearchAuditEvent(query) => trail(query, &admitted, begun, ports).await,
+        OwnAction::ReadAuditEvent(id) => event(id, &admitted, begun, ports).await,
         OwnAction::ReadProvenance(id) => provenance(id, &admitted, begun, ports).await,
         OwnAction::ReadConsent(id) => consents::read(id, &admitted, begun, ports).await,
         OwnAction::VreadConsent { id, version } => {
@@ -154,19 +158,44 @@ async fn trail(
     let (found, older) =
         readable(query, admitted, ports).await.map_err(|_| begun.end(Ending::TrailBehind))?;
     let base = format!("{}/fhir/AuditEvent", ports.settings.gateway.base);
+    let asked = format!("{}{}", selector(&query.by), narrowed(&query.criteria));
     let question = admitted.question();
     let next = match older {
         Some(before) => {
             let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, before, question.at)
                 .map_err(|_| begun.end(Ending::NotWritten))?;
             let format = begun.format_in_link();
-            Some(format!("{base}?{}&_count={}&_cursor={sealed}{format}", selector(&query.by), query.count))
+            Some(format!("{base}?{asked}&_count={}&_cursor={sealed}{format}", query.count))
         }
         None => None,
     };
-    let self_link = format!("{base}?{}&_count={}", selector(&query.by), query.count);
+    let self_link = format!("{base}?{asked}&_count={}", query.count);
     let persons = persons_of(&query.by, &found);
     Ok(own::trail(&found, &self_link, next.as_deref(), persons, begun.clone(), ports.site()))
+}
+
+/// One entry of a trail, as it stands in a page of it.
+async fn event(id: &Id, admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+    let behind = |_: TrailFault| begun.end(Ending::TrailBehind);
+    let found = ports.trail.by_id(id.as_str()).await.map_err(behind)?;
+    let Some(mut found) = found else { return Err(begun.end(Ending::NotFound)) };
+    if let Ground::Herself(number) = admitted.ground() {
+        found = ports.trail.as_hers(found, *number).await.map_err(behind)?;
+    }
+    let by = AuditSelector::Receipt(found.receipt.clone());
+    let mut whose = persons_of(&by, std::slice::from_ref(&found));
+    for person in &mut whose {
+        // Who was merely filtered out does not learn of it by who read that.
+        person.visibility = found.about_person().map_or(Visibility::Trail, |about| about.visibility);
+        person.resources = vec![format!("AuditEvent/{}", found.id)];
+    }
+    if !may_read(admitted, &found, &ports.settings) {
+        for person in &mut whose {
+            person.resources.clear();
+        }
+        return Err(refused(Ending::NotFound, whose, begun));
+    }
+    Ok(own::event(&found, whose, begun.clone(), ports.site()))
 }
 
 /// What of the trail is readable on this ground, a page of it, and before which entry the next one begins. Entries that
@@ -176,11 +205,14 @@ async fn readable(
     admitted: &AdmittedOwn,
     ports: &Ports,
 ) -> Result<(Vec<Found>, Option<u64>), TrailFault> {
+    let wanted = |one: &Found| {
+        may_read(admitted, one, &ports.settings) && own::event_meets(one, &query.criteria, ports.site())
+    };
     let person = match &query.by {
         AuditSelector::Person(person) => person,
         AuditSelector::Receipt(receipt) => {
             let mut found = ports.trail.by_receipt_or_request(receipt).await?;
-            found.retain(|found| may_read(admitted, found, &ports.settings));
+            found.retain(wanted);
             found.truncate(query.count);
             return Ok((found, None));
         }
@@ -196,11 +228,12 @@ async fn readable(
         let is_last = found.len() < at_once;
         looked_at += found.len();
         for one in found {
-            if page.len() == query.count && may_read(admitted, &one, &ports.settings) {
+            let is_wanted = wanted(&one);
+            if page.len() == query.count && is_wanted {
                 return Ok((page, before));
             }
             before = Some(one.index);
-            if may_read(admitted, &one, &ports.settings) {
+            if is_wanted {
                 page.push(one);
             }
         }

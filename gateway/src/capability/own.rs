@@ -54,14 +54,14 @@ pub(super) fn types(requestor: &Requestor, settings: &Settings, at: Timestamp) -
 fn parameters(row: Row) -> impl Iterator<Item = (&'static str, &'static str)> {
     let narrowing: &'static [(&'static str, &'static str)] = match row {
         Row::SearchConsent | Row::SearchConsentForm => &registry::CRITERIA,
+        Row::SearchAuditEvent | Row::SearchAuditEventForm => &AuditQuery::CRITERIA,
         Row::Capabilities
         | Row::ReadConsent
         | Row::VreadConsent
         | Row::HistoryConsent
         | Row::CreateConsent
         | Row::UpdateConsent
-        | Row::SearchAuditEvent
-        | Row::SearchAuditEventForm
+        | Row::ReadAuditEvent
         | Row::ReadProvenance => &[],
     };
     narrowing.iter().copied().chain([("patient", "reference"), ("patient.identifier", "token")])
@@ -94,9 +94,11 @@ fn action(row: Row, requestor: &Requestor) -> Option<OwnAction> {
         Row::UpdateConsent => OwnAction::UpdateConsent { id: id()?, if_match: 1, body: body()? },
         Row::SearchAuditEvent | Row::SearchAuditEventForm => OwnAction::SearchAuditEvent(AuditQuery {
             by: AuditSelector::Person(person()?),
+            criteria: Vec::new(),
             count: 1,
             before: None,
         }),
+        Row::ReadAuditEvent => OwnAction::ReadAuditEvent(id()?),
         Row::ReadProvenance => OwnAction::ReadProvenance(id()?),
     })
 }

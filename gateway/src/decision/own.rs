@@ -100,9 +100,10 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         ) if holds_one(&settings.gateway.consent_recorders, professional) => {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
-        (OwnAction::SearchAuditEvent(_), Party::Professional(professional)) => {
-            Ground::Oversight(oversight(professional, settings).ok_or(Refusal::NotForThisRequestor)?)
-        }
+        (
+            OwnAction::SearchAuditEvent(_) | OwnAction::ReadAuditEvent(_),
+            Party::Professional(professional),
+        ) => Ground::Oversight(oversight(professional, settings).ok_or(Refusal::NotForThisRequestor)?),
         (OwnAction::ReadProvenance(_), Party::Professional(professional)) => {
             match oversight(professional, settings) {
                 Some(Over::Everything) => Ground::Oversight(Over::Everything),
@@ -120,7 +121,9 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
             | OwnAction::UpdateConsent { .. },
             Party::Professional(_) | Party::System(_),
         )
-        | (OwnAction::SearchAuditEvent(_), Party::System(_)) => return Err(Refusal::NotForThisRequestor),
+        | (OwnAction::SearchAuditEvent(_) | OwnAction::ReadAuditEvent(_), Party::System(_)) => {
+            return Err(Refusal::NotForThisRequestor);
+        }
     };
     Ok(AdmittedOwn { question, ground })
 }
@@ -139,6 +142,7 @@ fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
         | OwnAction::HistoryConsent(_)
         | OwnAction::CreateConsent(_)
         | OwnAction::UpdateConsent { .. }
+        | OwnAction::ReadAuditEvent(_)
         | OwnAction::ReadProvenance(_) => None,
     };
     match named {

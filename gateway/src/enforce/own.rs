@@ -22,7 +22,7 @@ use crate::consent::validate::{Problem, ValidConsent, Writing, validate};
 use crate::consent::{ConsentFault, Stored};
 use crate::person::SystemName;
 use crate::submit::New;
-use crate::trail::audit_event::{Placed, Site, searchset};
+use crate::trail::audit_event::{Placed, Site, audit_event, searchset};
 use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange, Visibility};
 use crate::trail::records::Records;
@@ -85,6 +85,24 @@ pub fn trail(
         body: searchset(&placed, self_link, next_link, site).to_json(),
         head: Head { status: 200, ..Head::default() },
         records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons },
+        provenance: None,
+    }
+}
+
+/// Whether an event meets all `criteria` as it is shown.
+#[must_use]
+pub fn event_meets(found: &Found, criteria: &[Criterion], site: Site<'_>) -> bool {
+    criteria.is_empty()
+        || meets(audit_event(found.placed(), site).to_json().into(), criteria).unwrap_or_default()
+}
+
+/// One AuditEvent, with the parts of those whose it is.
+#[must_use]
+pub fn event(found: &Found, whose: Vec<AboutPerson>, exchange: Exchange, site: Site<'_>) -> Minimised {
+    Minimised {
+        body: audit_event(found.placed(), site).to_json(),
+        head: Head { status: 200, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons: whose },
         provenance: None,
     }
 }

@@ -81,6 +81,11 @@ pub(in crate::interaction) fn parse(
             let (arrived, parameters) = form_parameters(arrived)?;
             audit(&arrived, &parameters, requestor, settings, seal)
         }
+        OwnServed::ReadAuditEvent => {
+            let id = id(at(1))?;
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::ReadAuditEvent(id))
+        }
         OwnServed::ReadProvenance => {
             let id = id(at(1))?;
             check_plain_read(&arrived)?;
@@ -104,6 +109,7 @@ fn check_conditions(arrived: &Arrived, served: OwnServed) -> Result<(), Malforme
         | OwnServed::SearchConsentForm
         | OwnServed::SearchAuditEvent
         | OwnServed::SearchAuditEventForm
+        | OwnServed::ReadAuditEvent
         | OwnServed::ReadProvenance => headers.if_match.is_none(),
     };
     if is_heard { Ok(()) } else { Err(Malformed::Conditional) }
@@ -146,17 +152,20 @@ fn consents(
     Ok(OwnAction::SearchConsent(ConsentQuery { person: person.ok_or(Malformed::Selector)?, criteria }))
 }
 
+fn is_among(parameter: &Parameter, known: &[(&str, &str)]) -> bool {
+    match &parameter.name {
+        Name::Plain { code, .. } => known.iter().any(|(name, _)| name == code),
+        Name::Chain(_) | Name::Has(_) => false,
+    }
+}
+
 /// What narrows a search of our own resources of the type `owner`: by the parameters `known`, and by nothing else.
 fn criteria(
     owner: &str,
     known: &[(&str, &str)],
     parameters: &[Parameter],
 ) -> Result<Vec<Criterion>, Malformed> {
-    let is_known = |one: &Parameter| match &one.name {
-        Name::Plain { code, .. } => known.iter().any(|(name, _)| name == code),
-        Name::Chain(_) | Name::Has(_) => false,
-    };
-    if !parameters.iter().all(is_known) {
+    if !parameters.iter().all(|one| is_among(one, known)) {
         return Err(Malformed::Parameter);
     }
     let owner = tables::resource_type(owner).ok_or(Malformed::NoSuchPlace)?;
@@ -178,11 +187,14 @@ fn audit(
     let mut by = None;
     let mut count = COUNT;
     let mut before = None;
+    let mut narrowing = Vec::new();
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
         if is_named(parameter, "_count") {
             count = one_value(parameter)?.parse().map_err(|_| Malformed::Parameter)?;
         } else if is_named(parameter, "_cursor") {
             before = Some(cursor::open_of_trail(seal, requestor, &one_value(parameter)?, arrived.at)?);
+        } else if is_among(parameter, &AuditQuery::CRITERIA) {
+            narrowing.push(parameter.clone());
         } else {
             let selector = match person_of(parameter, settings)? {
                 Some(person) => AuditSelector::Person(person),
@@ -197,7 +209,8 @@ fn audit(
         return Err(Malformed::Parameter);
     }
     let by = by.ok_or(Malformed::Selector)?;
-    Ok(OwnAction::SearchAuditEvent(AuditQuery { by, count: count.min(COUNT_MAX), before }))
+    let criteria = criteria("AuditEvent", &AuditQuery::CRITERIA, &narrowing)?;
+    Ok(OwnAction::SearchAuditEvent(AuditQuery { by, criteria, count: count.min(COUNT_MAX), before }))
 }
 
 fn is_control(parameter: &Parameter) -> bool {

@@ -121,6 +121,8 @@ pub enum OwnServed {
     SearchAuditEvent,
     /// The same, by form.
     SearchAuditEventForm,
+    /// One entry of a trail.
+    ReadAuditEvent,
     /// The Provenance of one share.
     ReadProvenance,
 }
@@ -236,6 +238,7 @@ pub const OF_GATEWAY: &[Row<OwnServed>] = &[
     row("update", Instance, &[Put], &[Word("Consent"), Id], Serves(OwnServed::UpdateConsent)),
     row("search-type", OfType, BY_GET, &[Word("AuditEvent")], Serves(OwnServed::SearchAuditEvent)),
     row("search-type", OfType, BY_POST, &[Word("AuditEvent"), Word("_search")], Serves(OwnServed::SearchAuditEventForm)),
+    row("read", Instance, BY_GET, &[Word("AuditEvent"), Id], Serves(OwnServed::ReadAuditEvent)),
     row("read", Instance, BY_GET, &[Word("Provenance"), Id], Serves(OwnServed::ReadProvenance)),
     row("history-system", System, BY_GET, &[Word("_history")], Refused(NotServed::HistoryOfMany)),
     row("batch", System, BY_POST, &[], Refused(NotServed::Batch)),

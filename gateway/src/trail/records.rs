@@ -316,6 +316,7 @@ fn asked_of_gateway(action: &OwnAction) -> (&'static str, Option<&'static str>) 
         OwnAction::CreateConsent(_) => ("create", Some("Consent")),
         OwnAction::UpdateConsent { .. } => ("update", Some("Consent")),
         OwnAction::SearchAuditEvent(_) => ("search-type", Some("AuditEvent")),
+        OwnAction::ReadAuditEvent(_) => ("read", Some("AuditEvent")),
         OwnAction::ReadProvenance(_) => ("read", Some("Provenance")),
     }
 }

@@ -118,12 +118,17 @@ fn said(interaction: Interaction) -> String {
             OwnAction::UpdateConsent { id, if_match, .. } => {
                 format!("update Consent/{} {if_match}", id.as_str())
             }
-            OwnAction::SearchAuditEvent(query) => match query.by {
-                AuditSelector::Person(person) => {
-                    format!("trail of {} {} {:?}", who(&person), query.count, query.before)
-                }
-                AuditSelector::Receipt(receipt) => format!("trail by {receipt}"),
-            },
+            OwnAction::ReadAuditEvent(id) => format!("read AuditEvent/{}", id.as_str()),
+            OwnAction::SearchAuditEvent(query) => {
+                let criteria = fhir::search::form(query.criteria.iter().map(Criterion::to_pair));
+                let by = match query.by {
+                    AuditSelector::Person(person) => {
+                        format!("trail of {} {} {:?}", who(&person), query.count, query.before)
+                    }
+                    AuditSelector::Receipt(receipt) => format!("trail by {receipt}"),
+                };
+                format!("{by} {criteria}").trim_end().to_owned()
+            }
             OwnAction::ReadProvenance(id) => format!("read Provenance/{}", id.as_str()),
         },
     }
@@ -265,6 +270,14 @@ fn what_is_served_is_understood() {
             "trail of 9990000018 200 None",
         ),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a_b-c", none(), "", "trail by a_b-c"),
+        (
+            Method::Get,
+            "/fhir/AuditEvent?date=ge2026-04-01&entity.identifier=a&date=lt2026-05&outcome=4,8&_count=2",
+            none(),
+            "",
+            "trail by a date=ge2026-04-01&date=lt2026-05&outcome=4%2C8",
+        ),
+        (Method::Get, "/fhir/AuditEvent/0a1b", none(), "", "read AuditEvent/0a1b"),
         (Method::Get, "/fhir/Provenance/x.1", none(), "", "read Provenance/x.1"),
     ] {
         let asked = ask(method, url, headers, body).map(said);
@@ -410,7 +423,11 @@ fn what_is_not_served_is_told_with_the_right_status() {
         (Method::Get, "/fhir/AuditEvent", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?patient.identifier=nhs%7C9990000019", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a&patient=hospital/Patient/1", none(), "", 400),
-        (Method::Get, "/fhir/AuditEvent/1", none(), "", 404),
+        (Method::Get, "/fhir/AuditEvent?date=2026", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a&date=soon", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a&agent-name=Sam", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent/1?_elements=type", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent/1/_history", none(), "", 404),
         (Method::Get, "/fhir/Patient/1", none(), "", 404),
         (Method::Post, "/fhir/Provenance", fhir_json(), "{}", 404),
     ] {

@@ -368,7 +368,7 @@ async fn the_face_of_the_gateway_is_told_to_each_as_they_may_use_it() {
     assert_eq!(told(&site.consultant()).await, ["Provenance read"], "a party to shares");
     let guardian = told(&site.staff_token("R5105")).await;
     for listed in
-        ["AuditEvent search-type", "Consent create history-instance read search-type", "Provenance read"]
+        ["AuditEvent read search-type", "Consent create history-instance read search-type", "Provenance read"]
     {
         assert!(guardian.iter().any(|one| one.starts_with(listed)), "{listed}: {guardian:?}");
     }

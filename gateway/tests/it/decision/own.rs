@@ -30,7 +30,8 @@ fn number(text: &str) -> NhsNumber {
 fn action(name: &str, person: &str) -> OwnAction {
     let id = || Id::parse("x1").unwrap();
     let body = || json::parse("{}".into(), &Limits::default()).unwrap();
-    let trail = |by| OwnAction::SearchAuditEvent(AuditQuery { by, count: 50, before: None });
+    let trail =
+        |by| OwnAction::SearchAuditEvent(AuditQuery { by, criteria: Vec::new(), count: 50, before: None });
     match name {
         "metadata" => OwnAction::Metadata,
         "read consent" => OwnAction::ReadConsent(id()),
@@ -49,12 +50,13 @@ fn action(name: &str, person: &str) -> OwnAction {
         "update consent" => OwnAction::UpdateConsent { id: id(), if_match: 1, body: Unfiltered::new(body()) },
         "trail" => trail(AuditSelector::Person(PersonSelector::Nhs(number(person)))),
         "trail by receipt" => trail(AuditSelector::Receipt("r".to_owned())),
+        "an entry of a trail" => OwnAction::ReadAuditEvent(id()),
         "provenance" => OwnAction::ReadProvenance(id()),
         other => panic!("{other}"),
     }
 }
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "metadata",
     "read consent",
     "a version of a consent",
@@ -65,6 +67,7 @@ const ALL: [&str; 11] = [
     "update consent",
     "trail",
     "trail by receipt",
+    "an entry of a trail",
     "provenance",
 ];
 
@@ -118,6 +121,7 @@ fn each_party_may_ask_what_is_theirs_to_ask() {
         "update consent",
         "trail",
         "trail by receipt",
+        "an entry of a trail",
         "provenance",
     ];
     check(&ann(), ANN, &about_herself);
@@ -160,7 +164,7 @@ fn a_guardian_of_another_organisation_looks_after_what_is_asked_of_it() {
     let ann = PersonKey::Nhs(number(ANN));
     let (rx1, council, other) = (ods("RX1"), ods("E10000099"), ods("E10000001"));
     let admitted = |who: &Asking, name: &str| ask_of(&NAMED, who, name, ANN);
-    for name in ["trail", "trail by receipt"] {
+    for name in ["trail", "trail by receipt", "an entry of a trail"] {
         let guardian = admitted(&guardian("E10000099"), name).unwrap();
         let may = |discloser, recipient| {
             let concerns = Concerns { person: Some(&ann), discloser, recipient, holder: discloser };
@@ -187,7 +191,14 @@ fn a_guardian_of_another_organisation_looks_after_what_is_asked_of_it() {
         ..Concerns::default()
     };
     assert!(admitted(&guardian("E10000099"), "provenance").unwrap().may_read(concerns).is_ok());
-    for name in ["trail", "trail by receipt", "create consent", "update consent", "read consent"] {
+    for name in [
+        "trail",
+        "trail by receipt",
+        "an entry of a trail",
+        "create consent",
+        "update consent",
+        "read consent",
+    ] {
         assert!(admitted(&guardian("E10000001"), name).is_err(), "{name}: a post is of one organisation");
     }
 }
