@@ -81,6 +81,9 @@ pub struct Exchange {
     pub within: Option<String>,
     /// How often, for counted entries such as failed authentications of a minute; else 1.
     pub count: u64,
+    /// The id that the client gave the request. It stands with the exchange as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
     /// Address of the peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,

@@ -58,6 +58,8 @@ impl Records {
             exchange.query = about.filter(|form| !form.is_empty()).map(|form| STANDARD.encode(form));
             // What else was asked for or shared may be another person's.
             exchange.resources.clear();
+            // And a client may have put anybody's name into its own id.
+            exchange.correlation = None;
             // And what could not be used of another's.
             if exchange.event == Event::Disclosed && person.refusal.is_none() {
                 exchange.reason = None;
@@ -175,6 +177,7 @@ impl Exchange {
             follows: None,
             within: None,
             count: 1,
+            correlation: None,
             peer,
         }
     }
@@ -184,7 +187,8 @@ impl Exchange {
     pub fn arrived(arrived: &Arrived) -> Self {
         let peer = Some(arrived.peer.ip().to_string());
         let begun = Self::begun(arrived.request_id.as_str().to_owned(), arrived.at, peer);
-        Self { format: arrived.format.unwrap_or_default(), instead: arrived.instead, ..begun }
+        let correlation = arrived.headers.correlation.as_ref().map(|id| id.as_str().to_owned());
+        Self { format: arrived.format.unwrap_or_default(), instead: arrived.instead, correlation, ..begun }
     }
 
     /// What a link of the answer ends with: it names the format where no other is taken.

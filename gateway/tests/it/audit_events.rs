@@ -60,6 +60,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
         within: None,
         resources: Vec::new(),
         count: 1,
+        correlation: None,
         peer: Some("192.0.2.7".into()),
     }
 }

@@ -99,6 +99,7 @@ fn details(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     let exchange = told.exchange;
     let mut details = Details(Vec::new());
     details.add("request-id", Some(&exchange.request_id));
+    details.add("correlation-id", exchange.correlation.as_deref());
     details.add("receipt", Some(told.place.receipt));
     details.add("agreement", exchange.agreement.as_ref().map(|agreement| agreement.id.as_str()));
     details.add("agreement-version", exchange.agreement.as_ref().map(|agreement| agreement.version.as_str()));
