@@ -265,6 +265,13 @@ impl Body {
         }
     }
 
+    /// The text of a form of at most `len_max` bytes, beside the form: to be recorded as it came.
+    #[must_use]
+    pub(crate) fn form_as_sent(&self, len_max: usize) -> Option<Secret> {
+        let short = self.0.get(..).filter(|bytes| bytes.len() <= len_max)?;
+        std::str::from_utf8(short).ok().map(|text| Secret(text.to_owned()))
+    }
+
     /// Opens into a message that is stored before anything is done with it.
     #[must_use]
     pub(crate) fn message(self) -> Vec<u8> {

@@ -49,9 +49,12 @@ pub struct Exchange {
     /// The override in play.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_: Option<RecordedOverride>,
-    /// The search as sent, base64 (BALP query entity).
+    /// The search as it was understood, base64. In the leaf of one person nobody else is named in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// The search as it was sent, base64 (BALP query entity). In the leaf of a person only where it names nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<String>,
     /// What was asked for by its id, whatever became of it, and what was shared that no person bears: `Type/id`. It stands
     /// with the exchange as a whole; what is hers stands with the person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -53,6 +53,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
         agreement: Some(RecordedAgreement { id: "discharge".into(), version: "ab12".into() }),
         override_: None,
         query: None,
+        sent: None,
         status: 200,
         reason: None,
         discloser: Some("RX1".into()),

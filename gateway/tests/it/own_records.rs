@@ -1,6 +1,8 @@
 //! Whom a record of the gateway's own resources is about, and by which names they are found; a trail as it is searched and
 //! read.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -152,4 +154,63 @@ async fn a_trail_is_narrowed_by_its_dates_and_by_what_its_entries_show() {
     assert_eq!((first.len(), last.len()), (2, 1), "a page goes on with the same criteria");
     assert_eq!(last[0]["id"], all[3]["id"]);
     running.stop().await;
+}
+
+/// The query of an event as text, and what is said of it.
+fn searched(event: &Value) -> (String, String) {
+    let entities = event["entity"].as_array().unwrap();
+    let query =
+        entities.iter().find(|entity| entity["query"].is_string()).unwrap_or_else(|| panic!("{event}"));
+    let bytes = STANDARD.decode(query["query"].as_str().unwrap()).unwrap();
+    let said = query["description"].as_str().unwrap_or_default().to_owned();
+    (String::from_utf8(bytes).unwrap(), said)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_is_recorded_as_it_was_sent_and_tells_nobody_of_another_whom_it_names() {
+    let site = Whole::with(one_patient).await;
+    let running = site.start().await.unwrap();
+    let alone = "GET /hospital/fhir/Patient?_id=%70%31&_format=json";
+    let posted = "POST /hospital/fhir/Patient/_search?_pretty=true\n\n_id=p%31&_format=json".to_owned();
+    let several = "GET /hospital/fhir/Patient?_id=p1,p2";
+    let padded = format!("POST /hospital/fhir/Patient/_search\n\n_id=p1{}", "&".repeat(15_000));
+    let form = "content-type: application/x-www-form-urlencoded\r\n";
+    let mut receipts = Vec::new();
+    for sent in [alone, &posted, several, &padded] {
+        let (line, body) = sent.split_once("\n\n").unwrap_or((sent, ""));
+        let (method, path) = line.split_once(' ').unwrap();
+        let headers = if body.is_empty() { "" } else { form };
+        let request = site.request(method, path, Some(&site.consultant()), headers, body);
+        let mut stream = TcpStream::connect(site.requests).await.unwrap();
+        let (status, head, told) = ask(&mut stream, &request).await.unwrap();
+        assert_eq!(status, 200, "{line}: {told}");
+        let receipt = head.lines().find_map(|line| line.strip_prefix("portcullis-receipt: "));
+        receipts.push(receipt.unwrap().trim().to_owned());
+    }
+    let hers = found(&told(&site, &of_ann("&subtype=search-type&date=gt2020"), &site.ann()).await);
+    assert_eq!(hers.len(), 4, "{hers:?}");
+    let of_hers: Vec<(String, String)> = hers.iter().rev().map(searched).collect();
+    assert_eq!(of_hers[0], (alone.to_owned(), "_id=p1".to_owned()), "each escape as it came");
+    assert_eq!(of_hers[1], (posted.clone(), "_id=p1".to_owned()));
+    assert_eq!(of_hers[2].0, "_id=p1", "of the other nothing is told");
+    assert!(of_hers[2].1.contains("without other people"), "{of_hers:?}");
+    assert_eq!(of_hers[3].0, padded);
+    assert!(!hers.iter().any(|event| event.to_string().contains("p2")), "{hers:?}");
+    for (receipt, sent) in receipts.iter().zip([alone, &posted, several, &padded]) {
+        let path = format!("/fhir/AuditEvent?entity.identifier={receipt}");
+        let all = found(&told(&site, &path, &site.staff_token("R5105")).await);
+        let patient =
+            |event: &&Value| event["entity"].as_array().unwrap().iter().all(|one| one["role"]["code"] != "1");
+        let whole = all.iter().find(patient).unwrap();
+        assert_eq!(searched(whole).0, *sent, "oversight sees what was sent");
+    }
+    let long = format!("_id=p1{}", "&".repeat(20_000));
+    let request =
+        site.request("POST", "/hospital/fhir/Patient/_search", Some(&site.consultant()), form, &long);
+    let mut stream = TcpStream::connect(site.requests).await.unwrap();
+    assert_eq!(ask(&mut stream, &request).await.unwrap().0, 400, "what is longer than is kept is no search");
+    running.stop().await;
+    let kept: Vec<usize> =
+        site.records().iter().filter_map(|one| one["exchange"]["sent"].as_str()).map(str::len).collect();
+    assert!(kept.iter().all(|length| *length < 24_000), "{kept:?}");
 }
