@@ -309,7 +309,8 @@ pub struct AboutPerson {
     /// is named in what is another's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relationship: Option<String>,
-    /// The consent: `implied`, `explicit <id>`, `overridden`.
+    /// The consent: `implied`, `explicit <name>`, `denied <name>`, `overridden`. A Consent is named `Consent/<id>` of the gateway,
+    /// or `<system>/Consent/<id>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,
     /// Reasons an override jumped over.

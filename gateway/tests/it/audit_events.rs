@@ -175,7 +175,7 @@ fn done() -> Vec<Case> {
 
 /// Every kind of record of something that was not done, or not about a person.
 fn not_done() -> Vec<Case> {
-    let consent = Some("explicit c7");
+    let (consent, elsewhere) = (Some("denied Consent/c7"), Some("denied gp/Consent/c8"));
     let denied = Some("IHE.BasicAudit.AuthZconsent");
     let read = |event| by(event, "read", social_worker());
     let within = by(Event::Disclosed, "search-type", social_worker());
@@ -184,6 +184,7 @@ fn not_done() -> Vec<Case> {
     vec![
         ("a dissent", refused(read(Event::Refused), consent), denied),
         ("a dissent to a system", refused(by(Event::Refused, "push", listener()), consent), denied),
+        ("a dissent that is held elsewhere", refused(read(Event::Refused), elsewhere), denied),
         ("no relationship", refused(read(Event::Refused), None), None),
         ("refused within a search", refused(within, None), None),
         ("a failed read", record(Exchange { status: 504, ..read(Event::Failed) }, about(&[])), None),

@@ -49,7 +49,7 @@ pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>)
         entities.push(patient(person, told).with("detail", details.clone()));
     }
     if closed {
-        entities.extend(told.consent_id().map(|id| consent(id, told)));
+        entities.extend(told.consent().map(|name| consent(name, told)));
         return entities;
     }
     entities.push(transaction(&told.exchange.request_id));
@@ -94,10 +94,15 @@ fn patient(person: &AboutPerson, told: &Told<'_>) -> Element {
     entity(PERSON, PATIENT).with("what", what)
 }
 
-fn consent(id: &str, told: &Told<'_>) -> Element {
+/// A Consent by its name: of the gateway, whichever system the exchange was about, or of a system.
+fn consent(name: &str, told: &Told<'_>) -> Element {
+    let url = match name.strip_prefix("Consent/") {
+        Some(id) => format!("{}/fhir/Consent/{id}", told.site.base),
+        None => told.url(name),
+    };
     Element::new()
         .with("type", Element::coding(RESOURCE_TYPE, "Consent", None))
-        .with("what", Element::reference(&format!("{}/fhir/Consent/{id}", told.site.base)))
+        .with("what", Element::reference(&url))
 }
 
 fn transaction(request_id: &str) -> Element {
