@@ -16,12 +16,15 @@ impl SentSearch {
     /// The request, if it can be a search and is not too long.
     #[must_use]
     pub fn by(arrived: &Arrived) -> Option<Self> {
+        let segments = arrived.target.segments();
         let (method, form) = match arrived.method {
             Method::Get | Method::Head => ("GET", None),
+            // What else is posted is content, and none of it is copied.
+            Method::Post if segments.last() != Some(&"_search") => return None,
             Method::Post => ("POST", Some(arrived.body.form_as_sent(LEN_MAX)?)),
             Method::Put | Method::Patch | Method::Delete | Method::Options => return None,
         };
-        let mut sent = format!("{method} /{}", arrived.target.segments().join("/"));
+        let mut sent = format!("{method} /{}", segments.join("/"));
         if let Some(query) = arrived.target.query() {
             sent.push('?');
             sent.push_str(query);
