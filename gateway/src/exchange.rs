@@ -34,6 +34,7 @@ use crate::server::arrived::Arrived;
 use crate::server::reply::Reply;
 use crate::submit;
 use crate::trail::record::Exchange;
+use crate::trail::sent::SentSearch;
 
 pub(crate) mod asked;
 mod room;
@@ -139,12 +140,13 @@ fn question(
     ports: &Ports,
 ) -> Result<(Question, Exchange), Ended> {
     let at = arrived.at;
+    let sent = SentSearch::by(&arrived);
     let override_reason = arrived.headers.override_reason.as_ref().map(|reason| reason.expose().to_owned());
     let interaction = match interaction::parse(arrived, &requestor, &ports.settings, &ports.seal) {
         Ok(interaction) => interaction,
         Err(why) => return Err(begun.end(Ending::Malformed(why))),
     };
-    let begun = begun.asking(&interaction, &ports.settings);
+    let begun = begun.asking(&interaction, &ports.settings).sent(sent, &interaction);
     Ok((Question { requestor, interaction, override_reason, at }, begun))
 }
 

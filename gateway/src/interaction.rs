@@ -6,11 +6,12 @@ use fhir::json::Document;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
 use fhir::search::controls::Projection;
-use fhir::search::{NamedPerson, SearchQuery};
+use fhir::search::{Criterion, NamedPerson, SearchQuery};
 use fhir::tables::TypeId;
 
 use self::conditional::HeldVersions;
 use self::cursor::Standing;
+use self::registry::{ConsentHistory, ConsentQuery};
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
 
@@ -28,6 +29,7 @@ pub mod message;
 mod own;
 mod parse;
 pub(crate) mod query;
+pub mod registry;
 pub mod surface;
 pub mod transaction;
 
@@ -258,8 +260,17 @@ pub enum OwnAction {
     Metadata,
     /// `GET /fhir/Consent/id`.
     ReadConsent(Id),
+    /// `GET /fhir/Consent/id/_history/version`.
+    VreadConsent {
+        /// Which Consent.
+        id: Id,
+        /// Which version of it, as the caller names it.
+        version: Id,
+    },
+    /// `GET /fhir/Consent/id/_history`.
+    HistoryConsent(ConsentHistory),
     /// `GET /fhir/Consent?patient.identifier=...`.
-    SearchConsent(NhsNumber),
+    SearchConsent(ConsentQuery),
     /// `POST /fhir/Consent`.
     CreateConsent(Unfiltered<Document>),
     /// `PUT /fhir/Consent/id` with `If-Match`.
@@ -273,6 +284,8 @@ pub enum OwnAction {
     },
     /// `GET /fhir/AuditEvent?patient.identifier=` or `?patient=` or `?entity.identifier=`.
     SearchAuditEvent(AuditQuery),
+    /// `GET /fhir/AuditEvent/id`.
+    ReadAuditEvent(Id),
     /// `GET /fhir/Provenance/id`.
     ReadProvenance(Id),
 }
@@ -296,10 +309,23 @@ pub enum PersonSelector {
 pub struct AuditQuery {
     /// By whom or by what.
     pub by: AuditSelector,
+    /// What each of them meets as it is shown, of [`AuditQuery::CRITERIA`].
+    pub criteria: Vec<Criterion>,
     /// At most so many (1..=200).
     pub count: usize,
     /// Continue before this position of the trail.
     pub before: Option<u64>,
+}
+
+impl AuditQuery {
+    /// The criteria by which a trail is narrowed, and their kinds.
+    pub const CRITERIA: [(&'static str, &'static str); 5] = [
+        ("action", "token"),
+        ("date", "date"),
+        ("outcome", "token"),
+        ("subtype", "token"),
+        ("type", "token"),
+    ];
 }
 
 /// The two ways to name audit events.

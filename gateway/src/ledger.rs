@@ -41,7 +41,7 @@ pub use export::{ExportError, Exported, export, last_checkpoint};
 pub use fault::{Fault, FaultKind};
 pub use health::{Health, Strain};
 pub use identity::{KeyError, PUBLIC_KEY_FILE, read_public_key};
-pub use index::{IndexError, IndexKey, KeyScheme, Page, RECEIPT};
+pub use index::{IndexError, IndexKey, KeyScheme, LEAF, Page, RECEIPT};
 pub use lane::LaneId;
 pub use lock::{FolderLock, LockError};
 pub use read::{Content, Entry};

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use fhir::nhs_number::NhsNumber;
 use fhir::ods_code::OdsCode;
 use fhir::reference::Id;
+use fhir::search::Criterion;
 
 use crate::capability;
-use crate::consent::validate::ValidConsent;
-use crate::consent::{ConsentFault, Stored, validate};
 use crate::decision::admit_own;
 use crate::decision::own::{AdmittedOwn, Concerns, Ground};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Question;
 use crate::enforce::own;
 use crate::enforce::release::{Epoch, Minimised, Released, release};
+use crate::interaction::registry::ConsentHistory;
 use crate::interaction::{
     AuditQuery, AuditSelector, FhirAction, Interaction, OwnAction, PersonSelector, cursor,
 };
@@ -26,6 +26,8 @@ use crate::settings::Settings;
 use crate::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
 use crate::trail::records::{REFUSED_MAX, Records};
 use crate::trail::store::{Found, TrailFault};
+
+mod consents;
 
 /// Entries of a trail that are read for one page, when most of them are not for whoever asks.
 const LOOKED_AT_MAX: usize = 2_000;
@@ -62,16 +64,22 @@ pub async fn answer(question: Question, begun: Exchange, ports: &Ports) -> Resul
 /// Asks the rules; with a refusal, whom the question was about. It stands in their trail.
 async fn admit(question: Question, ports: &Ports) -> Result<AdmittedOwn, (Refusal, Vec<AboutPerson>)> {
     let named = match &question.interaction {
-        Interaction::Own(OwnAction::SearchConsent(number)) => Whose::Named(PersonSelector::Nhs(*number)),
+        Interaction::Own(OwnAction::SearchConsent(query)) => Whose::Named(PersonSelector::Nhs(query.person)),
         Interaction::Own(OwnAction::SearchAuditEvent(query)) => match &query.by {
             AuditSelector::Person(person) => Whose::Named(person.clone()),
             AuditSelector::Receipt(_) => Whose::Nobody,
         },
-        Interaction::Own(OwnAction::ReadConsent(id) | OwnAction::UpdateConsent { id, .. }) => {
-            Whose::Stored(id.clone())
-        }
+        Interaction::Own(
+            OwnAction::ReadConsent(id)
+            | OwnAction::VreadConsent { id, .. }
+            | OwnAction::HistoryConsent(ConsentHistory { id, .. })
+            | OwnAction::UpdateConsent { id, .. },
+        ) => Whose::Stored(id.clone()),
         Interaction::Own(OwnAction::CreateConsent(body)) => Whose::Submitted(own::named_in_consent(body)),
-        Interaction::Own(OwnAction::Metadata | OwnAction::ReadProvenance(_))
+        // Whose an entry of a trail is, is found with it.
+        Interaction::Own(
+            OwnAction::Metadata | OwnAction::ReadAuditEvent(_) | OwnAction::ReadProvenance(_),
+        )
         | Interaction::Fhir { .. }
         | Interaction::Push { .. } => Whose::Nobody,
     };
@@ -126,11 +134,16 @@ async fn content(admitted: AdmittedOwn, begun: &Exchange, ports: &Ports) -> Resu
     match action {
         OwnAction::Metadata => Err(begun.end(Ending::NotFound)),
         OwnAction::SearchAuditEvent(query) => trail(query, &admitted, begun, ports).await,
+        OwnAction::ReadAuditEvent(id) => event(id, &admitted, begun, ports).await,
         OwnAction::ReadProvenance(id) => provenance(id, &admitted, begun, ports).await,
-        OwnAction::ReadConsent(id) => read_consent(id, &admitted, begun, ports).await,
-        OwnAction::SearchConsent(number) => search_consents(*number, begun, ports).await,
+        OwnAction::ReadConsent(id) => consents::read(id, &admitted, begun, ports).await,
+        OwnAction::VreadConsent { id, version } => {
+            consents::vread(id, version, &admitted, begun, ports).await
+        }
+        OwnAction::HistoryConsent(request) => consents::history(request, &admitted, begun, ports).await,
+        OwnAction::SearchConsent(query) => consents::search(query, begun, ports).await,
         OwnAction::CreateConsent(_) | OwnAction::UpdateConsent { .. } => {
-            write_consent(&admitted, begun, ports).await
+            consents::write(&admitted, begun, ports).await
         }
     }
 }
@@ -145,19 +158,44 @@ async fn trail(
     let (found, older) =
         readable(query, admitted, ports).await.map_err(|_| begun.end(Ending::TrailBehind))?;
     let base = format!("{}/fhir/AuditEvent", ports.settings.gateway.base);
+    let asked = format!("{}{}", selector(&query.by), narrowed(&query.criteria));
     let question = admitted.question();
     let next = match older {
         Some(before) => {
             let sealed = cursor::next_of_trail(&ports.seal, &question.requestor, before, question.at)
                 .map_err(|_| begun.end(Ending::NotWritten))?;
             let format = begun.format_in_link();
-            Some(format!("{base}?{}&_count={}&_cursor={sealed}{format}", selector(&query.by), query.count))
+            Some(format!("{base}?{asked}&_count={}&_cursor={sealed}{format}", query.count))
         }
         None => None,
     };
-    let self_link = format!("{base}?{}&_count={}", selector(&query.by), query.count);
+    let self_link = format!("{base}?{asked}&_count={}", query.count);
     let persons = persons_of(&query.by, &found);
     Ok(own::trail(&found, &self_link, next.as_deref(), persons, begun.clone(), ports.site()))
+}
+
+/// One entry of a trail, as it stands in a page of it.
+async fn event(id: &Id, admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
+    let behind = |_: TrailFault| begun.end(Ending::TrailBehind);
+    let found = ports.trail.by_id(id.as_str()).await.map_err(behind)?;
+    let Some(mut found) = found else { return Err(begun.end(Ending::NotFound)) };
+    if let Ground::Herself(number) = admitted.ground() {
+        found = ports.trail.as_hers(found, *number).await.map_err(behind)?;
+    }
+    let by = AuditSelector::Receipt(found.receipt.clone());
+    let mut whose = persons_of(&by, std::slice::from_ref(&found));
+    for person in &mut whose {
+        // Who was merely filtered out does not learn of it by who read that.
+        person.visibility = found.about_person().map_or(Visibility::Trail, |about| about.visibility);
+        person.resources = vec![format!("AuditEvent/{}", found.id)];
+    }
+    if !may_read(admitted, &found, &ports.settings) {
+        for person in &mut whose {
+            person.resources.clear();
+        }
+        return Err(refused(Ending::NotFound, whose, begun));
+    }
+    Ok(own::event(&found, whose, begun.clone(), ports.site()))
 }
 
 /// What of the trail is readable on this ground, a page of it, and before which entry the next one begins. Entries that
@@ -167,11 +205,14 @@ async fn readable(
     admitted: &AdmittedOwn,
     ports: &Ports,
 ) -> Result<(Vec<Found>, Option<u64>), TrailFault> {
+    let wanted = |one: &Found| {
+        may_read(admitted, one, &ports.settings) && own::event_meets(one, &query.criteria, ports.site())
+    };
     let person = match &query.by {
         AuditSelector::Person(person) => person,
         AuditSelector::Receipt(receipt) => {
             let mut found = ports.trail.by_receipt_or_request(receipt).await?;
-            found.retain(|found| may_read(admitted, found, &ports.settings));
+            found.retain(wanted);
             found.truncate(query.count);
             return Ok((found, None));
         }
@@ -187,11 +228,12 @@ async fn readable(
         let is_last = found.len() < at_once;
         looked_at += found.len();
         for one in found {
-            if page.len() == query.count && may_read(admitted, &one, &ports.settings) {
+            let is_wanted = wanted(&one);
+            if page.len() == query.count && is_wanted {
                 return Ok((page, before));
             }
             before = Some(one.index);
-            if may_read(admitted, &one, &ports.settings) {
+            if is_wanted {
                 page.push(one);
             }
         }
@@ -263,6 +305,11 @@ fn persons_of(by: &AuditSelector, found: &[Found]) -> Vec<AboutPerson> {
     }
 }
 
+/// Criteria behind a selector, as the link of the page repeats them.
+fn narrowed(criteria: &[Criterion]) -> String {
+    criteria.iter().map(|one| format!("&{}", fhir::search::form([one.to_pair()]))).collect()
+}
+
 /// The criterion of a trail search, as the link of the page repeats it.
 fn selector(by: &AuditSelector) -> String {
     let pair = match by {
@@ -298,75 +345,4 @@ async fn provenance(
     });
     own::provenance_of(id.as_str(), &found, begun.clone(), ports.site())
         .ok_or_else(|| begun.end(Ending::NotFound))
-}
-
-async fn read_consent(
-    id: &Id,
-    admitted: &AdmittedOwn,
-    begun: &Exchange,
-    ports: &Ports,
-) -> Result<Minimised, Ended> {
-    let stored = ports.consents.read(id).await.map_err(|why| begun.end(Ending::Consent(why)))?;
-    let Some(stored) = stored else { return Err(begun.end(Ending::NotFound)) };
-    let key = PersonKey::Nhs(stored.person);
-    // Who may not read it learns no more than that it is not there; whose it is sees that someone tried.
-    admitted
-        .may_read(Concerns { person: Some(&key), ..Concerns::default() })
-        .map_err(|_| refused(Ending::NotFound, vec![own::about(stored.person.as_str())], begun))?;
-    Ok(own::consent(stored, 200, Event::Disclosed, begun.clone(), ports.site()))
-}
-
-async fn search_consents(number: NhsNumber, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
-    let stored = ports.consents.search(number).await.map_err(|why| begun.end(Ending::Consent(why)))?;
-    let by = AuditSelector::Person(PersonSelector::Nhs(number));
-    let self_link = format!("{}/fhir/Consent?{}", ports.settings.gateway.base, selector(&by));
-    let whose = persons_of(&by, &[]);
-    Ok(own::consents(stored, &self_link, whose, begun.clone(), ports.site()))
-}
-
-/// Writes a Consent: valid, by someone who may, durable in the registry; then recorded and told.
-async fn write_consent(admitted: &AdmittedOwn, begun: &Exchange, ports: &Ports) -> Result<Minimised, Ended> {
-    let base = &ports.settings.gateway.base;
-    let now = admitted.question().at;
-    let stored: Result<Stored, ConsentFault>;
-    let (status, follows);
-    match &admitted.question().interaction {
-        Interaction::Own(OwnAction::CreateConsent(body)) => {
-            let valid = own::valid_consent(body, validate::Writing::New, base)
-                .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
-            may_write(admitted, &valid, begun)?;
-            follows = intent(begun, ports).await?;
-            (stored, status) = (ports.consents.create(valid, now).await, 201);
-        }
-        Interaction::Own(OwnAction::UpdateConsent { id, if_match, body }) => {
-            let valid = own::valid_consent(body, validate::Writing::Version(id), base)
-                .map_err(|problems| begun.end(Ending::ConsentInvalid(problems)))?;
-            may_write(admitted, &valid, begun)?;
-            follows = intent(begun, ports).await?;
-            (stored, status) = (ports.consents.update(id, *if_match, valid, now).await, 200);
-        }
-        Interaction::Own(_) | Interaction::Fhir { .. } | Interaction::Push { .. } => {
-            return Err(begun.end(Ending::NotFound));
-        }
-    }
-    let begun = Exchange { follows: Some(follows), ..begun.clone() };
-    let stored = stored.map_err(|why| begun.end(Ending::Consent(why)))?;
-    Ok(own::consent(stored, status, Event::ConsentRecorded, begun.clone(), ports.site()))
-}
-
-/// Whether this Consent may be written; if not, it stands in the trail of the person whose it is.
-fn may_write(admitted: &AdmittedOwn, valid: &ValidConsent, begun: &Exchange) -> Result<(), Ended> {
-    let whose = || vec![own::about(valid.person().as_str())];
-    admitted.may_write(valid).map_err(|why| refused(Ending::refused_by_rule(why), whose(), begun))
-}
-
-/// Records that a Consent is about to be written, before it can govern anything; returns the receipt. Whose it is
-/// stands in the record of what became of it.
-async fn intent(begun: &Exchange, ports: &Ports) -> Result<String, Ended> {
-    let intent = Records::from(begun.clone().ended(Event::Intent, 0, None));
-    let batch = intent.to_batch().map_err(|why| begun.end(Ending::Unrecorded(why.into())))?;
-    match ports.ledger.append(batch).await {
-        Ok(receipt) => Ok(receipt.to_header()),
-        Err(why) => Err(begun.end(Ending::Unrecorded(why.into()))),
-    }
 }

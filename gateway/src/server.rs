@@ -7,6 +7,7 @@ pub mod arrive;
 pub mod arrived;
 pub mod attend;
 pub mod coding;
+pub mod correlation;
 pub mod delivery;
 pub mod format;
 pub mod head;

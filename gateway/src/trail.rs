@@ -5,5 +5,6 @@ pub mod page;
 pub mod provenance;
 pub mod record;
 pub mod records;
+pub mod sent;
 pub mod store;
 mod words;

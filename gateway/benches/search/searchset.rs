@@ -170,6 +170,7 @@ fn exchange() -> Exchange {
         agreement: None,
         override_: None,
         query: None,
+        sent: None,
         format: Format::Json,
         instead: Instead::default(),
         status: 200,
@@ -179,6 +180,7 @@ fn exchange() -> Exchange {
         within: None,
         resources: Vec::new(),
         count: 1,
+        correlation: None,
         peer: None,
     }
 }

@@ -14,6 +14,7 @@ use crate::decision::admit_own;
 use crate::decision::own::{Gains, Ground};
 use crate::decision::ruling::Question;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::interaction::registry::{self, ConsentHistory, ConsentQuery};
 use crate::interaction::surface::{self, OwnServed as Row};
 use crate::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, PersonSelector};
 use crate::person::SystemName;
@@ -42,11 +43,28 @@ pub(super) fn types(requestor: &Requestor, settings: &Settings, at: Timestamp) -
             let served = types.entry(found).or_default();
             served.names.insert(name);
             if name == "search-type" {
-                served.parameters.insert("patient", "reference");
+                served.parameters.extend(parameters(row));
             }
         }
     }
     types
+}
+
+/// What a search can be narrowed by, with whom it is about.
+fn parameters(row: Row) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let narrowing: &'static [(&'static str, &'static str)] = match row {
+        Row::SearchConsent | Row::SearchConsentForm => &registry::CRITERIA,
+        Row::SearchAuditEvent | Row::SearchAuditEventForm => &AuditQuery::CRITERIA,
+        Row::Capabilities
+        | Row::ReadConsent
+        | Row::VreadConsent
+        | Row::HistoryConsent
+        | Row::CreateConsent
+        | Row::UpdateConsent
+        | Row::ReadAuditEvent
+        | Row::ReadProvenance => &[],
+    };
+    narrowing.iter().copied().chain([("patient", "reference"), ("patient.identifier", "token")])
 }
 
 fn action(row: Row, requestor: &Requestor) -> Option<OwnAction> {
@@ -61,17 +79,26 @@ fn action(row: Row, requestor: &Requestor) -> Option<OwnAction> {
     Some(match row {
         Row::Capabilities => OwnAction::Metadata,
         Row::ReadConsent => OwnAction::ReadConsent(id()?),
-        Row::SearchConsent | Row::SearchConsentForm => OwnAction::SearchConsent(match person()? {
-            PersonSelector::Nhs(number) => number,
-            PersonSelector::Local { .. } => NhsNumber::parse(ANYBODY).ok()?,
-        }),
+        Row::VreadConsent => OwnAction::VreadConsent { id: id()?, version: id()? },
+        Row::HistoryConsent => {
+            OwnAction::HistoryConsent(ConsentHistory { id: id()?, since: None, count: 1, before: None })
+        }
+        Row::SearchConsent | Row::SearchConsentForm => {
+            let person = match person()? {
+                PersonSelector::Nhs(number) => number,
+                PersonSelector::Local { .. } => NhsNumber::parse(ANYBODY).ok()?,
+            };
+            OwnAction::SearchConsent(ConsentQuery { person, criteria: Vec::new() })
+        }
         Row::CreateConsent => OwnAction::CreateConsent(body()?),
         Row::UpdateConsent => OwnAction::UpdateConsent { id: id()?, if_match: 1, body: body()? },
         Row::SearchAuditEvent | Row::SearchAuditEventForm => OwnAction::SearchAuditEvent(AuditQuery {
             by: AuditSelector::Person(person()?),
+            criteria: Vec::new(),
             count: 1,
             before: None,
         }),
+        Row::ReadAuditEvent => OwnAction::ReadAuditEvent(id()?),
         Row::ReadProvenance => OwnAction::ReadProvenance(id()?),
     })
 }

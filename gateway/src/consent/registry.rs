@@ -142,6 +142,22 @@ impl ConsentRegistry {
         self.run(move |inner| store::read_version(&inner.reader(), &id, version)).await
     }
 
+    /// Up to `count` versions of a Consent, newest first: those before `before` and not older than `since`; and how many
+    /// there are that are not older.
+    ///
+    /// # Errors
+    /// [`ConsentFault`].
+    pub async fn versions(
+        &self,
+        id: &Id,
+        since: Option<Timestamp>,
+        before: Option<u32>,
+        count: usize,
+    ) -> Result<(Vec<Stored>, usize), ConsentFault> {
+        let id = id.clone();
+        self.run(move |inner| store::versions(&mut inner.reader(), &id, since, before, count)).await
+    }
+
     /// The current version of every Consent of a person, whatever its status, oldest first.
     ///
     /// # Errors

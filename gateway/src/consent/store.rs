@@ -172,6 +172,35 @@ pub(super) fn read_version(
     found.map(stored).transpose()
 }
 
+/// Up to `count` versions of a Consent, newest first: those before `before` and not older than `since`; and how many there
+/// are that are not older, on all pages.
+pub(super) fn versions(
+    connection: &mut Connection,
+    id: &Id,
+    since: Option<Timestamp>,
+    before: Option<u32>,
+    count: usize,
+) -> Result<(Vec<Stored>, usize), ConsentFault> {
+    // Versions are kept to the millisecond: one that began before the moment asked for is older.
+    let up = |micros: i64| micros.div_euclid(1_000) + i64::from(micros.rem_euclid(1_000) > 0);
+    let since = since.map_or(i64::MIN, |since| up(since.as_microsecond()));
+    // One moment for the number and the page: a version may be written between.
+    let snapshot = connection.transaction()?;
+    let total: i64 = snapshot
+        .prepare_cached("SELECT count(*) FROM consent_version WHERE id = ?1 AND recorded_at >= ?2")?
+        .query_row(params![id.as_str(), since], |row| row.get(0))?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM consent_version v WHERE v.id = ?1 AND v.recorded_at >= ?2 AND v.version < ?3
+         ORDER BY v.version DESC LIMIT ?4"
+    );
+    let mut statement = snapshot.prepare_cached(&sql)?;
+    let before = before.map_or(i64::MAX, i64::from);
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![id.as_str(), since, before, count], columns)?;
+    let found = rows.map(|row| stored(row?)).collect::<Result<_, _>>()?;
+    Ok((found, usize::try_from(total).unwrap_or_default()))
+}
+
 pub(super) fn of_person(connection: &Connection, person: NhsNumber) -> Result<Vec<Stored>, ConsentFault> {
     let sql = format!(
         "SELECT {COLUMNS} FROM consent c JOIN consent_version v ON v.id = c.id AND v.version = c.version

@@ -23,22 +23,35 @@ use super::shield;
 /// of that other. It asks for no tie of care of hers, and for all else alike.
 #[must_use]
 pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
-    let (mut answers, mut as_kin) = (BTreeMap::new(), BTreeMap::new());
+    let (mut answers, mut as_kin, mut denied_by) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (key, person) in evidence.persons() {
         let tied = |admitted: &Admitted| {
             relationship::established(admitted, evidence.stated_ties(key), &person.ties)
                 .map_err(|refusal| untied(refusal, person))
         };
         let answer = decide_person(&admitted, person, tied);
+        let mut is_denied = matches!(answer, Err(Refusal::ConsentDenied));
         if answer.is_err() && person.met.is_as_kin() {
             let of_another = decide_person(&admitted, person, |_| Ok(RelationshipBasis::OfKin));
+            is_denied |= matches!(of_another, Err(Refusal::ConsentDenied));
             as_kin.insert(key.clone(), Answer::from(of_another));
+        }
+        if is_denied {
+            denied_by.extend(denying(&admitted, person).map(|consent| (key.clone(), consent)));
         }
         answers.insert(key.clone(), Answer::from(answer));
     }
     let protected = evidence.persons().filter(|(_, person)| may_be_shielded(person));
     let protected = protected.map(|(key, _)| key.clone()).collect();
-    Ruling::new(admitted, answers, as_kin, evidence.patients().clone()).protecting(protected)
+    Ruling::new(admitted, answers, as_kin, evidence.patients().clone())
+        .protecting(protected)
+        .denied(denied_by)
+}
+
+/// The Consent that denies everything to whoever asks. It is evidence and no part of the answer: who is refused for the
+/// same reason is refused alike.
+fn denying(admitted: &Admitted, person: &PersonEvidence) -> Option<String> {
+    consents::weigh(&person.consents, &admitted.recipient()).denied_by
 }
 
 /// Whether she is shielded, as far as anyone can tell: who is in doubt may be. One who is not there is nowhere.

@@ -76,14 +76,22 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
     let ground = match (action, &question.requestor.party) {
         (OwnAction::Metadata, _) => Ground::Anyone,
         (_, Party::Person(person)) => herself(action, person.nhs_number)?,
-        (OwnAction::ReadConsent(_) | OwnAction::SearchConsent(_), Party::Professional(professional))
-            if holds_one(&settings.gateway.consent_recorders, professional) =>
-        {
+        (
+            OwnAction::ReadConsent(_)
+            | OwnAction::VreadConsent { .. }
+            | OwnAction::HistoryConsent(_)
+            | OwnAction::SearchConsent(_),
+            Party::Professional(professional),
+        ) if holds_one(&settings.gateway.consent_recorders, professional) => {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
-        (OwnAction::ReadConsent(_) | OwnAction::SearchConsent(_), Party::Professional(professional))
-            if oversight(professional, settings) == Some(Over::Everything) =>
-        {
+        (
+            OwnAction::ReadConsent(_)
+            | OwnAction::VreadConsent { .. }
+            | OwnAction::HistoryConsent(_)
+            | OwnAction::SearchConsent(_),
+            Party::Professional(professional),
+        ) if oversight(professional, settings) == Some(Over::Everything) => {
             Ground::Oversight(Over::Everything)
         }
         (
@@ -92,9 +100,10 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         ) if holds_one(&settings.gateway.consent_recorders, professional) => {
             Ground::Recorder(gains(&professional.organisation, settings))
         }
-        (OwnAction::SearchAuditEvent(_), Party::Professional(professional)) => {
-            Ground::Oversight(oversight(professional, settings).ok_or(Refusal::NotForThisRequestor)?)
-        }
+        (
+            OwnAction::SearchAuditEvent(_) | OwnAction::ReadAuditEvent(_),
+            Party::Professional(professional),
+        ) => Ground::Oversight(oversight(professional, settings).ok_or(Refusal::NotForThisRequestor)?),
         (OwnAction::ReadProvenance(_), Party::Professional(professional)) => {
             match oversight(professional, settings) {
                 Some(Over::Everything) => Ground::Oversight(Over::Everything),
@@ -105,12 +114,16 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
         (OwnAction::ReadProvenance(_), Party::System(system)) => Ground::Party(system.organisation.clone()),
         (
             OwnAction::ReadConsent(_)
+            | OwnAction::VreadConsent { .. }
+            | OwnAction::HistoryConsent(_)
             | OwnAction::SearchConsent(_)
             | OwnAction::CreateConsent(_)
             | OwnAction::UpdateConsent { .. },
             Party::Professional(_) | Party::System(_),
         )
-        | (OwnAction::SearchAuditEvent(_), Party::System(_)) => return Err(Refusal::NotForThisRequestor),
+        | (OwnAction::SearchAuditEvent(_) | OwnAction::ReadAuditEvent(_), Party::System(_)) => {
+            return Err(Refusal::NotForThisRequestor);
+        }
     };
     Ok(AdmittedOwn { question, ground })
 }
@@ -118,15 +131,18 @@ pub fn admit_own(question: Question, settings: &Settings) -> Result<AdmittedOwn,
 /// A person asks about herself; whom she names must be herself.
 fn herself(action: &OwnAction, own: NhsNumber) -> Result<Ground, Refusal> {
     let named = match action {
-        OwnAction::SearchConsent(number) => Some(PersonSelector::Nhs(*number)),
+        OwnAction::SearchConsent(query) => Some(PersonSelector::Nhs(query.person)),
         OwnAction::SearchAuditEvent(query) => match &query.by {
             AuditSelector::Person(selector) => Some(selector.clone()),
             AuditSelector::Receipt(_) => None,
         },
         OwnAction::Metadata
         | OwnAction::ReadConsent(_)
+        | OwnAction::VreadConsent { .. }
+        | OwnAction::HistoryConsent(_)
         | OwnAction::CreateConsent(_)
         | OwnAction::UpdateConsent { .. }
+        | OwnAction::ReadAuditEvent(_)
         | OwnAction::ReadProvenance(_) => None,
     };
     match named {

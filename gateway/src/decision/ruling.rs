@@ -169,6 +169,8 @@ pub struct Ruling {
     as_kin: BTreeMap<PersonKey, Answer>,
     pub(in crate::decision) patients: BTreeMap<Id, PersonKey>,
     protected: BTreeSet<PersonKey>,
+    /// By which of her Consents somebody is refused.
+    denied_by: BTreeMap<PersonKey, String>,
     is_unconditional: bool,
 }
 
@@ -181,7 +183,21 @@ impl Ruling {
     ) -> Self {
         let mut permits = answers.values().chain(as_kin.values()).filter_map(Answer::permit);
         let is_unconditional = permits.all(|permit| permit.obligations.is_unconditional());
-        Self { admitted, answers, as_kin, patients, protected: BTreeSet::new(), is_unconditional }
+        let (protected, denied_by) = (BTreeSet::new(), BTreeMap::new());
+        Self { admitted, answers, as_kin, patients, protected, denied_by, is_unconditional }
+    }
+
+    /// The same, where these are refused by the Consents named.
+    #[must_use]
+    pub(in crate::decision) fn denied(mut self, by: BTreeMap<PersonKey, String>) -> Self {
+        self.denied_by = by;
+        self
+    }
+
+    /// The Consent by which she is refused, `Consent/<id>` of the gateway or `<system>/Consent/<id>`: for the record alone.
+    #[must_use]
+    pub fn denied_by(&self, person: &PersonKey) -> Option<&str> {
+        self.denied_by.get(person).map(String::as_str)
     }
 
     /// The same, where the whereabouts of these are protected.

@@ -154,7 +154,13 @@ impl<'a> Account<'a> {
                 Answer::Refusal(refusal) if named => (Visibility::Trail, Some(refusal), None),
                 Answer::Refusal(refusal) => (Visibility::Oversight, Some(refusal), None),
             };
-            persons.push(about((person, patient), part, visibility, refusal, basis));
+            persons.push(about(
+                (person, patient),
+                part,
+                visibility,
+                refusal,
+                self.rests_on(person, refusal, basis),
+            ));
         }
         // What is another's does not stand in the trail of her kin: it would tell of that other.
         for (person, part) in std::mem::take(&mut self.as_kin) {
@@ -165,7 +171,8 @@ impl<'a> Account<'a> {
                 None => (Some(&Refusal::PersonUncertain), None),
             };
             let found = (&person, patients.get(&person).copied());
-            persons.push(about(found, part, Visibility::Oversight, refusal, basis));
+            let rests_on = self.rests_on(&person, refusal, basis);
+            persons.push(about(found, part, Visibility::Oversight, refusal, rests_on));
         }
         persons
     }
@@ -182,6 +189,19 @@ impl<'a> Account<'a> {
         persons
     }
 
+    /// On what the answer about her rests.
+    fn rests_on<'r>(
+        &'r self,
+        person: &PersonKey,
+        refusal: Option<&Refusal>,
+        basis: Option<&'r Basis>,
+    ) -> RestsOn<'r> {
+        let is_denied = refusal == Some(&Refusal::ConsentDenied);
+        let met = || self.gone.denied_by.get(person).map(String::as_str);
+        let denied_by = is_denied.then(|| self.ruling.denied_by(person).or_else(met)).flatten();
+        RestsOn { basis, denied_by }
+    }
+
     /// The persons whom the request names.
     fn named(&self) -> BTreeSet<PersonKey> {
         let named = &self.subjects.named;
@@ -196,12 +216,18 @@ impl<'a> Account<'a> {
     }
 }
 
+/// On what an answer rests: a permit on its basis, and a refusal by a person's own word on the Consent that says it.
+struct RestsOn<'a> {
+    basis: Option<&'a Basis>,
+    denied_by: Option<&'a str>,
+}
+
 fn about(
     (person, found): (&PersonKey, Option<&Id>),
     part: Part,
     visibility: Visibility,
     refusal: Option<&Refusal>,
-    basis: Option<&Basis>,
+    RestsOn { basis, denied_by }: RestsOn<'_>,
 ) -> AboutPerson {
     let (nhs_number, patient) = match person {
         PersonKey::Nhs(number) => (Some(number.as_str().to_owned()), found),
@@ -215,7 +241,9 @@ fn about(
         withheld: part.withheld.into_iter().collect(),
         refusal: refusal.map(|refusal| refusal.reason().to_owned()),
         relationship: basis.map(|basis| relationship(&basis.relationship)),
-        consent: basis.map(|basis| consent(&basis.consent)),
+        consent: basis
+            .map(|basis| consent(&basis.consent))
+            .or_else(|| denied_by.map(|consent| format!("denied {consent}"))),
         overrode: basis
             .map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect())
             .unwrap_or_default(),

@@ -5,21 +5,24 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use fhir::json::Document;
+use fhir::json::{self, Document};
 use fhir::nhs_number::NhsNumber;
 use fhir::outcome::{Issue, IssueType, OperationOutcome, Severity};
-use fhir::reference::Id;
+use fhir::reference::{Bases, Id};
+use fhir::search::matches::matches;
+use fhir::search::{Criterion, Match};
 use fhir::tables::TypeId;
 
 use super::bundle::{Entry, Mode, Searchset};
 use super::persons::{is_nhs_number, nhs_number};
 use super::release::{Head, Media, Minimised};
 use super::unfiltered::Unfiltered;
-use crate::consent::Stored;
+use super::versions_bundle::{self, Change, VersionsBundle};
 use crate::consent::validate::{Problem, ValidConsent, Writing, validate};
+use crate::consent::{ConsentFault, Stored};
 use crate::person::SystemName;
 use crate::submit::New;
-use crate::trail::audit_event::{Placed, Site, searchset};
+use crate::trail::audit_event::{Placed, Site, audit_event, searchset};
 use crate::trail::provenance::provenance;
 use crate::trail::record::{AboutPerson, Event, Exchange, Visibility};
 use crate::trail::records::Records;
@@ -86,6 +89,24 @@ pub fn trail(
     }
 }
 
+/// Whether an event meets all `criteria` as it is shown.
+#[must_use]
+pub fn event_meets(found: &Found, criteria: &[Criterion], site: Site<'_>) -> bool {
+    criteria.is_empty()
+        || meets(audit_event(found.placed(), site).to_json().into(), criteria).unwrap_or_default()
+}
+
+/// One AuditEvent, with the parts of those whose it is.
+#[must_use]
+pub fn event(found: &Found, whose: Vec<AboutPerson>, exchange: Exchange, site: Site<'_>) -> Minimised {
+    Minimised {
+        body: audit_event(found.placed(), site).to_json(),
+        head: Head { status: 200, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons: whose },
+        provenance: None,
+    }
+}
+
 /// The Provenance of a share, rendered from its records; nothing when there was no share.
 #[must_use]
 pub fn provenance_of(id: &str, found: &[Found], exchange: Exchange, site: Site<'_>) -> Option<Minimised> {
@@ -141,6 +162,114 @@ pub fn consent(stored: Stored, status: u16, event: Event, exchange: Exchange, si
     let body: Bytes = stored.body.into_inner();
     let records = Records { exchange: exchange.ended(event, status, None), persons };
     Minimised { body: body.to_vec(), head, records, provenance: None }
+}
+
+/// One version of a Consent as it was stored.
+#[must_use]
+pub fn consent_version(stored: Stored, exchange: Exchange, site: Site<'_>) -> Minimised {
+    let mut person = about(stored.person.as_str());
+    person.resources = vec![version_name(&stored)];
+    let read = consent(stored, 200, Event::Disclosed, exchange, site);
+    Minimised { records: Records { persons: vec![person], ..read.records }, ..read }
+}
+
+/// Where an answer stands, and where it goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Links<'a> {
+    /// The request as it was understood.
+    pub own: &'a str,
+    /// The next page, if there is one.
+    pub next: Option<&'a str>,
+}
+
+/// Versions of a Consent of `person`, newest first; `total` of them on all pages.
+#[must_use]
+pub fn consent_versions(
+    page: Vec<Stored>,
+    total: usize,
+    links: Links<'_>,
+    person: NhsNumber,
+    exchange: Exchange,
+    site: Site<'_>,
+) -> Minimised {
+    let mut whose = about(person.as_str());
+    whose.resources = page.iter().map(version_name).collect();
+    let written: Vec<Written> = page.into_iter().map(|stored| Written::of(stored, site)).collect();
+    let entries: Vec<versions_bundle::Entry<'_>> = written.iter().map(Written::entry).collect();
+    let body = VersionsBundle {
+        id: &exchange.request_id,
+        total,
+        self_link: links.own,
+        next_link: links.next,
+        entries: &entries,
+    }
+    .to_json();
+    Minimised {
+        body,
+        head: Head { status: 200, ..Head::default() },
+        records: Records { exchange: exchange.ended(Event::Disclosed, 200, None), persons: vec![whose] },
+        provenance: None,
+    }
+}
+
+/// One version with its names.
+struct Written {
+    full_url: String,
+    place: String,
+    version: String,
+    body: Bytes,
+}
+
+impl Written {
+    fn of(stored: Stored, site: Site<'_>) -> Self {
+        let place = match stored.version {
+            1 => "Consent".to_owned(),
+            _ => format!("Consent/{}", stored.id.as_str()),
+        };
+        Self {
+            full_url: format!("{}/fhir/Consent/{}", site.base, stored.id.as_str()),
+            place,
+            version: stored.version.to_string(),
+            body: stored.body.into_inner(),
+        }
+    }
+
+    fn entry(&self) -> versions_bundle::Entry<'_> {
+        let (resource, version) = (self.body.as_ref(), self.version.as_str());
+        let change = match version {
+            "1" => Change::Creation { resource, version },
+            _ => Change::Version { resource, version },
+        };
+        versions_bundle::Entry { full_url: &self.full_url, url: &self.place, change }
+    }
+}
+
+/// What stands in the record.
+fn version_name(stored: &Stored) -> String {
+    format!("Consent/{}/_history/{}", stored.id.as_str(), stored.version)
+}
+
+/// Those of a person's Consents that meet all `criteria`. What does not tell whether it does is not among them.
+///
+/// # Errors
+/// [`ConsentFault::Corrupt`].
+pub fn consents_that_meet(stored: Vec<Stored>, criteria: &[Criterion]) -> Result<Vec<Stored>, ConsentFault> {
+    let mut found = Vec::new();
+    for consent in stored {
+        if meets(consent.body.inner().clone(), criteria).ok_or(ConsentFault::Corrupt)? {
+            found.push(consent);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a resource meets all `criteria`; nothing where it is none.
+fn meets(resource: Bytes, criteria: &[Criterion]) -> Option<bool> {
+    if criteria.is_empty() {
+        return Some(true);
+    }
+    let document = json::parse(resource, &json::Limits::default()).ok()?;
+    Some(criteria.iter().all(|one| matches(one, document.root(), &Bases::none()) == Match::Yes))
 }
 
 /// The Consents of one person, `whose` choices were asked for even where there are none.

@@ -55,6 +55,8 @@ pub struct Gone {
     pub(in crate::enforce) answers: BTreeMap<PersonKey, (Answer, Option<Id>)>,
     /// The second answer about those of them who are somebody's kin.
     pub(in crate::enforce) as_kin: BTreeMap<PersonKey, Answer>,
+    /// By which of her Consents somebody of them is refused.
+    pub(in crate::enforce) denied_by: BTreeMap<PersonKey, String>,
     /// Whether the system answered with anything, what is let go for whatever reason among it.
     pub(in crate::enforce) held: Holds,
 }
@@ -68,8 +70,13 @@ pub(in crate::enforce) enum Holds {
 }
 
 /// Of most searches nothing is let go while they are read.
-pub(in crate::enforce) static NOTHING_GONE: Gone =
-    Gone { kept: Vec::new(), answers: BTreeMap::new(), as_kin: BTreeMap::new(), held: Holds::Nothing };
+pub(in crate::enforce) static NOTHING_GONE: Gone = Gone {
+    kept: Vec::new(),
+    answers: BTreeMap::new(),
+    as_kin: BTreeMap::new(),
+    denied_by: BTreeMap::new(),
+    held: Holds::Nothing,
+};
 
 /// Whether reading may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +210,9 @@ impl Gone {
         for (person, second) in other.as_kin {
             self.as_kin.entry(person).or_insert(second);
         }
+        for (person, consent) in other.denied_by {
+            self.denied_by.entry(person).or_insert(consent);
+        }
     }
 
     fn meet(&mut self, ruling: &Ruling, subjects: &Subjects) {
@@ -213,6 +223,9 @@ impl Gone {
             self.answers.entry(person.clone()).or_insert_with(|| (answer.clone(), patient));
             if let Some(second) = ruling.second_answer(person) {
                 self.as_kin.entry(person.clone()).or_insert_with(|| second.clone());
+            }
+            if let Some(consent) = ruling.denied_by(person) {
+                self.denied_by.entry(person.clone()).or_insert_with(|| consent.to_owned());
             }
         }
     }

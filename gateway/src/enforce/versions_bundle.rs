@@ -1,6 +1,7 @@
 //! A Bundle of type `history` of our own around versions of a view: nothing of the upstream's envelope is in it.
 //!
-//! How a version came about is not told: the oldest that a requestor may see need not be the first there was.
+//! How a version of a system's resource came about is not told: the oldest that a requestor may see need not be the first
+//! there was. Of the gateway's own it is known.
 
 use fhir::json::Writer;
 
@@ -9,7 +10,7 @@ use fhir::json::Writer;
 pub(in crate::enforce) struct Entry<'a> {
     /// Where the resource can be read through the gateway.
     pub(in crate::enforce) full_url: &'a str,
-    /// `Type/id`.
+    /// `Type/id`, or `Type` for what was made there.
     pub(in crate::enforce) url: &'a str,
     /// What happened.
     pub(in crate::enforce) change: Change<'a>,
@@ -23,6 +24,13 @@ pub(in crate::enforce) enum Change<'a> {
         /// Minimised bytes.
         resource: &'a [u8],
         /// The name of the view.
+        version: &'a str,
+    },
+    /// It was made like this.
+    Creation {
+        /// The resource.
+        resource: &'a [u8],
+        /// The name of the version.
         version: &'a str,
     },
     /// It was deleted.
@@ -74,15 +82,22 @@ impl Entry<'_> {
     fn write(&self, json: &mut Writer<'_>) {
         let (method, status) = match self.change {
             Change::Version { .. } => ("PUT", "200"),
+            Change::Creation { .. } => ("POST", "201"),
             Change::Deletion => ("DELETE", "204"),
         };
         json.object().key("fullUrl").string(self.full_url);
-        if let Change::Version { resource, .. } = self.change {
+        let shown = match self.change {
+            Change::Version { resource, version } | Change::Creation { resource, version } => {
+                Some((resource, version))
+            }
+            Change::Deletion => None,
+        };
+        if let Some((resource, _)) = shown {
             json.key("resource").raw(resource);
         }
         json.key("request").object().key("method").string(method).key("url").string(self.url).close();
         json.key("response").object().key("status").string(status);
-        if let Change::Version { version, .. } = self.change {
+        if let Some((_, version)) = shown {
             json.key("etag").string(&format!("W/\"{version}\""));
         }
         json.close().close();

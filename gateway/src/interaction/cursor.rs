@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::everything::{self, EverythingRequest};
 use super::malformed::Malformed;
+use super::registry::{self, ConsentHistory};
 use super::{HistoryRequest, ReadTarget, SearchRequest, history};
 use crate::person::SystemName;
 use crate::requestor::{Party, Proof, Requestor};
@@ -122,6 +123,52 @@ pub fn next_of_trail(
 ) -> Result<String, SealError> {
     let holder = holder(requestor);
     seal.seal(Use::Cursor, before.to_string().as_bytes(), &associated(&holder, "", TRAIL), now + LIFE)
+}
+
+/// The value of `_cursor` for the page of the versions of a Consent before `request.before`.
+///
+/// # Errors
+/// [`SealError`] when the system gives no random bytes.
+pub fn next_of_consent(
+    seal: &Seal,
+    requestor: &Requestor,
+    request: &ConsentHistory,
+    now: Timestamp,
+) -> Result<String, SealError> {
+    let since = request.since.as_ref().map_or("", |since| since.as_str());
+    let before = request.before.map_or_else(String::new, |before| before.to_string());
+    let content = format!("{before}\n{}\n{since}", request.count);
+    let (holder, what) = (holder(requestor), versions_of_consent(&request.id));
+    seal.seal(Use::Cursor, content.as_bytes(), &associated(&holder, "", &what), now + LIFE)
+}
+
+/// Opens a cursor of the versions of a Consent.
+pub(in crate::interaction) fn open_of_consent(
+    place: registry::Place<'_>,
+    cursor: &str,
+) -> Result<ConsentHistory, Malformed> {
+    let (holder, what) = (holder(place.requestor), versions_of_consent(&place.id));
+    let opened = place.seal.open(Use::Cursor, cursor, &associated(&holder, "", &what), place.at);
+    let content = String::from_utf8(opened.map_err(|_| Malformed::Cursor)?).map_err(|_| Malformed::Cursor)?;
+    let mut parts = content.splitn(3, '\n');
+    let (Some(before), Some(count), Some(since)) =
+        (parts.next(), parts.next(), parts.next().map(Escaped::of))
+    else {
+        return Err(Malformed::Cursor);
+    };
+    Ok(ConsentHistory {
+        id: place.id,
+        since: Some(since)
+            .filter(|since| !since.is_empty())
+            .map(|since| history::moment(&since))
+            .transpose()?,
+        count: count.parse().map_err(|_| Malformed::Cursor)?,
+        before: Some(before.parse().map_err(|_| Malformed::Cursor)?),
+    })
+}
+
+fn versions_of_consent(id: &Id) -> String {
+    format!("/fhir/Consent/{}/_history", id.as_str())
 }
 
 /// Opens a cursor of a search.

@@ -2,13 +2,16 @@
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::nhs_number::NhsNumber;
-use fhir::reference::Id;
+use fhir::reference::{Bases, Id};
 use fhir::search::grammar::{Name, Parameter};
+use fhir::search::{Criterion, SearchQuery};
+use fhir::tables;
 
 use super::malformed::Malformed;
 use super::parse::{BODY, check_format, check_plain_read, form_parameters, id, is_named, query_parameters};
+use super::registry::ConsentQuery;
 use super::surface::{self, OwnServed};
-use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media};
+use super::{AuditQuery, AuditSelector, OwnAction, PersonSelector, cursor, media, registry};
 use crate::requestor::Requestor;
 use crate::seal::Seal;
 use crate::server::arrived::Arrived;
@@ -37,6 +40,17 @@ pub(in crate::interaction) fn parse(
             let id = id(at(1))?;
             check_plain_read(&arrived)?;
             Ok(OwnAction::ReadConsent(id))
+        }
+        OwnServed::VreadConsent => {
+            let (id, version) = (id(at(1))?, id(at(3))?);
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::VreadConsent { id, version })
+        }
+        OwnServed::HistoryConsent => {
+            let place = registry::Place { id: id(at(1))?, requestor, seal, at: arrived.at };
+            let parameters = query_parameters(&arrived)?;
+            check_format(&arrived)?;
+            Ok(OwnAction::HistoryConsent(registry::history(place, &parameters)?))
         }
         OwnServed::SearchConsent => {
             let parameters = query_parameters(&arrived)?;
@@ -67,6 +81,11 @@ pub(in crate::interaction) fn parse(
             let (arrived, parameters) = form_parameters(arrived)?;
             audit(&arrived, &parameters, requestor, settings, seal)
         }
+        OwnServed::ReadAuditEvent => {
+            let id = id(at(1))?;
+            check_plain_read(&arrived)?;
+            Ok(OwnAction::ReadAuditEvent(id))
+        }
         OwnServed::ReadProvenance => {
             let id = id(at(1))?;
             check_plain_read(&arrived)?;
@@ -84,10 +103,13 @@ fn check_conditions(arrived: &Arrived, served: OwnServed) -> Result<(), Malforme
         OwnServed::UpdateConsent => other,
         OwnServed::Capabilities
         | OwnServed::ReadConsent
+        | OwnServed::VreadConsent
+        | OwnServed::HistoryConsent
         | OwnServed::SearchConsent
         | OwnServed::SearchConsentForm
         | OwnServed::SearchAuditEvent
         | OwnServed::SearchAuditEventForm
+        | OwnServed::ReadAuditEvent
         | OwnServed::ReadProvenance => headers.if_match.is_none(),
     };
     if is_heard { Ok(()) } else { Err(Malformed::Conditional) }
@@ -111,18 +133,47 @@ fn consents(
     settings: &Settings,
 ) -> Result<OwnAction, Malformed> {
     check_format(arrived)?;
-    let mut person = None;
+    let (mut person, mut narrowing) = (None, Vec::new());
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
-        let named = match person_of(parameter, settings)?.ok_or(Malformed::Parameter)? {
-            PersonSelector::Nhs(number) => number,
+        let named = match person_of(parameter, settings)? {
+            Some(PersonSelector::Nhs(number)) => number,
             // Consents are kept by NHS number: by another name there would seem to be none.
-            PersonSelector::Local { .. } => return Err(Malformed::NotByNumber),
+            Some(PersonSelector::Local { .. }) => return Err(Malformed::NotByNumber),
+            None => {
+                narrowing.push(parameter.clone());
+                continue;
+            }
         };
         if person.replace(named).is_some() {
             return Err(Malformed::Selector);
         }
     }
-    Ok(OwnAction::SearchConsent(person.ok_or(Malformed::Selector)?))
+    let criteria = criteria("Consent", &registry::CRITERIA, &narrowing)?;
+    Ok(OwnAction::SearchConsent(ConsentQuery { person: person.ok_or(Malformed::Selector)?, criteria }))
+}
+
+fn is_among(parameter: &Parameter, known: &[(&str, &str)]) -> bool {
+    match &parameter.name {
+        Name::Plain { code, .. } => known.iter().any(|(name, _)| name == code),
+        Name::Chain(_) | Name::Has(_) => false,
+    }
+}
+
+/// What narrows a search of our own resources of the type `owner`: by the parameters `known`, and by nothing else.
+fn criteria(
+    owner: &str,
+    known: &[(&str, &str)],
+    parameters: &[Parameter],
+) -> Result<Vec<Criterion>, Malformed> {
+    if !parameters.iter().all(|one| is_among(one, known)) {
+        return Err(Malformed::Parameter);
+    }
+    let owner = tables::resource_type(owner).ok_or(Malformed::NoSuchPlace)?;
+    let query = SearchQuery::compile(owner, parameters, &Bases::none())?;
+    if query.to_form().len() > cursor::FORM_LEN_MAX {
+        return Err(Malformed::SearchTooLong);
+    }
+    Ok(query.criteria().to_vec())
 }
 
 fn audit(
@@ -136,11 +187,14 @@ fn audit(
     let mut by = None;
     let mut count = COUNT;
     let mut before = None;
+    let mut narrowing = Vec::new();
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
         if is_named(parameter, "_count") {
             count = one_value(parameter)?.parse().map_err(|_| Malformed::Parameter)?;
         } else if is_named(parameter, "_cursor") {
             before = Some(cursor::open_of_trail(seal, requestor, &one_value(parameter)?, arrived.at)?);
+        } else if is_among(parameter, &AuditQuery::CRITERIA) {
+            narrowing.push(parameter.clone());
         } else {
             let selector = match person_of(parameter, settings)? {
                 Some(person) => AuditSelector::Person(person),
@@ -155,16 +209,23 @@ fn audit(
         return Err(Malformed::Parameter);
     }
     let by = by.ok_or(Malformed::Selector)?;
-    Ok(OwnAction::SearchAuditEvent(AuditQuery { by, count: count.min(COUNT_MAX), before }))
+    let criteria = criteria("AuditEvent", &AuditQuery::CRITERIA, &narrowing)?;
+    Ok(OwnAction::SearchAuditEvent(AuditQuery { by, criteria, count: count.min(COUNT_MAX), before }))
 }
 
 fn is_control(parameter: &Parameter) -> bool {
     is_named(parameter, "_format") || is_named(parameter, "_pretty")
 }
 
-/// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n` (or `nhs|n`), or `patient=system/Patient/id`.
+/// `patient.identifier=https://fhir.nhs.uk/Id/nhs-number|n` (or `nhs|n`, or `patient:identifier`), or
+/// `patient=system/Patient/id`.
 fn person_of(parameter: &Parameter, settings: &Settings) -> Result<Option<PersonSelector>, Malformed> {
-    if matches!(&parameter.name, Name::Chain(name) if name == "patient.identifier") {
+    let by_number = match &parameter.name {
+        Name::Chain(name) => name == "patient.identifier",
+        Name::Plain { code, modifier } => code == "patient" && modifier.as_deref() == Some("identifier"),
+        Name::Has(_) => false,
+    };
+    if by_number {
         let value = one_value(parameter)?;
         let (system, number) = value.split_once('|').ok_or(Malformed::Selector)?;
         if system != NHS_NUMBER && system != "nhs" {

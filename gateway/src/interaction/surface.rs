@@ -105,6 +105,10 @@ pub enum OwnServed {
     Capabilities,
     /// One Consent.
     ReadConsent,
+    /// One version of it.
+    VreadConsent,
+    /// Its versions.
+    HistoryConsent,
     /// A person's Consents, by URL.
     SearchConsent,
     /// The same, by form.
@@ -117,6 +121,8 @@ pub enum OwnServed {
     SearchAuditEvent,
     /// The same, by form.
     SearchAuditEventForm,
+    /// One entry of a trail.
+    ReadAuditEvent,
     /// The Provenance of one share.
     ReadProvenance,
 }
@@ -224,12 +230,15 @@ pub const OF_SYSTEM: &[Row<Served>] = &[
 pub const OF_GATEWAY: &[Row<OwnServed>] = &[
     row("capabilities", System, BY_GET, &[Word("metadata")], Serves(OwnServed::Capabilities)),
     row("read", Instance, BY_GET, &[Word("Consent"), Id], Serves(OwnServed::ReadConsent)),
+    row("vread", Instance, BY_GET, &[Word("Consent"), Id, Word("_history"), Id], Serves(OwnServed::VreadConsent)),
+    row("history-instance", Instance, BY_GET, &[Word("Consent"), Id, Word("_history")], Serves(OwnServed::HistoryConsent)),
     row("search-type", OfType, BY_GET, &[Word("Consent")], Serves(OwnServed::SearchConsent)),
     row("search-type", OfType, BY_POST, &[Word("Consent"), Word("_search")], Serves(OwnServed::SearchConsentForm)),
     row("create", OfType, BY_POST, &[Word("Consent")], Serves(OwnServed::CreateConsent)),
     row("update", Instance, &[Put], &[Word("Consent"), Id], Serves(OwnServed::UpdateConsent)),
     row("search-type", OfType, BY_GET, &[Word("AuditEvent")], Serves(OwnServed::SearchAuditEvent)),
     row("search-type", OfType, BY_POST, &[Word("AuditEvent"), Word("_search")], Serves(OwnServed::SearchAuditEventForm)),
+    row("read", Instance, BY_GET, &[Word("AuditEvent"), Id], Serves(OwnServed::ReadAuditEvent)),
     row("read", Instance, BY_GET, &[Word("Provenance"), Id], Serves(OwnServed::ReadProvenance)),
     row("history-system", System, BY_GET, &[Word("_history")], Refused(NotServed::HistoryOfMany)),
     row("batch", System, BY_POST, &[], Refused(NotServed::Batch)),

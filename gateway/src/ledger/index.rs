@@ -41,6 +41,9 @@ pub struct KeyScheme {
 /// The kind of key that every entry has without being asked: the receipt of its batch, as in the header.
 pub const RECEIPT: &str = "receipt";
 
+/// The kind of key of one entry alone: the hexadecimal digits of its leaf hash.
+pub const LEAF: &str = "leaf";
+
 /// Which part of the entries with a key is wanted. Newest come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -399,6 +402,7 @@ impl Keeper {
         let Content::Present(payload) = &entry.content else { return Ok(()) };
         match entry.kind {
             Kind::Entry => {
+                put(LEAF, &entry.leaf.to_hex());
                 for key in (self.scheme.keys)(payload) {
                     put(key.kind, &key.value);
                 }

@@ -58,6 +58,11 @@ impl Hash {
         STANDARD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
+    /// The hash in hexadecimal digits, as ids spell it.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The hash as base64url without padding, as headers spell it.
     pub fn to_base64url(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

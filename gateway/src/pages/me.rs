@@ -56,7 +56,12 @@ async fn show(
     let Party::Person(person) = &requestor.party else { return Err(begun.end(Ending::NotFound)) };
     let (number, name) = (person.nhs_number, person.name.clone());
     let by = AuditSelector::Person(PersonSelector::Nhs(number));
-    let interaction = Interaction::Own(OwnAction::SearchAuditEvent(AuditQuery { by, count: COUNT, before }));
+    let interaction = Interaction::Own(OwnAction::SearchAuditEvent(AuditQuery {
+        by,
+        criteria: Vec::new(),
+        count: COUNT,
+        before,
+    }));
     let begun = begun.asking(&interaction, &ports.settings);
     let question = Question { requestor, interaction, override_reason: None, at: arrived.at };
     let admitted = admit_own(question, &ports.settings).map_err(|why| begun.refuse(why, &[]))?;

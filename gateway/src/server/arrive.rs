@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::arrived::{Arrived, Body, ClientCertificate, Headers, Method, RequestId, Secret};
 use super::coding::{NotInflated, Sent};
+use super::correlation::CorrelationId;
 use super::format::{self, Format, MediaType};
 use super::head::{Ambiguous, RawHead};
 use super::target::{BadTarget, Target};
@@ -369,6 +370,7 @@ fn kept(headers: &HeaderMap) -> Result<Headers, Unacceptable> {
         cookie: joined(headers, &header::COOKIE, "; ")?.map(Secret::new),
         origin: once(headers, &header::ORIGIN)?,
         fetch_site: once(headers, &FETCH_SITE)?,
+        correlation: CorrelationId::sent(headers),
     })
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fhir::json::{self, Document};
 use jiff::Timestamp;
 
+use super::correlation::CorrelationId;
 use super::format::{Format, Instead, NotSpoken, XmlFault, read_xml};
 use super::target::Target;
 use crate::enforce::unfiltered::Unfiltered;
@@ -14,7 +15,7 @@ use crate::enforce::unfiltered::Unfiltered;
 /// One request, complete and well-formed as HTTP. Whether it means anything is the next stages' question.
 #[derive(Debug)]
 pub struct Arrived {
-    /// Ours, random; a caller's own is ignored.
+    /// Ours, random; a caller's own is told back beside it.
     pub request_id: RequestId,
     /// When its head was complete.
     pub at: Timestamp,
@@ -84,6 +85,8 @@ pub struct Headers {
     pub origin: Option<String>,
     /// `Sec-Fetch-Site`, one line at most; read by `/me` only.
     pub fetch_site: Option<String>,
+    /// `X-Correlation-Id` or `X-Request-Id`, where it is one: recorded and told back, and nothing else.
+    pub correlation: Option<CorrelationId>,
 }
 
 /// A text that must not be printed.
@@ -283,6 +286,13 @@ impl Body {
             Ok(text) => Ok(Secret(text.to_owned())),
             Err(_) => Err(BodyFault::NotText),
         }
+    }
+
+    /// The text of a form of at most `len_max` bytes, beside the form: to be recorded as it came.
+    #[must_use]
+    pub(crate) fn form_as_sent(&self, len_max: usize) -> Option<Secret> {
+        let short = self.0.get(..).filter(|bytes| bytes.len() <= len_max)?;
+        std::str::from_utf8(short).ok().map(|text| Secret(text.to_owned()))
     }
 
     /// Opens into a message that is stored before anything is done with it.

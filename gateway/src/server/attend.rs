@@ -20,6 +20,7 @@ use tower::{BoxError, ServiceBuilder, ServiceExt};
 use super::activity::Presence;
 use super::arrive::{self, Connection, Front, Told, Unacceptable};
 use super::arrived::{Arrived, RequestId};
+use super::correlation::CorrelationId;
 use super::delivery::{Delivery, Tracked};
 use super::manner::Manner;
 use super::reply::{Reply, Scheme};
@@ -130,8 +131,9 @@ impl Attendant {
         let version = request.version();
         let manner = Manner::of_head(request.headers(), request.uri().query());
         let telling = Telling::of(request.method());
+        let correlation = CorrelationId::sent(request.headers());
         let Some(request_id) = RequestId::random() else {
-            let (unknown, reply) = (RequestId::unknown(), Reply::told(&FAULT));
+            let (unknown, reply) = (RequestId::unknown(), Reply::told(&FAULT).correlated(correlation));
             return telling.told(|told| self.told(&unknown, reply, version, scheme, presence, told));
         };
         let in_time = ServiceBuilder::new().timeout(within).service(tower::service_fn({
@@ -148,7 +150,7 @@ impl Attendant {
                 Reply::told(&FAULT)
             }
         };
-        let reply = reply.in_manner(manner.plain());
+        let reply = reply.in_manner(manner.plain()).correlated(correlation);
         telling.told(|told| self.told(&request_id, reply, version, scheme, presence, told))
     }
 

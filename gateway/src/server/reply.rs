@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::arrive::Told;
 use super::arrived::RequestId;
 use super::coding::Coding;
+use super::correlation::{CORRELATION_ID, CorrelationId};
 use super::delivery::Tracked;
 use super::format::Format;
 use super::manner::Manner;
@@ -39,6 +40,7 @@ pub struct Reply {
     not_before: Option<Instant>,
     coding: Coding,
     accept_encoding: Option<&'static str>,
+    correlation: Option<CorrelationId>,
 }
 
 /// The body of a reply and what it is.
@@ -100,6 +102,7 @@ impl Reply {
             not_before: None,
             coding: Coding::Identity,
             accept_encoding: None,
+            correlation: None,
         }
     }
 
@@ -209,6 +212,13 @@ impl Reply {
     #[must_use]
     pub const fn with_accept_encoding(mut self, codings: &'static str) -> Self {
         self.accept_encoding = Some(codings);
+        self
+    }
+
+    /// With `X-Correlation-Id`, where the client sent an id of its own.
+    #[must_use]
+    pub(in crate::server) fn correlated(mut self, correlation: Option<CorrelationId>) -> Self {
+        self.correlation = correlation;
         self
     }
 
@@ -326,6 +336,9 @@ impl Reply {
     fn headers(&self, request_id: &RequestId, scheme: Scheme) -> Result<HeaderMap, InvalidHeaderValue> {
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(REQUEST_ID, HeaderValue::from_str(request_id.as_str())?);
+        if let Some(id) = &self.correlation {
+            headers.insert(CORRELATION_ID, id.to_header()?);
+        }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(media_type) = self.content.media_type() {
@@ -454,51 +467,4 @@ fn assembled(status: StatusCode, headers: HeaderMap, body: Tracked) -> Response<
 }
 
 #[cfg(test)]
-mod tests {
-    use fhir::outcome::IssueType;
-
-    use super::*;
-
-    fn sent(reply: Reply, scheme: Scheme) -> Response<Tracked> {
-        reply.into_response(&RequestId::random().unwrap(), scheme, |bytes| Tracked::new(bytes, |_| {}))
-    }
-
-    #[test]
-    fn every_reply_has_an_id_and_is_kept_by_no_cache() {
-        let told = Told { status: StatusCode::NOT_FOUND, issue: IssueType::NotFound, text: "not found" };
-        for reply in [
-            Reply::told(&told),
-            Reply::see_other("/me"),
-            Reply::new(StatusCode::OK, Content::Page("x".into())),
-        ] {
-            let response = sent(reply, Scheme::Http);
-            let headers = response.headers();
-            assert!(headers.contains_key(REQUEST_ID));
-            assert_eq!(headers["cache-control"], "no-store");
-            assert!(!headers.contains_key("strict-transport-security"));
-        }
-    }
-
-    #[test]
-    fn pages_may_load_nothing_from_elsewhere_and_run_nothing_inline() {
-        let response = sent(Reply::new(StatusCode::OK, Content::Page("<p>".into())), Scheme::Https);
-        let policy = response.headers()["content-security-policy"].to_str().unwrap();
-        assert!(policy.starts_with("default-src 'none'"));
-        assert!(!policy.contains("unsafe"));
-        assert!(response.headers().contains_key("strict-transport-security"));
-    }
-
-    #[test]
-    fn a_header_that_cannot_be_written_leaves_nothing_behind() {
-        let reply = Reply::new(StatusCode::OK, Content::Text("x".into())).with_location("a\r\nb: c".into());
-        let response = sent(reply, Scheme::Http);
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(http_body::Body::is_end_stream(response.body()));
-    }
-
-    #[test]
-    fn a_caller_who_is_not_known_is_told_how_to_become_so() {
-        let told = Told { status: StatusCode::UNAUTHORIZED, issue: IssueType::Login, text: "not known" };
-        assert_eq!(sent(Reply::told(&told), Scheme::Http).headers()["www-authenticate"], "Bearer");
-    }
-}
+mod tests;

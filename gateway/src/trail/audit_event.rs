@@ -120,9 +120,10 @@ impl Told<'_> {
         self.person.map_or(self.exchange.resources.as_slice(), |person| person.resources.as_slice())
     }
 
-    /// The Consent that the answer rests on.
-    fn consent_id(&self) -> Option<&str> {
-        self.person?.consent.as_deref()?.strip_prefix("explicit ")
+    /// The Consent that the answer rests on, by its name: one that permits, or the one that denied.
+    fn consent(&self) -> Option<&str> {
+        let consent = self.person?.consent.as_deref()?;
+        consent.strip_prefix("explicit ").or_else(|| consent.strip_prefix("denied "))
     }
 }
 

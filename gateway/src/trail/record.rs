@@ -49,9 +49,12 @@ pub struct Exchange {
     /// The override in play.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_: Option<RecordedOverride>,
-    /// The search as sent, base64 (BALP query entity).
+    /// The search as it was understood, base64. In the leaf of one person nobody else is named in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// The search as it was sent, base64 (BALP query entity). In the leaf of a person only where it names nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<String>,
     /// What was asked for by its id, whatever became of it, and what was shared that no person bears: `Type/id`. It stands
     /// with the exchange as a whole; what is hers stands with the person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +84,9 @@ pub struct Exchange {
     pub within: Option<String>,
     /// How often, for counted entries such as failed authentications of a minute; else 1.
     pub count: u64,
+    /// The id that the client gave the request. It stands with the exchange as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
     /// Address of the peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
@@ -303,7 +309,8 @@ pub struct AboutPerson {
     /// is named in what is another's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relationship: Option<String>,
-    /// The consent: `implied`, `explicit <id>`, `overridden`.
+    /// The consent: `implied`, `explicit <name>`, `denied <name>`, `overridden`. A Consent is named `Consent/<id>` of the gateway,
+    /// or `<system>/Consent/<id>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,
     /// Reasons an override jumped over.

@@ -11,6 +11,7 @@ use super::record::{
     About, AboutPerson, Event, Exchange, Record, RecordedAgreement, RecordedOverride, RecordedRequestor,
     Visibility, Words,
 };
+use super::sent::SentSearch;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Admitted;
 use crate::interaction::{FhirAction, Interaction, OwnAction, Wanted};
@@ -28,6 +29,9 @@ pub struct Records {
     /// One for each person the exchange concerned.
     pub persons: Vec<AboutPerson>,
 }
+
+/// How many bytes of searches as they were sent stand in the trails of all persons of one exchange.
+const SENT_IN_TRAILS_MAX: usize = 1 << 20;
 
 /// A record could not be written down as JSON: the exchange ends unrecorded, and nothing is released.
 #[derive(Debug, thiserror::Error)]
@@ -50,14 +54,24 @@ impl Records {
         };
         let leaf = |exchange, about| serde_json::to_vec(&Record { v: 1, exchange, about });
         let mut batch = Batch::new(leaf(self.exchange.clone(), about)?);
+        // One batch is one append: a long text does not stand in the trails of many.
+        let short = |sent: &String| sent.len().saturating_mul(self.persons.len()) <= SENT_IN_TRAILS_MAX;
         // The whole search stands in the leaf of the exchange; in the trail of one person nobody else is named.
         let search = self.search();
         for person in &self.persons {
             let mut exchange = self.exchange.clone();
             let about = search.as_ref().map(|search| self.search_about(search, person));
+            // As it was sent it is hers to read where all that was understood of it is.
+            let is_hers = search.as_ref().zip(about.as_ref());
+            exchange.sent = exchange
+                .sent
+                .filter(short)
+                .filter(|_| is_hers.is_some_and(|(all, hers)| all.to_whole_form() == *hers));
             exchange.query = about.filter(|form| !form.is_empty()).map(|form| STANDARD.encode(form));
             // What else was asked for or shared may be another person's.
             exchange.resources.clear();
+            // And a client may have put anybody's name into its own id.
+            exchange.correlation = None;
             // And what could not be used of another's.
             if exchange.event == Event::Disclosed && person.refusal.is_none() {
                 exchange.reason = None;
@@ -168,6 +182,7 @@ impl Exchange {
             agreement: None,
             override_: None,
             query: None,
+            sent: None,
             resources: Vec::new(),
             status: 0,
             reason: None,
@@ -175,6 +190,7 @@ impl Exchange {
             follows: None,
             within: None,
             count: 1,
+            correlation: None,
             peer,
         }
     }
@@ -184,7 +200,8 @@ impl Exchange {
     pub fn arrived(arrived: &Arrived) -> Self {
         let peer = Some(arrived.peer.ip().to_string());
         let begun = Self::begun(arrived.request_id.as_str().to_owned(), arrived.at, peer);
-        Self { format: arrived.format.unwrap_or_default(), instead: arrived.instead, ..begun }
+        let correlation = arrived.headers.correlation.as_ref().map(|id| id.as_str().to_owned());
+        Self { format: arrived.format.unwrap_or_default(), instead: arrived.instead, correlation, ..begun }
     }
 
     /// What a link of the answer ends with: it names the format where no other is taken.
@@ -194,6 +211,15 @@ impl Exchange {
             Instead::Nothing => self.format.in_link(),
             Instead::Json => "",
         }
+    }
+
+    /// The same, with the search as it was sent; nothing is kept of what is none.
+    #[must_use]
+    pub fn sent(mut self, sent: Option<SentSearch>, interaction: &Interaction) -> Self {
+        if matches!(interaction, Interaction::Fhir { action: FhirAction::Search(_), .. }) {
+            self.sent = sent.map(|sent| sent.to_base64());
+        }
+        self
     }
 
     /// The same, for an entry of this batch.
@@ -310,10 +336,13 @@ fn asked_of_gateway(action: &OwnAction) -> (&'static str, Option<&'static str>) 
     match action {
         OwnAction::Metadata => ("capabilities", None),
         OwnAction::ReadConsent(_) => ("read", Some("Consent")),
+        OwnAction::VreadConsent { .. } => ("vread", Some("Consent")),
+        OwnAction::HistoryConsent(_) => ("history-instance", Some("Consent")),
         OwnAction::SearchConsent(_) => ("search-type", Some("Consent")),
         OwnAction::CreateConsent(_) => ("create", Some("Consent")),
         OwnAction::UpdateConsent { .. } => ("update", Some("Consent")),
         OwnAction::SearchAuditEvent(_) => ("search-type", Some("AuditEvent")),
+        OwnAction::ReadAuditEvent(_) => ("read", Some("AuditEvent")),
         OwnAction::ReadProvenance(_) => ("read", Some("Provenance")),
     }
 }

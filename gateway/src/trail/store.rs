@@ -11,7 +11,9 @@ use fhir::nhs_number::NhsNumber;
 use super::audit_event::{Place, Placed};
 use super::record::{About, AboutPerson, Record, Visibility};
 use crate::interaction::PersonSelector;
-use crate::ledger::{Content, IndexError, IndexKey, KeyScheme, Page, RECEIPT, ReadError, SegmentLedger};
+use crate::ledger::{
+    Content, IndexError, IndexKey, KeyScheme, LEAF, Page, RECEIPT, ReadError, SegmentLedger,
+};
 
 /// How long a query waits for the index to reach what was durable when it came.
 const INDEX_TIMEOUT: Duration = Duration::from_secs(1);
@@ -22,7 +24,7 @@ const ALIASES_LOOKED_AT: usize = 100;
 const ALIASES_MAX: usize = 8;
 
 /// Under which keys records are found.
-pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 2, keys };
+pub const KEY_SCHEME: KeyScheme = KeyScheme { version: 3, keys };
 
 /// The kind of keys under which the leaves of a person's own trail are found.
 const TRAIL: &str = "person";
@@ -113,26 +115,54 @@ impl TrailStore {
         let mut found = Vec::new();
         for alias in self.aliases(person).await? {
             let named = self.seen_by(seen_by, &alias, before, count_max).await?;
-            let is_anothers = |one: &Found| {
-                let known = one.about_person().and_then(|about| about.nhs_number.as_deref());
-                known.is_some_and(|known| known != number.as_str())
-            };
-            // A Patient whose number was corrected: who was meant by the id alone is not certain, so nobody is told. It is
-            // not certain on any page.
-            let newest = self.seen_by(seen_by, &alias, None, ALIASES_LOOKED_AT).await?;
-            if named.iter().chain(&newest).any(is_anothers) {
+            if named.iter().any(|one| is_anothers(one, number))
+                || self.is_of_several(&alias, number, seen_by).await?
+            {
                 continue;
             }
-            for mut one in named {
-                if let About::Person(about) = &mut one.record.about
-                    && about.nhs_number.is_none()
-                {
-                    about.nhs_number = Some(number.as_str().to_owned());
-                    found.push(one);
-                }
-            }
+            found.extend(named.into_iter().filter_map(|one| with_number(one, number)));
         }
         Ok(found)
+    }
+
+    /// Whether the Patient was also somebody else's: one whose number was corrected. Who was meant by the id alone is not
+    /// certain then, so nobody is told. It is not certain on any page.
+    async fn is_of_several(
+        &self,
+        alias: &str,
+        number: &NhsNumber,
+        seen_by: Visibility,
+    ) -> Result<bool, TrailFault> {
+        let newest = self.seen_by(seen_by, alias, None, ALIASES_LOOKED_AT).await?;
+        Ok(newest.iter().any(|one| is_anothers(one, number)))
+    }
+
+    /// The leaf of this id, whoever it is about.
+    ///
+    /// # Errors
+    /// [`TrailFault`].
+    pub async fn by_id(&self, id: &str) -> Result<Option<Found>, TrailFault> {
+        let found = self.find(IndexKey { kind: LEAF, value: id.to_owned() }, None, 1).await?;
+        Ok(found.into_iter().find(|one| one.id == id))
+    }
+
+    /// The same leaf as the person with this number finds it in her trail: with her number also where it names her by the
+    /// id of a Patient that is hers, and nobody else's.
+    ///
+    /// # Errors
+    /// [`TrailFault`].
+    pub async fn as_hers(&self, found: Found, number: NhsNumber) -> Result<Found, TrailFault> {
+        let is_named_by_id =
+            |about: &&AboutPerson| about.nhs_number.is_none() && about.visibility == Visibility::Trail;
+        let patient = found.about_person().filter(is_named_by_id).and_then(|about| about.patient.clone());
+        let Some(patient) = patient else { return Ok(found) };
+        let alias = alias(&patient, &found.record.exchange.place);
+        let is_hers = self.aliases(&PersonSelector::Nhs(number)).await?.contains(&alias)
+            && !self.is_of_several(&alias, &number, Visibility::Trail).await?;
+        if !is_hers {
+            return Ok(found);
+        }
+        Ok(with_number(found.clone(), &number).unwrap_or(found))
     }
 
     /// What is kept under this value for whoever sees so much.
@@ -222,7 +252,7 @@ impl TrailStore {
             match entry.content {
                 Content::Present(payload) => {
                     let record = decode(payload).ok_or(TrailFault::NotARecord)?;
-                    let id = entry.leaf.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                    let id = entry.leaf.to_hex();
                     found.push(Found { index, id, receipt, record });
                 }
                 Content::Erased => {}
@@ -230,6 +260,22 @@ impl TrailStore {
         }
         Ok(found)
     }
+}
+
+/// Whether the leaf is about a person with another number.
+fn is_anothers(one: &Found, number: &NhsNumber) -> bool {
+    let known = one.about_person().and_then(|about| about.nhs_number.as_deref());
+    known.is_some_and(|known| known != number.as_str())
+}
+
+/// The same leaf with the number of the person whom it names by an id alone; nothing where it does not.
+fn with_number(mut one: Found, number: &NhsNumber) -> Option<Found> {
+    let About::Person(about) = &mut one.record.about else { return None };
+    if about.nhs_number.is_some() {
+        return None;
+    }
+    about.nhs_number = Some(number.as_str().to_owned());
+    Some(one)
 }
 
 /// Reads a payload back; nothing when it is not a record (the ledger's own entries are not).

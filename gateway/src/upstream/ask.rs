@@ -19,6 +19,9 @@ use crate::limits::{self, Unread};
 use crate::server::format::{Format, read_xml};
 
 const FHIR_JSON: HeaderValue = HeaderValue::from_static("application/fhir+json");
+/// Under this name the gateway stands in the way of a message (RFC 9110, 7.6.3): no host, and the same everywhere. What
+/// stood in the way before it is not told: a request is made anew.
+const VIA: HeaderValue = HeaderValue::from_static("1.1 portcullis");
 pub(in crate::upstream) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// What is asked of a system.
@@ -124,6 +127,7 @@ impl Holder {
             .header(header::ACCEPT, FHIR_JSON)
             .header(header::ACCEPT_ENCODING, "identity")
             .header(header::USER_AGENT, "portcullis")
+            .header(header::VIA, VIA)
             .header(PREFER, "handling=strict")
             // What stands between may keep no record from before a shield or a correction.
             .header(header::CACHE_CONTROL, "no-cache")

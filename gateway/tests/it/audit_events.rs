@@ -53,6 +53,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
         agreement: Some(RecordedAgreement { id: "discharge".into(), version: "ab12".into() }),
         override_: None,
         query: None,
+        sent: None,
         status: 200,
         reason: None,
         discloser: Some("RX1".into()),
@@ -60,6 +61,7 @@ fn exchange(event: Event, interaction: &str, requestor: Option<RecordedRequestor
         within: None,
         resources: Vec::new(),
         count: 1,
+        correlation: None,
         peer: Some("192.0.2.7".into()),
     }
 }
@@ -173,7 +175,7 @@ fn done() -> Vec<Case> {
 
 /// Every kind of record of something that was not done, or not about a person.
 fn not_done() -> Vec<Case> {
-    let consent = Some("explicit c7");
+    let (consent, elsewhere) = (Some("denied Consent/c7"), Some("denied gp/Consent/c8"));
     let denied = Some("IHE.BasicAudit.AuthZconsent");
     let read = |event| by(event, "read", social_worker());
     let within = by(Event::Disclosed, "search-type", social_worker());
@@ -182,6 +184,7 @@ fn not_done() -> Vec<Case> {
     vec![
         ("a dissent", refused(read(Event::Refused), consent), denied),
         ("a dissent to a system", refused(by(Event::Refused, "push", listener()), consent), denied),
+        ("a dissent that is held elsewhere", refused(read(Event::Refused), elsewhere), denied),
         ("no relationship", refused(read(Event::Refused), None), None),
         ("refused within a search", refused(within, None), None),
         ("a failed read", record(Exchange { status: 504, ..read(Event::Failed) }, about(&[])), None),

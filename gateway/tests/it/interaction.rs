@@ -1,21 +1,20 @@
 //! What can be asked, and what each other request is told.
 
 mod operations;
+mod said;
 
 use fhir::purpose_of_use::PurposeOfUse;
 use fhir::role::SdsRole;
 use fhir::search::NamedPerson;
 use gateway::interaction::cursor::{Onward, Standing};
-use gateway::interaction::{
-    AuditSelector, FhirAction, Interaction, Malformed, OwnAction, PersonSelector, Wanted, cursor, metadata,
-    parse,
-};
+use gateway::interaction::{FhirAction, Interaction, Malformed, OwnAction, cursor, metadata, parse};
 use gateway::requestor::{Party, Professional, Proof, Requestor, Supervision, SystemClient};
 use gateway::seal::Seal;
 use gateway::server::arrived::{Headers, Method, Secret};
 use gateway::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 
+use self::said::said;
 use crate::support::site::{arrived, ods, settings, system};
 
 fn site() -> Settings {
@@ -49,82 +48,6 @@ fn ask(method: Method, url: &str, headers: Headers, body: &str) -> Result<Intera
 
 fn get(url: &str) -> Result<Interaction, Malformed> {
     ask(Method::Get, url, Headers::default(), "")
-}
-
-/// What was asked, in a few words.
-fn said(interaction: Interaction) -> String {
-    match interaction {
-        Interaction::Fhir { system, action } => match action {
-            FhirAction::Metadata => format!("{system} metadata"),
-            FhirAction::Read(target) => {
-                format!("{system} read {}/{}", target.resource_type.name(), target.id.as_str())
-            }
-            FhirAction::ReadBinary(target) => {
-                format!("{system} read Binary/{} as {:?}", target.binary.id.as_str(), target.form)
-            }
-            FhirAction::Vread(target) => format!(
-                "{system} vread {}/{} {}",
-                target.resource.resource_type.name(),
-                target.resource.id.as_str(),
-                target.version.as_str()
-            ),
-            FhirAction::History(request) => format!(
-                "{system} history {}/{}?{} from {}",
-                request.resource.resource_type.name(),
-                request.resource.id.as_str(),
-                request.to_form(),
-                request.offset
-            ),
-            FhirAction::Search(search) => format!(
-                "{system} search {}?{} from {}",
-                search.query.resource_type().name(),
-                search.query.to_form(),
-                search.offset
-            ),
-            FhirAction::Everything(request) => {
-                format!("{system} everything about {}?{}", request.patient.as_str(), request.to_link_form())
-            }
-            FhirAction::Document(target) => format!("{system} document {}", target.id.as_str()),
-            FhirAction::Message(message) => format!("{system} message of {}", message.types.len()),
-            FhirAction::Batch(batch) => format!("{system} {} of {}", batch.bundle.name(), batch.lines.len()),
-            FhirAction::Create(new) => format!("{system} create {}", new.resource_type.name()),
-            FhirAction::Change(change) => {
-                let (target, wanted) = (&change.target, &change.wanted);
-                let how = if matches!(wanted, Wanted::Whole(_)) { "update" } else { "patch" };
-                let (kind, id) = (target.resource_type.name(), target.id.as_str());
-                format!("{system} {how} {kind}/{id} {} {:?}", change.if_match, change.told)
-            }
-            FhirAction::Delete(deletion) => {
-                let target = &deletion.target;
-                let (kind, id) = (target.resource_type.name(), target.id.as_str());
-                format!("{system} delete {kind}/{id} {}", deletion.if_match)
-            }
-        },
-        Interaction::Push { system } => format!("{system} push"),
-        Interaction::Own(action) => match action {
-            OwnAction::Metadata => "own metadata".into(),
-            OwnAction::ReadConsent(id) => format!("read Consent/{}", id.as_str()),
-            OwnAction::SearchConsent(person) => format!("search Consent of {}", person.as_str()),
-            OwnAction::CreateConsent(_) => "create Consent".into(),
-            OwnAction::UpdateConsent { id, if_match, .. } => {
-                format!("update Consent/{} {if_match}", id.as_str())
-            }
-            OwnAction::SearchAuditEvent(query) => match query.by {
-                AuditSelector::Person(person) => {
-                    format!("trail of {} {} {:?}", who(&person), query.count, query.before)
-                }
-                AuditSelector::Receipt(receipt) => format!("trail by {receipt}"),
-            },
-            OwnAction::ReadProvenance(id) => format!("read Provenance/{}", id.as_str()),
-        },
-    }
-}
-
-fn who(person: &PersonSelector) -> String {
-    match person {
-        PersonSelector::Nhs(number) => number.as_str().to_owned(),
-        PersonSelector::Local { system, id } => format!("{system} {}", id.as_str()),
-    }
 }
 
 #[test]
@@ -209,6 +132,15 @@ fn what_is_served_is_understood() {
         ),
         (Method::Get, "/fhir/metadata", none(), "", "own metadata"),
         (Method::Get, "/fhir/Consent/7", none(), "", "read Consent/7"),
+        (Method::Get, "/fhir/Consent/7/_history/2", none(), "", "vread Consent/7 2"),
+        (Method::Get, "/fhir/Consent/7/_history", none(), "", "history of Consent/7 _count=50"),
+        (
+            Method::Get,
+            "/fhir/Consent/7/_history?_count=900&_since=2026-05-01T00:00:00Z",
+            none(),
+            "",
+            "history of Consent/7 _since=2026-05-01T00%3A00%3A00Z&_count=200",
+        ),
         (
             Method::Get,
             "/fhir/Consent?patient.identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000018",
@@ -223,6 +155,20 @@ fn what_is_served_is_understood() {
             "patient.identifier=nhs%7C9990000018",
             "search Consent of 9990000018",
         ),
+        (
+            Method::Get,
+            "/fhir/Consent?patient:identifier=nhs%7C9990000018&status=active,draft&date=ge2026&_format=json",
+            none(),
+            "",
+            "search Consent of 9990000018 status=active%2Cdraft&date=ge2026",
+        ),
+        (
+            Method::Post,
+            "/fhir/Consent/_search?status:not=inactive",
+            form(),
+            "patient.identifier=nhs%7C9990000018&_id=a&_lastUpdated=lt2027-01",
+            "search Consent of 9990000018 status%3Anot=inactive&_id=a&_lastUpdated=lt2027-01",
+        ),
         (Method::Post, "/fhir/Consent", fhir_json(), consent, "create Consent"),
         (Method::Put, "/fhir/Consent/7", if_match, consent, "update Consent/7 3"),
         (
@@ -233,6 +179,14 @@ fn what_is_served_is_understood() {
             "trail of 9990000018 200 None",
         ),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a_b-c", none(), "", "trail by a_b-c"),
+        (
+            Method::Get,
+            "/fhir/AuditEvent?date=ge2026-04-01&entity.identifier=a&date=lt2026-05&outcome=4,8&_count=2",
+            none(),
+            "",
+            "trail by a date=ge2026-04-01&date=lt2026-05&outcome=4%2C8",
+        ),
+        (Method::Get, "/fhir/AuditEvent/0a1b", none(), "", "read AuditEvent/0a1b"),
         (Method::Get, "/fhir/Provenance/x.1", none(), "", "read Provenance/x.1"),
     ] {
         let asked = ask(method, url, headers, body).map(said);
@@ -355,13 +309,34 @@ fn what_is_not_served_is_told_with_the_right_status() {
         ),
         (Method::Delete, "/fhir/Consent/7", none(), "", 405),
         (Method::Get, "/fhir/Consent", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_at=2026", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_count=1&_count=2", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_since=2026", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history?_cursor=none", none(), "", 400),
+        (Method::Get, "/fhir/Consent/7/_history/2?_elements=status", none(), "", 400),
+        (Method::Put, "/fhir/Consent/7/_history/2", fhir_json(), "{}", 405),
         (Method::Get, "/fhir/Consent?patient=Patient/1", none(), "", 400),
         (Method::Get, "/fhir/Consent?patient=nowhere/Patient/1", none(), "", 400),
         (Method::Get, "/fhir/Consent?status=active", none(), "", 400),
+        (
+            Method::Get,
+            "/fhir/Consent?patient.identifier=nhs%7C9990000018&actor=Practitioner/1",
+            none(),
+            "",
+            400,
+        ),
+        (Method::Get, "/fhir/Consent?patient.identifier=nhs%7C9990000018&date=soon", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient.identifier=nhs%7C9990000018&_sort=date", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient.identifier=nhs%7C9990000018&_id=a&_count=1", none(), "", 400),
+        (Method::Get, "/fhir/Consent?patient.name=x&status=active", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?patient.identifier=nhs%7C9990000019", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a&patient=hospital/Patient/1", none(), "", 400),
-        (Method::Get, "/fhir/AuditEvent/1", none(), "", 404),
+        (Method::Get, "/fhir/AuditEvent?date=2026", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a&date=soon", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a&agent-name=Sam", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent/1?_elements=type", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent/1/_history", none(), "", 404),
         (Method::Get, "/fhir/Patient/1", none(), "", 404),
         (Method::Post, "/fhir/Provenance", fhir_json(), "{}", 404),
     ] {

@@ -43,6 +43,7 @@ mod messages;
 mod minimise;
 mod naming;
 mod outages;
+mod own_consents;
 mod own_records;
 mod pages;
 mod paging;

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::support::front::ask;
-use crate::support::holding::{ANN, NHS_NUMBER, consent};
+use crate::support::holding::{ANN, NHS_NUMBER, consent, held, holding, patient};
+use crate::support::sharing::{BOB, answer, denies, parsed};
 use crate::support::whole::{Whole, one_patient};
 
 const JSON: &str = "content-type: application/fhir+json\r\n";
@@ -102,4 +103,47 @@ async fn a_write_that_no_rule_allows_stands_in_the_trail_of_whom_it_is_about() {
     running.stop().await;
     let told: String = site.entries().iter().map(ToString::to_string).collect();
     assert!(!told.contains("secret-problem"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_by_her_own_word_names_the_choice_in_the_evidence_and_to_nobody_who_asks() {
+    let there = [patient("p1", ANN), patient("p2", BOB)];
+    let (site, running) = crate::hidden::site("withheld", holding(&held(&there))).await;
+    denies(&site, ANN).await;
+    let hers = format!("patient.identifier={NHS_NUMBER}|{ANN}");
+    let (_, _, choices) = site.get(&format!("/fhir/Consent?{hers}"), Some(&site.ann())).await;
+    let id = parsed(&choices)["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    let hidden = answer(&site, "/hospital/fhir/Patient/p1").await;
+    assert_eq!(hidden.0, 404);
+    assert_eq!(hidden, answer(&site, "/hospital/fhir/Patient/p9").await, "as if she were not there");
+    let search = answer(&site, "/hospital/fhir/Patient?_id=p1,p2").await;
+    assert!(search.0 == 200 && search.2.contains("Patient/p2"), "{}", search.2);
+    for told in [&hidden, &search] {
+        assert!(!format!("{told:?}").contains(&id), "{told:?}");
+    }
+    let path = format!("/fhir/AuditEvent?{hers}&outcome=8");
+    let (_, _, refused) = site.get(&path, Some(&site.ann())).await;
+    let refused: Vec<Value> = parsed(&refused)["entry"].as_array().cloned().unwrap_or_default();
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    let named = json!({"reference": format!("http://{}/fhir/Consent/{id}", site.requests)});
+    for event in refused.iter().map(|entry| &entry["resource"]) {
+        let profile = event["meta"]["profile"][0].as_str().unwrap_or_default();
+        assert!(profile.ends_with("IHE.BasicAudit.AuthZconsent"), "{event}");
+        assert_eq!(event["outcomeDesc"], "consent-denied");
+        let of_consent = event["entity"].as_array().unwrap().iter().filter(|entity| entity["what"] == named);
+        assert_eq!(of_consent.count(), 1, "{event}");
+    }
+    running.stop().await;
+    let denied = format!("denied Consent/{id}");
+    let naming: Vec<Value> = site
+        .records()
+        .into_iter()
+        .filter(|record| record["exchange"]["place"] == "hospital" && record.to_string().contains(&id))
+        .collect();
+    assert_eq!(naming.len(), 2, "{naming:?}");
+    assert!(
+        naming.iter().all(|record| record["about"]["nhs_number"] == ANN),
+        "in her own leaf alone: {naming:?}"
+    );
+    assert!(naming.iter().all(|record| record["about"]["consent"] == denied.as_str()), "{naming:?}");
 }

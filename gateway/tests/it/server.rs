@@ -155,7 +155,9 @@ async fn an_outcome_is_told_with_an_id_and_nothing_of_the_request() {
     let (head, body) = answered.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("content-type: application/fhir+json; charset=utf-8"));
     assert!(head.contains("cache-control: no-store") && head.contains("x-request-id: "));
-    assert!(!head.contains("mine") && !answered.contains("script"));
+    // The client's own id comes back under another name, and ours is not it.
+    assert!(head.contains("x-correlation-id: mine\r\n") && head.matches("mine").count() == 1, "{head}");
+    assert!(!body.contains("mine") && !answered.contains("script"));
     assert!(body.contains(r#""resourceType":"OperationOutcome""#));
 }
 

@@ -367,9 +367,24 @@ async fn the_face_of_the_gateway_is_told_to_each_as_they_may_use_it() {
     };
     assert_eq!(told(&site.consultant()).await, ["Provenance read"], "a party to shares");
     let guardian = told(&site.staff_token("R5105")).await;
-    for listed in ["AuditEvent search-type", "Consent create read search-type", "Provenance read"] {
+    for listed in
+        ["AuditEvent read search-type", "Consent create history-instance read search-type", "Provenance read"]
+    {
         assert!(guardian.iter().any(|one| one.starts_with(listed)), "{listed}: {guardian:?}");
     }
+    let (_, _, body) = site.get("/fhir/metadata", Some(&site.staff_token("R5105"))).await;
+    let said = fhir::json::parse_value(body.into(), &fhir::json::Limits::default()).unwrap();
+    let narrowed = |owner: &str| -> Vec<String> {
+        let resources = said["rest"][0]["resource"].as_array().cloned().unwrap_or_default();
+        let of = resources.into_iter().find(|one| one["type"] == owner).unwrap();
+        assert_eq!(of["readHistory"] == json!(true), owner == "Consent", "{of}");
+        let parameters = of["searchParam"].as_array().cloned().unwrap();
+        parameters.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let consents = ["_id", "_lastUpdated", "date", "patient", "patient.identifier", "status"];
+    assert_eq!(narrowed("Consent"), consents);
+    let events = ["action", "date", "outcome", "patient", "patient.identifier", "subtype", "type"];
+    assert_eq!(narrowed("AuditEvent"), events);
     let (status, _, body) = site.get("/fhir/Consent/c1", Some(&site.consultant())).await;
     assert_eq!(status, 403, "what is not named is refused: {body}");
     running.stop().await;

@@ -194,6 +194,8 @@ async fn in_the_trail_of_one_person_a_search_names_nobody_else() {
         let mut exchange = exchange("r-1");
         exchange.resource_type = Some(owner.to_owned());
         exchange.query = Some(STANDARD.encode(form(query)));
+        let sent = STANDARD.encode(format!("GET /hospital/fhir/{owner}?{query}&_format=json"));
+        exchange.sent = Some(sent.clone());
         let home = tempfile::tempdir().unwrap();
         let options = Options::new(home.path(), "share.example/ledger", KEY_SCHEME);
         let ledger =
@@ -209,6 +211,12 @@ async fn in_the_trail_of_one_person_a_search_names_nobody_else() {
         assert!(expected.iter().all(|part| told[1].contains(part)), "{query}: {}", told[1]);
         assert!(!told[1].contains("bob") && !told[1].contains("9990000026"), "{query}: {}", told[1]);
         assert!(!expected.is_empty() || told[1].is_empty(), "{query}: {}", told[1]);
+        assert_eq!(found[0].record.exchange.sent.as_ref(), Some(&sent), "{query}");
+        // As it was sent it is hers where it is all about her.
+        let all_hers = plain(&STANDARD.encode(form(query))) == told[1];
+        let hers = found[1].record.exchange.sent.as_ref();
+        assert_eq!(hers, all_hers.then_some(&sent), "{query}");
+        assert!(!hers.is_some_and(|sent| plain(sent).contains("bob") || plain(sent).contains("9990000026")));
     }
 }
 

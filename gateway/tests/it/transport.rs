@@ -218,7 +218,6 @@ const FROM_CLIENT: &[&str] = &[
     "x-patient-id: canary",
     "x-provenance: {\"resourceType\":\"Provenance\"}",
     "x-purpose-of-use: ETREAT",
-    "x-request-id: canary",
     "x-rewrite-url: /canary",
     "x-roles: admin",
     "x-security-context: canary",
@@ -245,6 +244,51 @@ async fn headers_of_a_client_neither_go_on_nor_change_anything() {
     running.stop().await;
     let told: String = site.entries().iter().map(ToString::to_string).collect();
     assert!(!told.contains("canary"), "nor is any of it recorded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_id_that_a_client_gave_comes_back_with_every_answer_and_is_recorded_with_the_exchange_alone() {
+    let (site, running, lines) = site().await;
+    let (of_client, told) = ("x-request-id: canary-1\r\n", "x-correlation-id: canary-1\r\n");
+    for (row, request) in [
+        ("a share", format!("{READ}{lines}{of_client}connection: close\r\n\r\n")),
+        (
+            "a refusal",
+            format!(
+                "GET /hospital/fhir/Condition?code=1 HTTP/1.1\r\n{lines}{of_client}connection: close\r\n\r\n"
+            ),
+        ),
+        (
+            "an absence",
+            format!("GET /hospital/fhir/Patient/p9 HTTP/1.1\r\n{lines}{of_client}connection: close\r\n\r\n"),
+        ),
+        ("nobody known", format!("{READ}host: {}\r\n{of_client}connection: close\r\n\r\n", site.requests)),
+        ("the door", format!("{READ}{lines}{of_client}x-http-method-override: PUT\r\n\r\n")),
+    ] {
+        let heard = raw(&site, request.as_bytes()).await;
+        assert_eq!(heard.matches(told).count(), 1, "{row}: {heard}");
+        assert_eq!(heard.matches("x-request-id: ").count(), 1, "{row}: ours stands beside it: {heard}");
+    }
+    for malformed in ["x-request-id: canary<1>\r\n", "x-request-id: a\r\nx-request-id: b\r\n", ""] {
+        let heard = raw(&site, format!("{READ}{lines}{malformed}connection: close\r\n\r\n").as_bytes()).await;
+        assert!(heard.starts_with("HTTP/1.1 200 ") && !heard.contains("x-correlation-id"), "{heard}");
+    }
+    assert!(site.hospital.seen().iter().all(|seen| !format!("{seen:?}").contains("canary")));
+    let trail = "/fhir/AuditEvent?patient.identifier=nhs%7C9990000018";
+    let (_, _, hers) = site.get(trail, Some(&site.ann())).await;
+    let receipt = hers.split("/receipt\",\"value\":\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(!hers.contains("canary"), "a client may have put anybody's name into it: {hers}");
+    let by_receipt = format!("/fhir/AuditEvent?entity.identifier={receipt}");
+    let (_, _, overseen) = site.get(&by_receipt, Some(&site.staff_token("R5105"))).await;
+    running.stop().await;
+    let records = site.records();
+    let with: Vec<bool> = records
+        .iter()
+        .filter(|record| record["exchange"]["correlation"] == "canary-1")
+        .map(|record| record["about"]["kind"] == "exchange")
+        .collect();
+    assert_eq!(with, [true; 3], "share, refusal and absence: {records:?}");
+    assert!(overseen.contains("AuditEvent"), "{overseen}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

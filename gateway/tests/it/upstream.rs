@@ -62,7 +62,7 @@ async fn a_read_asks_for_plain_fhir_json_and_shows_nothing_of_the_client() {
     assert_eq!(seen.header("authorization"), None);
     let mut names: Vec<&str> = seen.headers.iter().filter_map(|line| line.split(':').next()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["accept", "accept-encoding", "cache-control", "host", "prefer", "user-agent"]);
+    assert_eq!(names, ["accept", "accept-encoding", "cache-control", "host", "prefer", "user-agent", "via"]);
 }
 
 #[tokio::test]

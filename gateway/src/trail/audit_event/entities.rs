@@ -1,5 +1,7 @@
 //! What it was about: the data, the query, the person, and the marks to find the event by.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fhir::element::Element;
 use fhir::identifier::NHS_NUMBER;
 
@@ -11,6 +13,10 @@ const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-ty
 const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 const BALP_ENTITY_TYPE: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
 const RESOURCE_TYPE: &str = "http://hl7.org/fhir/resource-types";
+
+/// What is said of a search that does not stand there as it was sent.
+const WITHOUT_OTHERS: &str = "the search as it was understood, without other people whom it may have named";
+const AS_UNDERSTOOD: &str = "the search as it was understood";
 
 /// Codes of audit-entity-type.
 const PERSON: &str = "1";
@@ -33,7 +39,7 @@ pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>)
             entities.extend(told.resources().first().map(|resource| data(resource, told)));
         }
         Pattern::Disclosure => entities.extend(told.resources().iter().map(|resource| data(resource, told))),
-        Pattern::Query => entities.extend(told.exchange.query.as_deref().map(query)),
+        Pattern::Query => entities.extend(query(told)),
         Pattern::Together | Pattern::Refusal | Pattern::Other => {}
     }
     let details = details(pattern, told);
@@ -43,7 +49,7 @@ pub(super) fn entities(pattern: Pattern, profile: Option<&str>, told: &Told<'_>)
         entities.push(patient(person, told).with("detail", details.clone()));
     }
     if closed {
-        entities.extend(told.consent_id().map(|id| consent(id, told)));
+        entities.extend(told.consent().map(|name| consent(name, told)));
         return entities;
     }
     entities.push(transaction(&told.exchange.request_id));
@@ -62,9 +68,21 @@ fn data(resource: &str, told: &Told<'_>) -> Element {
     entity(SYSTEM_OBJECT, DOMAIN_RESOURCE).with("what", Element::reference(&told.url(resource)))
 }
 
-/// The search as it was sent, in base64; what it found is not in it.
-fn query(base64: &str) -> Element {
-    entity(SYSTEM_OBJECT, QUERY).with("query", base64)
+/// The search as it was sent, in base64, with what was understood of it; what it found is not in it. Where it names others
+/// than the person whose event this is, what was understood of it stands alone, without them.
+fn query(told: &Told<'_>) -> Option<Element> {
+    let understood = told.exchange.query.as_deref()?;
+    let entity = entity(SYSTEM_OBJECT, QUERY);
+    Some(match (&told.exchange.sent, told.person) {
+        (Some(sent), _) => entity.with("description", cleaned(understood)).with("query", sent.as_str()),
+        (None, Some(_)) => entity.with("description", WITHOUT_OTHERS).with("query", understood),
+        (None, None) => entity.with("description", AS_UNDERSTOOD).with("query", understood),
+    })
+}
+
+/// What was understood, as text.
+fn cleaned(base64: &str) -> Option<String> {
+    String::from_utf8(STANDARD.decode(base64).ok()?).ok().filter(|text| !text.is_empty())
 }
 
 fn patient(person: &AboutPerson, told: &Told<'_>) -> Element {
@@ -76,10 +94,15 @@ fn patient(person: &AboutPerson, told: &Told<'_>) -> Element {
     entity(PERSON, PATIENT).with("what", what)
 }
 
-fn consent(id: &str, told: &Told<'_>) -> Element {
+/// A Consent by its name: of the gateway, whichever system the exchange was about, or of a system.
+fn consent(name: &str, told: &Told<'_>) -> Element {
+    let url = match name.strip_prefix("Consent/") {
+        Some(id) => format!("{}/fhir/Consent/{id}", told.site.base),
+        None => told.url(name),
+    };
     Element::new()
         .with("type", Element::coding(RESOURCE_TYPE, "Consent", None))
-        .with("what", Element::reference(&format!("{}/fhir/Consent/{id}", told.site.base)))
+        .with("what", Element::reference(&url))
 }
 
 fn transaction(request_id: &str) -> Element {
@@ -99,6 +122,7 @@ fn details(pattern: Pattern, told: &Told<'_>) -> Vec<Element> {
     let exchange = told.exchange;
     let mut details = Details(Vec::new());
     details.add("request-id", Some(&exchange.request_id));
+    details.add("correlation-id", exchange.correlation.as_deref());
     details.add("receipt", Some(told.place.receipt));
     details.add("agreement", exchange.agreement.as_ref().map(|agreement| agreement.id.as_str()));
     details.add("agreement-version", exchange.agreement.as_ref().map(|agreement| agreement.version.as_str()));

@@ -88,7 +88,7 @@ impl Pattern {
             (Self::Disclosure, Some(_)) if known => Some(
                 "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PrivacyDisclosure.Source",
             ),
-            (Self::Refusal, Some(_)) if told.consent_id().is_some() && has_organisation(told.exchange) => {
+            (Self::Refusal, Some(_)) if told.consent().is_some() && has_organisation(told.exchange) => {
                 Some("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.AuthZconsent")
             }
             _ => None,
@@ -125,7 +125,7 @@ impl Pattern {
             Self::Delete => vec![interaction("delete")],
             Self::Disclosure => vec![Element::coding(LIFECYCLE, "disclose", None)],
             Self::Refusal => {
-                let code = if told.consent_id().is_some() { "AuthZ-Consent" } else { "AuthZ-Role" };
+                let code = if told.consent().is_some() { "AuthZ-Consent" } else { "AuthZ-Role" };
                 vec![Element::coding(AUTHORISATION, code, None)]
             }
             Self::Other => vec![Element::coding(&format!("{}/interaction", told.site.base), code, None)],

@@ -12,6 +12,7 @@ use gateway::decision::admit_own;
 use gateway::decision::own::{AdmittedOwn, Concerns};
 use gateway::decision::refusal::Refusal;
 use gateway::enforce::unfiltered::Unfiltered;
+use gateway::interaction::registry::{ConsentHistory, ConsentQuery};
 use gateway::interaction::{AuditQuery, AuditSelector, Interaction, OwnAction, PersonSelector};
 use gateway::person::{PersonKey, SystemName};
 use gateway::settings::Settings;
@@ -29,11 +30,18 @@ fn number(text: &str) -> NhsNumber {
 fn action(name: &str, person: &str) -> OwnAction {
     let id = || Id::parse("x1").unwrap();
     let body = || json::parse("{}".into(), &Limits::default()).unwrap();
-    let trail = |by| OwnAction::SearchAuditEvent(AuditQuery { by, count: 50, before: None });
+    let trail =
+        |by| OwnAction::SearchAuditEvent(AuditQuery { by, criteria: Vec::new(), count: 50, before: None });
     match name {
         "metadata" => OwnAction::Metadata,
         "read consent" => OwnAction::ReadConsent(id()),
-        "search consents" => OwnAction::SearchConsent(number(person)),
+        "a version of a consent" => OwnAction::VreadConsent { id: id(), version: id() },
+        "versions of a consent" => {
+            OwnAction::HistoryConsent(ConsentHistory { id: id(), since: None, count: 50, before: None })
+        }
+        "search consents" => {
+            OwnAction::SearchConsent(ConsentQuery { person: number(person), criteria: Vec::new() })
+        }
         "trail by id" => trail(AuditSelector::Person(PersonSelector::Local {
             system: SystemName::new("hospital"),
             id: id(),
@@ -42,20 +50,24 @@ fn action(name: &str, person: &str) -> OwnAction {
         "update consent" => OwnAction::UpdateConsent { id: id(), if_match: 1, body: Unfiltered::new(body()) },
         "trail" => trail(AuditSelector::Person(PersonSelector::Nhs(number(person)))),
         "trail by receipt" => trail(AuditSelector::Receipt("r".to_owned())),
+        "an entry of a trail" => OwnAction::ReadAuditEvent(id()),
         "provenance" => OwnAction::ReadProvenance(id()),
         other => panic!("{other}"),
     }
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 12] = [
     "metadata",
     "read consent",
+    "a version of a consent",
+    "versions of a consent",
     "search consents",
     "trail by id",
     "create consent",
     "update consent",
     "trail",
     "trail by receipt",
+    "an entry of a trail",
     "provenance",
 ];
 
@@ -102,16 +114,19 @@ fn each_party_may_ask_what_is_theirs_to_ask() {
     let about_herself = [
         "metadata",
         "read consent",
+        "a version of a consent",
+        "versions of a consent",
         "search consents",
         "create consent",
         "update consent",
         "trail",
         "trail by receipt",
+        "an entry of a trail",
         "provenance",
     ];
     check(&ann(), ANN, &about_herself);
-    let about_nobody_else =
-        ["metadata", "read consent", "create consent", "update consent", "trail by receipt", "provenance"];
+    let about_nobody_else: Vec<&str> =
+        about_herself.into_iter().filter(|name| !matches!(*name, "search consents" | "trail")).collect();
     check(&ann(), BOB, &about_nobody_else);
     check(&guardian("RX1"), ANN, &ALL);
     // The same role elsewhere, proved by the same issuer: of a party to an agreement, and of nobody it knows.
@@ -149,7 +164,7 @@ fn a_guardian_of_another_organisation_looks_after_what_is_asked_of_it() {
     let ann = PersonKey::Nhs(number(ANN));
     let (rx1, council, other) = (ods("RX1"), ods("E10000099"), ods("E10000001"));
     let admitted = |who: &Asking, name: &str| ask_of(&NAMED, who, name, ANN);
-    for name in ["trail", "trail by receipt"] {
+    for name in ["trail", "trail by receipt", "an entry of a trail"] {
         let guardian = admitted(&guardian("E10000099"), name).unwrap();
         let may = |discloser, recipient| {
             let concerns = Concerns { person: Some(&ann), discloser, recipient, holder: discloser };
@@ -176,7 +191,14 @@ fn a_guardian_of_another_organisation_looks_after_what_is_asked_of_it() {
         ..Concerns::default()
     };
     assert!(admitted(&guardian("E10000099"), "provenance").unwrap().may_read(concerns).is_ok());
-    for name in ["trail", "trail by receipt", "create consent", "update consent", "read consent"] {
+    for name in [
+        "trail",
+        "trail by receipt",
+        "an entry of a trail",
+        "create consent",
+        "update consent",
+        "read consent",
+    ] {
         assert!(admitted(&guardian("E10000001"), name).is_err(), "{name}: a post is of one organisation");
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use gateway::clock::Clock;
-use gateway::ledger::{AuditLedger, IndexError, IndexKey, KeyScheme, Page, RECEIPT, SegmentLedger};
+use gateway::ledger::{AuditLedger, IndexError, IndexKey, KeyScheme, LEAF, Page, RECEIPT, SegmentLedger};
 use tempfile::tempdir;
 
 use super::support::{append, batch, noon, open, options, words};
@@ -46,6 +46,21 @@ async fn entries_are_found_by_the_time_they_were_appended() {
     let minutes = |count: i64| Some(noon() + jiff::SignedDuration::from_secs(count * 60));
     let page = Page { from: minutes(1), until: minutes(3), ..Page::newest(10) };
     assert_eq!(found(&ledger, person("ann"), page).await, [2, 1]);
+}
+
+#[tokio::test]
+async fn each_entry_is_found_by_its_own_leaf_and_no_other() {
+    let home = tempdir().unwrap();
+    let ledger = open(home.path());
+    append(&ledger, &["exchange"]).await;
+    append(&ledger, &["exchange", "person=ann", "person=ann"]).await;
+    for index in 0..4 {
+        let leaf = ledger.read(ledger.lane(), index).await.unwrap().unwrap().leaf;
+        let key = IndexKey { kind: LEAF, value: leaf.to_hex() };
+        assert_eq!(found(&ledger, key, Page::newest(10)).await, [index]);
+    }
+    let none = IndexKey { kind: LEAF, value: "00".repeat(32) };
+    assert_eq!(found(&ledger, none, Page::newest(10)).await, [0; 0]);
 }
 
 #[tokio::test]

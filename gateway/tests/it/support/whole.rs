@@ -160,9 +160,14 @@ trusted_identity = true
 
     /// A token of the person herself.
     pub(crate) fn ann(&self) -> String {
+        self.herself("9990000018", "Ann Example")
+    }
+
+    /// A token of the person with this number.
+    pub(crate) fn herself(&self, number: &str, name: &str) -> String {
         self.person.token(&json!({
-            "iss": LOGIN, "sub": "ann", "aud": format!("http://{}", self.requests), "exp": soon(),
-            "nhs_number": "9990000018", "identity_proofing_level": "P9", "name": "Ann Example"
+            "iss": LOGIN, "sub": number, "aud": format!("http://{}", self.requests), "exp": soon(),
+            "nhs_number": number, "identity_proofing_level": "P9", "name": name
         }))
     }
 
