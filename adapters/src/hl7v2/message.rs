@@ -3,6 +3,8 @@
 //! Tolerant of any delimiters and line ends, strict about bounds. Each value remembers whether it was
 //! used, which is how the losses of a translation are known.
 
+mod words;
+
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
