@@ -32,7 +32,7 @@ impl<'a> Run<'a> {
         if target.is_none() && text.starts_with('#') && text != "#" {
             return self.error(Rule::Contained, node, "no resource of this id is contained");
         }
-        self.aggregated(node, kind, text, target.is_some());
+        self.aggregated(node, kind, text, target);
         let of_text = told(text).type_name;
         if let Some(of_text) = of_text
             && !text.contains(':')
@@ -62,11 +62,11 @@ impl<'a> Run<'a> {
     }
 
     /// Holds a reference to where its profile wants what it points at.
-    fn aggregated(&mut self, node: Node<'a>, kind: &TypeUse, text: &str, found: bool) {
-        let is = match (text.starts_with('#'), found) {
+    fn aggregated(&mut self, node: Node<'a>, kind: &TypeUse, text: &str, target: Option<Node<'a>>) {
+        let is = match (text.starts_with('#'), target) {
             (true, _) => Aggregation::Contained,
-            (false, true) => Aggregation::Bundled,
-            (false, false) => Aggregation::Referenced,
+            (false, Some(_)) => Aggregation::Bundled,
+            (false, None) => Aggregation::Referenced,
         };
         let fits = |wanted: &Aggregation| match wanted {
             Aggregation::Contained | Aggregation::Bundled => *wanted == is,
