@@ -56,6 +56,8 @@ pub enum Why {
     CharsetUndeclared,
     /// The message holds letters of Windows-1252 that the set it names has not; they were read as these.
     CharsetWider,
+    /// The message names a set of one byte a letter, and its letters beyond ASCII are all such as UTF-8 writes them.
+    CharsetDoubtful,
     /// The message switches to another character set in the midst of a value, which was not followed.
     CharsetSwitched,
     /// The document's content cannot be decoded.
@@ -104,6 +106,7 @@ impl Why {
             Self::Escape => "an escape sequence was carried as text or left out",
             Self::CharsetUndeclared => "no character set is named, read as utf-8",
             Self::CharsetWider => "letters of windows-1252 that the named character set has not",
+            Self::CharsetDoubtful => "letters that look like utf-8 were read as the named character set",
             Self::CharsetSwitched => "a switch to another character set was not followed",
             Self::DocumentUnreadable => "the content of the document cannot be decoded",
             Self::NoDocument => "there is no document content in the message",

@@ -12,6 +12,7 @@ use conformance::privacy::worlds::{Comparing, Grammar, compare};
 use conformance::privacy::{Event, Plan, Run, run_telling};
 use conformance::report::account::Row;
 use conformance::run::Usable;
+use conformance::target::Trouble;
 use conformance::{check, report};
 
 use crate::live::{First, Live};
@@ -231,7 +232,7 @@ async fn worlds(options: &Privacy, bench: &Bench, plan: &Plan, done: &mut Run) -
     }
     for world in &worlds {
         if !world.listens().await {
-            done.target = Usable::Silent;
+            done.target = Usable::Silent(Trouble::Unanswered);
             return Ok(());
         }
     }

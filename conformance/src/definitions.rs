@@ -14,6 +14,7 @@ pub mod pack;
 pub mod shape;
 pub mod structure;
 pub mod terms;
+pub(crate) mod units;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

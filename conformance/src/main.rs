@@ -2,6 +2,7 @@
 
 mod attack;
 mod edges;
+mod fits;
 mod listing;
 mod live;
 mod scripted;
@@ -11,7 +12,7 @@ mod validating;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use conformance::bench::{Bench, Sampling, Writes};
 use conformance::check::Status;
 use conformance::coverage::Requirement;
@@ -22,8 +23,9 @@ use conformance::run::{Event, Run, run};
 use conformance::scene::Scene;
 use conformance::suite::Suite;
 use conformance::target::{BadTarget, Target};
+use fits::Mode;
 use live::{First, Live};
-use telling::{Format, complain, report_wanted, say, told};
+use telling::{Format, complain, report_wanted, say, told, writable};
 
 /// Checks any FHIR R4 endpoint against the specification.
 ///
@@ -139,8 +141,13 @@ fn suite_named(name: &str) -> Result<Chosen, String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Run(arguments) => chosen(&arguments).await,
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|bad| bad.exit());
+    match arguments.command {
+        Command::Run(arguments) => match fits(&arguments, &matches) {
+            Ok(()) => chosen(&arguments).await,
+            Err(bad) => complain(&bad),
+        },
         Command::Lint(arguments) => match scripted::linted(&arguments) {
             Ok(verdict) => ExitCode::from(verdict.code()),
             Err(bad) => complain(&bad),
@@ -170,6 +177,25 @@ async fn main() -> ExitCode {
             Err(bad) => complain(&bad),
         },
     }
+}
+
+/// Whether the options of `run` fit what it runs, and its reports can be written.
+fn fits(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), String> {
+    let mode = match (arguments.scripts.scripts.is_empty(), arguments.suites.contains(&Chosen::Privacy)) {
+        (false, _) => Mode::Scripts,
+        (true, true) => Mode::Privacy,
+        (true, false) => Mode::Suites,
+    };
+    let both = !arguments.scripts.scripts.is_empty() && !arguments.suites.is_empty();
+    let mixed = mode == Mode::Privacy && arguments.suites.iter().any(|suite| *suite != Chosen::Privacy);
+    let nothing = arguments.scripts.scripts.is_empty() && arguments.suites.is_empty();
+    let command = Arguments::command();
+    if let Some((run, given)) = command.find_subcommand("run").zip(matches.subcommand_matches("run"))
+        && !(both || mixed || nothing)
+    {
+        fits::fitting(mode, run, given)?;
+    }
+    writable(&arguments.report)
 }
 
 async fn chosen(arguments: &RunArguments) -> ExitCode {
@@ -250,6 +276,9 @@ async fn run_scripts(arguments: &RunArguments) -> ExitCode {
 }
 
 async fn replayed(arguments: &scripted::ReplayArguments) -> ExitCode {
+    if let Err(bad) = writable(&arguments.report) {
+        return complain(&bad);
+    }
     match scripted::replay(arguments, Live::start()).await {
         Ok(ended) => {
             let rendered = |format: Format| scripted::rendered(&ended.run, &ended.base, format);

@@ -108,7 +108,7 @@ pub async fn observe(target: &Target, suites: &[Suite]) -> Observed {
 }
 
 async fn looked(asker: &Asker<'_>, suites: &[Suite]) -> Observed {
-    let metadata = get(asker, "metadata", &[JSON]).await;
+    let metadata = serving(get(asker, "metadata", &[JSON]).await);
     let claims = metadata.answer().map(Claims::of).unwrap_or_default();
     let not_chosen = || Observation::NotAsked("its suite was not chosen");
     let mut observed = Observed {
@@ -129,6 +129,11 @@ async fn looked(asker: &Asker<'_>, suites: &[Suite]) -> Observed {
         strict_search: not_chosen(),
         asked: Vec::new(),
     };
+    // Who does not answer this is not asked all the rest, each as long as its bound.
+    if let Observation::Trouble(trouble) = observed.metadata {
+        silent(&mut observed, trouble);
+        return observed;
+    }
     if suites.contains(&Suite::Metadata) {
         let xml = ("accept", "application/fhir+xml");
         observed.metadata_by_format = get(asker, "metadata?_format=json", &[xml]).await;
@@ -140,6 +145,36 @@ async fn looked(asker: &Asker<'_>, suites: &[Suite]) -> Observed {
         errors(asker, &mut observed).await;
     }
     observed
+}
+
+/// Who serves nothing for now cannot be judged by what it answers.
+fn serving(metadata: Observation) -> Observation {
+    match metadata {
+        Observation::Answer(answer) if matches!(answer.status, 429 | 503) => {
+            Observation::Trouble(Trouble::Busy)
+        }
+        other @ (Observation::Answer(_) | Observation::NotAsked(_) | Observation::Trouble(_)) => other,
+    }
+}
+
+/// Nothing can be found out of an endpoint that does not answer.
+fn silent(observed: &mut Observed, trouble: Trouble) {
+    for slot in [
+        &mut observed.metadata_by_format,
+        &mut observed.read,
+        &mut observed.head,
+        &mut observed.unchanged,
+        &mut observed.vread,
+        &mut observed.unknown_id,
+        &mut observed.unknown_type,
+        &mut observed.malformed,
+        &mut observed.plain_text,
+        &mut observed.not_acceptable,
+        &mut observed.wrong_method,
+        &mut observed.strict_search,
+    ] {
+        *slot = Observation::Trouble(trouble);
+    }
 }
 
 async fn reads(asker: &Asker<'_>, observed: &mut Observed) {

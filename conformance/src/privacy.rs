@@ -230,8 +230,11 @@ pub async fn run(bench: &Bench, plan: &Plan) -> Run {
 /// As [`run`], and tells of each attack as it goes.
 pub async fn run_telling(bench: &Bench, plan: &Plan, mut tell: impl FnMut(Event<'_>)) -> Run {
     let base = format!("http://{}{}", bench.target.host(), bench.prefix);
-    let target =
-        if bench.target.listens().await { crate::run::Usable::Yes } else { crate::run::Usable::Silent };
+    let target = if bench.target.listens().await {
+        crate::run::Usable::Yes
+    } else {
+        crate::run::Usable::Silent(crate::target::Trouble::Unreachable)
+    };
     let mut out = Run::new(base, target);
     if target != crate::run::Usable::Yes {
         return out;

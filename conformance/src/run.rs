@@ -8,6 +8,7 @@ use crate::bench::{Bench, Exchanged};
 use crate::check::{Check, Finding, Judge, Otherwise, Status};
 use crate::observe::{Observation, Observed, Stated, observe};
 use crate::suite::Suite;
+use crate::target::Trouble;
 
 /// One check.
 const CHECK_MAX: Duration = Duration::from_secs(120);
@@ -36,8 +37,8 @@ pub struct Run {
 pub enum Usable {
     /// It answered.
     Yes,
-    /// `GET metadata` had no answer.
-    Silent,
+    /// `GET metadata` had no answer, and why.
+    Silent(Trouble),
     /// It has no CapabilityStatement, which the chosen suites go by.
     StatesNothing,
 }
@@ -127,7 +128,8 @@ pub async fn run_some(
     let observed = bench.learn(observe(bench.target(), suites).await);
     let stated = observed.claims.stated == Stated::Yes;
     let usable = match &observed.metadata {
-        Observation::Trouble(_) | Observation::NotAsked(_) => Usable::Silent,
+        Observation::Trouble(trouble) => Usable::Silent(*trouble),
+        Observation::NotAsked(_) => Usable::Silent(Trouble::Unanswered),
         Observation::Answer(_) if !stated && !suites.contains(&Suite::Metadata) => Usable::StatesNothing,
         Observation::Answer(_) => Usable::Yes,
     };
@@ -165,7 +167,8 @@ pub async fn run_one(bench: &Bench, id: &str) -> Option<Finding> {
     let (suite, check) = crate::suite::find(id)?;
     let observed = bench.learn(observe(bench.target(), &[suite]).await);
     let usable = match &observed.metadata {
-        Observation::Trouble(_) | Observation::NotAsked(_) => Usable::Silent,
+        Observation::Trouble(trouble) => Usable::Silent(*trouble),
+        Observation::NotAsked(_) => Usable::Silent(Trouble::Unanswered),
         Observation::Answer(_) => Usable::Yes,
     };
     let finding = found(check, bench, observed, usable).await;
@@ -177,7 +180,7 @@ async fn found(check: &'static Check, bench: &Bench, observed: &Observed, usable
     let begun = Instant::now();
     let judgement = match check.judge {
         Judge::Observed(judge) => judge(observed),
-        Judge::Acted(_) if usable == Usable::Silent => Err(Otherwise::error("the endpoint did not answer")),
+        Judge::Acted(_) if let Usable::Silent(trouble) = usable => Err(trouble.into()),
         Judge::Acted(act) => tokio::time::timeout(CHECK_MAX, act(bench))
             .await
             .unwrap_or_else(|_| Err(Otherwise::error("the check did not end in two minutes"))),

@@ -1,5 +1,6 @@
 //! The endpoint under test and one bounded call to it.
 
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -23,13 +24,13 @@ const CALL_MAX: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum BadTarget {
     /// The base is no plain http or https address.
-    #[error("the base must be an http or https address without a query and without credentials")]
+    #[error("the base must be an http or https address without a query, a fragment and credentials")]
     Base,
     /// A file cannot be read.
     #[error("cannot read {0}")]
     File(&'static str, #[source] std::io::Error),
-    /// The token file holds no token.
-    #[error("the token file holds no token")]
+    /// The token file holds no token, or more than one.
+    #[error("the token file must hold one bearer token and nothing else: a line without the word Bearer")]
     Token,
     /// The patient is no FHIR id.
     #[error("the patient must be the id of a Patient resource")]
@@ -37,6 +38,9 @@ pub enum BadTarget {
     /// The certificates do not read.
     #[error("the certificate authorities do not read")]
     Authorities,
+    /// The file of certificates holds none.
+    #[error("the file of certificate authorities holds no certificate in PEM")]
+    NoAuthority,
 }
 
 /// The endpoint under test. `Debug` shows no token and no patient.
@@ -165,7 +169,7 @@ impl Target {
         let request = request
             .body(Full::new(Bytes::copy_from_slice(question.body)))
             .map_err(|_| Trouble::Unanswered)?;
-        let answer = self.client.request(request).await.map_err(|_| Trouble::Unanswered)?;
+        let answer = self.client.request(request).await.map_err(|error| unanswered(&error))?;
         let (parts, body) = answer.into_parts();
         let body = whole(body).await?;
         let document = fhir::json::parse(body.clone(), &Limits::default());
@@ -189,9 +193,18 @@ pub struct Question<'a> {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
-    /// No connection, or it broke.
+    /// Nothing listens there, or the name of the host is unknown.
+    #[error("no connection to the endpoint could be made")]
+    Unreachable,
+    /// There is no common TLS, or the certificate is not trusted.
+    #[error("no TLS with the endpoint: its certificate is not trusted, or it speaks none that is safe")]
+    Untrusted,
+    /// The connection broke, or what came is no HTTP.
     #[error("the endpoint did not answer")]
     Unanswered,
+    /// It says that it does not serve now: 429 or 503.
+    #[error("the endpoint says that it does not serve now: 429 or 503")]
+    Busy,
     /// Not within 20 seconds.
     #[error("the endpoint did not answer in time")]
     Late,
@@ -228,6 +241,26 @@ impl Answer {
     }
 }
 
+/// Why there was no answer, as far as the client can tell.
+fn unanswered(error: &hyper_util::client::legacy::Error) -> Trouble {
+    if !error.is_connect() {
+        return Trouble::Unanswered;
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(here) = cause {
+        if here.is::<rustls::Error>() {
+            return Trouble::Untrusted;
+        }
+        // An error of input and output does not give what it wraps as its source.
+        let wrapped = here.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(inner) => Some(inner),
+            None => here.source(),
+        };
+    }
+    Trouble::Unreachable
+}
+
 /// Whether `text` is a FHIR id.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
@@ -248,7 +281,10 @@ async fn whole(body: hyper::body::Incoming) -> Result<Bytes, Trouble> {
 pub(crate) fn plain_base(base: &str) -> Result<String, BadTarget> {
     let base = base.trim_end_matches('/').to_owned();
     let uri: Uri = base.parse().map_err(|_| BadTarget::Base)?;
-    let plain = uri.query().is_none() && !uri.authority().is_some_and(|held| held.as_str().contains('@'));
+    // The parser of addresses drops a fragment without a word.
+    let plain = uri.query().is_none()
+        && !base.contains('#')
+        && !uri.authority().is_some_and(|held| held.as_str().contains('@'));
     if plain && matches!(uri.scheme_str(), Some("http" | "https")) { Ok(base) } else { Err(BadTarget::Base) }
 }
 
@@ -278,6 +314,9 @@ pub(crate) fn tls(authorities: Option<&Path>) -> Result<ClientConfig, BadTarget>
     for certificate in CertificateDer::pem_file_iter(file).map_err(|_| BadTarget::Authorities)? {
         let certificate = certificate.map_err(|_| BadTarget::Authorities)?;
         roots.add(certificate).map_err(|_| BadTarget::Authorities)?;
+    }
+    if roots.is_empty() {
+        return Err(BadTarget::NoAuthority);
     }
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

@@ -40,13 +40,34 @@ pub(crate) fn told(
     terminal: &str,
     verdict: Verdict,
 ) -> ExitCode {
+    say(terminal);
+    // One that cannot be written takes neither the others nor the terminal with it.
+    let mut lost = Vec::new();
     for (format, file) in reports {
         if let Err(error) = std::fs::write(file, rendered(*format)) {
-            return complain(&format!("the report {} cannot be written: {error}", file.display()));
+            lost.push(format!("the report {} cannot be written: {error}", file.display()));
         }
     }
-    say(terminal);
+    if !lost.is_empty() {
+        return complain(&lost.join("\n"));
+    }
     ExitCode::from(verdict.code())
+}
+
+/// Looks before a run, which may be long, whether its reports can be written, each to a file of its own.
+///
+/// # Errors
+/// The first that cannot, in words.
+pub(crate) fn writable(reports: &[(Format, PathBuf)]) -> Result<(), String> {
+    for (at, (_, file)) in reports.iter().enumerate() {
+        if reports.iter().skip(at.saturating_add(1)).any(|(_, other)| other == file) {
+            return Err(format!("two reports would be written to {}", file.display()));
+        }
+        // What stands there is kept until there is a report to take its place.
+        let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+        opened.map_err(|error| format!("the report {} cannot be written: {error}", file.display()))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn say(text: &str) -> ExitCode {

@@ -23,7 +23,7 @@ mod write;
 mod xml;
 
 pub(crate) use narrative::without_references;
-pub use narrative::{NarrativeFault, check_narrative};
+pub use narrative::{NarrativeFault, check_narrative, declares_xhtml};
 pub use node::{Node, Place, Value, Written};
 pub use oddity::{Malformed, Odd, Oddity};
 pub use walk::{Children, Descendants, Named};

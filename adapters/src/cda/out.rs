@@ -14,6 +14,7 @@ mod codes;
 mod engine;
 mod labels;
 mod maps;
+mod media;
 mod narrative;
 mod order;
 mod profile;

@@ -38,7 +38,9 @@ pub(super) fn decode<'m>(input: &'m [u8], context: &Context) -> Result<Text<'m>,
     // Senders spell the names of HL7 table 0211 in many ways.
     let plain: Vec<u8> =
         first.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
-    let read = |text: String| Ok(Text { text: Cow::Owned(text), remark: None });
+    // Of one byte a letter, hardly any text is UTF-8 by chance: somebody named the wrong set.
+    let doubtful = || (!input.is_ascii() && str::from_utf8(input).is_ok()).then_some(Why::CharsetDoubtful);
+    let read = |text: String| Ok(Text { text: Cow::Owned(text), remark: doubtful() });
     match named_set(&plain, context)? {
         Set::Utf8 => Ok(Text { text: Cow::Borrowed(utf8(input)?), remark: None }),
         Set::Undeclared => {
@@ -46,8 +48,8 @@ pub(super) fn decode<'m>(input: &'m [u8], context: &Context) -> Result<Text<'m>,
             Ok(Text { text: Cow::Borrowed(utf8(input)?), remark })
         }
         Set::Windows => read(input.iter().map(|byte| windows(*byte, char::from)).collect()),
-        Set::Latin1 => Ok(widened(input, char::from)),
-        Set::Latin9 => Ok(widened(input, latin9)),
+        Set::Latin1 => Ok(widened(input, char::from, doubtful())),
+        Set::Latin9 => Ok(widened(input, latin9, doubtful())),
         Set::Half(half) => read(by_half(input, half)?),
     }
 }
@@ -92,10 +94,10 @@ fn utf8(input: &[u8]) -> Result<&str, Refused> {
 }
 
 /// `input` as a set of ISO 8859. No message holds its control characters from 80 to 9F: who writes such bytes means Windows-1252.
-fn widened<'m>(input: &[u8], own: fn(u8) -> char) -> Text<'m> {
+fn widened<'m>(input: &[u8], own: fn(u8) -> char, doubtful: Option<Why>) -> Text<'m> {
     let wider = input.iter().any(|byte| windows(*byte, own) != own(*byte));
     let text = input.iter().map(|byte| windows(*byte, own)).collect();
-    Text { text: Cow::Owned(text), remark: wider.then_some(Why::CharsetWider) }
+    Text { text: Cow::Owned(text), remark: doubtful.or(wider.then_some(Why::CharsetWider)) }
 }
 
 /// A letter of Windows-1252, which has letters of its own from 80 to 9F.
@@ -256,6 +258,16 @@ mod tests {
             assert!(text.text.ends_with("O\u{2019}Neil"), "{set}");
             assert_eq!(text.remark, Some(Why::CharsetWider));
         }
+    }
+
+    #[test]
+    fn letters_of_utf_8_under_the_name_of_another_set_are_told() {
+        for set in ["8859/1", "8859/15", "8859/2", "WINDOWS-1252"] {
+            let text = decode(&message(set, "Siân O’Neil".as_bytes()), &context()).map(|text| text.remark);
+            assert_eq!(text.unwrap(), Some(Why::CharsetDoubtful), "{set}");
+        }
+        assert_eq!(decode(&message("8859/1", b"Si\xe2n"), &context()).unwrap().remark, None);
+        assert_eq!(decode(&message("8859/1", b"Sian"), &context()).unwrap().remark, None);
     }
 
     #[test]

@@ -83,10 +83,10 @@ impl Known<'_> {
             }
             concept.push("coding", coding.into());
         }
-        if let Some(text) = part.component(9).text() {
+        if let Some(text) = part.component(9).words() {
             concept.put("text", Node::Text(text));
         } else if concept.find("coding").is_none()
-            && let Some(text) = part.component(2).text()
+            && let Some(text) = part.component(2).words()
         {
             concept.put("text", Node::Text(text));
         }
@@ -133,7 +133,8 @@ impl Known<'_> {
 
     /// The coding in components `first` to `first + 2`, as the sender wrote it.
     fn own(&self, part: Part<'_, '_>, first: u16, map: &str) -> Option<Object> {
-        let code = part.component(first).text()?;
+        let code = part.component(first);
+        let code = if code.is_initials() { code.words()? } else { code.text()? };
         let mut coding = Object::new();
         let version = if first == 1 { 7 } else { 8 };
         if let Some(name) = part.component(first + 2).text() {
@@ -147,7 +148,7 @@ impl Known<'_> {
             coding.put("system", Node::text(from));
         }
         coding.put("code", Node::Text(code));
-        if let Some(display) = part.component(first + 1).text() {
+        if let Some(display) = part.component(first + 1).words() {
             coding.put("display", Node::Text(display));
         }
         Some(coding)

@@ -66,13 +66,18 @@ impl Known<'_> {
         Some(identifier.into())
     }
 
-    /// Counts as carried what says again that it is this NHS number: its check digit and scheme, and its object identifier.
+    /// Counts as carried what says again that it is this NHS number: its check digit and scheme, its object identifier, and its
+    /// authority as a facility.
     fn use_what_is_said_again(&self, part: Part<'_, '_>, number: &NhsNumber) {
         let (digit, scheme, authority) = (part.component(2), part.component(3), part.component(4));
         let own = digit.peek().is_none_or(|digit| number.as_str().ends_with(&*digit) && digit.len() == 1);
         if own && scheme.peek().is_none_or(|scheme| scheme.eq_ignore_ascii_case("M11")) {
             digit.mark();
             scheme.mark();
+        }
+        let facility = part.component(6);
+        if facility.peek().is_some_and(|name| self.known_authority(&name) == Some(NHS_NUMBER)) {
+            facility.text();
         }
         let (id, kind) = (authority.subcomponent(2), authority.subcomponent(3));
         let uri = id.peek().zip(kind.peek()).and_then(|(id, kind)| universal(&id, &kind));
@@ -192,13 +197,8 @@ impl Known<'_> {
     /// The identifier system of an assigning authority (HD as subcomponents), without using it.
     pub(super) fn authority(&self, part: Part<'_, '_>) -> Option<String> {
         let name = part.subcomponent(1).peek();
-        if let Some(name) = &name {
-            if let Some(system) = self.context.identifier_systems.get(&name.to_ascii_uppercase()) {
-                return Some(system.clone());
-            }
-            if let Some(found) = self.codes.find("identifier-systems", name, self.context) {
-                return Some(found.code.to_owned());
-            }
+        if let Some(system) = name.as_deref().and_then(|name| self.known_authority(name)) {
+            return Some(system.to_owned());
         }
         let universal = part
             .subcomponent(2)
@@ -213,13 +213,20 @@ impl Known<'_> {
         universal.or_else(|| name.map(|name| local_system(&name)))
     }
 
+    /// The identifier system of an authority of this name: of this sender's first. Blanks in a name say nothing.
+    fn known_authority(&self, name: &str) -> Option<&str> {
+        if let Some(system) = self.context.identifier_systems.get(&name.to_ascii_uppercase()) {
+            return Some(system);
+        }
+        let find = |name: &str| self.codes.find("identifier-systems", name, self.context);
+        let found = if name.contains(' ') { find(&name.replace(' ', "")) } else { find(name) };
+        found.map(|found| found.code)
+    }
+
     /// Counts as carried what [`Known::authority`] made the system from. A name beside a universal id
     /// becomes the assigner, and so does a universal id that is no URI.
     fn use_authority(&self, part: Part<'_, '_>) -> Option<Node> {
-        let known = part.subcomponent(1).peek().is_some_and(|name| {
-            self.context.identifier_systems.contains_key(&name.to_ascii_uppercase())
-                || self.codes.find("identifier-systems", &name, self.context).is_some()
-        });
+        let known = part.subcomponent(1).peek().is_some_and(|name| self.known_authority(&name).is_some());
         let universal = part
             .subcomponent(2)
             .peek()

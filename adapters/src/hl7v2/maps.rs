@@ -1,6 +1,7 @@
 //! The tables of `maps/hl7v2`, read once: what a message becomes, which field goes to which element, and by which
 //! conversion. The formats are described where they are read.
 
+mod condition;
 mod message;
 mod segment;
 
@@ -10,8 +11,9 @@ use std::sync::LazyLock;
 use super::codes::Codes;
 use crate::Refused;
 
+pub(super) use condition::{Condition, Values};
 pub(super) use message::{Begins, Gather, MessageMap, Preset, Reach, Runs, Spread};
-pub(super) use segment::{Condition, Conversion, Count, Fixed, Needs, Plain, Row, Scope, Values};
+pub(super) use segment::{Conversion, Count, Fixed, Needs, Plain, Row, Scope};
 
 pub(crate) use segment::SegmentMap;
 

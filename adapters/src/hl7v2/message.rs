@@ -3,6 +3,8 @@
 //! Tolerant of any delimiters and line ends, strict about bounds. Each value remembers whether it was
 //! used, which is how the losses of a translation are known.
 
+mod words;
+
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +110,13 @@ impl<'m> Message<'m> {
         };
         if let Some(why) = text.remark {
             let at = Position { field: 18, repetition: 1, component: 1, subcomponent: 1 };
-            let severity = if why == Why::CharsetWider { Severity::Minor } else { Severity::Trivial };
+            let severity = if why == Why::CharsetDoubtful {
+                Severity::Major
+            } else if why == Why::CharsetWider {
+                Severity::Minor
+            } else {
+                Severity::Trivial
+            };
             let loss = Loss { place: "MSH-18".to_owned(), why, severity };
             message.remarks.borrow_mut().push(((0, at), loss));
         }

@@ -91,6 +91,14 @@ pub(crate) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
     Ok(Moment { date: date.to_string(), time: Some(written), ambiguous })
 }
 
+/// The day of a time that says the hour and no minute, `YYYYMMDDHH[+ZZZZ]`, which FHIR cannot say.
+pub(crate) fn of_hour(text: &str, zone: &TimeZone) -> Option<Moment> {
+    let (digits, _) = split_offset(text).ok()?;
+    let (day, hour) = digits.split_at_checked(8).filter(|(_, hour)| hour.len() == 2)?;
+    hour.parse::<u8>().ok().filter(|hour| *hour < 24)?;
+    parse(day, zone).ok()
+}
+
 /// Reads `HHMM[SS]` as a FHIR time.
 pub(crate) fn time(text: &str) -> Option<String> {
     if !matches!(text.len(), 4 | 6) || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -16,14 +16,16 @@ impl Known<'_> {
             kind.text();
             name.put("use", Node::text(found.code));
         }
-        if let Some(family) = part.component(first).text() {
+        let surnames = part.component(first);
+        let family = if surnames.is_words() { surnames.words() } else { surnames.text() };
+        if let Some(family) = family {
             name.put("family", Node::Text(family));
-            if let Some(parts) = surname(part.component(first)) {
+            if let Some(parts) = surname(surnames).filter(|_| !surnames.is_words()) {
                 name.put("_family", parts);
             }
         }
         for given in [first + 1, first + 2] {
-            if let Some(given) = part.component(given).text() {
+            if let Some(given) = part.component(given).words() {
                 name.push("given", Node::Text(given));
             }
         }
@@ -58,7 +60,11 @@ impl Known<'_> {
         // Without a street line, the dwelling number and the street name are one; else they say more about it.
         let street = part.component(1);
         let parts = [(3, "houseNumber"), (2, "streetName")];
-        if street.subcomponent(1).is_empty() {
+        if street.is_words() {
+            if let Some(line) = street.words() {
+                address.push("line", Node::Text(line));
+            }
+        } else if street.subcomponent(1).is_empty() {
             let parts: Vec<String> =
                 parts.iter().filter_map(|(sub, _)| street.subcomponent(*sub).text()).collect();
             if !parts.is_empty() {
@@ -82,15 +88,20 @@ impl Known<'_> {
                 address.push("_line", more.into());
             }
         }
-        for line in [part.component(1), part.component(2), part.component(19)] {
-            if let Some(line) = line.text() {
+        if !street.is_words()
+            && let Some(line) = street.text()
+        {
+            address.push("line", Node::Text(line));
+        }
+        for line in [part.component(2), part.component(19)] {
+            if let Some(line) = line.words() {
                 address.push("line", Node::Text(line));
             }
         }
         for (component, element) in
             [(3, "city"), (9, "district"), (4, "state"), (5, "postalCode"), (6, "country")]
         {
-            if let Some(value) = part.component(component).text() {
+            if let Some(value) = part.component(component).words() {
                 address.put(element, Node::Text(value));
             }
         }
@@ -187,7 +198,9 @@ impl Known<'_> {
             }
             Err(why) => {
                 part.remark(why, Severity::Major);
-                None
+                let day = moment::of_hour(&part.peek()?, &self.context.zone)?;
+                part.text();
+                Some(day)
             }
         }
     }
@@ -242,7 +255,7 @@ impl Known<'_> {
         if let Some(identifier) = self.of_person_or_organization(id, part.component(6), part.component(7)) {
             organization.push("identifier", identifier);
         }
-        if let Some(name) = part.component(1).text() {
+        if let Some(name) = part.component(1).words() {
             organization.put("name", Node::Text(name));
         }
         (!organization.is_empty()).then_some(organization)
@@ -271,7 +284,9 @@ impl Known<'_> {
         let mut found = Vec::new();
         for (component, kind) in [(4, "si"), (7, "bu"), (8, "lvl"), (1, "wa"), (2, "ro"), (3, "bd")] {
             let part = part.component(component);
-            let Some(name) = part.text() else { continue };
+            // An object identifier has a type; without one it is the rest of a name such as A&E.
+            let named = if part.subcomponent(3).is_empty() { part.words() } else { part.text() };
+            let Some(name) = named else { continue };
             let mut location =
                 Object::new().with("name", Node::Text(name)).with("mode", Node::text("instance"));
             if let Some(identifier) = self.subuniversal(part) {
@@ -286,7 +301,7 @@ impl Known<'_> {
             if let Some(kind) = self.coded(part.component(6), "person-location-type") {
                 last.push("type", kind);
             }
-            if let Some(description) = part.component(9).text() {
+            if let Some(description) = part.component(9).words() {
                 last.put("description", Node::Text(description));
             }
         }

@@ -4,6 +4,7 @@ use super::codes::local_system;
 use super::concept::Known;
 use super::maps::Plain;
 use super::message::Part;
+use super::moment::Moment;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -11,19 +12,20 @@ impl Known<'_> {
     /// The conversions that need the field alone.
     pub(super) fn plain(&self, conversion: &Plain, part: Part<'_, '_>) -> Option<Node> {
         match conversion {
-            Plain::Text => part.text().map(Node::Text),
+            Plain::Text => part.words().map(Node::Text),
             Plain::FullName => {
                 let said =
                     [5, 2, 3, 1, 4].into_iter().filter_map(|component| part.component(component).text());
                 let name = said.collect::<Vec<_>>().join(" ");
                 (!name.is_empty()).then_some(Node::Text(name))
             }
-            Plain::Whole => part.whole_text().map(Node::Text),
+            Plain::Whole => part.said_whole().map(Node::Text),
             Plain::Date => self.moment(part).map(|moment| Node::text(moment.date())),
             Plain::DateTime => self.date_time(part),
             Plain::Instant => {
                 // An instant has a time of day; a date alone has no place here.
-                part.peek().filter(|text| text.len() > 8).and_then(|_| self.date_time(part))
+                part.peek().filter(|text| text.len() > 8)?;
+                self.moment(part).filter(Moment::has_time).map(|moment| Node::Text(moment.date_time()))
             }
             Plain::Boolean(map) => {
                 let value = part.peek().and_then(|code| self.codes.find(map, &code, self.context))?;
@@ -32,8 +34,8 @@ impl Known<'_> {
             }
             Plain::Integer | Plain::Rank => {
                 let least = u32::from(*conversion == Plain::Rank);
-                let value =
-                    part.peek().and_then(|text| text.parse::<u32>().ok()).filter(|value| *value >= least);
+                let written = part.peek()?;
+                let value = written.parse::<u32>().ok().filter(|value| *value >= least);
                 if value.is_none() {
                     part.remark(Why::NotOfType, Severity::Minor);
                 }

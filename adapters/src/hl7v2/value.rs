@@ -201,8 +201,13 @@ impl Known<'_> {
 
     /// A text with the words of its unit, or its code.
     pub(super) fn with_unit(&self, text: String, unit: Option<Part<'_, '_>>) -> String {
-        let words =
-            |unit: Part<'_, '_>| [2, 1].into_iter().find_map(|component| unit.component(component).text());
+        let words = |unit: Part<'_, '_>| match powers(unit) {
+            Some([code, words, _]) => {
+                unit.mark();
+                words.or(code)
+            }
+            None => [2, 1].into_iter().find_map(|component| unit.component(component).text()),
+        };
         match unit.and_then(words) {
             Some(words) => format!("{text} {words}"),
             None => text,
@@ -211,7 +216,18 @@ impl Known<'_> {
 
     /// A coded unit: its words, and the code with its system.
     fn unit(&self, quantity: &mut Object, unit: Part<'_, '_>) {
-        self.put_unit(quantity, |component| unit.component(component));
+        let Some([code, words, system]) = powers(unit) else {
+            return self.put_unit(quantity, |component| unit.component(component));
+        };
+        unit.mark();
+        if let Some(said) = words.or_else(|| code.clone()) {
+            quantity.put("unit", Node::Text(said));
+        }
+        if let (Some(code), Some(system)) = (code, system) {
+            let system = super::codes::code_system(&system, self.codes, self.context);
+            quantity.put("system", Node::Text(system));
+            quantity.put("code", Node::Text(code));
+        }
     }
 
     fn sub_unit(&self, quantity: &mut Object, unit: Part<'_, '_>) {
@@ -235,6 +251,47 @@ impl Known<'_> {
             quantity.put("code", Node::Text(code));
         }
     }
+}
+
+/// The code, words and system of a unit in which a sender did not escape the sign of a power: `10^9/L` is one unit, and neither
+/// `10` nor `9/L` is any. Nothing where no power was taken apart.
+fn powers(unit: Part<'_, '_>) -> Option<[Option<String>; 3]> {
+    let delimiter = unit.message.delimiters.component;
+    let mut said: Vec<String> =
+        unit.peek_whole()?.split(delimiter).map(|part| part.trim().to_owned()).collect();
+    if said.len() > POWERS_MAX {
+        return None;
+    }
+    let apart = said.len();
+    for at in (1..apart).rev() {
+        let (before, after) = said.split_at(at);
+        let (Some(base), Some(exponent)) = (before.last(), after.first()) else { continue };
+        if is_base(base) && is_exponent(exponent) {
+            let power = format!("{base}^{exponent}");
+            said.splice(at - 1..=at, [power]);
+        }
+    }
+    if said.len() == apart || said.len() > 3 {
+        return None;
+    }
+    let mut said = said.into_iter().map(|part| Some(part).filter(|part| !part.is_empty()));
+    Some([said.next().flatten(), said.next().flatten(), said.next().flatten()])
+}
+
+/// More components than a unit with powers has.
+const POWERS_MAX: usize = 8;
+
+/// What a power may be of: ten, or a metre with what stands before it. Not what is whole by itself, as `10*9/L` is.
+fn is_base(text: &str) -> bool {
+    text == "10" || text.ends_with("x10") || text.ends_with("X10") || text.ends_with('m')
+}
+
+/// A digit or two, and what the power is divided by.
+fn is_exponent(text: &str) -> bool {
+    let rest =
+        text.strip_prefix('-').unwrap_or(text).trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let digits = text.len() - rest.len();
+    matches!(digits, 1..=3) && (rest.is_empty() || rest.starts_with('/')) && text != "-"
 }
 
 /// A comparator before a number.

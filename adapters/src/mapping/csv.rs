@@ -67,6 +67,19 @@ impl<R: Read> Reader<R> {
         std::str::from_utf8(cell).unwrap_or_default().trim()
     }
 
+    /// Leaves out the cells of that row beyond `width`, where they hold nothing: exports write delimiters after the last column.
+    pub(super) fn narrow(&mut self, width: usize) {
+        if self.width() > width && (width..self.width()).all(|index| self.cell(index).is_empty()) {
+            self.ends.truncate(width);
+            self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        }
+    }
+
+    /// Whether that row is what spreadsheets write before the header to tell the delimiter.
+    pub(super) fn tells_delimiter(&self) -> bool {
+        self.width() == 2 && self.cell(0).eq_ignore_ascii_case("sep=") && self.cell(1).is_empty()
+    }
+
     /// Adds that row to a record.
     pub(super) fn give(&self, rows: &mut Rows) -> Result<(), Refused> {
         let before = rows.text.len();
@@ -78,11 +91,13 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// Reads the next row that is not blank. False at the end.
+    /// Reads the next row that holds anything. False at the end.
     pub(super) fn advance(&mut self) -> Result<bool, Refused> {
         loop {
             let Some(is_blank) = self.row()? else { return Ok(false) };
-            if !is_blank {
+            // Under a table spreadsheets leave rows of delimiters alone.
+            let is_empty = self.width() > 1 && (0..self.width()).all(|index| self.cell(index).is_empty());
+            if !is_blank && !is_empty {
                 return Ok(true);
             }
         }
@@ -250,6 +265,7 @@ mod tests {
         check("a,b\r\nc,d\n", &[&["a", "b"], &["c", "d"]]);
         check("a,b\rc,d", &[&["a", "b"], &["c", "d"]]);
         check("a,\r\n,b", &[&["a", ""], &["", "b"]]);
+        check("a,b\n,\n , \nc,d\n,,,", &[&["a", "b"], &["c", "d"]]);
         check("\"a\r\nb\",\"c \"\"d\"\"\",e", &[&["a\r\nb", "c \"d\"", "e"]]);
         check("a\n\n\r\nb\n\"\"\n", &[&["a"], &["b"], &[""]]);
         check("5\" pipe,b", &[&["5\" pipe", "b"]]);

@@ -187,7 +187,11 @@ impl<R: Read> Csv<R> {
         let (names, waiting) = match &plan.source.columns {
             Some(columns) => (columns.clone(), Waiting::No),
             None => {
-                if !reader.advance()? {
+                let mut read = reader.advance()?;
+                if read && reader.tells_delimiter() {
+                    read = reader.advance()?;
+                }
+                if !read {
                     return Err(Refused::Empty);
                 }
                 ((0..reader.width()).map(|cell| reader.cell(cell).to_owned()).collect(), Waiting::No)
@@ -267,6 +271,7 @@ impl<R: Read> Csv<R> {
         if !self.reader.advance()? {
             return Ok(false);
         }
+        self.reader.narrow(self.width);
         if self.reader.width() != self.width {
             let reach = if self.key.is_empty() { Reach::Record } else { Reach::File };
             let found = self.reader.width();

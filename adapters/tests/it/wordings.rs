@@ -127,6 +127,9 @@ fn an_attachment_that_a_document_neither_holds_nor_says_is_named() {
         let said =
             sent(&letter("text/plain; charset=utf-8", b"Please assess\r\nher & him\r\n"), &profile).unwrap();
         assert_eq!(said.unattached, Vec::<String>::new(), "{}", text(&said));
+    }
+    // Where nothing but words may be in a section, a file is not.
+    for profile in [itk()] {
         for (media_type, content) in [
             ("text/plain", &b"Please assess her & him today"[..]),
             ("application/pdf", b"Please assess her & him"),
@@ -140,6 +143,20 @@ fn an_attachment_that_a_document_neither_holds_nor_says_is_named() {
             json!({"contentType": "application/pdf", "data": "eA=="});
         assert_eq!(sent(&inline, &profile).unwrap().unattached, ["DocumentReference"]);
     }
+    // Elsewhere it stands in the section, once, and the text leads to it.
+    let mut twice = letter("application/pdf", b"Please assess her & him");
+    let section = twice["entry"][0]["resource"]["section"][0].clone();
+    twice["entry"][0]["resource"]["section"].as_array_mut().unwrap().push(section);
+    let said = sent(&twice, &ccda()).unwrap();
+    assert_eq!(said.unattached, Vec::<String>::new());
+    assert_eq!(text(&said).matches(&STANDARD.encode(b"Please assess her & him")).count(), 1);
+    assert_eq!(text(&said).matches("<renderMultiMedia referencedObject=\"file-0\"").count(), 1);
+    assert_eq!(text(&said).matches("<observationMedia ID=\"file-0\"").count(), 1);
+    // What the Bundle does not hold is not sent as if it did.
+    let mut elsewhere = letter("application/pdf", b"x");
+    elsewhere["entry"][2]["resource"]["content"][0]["attachment"]["url"] =
+        json!("https://hospital.example/x.pdf");
+    assert!(!text(&sent(&elsewhere, &ccda()).unwrap()).contains("observationMedia"));
     // A document that is one file holds it.
     let pdf = crate::cda_out::case("letter-pdf");
     assert_eq!(sent(&pdf, &ccda()).unwrap().unattached, Vec::<String>::new());

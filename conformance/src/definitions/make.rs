@@ -281,6 +281,11 @@ fn type_use(kind: Node<'_>) -> String {
     for target in kind.named("targetProfile").filter_map(Node::text) {
         out.push_str(&format!(" >{}", target.replace(' ', "%20")));
     }
+    for place in kind.named("aggregation").filter_map(Node::text) {
+        if matches!(place, "contained" | "bundled" | "referenced") {
+            out.push_str(&format!(" +{place}"));
+        }
+    }
     escaped(&out).into_owned()
 }
 

@@ -9,7 +9,7 @@
 //! X type expression     a place where this extension may stand
 //! Y expression          an invariant of that place
 //! E id field...         an element of the differential, `.` the root. Fields by first letter: c min..max, t a type with
-//!                       `<` profiles and `>` targets behind it, r content reference, f fixed, p pattern (see `exact`),
+//!                       `<` profiles, `>` targets and `+` aggregation behind it, r content reference, f fixed, p pattern (see `exact`),
 //!                       b strength and value set, i an invariant (key, severity, expression, words), s slicing (rules,
 //!                       `!` behind them when ordered, then type:path of each discriminator), l longest, v least, w most, m modifier, u must support
 //! V url version         a value set

@@ -132,6 +132,8 @@ pub struct TypeUse {
     pub profiles: Vec<Box<str>>,
     /// What a reference or canonical may point at.
     pub targets: Vec<Box<str>>,
+    /// Where what a reference points at may be; anywhere when it is empty.
+    pub aggregation: Vec<Aggregation>,
     at: Found<Option<At>>,
     profiles_at: Found<Vec<Option<At>>>,
 }
@@ -171,6 +173,17 @@ impl TypeUse {
         self.profiles_at
             .get_or_init(|| self.profiles.iter().map(|profile| definitions.structure_at(profile)).collect())
     }
+}
+
+/// Where what a reference points at may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregation {
+    /// In the same resource.
+    Contained,
+    /// In the same Bundle.
+    Bundled,
+    /// Anywhere but in the same resource.
+    Referenced,
 }
 
 /// How binding a binding is.

@@ -2,7 +2,9 @@
 
 use super::exact::Exact;
 use super::pack::plain;
-use super::shape::{Binding, Constraint, Discriminator, Found, Rules, Severity, Slicing, Strength, TypeUse};
+use super::shape::{
+    Aggregation, Binding, Constraint, Discriminator, Found, Rules, Severity, Slicing, Strength, TypeUse,
+};
 use super::{At, Unusable};
 
 /// What kind of type a structure definition is about.
@@ -207,6 +209,9 @@ fn type_use(value: &str) -> Option<TypeUse> {
         match word.split_at_checked(1)? {
             ("<", profile) => found.profiles.push(profile.into()),
             (">", target) => found.targets.push(target.into()),
+            ("+", "contained") => found.aggregation.push(Aggregation::Contained),
+            ("+", "bundled") => found.aggregation.push(Aggregation::Bundled),
+            ("+", "referenced") => found.aggregation.push(Aggregation::Referenced),
             _ => return None,
         }
     }

@@ -6,12 +6,17 @@
 
 use std::collections::HashMap;
 
+use regex::{Regex, RegexBuilder};
+
 use super::pack::plain;
 use super::shape::Found;
-use super::{At, Definitions};
+use super::{At, Definitions, units};
 
 /// Value sets inside one another.
 const DEPTH_MAX: usize = 12;
+
+/// What a regular expression of a filter may come to when it is compiled.
+const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// Whether a code is in a value set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +208,22 @@ struct Filter {
     property: Box<str>,
     op: Box<str>,
     value: Box<str>,
+    /// The value as a regular expression, once it is needed.
+    pattern: Found<Option<Pattern>>,
+}
+
+/// A regular expression, for a whole text and for a part of it.
+#[derive(Debug)]
+struct Pattern {
+    whole: Regex,
+    part: Regex,
+}
+
+impl Pattern {
+    fn read(text: &str) -> Option<Self> {
+        let read = |text: &str| RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build().ok();
+        Some(Self { whole: read(&format!("^(?:{text})$"))?, part: read(text)? })
+    }
 }
 
 impl ValueSet {
@@ -234,6 +255,7 @@ impl ValueSet {
                         property: fields.next()?.into(),
                         op: fields.next()?.into(),
                         value: plain(fields.next().unwrap_or_default()).into(),
+                        pattern: Found::new(),
                     };
                     open.last_mut()?.filters.push(filter);
                 }
@@ -359,12 +381,41 @@ fn filtered(system: &CodeSystem, filter: &Filter, code: &str) -> Membership {
         "is-a" if hierarchy => told(system.is_a(code, value)),
         "descendent-of" if hierarchy => told(code != value && system.is_a(code, value)),
         "is-not-a" if hierarchy => told(!system.is_a(code, value)),
+        "generalizes" if hierarchy => told(system.is_a(value, code)),
+        "regex" => matching(system, filter, code),
         "=" if hierarchy => told(code == value),
         "in" if hierarchy => told(value.split(',').any(|one| one.trim() == code)),
         "not-in" if hierarchy => told(!value.split(',').any(|one| one.trim() == code)),
         "=" if &*filter.property == "parent" => told(parent_is(system, code, value)),
         "=" | "in" | "not-in" | "exists" => property(system, filter, code),
         other => Membership::Unknown(format!("the filter {other}").into()),
+    }
+}
+
+/// A regular expression over the code, its name, or a property; it is meant to match the whole.
+fn matching(system: &CodeSystem, filter: &Filter, code: &str) -> Membership {
+    let Some(pattern) = filter.pattern.get_or_init(|| Pattern::read(&filter.value)) else {
+        return Membership::Unknown("a filter by a regular expression that does not read".into());
+    };
+    let Some(concept) = system.concept(code) else { return Membership::Out };
+    let texts: Vec<&str> = match &*filter.property {
+        "concept" | "code" => vec![code],
+        "display" => vec![&concept.display],
+        name => {
+            if !system.concepts.iter().any(|one| one.properties.iter().any(|(is, _)| &**is == name)) {
+                return Membership::Unknown(format!("the property {name}").into());
+            }
+            let of = concept.properties.iter().filter(|(is, _)| &**is == name);
+            of.map(|(_, value)| &**value).collect()
+        }
+    };
+    if texts.iter().any(|text| pattern.whole.is_match(text)) {
+        Membership::In
+    } else if texts.iter().any(|text| pattern.part.is_match(text)) {
+        // FHIR R4 does not say whether the whole is meant.
+        Membership::Unknown("whether a regular expression means the whole".into())
+    } else {
+        Membership::Out
     }
 }
 
@@ -398,6 +449,7 @@ fn property(system: &CodeSystem, filter: &Filter, code: &str) -> Membership {
 pub(crate) fn grammar(system: &str, code: &str) -> Option<Membership> {
     let holds = match system {
         "urn:ietf:bcp:47" => language(code),
+        units::SYSTEM => return Some(units::told(code)),
         "urn:ietf:bcp:13" | "urn:ietf:rfc:3986" => return Some(media_or_uri(system, code)),
         _ => return None,
     };

@@ -56,7 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
         "metadata-json-shape",
         "the statement is JSON as R4 writes it: nothing empty, nothing null",
         "strict readers refuse the whole statement",
-        "https://hl7.org/fhir/R4/json.html#general",
+        "https://hl7.org/fhir/R4/json.html#json",
         |observed| shape(statement(observed)?),
     ),
     shall(

@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "read-json-shape",
         title: "the resource is JSON as R4 writes it: names once, nothing empty, null in arrays of primitives only",
         why: "two readers that differ on it see two records",
-        clause: "https://hl7.org/fhir/R4/json.html#general",
+        clause: "https://hl7.org/fhir/R4/json.html#json",
         grade: Grade::Shall,
         judge: Judge::Observed(|observed| shape(root(resource(observed)?.0)?)),
     },

@@ -217,8 +217,13 @@ impl<'s> Builder<'s> {
         let node = self.node();
         let mut child = self.row(node).map_or(NONE, |row| row.first);
         let mut kept = NONE;
-        while let Some(&Row { next, first, value, value_start, .. }) = self.row(child) {
+        while let Some(&Row { next, first, value, value_start, name, at, listed, .. }) = self.row(child) {
             let hole = value.is_none() && value_start == NONE && first == NONE;
+            if hole && listed {
+                // It kept a place for nothing: neither the array nor its `_` has anything there.
+                let name = self.name_text(name);
+                self.odd(at as usize, Odd::Null { name });
+            }
             if !hole {
                 let link = if kept == NONE {
                     self.row_mut(node).map(|row| &mut row.first)

@@ -24,10 +24,15 @@ pub enum NarrativeFault {
         /// The name.
         name: String,
     },
+    /// It is not in the namespace of XHTML.
+    #[error("the narrative is not in the namespace of XHTML")]
+    Namespace,
     /// There is neither text nor an image.
     #[error("the narrative says nothing")]
     Blank,
 }
+
+const XHTML: &str = "http://www.w3.org/1999/xhtml";
 
 const ELEMENTS: [&str; 49] = [
     "p",
@@ -158,7 +163,14 @@ pub fn check_narrative(markup: &str) -> Result<(), NarrativeFault> {
                 }
                 says |= !blank;
             }
-            Event::GeneralRef(_) | Event::CData(_) => says = true,
+            Event::GeneralRef(name) => {
+                let of_xml = matches!(&*name, "amp" | "lt" | "gt" | "quot" | "apos");
+                if !of_xml && !name.resolve_char_ref().is_ok_and(|found| found.is_some()) {
+                    return Err(NarrativeFault::Malformed);
+                }
+                says = true;
+            }
+            Event::CData(_) => says = true,
             Event::Comment(_) => {}
             Event::DocType(_) | Event::PI(_) | Event::Decl(_) => return Err(NarrativeFault::Malformed),
             Event::Eof => break,
@@ -169,6 +181,13 @@ pub fn check_narrative(markup: &str) -> Result<(), NarrativeFault> {
         (0, 1, false) => Err(NarrativeFault::Blank),
         _ => Err(NarrativeFault::Malformed),
     }
+}
+
+/// Whether the root of `markup` declares the namespace of XHTML itself, as a narrative in JSON must.
+#[must_use]
+pub fn declares_xhtml(markup: &str) -> bool {
+    let tag = markup.trim_start().split('>').next().unwrap_or_default();
+    tag.contains(XHTML)
 }
 
 /// A text with the references of HTML in it resolved; nothing if one is not known.
@@ -194,6 +213,9 @@ fn element(tag: &BytesStart<'_>, depth: usize) -> Result<bool, NarrativeFault> {
             OWN_ATTRIBUTES.iter().find(|(found, _)| *found == name).map_or(&[] as &[&str], |(_, keys)| keys);
         let known =
             ATTRIBUTES.contains(&key) || own.contains(&key) || key == "xmlns" || key.starts_with("xmlns:");
+        if key == "xmlns" && &*attribute.value != XHTML {
+            return Err(NarrativeFault::Namespace);
+        }
         let acts = attribute.value.trim_start().to_ascii_lowercase().starts_with("javascript:");
         if !known || acts {
             return Err(NarrativeFault::Attribute { name: key.to_owned() });

@@ -4,6 +4,7 @@ use super::Run;
 use super::finding::{Rule, Severity};
 use crate::definitions::shape::{Binding, Strength};
 use crate::definitions::terms::{Coded, Content, Membership, grammar, member};
+use crate::definitions::units;
 use crate::tree::Node;
 
 impl<'a> Run<'a> {
@@ -84,10 +85,7 @@ impl<'a> Run<'a> {
             return self.error(Rule::Code, node, "a code system is named by an absolute uri");
         }
         if let Some(told) = grammar(system, code) {
-            if told == Membership::Out {
-                self.error(Rule::Code, node, "not a code of its code system");
-            }
-            return;
+            return self.of_grammar(node, told);
         }
         if self.definitions.value_set_at(system).is_some()
             && self.definitions.code_system_at(system).is_none()
@@ -114,6 +112,23 @@ impl<'a> Run<'a> {
             && display != normal(&concept.display)
         {
             self.warning(Rule::Code, node, "the display is not the name that the code system gives");
+        }
+    }
+
+    fn of_grammar(&mut self, node: Node<'a>, told: Membership) {
+        match told {
+            Membership::In => {}
+            Membership::Out => self.error(Rule::Code, node, "not a code of its code system"),
+            Membership::Unknown(why) => self.unchecked(Rule::Code, node, format!("the code: {why}")),
+        }
+    }
+
+    /// Holds the code of a Quantity to UCUM, if it is of UCUM.
+    pub(crate) fn unit(&mut self, node: Node<'a>) {
+        if node.child_text("system") == Some(units::SYSTEM)
+            && let Some(code) = node.child_text("code")
+        {
+            self.of_grammar(node, units::told(code));
         }
     }
 

@@ -1,5 +1,8 @@
 //! The forms of primitive values.
 
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Run;
@@ -42,17 +45,33 @@ pub(crate) fn check(run: &mut Run<'_>, node: Node<'_>, element: &Element, kind: 
 }
 
 fn bounds(run: &mut Run<'_>, node: Node<'_>, element: &Element, text: &str) {
-    let number = |text: &str| text.parse::<f64>().ok();
-    let bound = |exact: &Exact| exact.text.as_deref().and_then(number);
-    let Some(is) = number(text) else {
-        return;
+    let beyond = |bound: Option<&Exact>, way: Ordering| {
+        let bound = bound.and_then(|bound| bound.text.as_deref());
+        bound.and_then(|bound| order(text, bound)).is_some_and(|is| is == way)
     };
-    if element.least.as_deref().and_then(bound).is_some_and(|least| is < least) {
+    if beyond(element.least.as_deref(), Ordering::Less) {
         run.error(Rule::Value, node, "less than allowed");
     }
-    if element.most.as_deref().and_then(bound).is_some_and(|most| is > most) {
+    if beyond(element.most.as_deref(), Ordering::Greater) {
         run.error(Rule::Value, node, "more than allowed");
     }
+}
+
+/// How a number, a date or a time lies to a bound. Of two dates of unlike precision what both tell counts.
+fn order(text: &str, bound: &str) -> Option<Ordering> {
+    if let Some((is, bound)) = text.parse::<f64>().ok().zip(bound.parse::<f64>().ok()) {
+        return is.partial_cmp(&bound);
+    }
+    if let Some((is, bound)) = text.parse::<Timestamp>().ok().zip(bound.parse::<Timestamp>().ok()) {
+        return Some(is.cmp(&bound));
+    }
+    if time(text).is_ok() && time(bound).is_ok() {
+        return Some(text.cmp(bound));
+    }
+    let day = |text: &str| text.split('T').next().filter(|day| date(day).is_ok()).map(str::to_owned);
+    let (is, bound) = day(text).zip(day(bound))?;
+    let told = is.len().min(bound.len());
+    Some(is.get(..told)?.cmp(bound.get(..told)?))
 }
 
 type Form = Result<(), &'static str>;

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::finding::Rule;
-use crate::definitions::shape::{Shape, TypeUse};
+use crate::definitions::shape::{Aggregation, Shape, TypeUse};
 use crate::tree::Node;
 
 /// A reference as its text tells it.
@@ -32,6 +32,7 @@ impl<'a> Run<'a> {
         if target.is_none() && text.starts_with('#') && text != "#" {
             return self.error(Rule::Contained, node, "no resource of this id is contained");
         }
+        self.aggregated(node, kind, text, target);
         let of_text = told(text).type_name;
         if let Some(of_text) = of_text
             && !text.contains(':')
@@ -54,10 +55,25 @@ impl<'a> Run<'a> {
 
     /// A reference that tells no type.
     fn vague(&mut self, node: Node<'a>, text: &str) {
-        let well_formed =
-            text.contains(':') || text.starts_with('#') || text.contains('?') || text.contains('/');
+        let well_formed = text.contains(':') || text.starts_with('#') || text.contains('?');
         if !well_formed {
             self.error(Rule::Reference, node, "neither an url nor a type and an id");
+        }
+    }
+
+    /// Holds a reference to where its profile wants what it points at.
+    fn aggregated(&mut self, node: Node<'a>, kind: &TypeUse, text: &str, target: Option<Node<'a>>) {
+        let is = match (text.starts_with('#'), target) {
+            (true, _) => Aggregation::Contained,
+            (false, Some(_)) => Aggregation::Bundled,
+            (false, None) => Aggregation::Referenced,
+        };
+        let fits = |wanted: &Aggregation| match wanted {
+            Aggregation::Contained | Aggregation::Bundled => *wanted == is,
+            Aggregation::Referenced => is != Aggregation::Contained,
+        };
+        if !kind.aggregation.is_empty() && !kind.aggregation.iter().any(fits) {
+            self.error(Rule::Reference, node, "what it points at is not where the profile wants it");
         }
     }
 

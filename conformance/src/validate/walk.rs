@@ -7,7 +7,7 @@ use super::{Run, primitive};
 use crate::definitions::merge::{descend, same_type};
 use crate::definitions::shape::{Element, Shape, TypeUse};
 use crate::definitions::structure::Sort;
-use crate::tree::{Format, Node, check_narrative};
+use crate::tree::{Format, NarrativeFault, Node, check_narrative, declares_xhtml};
 
 /// An element, and the shape that it is a part of: content references are read there.
 #[derive(Clone, Copy)]
@@ -136,8 +136,12 @@ impl<'a> Run<'a> {
         match shape.sort {
             Sort::Resource => return self.inside(node, kind),
             Sort::Primitive if &*shape.type_name == "xhtml" => {
-                if let Err(why) = check_narrative(node.text().unwrap_or_default()) {
+                let markup = node.text().unwrap_or_default();
+                if let Err(why) = check_narrative(markup) {
                     self.error(Rule::Narrative, node, why.to_string());
+                } else if self.tree.format() == Format::Json && !declares_xhtml(markup) {
+                    // In XML the reader knows the namespace.
+                    self.error(Rule::Narrative, node, NarrativeFault::Namespace.to_string());
                 }
                 return;
             }
@@ -167,6 +171,7 @@ impl<'a> Run<'a> {
             "Reference" => self.reference(node, kind),
             "Coding" => self.coding(node),
             "Attachment" => self.attachment(node),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(node),
             _ => {}
         }
         self.profiles_of(node, kind);

@@ -4,7 +4,7 @@ use conformance::bench::Bench;
 use conformance::check::Status;
 use conformance::run::{Run, Usable, Verdict, run};
 use conformance::suite::Suite;
-use conformance::target::Target;
+use conformance::target::{Target, Trouble};
 use tokio::io::AsyncWriteExt;
 
 use crate::reference::{Fault, PATIENT, start, start_tls};
@@ -123,7 +123,7 @@ async fn a_target_that_does_not_answer_is_unusable() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let run = run(&Bench::of(Target::new(&base, None, None, None).unwrap()), &Suite::HARMLESS, |_| ()).await;
-    assert_eq!((run.target, run.verdict()), (Usable::Silent, Verdict::Unusable));
+    assert_eq!((run.target, run.verdict()), (Usable::Silent(Trouble::Unreachable), Verdict::Unusable));
 }
 
 #[tokio::test]

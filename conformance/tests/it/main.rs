@@ -1,6 +1,10 @@
 //! The suites against small servers of our own, with faults that can be switched on.
 
 #[cfg(test)]
+mod clauses;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod faults;

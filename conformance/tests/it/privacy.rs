@@ -9,6 +9,7 @@ use conformance::privacy::bench::{Bench, attachments};
 use conformance::privacy::wire::{BadEndpoint, Endpoint, Reach};
 use conformance::privacy::{Plan, Run, Status, report, run};
 use conformance::run::{Usable, Verdict};
+use conformance::target::Trouble;
 use serde_json::{Value, json};
 
 use crate::holder::{Mind, TOKEN, records, start};
@@ -308,7 +309,7 @@ async fn a_target_that_does_not_listen_is_unusable() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let run = run(&bench(&base, vec![canary()]).await, &plan(read(&small_battery()))).await;
-    assert_eq!((run.target, run.verdict()), (Usable::Silent, Verdict::Unusable));
+    assert_eq!((run.target, run.verdict()), (Usable::Silent(Trouble::Unreachable), Verdict::Unusable));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod packs;
 mod places;
 mod profiles;
 mod rules;
+mod unlucky;
 
 use std::sync::OnceLock;
 

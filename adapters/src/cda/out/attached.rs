@@ -21,8 +21,7 @@ pub(super) fn unsaid(source: &Source<'_>, document: &Element) -> Vec<String> {
                 continue;
             }
             let told = words.get_or_insert_with(|| bare(&shown(document)));
-            let text = is_plain(kind).then(|| text(data)).flatten();
-            if !text.is_some_and(|text| told.contains(&bare(&text))) {
+            if !is_said(kind, data, told) {
                 unsaid.push(source.name(held));
             }
         }
@@ -46,6 +45,11 @@ fn attached<'b>(node: Node<'b>, found: &mut Vec<(Node<'b>, Node<'b>)>) {
     }
 }
 
+/// Whether `data`, of the media type `kind`, is a text whose words are all in `told`, which has no white space.
+pub(super) fn is_said(kind: Node<'_>, data: Node<'_>, told: &str) -> bool {
+    is_plain(kind) && text(data).is_some_and(|text| told.contains(&bare(&text)))
+}
+
 fn is_plain(kind: Node<'_>) -> bool {
     let kind = kind.string().unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/plain")
@@ -57,6 +61,6 @@ fn text(data: Node<'_>) -> Option<String> {
 }
 
 /// Without white space: how lines are broken is no part of what is said.
-fn bare(text: &str) -> String {
+pub(super) fn bare(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_whitespace()).collect()
 }

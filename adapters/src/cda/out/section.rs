@@ -5,6 +5,7 @@ use fhir::security_label::Confidentiality;
 
 use super::engine::{Run, Told};
 use super::labels::Labels;
+use super::media::Attached;
 use super::narrative::shown;
 use super::profile::Flavour;
 use super::table::Need;
@@ -19,6 +20,8 @@ struct Entries<'b> {
     /// All that is referred to, with the reference.
     all: Vec<(Node<'b>, Node<'b>)>,
     labels: Labels,
+    /// What is attached, to which the text leads.
+    attached: Vec<Attached>,
 }
 
 impl<'b> Run<'_, 'b> {
@@ -129,11 +132,15 @@ impl<'b> Run<'_, 'b> {
                 made.add(held);
             }
         }
-        let entries = self.entries(section)?;
+        let mut text = Element::new("text");
+        if let Some(div) = section.member("text").and_then(|text| text.member("div")) {
+            self.narrative(div, &mut text)?;
+        }
+        let entries = self.entries(section, &text)?;
         let mut labels = self.own_labels(section);
         let own = labels.categories.clone();
         labels.merge(&entries.labels);
-        let text = self.text(section, &entries)?;
+        let text = self.text(section, text, &entries)?;
         let is_bare = section.walk(&["section"]).next().is_some() && text.content.is_empty();
         if !is_bare {
             made.add(text);
@@ -217,7 +224,7 @@ impl<'b> Run<'_, 'b> {
         }
     }
 
-    fn entries(&self, section: Node<'b>) -> Result<Entries<'b>, Unwritten> {
+    fn entries(&self, section: Node<'b>, told: &Element) -> Result<Entries<'b>, Unwritten> {
         let mut entries = Entries::default();
         for reference in section.walk(&["entry"]) {
             let Some(resource) = self.source.target(reference) else { continue };
@@ -225,13 +232,20 @@ impl<'b> Run<'_, 'b> {
             entries.all.push((reference, resource));
             self.gathered.borrow_mut().clone_from(&self.own_labels(resource));
             let written = match self.profile.flavour {
-                Flavour::Ccda => self.entry(resource)?,
-                Flavour::Itk => None,
+                Flavour::Ccda => {
+                    let mut media = Vec::new();
+                    for (made, attached) in self.media(resource, told)? {
+                        media.push(self.labelled(made));
+                        entries.attached.push(attached);
+                    }
+                    self.entry(resource)?.into_iter().chain(media).collect()
+                }
+                Flavour::Itk => Vec::new(),
             };
             entries.labels.merge(&self.gathered.take());
-            if let Some(entry) = written {
+            if !written.is_empty() {
                 self.source.mark_reference(reference);
-                entries.written.push(entry);
+                entries.written.extend(written);
             }
         }
         Ok(entries)
@@ -266,6 +280,11 @@ impl<'b> Run<'_, 'b> {
         if told? == Told::Nothing {
             return Ok(None);
         }
+        Ok(Some(self.labelled(made)))
+    }
+
+    /// A statement as an entry, with the labels of what is in it.
+    fn labelled(&self, mut made: Element) -> Element {
         let labels = self.gathered.borrow().clone();
         let inner = if made.name == "organizer" { "component" } else { "entryRelationship" };
         let degree =
@@ -281,15 +300,17 @@ impl<'b> Run<'_, 'b> {
         }
         let mut entry = Element::new("entry").with("typeCode", "DRIV");
         entry.add(made);
-        Ok(Some(entry))
+        entry
     }
 
     /// The text of a section: its narrative, and of its entries what that does not say.
-    fn text(&self, section: Node<'b>, entries: &Entries<'b>) -> Result<Element, Unwritten> {
-        let mut text = Element::new("text");
-        if let Some(div) = section.member("text").and_then(|text| text.member("div")) {
-            self.narrative(div, &mut text)?;
-        }
+    fn text(
+        &self,
+        section: Node<'b>,
+        narrative: Element,
+        entries: &Entries<'b>,
+    ) -> Result<Element, Unwritten> {
+        let mut text = narrative;
         let told = squeezed(&shown(&text));
         let is_told = told.chars().any(char::is_alphanumeric);
         let mut lines = Vec::new();
@@ -309,6 +330,10 @@ impl<'b> Run<'_, 'b> {
             if !is_said {
                 lines.push(line.words);
             }
+        }
+        // Whoever reads the text finds there what is attached.
+        for attached in &entries.attached {
+            text.add(attached.shown());
         }
         if !lines.is_empty() {
             let mut list = Element::new("list");

@@ -31,7 +31,8 @@
 //!                                      where that element has this value
 //! ```
 
-use super::segment::{Condition, Fixed, On, Target};
+use super::condition::Condition;
+use super::segment::{Fixed, On, Target};
 use crate::tree::Step;
 
 /// What message types become.

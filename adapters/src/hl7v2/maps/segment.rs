@@ -10,13 +10,12 @@
 //! After the conversion may follow `key=value` (set beside the element, in the same list element),
 //! `if N=A|B` (only when field N is A or B), `unless N` (only when field N is empty) and `on A01|A04` (only in
 //! messages of these triggers; after `!` in all others), `given` (only when the resource is there). In place of values, `in:MAP` means any code of that map,
-//! `past` a time that is not after the message, `number` a number. After `first` only the first segment adds to a list; after `elsewhere RXE.3|RXO.2` the row
+//! `past` a time that is not after the message, `time` a time that can be read, `number` a number. After `first` only the first segment adds to a list; after `elsewhere RXE.3|RXO.2` the row
 //! holds only where these fields of the same group say nothing.
 
 use super::super::concept::Known;
 use super::super::message::{Message, Segment};
-use super::super::moment;
-use super::super::value::decimal;
+use super::condition::{Condition, Values};
 use crate::Severity;
 use crate::tree::Step;
 
@@ -79,23 +78,6 @@ pub(in crate::hl7v2) enum Needs {
     Resource,
     /// No other segment has added to the list.
     First,
-}
-
-/// What another field must be.
-#[derive(Debug, Clone)]
-pub(in crate::hl7v2) struct Condition {
-    pub(in crate::hl7v2) field: u16,
-    pub(in crate::hl7v2) values: Values,
-}
-
-#[derive(Debug, Clone)]
-pub(in crate::hl7v2) enum Values {
-    Any,
-    OneOf(Vec<String>),
-    CodeOf(String),
-    /// A time that is not after that of the message.
-    Past,
-    Number,
 }
 
 /// The triggers that something is about.
@@ -245,7 +227,7 @@ pub(super) fn read(found: &mut Vec<SegmentMap>, words: &[&str]) -> Result<(), &'
     Ok(())
 }
 
-fn number(text: &str) -> Result<u16, &'static str> {
+pub(super) fn number(text: &str) -> Result<u16, &'static str> {
     text.parse().ok().filter(|number| *number > 0).ok_or("not the number of a field")
 }
 
@@ -350,41 +332,6 @@ impl On {
             Self::All => true,
             Self::These(named) => named.iter().any(|held| held == trigger),
             Self::Others(named) => named.iter().all(|held| held != trigger),
-        }
-    }
-}
-
-impl Condition {
-    pub(super) fn read(text: &str) -> Result<Self, &'static str> {
-        let Some((field, values)) = text.split_once('=') else {
-            return Ok(Self { field: number(text)?, values: Values::Any });
-        };
-        let values = match values.strip_prefix("in:") {
-            Some(map) => Values::CodeOf(map.to_owned()),
-            None if values == "past" => Values::Past,
-            None if values == "number" => Values::Number,
-            None => Values::OneOf(values.split('|').map(str::to_owned).collect()),
-        };
-        Ok(Self { field: number(field)?, values })
-    }
-
-    /// Whether `segment` meets it.
-    pub(in crate::hl7v2) fn met(
-        &self,
-        message: &Message<'_>,
-        segment: &Segment<'_>,
-        known: Known<'_>,
-    ) -> bool {
-        let Some(held) = segment.peek(message, self.field) else { return false };
-        match &self.values {
-            Values::Any => true,
-            Values::OneOf(values) => values.iter().any(|value| held.eq_ignore_ascii_case(value)),
-            Values::CodeOf(map) => known.codes.find(map, &held, known.context).is_some(),
-            Values::Number => decimal(&held).is_some(),
-            Values::Past => {
-                let sent = message.field("MSH", 7).and_then(|part| part.peek());
-                sent.is_none_or(|sent| !moment::is_after(&held, &sent, &known.context.zone))
-            }
         }
     }
 }

@@ -84,6 +84,25 @@ fn a_broken_row_is_refused_and_the_others_are_translated() {
 }
 
 #[test]
+fn what_spreadsheets_add_to_a_file_is_no_fault_of_it() {
+    let mapping = people("", NAME);
+    let clean = translate(&mapping, b"ID,NAME\n1,A\n2,B\n");
+    assert!(clean.len() == 2 && clean.iter().all(Result::is_ok));
+    // Row numbers stand in the Provenance, so the Bundles are the same only where the rows are.
+    assert_eq!(translate(&mapping, b"ID,NAME\n1,A,,\n2,B, \n,\n,,,\n"), clean);
+    assert_eq!(translate(&mapping, b"ID,NAME,,\n1,A,,\n2,B,,\n").len(), 2);
+    let told = translate(&mapping, b"sep=,\r\nID,NAME\r\n1,A\r\n");
+    assert!(told.len() == 1 && told[0].is_ok(), "{told:?}");
+    // A row of blanks between the rows of one record does not end it, nor the file.
+    let keyed = people("record_key = [\"ID\"]", ADDRESSES);
+    let records = translate(&keyed, b"ID,NAME,CITY,DOB\n1,A,Leeds,\n,,,\n1,A,York,,\n,,,\n");
+    assert_eq!(records.len(), 1);
+    assert!(records[0].as_ref().unwrap().0.contains(r#""address":[{"city":"Leeds"},{"city":"York"}]"#));
+    // What holds something is not left out.
+    assert!(translate(&mapping, b"ID,NAME\n1,A,,x\n")[0].is_err());
+}
+
+#[test]
 fn a_header_that_does_not_fit_is_refused_as_a_whole() {
     let mapping = people("", NAME);
     assert_eq!(translate(&mapping, b"ID,NAEM\n1,A\n"), [Err(Refused::NoColumn { name: "NAME".to_owned() })]);

@@ -87,7 +87,9 @@ impl From<&Finding> for Row {
 fn sentence(run: &Run) -> String {
     match run.target {
         Usable::Yes => {}
-        Usable::Silent => return "The target cannot be tested: GET metadata had no answer.".to_owned(),
+        Usable::Silent(trouble) => {
+            return format!("The target cannot be tested: GET metadata had no answer ({trouble}).");
+        }
         Usable::StatesNothing => {
             return "The target cannot be tested: it has no CapabilityStatement to go by.".to_owned();
         }

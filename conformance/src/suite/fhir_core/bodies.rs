@@ -9,7 +9,7 @@ use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
 use crate::target::Answer;
 
-const JSON: &str = "https://hl7.org/fhir/R4/json.html";
+const JSON: &str = "https://hl7.org/fhir/R4/json.html#json";
 const STATUS: &str = "https://hl7.org/fhir/R4/http.html#Status-Codes";
 const XML: &str = "https://hl7.org/fhir/R4/xml.html";
 

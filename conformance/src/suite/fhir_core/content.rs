@@ -8,7 +8,7 @@ use crate::bench::Bench;
 use crate::check::{Check, Judgement, Otherwise};
 
 const DECIMAL: &str = "https://hl7.org/fhir/R4/datatypes.html#decimal";
-const EXTENSIONS: &str = "https://hl7.org/fhir/R4/extensibility.html";
+const EXTENSIONS: &str = "https://hl7.org/fhir/R4/extensibility.html#Extension";
 
 pub(super) const CHECKS: &[Check] = &[
     acted!(

@@ -65,7 +65,10 @@ fn bounded(told: &Told) -> Judgement {
         Err(Trouble::TooLarge) => {
             Err(Otherwise::unmet("an error from a bound", "more than 8 MiB passed on, or a broken answer"))
         }
-        Err(Trouble::Unanswered | Trouble::Late) | Ok(_) => told.refused(),
+        Err(
+            Trouble::Unreachable | Trouble::Untrusted | Trouble::Busy | Trouble::Unanswered | Trouble::Late,
+        )
+        | Ok(_) => told.refused(),
     }
 }
 
@@ -85,7 +88,13 @@ pub(super) async fn drip(bench: &Bench) -> Judgement {
         Err(Trouble::Late) => {
             Err(Otherwise::unmet("an error in 20 seconds", "none: the gateway waits for each byte"))
         }
-        Err(Trouble::Unanswered | Trouble::TooLarge) => Ok(()),
+        Err(
+            Trouble::Unreachable
+            | Trouble::Untrusted
+            | Trouble::Busy
+            | Trouble::Unanswered
+            | Trouble::TooLarge,
+        ) => Ok(()),
         Ok(_) => told.refused(),
     }
 }

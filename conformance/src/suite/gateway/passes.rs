@@ -201,7 +201,7 @@ pub(super) const CHECKS: &[Check] = &[
         "gateway-answer-malformed",
         "a body that is no JSON is not passed on as a record",
         "clients stop, or read half",
-        "https://hl7.org/fhir/R4/json.html#general",
+        "https://hl7.org/fhir/R4/json.html#json",
         |bench| Box::pin(answers::malformed(bench)),
     ),
     check(
@@ -209,7 +209,7 @@ pub(super) const CHECKS: &[Check] = &[
         "gateway-answer-garbage",
         "bytes behind the record are not passed on",
         "two readers see two records",
-        "https://hl7.org/fhir/R4/json.html#general",
+        "https://hl7.org/fhir/R4/json.html#json",
         |bench| Box::pin(answers::garbage(bench)),
     ),
     check(
@@ -217,7 +217,7 @@ pub(super) const CHECKS: &[Check] = &[
         "gateway-answer-duplicates",
         "a name that stands twice in an object is not passed on",
         "two readers see two records",
-        "https://hl7.org/fhir/R4/json.html#general",
+        "https://hl7.org/fhir/R4/json.html#json",
         |bench| Box::pin(answers::duplicates(bench)),
     ),
     check(

@@ -20,7 +20,7 @@ const SEARCH: &str = "https://hl7.org/fhir/R4/http.html#search";
 const UPDATE: &str = "https://hl7.org/fhir/R4/http.html#update";
 const DELETE: &str = "https://hl7.org/fhir/R4/http.html#delete";
 const LAST_UPDATED: &str = "https://hl7.org/fhir/R4/search.html#lastUpdated";
-const CACHE: &str = "https://www.rfc-editor.org/rfc/rfc9110.html#section-13.1.2";
+const CACHE: &str = "https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2";
 
 /// How often is asked until a change shows, and how long is waited between: nothing promises that it shows at once.
 const TRIES: usize = 15;

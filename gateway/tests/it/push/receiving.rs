@@ -153,6 +153,21 @@ async fn a_letter_reaches_a_receiver_of_cda_minimised_and_is_recorded_as_what_we
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_beside_the_text_of_a_letter_goes_with_it_as_cda() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = System::start(None, says("200 OK")).await;
+    let gateway = gateway(folder.path(), &receiver, "cda").await;
+    let told = sends(&gateway, &with_picture()).await;
+    assert!(told.contains("status: 200") && told.contains("MSA|AA|NHT0002"), "{told}");
+    let body = came(&receiver, 1).await.remove(0).body;
+    assert!(body.contains("Please assess her") && body.contains("<observationMedia "), "{body}");
+    assert!(body.contains("mediaType=\"application/pdf\">JVBERi0xLjQK</value>"), "{body}");
+    has_none(&body, &WITHHELD);
+    settled(&gateway).await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_came_as_cda_goes_as_cda_with_what_is_shared_alone() {
     let folder = tempfile::tempdir().unwrap();
     let receiver = System::start(None, says("202 Accepted")).await;
@@ -261,7 +276,8 @@ async fn what_cannot_be_said_is_refused_by_name_recorded_and_not_sent() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let receiver = System::start(None, says("200 OK")).await;
-        file(folder.path(), "care.toml", "flavour = \"c-cda\"\n");
+        // A section of this flavour has words alone.
+        file(folder.path(), "care.toml", "flavour = \"itk\"\n");
         let more = care(protocol, &format!("http://{}/take", receiver.address));
         let gateway = Gateway::start_with(folder.path(), created, share, &more).await;
         let told = gateway.post(path, SENDER, media_type, &message).await;
