@@ -50,7 +50,7 @@ fn the_example_holds_without_a_warning() {
     assert_eq!(settings.clients[0].role, ClientRole::System);
     assert!(settings.system("hospital").unwrap().relationship_source);
     assert_eq!(settings.system("council").unwrap().timeout, Duration::from_secs(10));
-    assert!(matches!(settings.mllp[0].transport, MllpTransport::Tls(_)));
+    assert!(matches!(settings.mllp[0].transport, MllpTransport::Tls { .. }));
     assert_eq!(settings.mllp[0].time_zone, "Europe/London");
     assert_eq!(settings.agreements.all().len(), 2);
     assert_eq!(settings.agreements.by_id("care-in-hospital").unwrap().existence, Existence::Open);
@@ -248,7 +248,9 @@ fn tls_may_be_absent_on_loopback_only() {
 
 #[test]
 fn hl7_over_the_network_needs_protection_or_a_decision() {
+    let clients = "clients = [\"dns:engine.northshire.example\"]";
     let tls = "purpose = \"COC\"\ntls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\", client_ca = \"tls/clients-ca.pem\" }";
+    let tls = &format!("{tls}\n{clients}");
     let with = |text: &str| format!("purpose = \"COC\"\n{text}");
     check("mllp-bare", &[(tls, &with(""))]);
     check("mllp-peers", &[(tls, &with("peers = [\"10.1.2.0/24\"]"))]);
@@ -262,6 +264,14 @@ fn hl7_over_the_network_needs_protection_or_a_decision() {
         "mllp-any-client",
         &[(tls, &with("tls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\" }"))],
     );
+    let named_by = |names: &str| tls.replace("[\"dns:engine.northshire.example\"]", names);
+    check("mllp-no-clients", &[(tls, &named_by("[]"))]);
+    check(
+        "mllp-clients-odd",
+        &[(tls, &named_by("[\"engine.example\", \"dns:a.example\", \"dns:A.example\"]"))],
+    );
+    let plain = "peers = [\"10.1.2.0/24\"]\nplaintext = \"accepted-risk\"";
+    check("mllp-clients-plain", &[(tls, &with(&format!("{plain}\n{clients}")))]);
     check("mllp-both", &[(tls, &format!("{tls}\npeers = [\"10.1.2.0/24\"]\nplaintext = \"accepted-risk\""))]);
     check(
         "mllp-accepted-risk",
