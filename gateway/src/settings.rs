@@ -396,8 +396,13 @@ pub enum Making {
 /// How an MLLP listener is protected.
 #[derive(Debug, Clone)]
 pub enum MllpTransport {
-    /// TLS with client certificates.
-    Tls(ServerTls),
+    /// TLS with client certificates, for those clients alone.
+    Tls {
+        /// Certificate, key, and the authorities of the clients.
+        files: ServerTls,
+        /// The names in certificates that speak for the sender: `dns:` in small letters, or `uri:`.
+        clients: Vec<String>,
+    },
     /// Plain from these networks only, `plaintext = "accepted-risk"`.
     AcceptedRisk(Vec<Network>),
 }

@@ -103,7 +103,7 @@ impl Known<'_> {
         })
     }
 
-    fn is_called_nhs_number(&self, system: Option<&str>, kind: Part<'_, '_>) -> bool {
+    pub(super) fn is_called_nhs_number(&self, system: Option<&str>, kind: Part<'_, '_>) -> bool {
         match system {
             Some(system) => system == NHS_NUMBER,
             None => kind

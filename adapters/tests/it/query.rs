@@ -61,6 +61,22 @@ fn criteria_become_a_search_of_patients() {
         (demographics("9990000018^^^NHS^NH"), format!("identifier={nhs}")),
         (demographics("L1^^^MRN^MR"), "identifier=https%3A%2F%2Fhospital.example.nhs.uk%2Fmrn%7CL1".to_owned()),
         (information("9990000018^^^^^^^^NHS", ""), format!("identifier={nhs}&_count=5")),
+        (
+            candidates("@PID.3.1^L1~@PID.3.4^MRN&1.2.3&ISO", ""),
+            "identifier=https%3A%2F%2Fhospital.example.nhs.uk%2Fmrn%7CL1".to_owned(),
+        ),
+        (demographics("9990000018^^^^NH"), format!("identifier={nhs}")),
+        (information("999-000-0018^^^^^^^^^^^^NH", ""), format!("identifier={nhs}&_count=5")),
+        // A number that is none is nobody's, and not a number of another kind.
+        (
+            demographics("9990000017^^^NHS^NH"),
+            "identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000017".to_owned(),
+        ),
+        (
+            demographics("L1^^^&1.2.3&ISO"),
+            "identifier=urn%3Aoid%3A1.2.3%7CL1".to_owned(),
+        ),
+        (demographics("L1"), "identifier=L1".to_owned()),
         (information("^Fenwick^Ann", ""), "family:exact=Fenwick&given:exact=Ann&_count=5".to_owned()),
     ] {
         let query = query.unwrap_or_else(|why| panic!("{expected}: {why}"));
@@ -85,6 +101,17 @@ fn what_is_not_understood_is_refused_by_its_field() {
         (candidates("@PID.5.1^Fenwick~@PID.5.2^Ann", "RCP|I|0^RD\r"), "RCP-2"),
         (candidates("@PID.5.1^Fenwick~@PID.5.2^Ann", "RCP|I|5^RD|R||||PID.5\r"), "RCP-7"),
         (demographics("1^^^NHS~2^^^NHS"), "QPD-3[2]"),
+        // Whose number it is cannot be told: it might be anybody's.
+        (demographics("L1^^^&1.2.3"), "QPD-3"),
+        (demographics("L1^^^&1.2.3&OTHER^NH"), "QPD-3"),
+        (demographics("L1^^^^MR"), "QPD-3"),
+        (information("L1^^^^^^^^&1.2.3", ""), "QRD-8"),
+        (information("L1^^^^^^^^^^^^MR", ""), "QRD-8"),
+        // More is said of whom is meant than is searched by.
+        (information("^Fenwick^Ann^Mary", ""), "QRD-8"),
+        (information("^Fenwick^Ann^^JR", ""), "QRD-8"),
+        (candidates("@PID.5.1^Fenwick&Fenn~@PID.5.2^Ann", ""), "QPD-3"),
+        (candidates("@PID.5.1^Fenwick~@PID.5.2^Ann^Mary", ""), "QPD-3[2]"),
         (information("^Fenwick^Ann", "QRF|PAS|2026\r"), "QRF-2"),
         (information("1^^^^^^^^NHS~2", ""), "QRD-8[2]"),
     ] {

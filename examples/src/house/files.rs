@@ -113,6 +113,7 @@ fn settings(state: &Path, facts: &Facts<'_>) -> Result<String, HouseError> {
     for listener in list(&mut table, "mllp")? {
         set(listener, "address", &facts.ports.mllp.to_string());
         listener.remove("tls");
+        listener.remove("clients");
         listener.insert("peers".to_owned(), Value::Array(vec![Value::from("127.0.0.0/8")]));
         set(listener, "plaintext", "accepted-risk");
     }

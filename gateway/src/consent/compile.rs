@@ -235,6 +235,10 @@ fn span(period: Option<Node<'_>>) -> (Span, Read) {
         (Ok(start), Ok(end)) => {
             let span =
                 Span { from: start.map(|start| start.range().from), to: end.map(|end| end.range().to) };
+            // One that ends before it begins holds never: nobody says no for no time at all.
+            if span.from.zip(span.to).is_some_and(|(from, to)| to <= from) {
+                return (Span::default(), Read::InPart);
+            }
             (span, Read::Whole)
         }
         _ => (Span::default(), Read::InPart),

@@ -72,6 +72,9 @@ pub enum Wrong {
     /// Not a date or time.
     #[error("it is not a date or time as FHIR writes it")]
     Time,
+    /// A period that holds never.
+    #[error("it ends before it begins")]
+    Backwards,
     /// The person is not named by a valid NHS number.
     #[error("the person must be named by an identifier with a valid nhs number")]
     Person,
@@ -211,6 +214,11 @@ fn provision(node: Node<'_>, path: &str, depth: Depth, base: &str, problems: &mu
         let bound = |bound: &str| period.and_then(|period| period.member(bound)?.string());
         if [bound("start"), bound("end")].into_iter().flatten().any(|time| DateTime::parse(&time).is_err()) {
             problem(name, Wrong::Time);
+        } else if let (Some(start), Some(end)) = (bound("start"), bound("end"))
+            && let (Ok(start), Ok(end)) = (DateTime::parse(&start), DateTime::parse(&end))
+            && end.range().to <= start.range().from
+        {
+            problem(name, Wrong::Backwards);
         }
     }
     let unknown_purpose = |coding: Node<'_>| {

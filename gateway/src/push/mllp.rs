@@ -2,6 +2,9 @@
 //!
 //! A connection that breaks the framing is told so and closed: where the next message begins is no longer certain.
 //! While the gateway drains, a message that has begun is still taken and answered.
+//!
+//! Over TLS those alone are heard whose certificates the settings name. An authority has many clients, and a connection
+//! lasts for days: who is at the other end is asked again whenever certificates and lists were read again.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use std::time::Duration;
 use adapters::hl7v2::{AckCode, Problem, Stamp, acknowledge};
 use adapters::mllp::{Decoder, Framing, frame};
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -21,6 +24,8 @@ use tokio_rustls::TlsAcceptor;
 use super::answer::Told;
 use super::asking::Queries;
 use super::intake::{Intake, Sender};
+use crate::server::strangers::Strangers;
+use crate::server::tls::Secured;
 use crate::settings::Network;
 
 /// Connections of one listener.
@@ -38,10 +43,23 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// Who may connect, and how.
 #[derive(Clone)]
 pub enum Door {
-    /// TLS with client certificates; a reload swaps the files of the time in.
-    Tls(Arc<ArcSwap<ServerConfig>>),
+    /// TLS with client certificates.
+    Tls {
+        /// Whose certificates hold; a reload swaps the files of the time in.
+        secured: Arc<ArcSwap<Secured>>,
+        /// The names in certificates that speak for the sender, as the settings have them.
+        clients: Arc<[String]>,
+    },
     /// Plain, from these networks only.
     AcceptedRisk(Vec<Network>),
+}
+
+/// What a peer has shown of itself.
+enum Shown {
+    /// Nothing but its address.
+    Nothing,
+    /// A chain of certificates, and by which files it was known last.
+    Chain { chain: Vec<CertificateDer<'static>>, known_by: Option<Arc<Secured>> },
 }
 
 /// One listener.
@@ -55,6 +73,8 @@ pub struct Listener {
     pub sender: Arc<Sender>,
     /// Deals with messages.
     pub intake: Arc<Intake>,
+    /// Counts those who are not known.
+    pub strangers: Arc<Strangers>,
     /// Answers queries, where they are taken.
     pub queries: Option<Queries>,
     /// The most a message may weigh.
@@ -107,13 +127,16 @@ impl Listener {
         match &self.door {
             Door::AcceptedRisk(networks) => {
                 if networks.iter().any(|network| network.holds(peer.ip())) {
-                    self.converse(stream, peer, drain).await;
+                    self.converse(stream, (peer, Shown::Nothing), drain).await;
                 }
             }
-            Door::Tls(config) => {
-                let handshake = TlsAcceptor::from(config.load_full()).accept(stream);
+            Door::Tls { secured, .. } => {
+                let config = Arc::clone(&secured.load_full().config);
+                let handshake = TlsAcceptor::from(config).accept(stream);
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, handshake).await {
-                    self.converse(stream, peer, drain).await;
+                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                    let chain = chain.iter().cloned().map(CertificateDer::into_owned).collect();
+                    self.converse(stream, (peer, Shown::Chain { chain, known_by: None }), drain).await;
                 }
             }
         }
@@ -122,7 +145,7 @@ impl Listener {
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut stream: S,
-        peer: SocketAddr,
+        (peer, mut shown): (SocketAddr, Shown),
         mut drain: watch::Receiver<bool>,
     ) {
         let mut decoder = Decoder::new(self.bytes_max);
@@ -151,6 +174,9 @@ impl Listener {
             let mut messages = Vec::new();
             let framing = decoder.feed(bytes, |message| messages.push(message));
             for message in messages {
+                if !self.knows(&mut shown) {
+                    return self.turn_away(stream, &message, peer).await;
+                }
                 let from = Some(peer.ip().to_string());
                 let queries = self.queries.as_ref();
                 let asked = queries.and_then(|queries| queries.take(&self.sender, &message, from.clone()));
@@ -175,14 +201,46 @@ impl Listener {
 
     /// What is told before a connection is closed because its framing broke.
     fn broken(&self, why: Framing) -> Vec<u8> {
-        let problem = Problem { code: "100", text: why.to_string() };
+        self.rejected(b"", &Problem { code: "100", text: why.to_string() })
+    }
+
+    /// Whether somebody speaks whom the settings name. Asked anew once certificates were read again.
+    fn knows(&self, shown: &mut Shown) -> bool {
+        match (&self.door, shown) {
+            (Door::AcceptedRisk(_), _) => true,
+            (Door::Tls { .. }, Shown::Nothing) => false,
+            (Door::Tls { secured, clients }, Shown::Chain { chain, known_by }) => {
+                let now = secured.load_full();
+                if known_by.as_ref().is_some_and(|before| Arc::ptr_eq(before, &now)) {
+                    return true;
+                }
+                let certificate = now.certificate(chain, self.intake.clock.now());
+                let is_named =
+                    certificate.is_some_and(|found| found.sans.iter().any(|san| clients.contains(san)));
+                *known_by = is_named.then_some(now);
+                is_named
+            }
+        }
+    }
+
+    /// Tells somebody who is not known as much, once, and hears no more. Nothing was looked at.
+    async fn turn_away<S: AsyncWrite + Unpin>(&self, mut stream: S, message: &[u8], peer: SocketAddr) {
+        self.strangers.count(Some(&peer.ip().to_string()));
+        let place = self.sender.listener.as_str();
+        tracing::warn!(
+            place,
+            "a certificate that `clients` does not name, or that holds no more: nothing is taken"
+        );
+        let text = "the certificate is not that of a client of this listener".to_owned();
+        let written = frame(&self.rejected(message, &Problem { code: "207", text }));
+        drop(timeout(STALL_MAX, stream.write_all(&written)).await);
+        drop(timeout(STALL_MAX, stream.shutdown()).await);
+    }
+
+    fn rejected(&self, message: &[u8], problem: &Problem) -> Vec<u8> {
         let at = self.intake.clock.now().strftime("%Y%m%d%H%M%S+0000").to_string();
-        acknowledge(
-            b"",
-            AckCode::ApplicationReject,
-            Some(&problem),
-            &Stamp { control_id: "0".to_owned(), at },
-        )
+        let stamp = Stamp { control_id: "0".to_owned(), at };
+        acknowledge(message, AckCode::ApplicationReject, Some(problem), &stamp)
     }
 }
 
@@ -226,7 +284,7 @@ impl Network {
 impl std::fmt::Debug for Door {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tls(_) => out.write_str("Tls"),
+            Self::Tls { .. } => out.write_str("Tls"),
             Self::AcceptedRisk(networks) => out.debug_tuple("AcceptedRisk").field(networks).finish(),
         }
     }

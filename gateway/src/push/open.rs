@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicI64;
 
 use adapters::Context;
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -110,6 +109,7 @@ impl Push {
                 door: door(mllp)?,
                 sender: Arc::new(sender(mllp).ok_or(PushProblem::Sender { address })?),
                 intake: Arc::clone(&intake),
+                strangers: Arc::clone(&now().strangers),
                 queries: mllp.queries.is_some().then(|| Queries::new(Arc::clone(&now))),
                 bytes_max: settings.limits.body_bytes_max,
             });
@@ -187,7 +187,7 @@ impl Push {
 pub struct MllpDoors(Vec<Door>);
 
 /// Certificates that were read again, to be swapped in.
-pub struct MllpCertificates(Vec<Option<Arc<ServerConfig>>>);
+pub struct MllpCertificates(Vec<Option<Arc<Secured>>>);
 
 impl MllpCertificates {
     /// Reads the files of every `[[mllp]]`.
@@ -196,7 +196,7 @@ impl MllpCertificates {
     /// The first [`PushProblem`].
     pub fn read(settings: &Settings) -> Result<Self, PushProblem> {
         let read = settings.mllp.iter().map(|mllp| match door(mllp)? {
-            Door::Tls(config) => Ok(Some(config.load_full())),
+            Door::Tls { secured, .. } => Ok(Some(secured.load_full())),
             Door::AcceptedRisk(_) => Ok(None),
         });
         read.collect::<Result<_, _>>().map(Self)
@@ -206,9 +206,9 @@ impl MllpCertificates {
 impl MllpDoors {
     /// Swaps certificates in, for connections from now on. The listeners are those the certificates were read for.
     pub fn swap(&self, certificates: MllpCertificates) {
-        for (door, config) in self.0.iter().zip(certificates.0) {
-            if let (Door::Tls(held), Some(config)) = (door, config) {
-                held.store(config);
+        for (door, read) in self.0.iter().zip(certificates.0) {
+            if let (Door::Tls { secured, .. }, Some(read)) = (door, read) {
+                secured.store(read);
             }
         }
     }
@@ -258,11 +258,12 @@ pub(crate) fn fault_of_files(mllp: &Mllp) -> Option<PushProblem> {
 fn door(mllp: &Mllp) -> Result<Door, PushProblem> {
     match &mllp.transport {
         MllpTransport::AcceptedRisk(networks) => Ok(Door::AcceptedRisk(networks.clone())),
-        MllpTransport::Tls(files) => {
+        MllpTransport::Tls { files, clients } => {
             let address = mllp.address;
             let secured = Secured::load(files, Demand::Required, &[])
                 .map_err(|source| PushProblem::Tls { address, source })?;
-            Ok(Door::Tls(Arc::new(ArcSwap::from(secured.config))))
+            let secured = Arc::new(ArcSwap::from_pointee(secured));
+            Ok(Door::Tls { secured, clients: clients.clone().into() })
         }
     }
 }

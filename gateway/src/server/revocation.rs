@@ -20,7 +20,7 @@ impl Revocations {
             ends.extend(end(files).map(|end| ("listen".to_owned(), end)));
         }
         for mllp in &settings.mllp {
-            if let MllpTransport::Tls(files) = &mllp.transport {
+            if let MllpTransport::Tls { files, .. } = &mllp.transport {
                 ends.extend(end(files).map(|end| (format!("mllp {}", mllp.address), end)));
             }
         }

@@ -6,7 +6,7 @@ use super::written::{Table, Written};
 
 /// A listener for HL7 v2 messages over MLLP.
 ///
-/// Either `tls` with a `client_ca`, or a list of `peers` together with `plaintext = "accepted-risk"`.
+/// Either `tls` with a `client_ca` and `clients`, or a list of `peers` together with `plaintext = "accepted-risk"`.
 #[derive(Debug)]
 pub(super) struct MllpTable {
     /// Address and port, such as `"0.0.0.0:2575"`.
@@ -19,6 +19,9 @@ pub(super) struct MllpTable {
     pub(super) purpose: Option<Written<String>>,
     /// Certificate and key; client certificates are demanded.
     pub(super) tls: Option<TlsTable>,
+    /// The names in the certificates of the sender, as `san` of `[[client]]`: `["dns:engine.hospital.example"]`. Required with `tls`: whoever
+    /// else has a certificate of the same authority is not heard.
+    pub(super) clients: Vec<Written<String>>,
     /// Networks that may connect without TLS, such as `["10.1.2.0/24"]`.
     pub(super) peers: Vec<Written<String>>,
     /// `"accepted-risk"`: somebody has decided that these messages may cross the network in the clear.
@@ -87,6 +90,7 @@ impl MllpTable {
             to: table.required_texts("to"),
             purpose: table.required_text("purpose"),
             tls: table.table("tls").map(TlsTable::read),
+            clients: table.texts("clients"),
             peers: table.texts("peers"),
             plaintext: table.text("plaintext"),
             time_zone: table.text("time_zone"),

@@ -12,6 +12,7 @@ use super::record::{
     Visibility, Words,
 };
 use super::sent::SentSearch;
+use super::words::without_numbers;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::Admitted;
 use crate::interaction::{FhirAction, Interaction, OwnAction, Wanted};
@@ -113,14 +114,18 @@ impl AboutPerson {
     }
 }
 
-/// In the trail of one person, another who reached for her record is "another person": who it was stands in the leaf of the
-/// exchange, for oversight.
+/// In the trail of one person, another who reached for her record is "another person", and the reason of an override has no
+/// numbers of people: who and what it was stands in the leaf of the exchange, for oversight.
 fn hide_another(exchange: &mut Exchange, person: &AboutPerson) {
     if let Some(RecordedRequestor::Person { nhs_number, .. }) = &mut exchange.requestor
         && person.nhs_number.as_deref() != Some(nhs_number.as_str())
     {
         nhs_number.clear();
         exchange.peer = None;
+    }
+    // A reason is typed by somebody who looks at several, and may name any of them by number.
+    if let Some(given) = &mut exchange.override_ {
+        given.reason = without_numbers(&given.reason);
     }
 }
 

@@ -6,6 +6,7 @@ mod enclosed;
 mod forms;
 mod inbox;
 mod killing;
+mod known;
 mod letters;
 mod noticing;
 mod owed;

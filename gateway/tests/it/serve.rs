@@ -255,6 +255,7 @@ from = "ods:RX1"
 to = ["hospital"]
 purpose = "TREAT"
 tls = { certificate = "server.pem", key = "server.key", client_ca = "clients.pem" }
+clients = ["dns:pas.hospital.example"]
 "#;
     std::fs::write(site.config(), settings + mllp).unwrap();
     let running = site.start().await.unwrap();

@@ -50,7 +50,7 @@ fn the_example_holds_without_a_warning() {
     assert_eq!(settings.clients[0].role, ClientRole::System);
     assert!(settings.system("hospital").unwrap().relationship_source);
     assert_eq!(settings.system("council").unwrap().timeout, Duration::from_secs(10));
-    assert!(matches!(settings.mllp[0].transport, MllpTransport::Tls(_)));
+    assert!(matches!(settings.mllp[0].transport, MllpTransport::Tls { .. }));
     assert_eq!(settings.mllp[0].time_zone, "Europe/London");
     assert_eq!(settings.agreements.all().len(), 2);
     assert_eq!(settings.agreements.by_id("care-in-hospital").unwrap().existence, Existence::Open);
@@ -248,7 +248,8 @@ fn tls_may_be_absent_on_loopback_only() {
 
 #[test]
 fn hl7_over_the_network_needs_protection_or_a_decision() {
-    let tls = "purpose = \"COC\"\ntls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\", client_ca = \"tls/clients-ca.pem\" }";
+    let clients = "clients = [\"dns:engine.northshire.example\"]";
+    let tls = "purpose = \"COC\"\ntls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\", client_ca = \"tls/clients-ca.pem\" }\nclients = [\"dns:engine.northshire.example\"]";
     let with = |text: &str| format!("purpose = \"COC\"\n{text}");
     check("mllp-bare", &[(tls, &with(""))]);
     check("mllp-peers", &[(tls, &with("peers = [\"10.1.2.0/24\"]"))]);
@@ -262,6 +263,11 @@ fn hl7_over_the_network_needs_protection_or_a_decision() {
         "mllp-any-client",
         &[(tls, &with("tls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\" }"))],
     );
+    let odd = "[\"engine.example\", \"dns:a.example\", \"dns:A.example\"]";
+    check("mllp-no-clients", &[(clients, "clients = []")]);
+    check("mllp-clients-odd", &[(clients, &format!("clients = {odd}"))]);
+    let plain = format!("peers = [\"10.1.2.0/24\"]\nplaintext = \"accepted-risk\"\n{clients}");
+    check("mllp-clients-plain", &[(tls, &with(&plain))]);
     check("mllp-both", &[(tls, &format!("{tls}\npeers = [\"10.1.2.0/24\"]\nplaintext = \"accepted-risk\""))]);
     check(
         "mllp-accepted-risk",

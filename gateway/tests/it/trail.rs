@@ -14,7 +14,7 @@ use gateway::interaction::PersonSelector;
 use gateway::ledger::{AuditLedger, Options, SegmentLedger};
 use gateway::person::SystemName;
 use gateway::trail::audit_event::{Site, searchset};
-use gateway::trail::record::{AboutPerson, Event, Exchange, RecordedRequestor, Visibility};
+use gateway::trail::record::{AboutPerson, Event, Exchange, RecordedOverride, RecordedRequestor, Visibility};
 use gateway::trail::records::{REFUSED_MAX, Records};
 use gateway::trail::store::{Found, KEY_SCHEME, TrailStore};
 
@@ -264,6 +264,26 @@ async fn who_else_reached_for_a_record_stands_in_the_leaf_of_the_exchange_alone(
     assert!(!anns.contains("9990000026") && !anns.contains("203.0.113.7"), "{anns}");
     assert!(anns.contains("another person"), "{anns}");
     assert!(bobs.contains("203.0.113.7"), "{bobs}");
+}
+
+#[tokio::test]
+async fn the_reason_of_an_override_names_nobody_by_number_in_the_trail_of_one_person() {
+    let mut exchange = exchange("r-1");
+    let reason = "her son 999 000 0026 says that she fell".to_owned();
+    exchange.override_ = Some(RecordedOverride { purpose: "BTG".to_owned(), reason });
+    let home = tempfile::tempdir().unwrap();
+    let options = Options::new(home.path(), "share.example/ledger", KEY_SCHEME);
+    let ledger =
+        Arc::new(SegmentLedger::open(&options, Clock::standing_at(jiff::Timestamp::UNIX_EPOCH)).unwrap());
+    let persons = vec![person(Some("9990000018"), "Patient/ann", Visibility::Trail)];
+    let receipt = ledger.append(Records { exchange, persons }.to_batch().unwrap()).await.unwrap().to_header();
+    let found = TrailStore::new(ledger).by_receipt(&receipt).await.unwrap();
+    let organisation = OdsCode::parse("RX1").unwrap();
+    let site = Site { base: "https://share.example", organisation: &organisation };
+    let told = |one: &Found| String::from_utf8(searchset(&[one.placed()], "", None, site).to_json()).unwrap();
+    assert!(told(&found[0]).contains("999 000 0026"), "oversight reads it whole");
+    let hers = told(&found[1]);
+    assert!(hers.contains("her son (number removed) says that she fell"), "{hers}");
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! From the fields of a query to the parameters of a search of Patients.
 
+use std::ops::RangeInclusive;
+
 use super::{COUNT_MAX, Criterion, Query, Unasked, unknown};
 use crate::hl7v2::concept::Known;
 use crate::hl7v2::message::{Message, Part, Segment};
 use crate::hl7v2::moment;
 use crate::hl7v2::out::code_of;
+
+/// Components of a field, and parts of a component, that are looked for.
+const PARTS_MAX: u16 = 30;
 
 /// An identifier that is put together from several criteria.
 #[derive(Default)]
@@ -24,6 +29,8 @@ impl Query {
         let mut identifier = Identifier::default();
         for part in segment.repetitions_of(message, 3) {
             let field = part.component(1).peek().unwrap_or_default().to_ascii_uppercase();
+            // An authority has its universal id and the type of that beside its name.
+            only(part, (1..=2, if field == "@PID.3.4" { 3 } else { 1 }), "QPD")?;
             let said = part.component(2);
             let value = said.peek().ok_or_else(|| unknown(part, "QPD"))?.into_owned();
             let text = |value: &str| exactly(value).ok_or_else(|| unknown(part, "QPD"));
@@ -84,8 +91,10 @@ impl Query {
         if let Some(more) = asked.next() {
             return Err(unknown(more, "QPD"));
         }
-        let identity = known.identity(part).ok_or(Unasked::Nobody)?;
-        self.identifier(identity.system.as_deref(), &identity.value);
+        let value = part.component(1).peek().ok_or(Unasked::Nobody)?;
+        let system =
+            whose((part.component(4), part.component(5)), known).ok_or_else(|| unknown(part, "QPD"))?;
+        self.identifier(system.as_deref(), &value);
         self.domains_in(message, segment, 4, known)
     }
 
@@ -110,8 +119,15 @@ impl Query {
         if let Some(more) = segment.repetitions_of(message, 8).nth(1) {
             return Err(unknown(more, "QRD"));
         }
+        // What further is said of a name is not searched by, nor what kind of name it is.
+        for component in (4..=8).chain(10..=12).chain(14..=23) {
+            if !part.component(component).is_empty() {
+                return Err(unknown(part, "QRD"));
+            }
+        }
         if let Some(id) = part.component(1).peek() {
-            let system = known.authority(part.component(9));
+            let said = (part.component(9), part.component(13));
+            let system = whose(said, known).ok_or_else(|| unknown(part, "QRD"))?;
             self.identifier(system.as_deref(), &id);
         }
         for (component, words) in [(2, ("family", "family:exact")), (3, ("given", "given:exact"))] {
@@ -219,6 +235,35 @@ fn escaped(value: &str) -> String {
         out.push(letter);
     }
     out
+}
+
+/// Whose identifier it is: an authority, or the type of NHS numbers. `Some(None)` where neither is said, and nothing where
+/// what is said is not understood: without it the identifier of anybody else would be found.
+fn whose((authority, kind): (Part<'_, '_>, Part<'_, '_>), known: Known<'_>) -> Option<Option<String>> {
+    if let Some(system) = known.authority(authority) {
+        return Some(Some(system));
+    }
+    match (authority.is_empty(), kind.is_empty()) {
+        (true, true) => Some(None),
+        (true, false) if known.is_called_nhs_number(None, kind) => {
+            Some(Some(fhir::identifier::NHS_NUMBER.to_owned()))
+        }
+        (_, _) => None,
+    }
+}
+
+/// Whether nothing is said beyond these components, each of so many parts: it would be left out of the search.
+fn only(
+    part: Part<'_, '_>,
+    (components, parts): (RangeInclusive<u16>, u16),
+    segment: &'static str,
+) -> Result<(), Unasked> {
+    let is_more = |component: u16| {
+        let said = part.component(component);
+        let further = !components.contains(&component) && !said.is_empty();
+        further || (parts + 1..=PARTS_MAX).any(|number| !said.subcomponent(number).is_empty())
+    };
+    if (1..=PARTS_MAX).any(is_more) { Err(unknown(part, segment)) } else { Ok(()) }
 }
 
 /// A date as exact as it is given; a time of day is not searched by.

@@ -53,3 +53,28 @@ fn an_exception_that_stands_alone_is_read_like_one_of_a_list() {
         assert_eq!(exceptions.as_deref(), Some(&[Effect::Deny][..]), "{nested}");
     }
 }
+
+#[test]
+fn a_denial_whose_period_ends_before_it_begins_holds_always_and_a_permit_never() {
+    for (name, is_of_data) in [("period", false), ("dataPeriod", true)] {
+        let provision = |effect: &str, start: &str, end: &str| {
+            let period = format!(r#"{{"start":"{start}","end":"{end}"}}"#);
+            compiled(&format!(r#""status":"active","provision":{{"type":"{effect}","{name}":{period}}}"#))
+                .expect("a rule")
+                .rule
+        };
+        let is_bounded = |rule: &Provision| match is_of_data {
+            true => !rule.about.is_any(),
+            false => rule.period != Span::default(),
+        };
+        let denial = provision("deny", "2026-12-01", "2026-01-31");
+        assert_eq!((denial.effect, is_bounded(&denial)), (Effect::Deny, false), "{name}");
+        assert_eq!(provision("permit", "2026-12-01", "2026-01-31").effect, Effect::Void, "{name}");
+        for (start, end) in [("2026-01-31", "2026-12-01"), ("2026-01-31", "2026-01-31"), ("2026", "2026-01")]
+        {
+            let denial = provision("deny", start, end);
+            assert_eq!((denial.effect, is_bounded(&denial)), (Effect::Deny, true), "{name} {start} {end}");
+            assert_eq!(provision("permit", start, end).effect, Effect::Permit, "{name} {start} {end}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ use super::super::material::Site;
 use super::super::problem::{Notebook, Place, did_you_mean};
 use super::super::written::Written;
 use super::super::{Listen, Mllp, MllpTransport, Network, ServerTls, Transport};
+use super::parties::san;
 use super::{each_once, ods, queries, read_text};
 use crate::person::SystemName;
 
@@ -178,9 +179,15 @@ fn mllp_transport(site: &Site<'_>, table: &MllpTable) -> Option<MllpTransport> {
                 );
                 return None;
             }
-            files.map(MllpTransport::Tls)
+            let clients = clients(notes, table)?;
+            files.map(|files| MllpTransport::Tls { files, clients })
         }
-        (None, false, true) => Some(MllpTransport::AcceptedRisk(each_once(notes, &table.peers, network))),
+        (None, false, true) => {
+            if let Some(written) = table.clients.first() {
+                notes.error(&written.place, "nobody shows a certificate without `tls`: leave `clients` out");
+            }
+            Some(MllpTransport::AcceptedRisk(each_once(notes, &table.peers, network)))
+        }
         (Some(_), _, _) => {
             notes.error(&table.place, "give either `tls`, or `peers` with `plaintext`, not both");
             None
@@ -191,6 +198,16 @@ fn mllp_transport(site: &Site<'_>, table: &MllpTable) -> Option<MllpTransport> {
             None
         }
     }
+}
+
+/// Whose certificates speak for the sender. An authority has many clients, and not all of them are the sender.
+fn clients(notes: &Notebook, table: &MllpTable) -> Option<Vec<String>> {
+    if table.clients.is_empty() {
+        let text = "name the certificates of the sender, such as [\"dns:engine.hospital.example\"]: others have one of the same authority";
+        notes.error(&table.place.key("clients", None), text);
+        return None;
+    }
+    Some(each_once(notes, &table.clients, san))
 }
 
 fn tls(site: &Site<'_>, table: &TlsTable) -> Option<ServerTls> {

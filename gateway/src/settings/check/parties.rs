@@ -164,7 +164,8 @@ fn client_role(text: &str) -> Result<ClientRole, &'static str> {
         .map_err(|_| "`system` or a job role such as R8014 is wanted here")
 }
 
-fn san(text: &str) -> Result<String, &'static str> {
+/// A name in a certificate.
+pub(super) fn san(text: &str) -> Result<String, &'static str> {
     const WANTED: &str = "a name in a certificate is written as dns:host.example or uri:urn:example:name";
     match text.split_once(':') {
         Some(("dns", host)) if is_host(host) => Ok(text.to_ascii_lowercase()),

@@ -322,6 +322,16 @@ fn what_could_not_be_weighed_is_not_taken() {
         provision(json!({"period": {"end": "soon"}})),
         &["Consent.provision.period: it is not a date or time as FHIR writes it"],
     );
+    check(
+        provision(json!({"period": {"start": "2026-12-01", "end": "2026-01-31"}})),
+        &["Consent.provision.period: it ends before it begins"],
+    );
+    check(
+        provision(
+            json!({"provision": [{"type": "deny", "dataPeriod": {"start": "2026-02", "end": "2026-01-31"}}]}),
+        ),
+        &["Consent.provision.provision.dataPeriod: it ends before it begins"],
+    );
 }
 
 #[test]

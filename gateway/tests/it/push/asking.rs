@@ -149,6 +149,21 @@ async fn who_is_withheld_is_answered_as_who_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_found_by_a_number_of_hers_that_is_of_another_kind() {
+    let mut all = people();
+    // Ten digits that are no NHS number, and a number of hers at a clinic.
+    all[0]["identifier"].as_array_mut().unwrap().push(json!({"system": "urn:clinic", "value": "9990000017"}));
+    let (_site, running, mut peer) = asking("open", LISTENER, holding(&held(&all))).await;
+    let told = answer(&mut peer, &demographics("Q1", "9990000017")).await;
+    assert!(line(&told, "QAK").is_some_and(|line| line.contains("|NF|")), "{told:?}");
+    assert_eq!(line(&told, "PID"), None);
+    let unnamed = demographics("Q2", ANN).replace("^^^NHS^NH", "^^^&1.2.3");
+    let told = answer(&mut peer, &unnamed).await;
+    assert!(line(&told, "MSA").is_some_and(|line| line.starts_with("MSA|AE|Q2|QPD-3 asks")), "{told:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_existence_is_open_a_refusal_names_its_reason() {
     let (site, running, mut peer) = asking("open", LISTENER, holding(&held(&people()))).await;
     denies(&site, BOB).await;

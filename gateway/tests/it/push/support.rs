@@ -24,6 +24,7 @@ use gateway::push::marks::Faults;
 use gateway::push::mllp::{Door, Listener};
 use gateway::push::outbox::{Due, Parcel};
 use gateway::push::store::Store;
+use gateway::server::strangers::Strangers;
 use gateway::settings::Network;
 use gateway::trail::record::{Event, Exchange, Record};
 use gateway::trail::records::Records;
@@ -301,6 +302,7 @@ impl Site {
             door,
             sender: Arc::clone(&self.sender),
             intake: Arc::clone(&self.intake),
+            strangers: Arc::new(Strangers::new(Clock::machine())),
             queries: None,
             bytes_max,
         };

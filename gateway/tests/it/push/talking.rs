@@ -140,7 +140,9 @@ async fn over_tls_a_certificate_of_the_right_authority_is_needed() {
         crl: None,
     };
     let secured = Secured::load(&files, Demand::Required, &[]).unwrap();
-    let served = site.listen_behind(Door::Tls(Arc::new(ArcSwap::from(secured.config))), 1 << 20).await;
+    let secured = Arc::new(ArcSwap::from_pointee(secured));
+    let clients = Arc::from(["dns:pas.hospital.example".to_owned()]);
+    let served = site.listen_behind(Door::Tls { secured, clients }, 1 << 20).await;
     let known = ours.client(dns("pas.hospital.example"), 7);
     let stranger = theirs.client(dns("pas.hospital.example"), 8);
     for (leaf, expected) in [(Some(&known), Some("AA")), (Some(&stranger), None), (None, None)] {

@@ -108,7 +108,7 @@ fn a_place_has_a_mapping_or_a_form_that_is_known() {
 
 #[test]
 fn who_asks_proves_who_they_are_unless_they_are_on_this_machine() {
-    let tls = "purpose = \"COC\"\ntls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\", client_ca = \"tls/clients-ca.pem\" }";
+    let tls = "purpose = \"COC\"\ntls = { certificate = \"tls/gateway.pem\", key = \"tls/gateway.key\", client_ca = \"tls/clients-ca.pem\" }\nclients = [\"dns:engine.northshire.example\"]";
     for (networks, is_refused) in
         [("\"127.0.0.0/8\"", false), ("\"10.0.0.0/8\"", true), ("\"127.0.0.0/8\", \"10.0.0.0/8\"", true)]
     {
