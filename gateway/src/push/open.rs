@@ -98,7 +98,7 @@ impl Push {
             clock: clock.clone(),
             counts: Arc::clone(&counts),
             wake: Arc::clone(&wake),
-            busy: Busy::default(),
+            busy: Arc::new(Busy::default()),
         });
         let mut listeners = Vec::new();
         for mllp in &settings.mllp {

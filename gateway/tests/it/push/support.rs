@@ -196,7 +196,7 @@ impl Site {
             clock: clock.clone(),
             counts: Arc::clone(&counts),
             wake: Arc::clone(&wake),
-            busy: Busy::default(),
+            busy: Arc::new(Busy::default()),
         });
         let sender = Arc::new(Sender {
             listener: "mllp:test".to_owned(),
