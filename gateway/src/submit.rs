@@ -107,6 +107,19 @@ pub async fn release_body(
     begun: &Exchange,
     ports: &Ports,
 ) -> Result<Released, Ended> {
+    release_body_on(admitted, body, begun, ports).await.map(|(released, _)| released)
+}
+
+/// The same, with the evidence that it rests on.
+///
+/// # Errors
+/// As for [`release_body`].
+pub(crate) async fn release_body_on(
+    admitted: Admitted,
+    body: &Unfiltered<Document>,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<(Released, Evidence), Ended> {
     let mut admitted = admitted;
     let system = admitted.system().clone();
     let wording = towards(&system, begun, ports);
@@ -114,7 +127,7 @@ pub async fn release_body(
         let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, wording, &epoch, &*ports.ledger).await {
-            Ok(released) => return Ok(ports.counted(released)),
+            Ok(released) => return Ok((ports.counted(released), evidence)),
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
         }

@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use adapters::hl7v2::batch::is_enclosed;
 use adapters::hl7v2::{self, Problem};
@@ -21,6 +22,7 @@ use super::busy::{Busy, PANICS_MAX, Turn};
 use super::counts::{Counted, Counts};
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
 use super::form::{Form, Outside};
+use super::fresh::Fresh;
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
 use super::letters::{Owed, Stage};
 use super::outbox::{Parcel, Text};
@@ -83,6 +85,8 @@ pub struct Intake {
     pub wake: Arc<Notify>,
     /// Messages that are being dealt with.
     pub busy: Arc<Busy>,
+    /// The rulings of this moment.
+    pub fresh: Fresh,
 }
 
 /// A message, and all that is known about it so far.
@@ -375,7 +379,8 @@ impl Intake {
                 ..stamped(Stage::Decide, reason, None)
             };
             match self.exchange.disclose(&pushed, system).await {
-                Ok(Cleared { body, intent }) => {
+                Ok(Cleared { body, intent, grounds }) => {
+                    self.fresh.note(&intent, grounds, Instant::now());
                     let (person, bundle) = (taken.outside.lane.clone(), translated.id.clone());
                     parcels.push(Parcel { system: system.clone(), person, bundle, body, intent });
                 }

@@ -13,6 +13,7 @@ use super::counts::Counts;
 use super::delivery::NotDelivered;
 use super::desk::Desk;
 use super::form::Form;
+use super::fresh::Fresh;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
 use super::intake::{Intake, Sender};
 use super::letters::{Owed, Stage, Which};
@@ -228,6 +229,7 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
         counts: Arc::new(Counts::default()),
         wake: Arc::new(Notify::new()),
         busy: Arc::new(Busy::default()),
+        fresh: Fresh::default(),
     };
     let sender = Arc::new(Sender {
         listener: "mllp:test".to_owned(),
