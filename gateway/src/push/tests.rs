@@ -326,6 +326,31 @@ async fn what_is_due_is_found_without_reading_what_is_over_and_in_order_for_each
 }
 
 #[tokio::test]
+async fn what_is_asked_again_and_again_is_planned_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let planned = store.run(|connection| {
+        let mut again = Vec::new();
+        for (sql, is_look) in [
+            (DUE, true),
+            ("SELECT id FROM inbox WHERE source = ?1 AND control_id = ?2", true),
+            ("UPDATE outbox SET departed = 1 WHERE id = ?1 AND state = ?2", false),
+        ] {
+            let mut statement = connection.prepare(sql)?;
+            for number in 0..3 {
+                match is_look {
+                    true => drop(statement.query(params![number, number])?.next()?),
+                    false => drop(statement.execute(params![number, "due"])?),
+                }
+            }
+            again.push(statement.get_status(rusqlite::StatementStatus::RePrepare));
+        }
+        Ok(again)
+    });
+    assert_eq!(planned.await, Ok(vec![0, 0, 0]));
+}
+
+#[tokio::test]
 async fn what_comes_anew_is_held_before_anybody_else_can_find_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
