@@ -6,8 +6,8 @@
 //! ```
 //! An acknowledgement means that it is on the disk. The same message again has the same answer and no second
 //! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens:
-//! the Bundle is put under an id that its message determines. Before each attempt the message is decided anew, as
-//! things are then: what waits goes out as it was cut, is cut anew, or is held back until it may go. Only the person's
+//! the Bundle is put under an id that its message determines. The first attempt is carried under the ruling that cut
+//! it while that is of the moment ([`fresh`]); before any other the message is decided anew, as things are then: what waits goes out as it was cut, is cut anew, or is held back until it may go. Only the person's
 //! own word and what cannot pass end it at once.
 
 pub mod anew;
@@ -25,6 +25,7 @@ mod enclosed;
 pub mod errands;
 pub mod folder;
 pub mod form;
+pub mod fresh;
 pub mod http;
 pub mod inbox;
 pub mod intake;

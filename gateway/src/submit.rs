@@ -107,6 +107,19 @@ pub async fn release_body(
     begun: &Exchange,
     ports: &Ports,
 ) -> Result<Released, Ended> {
+    release_body_on(admitted, body, begun, ports).await.map(|(released, _)| released)
+}
+
+/// The same, with the evidence that it rests on.
+///
+/// # Errors
+/// As for [`release_body`].
+pub(crate) async fn release_body_on(
+    admitted: Admitted,
+    body: &Unfiltered<Document>,
+    begun: &Exchange,
+    ports: &Ports,
+) -> Result<(Released, Evidence), Ended> {
     let mut admitted = admitted;
     let system = admitted.system().clone();
     let wording = towards(&system, begun, ports);
@@ -114,7 +127,7 @@ pub async fn release_body(
         let (minimised, again, evidence) = cut(admitted, body, begun, ports).await?;
         let epoch = || if evidence.is_current(&ports.consents) { Epoch::Same } else { Epoch::Moved };
         match release(minimised, wording, &epoch, &*ports.ledger).await {
-            Ok(released) => return Ok(ports.counted(released)),
+            Ok(released) => return Ok((ports.counted(released), evidence)),
             Err(Unreleased::ConsentMoved) => admitted = again,
             Err(why) => return Err(begun.end(Ending::Unrecorded(why))),
         }
@@ -193,7 +206,7 @@ pub(crate) async fn cut_beside(
     let frame = Frame::of(begun, &system, ports);
     let (anyone, road) = (told_at_once(&admitted), ports.road());
     let wells = Wells { upstream: &road, ..ports.wells() };
-    let subjects = subjects_of_body(body, together, &admitted, frame.bases);
+    let (subjects, about) = subjects_of_body(body, together, &admitted, frame.bases);
     // A body goes as it was decided for everybody in it: it is sent again once that can be.
     let evidence = Evidence::gather(&admitted, &subjects, wells).await.and_then(Evidence::whole);
     let evidence = evidence.map_err(|why| begun.end(Ending::Evidence(why)))?;
@@ -205,7 +218,7 @@ pub(crate) async fn cut_beside(
     let (naming, seen) = named::naming(body, together, &ruling, frame, ports)
         .await
         .map_err(|why| begun.end(Ending::Evidence(why)))?;
-    match minimise_submitted(body, together, ruling, &subjects, &naming, frame) {
+    match minimise_submitted(body, together, ruling, (&subjects, &about), &naming, frame) {
         Ok((minimised, again)) => Ok((minimised.having_met(&naming), again, evidence.resting_on(&seen))),
         Err(ended) => match anyone.filter(|_| ended.ending.is_not_found()) {
             // Whether there is somebody must not be told by what fails.

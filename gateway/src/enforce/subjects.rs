@@ -90,6 +90,10 @@ pub fn subjects(held: &Unfiltered<Held>, admitted: &Admitted, whom: &Whom<'_>) -
     found
 }
 
+/// Whom a body is about, as it was read once.
+#[derive(Debug)]
+pub struct About(pub(in crate::enforce) PersonsOf);
+
 /// Reads whom a body that is to be written concerns, which is `together` or the first entry of it.
 #[must_use]
 pub fn subjects_of_body(
@@ -97,16 +101,17 @@ pub fn subjects_of_body(
     together: &Unfiltered<Document>,
     admitted: &Admitted,
     bases: &Bases,
-) -> Subjects {
+) -> (Subjects, About) {
     let mut found = named(admitted);
     let root = body.inner().root();
-    found.take(&persons_of_body(body, together, admitted, bases));
+    let about = About(persons_of_body(body, together, admitted, bases));
+    found.take(&about.0);
     found.named.patients.clone_from(&found.patients);
     found.named.nhs_numbers.clone_from(&found.nhs_numbers);
     if is_message(admitted) {
         found.stated_ties = stated_ties(root);
     }
-    found
+    (found, about)
 }
 
 /// The persons of a body that is to be written, which is `together` or the first entry of it.

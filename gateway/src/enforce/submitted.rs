@@ -11,7 +11,7 @@ use super::judge::{Flaw, Judge, Stands, Targets, Versioned, Why};
 use super::naming::Naming;
 use super::persons::Came;
 use super::release::{Head, Minimised};
-use super::subjects::{Subjects, persons_of_body};
+use super::subjects::{About, Subjects, persons_of_body};
 use super::targets::{Wanted, wanted_by};
 use super::unfiltered::Unfiltered;
 use crate::decision::refusal::Refusal;
@@ -22,8 +22,8 @@ use crate::trail::record::Event;
 use crate::trail::records::Records;
 
 /// Reduces a submitted body to what `ruling` permits the receiving system, with the record of the intent to send it. It is
-/// about those whom `together` is about: itself, or a Bundle of it and what it refers to that is sent with it. `naming`
-/// says which references that lead out of it stay.
+/// about those whom `together` is about: itself, or a Bundle of it and what it refers to that is sent with it. `subjects` and
+/// `about` are what was read of these very two. `naming` says which references that lead out of it stay.
 ///
 /// # Errors
 /// [`Ended`] when nothing is to be sent, with the record that says why.
@@ -31,7 +31,7 @@ pub fn minimise_submitted(
     body: &Unfiltered<Document>,
     together: &Unfiltered<Document>,
     ruling: Ruling,
-    subjects: &Subjects,
+    (subjects, about): (&Subjects, &About),
     naming: &Naming,
     frame: Frame<'_>,
 ) -> Result<(Minimised, Admitted), Ended> {
@@ -41,8 +41,7 @@ pub fn minimise_submitted(
     let judge = judge(body, together, &ruling, known, frame, &face);
     let mut account = Account::new(&ruling, subjects);
     let node = body.inner().root();
-    let found = persons_of_body(body, together, ruling.admitted(), frame.bases);
-    match judge.judge_as(node, &found) {
+    match judge.judge_as(node, &about.0) {
         Ok(judged) => {
             account.shares(&judged);
             let records = Records {

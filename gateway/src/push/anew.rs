@@ -1,6 +1,7 @@
 //! Before each attempt: the message of a parcel is decided as things are now.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use fhir::json;
 
@@ -28,7 +29,7 @@ pub enum Decided {
 }
 
 impl Intake {
-    /// What of a message may go now to a system for which it was cleared before.
+    /// What of a message may go now to a system for which it was cleared before, by a ruling of this moment.
     ///
     /// # Errors
     /// [`NotDelivered`]; a refusal is recorded already.
@@ -37,6 +38,9 @@ impl Intake {
         senders: &[Arc<Sender>],
         due: &Due,
     ) -> Result<Decided, NotDelivered> {
+        if self.fresh.stands(&due.parcel.intent, Instant::now()) {
+            return Ok(Decided::Stands);
+        }
         let pushed = match self.pushed_anew(senders, due) {
             Ok(pushed) => pushed,
             Err(reason) => return Err(self.held(due, reason).await),

@@ -13,18 +13,18 @@
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, ready};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::{Notify, watch};
 
 use super::anew::Decided;
 use super::counts::{Counted, Counts};
 use super::intake::{Intake, Sender};
 use super::intent::{self, Departed, Unrecorded};
-use super::marks::Faults;
+use super::marks::{Faults, Former};
 use super::outbox::{Due, OutboxId, Parcel, Text};
 use super::store::{Store, StoreError};
 use crate::clock::Clock;
@@ -34,6 +34,8 @@ use crate::trail::record::Event;
 
 /// Parcels under way at once, each of another person.
 const TOGETHER: usize = 16;
+/// Parcels that are listed at once, by their places alone: each is read when its turn comes.
+const LISTED: usize = 256;
 /// How long answered messages are remembered, to know them when they come again.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often what is over is forgotten.
@@ -157,16 +159,26 @@ impl Delivery {
         }
         loop {
             let now_ms = self.now_ms();
-            let count_max = TOGETHER.saturating_add(self.faults.count());
+            let count_max = LISTED.saturating_add(self.faults.count());
             let Ok(mut due) = self.store.due(now_ms, count_max).await else { return STORE_PAUSE };
-            due.retain(|due| !self.faults.rests(due.id, now_ms));
-            due.truncate(TOGETHER);
+            due.retain(|id| !self.faults.rests(*id, now_ms));
+            due.truncate(LISTED);
             if due.is_empty() {
                 break;
             }
             let senders = (self.senders)();
-            let carried = join_all(due.into_iter().map(|due| self.deliver(due, &senders))).await;
-            if carried.into_iter().any(|settled| settled.is_err()) {
+            // Each is of another person: as soon as one has settled the next begins, unless the store fails.
+            let failed = AtomicBool::new(false);
+            stream::iter(due)
+                .take_while(|_| ready(!failed.load(Ordering::Relaxed)))
+                .map(|id| self.deliver(id, &senders))
+                .buffer_unordered(TOGETHER)
+                .for_each(|settled| {
+                    failed.fetch_or(settled.is_err(), Ordering::Relaxed);
+                    ready(())
+                })
+                .await;
+            if failed.into_inner() {
                 return STORE_PAUSE;
             }
         }
@@ -197,20 +209,23 @@ impl Delivery {
 
     /// A fault of the program with one parcel must not end the delivery of all. After a fault of the store the parcel is
     /// left alone for a while: what is recorded of each attempt would fill the ledger otherwise.
-    async fn deliver(&self, due: Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
-        let settled = match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
-            Ok(settled) => settled,
-            Err(_) => self.panicked(&due).await,
+    async fn deliver(&self, id: OutboxId, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+        let settled = match self.store.begin(id).await {
+            Ok(Some(due)) => match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
+                Ok(settled) => settled,
+                Err(_) => self.panicked(&due).await,
+            },
+            Ok(None) => Ok(()),
+            Err(fault) => Err(fault),
         };
         match &settled {
-            Ok(()) => self.faults.clear(due.id),
-            Err(_) => self.faults.add(due.id, self.now_ms(), |count| millis(self.wait(count))),
+            Ok(()) => self.faults.clear(id),
+            Err(_) => self.faults.add(id, self.now_ms(), |count| millis(self.wait(count))),
         }
         settled
     }
 
     async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
-        self.store.begin(due.id).await?;
         if self.end_what_is_open(due).await?.is_err() {
             return self.not_delivered(due, NotDelivered::Yet("ledger")).await;
         }
@@ -218,9 +233,9 @@ impl Delivery {
             Ok(Decided::Stands) => due.parcel.clone(),
             Ok(Decided::CutAnew(cleared)) => {
                 let anew = Parcel { body: cleared.body, intent: cleared.intent, ..due.parcel.clone() };
-                self.store.replace(due.id, anew.clone()).await?;
+                let former = self.store.replace(due.id, anew.clone()).await?;
                 // Should this fail, it is done before the next attempt.
-                drop(self.end_former(due.id).await?);
+                drop(self.end_former(due.id, &former).await?);
                 anew
             }
             Err(why) => return self.not_delivered(due, why).await,
@@ -254,11 +269,13 @@ impl Delivery {
             }
             self.store.unname(due.id).await?;
         }
-        self.end_former(due.id).await
+        match &due.former {
+            Some(former) => self.end_former(due.id, former).await,
+            None => Ok(Ok(())),
+        }
     }
 
-    async fn end_former(&self, id: OutboxId) -> Result<Result<(), Unrecorded>, StoreError> {
-        let Some(former) = self.store.former(id).await? else { return Ok(Ok(())) };
+    async fn end_former(&self, id: OutboxId, former: &Former) -> Result<Result<(), Unrecorded>, StoreError> {
         let ended = intent::end(&former.intent, former.departed, CUT_ANEW, self.evidence()).await;
         if ended.is_ok() {
             self.store.former_ended(id).await?;

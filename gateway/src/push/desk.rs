@@ -8,8 +8,10 @@ use futures_util::future::BoxFuture;
 
 use super::delivery::NotDelivered;
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
+use super::fresh::Grounds;
 use super::outbox::{Due, Parcel};
 use crate::decision::admit;
+use crate::decision::evidence::Evidence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Question};
 use crate::enforce::release::Unreleased;
@@ -19,7 +21,7 @@ use crate::outcome::{Ended, Ending};
 use crate::person::SystemName;
 use crate::ports::Ports;
 use crate::server::arrived::RequestId;
-use crate::submit::{Cut, cut_again, release_body};
+use crate::submit::{Cut, cut_again, release_body_on};
 use crate::trail::record::Exchange;
 
 /// Asks for what an exchange may use now: settings change while messages come.
@@ -48,7 +50,7 @@ impl Disclose for Desk {
             // One message may go to several systems: each is an exchange of its own.
             let own = RequestId::random().map(|id| id.as_str().to_owned());
             let request_id = own.unwrap_or_else(|| pushed.exchange.request_id.clone());
-            match cleared(pushed, system, request_id, &ports).await {
+            match cleared(pushed, system, request_id, (&ports, &self.0)).await {
                 Ok(cleared) => Ok(cleared),
                 Err(ended) => {
                     let why = not_cleared(&ended.ending);
@@ -83,7 +85,7 @@ impl Disclose for Desk {
     ) -> BoxFuture<'a, Result<Cleared, NotDelivered>> {
         Box::pin(async move {
             let ports = (self.0)();
-            match cleared(pushed, &due.parcel.system, request_id.to_owned(), &ports).await {
+            match cleared(pushed, &due.parcel.system, request_id.to_owned(), (&ports, &self.0)).await {
                 Ok(cleared) => Ok(cleared),
                 Err(ended) => Err(not_delivered(ended, due, &ports).await),
             }
@@ -211,16 +213,29 @@ async fn cleared(
     pushed: &Pushed,
     system: &SystemName,
     request_id: String,
-    ports: &Ports,
+    (ports, now): (&Arc<Ports>, &Now),
 ) -> Result<Cleared, Ended> {
     let begun = pushed.exchange.clone();
     let (admitted, begun) = admitted(pushed, system, Exchange { request_id, ..begun }, ports)?;
-    let released = release_body(admitted, &pushed.bundle, &begun, ports).await?;
+    let (released, evidence) = release_body_on(admitted, &pushed.bundle, &begun, ports).await?;
     let outcome = Exchange { follows: Some(released.receipt().to_header()), ..begun };
     match serde_json::to_vec(&outcome) {
-        Ok(intent) => Ok(Cleared { body: released.body().clone(), intent }),
+        Ok(intent) => {
+            let grounds = grounds(evidence, ports, Arc::clone(now));
+            Ok(Cleared { body: released.body().clone(), intent, grounds })
+        }
         Err(_) => Err(outcome.end(Ending::NotWritten)),
     }
+}
+
+/// A ruling is the same again while the gateway is set up as it was, to the very same values, and nobody whom the evidence
+/// is about has said anything since.
+fn grounds(evidence: Evidence, then: &Arc<Ports>, now: Now) -> Grounds {
+    let then = Arc::downgrade(then);
+    Grounds::that(move || {
+        let now = now();
+        std::ptr::eq(then.as_ptr(), Arc::as_ptr(&now)) && evidence.is_current(&now.consents)
+    })
 }
 
 /// Whether sending it again could change the answer.

@@ -7,6 +7,7 @@ use fhir::json::Document;
 use futures_util::future::BoxFuture;
 
 use super::delivery::NotDelivered;
+use super::fresh::Grounds;
 use super::outbox::Due;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::person::SystemName;
@@ -30,6 +31,8 @@ pub struct Cleared {
     pub body: Bytes,
     /// The exchange of the recorded intent, as JSON: the outcome of the delivery is recorded with it.
     pub intent: Vec<u8>,
+    /// What the ruling rests on.
+    pub grounds: Grounds,
 }
 
 /// What of a message that was cleared before may go now.

@@ -1,8 +1,11 @@
 //! Messages as they came: stored before anything is done with them, each once.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, named_params, params};
 
 use super::bound;
+use super::busy::{Busy, Held};
 use super::letters;
 use super::stamped::Stamped;
 use super::stood::Stood;
@@ -104,50 +107,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing may be acknowledged.
     pub async fn receive(&self, arrival: Arrival) -> Result<Known, StoreError> {
+        self.run(move |connection| known_or_put(connection, arrival).map(|(known, _)| known)).await
+    }
+
+    /// The same, and holds a message that nobody knew: it is held before anybody else can find it, so that nobody else can
+    /// have dealt with it. When it is not stored after all, it is not held either.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be acknowledged.
+    pub(in crate::push) async fn receive_held(
+        &self,
+        arrival: Arrival,
+        busy: Arc<Busy>,
+    ) -> Result<(Known, Option<Held>), StoreError> {
         self.run(move |connection| {
-            let mut known = connection.prepare_cached(
-                "SELECT id, hash, answer, problem FROM inbox WHERE source = ?1 AND control_id = ?2",
-            )?;
-            let held = known
-                .query_row(params![arrival.source, arrival.control_id], |row| {
-                    let id = InboxId(row.get("id")?);
-                    let hash: Vec<u8> = row.get("hash")?;
-                    let answer: Option<String> = row.get("answer")?;
-                    let problem: Option<String> = row.get("problem")?;
-                    Ok((id, hash, answer.map(|answer| Answer::read(&answer, problem.as_deref()))))
-                })
-                .optional()?;
-            if let Some((id, hash, answer)) = held {
-                if let Some(stood) = arrival.stood.filter(|_| hash == arrival.hash) {
-                    stood.note(connection, Some(id), arrival.received_ms)?;
-                }
-                return Ok(match answer {
-                    _ if hash != arrival.hash => Known::Other,
-                    Some(answer) => Known::Answered(answer),
-                    None => Known::Open(id),
-                });
-            }
-            connection
-                .prepare_cached(
-                    "INSERT INTO inbox (source, control_id, row_key, hash, listener, received_ms, taken_over, receivers, raw)
-                     VALUES (:source, :control_id, :row_key, :hash, :listener, :received_ms, :taken_over, :receivers, :raw)",
-                )?
-                .execute(named_params! {
-                    ":source": arrival.source,
-                    ":control_id": arrival.control_id,
-                    ":row_key": arrival.row_key,
-                    ":hash": arrival.hash.as_slice(),
-                    ":listener": arrival.listener,
-                    ":received_ms": arrival.received_ms,
-                    ":taken_over": arrival.care == Care::TakenOver,
-                    ":receivers": arrival.receivers,
-                    ":raw": arrival.raw,
-                })?;
-            let id = InboxId(connection.last_insert_rowid());
-            if let Some(stood) = arrival.stood {
-                stood.note(connection, Some(id), arrival.received_ms)?;
-            }
-            Ok(Known::Open(id))
+            let (known, new) = known_or_put(connection, arrival)?;
+            Ok((known, new.and_then(|id| busy.hold_now(id))))
         })
         .await
     }
@@ -278,6 +253,57 @@ impl Store {
         })
         .await
     }
+}
+
+/// Looks whether a message is known, and stores it when it is not: its place comes with it then.
+fn known_or_put(
+    connection: &rusqlite::Connection,
+    arrival: Arrival,
+) -> rusqlite::Result<(Known, Option<InboxId>)> {
+    let mut known = connection.prepare_cached(
+        "SELECT id, hash, answer, problem FROM inbox WHERE source = ?1 AND control_id = ?2",
+    )?;
+    let held = known
+        .query_row(params![arrival.source, arrival.control_id], |row| {
+            let id = InboxId(row.get("id")?);
+            let hash: Vec<u8> = row.get("hash")?;
+            let answer: Option<String> = row.get("answer")?;
+            let problem: Option<String> = row.get("problem")?;
+            Ok((id, hash, answer.map(|answer| Answer::read(&answer, problem.as_deref()))))
+        })
+        .optional()?;
+    if let Some((id, hash, answer)) = held {
+        if let Some(stood) = arrival.stood.filter(|_| hash == arrival.hash) {
+            stood.note(connection, Some(id), arrival.received_ms)?;
+        }
+        let known = match answer {
+            _ if hash != arrival.hash => Known::Other,
+            Some(answer) => Known::Answered(answer),
+            None => Known::Open(id),
+        };
+        return Ok((known, None));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO inbox (source, control_id, row_key, hash, listener, received_ms, taken_over, receivers, raw)
+             VALUES (:source, :control_id, :row_key, :hash, :listener, :received_ms, :taken_over, :receivers, :raw)",
+        )?
+        .execute(named_params! {
+            ":source": arrival.source,
+            ":control_id": arrival.control_id,
+            ":row_key": arrival.row_key,
+            ":hash": arrival.hash.as_slice(),
+            ":listener": arrival.listener,
+            ":received_ms": arrival.received_ms,
+            ":taken_over": arrival.care == Care::TakenOver,
+            ":receivers": arrival.receivers,
+            ":raw": arrival.raw,
+        })?;
+    let id = InboxId(connection.last_insert_rowid());
+    if let Some(stood) = arrival.stood {
+        stood.note(connection, Some(id), arrival.received_ms)?;
+    }
+    Ok((Known::Open(id), Some(id)))
 }
 
 /// Writes the answer down.

@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use adapters::hl7v2::batch::is_enclosed;
 use adapters::hl7v2::{self, Problem};
@@ -17,14 +18,15 @@ use tokio::sync::{Notify, mpsc};
 
 use super::anew::{Wanted, known, names};
 use super::answer::{Acknowledgement, Mode, Told, not_now};
-use super::busy::{Busy, PANICS_MAX};
+use super::busy::{Busy, PANICS_MAX, Turn};
 use super::counts::{Counted, Counts};
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
 use super::form::{Form, Outside};
+use super::fresh::Fresh;
 use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
 use super::letters::{Owed, Stage};
 use super::outbox::{Parcel, Text};
-use super::stamped::{Stamped, head, not_shared, stamped};
+use super::stamped::{Stamped, answer, head, not_shared, stamped};
 use super::stood::Stood;
 use super::store::Store;
 use crate::clock::Clock;
@@ -44,9 +46,9 @@ type Tell = mpsc::Sender<Told>;
 const RESUMED_TOGETHER: usize = 64;
 /// Why a message is left alone that the program failed at time and again.
 pub(in crate::push) const GIVEN_UP: &str = "panicked-given-up";
-/// Why a message is refused whose id another one bears.
 /// Why a message is refused at a place that only answers queries.
 const NOBODY_RECEIVES: &str = "nobody-receives";
+/// Why a message is refused whose id another one bears.
 const REUSED: &str = "control-id-reused";
 
 /// Whom a listener or route speaks for, and whom it sends to.
@@ -82,7 +84,9 @@ pub struct Intake {
     /// Tells the delivery that there is something new.
     pub wake: Arc<Notify>,
     /// Messages that are being dealt with.
-    pub busy: Busy,
+    pub busy: Arc<Busy>,
+    /// The rulings of this moment.
+    pub fresh: Fresh,
 }
 
 /// A message, and all that is known about it so far.
@@ -100,7 +104,7 @@ pub(in crate::push) struct Taken {
 /// What became of a message that came.
 pub(in crate::push) enum Entered {
     /// It is in the inbox, and has yet to be dealt with.
-    Open(InboxId),
+    Open(Turn),
     /// It was answered before.
     Answered(Answer),
     /// It is not in the inbox.
@@ -177,15 +181,15 @@ impl Intake {
         let mode = outside.mode;
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
         let mut taken = Taken { sender, outside, raw, exchange, owed: mode.owed(), stood: None };
-        let id = match self.enter(&mut taken).await {
-            Entered::Open(id) => id,
+        let turn = match self.enter(&mut taken).await {
+            Entered::Open(turn) => turn,
             Entered::Answered(answer) => return self.answer(&taken.raw, mode, &answer, tell).await,
             Entered::Not(problem) => return self.tell(&taken.raw, mode.not_stored(problem), tell).await,
         };
         if let Some(stored) = mode.stored() {
             self.tell(&taken.raw, stored, tell).await;
         }
-        let answer = match self.settle(id, &taken).await {
+        let answer = match self.settle(turn, &taken).await {
             Dealt::Settled(answer) => answer,
             Dealt::Failed => refusal(Verdict::Error, not_now()),
         };
@@ -197,16 +201,16 @@ impl Intake {
     /// Puts a message into the inbox, unless it is known. What stands against it is recorded, and kept as a dead letter.
     pub(in crate::push) async fn enter(&self, taken: &mut Taken) -> Entered {
         let known = match self.name(taken).await {
-            Ok(()) => self.store.receive(self.arrival(taken)).await,
+            Ok(()) => self.store.receive_held(self.arrival(taken), Arc::clone(&self.busy)).await,
             Err(fault) => Err(fault),
         };
         match known {
-            Ok(Known::Open(id)) => Entered::Open(id),
-            Ok(Known::Answered(answer)) => {
+            Ok((Known::Open(id), held)) => Entered::Open(Turn { id, held }),
+            Ok((Known::Answered(answer), _)) => {
                 self.counts.add(Counted::Repeated);
                 Entered::Answered(answer)
             }
-            Ok(Known::Other) => {
+            Ok((Known::Other, _)) => {
                 let text = "this control id was used for another message";
                 self.record(taken.exchange.clone(), Event::Refused, REUSED).await;
                 self.counts.add(Counted::Refused);
@@ -244,7 +248,7 @@ impl Intake {
                     continue;
                 };
                 // A fault of the program with one message must not keep the others waiting.
-                if AssertUnwindSafe(self.settle(message.id, &taken)).catch_unwind().await.is_err() {
+                if AssertUnwindSafe(self.settle(message.id.into(), &taken)).catch_unwind().await.is_err() {
                     self.panicked_again(message.id, taken.exchange).await;
                 }
             }
@@ -286,14 +290,19 @@ impl Intake {
     }
 
     /// Settles a message that is in the inbox, once.
-    pub(in crate::push) async fn settle(&self, id: InboxId, taken: &Taken) -> Dealt {
-        let _held = self.busy.hold(id).await;
-        // While this waited, another connection may have settled the same message.
-        match self.store.receive(self.arrival(taken)).await {
-            Ok(Known::Answered(answer)) => return Dealt::Settled(answer),
-            Ok(Known::Open(_) | Known::Other) => {}
-            Err(_) => return Dealt::Failed,
-        }
+    pub(in crate::push) async fn settle(&self, Turn { id, held }: Turn, taken: &Taken) -> Dealt {
+        let _held = match held {
+            Some(held) => held,
+            None => {
+                let held = self.busy.hold(id).await;
+                // While this waited, another connection may have settled the same message.
+                match self.store.receive(self.arrival(taken)).await {
+                    Ok(Known::Answered(answer)) => return Dealt::Settled(answer),
+                    Ok(Known::Open(_) | Known::Other) => held,
+                    Err(_) => return Dealt::Failed,
+                }
+            }
+        };
         let Ok(to) = self.still_without(id, taken).await else { return Dealt::Failed };
         let answer = match self.parcels(taken, &to).await {
             Ok((parcels, against)) => {
@@ -370,13 +379,11 @@ impl Intake {
                 ..stamped(Stage::Decide, reason, None)
             };
             match self.exchange.disclose(&pushed, system).await {
-                Ok(Cleared { body, intent }) => parcels.push(Parcel {
-                    system: system.clone(),
-                    person: taken.outside.lane.clone(),
-                    bundle: translated.id.clone(),
-                    body,
-                    intent,
-                }),
+                Ok(Cleared { body, intent, grounds }) => {
+                    self.fresh.note(&intent, grounds, Instant::now());
+                    let (person, bundle) = (taken.outside.lane.clone(), translated.id.clone());
+                    parcels.push(Parcel { system: system.clone(), person, bundle, body, intent });
+                }
                 Err(NotCleared::Refused(reason)) => against.push(refused(reason, Text::Kept)),
                 // It is what she wants, and stands in her trail: nobody has to see to it.
                 Err(NotCleared::Denied(reason)) => {
@@ -469,14 +476,6 @@ impl Sender {
 /// The one message of input that holds one.
 fn only(sender: &Sender, raw: &[u8]) -> Result<Outside, Refused> {
     Outside::all(sender, raw)?.into_iter().next().ok_or(Refused::NoHeader)
-}
-
-/// The answer to a message of which something is on its way.
-fn answer(against: &[Stamped]) -> Answer {
-    match against {
-        [] => Answer::Accepted,
-        [..] => not_shared("not shared with every receiver", against),
-    }
 }
 
 pub(in crate::push) fn refusal(verdict: Verdict, problem: Problem) -> Answer {

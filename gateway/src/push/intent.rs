@@ -16,6 +16,13 @@ pub enum Departed {
     Perhaps,
 }
 
+impl Departed {
+    /// As the store notes it.
+    pub(in crate::push) const fn of(noted: i64) -> Self {
+        if noted == 0 { Self::No } else { Self::Perhaps }
+    }
+}
+
 /// The end could not be recorded. It is counted.
 #[derive(Debug, thiserror::Error)]
 #[error("what became of an intent could not be recorded")]

@@ -29,21 +29,15 @@ struct Fault {
 }
 
 impl Store {
-    /// Notes that a parcel is tried. While this fails nothing is appended to the ledger for it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn begin(&self, id: OutboxId) -> Result<(), StoreError> {
-        self.change("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1", id).await
-    }
-
     /// Notes that the bytes of a parcel are about to leave, and says whether they may have arrived before.
     ///
     /// # Errors
     /// [`StoreError`]; then they may not leave.
     pub async fn depart(&self, id: OutboxId) -> Result<Departed, StoreError> {
         self.run(move |connection| {
-            let before = departed(connection, "SELECT departed FROM outbox WHERE id = ?1", id)?;
+            let before = connection
+                .prepare_cached("SELECT departed FROM outbox WHERE id = ?1")?
+                .query_row([id.0], |row| row.get("departed").map(Departed::of))?;
             connection.prepare_cached("UPDATE outbox SET departed = 1 WHERE id = ?1")?.execute([id.0])?;
             Ok(before)
         })
@@ -63,13 +57,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn intent_of(&self, id: OutboxId) -> Result<(Vec<u8>, Departed), StoreError> {
-        self.run(move |connection| {
-            let intent = connection
-                .prepare_cached("SELECT intent FROM outbox WHERE id = ?1")?
-                .query_row([id.0], |row| row.get("intent"))?;
-            Ok((intent, departed(connection, "SELECT departed FROM outbox WHERE id = ?1", id)?))
-        })
-        .await
+        let Former { intent, departed } = self.run(move |connection| former(connection, id)).await?;
+        Ok((intent, departed))
     }
 
     /// Notes that a parcel is held back by `reason`, which is recorded, and is tried again at `due_ms`.
@@ -118,35 +107,21 @@ impl Store {
         self.change("UPDATE outbox SET anew = NULL WHERE id = ?1", id).await
     }
 
-    /// Puts what was cut anew of the same message in the place of a parcel that waits. The earlier bytes are gone then;
-    /// the earlier intent is kept until its end is recorded.
+    /// Puts what was cut anew of the same message in the place of a parcel that waits, and yields the earlier intent. The
+    /// earlier bytes are gone then; the earlier intent is kept until its end is recorded.
     ///
     /// # Errors
     /// [`StoreError`]; the earlier parcel is there then, and may not go as it is.
-    pub async fn replace(&self, id: OutboxId, parcel: Parcel) -> Result<(), StoreError> {
+    pub async fn replace(&self, id: OutboxId, parcel: Parcel) -> Result<Former, StoreError> {
         self.run(move |connection| {
+            let former = former(connection, id)?;
             connection
                 .prepare_cached(
                     "UPDATE outbox SET former = intent, former_departed = departed, departed = 0, anew = NULL,
                      bundle = ?2, body = ?3, intent = ?4 WHERE id = ?1",
                 )?
-                .execute(params![id.0, parcel.bundle, parcel.body.as_ref(), parcel.intent])
-                .map(drop)
-        })
-        .await
-    }
-
-    /// The earlier intent of a parcel that was cut anew, while its end is not known to be recorded.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn former(&self, id: OutboxId) -> Result<Option<Former>, StoreError> {
-        self.run(move |connection| {
-            let intent: Option<Vec<u8>> = connection
-                .prepare_cached("SELECT former FROM outbox WHERE id = ?1")?
-                .query_row([id.0], |row| row.get("former"))?;
-            let departed = departed(connection, "SELECT former_departed FROM outbox WHERE id = ?1", id)?;
-            Ok(intent.map(|intent| Former { intent, departed }))
+                .execute(params![id.0, parcel.bundle, parcel.body.as_ref(), parcel.intent])?;
+            Ok(former)
         })
         .await
     }
@@ -195,13 +170,11 @@ impl Faults {
     }
 }
 
-fn departed(
-    connection: &rusqlite::Connection,
-    statement: &'static str,
-    id: OutboxId,
-) -> rusqlite::Result<Departed> {
-    let departed: i64 = connection.prepare_cached(statement)?.query_row([id.0], |row| row.get(0))?;
-    Ok(if departed == 0 { Departed::No } else { Departed::Perhaps })
+/// The intent under which a parcel waits, as what it is once another takes its place.
+fn former(connection: &rusqlite::Connection, id: OutboxId) -> rusqlite::Result<Former> {
+    connection.prepare_cached("SELECT intent, departed FROM outbox WHERE id = ?1")?.query_row([id.0], |row| {
+        Ok(Former { intent: row.get("intent")?, departed: Departed::of(row.get("departed")?) })
+    })
 }
 
 impl std::fmt::Debug for Former {

@@ -21,6 +21,7 @@ use super::delivery::{Delivery, Patience, Senders};
 use super::desk::{Desk, Now};
 use super::folder::Folders;
 use super::form::Form;
+use super::fresh::Fresh;
 use super::intake::{Intake, Sender};
 use super::marks::Faults;
 use super::mllp::{Door, Listener};
@@ -97,7 +98,8 @@ impl Push {
             clock: clock.clone(),
             counts: Arc::clone(&counts),
             wake: Arc::clone(&wake),
-            busy: Busy::default(),
+            busy: Arc::new(Busy::default()),
+            fresh: Fresh::default(),
         });
         let mut listeners = Vec::new();
         for mllp in &settings.mllp {

@@ -1,15 +1,26 @@
 //! What was released and is on its way: delivered in order for each person, retried, or given up.
 
 use bytes::Bytes;
-use rusqlite::{OptionalExtension, named_params, params};
+use rusqlite::{OptionalExtension, Row, named_params, params};
 use sha2::{Digest, Sha256};
 
 use super::errands::{self, Done, ErrandId};
 use super::inbox::{Answer, InboxId, let_go, settle};
+use super::intent::Departed;
 use super::letters::{self, LetterId, Owed, Stage};
+use super::marks::Former;
 use super::stamped::Stamped;
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
+
+/// Asks for what is due. It reads two indices, and of the rows no more than the heads: what is delivered already, and the
+/// texts of what waits, would have to be read through each time otherwise.
+pub(in crate::push) const DUE: &str = "
+    SELECT head.id AS id FROM outbox AS head INDEXED BY outbox_next
+    WHERE head.state = 'due' AND head.due_ms <= ?1 AND head.body IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_due WHERE earlier.state = 'due'
+        AND earlier.system = head.system AND earlier.person = head.person AND earlier.id < head.id)
+    ORDER BY head.due_ms, head.id LIMIT ?2";
 
 /// Something to be delivered.
 #[derive(Clone)]
@@ -45,6 +56,8 @@ pub struct Due {
     pub held_ms: Option<i64>,
     /// The name of an intent that may have been recorded, and under which nothing left.
     pub anew: Option<String>,
+    /// An earlier intent whose end is not known to be recorded.
+    pub former: Option<Former>,
 }
 
 impl Due {
@@ -169,45 +182,43 @@ impl Store {
         .await
     }
 
-    /// Parcels whose turn it is: for each person and system the oldest, if it is time.
+    /// Parcels whose turn it is: for each person and system the oldest, if it is time. Those that have been due longest come
+    /// first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<Due>, StoreError> {
+    pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<OutboxId>, StoreError> {
         self.run(move |connection| {
-            let mut due = connection.prepare_cached(
-                "SELECT this.id, system, person, bundle, body, intent, attempts, first_ms, held, held_ms, anew, listener, source, control_id, raw
-                 FROM outbox AS this JOIN inbox ON inbox.id = this.inbox WHERE state = 'due' AND due_ms <= ?1 AND body IS NOT NULL AND NOT EXISTS (
-                     SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'due' AND earlier.system = this.system
-                     AND earlier.person = this.person AND earlier.id < this.id)
-                 ORDER BY this.id LIMIT ?2",
-            )?;
+            let mut due = connection.prepare_cached(DUE)?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-            let rows = due.query_map(params![now_ms, count_max], |row| {
-                let system: String = row.get("system")?;
-                let body: Vec<u8> = row.get("body")?;
-                let raw: Option<Vec<u8>> = row.get("raw")?;
-                let (listener, source, control_id) =
-                    (row.get("listener")?, row.get("source")?, row.get("control_id")?);
-                let held: String = row.get("held")?;
-                Ok(Due {
-                    id: OutboxId(row.get("id")?),
-                    parcel: Parcel {
-                        system: SystemName::new(&system),
-                        person: row.get("person")?,
-                        bundle: row.get("bundle")?,
-                        body: body.into(),
-                        intent: row.get("intent")?,
-                    },
-                    original: raw.map_or(Original::Lost, |raw| Original::Held { listener, source, control_id, raw }),
-                    attempts: row.get("attempts")?,
-                    first_ms: row.get("first_ms")?,
-                    held: held.split_whitespace().map(str::to_owned).collect(),
-                    held_ms: row.get("held_ms")?,
-                    anew: row.get("anew")?,
-                })
-            })?;
+            let rows = due.query_map(params![now_ms, count_max], |row| row.get("id").map(OutboxId))?;
             rows.collect()
+        })
+        .await
+    }
+
+    /// Notes that a parcel is tried, and yields it as it is; none when it does not wait any more. While this fails nothing is
+    /// appended to the ledger for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin(&self, id: OutboxId) -> Result<Option<Due>, StoreError> {
+        self.run(move |connection| {
+            let due = connection
+                .prepare_cached(
+                    "SELECT system, person, bundle, body, intent, attempts, first_ms, held, held_ms, anew, former,
+                        former_departed, listener, source, control_id, raw
+                     FROM outbox JOIN inbox ON inbox.id = outbox.inbox
+                     WHERE outbox.id = ?1 AND state = 'due' AND body IS NOT NULL",
+                )?
+                .query_row([id.0], |row| due_of(id, row))
+                .optional()?;
+            if due.is_some() {
+                connection
+                    .prepare_cached("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1")?
+                    .execute([id.0])?;
+            }
+            Ok(due)
         })
         .await
     }
@@ -319,6 +330,33 @@ impl Store {
         })
         .await
     }
+}
+
+fn due_of(id: OutboxId, row: &Row<'_>) -> rusqlite::Result<Due> {
+    let system: String = row.get("system")?;
+    let body: Vec<u8> = row.get("body")?;
+    let raw: Option<Vec<u8>> = row.get("raw")?;
+    let (listener, source, control_id) = (row.get("listener")?, row.get("source")?, row.get("control_id")?);
+    let held: String = row.get("held")?;
+    let former: Option<Vec<u8>> = row.get("former")?;
+    let departed = Departed::of(row.get("former_departed")?);
+    Ok(Due {
+        id,
+        parcel: Parcel {
+            system: SystemName::new(&system),
+            person: row.get("person")?,
+            bundle: row.get("bundle")?,
+            body: body.into(),
+            intent: row.get("intent")?,
+        },
+        original: raw.map_or(Original::Lost, |raw| Original::Held { listener, source, control_id, raw }),
+        attempts: row.get("attempts")?,
+        first_ms: row.get("first_ms")?,
+        held: held.split_whitespace().map(str::to_owned).collect(),
+        held_ms: row.get("held_ms")?,
+        anew: row.get("anew")?,
+        former: former.map(|intent| Former { intent, departed }),
+    })
 }
 
 /// A dead letter that is about to go on its way again.

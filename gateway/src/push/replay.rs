@@ -149,14 +149,17 @@ impl Intake {
             let (sender, owed) = (Arc::clone(sender), asked.letter.owed);
             let mut taken = Taken { sender, outside, raw, exchange, owed, stood: None };
             let answer = match self.enter(&mut taken).await {
-                Entered::Open(id) => match self.settle(id, &taken).await {
-                    // It is what the letter holds already.
-                    Dealt::Settled(Answer::Refused { text, .. }) if Some(id) == inbox => {
-                        return Ok(Done::InVain(text));
+                Entered::Open(turn) => {
+                    let id = turn.id;
+                    match self.settle(turn, &taken).await {
+                        // It is what the letter holds already.
+                        Dealt::Settled(Answer::Refused { text, .. }) if Some(id) == inbox => {
+                            return Ok(Done::InVain(text));
+                        }
+                        Dealt::Settled(answer) => answer,
+                        Dealt::Failed => return Ok(Done::NotNow("not-decided".to_owned())),
                     }
-                    Dealt::Settled(answer) => answer,
-                    Dealt::Failed => return Ok(Done::NotNow("not-decided".to_owned())),
-                },
+                }
                 Entered::Answered(answer) => answer,
                 Entered::Not(problem) if problem.code == "205" => {
                     return Ok(Done::InVain("control-id-reused".to_owned()));

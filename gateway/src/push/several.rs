@@ -234,19 +234,22 @@ impl Intake {
             Entered::Answered(answer) => answer,
             Entered::Not(problem) if problem.code == "205" => return One::Refused(problem.text),
             Entered::Not(_) => return One::NotNow,
-            Entered::Open(id) => match AssertUnwindSafe(self.settle(id, taken)).catch_unwind().await {
-                Ok(Dealt::Settled(answer)) => answer,
-                Ok(Dealt::Failed) => return One::NotNow,
-                Err(_) if self.busy.is_given_up(id) => return One::Refused(GIVEN_UP.to_owned()),
-                Err(_) => {
-                    self.panicked_again(id, taken.exchange.clone()).await;
-                    return if self.busy.is_given_up(id) {
-                        One::Refused(GIVEN_UP.to_owned())
-                    } else {
-                        One::NotNow
-                    };
+            Entered::Open(turn) => {
+                let id = turn.id;
+                match AssertUnwindSafe(self.settle(turn, taken)).catch_unwind().await {
+                    Ok(Dealt::Settled(answer)) => answer,
+                    Ok(Dealt::Failed) => return One::NotNow,
+                    Err(_) if self.busy.is_given_up(id) => return One::Refused(GIVEN_UP.to_owned()),
+                    Err(_) => {
+                        self.panicked_again(id, taken.exchange.clone()).await;
+                        return if self.busy.is_given_up(id) {
+                            One::Refused(GIVEN_UP.to_owned())
+                        } else {
+                            One::NotNow
+                        };
+                    }
                 }
-            },
+            }
         };
         match answer {
             Answer::Accepted => One::Taken,

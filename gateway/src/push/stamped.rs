@@ -90,3 +90,11 @@ impl std::fmt::Debug for Head {
         write!(out, "Head({})", self.listener)
     }
 }
+
+/// The answer to a message of which something is on its way.
+pub(in crate::push) fn answer(against: &[Stamped]) -> Answer {
+    match against {
+        [] => Answer::Accepted,
+        [..] => not_shared("not shared with every receiver", against),
+    }
+}

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{rows, since};
@@ -17,6 +18,8 @@ use super::{rows, since};
 const WAITING_MAX: usize = 1_024;
 /// Changes in one commit.
 const TOGETHER_MAX: usize = 256;
+/// Statements that stay prepared: with fewer than there are, each message would have all of its own parsed anew.
+const PREPARED_MAX: usize = 96;
 /// How long another process may hold the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -161,6 +164,9 @@ impl Store {
     pub fn open(file: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(file)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
+        // A prepared statement stays as it is whatever is asked with it: planned anew for each value it costs more than it finds.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // FULL: a commit has reached the disk when it returns, also in write-ahead mode.
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
@@ -233,11 +239,18 @@ fn alone<T>(
     connection: &Connection,
     change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, StoreError> {
-    connection.execute_batch("SAVEPOINT job")?;
+    say(connection, "SAVEPOINT job")?;
     let outcome = change(connection);
-    let end = if outcome.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    connection.execute_batch(end)?;
+    if outcome.is_err() {
+        say(connection, "ROLLBACK TO job")?;
+    }
+    say(connection, "RELEASE job")?;
     Ok(outcome?)
+}
+
+/// Runs a statement that is run again and again.
+fn say(connection: &Connection, statement: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 fn work(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
@@ -250,8 +263,7 @@ fn work(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
             }
         };
         // Without a transaction nothing is run: it would take effect although its caller is told otherwise.
-        let begun =
-            connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).map(|()| connection);
+        let begun = say(connection, "BEGIN IMMEDIATE").map_err(StoreError::from).map(|()| connection);
         let mut done = vec![first(begun.clone())];
         let mut looks = Vec::new();
         while done.len() + looks.len() < TOGETHER_MAX {
@@ -261,7 +273,7 @@ fn work(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
                 Err(_) => break,
             }
         }
-        let committed = begun.and_then(|connection| Ok(connection.execute_batch("COMMIT")?));
+        let committed = begun.and_then(|connection| Ok(say(connection, "COMMIT")?));
         if committed.is_err() && !connection.is_autocommit() {
             // What failed to commit must not be carried into the next one.
             drop(connection.execute_batch("ROLLBACK"));

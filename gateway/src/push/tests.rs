@@ -13,10 +13,11 @@ use super::counts::Counts;
 use super::delivery::NotDelivered;
 use super::desk::Desk;
 use super::form::Form;
+use super::fresh::Fresh;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
 use super::intake::{Intake, Sender};
 use super::letters::{Owed, Stage, Which};
-use super::outbox::{Original, Parcel, Text};
+use super::outbox::{DUE, Due, Original, Parcel, Text};
 use super::stamped::{Stamped, stamped};
 use super::store::Store;
 use crate::clock::Clock;
@@ -27,10 +28,10 @@ use crate::trail::store::KEY_SCHEME;
 
 const TEXT: &[u8] = b"MSH|the message";
 
-async fn received(store: &Store) -> InboxId {
-    let arrival = Arrival {
+fn arrival(control_id: &str) -> Arrival {
+    Arrival {
         source: "RX1".to_owned(),
-        control_id: "M1".to_owned(),
+        control_id: control_id.to_owned(),
         row_key: None,
         hash: [0; 32],
         listener: "mllp:test".to_owned(),
@@ -39,8 +40,11 @@ async fn received(store: &Store) -> InboxId {
         receivers: "council".to_owned(),
         stood: None,
         raw: TEXT.to_vec(),
-    };
-    match store.receive(arrival).await {
+    }
+}
+
+async fn received(store: &Store) -> InboxId {
+    match store.receive(arrival("M1")).await {
         Ok(Known::Open(id)) => id,
         other => panic!("{other:?}"),
     }
@@ -57,6 +61,15 @@ fn parcel(system: &str) -> Parcel {
     }
 }
 
+/// All that is due, each as it is when its turn comes.
+async fn begun(store: &Store) -> Vec<Due> {
+    let mut begun = Vec::new();
+    for id in store.due(0, 16).await.expect("due") {
+        begun.extend(store.begin(id).await.expect("begun"));
+    }
+    begun
+}
+
 async fn text(store: &Store) -> Option<Vec<u8>> {
     let read = store.run(|connection| connection.query_row("SELECT raw FROM inbox", [], |row| row.get(0)));
     read.await.expect("one message")
@@ -69,7 +82,7 @@ async fn the_text_stays_until_the_last_parcel_has_gone_or_is_given_up() {
     let id = received(&store).await;
     let parcels = vec![parcel("council"), parcel("hospice")];
     store.accept(id, parcels, (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
-    let due = store.due(0, 16).await.expect("due");
+    let due = begun(&store).await;
     assert_eq!(due.len(), 2);
     for due in &due {
         assert!(
@@ -91,7 +104,7 @@ async fn the_text_of_what_was_given_up_stays_for_an_operator_until_it_is_forgott
     let id = received(&store).await;
     let parcels = vec![parcel("council"), parcel("hospice")];
     store.accept(id, parcels, (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
-    let due = store.due(0, 16).await.expect("due");
+    let due = begun(&store).await;
     store.give_up(due[0].id, "no-sharing-agreement", Text::Kept, 0).await.expect("noted");
     store.give_up(due[1].id, "consent-denied", Text::Gone, 0).await.expect("noted");
     assert_eq!(
@@ -151,7 +164,7 @@ async fn no_text_is_kept_longer_than_answered_messages_are_remembered() {
     let id = received(&store).await;
     let against = vec![stamped("hospice", Stage::Decide, "labelled")];
     store.accept(id, vec![parcel("council")], (Answer::Accepted, against), 0).await.expect("accepted");
-    let due = store.due(0, 1).await.expect("due").remove(0);
+    let due = begun(&store).await.remove(0);
     store.forget_before(1).await.expect("forgotten");
     assert_eq!(texts().await, Ok(1), "what is on its way needs it");
     store.give_up(due.id, "consent-denied", Text::Gone, 0).await.expect("noted");
@@ -215,7 +228,8 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
         clock,
         counts: Arc::new(Counts::default()),
         wake: Arc::new(Notify::new()),
-        busy: Busy::default(),
+        busy: Arc::new(Busy::default()),
+        fresh: Fresh::default(),
     };
     let sender = Arc::new(Sender {
         listener: "mllp:test".to_owned(),
@@ -227,7 +241,7 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
     });
     let id = received(&store).await;
     store.accept(id, vec![parcel("council")], (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
-    let due = store.due(0, 1).await.expect("due").remove(0);
+    let due = begun(&store).await.remove(0);
     assert_eq!(intake.decide_anew(&[], &due).await.err(), Some(NotDelivered::Held("sender-not-known")));
     let renamed = Arc::new(Sender { listener: "mllp:renamed".to_owned(), ..(*sender).clone() });
     let other =
@@ -249,7 +263,7 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
     let lost =
         store.run(|connection| connection.execute("UPDATE inbox SET raw = ?1", params![None::<Vec<u8>>]));
     assert_eq!(lost.await.expect("changed"), 1);
-    let due = store.due(0, 1).await.expect("due").remove(0);
+    let due = begun(&store).await.remove(0);
     let why = intake.decide_anew(&[sender], &due).await.err();
     assert_eq!(why, Some(NotDelivered::Held("original-not-held")));
 }
@@ -260,7 +274,7 @@ async fn rubbish_does_not_fill_the_disk_and_what_was_acknowledged_is_not_let_go_
     let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
     let id = received(&store).await;
     store.accept(id, vec![parcel("council")], (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
-    let due = store.due(0, 1).await.expect("due").remove(0);
+    let due = begun(&store).await.remove(0);
     store.give_up(due.id, "not-taken-invalid", Text::Kept, 0).await.expect("noted");
     let made = store.run(|connection| {
         connection.execute_batch(
@@ -277,4 +291,75 @@ async fn rubbish_does_not_fill_the_disk_and_what_was_acknowledged_is_not_let_go_
         })
     });
     assert_eq!(left.await, Ok((10_001, "deliver".to_owned(), 10_006)), "the oldest of what was refused went");
+}
+
+#[tokio::test]
+async fn what_is_due_is_found_without_reading_what_is_over_and_in_order_for_each_person() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("push.sqlite");
+    let store = Store::open(&file).expect("a store");
+    for (number, person) in ["p", "p", "q"].into_iter().enumerate() {
+        let Ok(Known::Open(id)) = store.receive(arrival(&format!("M{number}"))).await else {
+            panic!("stored")
+        };
+        let parcels = vec![Parcel { person: person.to_owned(), ..parcel("council") }];
+        store.accept(id, parcels, (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
+    }
+    let due = async || store.due(0, 16).await.expect("due").iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(due().await, [1, 3], "the second of a person waits for the first");
+    let first = store.due(0, 1).await.expect("due")[0];
+    store.retry(first, 9, "upstream-unreachable").await.expect("noted");
+    assert_eq!(due().await, [3], "and while that waits");
+    store.retry(first, 0, "upstream-unreachable").await.expect("noted");
+    assert_eq!(store.begin(first).await.expect("begun").map(|due| due.attempts), Some(0));
+    assert_eq!(store.begin(first).await.expect("begun").map(|due| due.attempts), Some(1));
+    store.delivered(first).await.expect("noted");
+    assert!(store.begin(first).await.expect("read").is_none(), "what is over is not begun");
+    assert_eq!(due().await, [2, 3]);
+    let connection = rusqlite::Connection::open(&file).expect("a connection");
+    let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {DUE}")).expect("a plan");
+    let steps = steps.query_map(params![0, 16], |row| row.get::<_, String>("detail")).expect("steps");
+    let steps = steps.collect::<Result<Vec<_>, _>>().expect("steps").join("; ");
+    assert!(steps.contains("SEARCH head USING INDEX outbox_next (due_ms<?)"), "{steps}");
+    assert!(steps.contains("outbox_due (system=? AND person=? AND id<?)"), "{steps}");
+    assert!(!steps.contains("SCAN") && !steps.contains("B-TREE"), "{steps}");
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_is_planned_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let planned = store.run(|connection| {
+        let mut again = Vec::new();
+        for (sql, is_look) in [
+            (DUE, true),
+            ("SELECT id FROM inbox WHERE source = ?1 AND control_id = ?2", true),
+            ("UPDATE outbox SET departed = 1 WHERE id = ?1 AND state = ?2", false),
+        ] {
+            let mut statement = connection.prepare(sql)?;
+            for number in 0..3 {
+                match is_look {
+                    true => drop(statement.query(params![number, number])?.next()?),
+                    false => drop(statement.execute(params![number, "due"])?),
+                }
+            }
+            again.push(statement.get_status(rusqlite::StatementStatus::RePrepare));
+        }
+        Ok(again)
+    });
+    assert_eq!(planned.await, Ok(vec![0, 0, 0]));
+}
+
+#[tokio::test]
+async fn what_comes_anew_is_held_before_anybody_else_can_find_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let busy = Arc::new(Busy::default());
+    let came = async || store.receive_held(arrival("M1"), Arc::clone(&busy)).await.expect("stored");
+    let (Known::Open(id), Some(held)) = came().await else { panic!("it is new, and held") };
+    assert!(busy.hold_now(id).is_none(), "nobody else deals with it");
+    let (again, none) = came().await;
+    assert_eq!((again, none.is_none()), (Known::Open(id), true), "who finds it waits for a turn");
+    drop(held);
+    assert!(busy.hold_now(id).is_some());
 }

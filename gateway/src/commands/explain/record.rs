@@ -194,10 +194,10 @@ impl Record {
             // Each entry of a batch is explained by itself.
             FhirAction::Metadata | FhirAction::Batch(_) => return Ok((None, Subjects::default())),
             FhirAction::Message(message) => {
-                return Ok((None, subjects_of_body(&message.body, &message.body, admitted, &bases)));
+                return Ok((None, subjects_of_body(&message.body, &message.body, admitted, &bases).0));
             }
             FhirAction::Create(new) => {
-                return Ok((None, subjects_of_body(&new.body, &new.body, admitted, &bases)));
+                return Ok((None, subjects_of_body(&new.body, &new.body, admitted, &bases).0));
             }
             // A file holds resources as they are now: what is decided about a version is decided about these.
             FhirAction::Read(target)

@@ -19,6 +19,7 @@ use gateway::push::counts::Counts;
 use gateway::push::delivery::{Carrier, Delivery, NotCarried, NotDelivered, Patience};
 use gateway::push::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
 use gateway::push::form::Form;
+use gateway::push::fresh::{Fresh, Grounds};
 use gateway::push::intake::{Intake, Sender};
 use gateway::push::marks::Faults;
 use gateway::push::mllp::{Door, Listener};
@@ -50,6 +51,8 @@ pub(crate) struct Decision {
     pub(crate) asked: AtomicUsize,
     /// What may go now, if not what waits.
     pub(crate) cut: Mutex<Option<&'static str>>,
+    /// Whether what it decided a moment ago needs no second look.
+    pub(crate) fresh: Arc<AtomicBool>,
     /// Why nothing that waits may go.
     pub(crate) against: Mutex<Option<NotDelivered>>,
     ledger: OnceLock<Arc<Ledger>>,
@@ -79,7 +82,9 @@ impl Disclose for Decision {
             }
             let control_id = pushed.exchange.follows.clone().unwrap_or_default();
             let intent = serde_json::to_vec(&pushed.exchange).unwrap();
-            Ok(Cleared { body: control_id.into_bytes().into(), intent })
+            let fresh = Arc::clone(&self.fresh);
+            let grounds = Grounds::that(move || fresh.load(Ordering::SeqCst));
+            Ok(Cleared { body: control_id.into_bytes().into(), intent, grounds })
         })
     }
 
@@ -105,7 +110,7 @@ impl Disclose for Decision {
             let records = Records::from(exchange.clone().ended(Event::Intent, 0, None));
             self.ledger.get().unwrap().append(records.to_batch().unwrap()).await.unwrap();
             let body = self.cut.lock().unwrap().unwrap_or_default().into();
-            Ok(Cleared { body, intent: serde_json::to_vec(&exchange).unwrap() })
+            Ok(Cleared { body, intent: serde_json::to_vec(&exchange).unwrap(), grounds: Grounds::unknown() })
         })
     }
 }
@@ -197,7 +202,8 @@ impl Site {
             clock: clock.clone(),
             counts: Arc::clone(&counts),
             wake: Arc::clone(&wake),
-            busy: Busy::default(),
+            busy: Arc::new(Busy::default()),
+            fresh: Fresh::default(),
         });
         let sender = Arc::new(Sender {
             listener: "mllp:test".to_owned(),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gateway::push::counts::Counted;
+use gateway::push::delivery::NotDelivered;
 use gateway::trail::record::{About, AboutPerson, Event, Record};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -144,6 +146,63 @@ async fn a_dissent_stops_what_still_waits_to_be_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dissent_stops_what_was_decided_a_moment_ago_and_is_yet_to_be_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let go_on = Arc::new(Notify::new());
+    let held = Arc::clone(&go_on);
+    let first_waits = move |seen: &Seen, count: usize| match count {
+        0 => Play::Once(Arc::clone(&held), answer("201 Created", "")),
+        count => created(seen, count),
+    };
+    let gateway = Gateway::start(folder.path(), first_waits).await;
+    hand_in(&gateway).await;
+    // The second of the same person waits for the first, which the council has and has not answered.
+    let mut hospital = Peer::connect(gateway.address).await;
+    hospital.send(&LETTER.replace("NHT0002", "NHT0003")).await;
+    assert_eq!(hospital.acknowledged().await.unwrap().0, "AA");
+    gateway.ann_says(&json!({"type": "deny"})).await;
+    go_on.notify_one();
+    let records = gateway.recorded_when(|records| count(records, Event::NotDelivered) == 1).await;
+    let ended = |event| records.iter().find(|record| record.exchange.event == event).unwrap();
+    assert_eq!(ended(Event::NotDelivered).exchange.reason.as_deref(), Some("consent-denied"));
+    assert_eq!(count(&records, Event::Outcome), 1, "the first had gone before she said so");
+    let (council, _) = gateway.stop().await;
+    assert_eq!(council.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_attempt_goes_under_the_ruling_of_a_moment_ago_and_every_other_under_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::open(folder.path());
+    let delivery = site.delivery();
+    let against = Some(NotDelivered::Denied("consent-denied"));
+    site.decision.fresh.store(true, Ordering::SeqCst);
+    site.send(&discharge("A0", "0000018")).await;
+    site.decides(against);
+    delivery.round().await;
+    assert_eq!(site.arrived(), ["A0"], "its grounds hold");
+    site.send(&discharge("A1", "0000018")).await;
+    site.decision.fresh.store(false, Ordering::SeqCst);
+    delivery.round().await;
+    assert_eq!(site.arrived(), ["A0"], "they have moved");
+    site.decision.fresh.store(true, Ordering::SeqCst);
+    site.block(Some("A2"));
+    site.send(&discharge("A2", "0000018")).await;
+    delivery.round().await;
+    site.block(None);
+    site.clock.advance(Duration::from_secs(600));
+    delivery.round().await;
+    assert_eq!(site.arrived(), ["A0"], "it was tried once");
+    site.send(&discharge("A3", "0000018")).await;
+    drop((site, delivery));
+    let site = Site::open(folder.path());
+    site.decides(against);
+    site.delivery().round().await;
+    assert_eq!(site.arrived(), Vec::<String>::new(), "nothing is known of it after a start");
+    assert_eq!(site.counts.of(Counted::Delivered), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dissent_after_the_answer_was_lost_leaves_open_whether_it_arrived() {
     let folder = tempfile::tempdir().unwrap();
     let loses = |_: &Seen, _: usize| Play::ThenClose(Vec::new());
@@ -212,7 +271,7 @@ async fn a_fault_of_the_program_with_a_message_is_recorded_and_never_met_with_si
     delivery.round().await;
     assert_eq!((site.arrived().len(), site.counts.of(Counted::Retried)), (0, 1), "delivery goes on");
     site.decision.panics.store(false, Ordering::SeqCst);
-    site.clock.advance(std::time::Duration::from_secs(60));
+    site.clock.advance(Duration::from_secs(60));
     delivery.round().await;
     assert_eq!(site.arrived(), ["A0"]);
 }
