@@ -71,13 +71,63 @@ fn every_script_reads_and_lint_is_quick() {
 }
 
 /// A submission of one document.
-const PDB: &str = r#"{"resourceType":"Bundle","id":"b","type":"transaction","entry":[{"fullUrl":"urn:uuid:1",
+const PDB: &str = r#"{"resourceType":"Bundle","id":"b",
+    "meta":{"profile":["http://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle"]},"type":"transaction","entry":[{"fullUrl":"urn:uuid:1",
     "resource":{"resourceType":"DocumentReference","id":"d","status":"current","masterIdentifier":{"value":"urn:oid:1"}},
     "request":{"method":"POST","url":"DocumentReference"}},{"fullUrl":"urn:uuid:2","resource":{"resourceType":"List",
     "status":"current","mode":"working","code":{"coding":[{"code":"submissionset"}]},
     "identifier":[{"use":"usual","value":"urn:oid:2"},{"use":"official","value":"urn:oid:3"}]},
     "request":{"method":"POST","url":"List"}},{"fullUrl":"urn:uuid:3",
     "resource":{"resourceType":"Patient","id":"p"},"request":{"method":"POST","url":"Patient"}}]}"#;
+
+/// Modules that a script of Asbestos imports and that the corpus does not have, made up, each beside where it is called: it takes what
+/// it is called with, and looks whether that is there. What the real one would look at is not known here.
+fn made_up_modules(library: &Library, script: &Path, source: &Path, folder: &Path) {
+    let text = std::fs::read_to_string(script).unwrap();
+    for import in text.split(r#"<extension url="component">"#).skip(1) {
+        let call = import.split("</modifierExtension>").next().unwrap();
+        let component =
+            call.split(r#"<valueString value=""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let beside = script.parent().unwrap().strip_prefix(source).unwrap();
+        let mut file = folder.to_owned();
+        for part in beside.components().chain(Path::new(component).components()) {
+            match part {
+                Component::ParentDir => drop(file.pop()),
+                Component::Normal(name) => file.push(name),
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+            }
+        }
+        if !file.starts_with(folder) || file.exists() || library_has(library, &file, folder, source) {
+            continue;
+        }
+        let taken = |kind: &str| -> Vec<String> {
+            let count = call.matches(&format!(r#"url="urn:{kind}-in""#)).count();
+            (0..count).map(|number| format!("{kind}{number}")).collect()
+        };
+        let declared = |kind: &str| -> String {
+            let one = |name: &String| {
+                format!(r#"<extension url="urn:{kind}-in"><valueString value="{name}"/></extension>"#)
+            };
+            taken(kind).iter().map(one).collect()
+        };
+        let variables: String = taken("variable")
+            .iter()
+            .map(|name| format!(r#"<variable><name value="{name}"/><defaultValue value="1"/></variable>"#))
+            .collect();
+        let looks: String = taken("fixture")
+            .iter()
+            .map(|name| format!(r#"<action><assert><expression value="exists()"/><sourceId value="{name}"/><warningOnly value="false"/></assert></action>"#))
+            .collect();
+        let module = format!(
+            r#"<TestScript xmlns="http://hl7.org/fhir"><modifierExtension url="urn:module">{}{}</modifierExtension><id value="made-up"/>
+            <name value="MadeUp"/><status value="draft"/>{variables}<test><description value="It is there."/>{looks}</test></TestScript>"#,
+            declared("fixture"),
+            declared("variable"),
+        );
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, module).unwrap();
+    }
+}
 
 /// Files that the corpus does not have, made up: a resource of the type that their place names.
 fn made_up(library: &Library, scripts: &[Script], source: &Path) -> TempDir {
@@ -133,6 +183,7 @@ fn made_up(library: &Library, scripts: &[Script], source: &Path) -> TempDir {
             .unwrap();
         }
         for script in scripts {
+            made_up_modules(library, script.file(), source, folder.path());
             let beside = folder.path().join(script.file().parent().unwrap().strip_prefix(source).unwrap());
             std::fs::create_dir_all(beside.join("Bundle")).unwrap();
             for name in ["pdb", "original", "addendum", "transforms"] {
