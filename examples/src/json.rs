@@ -39,6 +39,17 @@ pub fn along<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     found
 }
 
+/// Whether an AuditEvent is of the exchange with this request id: it stands as an entity, or, where the profile of the event
+/// leaves no place for one, as a detail.
+#[must_use]
+pub fn is_of_exchange(event: &Value, request_id: &str) -> bool {
+    let is_it = |value: &&Value| value.as_str() == Some(request_id);
+    let details = along(event, "entity.detail");
+    let told = details.into_iter().filter(|detail| text(detail, "/type") == Some("request-id"));
+    along(event, "entity.what.identifier.value").iter().any(is_it)
+        || told.filter_map(|detail| detail.get("valueString")).any(|value| is_it(&value))
+}
+
 fn flat(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),

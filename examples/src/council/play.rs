@@ -109,10 +109,7 @@ async fn recorded(ward: &Ward<'_>) -> Result<String, Broken> {
         let events: Vec<&Value> =
             json::list(&bundle, "/entry").iter().filter_map(|entry| entry.get("resource")).collect();
         for (about, request_id) in &ward.asked {
-            let is_of_it = |event: &&&Value| {
-                let values = json::along(event, "entity.what.identifier.value");
-                values.iter().any(|value| value.as_str() == Some(request_id))
-            };
+            let is_of_it = |event: &&&Value| json::is_of_exchange(event, request_id);
             let count = events.iter().filter(is_of_it).count();
             if count != usize::from(*about == person) {
                 return Err(Broken::Unexpected(format!(

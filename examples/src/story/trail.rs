@@ -70,7 +70,7 @@ pub(super) async fn events(stage: &Stage<'_>, actor: &str, person: Person) -> Re
 
 /// Whether an AuditEvent is of the exchange with this request id.
 pub(super) fn names(event: &Value, request_id: &str) -> bool {
-    json::along(event, "entity.what.identifier.value").iter().any(|value| value.as_str() == Some(request_id))
+    json::is_of_exchange(event, request_id)
 }
 
 /// Ann's own page, with all earlier ones, as one text.

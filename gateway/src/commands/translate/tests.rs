@@ -206,7 +206,7 @@ fn what_a_mapping_refuses_is_never_silent() {
         (
             "ssda903-reviews",
             None,
-            b"CHILD,DOB,REVIEW,REVIEW_CODE\n,,,\n",
+            b"CHILD,DOB,REVIEW,REVIEW_CODE\n,,,PN1\n",
             65,
             "refused: row=2: the mapping makes no",
         ),
