@@ -6,7 +6,12 @@ use std::time::{Duration, Instant};
 /// The shortest time of one call of `run`, which handles `bytes` bytes, measured over rounds of several calls.
 ///
 /// CPU time of the thread where the system tells it in nanoseconds, so that a busy machine disturbs little.
-pub(crate) fn best(bytes: usize, mut run: impl FnMut() -> usize) -> Duration {
+pub(crate) fn best(bytes: usize, run: impl FnMut() -> usize) -> Duration {
+    best_by(now, bytes, run)
+}
+
+/// The same by another clock.
+pub(crate) fn best_by(now: impl Fn() -> Duration, bytes: usize, mut run: impl FnMut() -> usize) -> Duration {
     let calls = (2_000_000 / bytes.max(1)).clamp(1, 400);
     let mut best = Duration::MAX;
     let until = Instant::now() + Duration::from_secs(2);
