@@ -208,7 +208,7 @@ fn what_a_mapping_refuses_is_never_silent() {
             None,
             b"CHILD,DOB,REVIEW,REVIEW_CODE\n,,,PN1\n",
             65,
-            "refused: row=2: the mapping makes no",
+            "refused: row=2: what the id of `review`",
         ),
         ("ssda903-reviews", Some(7), REVIEWS, 65, "refused: the file has no record 7"),
         ("no/such/mapping", None, REVIEWS, 74, "no/such/mapping is not readable: entity not found"),
