@@ -145,6 +145,10 @@ impl Terms {
         Ok(Self(Some(format!("W/\"{}\"", current_version(bench, kept).await?))))
     }
 
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+
     pub(super) fn headers(&self) -> Vec<(&'static str, &str)> {
         self.0.iter().map(|tag| ("if-match", tag.as_str())).collect()
     }
