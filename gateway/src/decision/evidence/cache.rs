@@ -16,7 +16,8 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 const PERSONS_MAX: u64 = 100_000;
 const DIRECTORY_MAX: u64 = 20_000;
 
-/// Evidence that is remembered for a minute: never the shield, never a Consent.
+/// Evidence that is remembered for a minute: never the shield, never a Consent. That one Patient holds a number is remembered, so a second one
+/// that comes to hold it, with a shield of its own, is met within the minute.
 #[derive(Debug, Clone)]
 pub struct EvidenceCache {
     /// The one Patient of a system that holds a number.
