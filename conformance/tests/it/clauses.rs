@@ -11,7 +11,8 @@ use crate::validate::{findings, shipped};
 
 const R4: &str = "https://hl7.org/fhir/R4/";
 
-/// Pages of FHIR R4 and their anchors that were looked up.
+/// Pages of FHIR R4 and their anchors. Most were looked up; the common ones of `search.html` (kinds of parameters) and
+/// `datatypes.html` (names of types) stand by the pages' own custom of naming each section after what it is about.
 const LOOKED_UP: [(&str, &str); 17] = [
     (
         "http.html",
