@@ -18,6 +18,8 @@ mod house;
 mod judge;
 mod matching;
 mod mutants;
+#[path = "../../../gateway/tests/it/support/ports.rs"]
+mod ports;
 mod shrink;
 mod told;
 mod wide;

@@ -7,6 +7,7 @@ pub(crate) mod front;
 pub(crate) mod historic;
 pub(crate) mod holding;
 pub(crate) mod identity;
+pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod sharing;

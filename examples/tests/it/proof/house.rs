@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::holder::{Dangling, Holder};
+use super::ports::free;
 use super::worlds::{Variation, World};
 
 /// As the world sees each gateway: all of them by one name, so that one request fits all.
@@ -155,15 +156,12 @@ impl Site {
         };
         set(&mut table["gateway"], "base", BASE.to_owned());
         set(&mut table["gateway"], "state", folder.join("state").display().to_string());
-        // An address that is free again may be given twice.
         let said = fs::read_to_string(folder.join("portcullis.toml")).ok();
         let said: Option<Table> = said.map(|before| before.parse().unwrap());
-        let address = free();
-        let ops = std::iter::repeat_with(free).find(|ops| *ops != address).unwrap();
-        for (name, address) in [("address", address), ("ops", ops)] {
+        for name in ["address", "ops"] {
             // Where a gateway listens stays as it is.
             let before = said.as_ref().and_then(|said| said["listen"][name].as_str().map(str::to_owned));
-            set(&mut table["listen"], name, before.unwrap_or(address));
+            set(&mut table["listen"], name, before.unwrap_or_else(|| free().to_string()));
         }
         // Many are asked at once, and none is to be turned away for that.
         let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
@@ -210,10 +208,6 @@ impl Site {
             systems.push(register);
         }
     }
-}
-
-fn free() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 impl House {

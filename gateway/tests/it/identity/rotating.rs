@@ -148,8 +148,12 @@ async fn a_flood_of_invented_keys_takes_the_place_of_no_request_with_the_new_one
             tokio::spawn(async move { rotating.read_from("127.0.0.2", &token).await })
         })
         .collect();
-    strangers.extend(flood(&rotating, 200..400));
-    // All places are taken, and half of them by those with the new key.
+    // All places are taken, and half of them by those with the new key. A wave at a time: together they are never more
+    // than the requests that the gateway has under way, beyond which it turns anybody away.
+    for wave in 0..4 {
+        ended(&strangers, 200 + wave * 50 - 64).await;
+        strangers.extend(flood(&rotating, 200 + wave * 50..250 + wave * 50));
+    }
     ended(&strangers, 400 - 64).await;
     let known = rotating.read(&rotating.token(&current, "dr-known")).await;
     assert_eq!(known.0, 200, "who has a known key waits for nothing");

@@ -9,9 +9,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::support::{Heard, nhs_number, patient, recorded};
+use crate::support::ports::free;
 use crate::support::process::{Process, operators_see};
 use crate::support::upstream::{Play, Seen, answer, fhir};
-use crate::support::whole::{Whole, free};
+use crate::support::whole::Whole;
 
 /// What must not come out. Its letters are the same in JSON, in URLs, in HTML and in base64 of either kind.
 const CANARY: &str = "canary7Yellow";

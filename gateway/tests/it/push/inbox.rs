@@ -1,6 +1,5 @@
 //! `portcullis inbox`, as an operator runs it: beside a gateway that runs and in the folder of one that is stopped.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -9,14 +8,11 @@ use serde_json::Value;
 
 use super::support::{Peer, discharge};
 use super::whole::{LETTER, created, write_settings};
+use crate::support::ports::free;
 use crate::support::process::{Process, verified};
 use crate::support::upstream::System;
 
 const WHO: [&str; 4] = ["--by", "Jo Operator", "--reason", "the ward asked about it"];
-
-fn free() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
 
 /// What the command says: status, standard output, standard error.
 fn inbox(config: &Path, arguments: &[&str]) -> (i32, String, String) {

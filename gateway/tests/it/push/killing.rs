@@ -1,7 +1,6 @@
 //! kill -9 while messages come: what was acknowledged arrives, once in effect, and was recorded before it left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 
 use fhir::json;
@@ -12,6 +11,7 @@ use gateway::trail::store::KEY_SCHEME;
 
 use super::support::Peer;
 use super::whole::{LETTER, created, write_settings};
+use crate::support::ports::free;
 use crate::support::process::{PATIENCE, Process};
 use crate::support::upstream::System;
 
@@ -24,11 +24,6 @@ fn letter(number: usize) -> String {
     // Three persons, so that order per person matters.
     let person = ["9990000018", "9990000026", "9990000034"][number % 3];
     LETTER.replace("NHT0002", &format!("K{number}")).replace("9990000018", person)
-}
-
-/// An address that is free now.
-fn free() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

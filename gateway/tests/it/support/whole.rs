@@ -1,6 +1,6 @@
 //! A whole site on loopback: settings and agreements as files, an issuer, a hospital, and the gateway in front of it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use gateway::clock::Clock;
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::front::ask;
 use super::identity::{SigningKey, issuer};
+use super::ports::free;
 use super::sharing::agreement;
 use super::upstream::{Play, Seen, System, fhir};
 
@@ -69,9 +70,8 @@ impl Whole {
     /// Writes settings and an agreement of this status.
     pub(crate) fn write_settings(&self, status: &str) {
         let (requests, hospital) = (self.requests, self.hospital.address);
-        // An address that is free again may be given twice.
-        let ops = std::iter::repeat_with(free).find(|ops| *ops != requests).unwrap();
-        let ops = std::fs::read_to_string(self.folder.path().join("ops")).unwrap_or_else(|_| ops.to_string());
+        let ops =
+            std::fs::read_to_string(self.folder.path().join("ops")).unwrap_or_else(|_| free().to_string());
         std::fs::write(self.folder.path().join("ops"), &ops).unwrap();
         let settings = format!(
             r#"
@@ -227,9 +227,4 @@ pub(crate) fn entries(folder: &Path) -> Vec<Value> {
 
 fn soon() -> i64 {
     jiff::Timestamp::now().as_second() + 600
-}
-
-/// An address nobody listens on just now.
-pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::support::ports::free;
 use crate::support::tls::Leaf;
-use crate::support::whole::free;
 
 /// Nobody's number on Debian: the server does not run as root.
 const NOBODY: u32 = 65534;
