@@ -46,33 +46,53 @@ pub(in crate::interaction) struct Place<'a> {
     pub(in crate::interaction) at: Timestamp,
 }
 
-/// Reads `_since`, `_count` and `_cursor`; each may stand once, a cursor alone. `_at` and `_list` are not served.
+/// Which page of versions is asked for.
+pub(in crate::interaction) enum Page {
+    /// The first one: what came about since a moment, and at most how many.
+    First { since: Option<DateTime>, count: Option<usize> },
+    /// The one behind a sealed cursor.
+    Further(String),
+}
+
+impl Page {
+    /// Reads `_since`, `_count` and `_cursor`; each may stand once, a cursor alone. `_at` and `_list` are not served.
+    pub(in crate::interaction) fn parse(parameters: &[Parameter]) -> Result<Self, Malformed> {
+        let (mut since, mut count, mut sealed) = (None, None, None);
+        for parameter in parameters {
+            let Name::Plain { code, modifier: None } = &parameter.name else {
+                return Err(Malformed::Parameter);
+            };
+            let [value] = parameter.values.as_slice() else { return Err(Malformed::Parameter) };
+            let stood = match code.as_str() {
+                "_format" | "_pretty" => false,
+                "_since" => since.replace(moment(value)?).is_some(),
+                "_count" => count.replace(number(value)?).is_some(),
+                "_cursor" => sealed.replace(value.plain()).is_some(),
+                _ => return Err(Malformed::Parameter),
+            };
+            if stood {
+                return Err(Malformed::Parameter);
+            }
+        }
+        match sealed {
+            None => Ok(Self::First { since, count }),
+            Some(_) if since.is_some() || count.is_some() => Err(Malformed::Cursor),
+            Some(sealed) => Ok(Self::Further(sealed)),
+        }
+    }
+}
+
+/// The page of versions that is asked for by these parameters.
 pub(in crate::interaction) fn parse(
     place: Place<'_>,
     parameters: &[Parameter],
 ) -> Result<HistoryRequest, Malformed> {
-    let (mut since, mut count, mut sealed) = (None, None, None);
-    for parameter in parameters {
-        let Name::Plain { code, modifier: None } = &parameter.name else { return Err(Malformed::Parameter) };
-        let [value] = parameter.values.as_slice() else { return Err(Malformed::Parameter) };
-        let stood = match code.as_str() {
-            "_format" | "_pretty" => false,
-            "_since" => since.replace(moment(value)?).is_some(),
-            "_count" => count.replace(number(value)?).is_some(),
-            "_cursor" => sealed.replace(value.plain()).is_some(),
-            _ => return Err(Malformed::Parameter),
-        };
-        if stood {
-            return Err(Malformed::Parameter);
+    match Page::parse(parameters)? {
+        Page::First { since, count } => {
+            Ok(HistoryRequest { resource: place.resource, since, count, offset: 0, standing: None })
         }
+        Page::Further(sealed) => cursor::open_of_history(&place, &sealed),
     }
-    let Some(sealed) = sealed else {
-        return Ok(HistoryRequest { resource: place.resource, since, count, offset: 0, standing: None });
-    };
-    if since.is_some() || count.is_some() {
-        return Err(Malformed::Cursor);
-    }
-    cursor::open_of_history(&place, &sealed)
 }
 
 /// A plus sign that nobody encoded has become a space.

@@ -5,12 +5,13 @@
 use fhir::instant::DateTime;
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
-use fhir::search::grammar::{Name, Parameter};
+use fhir::search::grammar::Parameter;
 use fhir::search::{Criterion, form};
 use jiff::Timestamp;
 
+use super::cursor;
+use super::history::Page;
 use super::malformed::Malformed;
-use super::{cursor, history};
 use crate::requestor::Requestor;
 use crate::seal::Seal;
 
@@ -62,34 +63,18 @@ pub(in crate::interaction) struct Place<'a> {
     pub(in crate::interaction) at: Timestamp,
 }
 
-/// Reads `_since`, `_count` and `_cursor`; each may stand once, a cursor alone.
+/// The page of versions that is asked for by these parameters.
 pub(in crate::interaction) fn history(
     place: Place<'_>,
     parameters: &[Parameter],
 ) -> Result<ConsentHistory, Malformed> {
-    let (mut since, mut count, mut sealed) = (None, None, None);
-    for parameter in parameters {
-        let Name::Plain { code, modifier: None } = &parameter.name else { return Err(Malformed::Parameter) };
-        let [value] = parameter.values.as_slice() else { return Err(Malformed::Parameter) };
-        let stood = match code.as_str() {
-            "_format" | "_pretty" => false,
-            "_since" => since.replace(history::moment(value)?).is_some(),
-            "_count" => count.replace(history::number(value)?).is_some(),
-            "_cursor" => sealed.replace(value.plain()).is_some(),
-            _ => return Err(Malformed::Parameter),
-        };
-        if stood {
-            return Err(Malformed::Parameter);
-        }
-    }
-    match sealed {
-        None => Ok(ConsentHistory {
+    match Page::parse(parameters)? {
+        Page::First { since, count } => Ok(ConsentHistory {
             id: place.id,
             since,
             count: count.unwrap_or(COUNT).min(COUNT_MAX),
             before: None,
         }),
-        Some(_) if since.is_some() || count.is_some() => Err(Malformed::Cursor),
-        Some(sealed) => cursor::open_of_consent(place, &sealed),
+        Page::Further(sealed) => cursor::open_of_consent(place, &sealed),
     }
 }

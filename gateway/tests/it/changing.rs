@@ -117,8 +117,15 @@ fn value(text: &str) -> Value {
 }
 
 async fn site(existence: &str, script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> (Whole, Running) {
+    site_under(&AGREEMENT.replace("EXISTENCE", existence), script).await
+}
+
+/// A site under this agreement.
+async fn site_under(
+    agreement: &str,
+    script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+) -> (Whole, Running) {
     let site = Whole::with(script).await;
-    let agreement = AGREEMENT.replace("EXISTENCE", existence);
     std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement).unwrap();
     let running = site.start().await.unwrap();
     (site, running)

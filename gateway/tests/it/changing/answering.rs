@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use super::{PATIENT, ann, keeping, puts, read, said, send, site, value};
+use super::{AGREEMENT, PATIENT, ann, keeping, puts, read, said, send, site, site_under, value};
 use crate::support::front::ask;
 use crate::support::holding::{ANN, Held, consent, held};
 use crate::support::upstream::Play;
@@ -178,4 +178,24 @@ async fn what_can_be_changed_is_told_to_those_who_may() {
     assert_eq!(of("Patient"), ["history-instance", "patch", "read", "search-type", "update", "vread"]);
     assert_eq!(of("Observation"), ["history-instance", "read", "search-type", "vread"]);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_that_changes_nothing_says_when_the_record_was_changed_last_where_that_is_shown() {
+    let silent = AGREEMENT.replace("EXISTENCE", "withheld");
+    let named = "[share.person.Patient]\n";
+    let shows =
+        silent.replace(named, &format!("{named}\"meta.lastUpdated\" = \"to fetch what is new only\"\n"));
+    assert_ne!(shows, silent);
+    for (agreement, expected) in [(shows, Some("Sun, 04 Jan 2026 00:02:03 GMT")), (silent, None)] {
+        let held: Held = held(&[ann()]);
+        held.lock().unwrap()[0]["meta"]["lastUpdated"] = json!("2026-01-04T01:02:03.456+01:00");
+        let (site, running) = site_under(&agreement, keeping(&held)).await;
+        let (view, version) = read(&site, PATIENT).await;
+        let answer = send(&site, "PUT", PATIENT, &version, &view.to_string()).await;
+        assert_eq!((answer.status, puts(&site)), (200, 0), "{}", answer.body);
+        let told = answer.head.lines().find_map(|line| line.strip_prefix("last-modified: "));
+        assert_eq!(told.map(str::trim), expected, "{}", answer.head);
+        running.stop().await;
+    }
 }

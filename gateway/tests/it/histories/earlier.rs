@@ -54,3 +54,28 @@ async fn every_table_that_speaks_of_a_type_must_say_why_earlier_versions_are_nee
         running.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_says_when_it_came_about_where_that_is_shown() {
+    let versions = [as_version(named("Now"), 2), as_version(named("Before"), 1)];
+    let all: Held = held(&versions[..1]);
+    let silent = agreement("withheld");
+    let named = "[share.person.Patient]\n";
+    let shows =
+        silent.replace(named, &format!("{named}\"meta.lastUpdated\" = \"to fetch what is new only\"\n"));
+    assert_ne!(shows, silent);
+    let days = ["Fri, 02 Jan 2026 09:00:00 GMT", "Thu, 01 Jan 2026 09:00:00 GMT"];
+    for (agreement, expected) in [(shows, days.map(Some)), (silent, [None, None])] {
+        let past = past(&versions.clone().map(|one| version(&one)));
+        let (site, running) = site_under(&agreement, &all, &told(past)).await;
+        let (_, _, body) = get(&site, HISTORY).await;
+        for (entry, expected) in entries(&body).iter().zip(expected) {
+            let name = entry["resource"]["meta"]["versionId"].as_str().unwrap();
+            let (status, head, body) = get(&site, &format!("{HISTORY}/{name}")).await;
+            assert_eq!(status, 200, "{body}");
+            let told = head.lines().find_map(|line| line.strip_prefix("last-modified: "));
+            assert_eq!(told.map(str::trim), expected, "{head}");
+        }
+        running.stop().await;
+    }
+}
