@@ -37,6 +37,7 @@ mod pieces;
 mod plain;
 mod plan;
 pub mod query;
+mod sound;
 mod value;
 
 use crate::{Context, Refused, Translated};

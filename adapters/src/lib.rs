@@ -21,6 +21,7 @@ pub mod mapping;
 pub mod mllp;
 pub mod notices;
 mod refused;
+mod sound;
 mod tree;
 pub mod versions;
 

@@ -78,6 +78,8 @@ pub enum Why {
     Missing,
     /// A trailer counts other than what there is: something may have been cut off, or added.
     Miscounted,
+    /// A time that ends before it begins: the end was left out.
+    EndsBeforeStart,
     /// A notice was issued less than a day before what it gives notice of.
     ShortNotice,
     /// The version that the receiver takes has no place for it.
@@ -117,6 +119,7 @@ impl Why {
             Self::UnknownElement => "the release of the input has no such element",
             Self::Missing => "the standard asks for it and it is not there",
             Self::Miscounted => "a trailer counts other than what there is",
+            Self::EndsBeforeStart => "it ends before it begins, so the end was left out",
             Self::ShortNotice => "issued less than a day before the proposed discharge",
             Self::VersionLacks => "the version of the receiver has no place for it",
             Self::Truncated => "cut to the length that the receiver takes",

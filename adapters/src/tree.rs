@@ -232,6 +232,20 @@ impl Object {
         }
     }
 
+    /// The object at `path`, as [`Object::at`] finds it.
+    pub(crate) fn object_at_mut(&mut self, path: &[Step]) -> Option<&mut Self> {
+        let Some((step, rest)) = path.split_first() else { return Some(self) };
+        let held = match (self.find_mut(step.name.as_str())?, step.index) {
+            (Node::List(items), Index::Last | Index::Segment) => items.last_mut()?,
+            (Node::List(items), Index::New | Index::First) => items.first_mut()?,
+            (held, _) => held,
+        };
+        match held {
+            Node::Object(object) => object.object_at_mut(rest),
+            Node::Text(_) | Node::Bare(_) | Node::List(_) => None,
+        }
+    }
+
     /// Adds `more` as a further line to the text at `path`; false when there is none.
     pub(crate) fn add_line(&mut self, path: &[Step], more: &str) -> bool {
         let Some((step, rest)) = path.split_first() else { return false };

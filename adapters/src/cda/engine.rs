@@ -19,6 +19,7 @@ use super::narrative;
 use super::path::Negated;
 use super::resource::Resource;
 use super::source::{Element, Space};
+use crate::sound::is_same_number;
 use crate::tree::{Index, Node, Object, Step};
 use crate::{Context, Refused, Severity, Translated, Why};
 
@@ -237,6 +238,13 @@ impl<'x, 't> Draft<'x, 't> {
         let Some(Made { kind, node }) = self.convert(found, attribute, conversion) else {
             return Applied::Nothing;
         };
+        if let Some(differs) = is_same_number(object, &row.target.path, &node) {
+            let beside = (!row.beside.is_empty()).then_some(Severity::Minor);
+            if let Some(severity) = differs.max(beside) {
+                found.remark(Some("root"), Why::LeftOut, severity);
+            }
+            return Applied::Something;
+        }
         let is_set = if row.target.is_choice {
             choices.push(base);
             let mut path = row.target.path.clone();

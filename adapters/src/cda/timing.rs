@@ -4,6 +4,7 @@ use super::coded::Known;
 use super::convert::Made;
 use super::quantity::number;
 use super::source::{Element, Space};
+use crate::sound::is_reversed;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -32,6 +33,11 @@ impl Known<'_> {
             if let Some(time) = element.child(side).and_then(|side| self.date_time(side, None)) {
                 period.put(name, time);
             }
+        }
+        if is_reversed(&period) {
+            period.remove("end");
+            let end = element.child("high").unwrap_or(element);
+            end.remark(Some("value"), Why::EndsBeforeStart, Severity::Major);
         }
         (!period.is_empty()).then(|| period.into())
     }

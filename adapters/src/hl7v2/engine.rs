@@ -227,10 +227,12 @@ impl Draft<'_> {
                     };
                     (path, in_list(row, value, known))
                 };
-                let there = self.named.get(&slot).is_some_and(|held| held.lists(&path, &value));
+                let there = self.named.get(&slot).is_some_and(|held| held.lists(&path, &value))
+                    || self.is_same_number(slot, &path, &value, part);
                 if !there && !self.set(slot, &path, value) {
                     continue;
                 }
+                self.in_order(slot, &path, part);
                 if let Some(step) = row.target.path.first() {
                     self.comes_from(slot, step.name.as_str(), part.field_place());
                 }

@@ -4,6 +4,7 @@ use super::codes::{code_system, local_system};
 use super::concept::Known;
 use super::message::Part;
 use super::moment;
+use crate::sound::is_reversed;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -170,6 +171,10 @@ impl Known<'_> {
             if let Some(time) = self.date_time(part) {
                 period.put(name, time);
             }
+        }
+        if is_reversed(&period) {
+            period.remove("end");
+            until.remark(Why::EndsBeforeStart, Severity::Major);
         }
         (!period.is_empty()).then(|| period.into())
     }

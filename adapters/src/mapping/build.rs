@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use self::name::Key;
 pub(super) use self::name::Naming;
-use self::write::{Comma, absent, start_of_list};
+use self::write::{Bounds, Comma, absent, start_of_list};
 use super::Refused;
 use super::convert::{self, Converted};
 use super::plan::{Each, Field, Form, Item, Plan, ResourcePlan, Rule, Selector, Shape, Test, Value};
@@ -251,6 +251,7 @@ impl<'m> Build<'m> {
     fn fields(&mut self, fields: &[Field], scope: Scope, mut comma: Comma, out: &mut Vec<u8>) -> Wrote {
         let mut wrote = Wrote::Nothing;
         let mut chosen = Vec::new();
+        let mut bounds = Bounds::of(fields);
         let mut missing: Vec<&Field> = Vec::new();
         for field in fields {
             if field.is_choice && chosen.contains(&field.element) {
@@ -267,6 +268,11 @@ impl<'m> Build<'m> {
                 if field.required {
                     missing.push(field);
                 }
+                continue;
+            }
+            if bounds.are_reversed_by(field, start..out.len(), out) {
+                out.truncate(start);
+                self.take_back(Why::EndsBeforeStart);
                 continue;
             }
             comma = Comma::Next;
@@ -403,6 +409,17 @@ impl<'m> Build<'m> {
             *mark = Mark::Carried;
         }
         self.used.push(leaf);
+    }
+
+    /// What was written last is not carried after all.
+    fn take_back(&mut self, why: Why) {
+        let Some(leaf) = self.used.pop() else { return };
+        self.remark(leaf, why, Severity::Major);
+        if let Some(traced) = &mut self.traced
+            && traced.last().is_some_and(|went| went.leaf == leaf)
+        {
+            traced.pop();
+        }
     }
 
     fn remark(&mut self, leaf: usize, why: Why, severity: Severity) {

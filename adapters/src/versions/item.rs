@@ -134,9 +134,11 @@ pub(super) fn items(walk: &mut Walk<'_>, found: &Element, field: Field) -> Resul
                     walk.lose(Why::NotOfType, Severity::Trivial)?;
                 }
                 Some(Node::Object(mut object)) => {
-                    if kind.name() == "Identifier" {
-                        let mut read = |walk: &mut Walk<'_>| sound::identifier(walk, &mut object);
-                        if found.is_array() { walk.at(index, read)? } else { read(walk)? }
+                    let mut read = |walk: &mut Walk<'_>| sound::complex(walk, kind.name(), &mut object);
+                    if found.is_array() {
+                        walk.at(index, read)?
+                    } else {
+                        read(walk)?
                     }
                     all.push(Item::Complex(object.into()));
                 }

@@ -7,6 +7,7 @@ use fhir::tables::Element;
 
 use super::Fault;
 use super::walk::Walk;
+use crate::sound::is_reversed;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -49,9 +50,18 @@ pub(super) fn time(
     Ok(None)
 }
 
+/// What may be wrong in an object of the type `kind`, if anything.
+pub(super) fn complex(walk: &mut Walk<'_>, kind: &str, object: &mut Object) -> Result<(), Fault> {
+    match kind {
+        "Identifier" => identifier(walk, object),
+        "Period" => period(walk, object),
+        _ => Ok(()),
+    }
+}
+
 /// An Identifier that is called an NHS number and is none has no system; one that is written with gaps is written
 /// without.
-pub(super) fn identifier(walk: &mut Walk<'_>, object: &mut Object) -> Result<(), Fault> {
+fn identifier(walk: &mut Walk<'_>, object: &mut Object) -> Result<(), Fault> {
     if !matches!(object.find("system"), Some(Node::Text(system)) if system == NHS_NUMBER) {
         return Ok(());
     }
@@ -68,4 +78,13 @@ pub(super) fn identifier(walk: &mut Walk<'_>, object: &mut Object) -> Result<(),
             walk.lose(Why::NotAnNhsNumber, Severity::Major)
         }
     }
+}
+
+/// A Period that ends before it begins has no end: `per-1` of every release.
+fn period(walk: &mut Walk<'_>, object: &mut Object) -> Result<(), Fault> {
+    if !is_reversed(object) {
+        return Ok(());
+    }
+    object.remove("end");
+    walk.lose(Why::EndsBeforeStart, Severity::Major)
 }

@@ -59,6 +59,8 @@ mod query;
 #[cfg(test)]
 mod shape;
 #[cfg(test)]
+mod sound;
+#[cfg(test)]
 mod versions;
 #[cfg(test)]
 mod versions_address;

@@ -3,7 +3,7 @@
 mod back;
 mod corpus;
 mod faults;
-mod files;
+pub(crate) mod files;
 mod goldens;
 mod losses;
 mod pull;

@@ -1,6 +1,9 @@
 //! Small pieces of JSON.
 
+use std::ops::Range;
+
 use crate::mapping::plan::{Field, Form};
+use crate::sound::ends_before;
 
 /// Whether a comma stands before the next member.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,40 @@ pub(super) fn absent(field: &Field, out: &mut Vec<u8>) {
             out.push(b'[');
             out.extend_from_slice(REASON);
             out.push(b']');
+        }
+    }
+}
+
+/// The bounds of a Period while it is written.
+#[derive(Debug)]
+pub(super) enum Bounds {
+    /// It is no Period.
+    Other,
+    /// What stands of it, as a quoted time.
+    Period { start: Option<String>, end: Option<String> },
+}
+
+impl Bounds {
+    /// Those of an object of these fields.
+    pub(super) fn of(fields: &[Field]) -> Self {
+        let is_bound = |field: &Field| matches!(field.key, "start" | "end");
+        match fields.len() == 2 && fields.iter().all(is_bound) {
+            true => Self::Period { start: None, end: None },
+            false => Self::Other,
+        }
+    }
+
+    /// Whether the member just written at `place` makes it end before it begins.
+    pub(super) fn are_reversed_by(&mut self, field: &Field, place: Range<usize>, out: &[u8]) -> bool {
+        let Self::Period { start, end } = self else { return false };
+        let written = out.get(place).unwrap_or_default();
+        let mut quoted = written.rsplit(|byte| *byte == b'"').skip(1);
+        let said = quoted.next().map(|time| String::from_utf8_lossy(time).into_owned());
+        let held = if field.key == "start" { &mut *start } else { &mut *end };
+        *held = said;
+        match (start, end) {
+            (Some(start), Some(end)) => ends_before(start, end),
+            _ => false,
         }
     }
 }

@@ -160,7 +160,10 @@ fn insert(
     let at = match fields.iter().position(|field| field.key == element.key()) {
         Some(at) => at,
         None => {
-            fields.push(Field {
+            // What bounds a Period is written from its start on, whichever the mapping names first.
+            let end = fields.iter().position(|field| field.key == "end" && element.key() == "start");
+            let at = end.unwrap_or(fields.len());
+            let field = Field {
                 key: element.key(),
                 element: element.id().index(),
                 form: if element.is_array() { Form::List } else { Form::One },
@@ -168,8 +171,9 @@ fn insert(
                 required: element.min() > 0,
                 is_primitive: element.only_type().is_some_and(|kind| kind.kind().is_primitive()),
                 items: Vec::new(),
-            });
-            fields.len() - 1
+            };
+            fields.insert(at, field);
+            at
         }
     };
     let Some(field) = fields.get_mut(at) else { return Ok(()) };
