@@ -7,6 +7,7 @@ mod files;
 mod goldens;
 mod losses;
 mod pull;
+mod unseen;
 
 use adapters::Context;
 use adapters::mapping::{Mapping, Origin};
