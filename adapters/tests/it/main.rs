@@ -21,6 +21,8 @@ mod cda_round;
 #[cfg(test)]
 mod cda_shape;
 #[cfg(test)]
+mod cda_unseen;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod corpus;
