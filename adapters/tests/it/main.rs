@@ -49,6 +49,8 @@ mod notices;
 #[cfg(test)]
 mod notices_refused;
 #[cfg(test)]
+mod notices_unseen;
+#[cfg(test)]
 mod out;
 #[cfg(test)]
 mod out_hostile;
