@@ -388,7 +388,10 @@ impl<'m> Build<'m> {
         let is_one_of = |(index, values): &(usize, Vec<String>)| {
             let is_any = |text: &str| values.iter().any(|value| value.eq_ignore_ascii_case(text));
             text(index).is_some_and(|first| {
-                is_any(first) || self.every(*index, scope).iter().any(|leaf| is_any(self.input.text(*leaf)))
+                let others = || self.every(*index, scope);
+                is_any(first)
+                    || (self.input.may_repeat(scope)
+                        && others().iter().any(|leaf| is_any(self.input.text(*leaf))))
             })
         };
         test.present.iter().all(|index| text(index).is_some())
