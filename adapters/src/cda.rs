@@ -12,8 +12,8 @@
 //!
 //! A `confidentialityCode` of the document, a section or an entry, and security observations in it, become labels: on
 //! the Bundle, on the Composition, inline on the section, and on the resources made from that part. The strictest of
-//! those that stand around a part counts. The Patient bears none of them: there, a label would say that where the
-//! person lives is protected, which a document does not say.
+//! those that stand around a part counts. The Patient bears none of them: there, a label says that where the person
+//! lives is protected. That is said by an address or number for confidential use (`CONF`) or one that is masked (`MSK`).
 
 mod apart;
 mod bundle;

@@ -98,7 +98,7 @@ impl Codes {
                     self.by_code.extend(codes.iter().map(|code| ((*code).to_owned(), last)));
                 }
                 (["title", words @ ..], Some(last)) => {
-                    self.by_title.insert(words.join(" ").to_lowercase(), last);
+                    self.by_title.insert(plain(&words.join(" ")), last);
                 }
                 _ => return Err(line.number),
             }
@@ -142,7 +142,7 @@ impl Codes {
     /// The heading that a section stands under, by its code or else its title.
     pub(super) fn heading(&self, code: Option<&str>, title: Option<&str>) -> Option<&Heading> {
         let by_code = code.and_then(|code| self.by_code.get(code));
-        let by_title = || title.and_then(|title| self.by_title.get(&title.to_lowercase()));
+        let by_title = || title.and_then(|title| self.by_title.get(&plain(title)));
         by_code.or_else(by_title).and_then(|at| self.headings.get(*at))
     }
 }
@@ -173,6 +173,13 @@ impl Heading {
             .with("display", Node::text(self.display.as_str()))
             .into()
     }
+}
+
+/// A title without what senders write differently: capitals, punctuation, `&` for *and*.
+fn plain(title: &str) -> String {
+    let spelt = title.to_lowercase().replace('&', " and ");
+    let words = spelt.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// An OID, UUID or URI as a URI.

@@ -51,10 +51,29 @@ impl Labels {
         }
     }
 
-    /// Adds the label that a code is.
+    /// That the address or a number of somebody is confidential: one for such use (`CONF`), or one that is masked. Who
+    /// that is bears the label, which protects where they are.
+    pub(super) fn of_places(known: Known<'_>, element: Element<'_>) -> Self {
+        if !is_place_confidential(known, element) {
+            return Self::default();
+        }
+        Self { degree: Some(Confidentiality::Restricted), others: Vec::new() }
+    }
+
+    /// Adds the labels that a code and its translations are.
     fn read(&mut self, known: Known<'_>, element: Element<'_>) {
+        self.read_one(known, element);
+        for translation in element.children().filter(|child| child.is(Space::V3, "translation")) {
+            self.read_one(known, translation);
+        }
+    }
+
+    /// Adds the label that a code is, in whatever letters it is written.
+    fn read_one(&mut self, known: Known<'_>, element: Element<'_>) {
         let Some(code) = element.peek("code") else { return };
         let found = known.target(element, None, "confidentiality");
+        let found =
+            found.or_else(|| known.codes.find("confidentiality", &code.to_ascii_uppercase(), known.context));
         let (system, code) = match found {
             Some(target) => {
                 if target.is_broader {
@@ -119,6 +138,32 @@ impl Labels {
             |coding| Object::new().with("url", Node::text(INLINE)).with("valueCoding", coding).into();
         self.codings().into_iter().map(extension).collect()
     }
+}
+
+/// Whether an address or number that stands in what describes somebody, or in their guardian, is confidential.
+fn is_place_confidential(known: Known<'_>, element: Element<'_>) -> bool {
+    let mut is_so = false;
+    for child in element.children().filter(|child| child.space() == Space::V3) {
+        let map = match child.name() {
+            "addr" => "address-use",
+            "telecom" => "telecom-use",
+            "patient" | "guardian" => {
+                is_so |= is_place_confidential(known, child);
+                continue;
+            }
+            _ => continue,
+        };
+        let uses = || child.peek("use").unwrap_or_default().split_ascii_whitespace();
+        if uses().any(|held| held == "CONF") {
+            is_so = true;
+            // The label says that; whatever else stands there must be said too.
+            if uses().all(|held| held == "CONF" || known.codes.find(map, held, known.context).is_some()) {
+                child.mark(&["use"]);
+            }
+        }
+        is_so |= child.peek("nullFlavor") == Some("MSK");
+    }
+    is_so
 }
 
 /// What tells a receiver that a resource bears labels inside.

@@ -69,7 +69,8 @@ impl<'x, 't> Draft<'x, 't> {
         {
             return Some(inner.clone());
         }
-        let labels = if rule.kind == "Patient" { Labels::default() } else { self.labels.clone() };
+        let around = if rule.kind == "Patient" { Labels::default() } else { self.labels.clone() };
+        let labels = around.with(&Labels::of_places(self.known, element));
         let mut alike = Vec::new();
         if rule.sharing == Sharing::Shared {
             Node::from(object.clone()).write(&mut alike);

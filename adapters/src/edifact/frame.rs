@@ -16,6 +16,8 @@ pub(super) struct Frame {
     pub(super) header: Segment,
     pub(super) decimal: char,
     pub(super) remark: Option<Why>,
+    /// Whether `UNZ-1` counts the messages.
+    pub(super) is_counted: bool,
     pub(super) messages: Vec<Framed>,
 }
 
@@ -75,7 +77,9 @@ impl Frame {
         if trailer.first(2).map(|part| part.peek()) != control {
             return Err(Fault::ControlReference);
         }
-        if trailer.first(1).and_then(|part| part.peek().parse().ok()) != Some(messages.len()) {
+        // What counts nothing contradicts nothing; the reference says that this is its end.
+        let counted = trailer.first(1).map(|part| part.peek().parse().ok());
+        if counted.is_some_and(|counted| counted != Some(messages.len())) {
             return Err(Fault::MessageCount);
         }
         let mut references: Vec<&str> = messages.iter().map(|message| message.reference.as_str()).collect();
@@ -83,7 +87,7 @@ impl Frame {
         if references.windows(2).any(|pair| pair.first() == pair.last()) {
             return Err(Fault::ReferenceTwice);
         }
-        Ok(Self { header, decimal, remark, messages })
+        Ok(Self { header, decimal, remark, is_counted: counted.is_some(), messages })
     }
 }
 

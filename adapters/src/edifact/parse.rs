@@ -48,6 +48,8 @@ pub(super) fn parse(input: &[u8], context: &Context) -> Result<Parsed, Refused> 
     if !rest.starts_with(b"UNB") {
         return Err(Fault::NoHeader.into());
     }
+    // The mark by which DOS ends a file.
+    let rest = rest.strip_suffix(b"\x1a").filter(|_| separators.segment != 0x1a).unwrap_or(rest);
     let (text, remark) = decode(rest, separators, context)?;
     let segments = Reader { separators, segments: Vec::new(), components: 0 }.read(&text)?;
     Ok(Parsed { segments, decimal: char::from(separators.decimal), remark })

@@ -101,6 +101,9 @@ pub(super) fn translate(
     if let Some(why) = frame.remark {
         losses.push(Loss { place: "UNB-1".to_owned(), why, severity: Severity::Minor });
     }
+    if !frame.is_counted {
+        losses.push(Loss { place: "UNZ-1".to_owned(), why: Why::Missing, severity: Severity::Minor });
+    }
     if counted != Counted::Right
         && let Some(trailer) = message.segments.last()
     {

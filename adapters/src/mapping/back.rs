@@ -314,8 +314,16 @@ fn fixed_match(fields: &[Field], node: Node<'_>) -> bool {
                 (None, _) => true,
             },
             (Shape::Object(_, inner), Some(value)) => fixed_match(inner, value),
-            (Shape::Object(_, inner), None) => item.is_sourced || inner.is_empty(),
+            (Shape::Object(_, inner), None) => item.is_sourced || !always_says(inner),
         }
+    })
+}
+
+/// Whether the mapping says something in it whatever the record holds.
+fn always_says(fields: &[Field]) -> bool {
+    fields.iter().flat_map(|field| &field.items).any(|item| match &item.shape {
+        Shape::Value(rules) => fixed(rules).is_some(),
+        Shape::Object(_, inner) => always_says(inner),
     })
 }
 

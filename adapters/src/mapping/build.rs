@@ -3,20 +3,23 @@
 //! Nothing is built in between: the tree of the mapping is walked and JSON is appended; what turns out to be empty
 //! is cut off again.
 
+mod label;
 pub(super) mod name;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use self::name::Key;
+use self::label::is_label;
 pub(super) use self::name::Naming;
 use self::write::{Bounds, Comma, absent, start_of_list};
 use super::Refused;
 use super::convert::{self, Converted};
-use super::plan::{Each, Field, Form, Item, Plan, ResourcePlan, Rule, Selector, Shape, Test, Value};
+use super::plan::{
+    Conversion, Each, Field, Form, Item, Plan, ResourcePlan, Rule, Selector, Shape, Test, Value,
+};
 use super::record::{Input, Scope};
 use crate::{Loss, Severity, Why};
 
@@ -35,7 +38,7 @@ pub(super) struct Build<'m> {
     /// What was built, by resource.
     built: Vec<Held>,
     /// For paths that begin at the record, where they lead.
-    rooted: Vec<Option<usize>>,
+    rooted: Vec<Vec<usize>>,
     /// Which place went where, when somebody wants to know.
     traced: Option<Vec<Went>>,
     resource: usize,
@@ -180,15 +183,8 @@ impl<'m> Build<'m> {
             out.truncate(start);
             return Ok(None);
         }
-        let refused = |no_key| {
-            let (resource, place) = (resource.name.clone(), self.input.fragment(scope, &self.plan.selectors));
-            if no_key { Refused::NoKey { resource, place } } else { Refused::KeyNotAnId { resource, place } }
-        };
-        let id = match key {
-            Key::Id(id) => id,
-            Key::Empty => return Err(refused(true)),
-            Key::NotAnId => return Err(refused(false)),
-        };
+        let named = || (resource.name.clone(), self.input.fragment(scope, &self.plan.selectors));
+        let id = key.known(named)?;
         out.extend_from_slice(b"}}");
         if !self.is_new(resource, scope, &id, body..out.len(), out)? {
             out.truncate(start);
@@ -228,24 +224,34 @@ impl<'m> Build<'m> {
     fn find(&self, index: usize, scope: Scope) -> Option<usize> {
         let selector = self.plan.selectors.get(index)?;
         if selector.from_record {
-            self.rooted.get(index).copied()?
+            self.rooted.get(index)?.first().copied()
         } else {
             self.input.find(index, selector, scope)
+        }
+    }
+
+    /// Every place that a selector leads to.
+    fn every(&self, index: usize, scope: Scope) -> Vec<usize> {
+        match self.plan.selectors.get(index) {
+            Some(selector) if selector.from_record => self.rooted.get(index).cloned().unwrap_or_default(),
+            Some(selector) => self.input.every(index, selector, scope),
+            None => Vec::new(),
         }
     }
 
     /// The place that holds a value for a selector; empty ones, and those that say that there is none, do not.
     fn leaf(&mut self, index: usize, scope: Scope) -> Option<usize> {
         let leaf = self.find(index, scope)?;
+        self.is_value(leaf).then_some(leaf)
+    }
+
+    fn is_value(&mut self, leaf: usize) -> bool {
         let text = self.input.text(leaf);
-        if text.is_empty() {
-            return None;
-        }
-        if self.plan.nulls.iter().any(|null| null == text) {
+        let is_null = self.plan.nulls.iter().any(|null| null == text);
+        if is_null && !text.is_empty() {
             self.remark(leaf, Why::Nulled, Severity::Trivial);
-            return None;
         }
-        Some(leaf)
+        !text.is_empty() && !is_null
     }
 
     fn fields(&mut self, fields: &[Field], scope: Scope, mut comma: Comma, out: &mut Vec<u8>) -> Wrote {
@@ -339,6 +345,9 @@ impl<'m> Build<'m> {
                     Wrote::Fixed
                 }
                 Value::Reference(target) => self.reference(*target, scope, out),
+                Value::Cell { selector, conversion: Conversion::Coding(_) } if is_label(rule) => {
+                    self.labels(rule, *selector, scope, out)
+                }
                 Value::Cell { selector, .. } => match self.leaf(*selector, scope) {
                     Some(leaf) => self.cell(rule, leaf, scope, out),
                     None => or_else(rule, rule.default.as_deref(), out),
@@ -381,8 +390,15 @@ impl<'m> Build<'m> {
             let text = self.input.text(self.find(*index, scope)?);
             Some(text).filter(|text| !text.is_empty() && !self.plan.nulls.iter().any(|null| null == text))
         };
+        // Of several rows or items one is enough.
         let is_one_of = |(index, values): &(usize, Vec<String>)| {
-            text(index).is_some_and(|text| values.iter().any(|value| value.eq_ignore_ascii_case(text)))
+            let is_any = |text: &str| values.iter().any(|value| value.eq_ignore_ascii_case(text));
+            text(index).is_some_and(|first| {
+                let others = || self.every(*index, scope);
+                is_any(first)
+                    || (self.input.may_repeat(scope)
+                        && others().iter().any(|leaf| is_any(self.input.text(*leaf))))
+            })
         };
         test.present.iter().all(|index| text(index).is_some())
             && test.absent.iter().all(|index| text(index).is_none())
@@ -399,6 +415,7 @@ impl<'m> Build<'m> {
                 self.mark(other);
             }
         }
+        self.contradict(leaf, scope, rule);
         if let Some(traced) = &mut self.traced {
             traced.push(Went { leaf, resource: self.resource, path: rule.path.clone() });
         }
@@ -438,6 +455,9 @@ impl<'m> Build<'m> {
         for (leaf, mark) in self.marks.iter().enumerate() {
             let mut told = false;
             while let Some(remark) = remarks.next_if(|remark| remark.leaf == leaf) {
+                if remark.why == Why::PlaceTaken && *mark == Mark::Carried {
+                    continue;
+                }
                 losses.push((leaf, self.loss(leaf, remark.why, remark.severity)));
                 told = true;
             }
@@ -461,12 +481,19 @@ impl<'m> Build<'m> {
 }
 
 /// Looked up once: a record may have many items that ask for the same.
-fn rooted(plan: &Plan, input: Input<'_>) -> Vec<Option<usize>> {
+fn rooted(plan: &Plan, input: Input<'_>) -> Vec<Vec<usize>> {
     if plan.selectors.iter().all(|selector| !selector.from_record) {
         return Vec::new();
     }
     let look_up = |(index, selector): (usize, &Selector)| {
-        input.find(index, selector, Scope::Record).filter(|_| selector.from_record)
+        if !selector.from_record {
+            return Vec::new();
+        }
+        let mut said = HashSet::new();
+        let every = input.every(index, selector, Scope::Record);
+        // What repeats says nothing new; the first place is kept, whatever it holds.
+        let told = every.into_iter().filter(|leaf| said.insert((input.text(*leaf), input.has_parts(*leaf))));
+        told.take(label::VALUES_MAX + 1).collect()
     };
     plan.selectors.iter().enumerate().map(look_up).collect()
 }
@@ -475,5 +502,5 @@ fn rooted(plan: &Plan, input: Input<'_>) -> Vec<Option<usize>> {
 fn or_else(rule: &Rule, json: Option<&[u8]>, out: &mut Vec<u8>) -> Wrote {
     let Some(json) = json else { return Wrote::Nothing };
     out.extend_from_slice(json);
-    if rule.path.starts_with("meta.security") { Wrote::Sourced } else { Wrote::Fixed }
+    if is_label(rule) { Wrote::Sourced } else { Wrote::Fixed }
 }

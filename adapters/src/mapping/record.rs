@@ -240,6 +240,41 @@ impl<'r> Input<'r> {
         }
     }
 
+    /// Every place that a selector means, whether it holds something or not: in a record of several rows each of them.
+    pub(super) fn every(self, index: usize, selector: &Selector, scope: Scope) -> Vec<usize> {
+        let mut found = Vec::new();
+        match (self, scope) {
+            (Self::Rows(rows, header), Scope::Record) => {
+                if let Some(column) = header.columns.get(index).copied().flatten() {
+                    found.extend((0..rows.numbers.len()).map(|row| row * rows.width + column));
+                }
+            }
+            (Self::Rows(..), Scope::Part(_)) => found.extend(self.find(index, selector, scope)),
+            (Self::Tree(tree), Scope::Part(node)) if !selector.from_record => {
+                tree.all(node, &selector.path, &mut found);
+            }
+            (Self::Tree(tree), Scope::Part(_) | Scope::Record) => tree.all(0, &selector.path, &mut found),
+        }
+        found
+    }
+
+    /// Whether a selector may lead to several places.
+    pub(super) fn may_repeat(self, scope: Scope) -> bool {
+        match (self, scope) {
+            (Self::Rows(rows, _), Scope::Record) => rows.numbers.len() > 1,
+            (Self::Rows(..), Scope::Part(_)) => false,
+            (Self::Tree(_), Scope::Record | Scope::Part(_)) => true,
+        }
+    }
+
+    /// Whether a place holds members or elements rather than a value.
+    pub(super) fn has_parts(self, leaf: usize) -> bool {
+        match self {
+            Self::Rows(..) => false,
+            Self::Tree(tree) => tree.nodes.get(leaf).is_some_and(|node| node.first.is_some()),
+        }
+    }
+
     /// Other places that say the same as `leaf` does for the whole record: the column in the other rows.
     pub(super) fn same(self, leaf: usize) -> impl Iterator<Item = usize> {
         let (first, step, last) = match self {

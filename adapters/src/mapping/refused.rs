@@ -93,6 +93,15 @@ pub enum Refused {
         /// Where the record stands.
         place: String,
     },
+    /// A resource whose id cannot be made, because the record says several things where it is made from: it may be about
+    /// several people.
+    #[error("{place}: what the id of `{resource}` is made from holds several values")]
+    KeyTwice {
+        /// As the mapping calls it.
+        resource: String,
+        /// Where the record stands.
+        place: String,
+    },
     /// A resource whose id is to be what its columns say, which no id of FHIR can be.
     #[error(
         "{place}: what the id of `{resource}` is made from cannot be an id: letters, digits and hyphens, 64 at most"
@@ -157,6 +166,7 @@ impl Refused {
         match self {
             Self::Ragged { reach, .. } => *reach,
             Self::NoKey { .. }
+            | Self::KeyTwice { .. }
             | Self::KeyNotAnId { .. }
             | Self::SameKey { .. }
             | Self::NothingBuilt { .. }

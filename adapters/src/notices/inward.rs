@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::identifier::{NHS_NUMBER, ODS_ORGANIZATION_CODE, ODS_SITE_CODE, names_nhs_numbers};
 use fhir::nhs_number::NhsNumber;
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,9 @@ use crate::assembly::{Assembly, Frame, Number};
 use crate::hl7v2::codes::local_system;
 use crate::tree::{Node, Object, Step};
 use crate::{Context, Loss, Refused, Severity, Translated, Why};
+
+/// Numbers of a hospital for its patients.
+const LOCAL_PATIENT: &str = "https://fhir.nhs.uk/Id/local-patient-identifier";
 
 /// A resource of the message, and what it becomes.
 struct Entry<'e> {
@@ -107,8 +111,11 @@ fn checked(root: &Element) -> Result<(), Fault> {
 fn check_numbers(root: &mut Element) {
     let resources = root.children.iter_mut().flat_map(|entry| entry.children.iter_mut());
     for identifier in resources.flat_map(|resource| resource.children.iter_mut()) {
-        if identifier.name != "identifier" || identifier.peek("system") != Some(fhir::identifier::NHS_NUMBER)
-        {
+        if identifier.name != "identifier" {
+            continue;
+        }
+        name_system(identifier);
+        if identifier.peek("system") != Some(NHS_NUMBER) {
             continue;
         }
         let number = identifier.peek("value").map(NhsNumber::parse);
@@ -125,6 +132,27 @@ fn check_numbers(root: &mut Element) {
                 }
             }
             None => {}
+        }
+    }
+}
+
+/// Gives a system of the NHS the name that it has now: senders of that time still write earlier ones.
+fn name_system(identifier: &mut Element) {
+    for system in identifier.children.iter_mut().filter(|child| child.name == "system") {
+        let Some(written) = system.value.as_deref() else { continue };
+        let bare = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
+        let tail = bare.and_then(|bare| {
+            bare.strip_prefix("fhir.nhs.net/").or_else(|| bare.strip_prefix("fhir.nhs.uk/"))
+        });
+        let known = [ODS_ORGANIZATION_CODE, ODS_SITE_CODE, LOCAL_PATIENT];
+        let is_it =
+            |known: &&str| tail.is_some_and(|tail| known.strip_prefix("https://fhir.nhs.uk/") == Some(tail));
+        let now = match names_nhs_numbers(written) {
+            true => Some(NHS_NUMBER),
+            false => known.into_iter().find(is_it),
+        };
+        if let Some(now) = now {
+            system.value = Some(now.to_owned());
         }
     }
 }

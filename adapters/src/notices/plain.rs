@@ -88,7 +88,7 @@ fn message(said: &[(&Field, &str)], maps: &Maps, context: &Context) -> Result<El
         for (field, value) in said.iter().filter(|(field, _)| field.place.role == role) {
             let last = field.place.steps.last().map(|step| step.name).unwrap_or_default();
             let value = if field.name == TYPE { code.unwrap_or(value) } else { value };
-            let mut made = Element::with_value(last, value);
+            let mut made = Element::with_value(last, &day(field, value).unwrap_or_else(|| value.to_owned()));
             made.called = Some(field.name.to_owned());
             maps.data_set.put(&mut held, &field.place.steps, made);
         }
@@ -128,6 +128,22 @@ fn message(said: &[(&Field, &str)], maps: &Maps, context: &Context) -> Result<El
         bundle.push(entry);
     }
     Ok(bundle)
+}
+
+/// A day as people write it here, the day of the month first, as FHIR does. Whether there is such a day is seen later.
+fn day(field: &Field, value: &str) -> Option<String> {
+    if !field.name.ends_with(" Date") {
+        return None;
+    }
+    let mut parts = value.split('/');
+    let mut next = |longest: usize| {
+        let part = parts.next()?;
+        let is_number =
+            !part.is_empty() && part.len() <= longest && part.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(part)
+    };
+    let (day, month, year) = (next(2)?, next(2)?, next(4)?);
+    (year.len() == 4 && parts.next().is_none()).then(|| format!("{year}-{month:0>2}-{day:0>2}"))
 }
 
 /// Writes the data items of a message of DSTU2.

@@ -59,6 +59,18 @@ fn every_report_becomes_what_its_golden_says() {
     }
 }
 
+/// What senders leave out or add around a message that is whole.
+#[test]
+fn an_end_that_counts_nothing_or_is_marked_as_dos_does_is_an_end() {
+    let report = case("blood-count");
+    let uncounted = translated(&report.replace("UNZ+1+2044'", "UNZ++2044'"));
+    let missing = Loss { place: "UNZ-1".to_owned(), why: Why::Missing, severity: Severity::Minor };
+    assert!(uncounted.losses.contains(&missing), "{:?}", uncounted.losses);
+    assert_eq!(told(&uncounted), told(&translated(&report)));
+    let marked = translated(&format!("{}\u{1a}", report.replace('\n', "\r\n")));
+    assert_eq!(told(&marked), told(&translated(&report)));
+}
+
 fn cut(text: &str, from: usize, to: usize) -> &str {
     text.get(from..to).unwrap()
 }

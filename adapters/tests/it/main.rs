@@ -21,6 +21,8 @@ mod cda_round;
 #[cfg(test)]
 mod cda_shape;
 #[cfg(test)]
+mod cda_unseen;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod corpus;
@@ -46,6 +48,8 @@ mod medicines;
 mod notices;
 #[cfg(test)]
 mod notices_refused;
+#[cfg(test)]
+mod notices_unseen;
 #[cfg(test)]
 mod out;
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod files;
 mod goldens;
 mod losses;
 mod pull;
+mod unseen;
 
 use adapters::Context;
 use adapters::mapping::{Mapping, Origin};

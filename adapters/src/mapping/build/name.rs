@@ -2,6 +2,7 @@
 
 use super::{Build, Held, Wrote};
 use crate::identity;
+use crate::mapping::Refused;
 use crate::mapping::plan::{Plan, ResourcePlan};
 use crate::mapping::record::Scope;
 
@@ -25,6 +26,8 @@ pub(super) enum Key {
     Id(String),
     /// The first column is empty.
     Empty,
+    /// The first column says several things.
+    Several,
     /// It cannot be an id as it stands.
     NotAnId,
 }
@@ -33,7 +36,21 @@ impl Key {
     pub(super) fn id(&self) -> &str {
         match self {
             Self::Id(id) => id,
-            Self::Empty | Self::NotAnId => "",
+            Self::Empty | Self::Several | Self::NotAnId => "",
+        }
+    }
+
+    /// The id, of the resource and place that `named` tells.
+    pub(super) fn known(self, named: impl FnOnce() -> (String, String)) -> Result<String, Refused> {
+        let refused = |make: fn(String, String) -> Refused| {
+            let (resource, place) = named();
+            Err(make(resource, place))
+        };
+        match self {
+            Self::Id(id) => Ok(id),
+            Self::Empty => refused(|resource, place| Refused::NoKey { resource, place }),
+            Self::Several => refused(|resource, place| Refused::KeyTwice { resource, place }),
+            Self::NotAnId => refused(|resource, place| Refused::KeyNotAnId { resource, place }),
         }
     }
 }
@@ -50,6 +67,9 @@ impl Build<'_> {
         let mut parts = Vec::with_capacity(resource.id_from.len());
         for (number, index) in resource.id_from.iter().enumerate() {
             let text = match self.leaf(*index, scope) {
+                Some(leaf) if number == 0 && self.is_contradicted(*index, leaf, scope) => {
+                    return Key::Several;
+                }
                 Some(leaf) => self.input.text(leaf),
                 None if number == 0 => return Key::Empty,
                 None => "",
@@ -60,6 +80,15 @@ impl Build<'_> {
             Naming::Message | Naming::Digests => Key::Id(digest(self.source, resource, &parts)),
             Naming::Keys => keyed(self.plan, resource, &parts),
         }
+    }
+
+    /// Whether another place at the path of `leaf` holds another value.
+    fn is_contradicted(&self, index: usize, leaf: usize, scope: Scope) -> bool {
+        let differs = |other: &usize| {
+            let text = self.input.text(*other);
+            !text.is_empty() && text != self.input.text(leaf)
+        };
+        self.input.may_repeat(scope) && self.every(index, scope).iter().any(differs)
     }
 
     pub(super) fn reference(&self, target: usize, scope: Scope, out: &mut Vec<u8>) -> Wrote {

@@ -126,7 +126,7 @@ fn rows_with_one_key_become_one_record() {
     let (bundle, losses) = records[0].as_ref().unwrap();
     assert!(bundle.contains(r#""address":[{"city":"Leeds"},{"city":"York"}]"#), "{bundle}");
     assert!(bundle.contains("#row=2-3"));
-    assert_eq!(losses, &[("row 3 column 4 DOB".to_owned(), Why::ConditionUnmet)]);
+    assert_eq!(losses, &[("row 3 column 4 DOB".to_owned(), Why::PlaceTaken)]);
     assert_eq!(records.len(), 2);
     let apart = translate(&mapping, b"ID,NAME,CITY,DOB\n1,A,,\n2,B,,\n1,A,,\n3,C,,\n");
     assert_eq!(apart[2], Err(Refused::KeyReturns { row: 4 }));
