@@ -5,6 +5,7 @@
 
 mod label;
 pub(super) mod name;
+mod told;
 mod write;
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,7 +22,7 @@ use super::plan::{
     Conversion, Each, Field, Form, Item, Plan, ResourcePlan, Rule, Selector, Shape, Test, Value,
 };
 use super::record::{Input, Scope};
-use crate::{Loss, Severity, Why};
+use crate::{Severity, Why};
 
 /// One record on its way.
 #[derive(Debug)]
@@ -426,57 +427,6 @@ impl<'m> Build<'m> {
             *mark = Mark::Carried;
         }
         self.used.push(leaf);
-    }
-
-    /// What was written last is not carried after all.
-    fn take_back(&mut self, why: Why) {
-        let Some(leaf) = self.used.pop() else { return };
-        self.remark(leaf, why, Severity::Major);
-        if let Some(traced) = &mut self.traced
-            && traced.last().is_some_and(|went| went.leaf == leaf)
-        {
-            traced.pop();
-        }
-    }
-
-    fn remark(&mut self, leaf: usize, why: Why, severity: Severity) {
-        if !self.remarks.iter().rev().take(64).any(|held| held.leaf == leaf && held.why == why) {
-            self.remarks.push(Remark { leaf, why, severity });
-        }
-    }
-
-    /// Everything that was not carried as it stood, in the order of the source.
-    pub(super) fn losses(&mut self) -> Vec<(usize, Loss)> {
-        let mut remarks = std::mem::take(&mut self.remarks);
-        remarks.sort_by_key(|remark| (remark.leaf, remark.why));
-        remarks.dedup_by_key(|remark| (remark.leaf, remark.why));
-        let mut remarks = remarks.into_iter().peekable();
-        let mut losses = Vec::new();
-        for (leaf, mark) in self.marks.iter().enumerate() {
-            let mut told = false;
-            while let Some(remark) = remarks.next_if(|remark| remark.leaf == leaf) {
-                if remark.why == Why::PlaceTaken && *mark == Mark::Carried {
-                    continue;
-                }
-                losses.push((leaf, self.loss(leaf, remark.why, remark.severity)));
-                told = true;
-            }
-            if told || *mark == Mark::Carried || self.input.text(leaf).is_empty() {
-                continue;
-            }
-            let named = self.input.named(leaf, &self.plan.selectors);
-            let (why, severity) = match (self.plan.severity_of(named), named) {
-                (Some(severity), _) => (Why::LeftOut, severity),
-                (None, Some(_)) => (Why::ConditionUnmet, Severity::Minor),
-                (None, None) => (Why::NotMapped, Severity::Minor),
-            };
-            losses.push((leaf, self.loss(leaf, why, severity)));
-        }
-        losses
-    }
-
-    fn loss(&self, leaf: usize, why: Why, severity: Severity) -> Loss {
-        Loss { place: self.input.place(leaf, &self.plan.selectors), why, severity }
     }
 }
 
