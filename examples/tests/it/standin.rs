@@ -157,9 +157,9 @@ async fn what_is_wrong_with_a_write_is_said_in_an_outcome() {
     refused(&send(&caller, Method::POST, &place, &[], &json!({"resourceType": "Flag"})).await, 400);
     let xml = [("content-type", "application/fhir+xml")];
     refused(&caller.call(Method::POST, &place, &xml, b"<Patient/>".to_vec()).await.unwrap(), 415);
-    let answer = caller.call(Method::DELETE, &format!("{place}/ann"), &[], Vec::new()).await.unwrap();
+    let answer = caller.call(Method::PATCH, &format!("{place}/ann"), &[], Vec::new()).await.unwrap();
     refused(&answer, 405);
-    assert_eq!(answer.header("allow"), "GET, PUT");
+    assert_eq!(answer.header("allow"), "GET, PUT, DELETE");
     let xml =
         caller.call(Method::GET, &place, &[("accept", "application/fhir+xml")], Vec::new()).await.unwrap();
     refused(&xml, 406);
