@@ -3,6 +3,8 @@
 //! Every request of such a check goes through here. So a run that may only read never writes, whatever its checks would do;
 //! what was made is deleted at the end; and what was asked can be told without what could name a record.
 
+mod untold;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,6 +19,7 @@ use crate::observe::{Claims, Observed, Stated};
 use crate::scene::{Actor, Scene};
 use crate::smart_client::SmartClient;
 use crate::target::{Answer, Question, Target, Trouble};
+use untold::untold;
 
 /// How many requests of one check are told.
 const EXCHANGED_MAX: usize = 200;
@@ -57,10 +60,12 @@ pub struct Bench {
     writes: Writes,
     tag: String,
     behind: Option<Behind>,
+    ground: Option<Target>,
     smart_client: Option<SmartClient>,
     definitions: OnceLock<Definitions>,
     observed: OnceLock<Observed>,
     made: Mutex<Vec<String>>,
+    laid: Mutex<Vec<String>>,
     exchanged: Mutex<Vec<Exchanged>>,
     sampling: Sampling,
     kept: tokio::sync::Mutex<Kept>,
@@ -109,10 +114,12 @@ impl Bench {
             writes: Writes::Allowed,
             tag: tag(),
             behind: None,
+            ground: None,
             smart_client: None,
             definitions: OnceLock::new(),
             observed: OnceLock::new(),
             made: Mutex::default(),
+            laid: Mutex::default(),
             exchanged: Mutex::default(),
             sampling: Sampling::default(),
             kept: tokio::sync::Mutex::default(),
@@ -194,6 +201,19 @@ impl Bench {
     pub fn with_smart_client(mut self, client: SmartClient) -> Self {
         self.smart_client = Some(client);
         self
+    }
+
+    /// With a place where what is searched for is put, since the endpoint under test takes none of it.
+    #[must_use]
+    pub fn with_ground(mut self, ground: Target) -> Self {
+        self.ground = Some(ground);
+        self
+    }
+
+    /// Where what is searched for is put; none: on the endpoint under test.
+    #[must_use]
+    pub const fn ground(&self) -> Option<&Target> {
+        self.ground.as_ref()
     }
 
     /// The endpoint behind the gateway that the suite plays.
@@ -318,6 +338,16 @@ impl Bench {
         answer.map_err(Trouble::into)
     }
 
+    /// Asks where what is searched for is put.
+    ///
+    /// # Errors
+    /// As [`Bench::ask`].
+    pub async fn ask_ground(&self, question: &Question<'_>) -> Result<Answer, Otherwise> {
+        let Some(ground) = &self.ground else { return self.ask(question).await };
+        self.may(question)?;
+        ground.ask(question).await.map_err(Trouble::into)
+    }
+
     /// Asks the endpoint under test, where no answer is an answer too.
     ///
     /// # Errors
@@ -391,18 +421,17 @@ impl Bench {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(path.into());
     }
 
+    /// Remembers that `path` (`Type/id`) was made by this run where what is searched for is put: it is deleted at the end.
+    pub fn laid(&self, path: impl Into<String>) {
+        self.laid.lock().unwrap_or_else(PoisonError::into_inner).push(path.into());
+    }
+
     /// Deletes what was made, the last first, for resources may refer to what was made before them.
     ///
     /// Returns how many are still there.
     pub async fn tidy_up(&self) -> usize {
-        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut left = 0;
-        for path in made.iter().rev() {
-            let question = Question { method: Method::DELETE, path, headers: &[], body: b"" };
-            let gone = matches!(self.target.ask(&question).await, Ok(answer) if matches!(answer.status, 200..=299 | 404 | 410));
-            left += usize::from(!gone);
-        }
-        left
+        deleted(&self.target, &self.made).await
+            + deleted(self.ground.as_ref().unwrap_or(&self.target), &self.laid).await
     }
 
     pub(crate) fn learn(&self, observed: Observed) -> &Observed {
@@ -412,6 +441,18 @@ impl Bench {
     pub(crate) fn take_exchanged(&self) -> Vec<Exchanged> {
         std::mem::take(&mut *self.exchanged.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Deletes from `place` what is listed, the last first, and returns how many are still there.
+async fn deleted(place: &Target, listed: &Mutex<Vec<String>>) -> usize {
+    let made = std::mem::take(&mut *listed.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut left = 0;
+    for path in made.iter().rev() {
+        let question = Question { method: Method::DELETE, path, headers: &[], body: b"" };
+        let gone = matches!(place.ask(&question).await, Ok(answer) if matches!(answer.status, 200..=299 | 404 | 410));
+        left += usize::from(!gone);
+    }
+    left
 }
 
 impl From<Trouble> for Otherwise {
@@ -426,32 +467,6 @@ fn writes(question: &Question<'_>) -> bool {
         Method::GET | Method::HEAD | Method::OPTIONS => false,
         Method::POST => !question.path.split('?').next().is_some_and(|path| path.ends_with("/_search")),
         _ => true,
-    }
-}
-
-/// `Patient/[id]/_history?_count`: types, operations and names of parameters are the specification's; all else could name a record.
-fn untold(path: &str) -> String {
-    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-    let spoken = |part: &str| {
-        let known = part.is_empty()
-            || part == "metadata"
-            || part.starts_with(['_', '$', '.'])
-            || (part.starts_with(|first: char| first.is_ascii_uppercase())
-                && part.chars().all(|c| c.is_ascii_alphabetic()));
-        if known { part.to_owned() } else { "[id]".to_owned() }
-    };
-    let parts: Vec<String> = path.split('/').map(spoken).collect();
-    let named = |pair: &str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        let fitting = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
-        if name.chars().all(fitting) { name.to_owned() } else { "…".to_owned() }
-    };
-    match query {
-        Some(query) => {
-            let names: Vec<String> = query.split('&').map(named).collect();
-            format!("{}?{}", parts.join("/"), names.join("&"))
-        }
-        None => parts.join("/"),
     }
 }
 

@@ -9,9 +9,9 @@ use conformance::smart_client::SmartClient;
 use fhir::json::Limits;
 use serde_json::Value;
 
-/// Options of the suites `gateway` and `smart`.
+/// Options of the suites `gateway`, `search` and `smart`.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Options of the suites gateway and smart")]
+#[command(next_help_heading = "Options of the suites gateway, search and smart")]
 pub(crate) struct Edges {
     /// Listen here as the endpoint behind the gateway under test, such as 127.0.0.1:8098: give the gateway this address as
     /// its upstream, with or without a path.
@@ -21,6 +21,10 @@ pub(crate) struct Edges {
     /// invented people.
     #[arg(long, requires = "behind")]
     behind_records: Option<PathBuf>,
+    /// Put what the suite `search` looks for here, as a FHIR base that wants no token, such as the system behind a gateway that takes
+    /// no such resources itself; the searches go through --base.
+    #[arg(long, value_name = "URL")]
+    ground: Option<String>,
     /// File with a registered client of the authorisation server: JSON with client_id, kid, scope, and key or key_file
     /// (PKCS#8 in PEM). Nothing of it stands in a report.
     #[arg(long)]
@@ -34,6 +38,10 @@ impl Edges {
             let records = self.records()?;
             let behind = Behind::open(address, records).await;
             bench = bench.with_behind(behind.map_err(|_| format!("cannot listen on {address}"))?);
+        }
+        if let Some(base) = &self.ground {
+            let ground = bench.target().sibling(base, None);
+            bench = bench.with_ground(ground.map_err(|bad| format!("--ground: {bad}"))?);
         }
         if let Some(file) = &self.smart_client {
             bench = bench.with_smart_client(SmartClient::read(file).map_err(|bad| bad.to_string())?);

@@ -7,6 +7,7 @@ mod answer;
 mod capability;
 mod criterion;
 mod instant;
+mod number;
 mod parameter;
 pub mod query;
 mod search;

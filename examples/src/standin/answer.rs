@@ -114,11 +114,13 @@ impl Holder {
             ("POST", [kind]) => write::create(self, kind, call),
             ("GET", [kind, id]) => self.read(kind, id, call),
             ("PUT", [kind, id]) => write::update(self, kind, id, call),
+            ("DELETE", [kind, id]) => write::delete(self, kind, id, call),
+            ("GET", [kind, id, "_history"]) => self.history(kind, id),
             ("GET", [kind, id, "_history", version]) => self.vread(kind, id, version),
             (_, [_, "_search"]) => not_allowed("POST"),
-            (_, [_, _, "_history", _]) => not_allowed("GET"),
+            (_, [_, _, "_history"] | [_, _, "_history", _]) => not_allowed("GET"),
             (_, [_]) => not_allowed("GET, POST"),
-            (_, [_, _]) => not_allowed("GET, PUT"),
+            (_, [_, _]) => not_allowed("GET, PUT, DELETE"),
             (_, []) => not_allowed("POST"),
             _ => Answer::error(404, "not-found", "no such place"),
         }
@@ -127,7 +129,10 @@ impl Holder {
     fn read(&self, kind: &str, id: &str, call: &Call) -> Answer {
         let store = self.store();
         let Some(stored) = store.newest(kind, id) else {
-            return Answer::error(404, "not-found", "no such resource");
+            return match store.versions(kind, id) {
+                [] => Answer::error(404, "not-found", "no such resource"),
+                [..] => Answer::error(410, "deleted", "the resource was deleted"),
+            };
         };
         if header(&call.headers, "if-none-match").is_some_and(|tag| tag == stored.etag()) {
             let mut unchanged = Answer::stored(304, stored);
@@ -139,9 +144,45 @@ impl Holder {
 
     fn vread(&self, kind: &str, id: &str, version: &str) -> Answer {
         match self.store().version(kind, id, version) {
+            Some(stored) if stored.gone => Answer::error(410, "deleted", "the resource was deleted"),
             Some(stored) => Answer::stored(200, stored),
             None => Answer::error(404, "not-found", "no such version"),
         }
+    }
+
+    /// Every version, the newest first, on one page.
+    fn history(&self, kind: &str, id: &str) -> Answer {
+        let store = self.store();
+        let versions = store.versions(kind, id);
+        if versions.is_empty() {
+            return Answer::error(404, "not-found", "no such resource");
+        }
+        let url = format!("{kind}/{id}");
+        let entry = |stored: &Stored| {
+            let (method, status) = match (stored.gone, stored.version) {
+                (true, _) => ("DELETE", "204"),
+                (false, 1) => ("POST", "201"),
+                (false, _) => ("PUT", "200"),
+            };
+            let modified = format!("{:.3}", stored.updated);
+            let place = if method == "POST" { kind } else { url.as_str() };
+            let mut entry = json!({
+                "fullUrl": format!("{}/{url}", self.base),
+                "request": {"method": method, "url": place},
+                "response": {"status": status, "etag": stored.etag(), "lastModified": modified},
+            });
+            if let (false, Some(members)) = (stored.gone, entry.as_object_mut()) {
+                members.insert("resource".into(), stored.resource.clone());
+            }
+            entry
+        };
+        let entries: Vec<Value> = versions.iter().rev().map(entry).collect();
+        let link = json!([{"relation": "self", "url": format!("{}/{url}/_history", self.base)}]);
+        let (kind, total) = ("history", entries.len());
+        Answer::of(
+            200,
+            json!({"resourceType": "Bundle", "type": kind, "total": total, "link": link, "entry": entries}),
+        )
     }
 
     fn search_by_post(&self, kind: &str, call: &Call) -> Answer {

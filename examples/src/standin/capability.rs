@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parameter::{ID, Kind, Parameter, TYPES};
+use super::parameter::{ID, Kind, LAST_UPDATED, Parameter, TYPES};
 
 /// The CapabilityStatement.
 pub(super) fn statement(name: &str, base: &str) -> Value {
@@ -16,12 +16,12 @@ pub(super) fn statement(name: &str, base: &str) -> Value {
                 .map(|parameter| format!("{}:{}", served.name, parameter.name))
                 .collect();
             let parameters: Vec<Value> =
-                std::iter::once(&ID).chain(served.parameters).map(parameter).collect();
+                [&ID, &LAST_UPDATED].into_iter().chain(served.parameters).map(parameter).collect();
             let mut resource = json!({
                 "type": served.name,
                 "interaction": [
                     {"code": "read"}, {"code": "vread"}, {"code": "search-type"},
-                    {"code": "create"}, {"code": "update"},
+                    {"code": "create"}, {"code": "update"}, {"code": "delete"}, {"code": "history-instance"},
                 ],
                 "versioning": "versioned-update",
                 "readHistory": true,
@@ -50,11 +50,14 @@ pub(super) fn statement(name: &str, base: &str) -> Value {
 
 fn parameter(parameter: &Parameter) -> Value {
     let kind = match parameter.kind {
-        Kind::Id | Kind::Token => "token",
+        Kind::Id | Kind::Token | Kind::Contact(_) => "token",
         Kind::Reference => "reference",
         Kind::Text => "string",
         Kind::Date => "date",
         Kind::Uri => "uri",
+        Kind::Number => "number",
+        Kind::Quantity => "quantity",
+        Kind::Composite(_) => "composite",
     };
     json!({"name": parameter.name, "type": kind})
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::instant::Span;
+use super::number::Asked;
 use super::parameter::{Kind, Parameter, served};
 use super::store::Store;
 use crate::json;
@@ -35,8 +36,19 @@ enum Modifier {
     Exact,
     Contains,
     Identifier,
+    Missing(Presence),
+    Not,
+    Above,
+    Below,
     Type(String),
     Chain(Box<Criterion>),
+}
+
+/// What `:missing` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Absent,
+    Present,
 }
 
 impl Criterion {
@@ -53,6 +65,14 @@ impl Criterion {
                 Modifier::Chain(Box::new(Self::parse(target, chain, value)?))
             }
             (None, None, _) => Modifier::None,
+            (Some("missing"), None, _) => match value {
+                "true" => Modifier::Missing(Presence::Absent),
+                "false" => Modifier::Missing(Presence::Present),
+                _ => return Err(Unsupported::Value),
+            },
+            (Some("not"), None, Kind::Token) => Modifier::Not,
+            (Some("above"), None, Kind::Uri) => Modifier::Above,
+            (Some("below"), None, Kind::Uri) => Modifier::Below,
             (Some("exact"), None, Kind::Text) => Modifier::Exact,
             (Some("contains"), None, Kind::Text) => Modifier::Contains,
             (Some("identifier"), None, Kind::Reference) => Modifier::Identifier,
@@ -63,7 +83,8 @@ impl Criterion {
         if values.is_empty() {
             return Err(Unsupported::Value);
         }
-        if parameter.kind == Kind::Date && values.iter().any(|value| span(value).is_none()) {
+        let reads = |value: &String| reads(parameter.kind, value);
+        if !matches!(modifier, Modifier::Missing(_) | Modifier::Chain(_)) && !values.iter().all(reads) {
             return Err(Unsupported::Value);
         }
         Ok(Self { parameter, modifier, values })
@@ -71,11 +92,20 @@ impl Criterion {
 
     /// Whether `resource` satisfies one of the values.
     pub(super) fn holds(&self, resource: &Value, store: &Store, base: &str) -> bool {
-        self.parameter
-            .paths
-            .iter()
-            .flat_map(|path| json::along(resource, path))
-            .any(|element| self.element_holds(element, store, base))
+        let mut elements = self.parameter.paths.iter().flat_map(|path| along(resource, path));
+        match self.modifier {
+            Modifier::Missing(Presence::Absent) => elements.next().is_none(),
+            Modifier::Missing(Presence::Present) => elements.next().is_some(),
+            Modifier::Not => !elements.any(|element| self.element_holds(element, store, base)),
+            Modifier::None
+            | Modifier::Exact
+            | Modifier::Contains
+            | Modifier::Identifier
+            | Modifier::Above
+            | Modifier::Below
+            | Modifier::Type(_)
+            | Modifier::Chain(_) => elements.any(|element| self.element_holds(element, store, base)),
+        }
     }
 
     fn element_holds(&self, element: &Value, store: &Store, base: &str) -> bool {
@@ -83,17 +113,14 @@ impl Criterion {
             return referred(element, store, base).is_some_and(|target| next.holds(target, store, base));
         }
         self.values.iter().any(|value| match (self.parameter.kind, &self.modifier) {
-            (Kind::Id | Kind::Uri, _) => element.as_str() == Some(value),
-            (Kind::Token, _) => token(element, value),
+            (Kind::Uri, Modifier::Above) => element.as_str().is_some_and(|held| leads(held, value)),
+            (Kind::Uri, Modifier::Below) => element.as_str().is_some_and(|held| leads(value, held)),
             (Kind::Reference, Modifier::Identifier) => {
                 element.get("identifier").is_some_and(|identifier| token(identifier, value))
             }
             (Kind::Reference, Modifier::Type(target)) => refers(element, &format!("{target}/{value}"), base),
             (Kind::Reference, _) => self.reference(element, value, base),
-            (Kind::Text, modifier) => element.as_str().is_some_and(|held| text(held, value, modifier)),
-            (Kind::Date, _) => span(value)
-                .zip(Span::of(element))
-                .is_some_and(|((prefix, asked), held)| held.satisfies(prefix, asked)),
+            (kind, modifier) => satisfies(kind, element, value, modifier),
         })
     }
 
@@ -108,6 +135,49 @@ impl Criterion {
         }
         refers(element, &format!("{}/{value}", self.parameter.target), base)
     }
+}
+
+/// Whether a value of this kind reads.
+fn reads(kind: Kind, value: &str) -> bool {
+    match kind {
+        Kind::Date => span(value).is_some(),
+        Kind::Number | Kind::Quantity => Asked::parse(value).is_some(),
+        Kind::Composite([first, second]) => {
+            cut(value, '$').is_some_and(|(one, other)| reads(first.0, one) && reads(second.0, other))
+        }
+        Kind::Id | Kind::Token | Kind::Contact(_) | Kind::Reference | Kind::Text | Kind::Uri => true,
+    }
+}
+
+/// Whether `element` is what `value` asks for; references are looked at before.
+fn satisfies(kind: Kind, element: &Value, value: &str, modifier: &Modifier) -> bool {
+    match kind {
+        Kind::Id | Kind::Uri => element.as_str() == Some(&plain(value)),
+        Kind::Token => token(element, value),
+        Kind::Contact(system) => json::text(element, "/system") == Some(system) && token(element, value),
+        Kind::Text => element.as_str().is_some_and(|held| text(held, &plain(value), modifier)),
+        Kind::Number | Kind::Quantity => Asked::parse(value).is_some_and(|asked| asked.holds(element)),
+        Kind::Date => span(value)
+            .zip(Span::of(element))
+            .is_some_and(|((prefix, asked), held)| held.satisfies(prefix, asked)),
+        Kind::Composite([first, second]) => cut(value, '$').is_some_and(|(one, other)| {
+            [(first, one), (second, other)].into_iter().all(|((kind, paths), value)| {
+                let mut found = paths.iter().flat_map(|path| along(element, path));
+                found.any(|part| satisfies(*kind, part, value, &Modifier::None))
+            })
+        }),
+        Kind::Reference => false,
+    }
+}
+
+/// What a path names; the value itself where it is empty.
+fn along<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
+    if path.is_empty() { vec![value] } else { json::along(value, path) }
+}
+
+/// Whether the address `from` is `to` or lies above it, step by step.
+fn leads(from: &str, to: &str) -> bool {
+    to.strip_prefix(from).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The resource that `element`, a Reference, names.
@@ -130,29 +200,52 @@ fn refers(element: &Value, wanted: &str, base: &str) -> bool {
     local(element, base) == Some(relative(wanted, base))
 }
 
-/// The or-ed values of `a,b\,c`.
+/// The or-ed values of `a,b\,c`, as they are escaped.
 fn alternatives(value: &str) -> Vec<String> {
-    let (mut values, mut current, mut escaped) = (Vec::new(), String::new(), false);
-    for letter in value.chars() {
-        match letter {
-            _ if escaped => {
-                current.push(letter);
-                escaped = false;
-            }
-            '\\' => escaped = true,
-            ',' => values.push(std::mem::take(&mut current)),
-            _ => current.push(letter),
-        }
+    let (mut values, mut rest) = (Vec::new(), value);
+    while let Some((one, more)) = cut(rest, ',') {
+        values.push(one.to_owned());
+        rest = more;
     }
-    values.push(current);
+    values.push(rest.to_owned());
     values.retain(|value| !value.is_empty());
     values
+}
+
+/// The two sides of the first `mark` that is not escaped.
+fn cut(value: &str, mark: char) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    let at = value.find(|letter| match (escaped, letter) {
+        (true, _) => {
+            escaped = false;
+            false
+        }
+        (false, '\\') => {
+            escaped = true;
+            false
+        }
+        (false, letter) => letter == mark,
+    })?;
+    let (before, after) = value.split_at_checked(at)?;
+    Some((before, after.strip_prefix(mark)?))
+}
+
+/// What an escaped value stands for.
+fn plain(value: &str) -> String {
+    let (mut out, mut escaped) = (String::new(), false);
+    for letter in value.chars() {
+        escaped = letter == '\\' && !escaped;
+        if !escaped {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 fn span(value: &str) -> Option<(&str, Span)> {
     let digits = value.find(|letter: char| letter.is_ascii_digit())?;
     let (prefix, date) = value.split_at_checked(digits)?;
-    let known = ["", "eq", "ne", "gt", "ge", "lt", "le"].contains(&prefix);
+    let known = ["", "eq", "ne", "gt", "ge", "lt", "le", "sa", "eb"].contains(&prefix);
     known.then(|| Span::parse(date)).flatten().map(|asked| (prefix, asked))
 }
 
@@ -160,10 +253,20 @@ fn text(held: &str, asked: &str, modifier: &Modifier) -> bool {
     match modifier {
         Modifier::Exact => held == asked,
         Modifier::Contains => held.to_lowercase().contains(&asked.to_lowercase()),
-        Modifier::None | Modifier::Identifier | Modifier::Type(_) | Modifier::Chain(_) => {
-            held.to_lowercase().starts_with(&asked.to_lowercase())
-        }
+        Modifier::None
+        | Modifier::Identifier
+        | Modifier::Missing(_)
+        | Modifier::Not
+        | Modifier::Above
+        | Modifier::Below
+        | Modifier::Type(_)
+        | Modifier::Chain(_) => held.to_lowercase().starts_with(&asked.to_lowercase()),
     }
+}
+
+/// A code, or a boolean as searches write it.
+fn bare(element: &Value) -> Option<&str> {
+    element.as_str().or_else(|| element.as_bool().map(|held| if held { "true" } else { "false" }))
 }
 
 /// Whether a code, Coding, CodeableConcept or Identifier is what `system|code` asks for.
@@ -174,13 +277,15 @@ fn token(element: &Value, asked: &str) -> bool {
     }
     let system = json::text(element, "/system");
     let code =
-        element.as_str().or_else(|| json::text(element, "/code")).or_else(|| json::text(element, "/value"));
-    match asked.split_once('|') {
-        None => code == Some(asked),
-        Some(("", wanted)) => system.is_none() && code == Some(wanted),
-        Some((wanted, "")) => system == Some(wanted),
-        Some((wanted_system, wanted)) => {
-            (element.is_string() || system == Some(wanted_system)) && code == Some(wanted)
-        }
+        bare(element).or_else(|| json::text(element, "/code")).or_else(|| json::text(element, "/value"));
+    match cut(asked, '|').map(|(system, code)| (plain(system), plain(code))) {
+        None => code == Some(&plain(asked)),
+        Some((wanted_system, wanted)) => match (wanted_system.as_str(), wanted.as_str()) {
+            ("", wanted) => system.is_none() && code == Some(wanted),
+            (wanted, "") => system == Some(wanted),
+            (wanted_system, wanted) => {
+                (element.is_string() || system == Some(wanted_system)) && code == Some(wanted)
+            }
+        },
     }
 }

@@ -58,6 +58,8 @@ impl Span {
             "ge" => self.until > asked.until || self.satisfies("eq", asked),
             "lt" => self.from < asked.from,
             "le" => self.from < asked.from || self.satisfies("eq", asked),
+            "sa" => self.from >= asked.until,
+            "eb" => self.until <= asked.from,
             _ => asked.from <= self.from && self.until <= asked.until,
         }
     }

@@ -15,14 +15,25 @@ pub(super) enum Kind {
     Date,
     /// An address, whole.
     Uri,
+    /// A number, to the digits it is asked with.
+    Number,
+    /// A number with a unit.
+    Quantity,
+    /// A telephone number or address of this system.
+    Contact(&'static str),
+    /// Two values of one element, each by its kind and the paths below it.
+    Composite(&'static [Part; 2]),
 }
+
+/// One of the values of a composite.
+pub(super) type Part = (Kind, &'static [&'static str]);
 
 /// One search parameter of one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// Dotted paths into the resource, or-ed.
+    /// Dotted paths into the resource, or-ed; an empty one is the resource itself.
     pub(super) paths: &'static [&'static str],
     /// The type a bare id refers to; empty when any type may.
     pub(super) target: &'static str,
@@ -51,12 +62,35 @@ const fn uri(name: &'static str, paths: &'static [&'static str]) -> Parameter {
     Parameter { name, kind: Kind::Uri, paths, target: "" }
 }
 
+const fn number(name: &'static str, paths: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: Kind::Number, paths, target: "" }
+}
+
+const fn quantity(name: &'static str, paths: &'static [&'static str]) -> Parameter {
+    Parameter { name, kind: Kind::Quantity, paths, target: "" }
+}
+
+const fn composite(
+    name: &'static str,
+    paths: &'static [&'static str],
+    parts: &'static [Part; 2],
+) -> Parameter {
+    Parameter { name, kind: Kind::Composite(parts), paths, target: "" }
+}
+
 const fn reference(name: &'static str, paths: &'static [&'static str], target: &'static str) -> Parameter {
     Parameter { name, kind: Kind::Reference, paths, target }
 }
 
 /// Every type has it.
 pub(super) const ID: Parameter = Parameter { name: "_id", kind: Kind::Id, paths: &["id"], target: "" };
+/// Every type has it.
+pub(super) const LAST_UPDATED: Parameter = date("_lastUpdated", &["meta.lastUpdated"]);
+const CODE_PART: Part = (Kind::Token, &["code"]);
+const CONCEPT_PART: Part = (Kind::Token, &["valueCodeableConcept"]);
+const QUANTITY_PART: Part = (Kind::Quantity, &["valueQuantity"]);
+const DATE_PART: Part = (Kind::Date, &["valueDateTime", "valuePeriod"]);
+const TEXT_PART: Part = (Kind::Text, &["valueString"]);
 const IDENTIFIER: Parameter = token("identifier", &["identifier"]);
 const STATUS: Parameter = token("status", &["status"]);
 const CODE: Parameter = token("code", &["code"]);
@@ -107,7 +141,20 @@ pub(super) const TYPES: &[Served] = &[
     },
     Served {
         name: "Condition",
-        parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, CODE, CATEGORY, CLINICAL_STATUS, ENCOUNTER],
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            CODE,
+            CATEGORY,
+            CLINICAL_STATUS,
+            token("verification-status", &["verificationStatus"]),
+            ENCOUNTER,
+            quantity("onset-age", &["onsetAge"]),
+            text("onset-info", &["onsetString"]),
+            date("onset-date", &["onsetDateTime", "onsetPeriod"]),
+            date("recorded-date", &["recordedDate"]),
+        ],
     },
     Served { name: "Consent", parameters: &[IDENTIFIER, PATIENT, STATUS, CATEGORY] },
     Served { name: "Device", parameters: &[IDENTIFIER, PATIENT] },
@@ -209,6 +256,26 @@ pub(super) const TYPES: &[Served] = &[
             STATUS,
             ENCOUNTER,
             date("date", &["effectiveDateTime", "effectivePeriod"]),
+            reference("performer", &["performer"], ""),
+            token("value-concept", &["valueCodeableConcept"]),
+            quantity("value-quantity", &["valueQuantity"]),
+            token("component-code", &["component.code"]),
+            quantity("component-value-quantity", &["component.valueQuantity"]),
+            token("component-value-concept", &["component.valueCodeableConcept"]),
+            token("component-data-absent-reason", &["component.dataAbsentReason"]),
+            text("value-string", &["valueString"]),
+            date("value-date", &["valueDateTime", "valuePeriod"]),
+            token("combo-code", &["code", "component.code"]),
+            token("combo-value-concept", &["valueCodeableConcept", "component.valueCodeableConcept"]),
+            quantity("combo-value-quantity", &["valueQuantity", "component.valueQuantity"]),
+            composite("code-value-concept", &[""], &[CODE_PART, CONCEPT_PART]),
+            composite("code-value-date", &[""], &[CODE_PART, DATE_PART]),
+            composite("code-value-quantity", &[""], &[CODE_PART, QUANTITY_PART]),
+            composite("code-value-string", &[""], &[CODE_PART, TEXT_PART]),
+            composite("component-code-value-concept", &["component"], &[CODE_PART, CONCEPT_PART]),
+            composite("component-code-value-quantity", &["component"], &[CODE_PART, QUANTITY_PART]),
+            composite("combo-code-value-concept", &["", "component"], &[CODE_PART, CONCEPT_PART]),
+            composite("combo-code-value-quantity", &["", "component"], &[CODE_PART, QUANTITY_PART]),
         ],
     },
     Served { name: "Organization", parameters: &[IDENTIFIER, text("name", &["name", "alias"])] },
@@ -216,13 +283,19 @@ pub(super) const TYPES: &[Served] = &[
         name: "Patient",
         parameters: &[
             IDENTIFIER,
+            token("active", &["active"]),
             date("birthdate", &["birthDate"]),
             token("gender", &["gender"]),
             text("family", &["name.family"]),
             text("given", &["name.given"]),
             text("name", &["name.family", "name.given", "name.text", "name.prefix", "name.suffix"]),
             text("address-postalcode", &["address.postalCode"]),
-            text("telecom", &["telecom.value"]),
+            token("telecom", &["telecom"]),
+            Parameter { name: "phone", kind: Kind::Contact("phone"), paths: &["telecom"], target: "" },
+            Parameter { name: "email", kind: Kind::Contact("email"), paths: &["telecom"], target: "" },
+            text("address-country", &["address.country"]),
+            text("address-state", &["address.state"]),
+            token("address-use", &["address.use"]),
             text("address-city", &["address.city"]),
             text(
                 "address",
@@ -264,6 +337,17 @@ pub(super) const TYPES: &[Served] = &[
     Served { name: "QuestionnaireResponse", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT, STATUS] },
     Served { name: "RelatedPerson", parameters: &[IDENTIFIER, PATIENT] },
     Served {
+        name: "RiskAssessment",
+        parameters: &[
+            IDENTIFIER,
+            PATIENT_AS_SUBJECT,
+            SUBJECT,
+            date("date", &["occurrenceDateTime", "occurrencePeriod"]),
+            token("risk", &["prediction.qualitativeRisk"]),
+            number("probability", &["prediction.probabilityDecimal"]),
+        ],
+    },
+    Served {
         name: "ServiceRequest",
         parameters: &[
             IDENTIFIER,
@@ -277,6 +361,17 @@ pub(super) const TYPES: &[Served] = &[
     },
     Served { name: "Subscription", parameters: &[STATUS] },
     Served { name: "Task", parameters: &[IDENTIFIER, reference("patient", &["for"], "Patient"), STATUS] },
+    Served {
+        name: "ValueSet",
+        parameters: &[
+            IDENTIFIER,
+            STATUS,
+            uri("url", &["url"]),
+            uri("reference", &["compose.include.system"]),
+            text("name", &["name"]),
+            text("title", &["title"]),
+        ],
+    },
 ];
 
 /// The type of that name, when it is held here.
@@ -287,9 +382,7 @@ pub(super) fn served(name: &str) -> Option<&'static Served> {
 impl Served {
     /// The parameter of that name.
     pub(super) fn parameter(&self, name: &str) -> Option<&'static Parameter> {
-        if name == ID.name {
-            return Some(&ID);
-        }
-        self.parameters.iter().find(|parameter| parameter.name == name)
+        let of_all = [&ID, &LAST_UPDATED].into_iter();
+        of_all.chain(self.parameters).find(|parameter| parameter.name == name)
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Stored {
     pub(super) version: usize,
     pub(super) updated: Timestamp,
     pub(super) resource: Value,
+    /// Whether this version says that the resource was deleted; it then holds nothing else.
+    pub(super) gone: bool,
 }
 
 impl Stored {
@@ -27,15 +29,19 @@ impl Stored {
 }
 
 impl Store {
-    /// The newest version.
+    /// The newest version, unless it was deleted.
     pub(super) fn newest(&self, kind: &str, id: &str) -> Option<&Stored> {
-        self.kept.get(&(kind.to_owned(), id.to_owned()))?.last()
+        self.versions(kind, id).last().filter(|stored| !stored.gone)
+    }
+
+    /// Every version, the oldest first; none of what never was.
+    pub(super) fn versions(&self, kind: &str, id: &str) -> &[Stored] {
+        self.kept.get(&(kind.to_owned(), id.to_owned())).map_or(&[], Vec::as_slice)
     }
 
     /// One version by its number.
     pub(super) fn version(&self, kind: &str, id: &str, version: &str) -> Option<&Stored> {
-        let versions = self.kept.get(&(kind.to_owned(), id.to_owned()))?;
-        versions.iter().find(|stored| stored.version.to_string() == version)
+        self.versions(kind, id).iter().find(|stored| stored.version.to_string() == version)
     }
 
     /// The newest versions of one type, in order of their ids.
@@ -43,7 +49,7 @@ impl Store {
         self.kept
             .iter()
             .filter(move |((held, _), _)| held == kind)
-            .filter_map(|(_, versions)| versions.last())
+            .filter_map(|(_, versions)| versions.last().filter(|stored| !stored.gone))
     }
 
     /// An id nobody has had.
@@ -51,7 +57,7 @@ impl Store {
         loop {
             self.issued += 1;
             let id = format!("s{}", self.issued);
-            if self.newest(kind, &id).is_none() {
+            if self.versions(kind, &id).is_empty() {
                 return id;
             }
         }
@@ -69,8 +75,18 @@ impl Store {
                 meta.insert("lastUpdated".into(), json!(format!("{updated:.3}")));
             }
         }
-        let stored = Stored { version, updated, resource };
+        let stored = Stored { version, updated, resource, gone: false };
         versions.push(stored.clone());
         stored
+    }
+
+    /// Ends `kind/id` with a version that says so. Versions before it stay.
+    pub(super) fn delete(&mut self, kind: &str, id: &str) {
+        if self.newest(kind, id).is_some()
+            && let Some(versions) = self.kept.get_mut(&(kind.to_owned(), id.to_owned()))
+        {
+            let version = versions.len() + 1;
+            versions.push(Stored { version, updated: Timestamp::now(), resource: json!({}), gone: true });
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Create, conditional create and update.
+//! Create, conditional create, update and delete.
 
 use serde_json::Value;
 
@@ -52,6 +52,18 @@ pub(super) fn update(holder: &Holder, kind: &str, id: &str, call: &Call) -> Answ
     let status = if held.is_some() { 200 } else { 201 };
     let stored = store.put(kind, id, resource);
     Answer::stored(status, &stored).with("location", location(&holder.base, kind, id, stored.version))
+}
+
+/// `DELETE Type/id`, with `If-Match` when sent. What is not there needs no deleting.
+pub(super) fn delete(holder: &Holder, kind: &str, id: &str, call: &Call) -> Answer {
+    let mut store = holder.store();
+    let held = store.newest(kind, id).map(super::store::Stored::etag);
+    let wanted = header(&call.headers, "if-match").map(str::to_owned);
+    if wanted.is_some() && wanted != held {
+        return Answer::error(412, "conflict", "the version is not the current one");
+    }
+    store.delete(kind, id);
+    Answer { status: 204, headers: Vec::new(), body: None }
 }
 
 /// The ids of `kind` that a condition such as `identifier=system|value` matches.

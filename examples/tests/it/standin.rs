@@ -157,9 +157,9 @@ async fn what_is_wrong_with_a_write_is_said_in_an_outcome() {
     refused(&send(&caller, Method::POST, &place, &[], &json!({"resourceType": "Flag"})).await, 400);
     let xml = [("content-type", "application/fhir+xml")];
     refused(&caller.call(Method::POST, &place, &xml, b"<Patient/>".to_vec()).await.unwrap(), 415);
-    let answer = caller.call(Method::DELETE, &format!("{place}/ann"), &[], Vec::new()).await.unwrap();
+    let answer = caller.call(Method::PATCH, &format!("{place}/ann"), &[], Vec::new()).await.unwrap();
     refused(&answer, 405);
-    assert_eq!(answer.header("allow"), "GET, PUT");
+    assert_eq!(answer.header("allow"), "GET, PUT, DELETE");
     let xml =
         caller.call(Method::GET, &place, &[("accept", "application/fhir+xml")], Vec::new()).await.unwrap();
     refused(&xml, 406);
@@ -203,4 +203,37 @@ async fn a_transaction_that_fails_changes_nothing() {
     ]));
     refused(&send(&caller, Method::POST, &hospital.base, &[], &bundle).await, 412);
     refused(&get(&caller, &format!("{}/Patient/fay", hospital.base)).await, 404);
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_gone_but_for_its_history() {
+    let (hospital, caller) = hospital().await;
+    let ann = format!("{}/Patient/ann", hospital.base);
+    let stale = send(&caller, Method::DELETE, &ann, &[("if-match", "W/\"7\"")], &json!({})).await;
+    refused(&stale, 412);
+    assert_eq!(send(&caller, Method::DELETE, &ann, &[], &json!({})).await.status, 204);
+    refused(&get(&caller, &ann).await, 410);
+    let found = get(&caller, &format!("{}/Patient?_id=ann,ben", hospital.base)).await;
+    assert_eq!(ids(&found.json()), ["ben"]);
+    let history = get(&caller, &format!("{ann}/_history")).await.json();
+    let methods: Vec<_> =
+        list(&history, "/entry").iter().filter_map(|entry| text(entry, "/request/method")).collect();
+    assert_eq!(methods, ["DELETE", "POST"]);
+    refused(&get(&caller, &format!("{}/Patient/nobody/_history", hospital.base)).await, 404);
+}
+
+#[tokio::test]
+async fn modifiers_and_escapes_are_kept() {
+    let (hospital, caller) = hospital().await;
+    for (query, expected) in [
+        ("Patient?birthdate:missing=true", &[][..]),
+        ("Patient?gender:missing=true&_id=ann", &["ann"]),
+        ("Condition?category:not=encounter-diagnosis&patient=ann", &["c1", "c3"]),
+        ("Patient?identifier=9993100005%5C,9993100072", &[]),
+        ("Patient?birthdate=sa1948-02", &[]),
+        ("Patient?birthdate=eb1948-03&_id=ben", &["ben"]),
+    ] {
+        let found = get(&caller, &format!("{}/{query}", hospital.base)).await.json();
+        assert_eq!(ids(&found), expected, "{query}");
+    }
 }

@@ -54,14 +54,14 @@ fn patients() -> Vec<Seed> {
             "dunn",
             "x,y",
             json!({"birthDate": "1980-05-18",
-                "identifier": [{"system": "https://conformance.example/{mark}/odd", "value": "a|b,c$d\\e"}]}),
+                "identifier": [{"system": "https://conformance.example/odd", "value": "a|b,c$d\\e"}]}),
         ),
         patient(
             "evan",
             "evans",
             "Evan",
             json!({"identifier": [
-                {"system": "https://conformance.example/{mark}/other", "value": "{mark}-anna"},
+                {"system": "https://conformance.example/other", "value": "{mark}-anna"},
                 {"value": "{mark}-bare"}]}),
         ),
         patient("finn", "adlerson", "Finn", json!({"birthDate": "1979-12-31", "gender": "male"})),

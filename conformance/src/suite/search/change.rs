@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::ask::{JSON, all_matches, asked, pages};
 use super::bank::bank;
-use super::ground::{create, number_system, set};
+use super::ground::{NUMBER_SYSTEM, create, set};
 use super::offered::Offered;
 use super::query::Query;
 use super::sets::check;
@@ -92,7 +92,7 @@ impl Person {
         let mark = format!("c{}", bench.tag());
         let mut person = Self {
             key: String::new(),
-            number: format!("{}|{mark}-{part}", number_system(&mark)),
+            number: format!("{NUMBER_SYSTEM}|{mark}-{part}"),
             family: format!("{mark}{part}before"),
             mark: format!("{mark}-{part}"),
         };

@@ -72,12 +72,15 @@ impl Ground {
             Self { mark, placed: Vec::new(), narrowings: BTreeMap::new(), without: BTreeMap::new() };
         for seed in seeds {
             let of = type_of(&seed.resource);
-            if let Err(why) = bench.claimed(&of, "create").and_then(|()| bench.claimed(&of, "search-type")) {
+            if let Err(why) = taken(bench, &of).and_then(|()| bench.claimed(&of, "search-type")) {
                 ground.without.insert(of, why);
                 continue;
             }
-            let placed = ground.put(bench, seed).await?;
-            ground.placed.push(placed);
+            match ground.put(bench, seed).await {
+                Ok(placed) => ground.placed.push(placed),
+                Err(why @ Otherwise::Skipped(_)) => drop(ground.without.insert(of, why)),
+                Err(other) => return Err(other),
+            }
         }
         let types: BTreeSet<String> = ground.placed.iter().map(|placed| placed.of().to_owned()).collect();
         for of in types {
@@ -91,8 +94,7 @@ impl Ground {
         let Seed { label, mut resource } = seed;
         let tag = json!({"tag": [{"system": tag_system(&self.mark), "code": self.mark}]});
         set(&mut resource, "meta", tag);
-        let mut numbers =
-            vec![json!({"system": number_system(&self.mark), "value": number(&self.mark, &label)})];
+        let mut numbers = vec![json!({"system": NUMBER_SYSTEM, "value": number(&self.mark, &label)})];
         numbers.extend(resource.get("identifier").and_then(Value::as_array).into_iter().flatten().cloned());
         set(&mut resource, "identifier", Value::Array(numbers));
         let of = type_of(&resource);
@@ -163,7 +165,7 @@ impl Ground {
         let all: BTreeSet<&str> = self.of(of).map(|placed| placed.key.as_str()).collect();
         let numbers: Vec<String> = self
             .of(of)
-            .map(|placed| format!("{}|{}", number_system(&self.mark), number(&self.mark, &placed.label)))
+            .map(|placed| format!("{NUMBER_SYSTEM}|{}", number(&self.mark, &placed.label)))
             .collect();
         let ids: Vec<&str> = all.iter().filter_map(|key| key.split('/').nth(1)).collect();
         let ways = [
@@ -171,22 +173,32 @@ impl Ground {
             ("identifier", numbers.join(",")),
             ("_id", ids.join(",")),
         ];
+        let mut denied = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
             for (name, value) in ways.iter().filter(|(name, _)| offered.has(name)) {
                 let query = Query::of(of).with(name, value).with("_count", "100");
-                let Reply::Found(first) = tried(bench, &query, &[]).await? else { continue };
+                // What this run may not ask by one of them it may ask by another.
+                let first = match tried(bench, &query, &[]).await {
+                    Ok(Reply::Found(first)) => first,
+                    Ok(Reply::Refused(_)) => continue,
+                    Err(Otherwise::Skipped(why)) => {
+                        denied = Some(Otherwise::Skipped(why));
+                        continue;
+                    }
+                    Err(other) => return Err(other),
+                };
                 let sheets = follow(bench, &query, *first).await?;
                 if all_matches(&sheets).into_iter().collect::<BTreeSet<_>>() == all {
                     return Ok(((*name).to_owned(), value.clone()));
                 }
             }
         }
-        Err(Otherwise::error(format!(
+        Err(denied.unwrap_or_else(|| Otherwise::error(format!(
             "searches of {of} cannot be kept to what this run made: neither _tag, identifier nor _id finds just that"
-        )))
+        ))))
     }
 }
 
@@ -207,26 +219,35 @@ pub(super) fn tag_system(mark: &str) -> String {
     format!("https://conformance.example/{mark}/tag")
 }
 
-/// The system of the identifiers of a run.
-pub(super) fn number_system(mark: &str) -> String {
-    format!("https://conformance.example/{mark}/number")
-}
+/// The system of the identifiers of every run, so that rules about who may see which can name it; the numbers are the run's own.
+pub(super) const NUMBER_SYSTEM: &str = "https://conformance.example/number";
 
 /// The identifier of a resource.
 pub(super) fn number(mark: &str, label: &str) -> String {
     format!("{mark}-{label}")
 }
 
-/// Creates a resource and returns its key and the answer.
+/// Goes on only where a resource of this type can be put: the endpoint claims that it takes it, or the run says where it is put.
+fn taken(bench: &Bench, of: &str) -> Result<(), Otherwise> {
+    match bench.ground() {
+        Some(_) => Ok(()),
+        None => bench.claimed(of, "create"),
+    }
+}
+
+/// Creates a resource, on the endpoint or where the run says, and returns its key and the answer.
 ///
 /// # Errors
 /// When it is not created.
 pub(super) async fn create(bench: &Bench, of: &str, body: &str) -> Result<(String, Answer), Otherwise> {
-    bench.claimed(of, "create")?;
+    taken(bench, of)?;
     let headers = [JSON, ("content-type", "application/fhir+json"), ("prefer", "return=representation")];
     let question = Question { method: Method::POST, path: of, headers: &headers, body: body.as_bytes() };
-    let answer = bench.ask(&question).await?;
+    let answer = bench.ask_ground(&question).await?;
     authorised(&answer)?;
+    if bench.ground().is_some() && matches!(answer.status, 404 | 405 | 501) {
+        return Err(Otherwise::skipped(format!("where it is put, no {of} is taken")));
+    }
     if answer.status != 201 {
         return Err(Otherwise::error(format!("a valid {of} is not created: status {}", answer.status)));
     }
@@ -240,6 +261,9 @@ pub(super) async fn create(bench: &Bench, of: &str, body: &str) -> Result<(Strin
     let id =
         id.ok_or_else(|| Otherwise::error(format!("it is not told under which id a {of} was created")))?;
     let key = format!("{of}/{id}");
-    bench.made(key.clone());
+    match bench.ground() {
+        Some(_) => bench.laid(key.clone()),
+        None => bench.made(key.clone()),
+    }
     Ok((key, answer))
 }

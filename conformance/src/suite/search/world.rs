@@ -85,7 +85,7 @@ fn patient(draw: &mut Draw) -> Value {
         set(
             &mut more,
             "system",
-            json!(format!("https://conformance.example/{{mark}}/{}", draw.word(&["left", "right"]))),
+            json!(format!("https://conformance.example/{}", draw.word(&["left", "right"]))),
         );
     }
     held.insert("identifier".to_owned(), json!([more]));

@@ -89,9 +89,9 @@ pub(super) const DATE_PERIODS: &[Case] = &[
 ];
 
 pub(super) const TOKEN_SYSTEM: &[Case] = &[
-    case("Patient?identifier=https://conformance.example/{mark}/number|{mark}-anna", &["anna"]),
-    case("Patient?identifier=https://conformance.example/{mark}/other|{mark}-anna", &["evan"]),
-    case("Patient?identifier=https://conformance.example/{mark}/odd|{mark}-anna", &[]),
+    case("Patient?identifier=https://conformance.example/number|{mark}-anna", &["anna"]),
+    case("Patient?identifier=https://conformance.example/other|{mark}-anna", &["evan"]),
+    case("Patient?identifier=https://conformance.example/odd|{mark}-anna", &[]),
     case("Observation?code=https://conformance.example/{mark}/codes|weight", &["late", "early"]),
 ];
 pub(super) const TOKEN_ANY_SYSTEM: &[Case] = &[
@@ -104,7 +104,7 @@ pub(super) const TOKEN_NO_SYSTEM: &[Case] = &[
     case("Patient?identifier=|{mark}-anna", &[]),
 ];
 pub(super) const TOKEN_WHOLE_SYSTEM: &[Case] = &[
-    case("Patient?identifier=https://conformance.example/{mark}/other|", &["evan"]),
+    case("Patient?identifier=https://conformance.example/other|", &["evan"]),
     case("Observation?code=https://conformance.example/{mark}/others|", &["span"]),
 ];
 pub(super) const TOKEN_WHOLE: &[Case] = &[
@@ -245,8 +245,8 @@ pub(super) const COMMA: &[Case] = &[
     case(r"Patient?given=z\,x", &[]),
 ];
 pub(super) const BAR: &[Case] = &[
-    case(r"Patient?identifier=https://conformance.example/{mark}/odd|a\|b\,c\$d\\e", &["dora"]),
-    case(r"Patient?identifier=https://conformance.example/{mark}/odd|a", &[]),
+    case(r"Patient?identifier=https://conformance.example/odd|a\|b\,c\$d\\e", &["dora"]),
+    case(r"Patient?identifier=https://conformance.example/odd|a", &[]),
     case(r"Patient?identifier=a\|b\,c\$d\\e", &["dora"]),
 ];
 pub(super) const CHAIN: &[Case] = &[
