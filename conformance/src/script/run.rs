@@ -259,13 +259,9 @@ impl Runner {
             run.took = began.elapsed();
             run.answered = session.answered;
             run.unanswered = session.unanswered;
-            let variables = plan.module.variables_out.iter().filter_map(|name| {
-                Some((
-                    name.clone(),
-                    session.fill(&super::template::Template::new(&format!("${{{name}}}"))).ok()?,
-                ))
-            });
-            let variables = variables.collect();
+            let handed =
+                |name: &String| Some((name.clone(), nested::handed_out(name, &session, &self.expressions)?));
+            let variables = plan.module.variables_out.iter().filter_map(handed).collect();
             let Session { held, request, response, .. } = session;
             (run, Left { held, variables, request, response })
         })
@@ -305,7 +301,9 @@ impl Runner {
             run.setup = Some(part);
         }
         for test in &plan.tests {
-            let before = session.set.clone();
+            // What a module hands out stays for the tests that follow; what a test is repeated with does not.
+            let repeated: Vec<(&String, Option<String>)> =
+                test.repeat.iter().map(|(name, _)| (name, session.set.get(name).cloned())).collect();
             for values in combinations(&test.repeat) {
                 let mut part = if ready.outcome == Outcome::Pass {
                     session.set.extend(values.iter().cloned());
@@ -321,7 +319,12 @@ impl Runner {
                 (self.listener)(&Event::Tested(&plan.name, &part));
                 run.tests.push(part);
             }
-            session.set = before;
+            for (name, before) in repeated {
+                match before {
+                    Some(value) => session.set.insert(name.clone(), value),
+                    None => session.set.remove(name),
+                };
+            }
         }
         if self.options.around == Around::Run && !plan.teardown.is_empty() {
             let teardown = Test { name: Some("teardown".to_owned()), ..Test::default() };

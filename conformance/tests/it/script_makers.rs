@@ -92,6 +92,49 @@ async fn a_script_may_run_others_of_its_folder() {
 }
 
 #[tokio::test]
+async fn what_a_module_hands_out_is_evaluated_and_stays_for_later_tests() {
+    let server = server(holder).await;
+    let module = r#"{"resourceType":"TestScript","name":"M","status":"active",
+        "modifierExtension":[{"url":"urn:module","extension":[{"url":"urn:variable-in","valueString":"who"},
+            {"url":"urn:variable-out","valueString":"last"},{"url":"urn:variable-out","valueString":"nothing"},
+            {"url":"urn:variable-out","valueString":"plain"},{"url":"urn:variable-out","valueString":"own"}]}],
+        "variable":[{"name":"place","defaultValue":"Patient/${who}"},{"name":"at","defaultValue":"'${place}'.indexOf('/')"},
+            {"name":"last","defaultValue":"iif(${at} > -1, '${place}'.substring(${at} + 1), '')"},
+            {"name":"nothing","defaultValue":"iif(${at} > 90, 'x', '')"},{"name":"plain","defaultValue":"p 1"},
+            {"name":"own","defaultValue":"'module'"}],
+        "test":[{"name":"m","action":[{"operation":{"type":{"code":"read"},"resource":"Patient","params":"/${who}"}}]}]}"#;
+    let out = |name: &str| format!(r#"{{"url":"urn:variable-out","valueString":"{name}"}}"#);
+    let import = format!(
+        r#"{{"operation":{{"modifierExtension":[{{"url":"https://github.com/usnistgov/asbestos/wiki/TestScript-Import","extension":[
+        {{"url":"component","valueString":"m.json"}},{{"url":"urn:variable-in","valueString":"'p1'"}},{},{},{},{}]}}]}}}}"#,
+        out("id"),
+        out("none"),
+        out("word"),
+        out("mine"),
+    );
+    let text = script(&format!(
+        r#""variable":[{{"name":"mine","defaultValue":"caller"}}],"test":[{},{},{}]"#,
+        test("first", &[import]),
+        r#"{"name":"between","extension":[{"url":"http://ignixa.io/testscript/parametrize","extension":[
+            {"url":"variable","valueString":"id"},{"url":"values","valueString":"p1,p1"}]}],"action":[]}"#,
+        test(
+            "later",
+            &[
+                read("${id}"),
+                assert(r#""expression":"Patient.id","value":"${id}""#),
+                assert(r#""expression":"'${none}'","value":"asbts_undefined_var""#),
+                assert(r#""expression":"'${word}'","value":"p 1""#),
+                assert(r#""expression":"'${mine}'","value":"caller""#),
+            ]
+        ),
+    ));
+    let folder = folder(&[("s.json", &text), ("m.json", module)]);
+    let run = run_in(folder.path(), &[&server.base], Options::default()).await;
+    assert_eq!(words(&run, "first"), "pass", "{:?}", run.actions());
+    assert_eq!(words(&run, "later"), "pass pass pass pass pass", "{:?}", outcomes(&run));
+}
+
+#[tokio::test]
 async fn an_import_may_be_named_in_a_file_of_properties_and_fixtures_loaded_by_the_toolkit() {
     let server = server(holder).await;
     let chosen = r#"{"resourceType":"TestScript","name":"C","status":"active","test":[{"name":"c","action":[
