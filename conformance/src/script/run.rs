@@ -7,7 +7,9 @@ mod act;
 mod fixtures;
 mod nested;
 mod operate;
+mod pages;
 mod road;
+mod sent;
 mod toolkit;
 
 use std::collections::HashMap;
@@ -27,7 +29,7 @@ use super::message::Message;
 use super::outcome::{ActionRun, Judgement, Outcome, ScriptRun, ScriptsRun, TestRun};
 use super::plan::{Plan, Test};
 use super::profile::ProfileCheck;
-use super::session::Session;
+use super::session::{Session, Stage};
 use super::told::Telling;
 pub use road::Road;
 
@@ -283,6 +285,11 @@ impl Runner {
         if let Some(judged) = self.not_for_it(plan).await {
             return end(run, judged);
         }
+        if depth == 0
+            && let Err(judged) = self.what_a_client_sends(plan, session).await
+        {
+            return end(run, judged);
+        }
         session.fhir_version = self.version_for_profiles(plan).await;
         if let Err(judged) = self.load(plan, session).await {
             return end(run, judged);
@@ -327,6 +334,7 @@ impl Runner {
             }
         }
         if self.options.around == Around::Run && !plan.teardown.is_empty() {
+            session.stage = Stage::TearingDown;
             let teardown = Test { name: Some("teardown".to_owned()), ..Test::default() };
             let part = self.part(&teardown, &plan.teardown, session, depth).await;
             (self.listener)(&Event::Tested(&plan.name, &part));

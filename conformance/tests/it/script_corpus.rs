@@ -4,15 +4,19 @@
 //! verdict, each with what is said of it, and how many do: with what is made up for the corpus here, and without.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use conformance::script::{
-    Bounds, Checked, Clients, Library, Options, Outcome, ProfileCheck, Road, Runner, Script, StandIn,
-    Unreadable, lint,
+    Bounds, Checked, Clients, Interceptor, Library, Options, Outcome, ProfileCheck, Road, Runner, Script,
+    StandIn, Unreadable, lint,
 };
 use conformance::tree::Node;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::script_support::{corpus, systems};
 
@@ -91,6 +95,8 @@ fn every_script_reads_and_lint_is_quick() {
     assert!(count >= 500, "{count}");
 }
 
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A submission of one document.
 const PDB: &str = r#"{"resourceType":"Bundle","id":"b",
     "meta":{"profile":["http://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle"]},"type":"transaction","entry":[{"fullUrl":"urn:uuid:1",
@@ -100,6 +106,27 @@ const PDB: &str = r#"{"resourceType":"Bundle","id":"b",
     "identifier":[{"use":"usual","value":"urn:oid:2"},{"use":"official","value":"urn:oid:3"}]},
     "request":{"method":"POST","url":"List"}},{"fullUrl":"urn:uuid:3",
     "resource":{"resourceType":"Patient","id":"p"},"request":{"method":"POST","url":"Patient"}}]}"#;
+
+/// The client that the scripts about Document Sources judge: it submits two documents, again as soon as it is answered.
+async fn submits(to: SocketAddr) {
+    let document = |number: u32| {
+        format!(
+            r#"{{"fullUrl":"urn:uuid:{number}","resource":{{"resourceType":"DocumentReference","status":"current",
+            "masterIdentifier":{{"value":"urn:oid:{number}"}}}},"request":{{"method":"POST","url":"DocumentReference"}}}}"#
+        )
+    };
+    let body = PDB.replacen(r#""entry":["#, &format!(r#""entry":[{},"#, document(9)), 1);
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: {to}\r\ncontent-type: application/fhir+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    loop {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+    }
+}
 
 /// Modules that a script of Asbestos imports and that the corpus does not have, made up, each beside where it is called: it takes what
 /// it is called with, and looks whether that is there. What the real one would look at is not known here.
@@ -180,11 +207,15 @@ fn made_up(library: &Library, scripts: &[Script], source: &Path, wanted: MadeUp)
                     .contains(part)
             });
             // What Asbestos calls Patient/name is a Bundle of its cache of patients: its scripts read Bundle.entry.
-            let cached = named(source) == "nist-asbestos" && reference.starts_with("Patient/");
+            let is_file = reference.ends_with(".xml") || reference.ends_with(".json");
+            let cached = named(source) == "nist-asbestos" && reference.starts_with("Patient/") && !is_file;
             let body = match kind.filter(|_| !cached).unwrap_or("Bundle") {
                 "Bundle" => r#"{"resourceType":"Bundle","id":"b","type":"transaction","entry":[{"fullUrl":"urn:uuid:1",
                     "resource":{"resourceType":"Patient","id":"p","name":[{"family":"Made-up"}],
                     "identifier":[{"system":"urn:s","value":"v"}]},"request":{"method":"POST","url":"Patient"}}]}"#
+                    .to_owned(),
+                "Patient" => r#"{"resourceType":"Patient","id":"made-up","identifier":[{"system":"urn:s","value":"v"}],
+                    "name":[{"family":"Made-up","given":["Mae"]}],"birthDate":"1970-01-01"}"#
                     .to_owned(),
                 kind => format!(r#"{{"resourceType":"{kind}","id":"made-up"}}"#),
             };
@@ -242,9 +273,11 @@ async fn run_source(
     folders.push(extra.path().to_owned());
     let library = Library::open(source, &folders).unwrap();
     let base = StandIn::serve(&library, &scripts).await.unwrap();
+    let client = Arc::new(Interceptor::listen(ANY_PORT, Duration::from_secs(5)).await.unwrap());
+    let submitting = (named(source) == "nist-asbestos").then(|| tokio::spawn(submits(client.address())));
     let road = Road::Network {
         systems: systems(&[base.as_str(); 3], Bounds::default()),
-        client: None,
+        client: Some(client),
         record: None,
     };
     let wanted =
@@ -254,12 +287,6 @@ async fn run_source(
     let runner = Arc::new(Runner::new(library, road, options, Arc::new(Kept)));
     for run in runner.run_all(scripts, 1).await.scripts {
         let name = run.file.strip_prefix(source.parent().unwrap()).unwrap().display().to_string();
-        if std::env::var("DBG").is_ok_and(|part| name.contains(&part)) {
-            eprintln!("== {name} {:?} {}", run.outcome, run.message);
-            for action in run.actions() {
-                eprintln!("   {:?} {} {} | {}", action.outcome, action.place, action.label, action.message);
-            }
-        }
         let why = run.unsupported().first().map(|what| (*what).to_owned());
         let errors = run.actions().into_iter().filter(|action| action.outcome == Outcome::Error);
         let broken = errors.map(|action| action.message.clone()).next_back();
@@ -267,6 +294,9 @@ async fn run_source(
         if let Some(why) = why.or(broken).or(whole) {
             left.insert(name, why);
         }
+    }
+    if let Some(submitting) = submitting {
+        submitting.abort();
     }
     count
 }
