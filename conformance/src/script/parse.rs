@@ -203,6 +203,11 @@ fn source(root: Node<'_>, node: Node<'_>, noted: &mut Noted) -> FixtureSource {
     if resource.resource_type().is_some() {
         return FixtureSource::Held(resource_bytes(resource));
     }
+    // An object without members is what Ignixa's scripts send to see it refused.
+    let is_json = node.tree().format() == crate::tree::Format::Json;
+    if is_json && resource.text().is_none() && resource.children().next().is_none() {
+        return FixtureSource::Held(Bytes::from_static(b"{}"));
+    }
     // R5 allows a plain URI; R4 a Reference.
     let Some(reference) = text(resource, "reference").or(resource.text().map(str::trim)) else {
         noted.note(Severity::Warning, node, "empty-fixture", "the fixture names no resource");

@@ -40,6 +40,7 @@ mod script_life;
 mod script_makers;
 #[cfg(test)]
 mod script_support;
+mod script_unseen;
 #[cfg(test)]
 mod search_faults;
 #[cfg(test)]

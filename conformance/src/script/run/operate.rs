@@ -175,7 +175,14 @@ impl Runner {
         };
         let asked =
             address::asked(&operation.shape, parts).map_err(|why| Judgement::error(why.to_string()))?;
-        let body = self.body(operation, &asked, source.as_deref(), reference.as_deref(), session)?;
+        // What is sent to a target is that, where it has no id of its own; what has another is sent as the script has it.
+        let has_own = source.as_ref().is_some_and(|source| source.own_reference().is_some());
+        let known_as = match &target {
+            Some(there) if !has_own || reference.as_ref() == Some(there) => Some(there),
+            Some(_) => None,
+            None => reference.as_ref(),
+        };
+        let body = self.body(operation, &asked, source.as_deref(), known_as.map(String::as_str), session)?;
         let headers = self.headers(operation, &asked, &body, session)?;
         let url = if operation.encode { address::encoded(&asked.url) } else { asked.url };
         let head = Head::Request { method: asked.method, url, base: base.to_owned() };
