@@ -308,30 +308,7 @@ impl Runner {
             run.setup = Some(part);
         }
         for test in &plan.tests {
-            // What a module hands out stays for the tests that follow; what a test is repeated with does not.
-            let repeated: Vec<(&String, Option<String>)> =
-                test.repeat.iter().map(|(name, _)| (name, session.set.get(name).cloned())).collect();
-            for values in combinations(&test.repeat) {
-                let mut part = if ready.outcome == Outcome::Pass {
-                    session.set.extend(values.iter().cloned());
-                    self.test(test, session, depth).await
-                } else {
-                    skipped(test, &ready.message)
-                };
-                if !values.is_empty() {
-                    let shown: Vec<String> =
-                        values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                    part.name = format!("{} ({})", part.name, shown.join(", "));
-                }
-                (self.listener)(&Event::Tested(&plan.name, &part));
-                run.tests.push(part);
-            }
-            for (name, before) in repeated {
-                match before {
-                    Some(value) => session.set.insert(name.clone(), value),
-                    None => session.set.remove(name),
-                };
-            }
+            self.repeated(test, &ready, session, run, depth).await;
         }
         if self.options.around == Around::Run && !plan.teardown.is_empty() {
             session.stage = Stage::TearingDown;
@@ -346,6 +323,41 @@ impl Runner {
         run.outcome =
             setup.max(tests).max(if ready.outcome == Outcome::Pass { Outcome::Skip } else { ready.outcome });
         run.message = ready.message;
+    }
+
+    /// Runs a test as often as it is repeated, once else; skips it where the script is not ready for tests.
+    async fn repeated<'a>(
+        &'a self,
+        test: &'a Test,
+        ready: &Judgement,
+        session: &mut Session<'a>,
+        run: &mut ScriptRun,
+        depth: usize,
+    ) {
+        // What a module hands out stays for the tests that follow; what a test is repeated with does not.
+        let repeated: Vec<(&String, Option<String>)> =
+            test.repeat.iter().map(|(name, _)| (name, session.set.get(name).cloned())).collect();
+        for values in combinations(&test.repeat) {
+            let mut part = if ready.outcome == Outcome::Pass {
+                session.set.extend(values.iter().cloned());
+                self.test(test, session, depth).await
+            } else {
+                skipped(test, &ready.message)
+            };
+            if !values.is_empty() {
+                let shown: Vec<String> =
+                    values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                part.name = format!("{} ({})", part.name, shown.join(", "));
+            }
+            (self.listener)(&Event::Tested(&run.name, &part));
+            run.tests.push(part);
+        }
+        for (name, before) in repeated {
+            match before {
+                Some(value) => session.set.insert(name.clone(), value),
+                None => session.set.remove(name),
+            };
+        }
     }
 
     /// Runs a test, unless it is not for the target.

@@ -39,7 +39,7 @@ const HEAD: &str = "\
 ";
 
 /// How many of a hundred scripts of the corpus have to come to a verdict.
-const VERDICTS_PER_CENT: usize = 91;
+const VERDICTS_PER_CENT: usize = 95;
 
 /// Takes every resource for one that conforms.
 #[derive(Debug)]
