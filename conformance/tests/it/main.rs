@@ -39,6 +39,7 @@ mod script_life;
 #[cfg(test)]
 mod script_makers;
 #[cfg(test)]
+mod script_standin;
 mod script_support;
 mod script_unseen;
 #[cfg(test)]

@@ -58,7 +58,7 @@ enum Selected {
 }
 
 impl Kept {
-    /// Keeps a fixture as if it had always been there.
+    /// Keeps a fixture that has an id as if it had always been there.
     pub(super) fn learn(&mut self, resource: Value) {
         let key = key_of(&resource, None);
         if let Some(key) = key {
