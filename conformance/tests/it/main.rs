@@ -40,7 +40,9 @@ mod script_life;
 mod script_makers;
 #[cfg(test)]
 mod script_standin;
+#[cfg(test)]
 mod script_support;
+#[cfg(test)]
 mod script_unseen;
 #[cfg(test)]
 mod search_faults;
