@@ -57,6 +57,7 @@ pub(crate) fn parse(tree: &Tree, file: &Path) -> Result<Plan, NoScript> {
         name: name_of(root, file),
         origins: parties(root, "origin"),
         destinations: parties(root, "destination"),
+        systems: parties(root, "testSystem").into_iter().map(|party| party.index).collect(),
         capabilities: capabilities(root),
         fixtures: fixtures(root, &mut noted),
         profiles: profiles(root, &mut noted),
@@ -327,14 +328,15 @@ fn actions(root: Node<'_>, section: Node<'_>, noted: &mut Noted) -> Vec<Action> 
     out
 }
 
-fn undone(node: Node<'_>, why: &str) -> Action {
+/// An action that the script words wrongly.
+fn undone(node: Node<'_>, why: &'static str) -> Action {
     Action {
         place: node.path(),
         id: None,
         label: None,
         description: None,
-        doing: Doing::Nothing,
-        unsupported: Some(why.to_owned()),
+        doing: Doing::Broken(why),
+        unsupported: None,
         when_wrong: WhenWrong::Counts,
     }
 }
