@@ -23,6 +23,7 @@ mod served;
 pub mod sort;
 mod write;
 
+pub use compile::count;
 pub use criterion::{
     Compared, Criterion, DateTest, NumberTest, Polarity, Prefix, Presence, QuantityTest, ReferenceTest,
     StringModifier, Test, TokenModifier, TokenTest,

@@ -285,9 +285,7 @@ impl Runner {
         if let Some(judged) = self.not_for_it(plan).await {
             return end(run, judged);
         }
-        if depth == 0
-            && let Err(judged) = self.what_a_client_sends(plan, session).await
-        {
+        if let Err(judged) = self.what_a_client_sends(plan, session, depth).await {
             return end(run, judged);
         }
         session.fhir_version = self.version_for_profiles(plan).await;

@@ -86,14 +86,10 @@ impl SearchQuery {
         let value = value.plain();
         let invalid = |reason| SearchError::Value { parameter, reason };
         match control {
-            Control::Count => {
-                let right = (1..=6).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
-                let count = value.parse().ok().filter(|_| right).ok_or(invalid(InvalidValue::Count))?;
-                match count {
-                    0 => self.controls.projection = Projection::Count,
-                    count => self.count = Some(count),
-                }
-            }
+            Control::Count => match count(&value).ok_or(invalid(InvalidValue::Count))? {
+                0 => self.controls.projection = Projection::Count,
+                count => self.count = Some(count),
+            },
             Control::Cursor => {
                 if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
                     return Err(invalid(InvalidValue::Cursor));
@@ -351,4 +347,17 @@ fn quantity(value: &Escaped) -> Result<QuantityTest, InvalidValue> {
         _ => return Err(InvalidValue::Quantity),
     };
     Ok(QuantityTest { number: number(first).ok_or(InvalidValue::Quantity)?, system, code })
+}
+
+/// The digits of a number of entries that are read.
+const DIGITS_MAX: usize = 32;
+
+/// The most entries that are asked for: more is as if this many were, since a page may hold fewer than it is asked to
+/// (R4 Search, Page Count).
+const COUNT_MAX: u32 = 999_999;
+
+/// A number of entries as `_count` says it, 999,999 where it is more; none when it is no number.
+pub fn count(text: &str) -> Option<u32> {
+    let is_number = (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().map_or(COUNT_MAX, |count: u32| count.min(COUNT_MAX)))
 }

@@ -165,7 +165,8 @@ fn what_r4_does_not_have_or_cannot_read_is_refused() {
         ("_count=1,2", SearchError::Repeated { parameter: "_count" }),
         ("_count=-1", value("_count", InvalidValue::Count)),
         ("_count=%2B1", value("_count", InvalidValue::Count)),
-        ("_count=1234567", value("_count", InvalidValue::Count)),
+        ("_count=1e3", value("_count", InvalidValue::Count)),
+        ("_count=111111111111111111111111111111111", value("_count", InvalidValue::Count)),
         ("_cursor=a.b", value("_cursor", InvalidValue::Cursor)),
         ("_pretty=yes", value("_pretty", InvalidValue::Truth)),
         ("code:missing=maybe", value("code", InvalidValue::Truth)),
@@ -286,6 +287,20 @@ fn what_absence_can_meet_is_negative() {
         ("Observation", "value-quantity=ne5", Polarity::Negative),
     ] {
         assert_eq!(compile(resource_type, query).expect(query).criteria()[0].polarity(), polarity, "{query}");
+    }
+}
+
+#[test]
+fn more_entries_than_any_page_holds_may_be_asked_for() {
+    for (said, count) in [
+        ("999999", 999_999),
+        ("1000000", 999_999),
+        ("99999999999999999999", 999_999),
+        ("0000000020", 20),
+        ("1", 1),
+    ] {
+        let query = compile("Condition", &format!("patient=1&_count={said}")).expect("a query");
+        assert_eq!(query.count(), Some(count), "{said}");
     }
 }
 

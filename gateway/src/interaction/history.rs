@@ -2,7 +2,7 @@
 
 use fhir::instant::DateTime;
 use fhir::search::grammar::{Escaped, Name, Parameter};
-use fhir::search::{InvalidValue, SearchError, form};
+use fhir::search::{InvalidValue, SearchError, count, form};
 use jiff::Timestamp;
 
 use super::cursor::Standing;
@@ -102,8 +102,7 @@ pub(in crate::interaction) fn moment(value: &Escaped) -> Result<DateTime, Malfor
 }
 
 pub(in crate::interaction) fn number(value: &Escaped) -> Result<usize, Malformed> {
-    let text = value.plain();
-    let right = (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    let count = text.parse().ok().filter(|count| right && *count > 0);
+    let count =
+        count(&value.plain()).and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
     count.ok_or_else(|| SearchError::Value { parameter: "_count", reason: InvalidValue::Count }.into())
 }

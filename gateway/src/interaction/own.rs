@@ -190,7 +190,8 @@ fn audit(
     let mut narrowing = Vec::new();
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
         if is_named(parameter, "_count") {
-            count = one_value(parameter)?.parse().map_err(|_| Malformed::Parameter)?;
+            let said = fhir::search::count(&one_value(parameter)?).ok_or(Malformed::Parameter)?;
+            count = usize::try_from(said).map_err(|_| Malformed::Parameter)?;
         } else if is_named(parameter, "_cursor") {
             before = Some(cursor::open_of_trail(seal, requestor, &one_value(parameter)?, arrived.at)?);
         } else if is_among(parameter, &AuditQuery::CRITERIA) {

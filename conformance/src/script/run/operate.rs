@@ -64,10 +64,10 @@ impl Runner {
             }
             Some(index) => {
                 let systems = &session.plan.systems;
-                let nothing_is = declared.is_empty() && systems.is_empty();
                 let is_declared =
                     declared.iter().any(|party| party.index == index) || systems.contains(&index);
-                if !(is_declared || nothing_is) {
+                let declares_none = declared.is_empty() && systems.is_empty();
+                if !(is_declared || declares_none) {
                     return Err(Judgement::error(format!("the script declares no destination {index}")));
                 }
                 let only = || self.road.first().filter(|_| declared.len() <= 1 && self.road.is_only_one());

@@ -58,7 +58,7 @@ impl Runner {
     fn asking(&self, request: &Message, url: &str, base: &str) -> Vec<(String, String)> {
         let goes = |name: &str| {
             let name = name.to_ascii_lowercase();
-            !name.starts_with("content-") && (name != "authorization" || url.starts_with(base))
+            !name.starts_with("content-") && (name != "authorization" || is_of(url, base))
         };
         let mut headers: Vec<(String, String)> =
             request.headers.iter().filter(|(name, _)| goes(name)).cloned().collect();
@@ -68,6 +68,12 @@ impl Runner {
         }
         headers
     }
+}
+
+/// Whether the address lies at the system whose base this is: another may have one that begins alike.
+fn is_of(url: &str, base: &str) -> bool {
+    let rest = url.strip_prefix(base.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 /// Where the next page lies, if there is one. A relative link is read against the base, one that is a query alone against the
@@ -113,4 +119,22 @@ fn together(first: &Message, pages: &[Message]) -> Option<Message> {
         tree::Format::Xml => in_format(body, Some("xml")).ok()?,
     };
     Some(Message::new(first.head.clone(), first.headers.clone(), body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn a_base_that_begins_alike_is_of_another_system() {
+        for (url, expected) in [
+            ("http://a.example:80/fhir/Patient?_page=2", true),
+            ("http://a.example:80/fhir?_page=2", true),
+            ("http://a.example:80/fhir", true),
+            ("http://a.example:80/fhir2/Patient", false),
+            ("http://a.example:8080/fhir/Patient", false),
+        ] {
+            assert_eq!(is_of(url, "http://a.example:80/fhir/"), expected, "{url}");
+        }
+    }
 }
