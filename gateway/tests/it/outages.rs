@@ -134,7 +134,7 @@ impl Failing {
         let wards = "[share.person.Organization]\nname = \"whom to ask\"\n";
         let agreement = hidden::agreement("withheld").replace("relationship = []", ties) + wards;
         let (site, running) = sharing::site_after(&agreement, script, |site| {
-            site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 1000\n");
+            site.also_set("relationship_source = true\nconsent_source = true\ntimeout_ms = 3000\n");
         })
         .await;
         says(&site, BOB, &json!({"type": "deny"})).await;

@@ -34,7 +34,7 @@ pub(crate) fn limits() -> Limits {
         in_flight_max: 16,
         header_timeout: Duration::from_secs(10),
         body_timeout: Duration::from_secs(10),
-        exchange_timeout: Duration::from_secs(10),
+        exchange_timeout: Duration::from_secs(120),
         body_bytes_max: 1 << 20,
         batch_entries_max: 100,
         drain: Duration::from_secs(5),
@@ -83,7 +83,7 @@ pub(crate) fn system(name: &str, base: &str) -> System {
         transactions: Transactions::NotTaken,
         credentials: UpstreamCredentials::None,
         ca: None,
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(60),
         body_bytes_max: 1 << 20,
     }
 }

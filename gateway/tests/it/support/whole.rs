@@ -136,7 +136,25 @@ trusted_identity = true
         std::fs::read_to_string(self.folder.path().join("ops")).unwrap().parse().unwrap()
     }
 
+    /// Gives exchanges the time that a machine under load may need, where the test says nothing else: time is tested where a
+    /// test sets it.
+    fn takes_its_time(&self) {
+        let mut settings = std::fs::read_to_string(self.config()).unwrap();
+        if !settings.contains("timeout_ms") {
+            let trusted = "trusted_identity = true\n";
+            settings = settings.replacen(trusted, &format!("{trusted}timeout_ms = 300000\n"), 1);
+            let limits = "[limits]\n";
+            let longer = format!("{limits}exchange_timeout_ms = 600000\n");
+            settings = match settings.contains(limits) {
+                true => settings.replacen(limits, &longer, 1),
+                false => longer + &settings,
+            };
+            std::fs::write(self.config(), settings).unwrap();
+        }
+    }
+
     pub(crate) async fn start(&self) -> Result<Running, Unstartable> {
+        self.takes_its_time();
         Running::start(&self.config(), Clock::machine()).await
     }
 

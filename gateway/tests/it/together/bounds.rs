@@ -67,7 +67,7 @@ async fn no_entry_is_begun_when_those_before_it_took_the_time() {
     };
     let site = Whole::with(slow).await;
     std::fs::write(site.folder.path().join("agreements/wards.toml"), agreement("open", TABLES)).unwrap();
-    site.also_set("timeout_ms = 1500\n\n[limits]\nexchange_timeout_ms = 2500\nbody_timeout_ms = 2000\n");
+    site.also_set("timeout_ms = 15000\n\n[limits]\nexchange_timeout_ms = 8000\nbody_timeout_ms = 2000\n");
     let running = site.start().await.unwrap();
     let mut entries = vec![asks("Patient/slow"); 16];
     entries.push(asks("Patient/p1"));

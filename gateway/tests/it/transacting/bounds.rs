@@ -52,7 +52,7 @@ async fn an_entry_that_takes_too_long_ends_all_before_anything_is_sent() {
         true => Play::ThenHang(Vec::new()),
         false => honest(seen),
     };
-    let settings = "timeout_ms = 60000\n\n[limits]\nexchange_timeout_ms = 2500\nbody_timeout_ms = 2000\n";
+    let settings = "timeout_ms = 60000\n\n[limits]\nexchange_timeout_ms = 8000\nbody_timeout_ms = 2000\n";
     let (site, running) = site_set("open", settings, slow).await;
     let answer = transact(&site, &[asks("Patient/slow"), creates(&new("Patient/p1", "5"))]).await;
     assert_eq!(answer.status, 504, "{}", answer.body);
