@@ -82,6 +82,11 @@ pub fn matches(criterion: &Criterion, resource: Node<'_>, bases: &Bases) -> Matc
     }
 }
 
+/// Whether no resource tells whether it meets `criterion`: where its elements cannot be followed, and of how names sound.
+pub(super) fn is_left_to_servers(criterion: &Criterion) -> bool {
+    criterion.places.is_none() || criterion.code() == "phonetic"
+}
+
 /// Whether one item holds what every component asks for.
 fn is_in_item(tests: &[Test], item: &[Found<'_>], bases: &Bases) -> Match {
     // No component is one of the parameters whose name matters.

@@ -152,6 +152,25 @@ impl SearchQuery {
         }))
     }
 
+    /// The part of the query that says by name what it is about, persons or ids, for a system that does not take the rest of
+    /// it: whoever reads the answer can tell by [`SearchQuery::matches`] what meets the rest.
+    ///
+    /// Nothing where the query names nothing, or nothing beside it, or where the rest is for the system alone to say.
+    #[must_use]
+    pub fn to_named_alone(&self) -> Option<Self> {
+        let names = |criterion: &Criterion| {
+            let is_id = matches!(criterion.test, Test::Token { modifier: TokenModifier::Is, .. });
+            (is_id && criterion.code() == "_id")
+                || persons(criterion, self.resource_type).is_some_and(|named| !named.is_empty())
+        };
+        let (named, rest): (Vec<Criterion>, Vec<Criterion>) =
+            self.criteria.iter().cloned().partition(|criterion| names(criterion));
+        if named.is_empty() || rest.is_empty() || rest.iter().any(matches::is_left_to_servers) {
+            return None;
+        }
+        Some(Self { criteria: named, ..self.clone() })
+    }
+
     /// The query as [`SearchQuery::to_whole_form`] writes it, with nobody named in it but those whom `is_her` picks: no
     /// other Patient by id, and no other NHS number, whatever is asked of them.
     #[must_use]

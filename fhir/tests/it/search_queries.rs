@@ -230,6 +230,33 @@ fn a_search_says_which_persons_it_names() {
 }
 
 #[test]
+fn what_a_query_names_can_be_asked_without_the_rest() {
+    for (resource_type, query, alone) in [
+        ("Condition", "patient=1&code=2", Some("patient=Patient%2F1")),
+        (
+            "Condition",
+            "code=2&subject=Patient/1,Patient/2&_id=7",
+            Some("subject=Patient%2F1%2CPatient%2F2&_id=7"),
+        ),
+        ("Condition", "patient=1&_id:not=7", Some("patient=Patient%2F1")),
+        ("Condition", "patient=1&_id:missing=true", Some("patient=Patient%2F1")),
+        ("Observation", "patient=1&code-value-quantity=1$gt5", Some("patient=Patient%2F1")),
+        ("Organization", "_id=7&name=x", Some("_id=7")),
+        ("Patient", "_id=1&family=x", Some("_id=1")),
+        // Nothing is left out, nothing is named, or nobody but the system can tell.
+        ("Condition", "patient=1&_id=7", None),
+        ("Condition", "code=2", None),
+        ("Condition", "_id:not=7&code=2", None),
+        ("Condition", "subject=Patient/1,Group/2&code=2", None),
+        ("Patient", "family=x&birthdate=1950", None),
+        ("Patient", "_id=1&phonetic=x", None),
+    ] {
+        let named = compile(resource_type, query).expect(query).to_named_alone();
+        assert_eq!(named.map(|named| named.to_form()).as_deref(), alone, "{query}");
+    }
+}
+
+#[test]
 fn a_search_for_two_persons_where_only_one_can_be_contradicts_itself() {
     let number = |number: &str| format!("identifier={}|{number}", identifier::NHS_NUMBER);
     let (two_numbers, one_number) = (

@@ -49,8 +49,7 @@ impl Upstream {
                 self.read(system, &deletion.target).await
             }
             Interaction::Fhir { system, action: FhirAction::Search(search) } => {
-                let resource_type = search.query.resource_type().name();
-                self.search(system, resource_type, search.query.to_form(), None).await
+                self.search_by(system, &search.query, SearchQuery::to_form).await
             }
             Interaction::Fhir {
                 action:
@@ -72,7 +71,26 @@ impl Upstream {
         query: &SearchQuery,
         (id, number): (&Id, &NhsNumber),
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
-        self.search(system, query.resource_type().name(), query.to_form_naming(id, number), None).await
+        self.search_by(system, query, |query| query.to_form_naming(id, number)).await
+    }
+
+    /// Searches by a query; where the system does not take all of it, by what it names: a search that the gateway can
+    /// answer is not refused since a system cannot. Whoever reads the answer leaves out what does not match, as it does of
+    /// a system that passes over what it does not know.
+    async fn search_by(
+        &self,
+        system: &SystemName,
+        query: &SearchQuery,
+        written: impl Fn(&SearchQuery) -> String,
+    ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        let resource_type = query.resource_type().name();
+        match self.search(system, resource_type, written(query), None).await {
+            Err(UpstreamFault::Rejected) => match query.to_named_alone() {
+                Some(named) => self.search(system, resource_type, written(&named), None).await,
+                None => Err(UpstreamFault::Rejected),
+            },
+            answered => answered,
+        }
     }
 
     /// Reads one resource; it must be of that type and id.

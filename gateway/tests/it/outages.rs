@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::hidden;
-use crate::support::holding::{ANN, condition, held, holding, patient};
-use crate::support::sharing::{self, BOB, answer, says};
+use crate::support::holding::{ANN, PROBLEMS, condition, held, holding, patient};
+use crate::support::sharing::{self, BOB, answer, references, says, timeless};
 use crate::support::upstream::{Play, Seen, fhir};
 use crate::support::whole::Whole;
 
@@ -404,4 +404,43 @@ impl Failing {
         let line = numbers.lines().find(|line| line.contains(&format!("reason=\"{reason}\"")));
         line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_of_which_a_holder_takes_nothing_but_whom_it_names_is_answered_all_the_same() {
+    let failing = Failing::start().await;
+    let refuses = || Play::Bytes(fhir("400 Bad Request", r#"{"resourceType":"OperationOutcome"}"#));
+    let asking = async |place: &str| {
+        let before = failing.asked();
+        let (status, head, body) = failing.told(place).await;
+        ((status, head, timeless(&body)), failing.asked() - before)
+    };
+    // Of Ann's two problems one is labelled; Bob's is hidden, and nobody is `none-`.
+    let places = [
+        ("ann", "", 1),
+        ("ann", "", 2),
+        ("ann", "", 9),
+        ("ann", ":not", 9),
+        ("bob", "", 3),
+        ("none-", "", 3),
+    ]
+    .map(|(who, not, code)| format!("Condition?patient={who}&code{not}={PROBLEMS}|{code}"));
+    let mut honest = Vec::new();
+    for place in &places {
+        asking(place).await;
+        honest.push(asking(place).await);
+    }
+    assert_eq!(references(&honest[0].0.2), ["c-ann"]);
+    assert_eq!(references(&honest[3].0.2), ["c-ann"]);
+    failing.breaks("/Condition/_search", "code", refuses);
+    for (place, (honest, asks)) in places.iter().zip(honest) {
+        let (told, asked) = asking(place).await;
+        assert_eq!((told, asked), (honest, asks + 1), "{place}");
+    }
+    // What no resource tells is for the holder alone to say, and one that takes nothing at all is out of order.
+    failing.breaks("/Condition/_search", "patient", refuses);
+    assert_eq!(failing.told(&places[0]).await.0, 502);
+    let (whole, asks) = asking("Condition?patient=ann").await;
+    assert_eq!((whole.0, asks), (502, asking("Condition?patient=bob").await.1));
+    failing.running.stop().await;
 }
