@@ -2,6 +2,7 @@
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::instant::DateTime;
+use fhir::search::Number;
 
 use crate::Severity;
 use crate::tree::{Index, Node, Object, Step};
@@ -22,6 +23,11 @@ pub(crate) fn is_reversed(period: &Object) -> bool {
 pub(crate) fn ends_before(start: &str, end: &str) -> bool {
     let (Ok(start), Ok(end)) = (DateTime::parse(start), DateTime::parse(end)) else { return false };
     end.range().to <= start.range().from
+}
+
+/// Whether the number `low` is above `high` (`rng-2`). What is no number is above nothing.
+pub(crate) fn is_above(low: &str, high: &str) -> bool {
+    matches!((Number::parse(low), Number::parse(high)), (Some(low), Some(high)) if low > high)
 }
 
 /// What an Identifier that is to be added is beside those that the record has.
@@ -86,7 +92,23 @@ fn merged(held: &mut Object, said: &Object) -> Option<Severity> {
 
 #[cfg(test)]
 mod tests {
-    use super::ends_before;
+    use super::{ends_before, is_above};
+
+    #[test]
+    fn a_number_is_above_another_by_what_it_is_not_how_it_is_written() {
+        for (low, high, expected) in [
+            ("10", "5", true),
+            ("5", "10", false),
+            ("5.0", "5", false),
+            ("5.01", "5.0", true),
+            ("-2", "-5", true),
+            ("-5", "-2", false),
+            ("x", "5", false),
+            ("5", "", false),
+        ] {
+            assert_eq!(is_above(low, high), expected, "{low} to {high}");
+        }
+    }
 
     #[test]
     fn an_end_is_before_a_start_when_all_of_it_is() {

@@ -1,7 +1,9 @@
 //! What FHIR forbids of a record, where two fields together would say it.
 
+use super::concept::Known;
 use super::draft::{Draft, Slot};
 use super::identifier::nhs_number;
+use super::maps::Each;
 use super::message::Part;
 use crate::sound::{Beside, beside, is_nhs_number, is_reversed};
 use crate::tree::{Index, Node, Object, Step};
@@ -23,6 +25,24 @@ impl Draft<'_> {
         if let Some(period) = held.filter(|period| is_reversed(period)) {
             period.remove("end");
             part.remark(Why::EndsBeforeStart, Severity::Major);
+        }
+    }
+
+    /// Gives each element of a list what it must not lack.
+    pub(super) fn each(&mut self, each: &Each, known: Known<'_>) {
+        let number = self.map.resource(&each.target.resource).map(|(number, _)| number);
+        let ([list], Some(first)) = (each.target.path.as_slice(), each.names.first()) else { return };
+        for slot in self.slots(number) {
+            let held = self.named.get_mut(&slot).and_then(|held| held.find_mut(list.name.as_str()));
+            let Some(Node::List(items)) = held else { continue };
+            for item in items {
+                let Node::Object(item) = item else { continue };
+                if each.names.iter().all(|name| item.find(name).is_none())
+                    && let Some(value) = each.value.node(known)
+                {
+                    item.put(first, value);
+                }
+            }
         }
     }
 
