@@ -208,6 +208,13 @@ pub struct SharedType {
     pub earlier_versions: Option<String>,
 }
 
+impl SharedType {
+    /// Whether a resource may be shared by this table when it stands alone, and not inside another.
+    pub(crate) fn shares_alone(&self) -> bool {
+        !self.criteria.iter().any(|criterion| matches!(criterion, Criterion::Contained))
+    }
+}
+
 /// One element and its justification.
 #[derive(Debug, Clone)]
 pub struct Item {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use fhir::json::Document;
 use fhir::tables::TypeId;
 
-use crate::agreement::{Criterion, SharedType};
+use crate::agreement::SharedType;
 use crate::decision::admit;
 use crate::decision::evidence::anyone::{Anyone, nothing};
 use crate::decision::evidence::{Evidence, EvidenceFault, Unusable, Wells};
@@ -71,12 +71,10 @@ pub(crate) async fn naming(
 fn looked_up(body: &Unfiltered<Document>, admitted: &Admitted, ports: &Ports) -> BTreeSet<TypeId> {
     let (question, system) = (admitted.question(), admitted.system());
     // What is shared within other resources alone nobody reads by itself.
-    let is_contained = |criterion: &Criterion| matches!(criterion, Criterion::Contained);
-    let by_itself = |table: &SharedType| !table.criteria.iter().any(is_contained);
     let is_in_part = |target: TypeId| {
         let reader = reading(question, system, target, ports);
         reader.is_some_and(|reader| {
-            !shares_all(&reader, target) && reader.share().tables(target).iter().any(by_itself)
+            !shares_all(&reader, target) && reader.share().tables(target).iter().any(SharedType::shares_alone)
         })
     };
     let is_looked_up = |target: &TypeId| {

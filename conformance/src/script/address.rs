@@ -156,9 +156,15 @@ fn targeted(shape: &Shape, target: &str) -> Result<String, Unaddressed> {
 
 fn sourced(shape: &Shape, parts: &Parts<'_>, source: Source<'_>) -> Result<String, Unaddressed> {
     let kind = parts.resource.or(source.kind);
+    // What says how to patch has no address of its own; a type alone asks what a server makes of a change of nothing.
+    let says_how = *shape == Shape::Patch && matches!(source.kind, Some("Parameters" | "Binary") | None);
+    let reference = source.reference.filter(|_| !says_how);
     match shape {
+        Shape::Update | Shape::Patch if reference.is_none() => {
+            parts.resource.map(str::to_owned).ok_or(Unaddressed::Nothing)
+        }
         Shape::Read | Shape::VRead | Shape::History | Shape::Update | Shape::Patch | Shape::Delete => {
-            targeted(shape, source.reference.ok_or(Unaddressed::Nothing)?)
+            targeted(shape, reference.ok_or(Unaddressed::Nothing)?)
         }
         Shape::Create | Shape::Search => kind.map(str::to_owned).ok_or(Unaddressed::Nothing),
         Shape::Whole => Ok(String::new()),
@@ -308,6 +314,14 @@ mod tests {
         check(Shape::Delete, Parts { source: source(Some("Patient/7")), ..none }, "DELETE /Patient/7");
         check(Shape::Delete, params("?identifier=x"), "DELETE /Patient?identifier=x");
         check(Shape::Patch, Parts { source: source(None), ..target("Patient/1") }, "PATCH /Patient/1");
+        let how = |resource| Parts {
+            resource,
+            source: Some(Source { kind: Some("Parameters"), reference: Some("Parameters/1") }),
+            ..none
+        };
+        check(Shape::Patch, how(Some("Patient")), "PATCH /Patient");
+        check(Shape::Update, Parts { source: source(None), ..patient }, "PUT /Patient");
+        assert_eq!(asked(&Shape::Patch, how(None)), Err(Unaddressed::Nothing));
         check(Shape::Whole, Parts { source: source(None), ..none }, "POST ");
         check(Shape::Capabilities, none, "GET /metadata");
         check(named("everything"), target("Patient/1"), "GET /Patient/1/$everything");

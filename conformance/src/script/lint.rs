@@ -185,7 +185,7 @@ impl Lint<'_> {
                 *asked = Asked::Something;
             }
             Doing::Assert(assertion) => self.assertion(assertion, &action.place, known, *asked),
-            Doing::Nothing => {}
+            Doing::Broken(_) => {}
         }
     }
 

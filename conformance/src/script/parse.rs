@@ -57,6 +57,7 @@ pub(crate) fn parse(tree: &Tree, file: &Path) -> Result<Plan, NoScript> {
         name: name_of(root, file),
         origins: parties(root, "origin"),
         destinations: parties(root, "destination"),
+        systems: parties(root, "testSystem").into_iter().map(|party| party.index).collect(),
         capabilities: capabilities(root),
         fixtures: fixtures(root, &mut noted),
         profiles: profiles(root, &mut noted),
@@ -202,6 +203,11 @@ fn source(root: Node<'_>, node: Node<'_>, noted: &mut Noted) -> FixtureSource {
     if resource.resource_type().is_some() {
         return FixtureSource::Held(resource_bytes(resource));
     }
+    // An object without members is what Ignixa's scripts send to see it refused.
+    let is_json = node.tree().format() == crate::tree::Format::Json;
+    if is_json && resource.text().is_none() && resource.children().next().is_none() {
+        return FixtureSource::Held(Bytes::from_static(b"{}"));
+    }
     // R5 allows a plain URI; R4 a Reference.
     let Some(reference) = text(resource, "reference").or(resource.text().map(str::trim)) else {
         noted.note(Severity::Warning, node, "empty-fixture", "the fixture names no resource");
@@ -327,14 +333,15 @@ fn actions(root: Node<'_>, section: Node<'_>, noted: &mut Noted) -> Vec<Action> 
     out
 }
 
-fn undone(node: Node<'_>, why: &str) -> Action {
+/// An action that the script words wrongly.
+fn undone(node: Node<'_>, why: &'static str) -> Action {
     Action {
         place: node.path(),
         id: None,
         label: None,
         description: None,
-        doing: Doing::Nothing,
-        unsupported: Some(why.to_owned()),
+        doing: Doing::Broken(why),
+        unsupported: None,
         when_wrong: WhenWrong::Counts,
     }
 }

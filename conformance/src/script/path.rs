@@ -1,7 +1,8 @@
 //! Elements by path: what scripts use of XPath 1.0 and of JSONPath, over the tree.
 //!
-//! Deliberately absent: axes that are written out, functions beyond `count`, `contains`, `starts-with`, `not` and `last`, and
-//! whatever changes what a path selects from outside it (Touchstone's `{…}` before it). What is absent is said.
+//! Deliberately absent: axes that are written out, `*`, `div` and `mod`, functions of XPath on ids, languages and roundings, functions of
+//! JSONPath beyond `length()`, and whatever changes what a path selects from outside it (Touchstone's `{…}` before it). What is absent
+//! is said.
 
 mod json;
 mod xpath;
@@ -62,7 +63,10 @@ pub(crate) fn select<'t>(path: &str, root: Node<'t>) -> Result<Selected<'t>, Bad
     if path.len() > BYTES_MAX || path.starts_with('{') {
         return Err(unsupported());
     }
-    let json = path.starts_with('$') || path.contains("[?(") || !path.contains(['/', '@', ':', '(']);
+    let json = path.starts_with('$')
+        || path.contains("[?(")
+        || path.ends_with(".length()")
+        || !path.contains(['/', '@', ':', '(']);
     let selected = if json { json::select(path, root) } else { xpath::select(path, root) };
     let selected = selected.ok_or_else(unsupported)?;
     match &selected {
@@ -145,6 +149,26 @@ mod tests {
                 &["a", "b"],
             ),
             ("Patient/name/given[1]/../family/@value", &["Chalmers", "Windsor"]),
+            ("count(Patient/name) = 2", &["true"]),
+            ("Patient/active/@value = 'false' or count(//given) > 2.5", &["true"]),
+            ("not(Patient/deceasedBoolean) and boolean(Patient/name)", &["true"]),
+            ("Patient/name[position() = last()]/family/@value", &["Windsor"]),
+            ("Patient/name[2 - 1]/given[position() < 2]/@value", &["Peter"]),
+            ("Patient/name[string-length(family/@value) = 7]/family/@value", &["Windsor"]),
+            ("Patient/identifier[system/@value != 's1']/value/@value", &["b"]),
+            ("Patient/id | Patient/id | Patient/active", &["p", "true"]),
+            ("substring-after(Patient/generalPractitioner/reference/@value, '/')", &["3"]),
+            ("substring-before(Patient/generalPractitioner/reference/@value, '/')", &["Practitioner"]),
+            ("substring('Chalmers', 2, 3)", &["hal"]),
+            ("substring('12345', 0, 3)", &["12"]),
+            ("concat(Patient/id, '-', count(//given) + 1)", &["p-4"]),
+            ("normalize-space('  a \n b ')", &["a b"]),
+            ("number(Patient/meta/versionId/@value) >= 3", &["true"]),
+            ("Patient/nothing/@value = ''", &["false"]),
+            ("$.name.length()", &["2"]),
+            ("name[1].family.length()", &["7"]),
+            ("$.nothing.length()", &["0"]),
+            ("$.name[0].given.length()", &["2"]),
             ("Patient/generalPractitioner/reference/@value", &["Practitioner/3"]),
             ("Patient/*/@value", &["p", "true", "2"]),
         ] {
@@ -170,7 +194,12 @@ mod tests {
             "ancestor::x/y",
             "name[",
             "$.name[?(1)]",
-            "sum(/a)",
+            "round(1)",
+            "count(a, b)",
+            "substring('a')",
+            "id | 'a'",
+            "not(id",
+            "ancestor::a = 1",
             "a//",
             "",
             "a[b",

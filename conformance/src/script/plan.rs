@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) origins: Vec<Party>,
     pub(crate) destinations: Vec<Party>,
+    /// Numbers of systems that are declared as neither (R6, `testSystem`).
+    pub(crate) systems: Vec<u32>,
     pub(crate) capabilities: Vec<Capability>,
     pub(crate) fixtures: Vec<Fixture>,
     pub(crate) profiles: Vec<(String, String)>,
@@ -139,8 +141,8 @@ pub(crate) enum WhenWrong {
 pub(crate) enum Doing {
     Operation(Box<Operation>),
     Assert(Box<Assertion>),
-    /// The action holds neither.
-    Nothing,
+    /// The script words it wrongly: why.
+    Broken(&'static str),
 }
 
 #[derive(Debug)]
@@ -163,6 +165,8 @@ pub(crate) struct Operation {
     pub(crate) encode: bool,
     pub(crate) import: Option<Import>,
     pub(crate) wait: Option<WaitFor>,
+    /// How many pages after the first are read with it.
+    pub(crate) pages: Option<usize>,
 }
 
 /// What kind of request an operation makes.

@@ -7,7 +7,9 @@ mod act;
 mod fixtures;
 mod nested;
 mod operate;
+mod pages;
 mod road;
+mod sent;
 mod toolkit;
 
 use std::collections::HashMap;
@@ -27,7 +29,7 @@ use super::message::Message;
 use super::outcome::{ActionRun, Judgement, Outcome, ScriptRun, ScriptsRun, TestRun};
 use super::plan::{Plan, Test};
 use super::profile::ProfileCheck;
-use super::session::Session;
+use super::session::{Session, Stage};
 use super::told::Telling;
 pub use road::Road;
 
@@ -259,13 +261,9 @@ impl Runner {
             run.took = began.elapsed();
             run.answered = session.answered;
             run.unanswered = session.unanswered;
-            let variables = plan.module.variables_out.iter().filter_map(|name| {
-                Some((
-                    name.clone(),
-                    session.fill(&super::template::Template::new(&format!("${{{name}}}"))).ok()?,
-                ))
-            });
-            let variables = variables.collect();
+            let handed =
+                |name: &String| Some((name.clone(), nested::handed_out(name, &session, &self.expressions)?));
+            let variables = plan.module.variables_out.iter().filter_map(handed).collect();
             let Session { held, request, response, .. } = session;
             (run, Left { held, variables, request, response })
         })
@@ -287,6 +285,9 @@ impl Runner {
         if let Some(judged) = self.not_for_it(plan).await {
             return end(run, judged);
         }
+        if let Err(judged) = self.what_a_client_sends(plan, session, depth).await {
+            return end(run, judged);
+        }
         session.fhir_version = self.version_for_profiles(plan).await;
         if let Err(judged) = self.load(plan, session).await {
             return end(run, judged);
@@ -305,25 +306,10 @@ impl Runner {
             run.setup = Some(part);
         }
         for test in &plan.tests {
-            let before = session.set.clone();
-            for values in combinations(&test.repeat) {
-                let mut part = if ready.outcome == Outcome::Pass {
-                    session.set.extend(values.iter().cloned());
-                    self.test(test, session, depth).await
-                } else {
-                    skipped(test, &ready.message)
-                };
-                if !values.is_empty() {
-                    let shown: Vec<String> =
-                        values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                    part.name = format!("{} ({})", part.name, shown.join(", "));
-                }
-                (self.listener)(&Event::Tested(&plan.name, &part));
-                run.tests.push(part);
-            }
-            session.set = before;
+            self.repeated(test, &ready, session, run, depth).await;
         }
         if self.options.around == Around::Run && !plan.teardown.is_empty() {
+            session.stage = Stage::TearingDown;
             let teardown = Test { name: Some("teardown".to_owned()), ..Test::default() };
             let part = self.part(&teardown, &plan.teardown, session, depth).await;
             (self.listener)(&Event::Tested(&plan.name, &part));
@@ -335,6 +321,41 @@ impl Runner {
         run.outcome =
             setup.max(tests).max(if ready.outcome == Outcome::Pass { Outcome::Skip } else { ready.outcome });
         run.message = ready.message;
+    }
+
+    /// Runs a test as often as it is repeated, once else; skips it where the script is not ready for tests.
+    async fn repeated<'a>(
+        &'a self,
+        test: &'a Test,
+        ready: &Judgement,
+        session: &mut Session<'a>,
+        run: &mut ScriptRun,
+        depth: usize,
+    ) {
+        // What a module hands out stays for the tests that follow; what a test is repeated with does not.
+        let repeated: Vec<(&String, Option<String>)> =
+            test.repeat.iter().map(|(name, _)| (name, session.set.get(name).cloned())).collect();
+        for values in combinations(&test.repeat) {
+            let mut part = if ready.outcome == Outcome::Pass {
+                session.set.extend(values.iter().cloned());
+                self.test(test, session, depth).await
+            } else {
+                skipped(test, &ready.message)
+            };
+            if !values.is_empty() {
+                let shown: Vec<String> =
+                    values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                part.name = format!("{} ({})", part.name, shown.join(", "));
+            }
+            (self.listener)(&Event::Tested(&run.name, &part));
+            run.tests.push(part);
+        }
+        for (name, before) in repeated {
+            match before {
+                Some(value) => session.set.insert(name.clone(), value),
+                None => session.set.remove(name),
+            };
+        }
     }
 
     /// Runs a test, unless it is not for the target.

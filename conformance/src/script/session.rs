@@ -29,6 +29,10 @@ pub(crate) struct Session<'p> {
     pub(crate) response: Option<Arc<Message>>,
     /// `Type/id` on the server of what fixtures became there.
     pub(crate) on_server: HashMap<String, String>,
+    /// `Type/id` on the server of what was created last.
+    pub(crate) created: Option<String>,
+    /// Whether what the script made is being put away.
+    pub(crate) stage: Stage,
     /// Values from outside: by the user, by a repeat, by the script that imports this one.
     pub(crate) set: HashMap<String, String>,
     pub(crate) expressions: Arc<Expressions>,
@@ -43,6 +47,15 @@ pub(crate) struct Session<'p> {
     now: Timestamp,
     /// Defaults with something random in them, which stay what they were.
     fixed: Mutex<HashMap<String, String>>,
+}
+
+/// Where the life of a script has got to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Setup and tests.
+    Testing,
+    /// Teardown: what was never made need not be put away.
+    TearingDown,
 }
 
 /// Why a text has no value.
@@ -79,6 +92,11 @@ pub(crate) enum NoValue {
 }
 
 impl NoValue {
+    /// Whether what would give the value has not happened.
+    pub(crate) const fn is_for_want_of_an_answer(&self) -> bool {
+        matches!(self, Self::Unfilled(..) | Self::NoResponse(_))
+    }
+
     /// What is not supported, if that is why.
     pub(crate) fn unsupported(&self) -> Option<String> {
         match self {
@@ -110,6 +128,8 @@ impl<'p> Session<'p> {
             request: None,
             response: None,
             on_server: HashMap::new(),
+            created: None,
+            stage: Stage::Testing,
             set: HashMap::new(),
             expressions,
             failed_with: None,

@@ -69,6 +69,8 @@ pub(crate) enum Trouble {
     NotRecorded,
     #[error("the system still worked on it when the last attempt was made")]
     StillWorking,
+    #[error("the links to the next page lead in a circle")]
+    Circling,
     #[error("a client under test has to be waited for: give --intercept ADDRESS")]
     NoIntercept,
     #[error("the client under test did not send what is waited for in time")]

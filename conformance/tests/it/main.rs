@@ -39,7 +39,11 @@ mod script_life;
 #[cfg(test)]
 mod script_makers;
 #[cfg(test)]
+mod script_standin;
+#[cfg(test)]
 mod script_support;
+#[cfg(test)]
+mod script_unseen;
 #[cfg(test)]
 mod search_faults;
 #[cfg(test)]

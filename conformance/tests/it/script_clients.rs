@@ -141,3 +141,45 @@ async fn a_recording_is_judged_like_the_run_that_made_it() {
     std::fs::write(&file, "{\"log\":{\"entries\":[{}]}}").unwrap();
     assert!(Recording::read(&file, &upstream.base).is_err());
 }
+
+/// A test of a client as Asbestos has them: nothing is asked for, and what the client sent is judged, by a module too.
+const JUDGED: &str = r#""fixture":[{"id":"sent","extension":[{"url":"urn:subFixture","extension":[
+        {"url":"urn:fhirPath","valueString":"Bundle.entry.resource.ofType(Patient)"},{"url":"urn:sourceId","valueString":"request"}]}]}],
+    "test":[{"name":"t","action":[
+        {"operation":{"modifierExtension":[{"url":"https://github.com/usnistgov/asbestos/wiki/TestScript-Import","extension":[
+            {"url":"component","valueString":"m.json"},{"url":"urn:fixture-in","valueString":"sent"}]}]}},
+        {"assert":{"compareToSourceId":"request","compareToSourceExpression":"Bundle.entry.count() = 1"}},
+        {"assert":{"sourceId":"response","response":"okay"}}]}]"#;
+
+const LOOKS: &str = r#"{"resourceType":"TestScript","name":"M","status":"active",
+    "modifierExtension":[{"url":"urn:module","extension":[{"url":"urn:fixture-in","valueString":"it"}]}],
+    "test":[{"name":"m","action":[{"assert":{"sourceId":"it","expression":"Patient.active"}}]}]}"#;
+
+async fn judged(client: Option<Arc<Interceptor>>, options: Options) -> ScriptRun {
+    let upstream = server(|_| said(200, r#"{"resourceType":"Bundle","type":"transaction-response"}"#)).await;
+    let road = Road::Network { systems: systems(&[&upstream.base], Bounds::default()), client, record: None };
+    let folder = folder(&[("s.json", &script(JUDGED)), ("m.json", LOOKS)]);
+    run_on(folder.path(), road, options, Arc::new(NoProfiles)).await
+}
+
+#[tokio::test]
+async fn a_script_that_asks_for_nothing_judges_what_a_client_sends() {
+    let body = r#"{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Patient","active":true}}]}"#;
+    let post = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/fhir+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // Whoever plays clients by what scripts say they send cannot play this one: nothing says it.
+    for clients in [Clients::Waited, Clients::Played] {
+        let client = Arc::new(Interceptor::listen(FREE, Duration::from_millis(1500)).await.unwrap());
+        let options = Options { clients, ..Options::default() };
+        let (run, answer) =
+            tokio::join!(judged(Some(Arc::clone(&client)), options), send(client.address(), &post));
+        assert_eq!(words(&run, "t"), "pass pass pass", "{:?}", outcomes(&run));
+        assert_eq!(run.answered, 1);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let alone = judged(None, Options::default()).await;
+    assert_eq!(alone.outcome, Outcome::Error);
+    assert!(alone.message.contains("--intercept"), "{}", alone.message);
+}

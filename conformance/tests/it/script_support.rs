@@ -131,7 +131,7 @@ pub(crate) fn systems(bases: &[&str], bounds: Bounds) -> Box<Systems> {
 /// Bounds that a test can wait for.
 pub(crate) const SHORT: Bounds = Bounds { deadline: Duration::from_millis(600), body_bytes_max: 1 << 20 };
 
-/// Runs the script `s.json` of a folder against servers.
+/// Runs a script, or the script `s.json` of a folder, against servers.
 pub(crate) async fn run_in(folder: &Path, bases: &[&str], options: Options) -> ScriptRun {
     let road = Road::Network { systems: systems(bases, Bounds::default()), client: None, record: None };
     run_on(folder, road, options, Arc::new(NoProfiles)).await
@@ -143,8 +143,9 @@ pub(crate) async fn run_on(
     options: Options,
     profiles: Arc<dyn ProfileCheck>,
 ) -> ScriptRun {
-    let library = Library::open(folder, &[]).unwrap();
-    let script = library.load(&folder.join("s.json")).unwrap();
+    let file = if folder.is_file() { folder.to_owned() } else { folder.join("s.json") };
+    let library = Library::open(file.parent().unwrap(), &[]).unwrap();
+    let script = library.load(&file).unwrap();
     Runner::new(library, road, options, profiles).run(&script).await
 }
 

@@ -356,7 +356,7 @@ const DIGITS_MAX: usize = 32;
 /// (R4 Search, Page Count).
 const COUNT_MAX: u32 = 999_999;
 
-/// A number of entries as `_count` says it, [`COUNT_MAX`] where it is more; none when it is no number.
+/// A number of entries as `_count` says it, 999,999 where it is more; none when it is no number.
 pub fn count(text: &str) -> Option<u32> {
     let is_number = (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().map_or(COUNT_MAX, |count: u32| count.min(COUNT_MAX)))

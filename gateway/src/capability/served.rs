@@ -11,7 +11,7 @@ use fhir::search::{SearchQuery, grammar, names_person_by};
 use fhir::tables::{self, Component, SearchKind, SearchParameter, TypeId};
 use jiff::Timestamp;
 
-use crate::agreement::Share;
+use crate::agreement::{Share, SharedType};
 use crate::decision::admit;
 use crate::decision::following::Way;
 use crate::decision::refusal::Refusal;
@@ -68,6 +68,14 @@ pub(super) struct Probe<'a> {
     pub(super) at: Timestamp,
 }
 
+impl Served {
+    /// Leaves what needs nothing to be there.
+    fn nothing_but_creates(&mut self) {
+        let names = self.names.iter().copied().filter(|name| *name == "create").collect();
+        *self = Self { names, ..Self::default() };
+    }
+}
+
 impl Probe<'_> {
     /// Everything the rules let them ask.
     pub(super) fn all(&self) -> All {
@@ -80,7 +88,10 @@ impl Probe<'_> {
         let patient = tables::resource_type("Patient").filter(|_| !shares.is_empty());
         let owners = shares.iter().flat_map(|share| share.types.keys().copied()).chain(patient);
         for owner in owners.collect::<BTreeSet<_>>() {
-            let served = self.of_type(owner);
+            let mut served = self.of_type(owner);
+            if reading.as_ref().is_some_and(|reading| is_inside_only(reading.share(), owner)) {
+                served.nothing_but_creates();
+            }
             if !served.names.is_empty() {
                 types.insert(owner, served);
             }
@@ -273,6 +284,12 @@ fn action(row: Row, owner: TypeId) -> Option<FhirAction> {
 }
 
 /// A batch in which nothing is asked: it is admitted where anything can be read.
+/// Whether what is shared of this type stands inside other resources only, so that none is ever found by itself.
+fn is_inside_only(share: &Share, owner: TypeId) -> bool {
+    let tables = share.tables(owner);
+    !tables.is_empty() && !tables.iter().any(SharedType::shares_alone)
+}
+
 const fn nothing() -> Batch {
     Batch { bundle: Together::Batch, lines: Vec::new() }
 }

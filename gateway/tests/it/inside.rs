@@ -119,6 +119,20 @@ async fn a_type_that_is_shared_only_inside_others_is_as_absent_by_itself() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_that_names_nobody_is_promised_by_itself_to_nobody() {
+    let set =
+        json!({"resourceType": "ValueSet", "id": "v1", "status": "active", "url": "https://sets.example/v1"});
+    let shown = "url = \"which set it is\"\nstatus = \"whether it is in use\"\n";
+    let (site, running) = site(&[set], &format!("[share.person.ValueSet]\n{shown}")).await;
+    is_as_absent(&site, "ValueSet/v1").await;
+    let metadata = read(&site, "metadata").await;
+    let types = metadata["rest"][0]["resource"].as_array().unwrap();
+    assert!(types.iter().any(|found| found["type"] == "Patient"), "{metadata}");
+    assert!(!types.iter().any(|found| found["type"] == "ValueSet"), "{metadata}");
+    running.stop().await;
+}
+
 const BY_REFERENCE: &str = r#"
 [share.person.MedicationRequest]
 "medication[x]" = "which medicine it is"

@@ -144,6 +144,15 @@ pub(super) fn wait(operation: Node<'_>) -> Option<WaitFor> {
     })
 }
 
+/// The most pages that are read after a first one.
+const PAGES_MAX: usize = 100;
+
+/// How many pages after the first a search or a history is read on; Touchstone gives it a meaning at no other operation.
+pub(super) fn pages(operation: Node<'_>) -> Option<usize> {
+    let wanted = vendor(operation, TOUCHSTONE, "operation-pagesNext").and_then(value)?;
+    wanted.trim().parse().ok().map(|pages: usize| pages.min(PAGES_MAX))
+}
+
 /// What a failure of the action means, and why the action cannot be done if a modifier is not known.
 pub(super) fn when_wrong(action: Node<'_>, _: &mut Noted) -> (WhenWrong, Option<String>) {
     let mut unsupported = None;
@@ -190,7 +199,7 @@ pub(super) fn unsupported_test(test: Node<'_>, noted: &mut Noted) -> Vec<String>
 }
 
 pub(super) fn unsupported_operation(operation: Node<'_>) -> Option<String> {
-    let asked = ["operation-pagesNext", "operation-oauth2AuthzRequestId", "operation-smartLaunchRequestId"];
+    let asked = ["operation-oauth2AuthzRequestId", "operation-smartLaunchRequestId"];
     let found = asked.into_iter().find(|name| vendor(operation, TOUCHSTONE, name).is_some());
     found
         .map(|name| format!("the extension testscript-{name}"))

@@ -37,6 +37,7 @@ pub(super) fn operation(node: Node<'_>, noted: &mut Noted) -> (Operation, Option
         encode: boolean(node, "encodeRequestUrl").unwrap_or(true),
         import: extension::import(node),
         wait: extension::wait(node),
+        pages: extension::pages(node),
     };
     unsupported = unsupported.or_else(|| extension::unsupported_operation(node));
     checked(node, &operation, noted);

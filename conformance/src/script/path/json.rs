@@ -1,10 +1,21 @@
-//! JSONPath: names, indexes, `*`, `..` and filters that compare a path with a literal.
+//! JSONPath: names, indexes, `*`, `..`, filters that compare a path with a literal, and `length()`.
 
 use super::super::operator::Actual;
 use super::{Selected, below, step};
 use crate::tree::Node;
 
 pub(super) fn select<'t>(path: &str, root: Node<'t>) -> Option<Selected<'t>> {
+    // How many there are, or the letters of a text, as Jayway has it at the end of a path.
+    if let Some(counted) = path.strip_suffix(".length()") {
+        let Selected::Nodes(nodes) = select(counted, root)? else { return None };
+        let letters =
+            |node: &Node<'_>| node.text().filter(|_| !node.is_repeated()).map(|text| text.chars().count());
+        let length = match nodes.as_slice() {
+            [one] => letters(one).unwrap_or(1),
+            several => several.len(),
+        };
+        return Some(Selected::Value(Actual::number(length.to_string())));
+    }
     let mut at = vec![root];
     let mut rest = path.strip_prefix('$').unwrap_or(path);
     if rest.is_empty() && path.is_empty() {

@@ -1,6 +1,9 @@
-//! XPath 1.0: steps by name, `//`, `..`, attributes, and predicates with `and`, `or`, `=`, `!=` and a few functions.
+//! XPath 1.0: steps by name, `//`, `..`, attributes, predicates; `or`, `and`, comparisons, `|`, `+`, `-` and the functions of the
+//! core library on values.
 
-use super::super::operator::Actual;
+mod value;
+
+use self::value::Value;
 use super::{Selected, below, step};
 use crate::tree::Node;
 
@@ -9,16 +12,21 @@ const DEPTH_MAX: usize = 16;
 
 pub(super) fn select<'t>(path: &str, root: Node<'t>) -> Option<Selected<'t>> {
     let mut reader = Reader { text: path, at: 0 };
-    let selected = if let Some(inside) = path.strip_prefix("count(") {
-        let mut reader = Reader { text: inside, at: 0 };
-        let nodes = reader.path(&[root], Start::Resource, 0)?;
-        reader.eat(")").then_some(())?;
-        reader.done().then(|| Selected::Value(Actual::number(nodes.len().to_string())))?
-    } else {
-        let nodes = reader.path(&[root], Start::Resource, 0)?;
-        reader.done().then_some(Selected::Nodes(nodes))?
-    };
-    Some(selected)
+    let value = reader.any(Place { node: root, position: 1, count: 1, start: Start::Resource }, 0)?;
+    reader.done().then_some(())?;
+    Some(match value.actual() {
+        Ok(actual) => Selected::Value(actual),
+        Err(nodes) => Selected::Nodes(nodes),
+    })
+}
+
+/// What an expression is evaluated on.
+#[derive(Debug, Clone, Copy)]
+struct Place<'t> {
+    node: Node<'t>,
+    position: usize,
+    count: usize,
+    start: Start,
 }
 
 /// Whether the first step may be the resource itself.
@@ -182,7 +190,8 @@ impl<'p> Reader<'p> {
             let mut kept = Vec::new();
             for (position, node) in nodes.iter().enumerate() {
                 self.at = mark;
-                if self.any(*node, position + 1, count, depth + 1)? {
+                let place = Place { node: *node, position: position + 1, count, start: Start::Here };
+                if self.any(place, depth + 1)?.keeps(position + 1) {
                     kept.push(*node);
                 }
             }
@@ -215,109 +224,109 @@ impl<'p> Reader<'p> {
         None
     }
 
-    fn any(&mut self, node: Node<'_>, position: usize, count: usize, depth: usize) -> Option<bool> {
-        let mut holds = self.all(node, position, count, depth)?;
-        while self.keyword("or") {
-            holds |= self.all(node, position, count, depth)?;
+    fn any<'t>(&mut self, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
+        if depth > DEPTH_MAX {
+            return None;
         }
-        Some(holds)
+        let mut left = self.all(place, depth)?;
+        while self.keyword("or") {
+            let right = self.all(place, depth)?;
+            left = Value::Truth(left.truth() | right.truth());
+        }
+        Some(left)
     }
 
-    fn all(&mut self, node: Node<'_>, position: usize, count: usize, depth: usize) -> Option<bool> {
-        let mut holds = self.comparison(node, position, count, depth)?;
+    fn all<'t>(&mut self, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
+        let mut left = self.comparison(place, depth)?;
         while self.keyword("and") {
-            holds &= self.comparison(node, position, count, depth)?;
+            let right = self.comparison(place, depth)?;
+            left = Value::Truth(left.truth() & right.truth());
         }
-        Some(holds)
+        Some(left)
     }
 
     fn keyword(&mut self, word: &str) -> bool {
         self.blanks();
         let behind = self.rest().strip_prefix(word);
-        let found = behind.is_some_and(|behind| behind.starts_with([' ', '(']));
+        let found = behind.is_some_and(|behind| behind.starts_with(|letter: char| " (\n\t".contains(letter)));
         if found {
             self.at += word.len();
         }
         found
     }
 
-    fn comparison(&mut self, node: Node<'_>, position: usize, count: usize, depth: usize) -> Option<bool> {
-        if depth > DEPTH_MAX {
-            return None;
+    fn comparison<'t>(&mut self, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
+        let mut left = self.sum(place, depth)?;
+        while let Some(sign) = ["!=", "<=", ">=", "=", "<", ">"].into_iter().find(|sign| self.eat(sign)) {
+            let right = self.sum(place, depth)?;
+            left = Value::Truth(left.compares(sign, &right));
         }
-        let left = self.operand(node, count, depth)?;
-        let equal = if self.eat("!=") {
-            false
-        } else if self.eat("=") {
-            true
-        } else {
-            return Some(match left {
-                Operand::Position(wanted) => wanted == position,
-                Operand::Texts(texts) => !texts.is_empty(),
-                Operand::Truth(truth) => truth,
-            });
-        };
-        let (left, right) = (left.texts(), self.operand(node, count, depth)?.texts());
-        Some(left.iter().any(|left| right.iter().any(|right| (left == right) == equal)))
+        Some(left)
     }
 
-    fn operand(&mut self, node: Node<'_>, count: usize, depth: usize) -> Option<Operand> {
+    fn sum<'t>(&mut self, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
+        let mut left = self.union(place, depth)?;
+        loop {
+            if self.eat("+") {
+                left = Value::Number(left.number() + self.union(place, depth)?.number());
+            } else if self.eat("-") {
+                left = Value::Number(left.number() - self.union(place, depth)?.number());
+            } else {
+                return Some(left);
+            }
+        }
+    }
+
+    fn union<'t>(&mut self, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
+        let mut left = self.operand(place, depth)?;
+        while self.eat("|") {
+            left = left.with(self.operand(place, depth)?)?;
+        }
+        Some(left)
+    }
+
+    fn operand<'t>(&mut self, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
         self.blanks();
         let rest = self.rest();
         if let Some(quote) = rest.chars().next().filter(|letter| matches!(letter, '\'' | '"')) {
             let (text, _) = rest.get(1..)?.split_once(quote)?;
             self.at += text.len() + 2;
-            return Some(Operand::Texts(vec![text.to_owned()]));
+            return Some(Value::Text(text.to_owned()));
         }
         if rest.starts_with(|letter: char| letter.is_ascii_digit()) {
-            return self.word()?.parse().ok().map(Operand::Position);
+            let end =
+                rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(rest.len());
+            self.at += end;
+            return rest.get(..end)?.parse().ok().map(Value::Number);
         }
-        if self.eat("last()") {
-            return Some(Operand::Position(count));
+        if self.eat("(") {
+            let inside = self.any(place, depth + 1)?;
+            return self.eat(")").then_some(inside);
         }
-        if self.eat("not(") {
-            let holds = self.any(node, 0, count, depth + 1)?;
-            return self.eat(")").then_some(Operand::Truth(!holds));
+        let mark = self.at;
+        if let Some(name) = self.word()
+            && self.rest().starts_with('(')
+        {
+            return self.call(name, place, depth);
         }
-        for (name, test) in [("contains(", within as fn(&str, &str) -> bool), ("starts-with(", starts)] {
-            if self.eat(name) {
-                let left = self.operand(node, count, depth)?.texts();
+        self.at = mark;
+        self.path(&[place.node], place.start, depth + 1).map(Value::Nodes)
+    }
+
+    /// A function of the core library.
+    fn call<'t>(&mut self, name: &str, place: Place<'t>, depth: usize) -> Option<Value<'t>> {
+        self.eat("(").then_some(())?;
+        let mut arguments = Vec::new();
+        while !self.eat(")") {
+            if !arguments.is_empty() {
                 self.eat(",").then_some(())?;
-                let right = self.operand(node, count, depth)?.texts();
-                self.eat(")").then_some(())?;
-                let holds = left.first().zip(right.first()).is_some_and(|(left, right)| test(left, right));
-                return Some(Operand::Truth(holds));
             }
+            arguments.push(self.any(place, depth + 1)?);
         }
-        if self.eat("count(") {
-            let nodes = self.path(&[node], Start::Here, depth + 1)?;
-            return self.eat(")").then(|| Operand::Texts(vec![nodes.len().to_string()]));
-        }
-        let nodes = self.path(&[node], Start::Here, depth + 1)?;
-        Some(Operand::Texts(nodes.iter().map(|node| node.text().unwrap_or_default().to_owned()).collect()))
-    }
-}
-
-fn starts(text: &str, with: &str) -> bool {
-    text.starts_with(with)
-}
-
-enum Operand {
-    Position(usize),
-    Texts(Vec<String>),
-    Truth(bool),
-}
-
-impl Operand {
-    fn texts(self) -> Vec<String> {
-        match self {
-            Self::Position(number) => vec![number.to_string()],
-            Self::Texts(texts) => texts,
-            Self::Truth(truth) => vec![truth.to_string()],
+        match (name, arguments.as_slice()) {
+            ("position", []) => Some(Value::counted(place.position)),
+            ("last", []) => Some(Value::counted(place.count)),
+            _ => value::call(name, arguments, place.node),
         }
     }
-}
-
-fn within(text: &str, part: &str) -> bool {
-    text.contains(part)
 }

@@ -70,9 +70,7 @@ impl Runner {
             return (Judgement::unsupported(what), Vec::new());
         }
         match &action.doing {
-            Doing::Nothing => {
-                (Judgement::error("the action is neither an operation nor an assert"), Vec::new())
-            }
+            Doing::Broken(why) => (Judgement::error(*why), Vec::new()),
             Doing::Operation(operation) => match &operation.import {
                 Some(import) => self.import(import, session, depth).await,
                 None => (self.operate(operation, session).await, Vec::new()),
@@ -140,7 +138,7 @@ fn expected(
 
 fn after(action: &Action, judged: &Judgement) -> Next {
     let stops = match &action.doing {
-        Doing::Operation(_) | Doing::Nothing => true,
+        Doing::Operation(_) | Doing::Broken(_) => true,
         Doing::Assert(assertion) => assertion.stop,
     };
     let by_hand = matches!(&action.doing, Doing::Assert(assertion)
@@ -158,7 +156,7 @@ fn after(action: &Action, judged: &Judgement) -> Next {
 fn close_groups(actions: &[Action], done: &mut [ActionRun]) {
     let group = |action: &Action| match &action.doing {
         Doing::Assert(assertion) => assertion.any_of.clone(),
-        Doing::Operation(_) | Doing::Nothing => None,
+        Doing::Operation(_) | Doing::Broken(_) => None,
     };
     let mut held: HashMap<String, bool> = HashMap::new();
     for (action, run) in actions.iter().zip(done.iter()) {
@@ -192,7 +190,7 @@ fn recorded(action: &Action, judged: Judgement, within: Vec<ScriptRun>) -> Actio
             (Act::Operation, format!("{} {kind}", code.unwrap_or("request")), Vec::new())
         }
         Doing::Assert(assertion) => (Act::Assert, summary(assertion), assertion.requirements.clone()),
-        Doing::Nothing => (Act::Operation, "nothing".to_owned(), Vec::new()),
+        Doing::Broken(_) => (Act::Operation, "nothing".to_owned(), Vec::new()),
     };
     let label = [&action.description, &action.label].into_iter().flatten().next().cloned();
     ActionRun {

@@ -55,7 +55,7 @@ impl Runner {
                 .criteria
                 .iter()
                 .any(|criterion| matches!(criterion, Criterion::ValidateProfileId(_))),
-            Doing::Operation(_) | Doing::Nothing => false,
+            Doing::Operation(_) | Doing::Broken(_) => false,
         };
         if !plan.actions().any(validates) {
             return None;
@@ -173,6 +173,7 @@ impl Runner {
                 Ok(answer) if answer.status().is_some_and(|status| status < 300) => {
                     session.answered += 1;
                     if let Some(there) = answer.location().or_else(|| answer.own_reference()) {
+                        session.created = Some(there.clone());
                         session.on_server.insert(fixture.id.clone(), there);
                     }
                 }

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Given, Runner};
-use crate::script::expressions::Failed;
+use crate::script::expressions::{Expressions, Failed};
 use crate::script::message::Message;
 use crate::script::outcome::{Judgement, Outcome, ScriptRun};
-use crate::script::plan::{Assertion, Criterion, FixtureSource, Handed, Import, Subtest};
+use crate::script::plan::{Assertion, Criterion, FixtureSource, Handed, Import, Read, Subtest};
 use crate::script::session::Session;
 use crate::script::template::Template;
 
 /// Values that one subtest is run for.
 const EACH_MAX: usize = 200;
+
+/// What a variable that comes to nothing is handed out as by Asbestos, whose scripts may compare with it.
+const UNDEFINED: &str = "asbts_undefined_var";
 
 /// Folders above a script that a file of properties is looked for in.
 const ABOVE_MAX: usize = 6;
@@ -21,6 +26,23 @@ pub(super) fn failed(failed: &Failed) -> Judgement {
         Failed::Unsupported(what) => Judgement::unsupported(what),
         Failed::Malformed(_) | Failed::Senseless(_) => Judgement::error(failed.to_string()),
     }
+}
+
+/// The value of a variable that a module hands out, if it has one. A default with the names in it filled is an expression
+/// there, which is evaluated before it is handed out (Asbestos); what does not read as one is handed out as it is.
+pub(super) fn handed_out(name: &str, session: &Session<'_>, expressions: &Expressions) -> Option<String> {
+    let value = session.fill(&Template::new(&format!("${{{name}}}"))).ok()?;
+    let by_default =
+        session.plan.variables.iter().any(|held| held.name == name && matches!(held.read, Read::Nothing));
+    if !by_default || session.set.contains_key(name) {
+        return Some(value);
+    }
+    let nothing = Message::fixture(Bytes::from_static(br#"{"resourceType":"Basic"}"#));
+    let Ok(found) = expressions.evaluate(&value, nothing.root().ok()?) else { return Some(value) };
+    Some(match found.values().as_slice() {
+        [one] if !one.text.is_empty() => one.text.clone(),
+        _ => UNDEFINED.to_owned(),
+    })
 }
 
 impl Runner {
@@ -91,6 +113,10 @@ impl Runner {
             }
         }
         for (at, own) in import.variables_out.iter().enumerate() {
+            // What the script itself says of a name stands before what a module hands out under it.
+            if session.plan.variables.iter().any(|variable| variable.name == *own) {
+                continue;
+            }
             let there = module.variables_out.get(at).unwrap_or(own);
             if let Some(value) = left.variables.get(there) {
                 session.set.insert(own.clone(), value.clone());

@@ -11,7 +11,7 @@ use crate::script::intercept::Expected;
 use crate::script::message::{Head, Message, unversioned};
 use crate::script::outcome::Judgement;
 use crate::script::plan::{Operation, Shape, Tested};
-use crate::script::session::{NoValue, Session};
+use crate::script::session::{NoValue, Session, Stage};
 use crate::script::systems::Trouble;
 use crate::script::template::Template;
 use crate::tree;
@@ -28,7 +28,9 @@ impl Runner {
             Err(judged) => return judged,
         };
         let exchanged = if self.is_clients(operation, session) {
-            self.wait_for_client(operation, session, &base).await
+            let capabilities = operation.shape == Shape::Capabilities;
+            let expected = if capabilities { Expected::Anything } else { Expected::NoMetadata };
+            self.wait_for_client(expected, &base).await
         } else {
             match self.request(operation, session, &base) {
                 Ok(request) => self.exchange(operation, request).await,
@@ -61,7 +63,11 @@ impl Runner {
                 only.or_else(|| self.road.first()).ok_or_else(none)
             }
             Some(index) => {
-                if !declared.is_empty() && !declared.iter().any(|party| party.index == index) {
+                let systems = &session.plan.systems;
+                let is_declared =
+                    declared.iter().any(|party| party.index == index) || systems.contains(&index);
+                let declares_none = declared.is_empty() && systems.is_empty();
+                if !(is_declared || declares_none) {
                     return Err(Judgement::error(format!("the script declares no destination {index}")));
                 }
                 let only = || self.road.first().filter(|_| declared.len() <= 1 && self.road.is_only_one());
@@ -82,16 +88,14 @@ impl Runner {
         marked || self.options.under_test.contains(&index)
     }
 
-    async fn wait_for_client(
+    /// The next request of the client under test, and what it was answered.
+    pub(super) async fn wait_for_client(
         &self,
-        operation: &Operation,
-        session: &Session<'_>,
+        expected: Expected,
         base: &str,
     ) -> Result<(Message, Message), Trouble> {
         match &self.road {
             Road::Network { client: Some(client), systems, record } => {
-                let capabilities = operation.shape == Shape::Capabilities;
-                let expected = if capabilities { Expected::Anything } else { Expected::NoMetadata };
                 let (request, response) = client.next(expected, base, systems).await?;
                 if let Some(record) = record {
                     record.write(&request, &response);
@@ -99,28 +103,30 @@ impl Runner {
                 Ok((request, response))
             }
             Road::Network { client: None, .. } => Err(Trouble::NoIntercept),
-            Road::Recorded(recording) => {
-                // What the client sent is not known here: it is the next that was recorded.
-                let _ = session;
-                recording.next().ok_or(Trouble::NotRecorded)
-            }
+            // What the client sent is not known here: it is the next that was recorded.
+            Road::Recorded(recording) => recording.next().ok_or(Trouble::NotRecorded),
         }
     }
 
-    /// Sends the request, again while the answer says that the work goes on.
+    /// Sends the request, again while the answer says that the work goes on, and reads as many pages as are wanted.
     async fn exchange(&self, operation: &Operation, request: Message) -> Result<(Message, Message), Trouble> {
         let mut answer = self.road.ask(&request).await?;
-        let Some(wait) = operation.wait else { return Ok((request, answer)) };
-        for _ in 1..wait.attempts {
-            if answer.status() != Some(wait.status) {
-                break;
+        if let Some(wait) = operation.wait {
+            for _ in 1..wait.attempts {
+                if answer.status() != Some(wait.status) {
+                    break;
+                }
+                if matches!(self.road, Road::Network { .. }) {
+                    tokio::time::sleep(Duration::from_millis(wait.interval_ms)).await;
+                }
+                answer = self.road.ask(&request).await?;
             }
-            if matches!(self.road, Road::Network { .. }) {
-                tokio::time::sleep(Duration::from_millis(wait.interval_ms)).await;
+            if answer.status() == Some(wait.status) {
+                return Err(Trouble::StillWorking);
             }
-            answer = self.road.ask(&request).await?;
         }
-        if answer.status() == Some(wait.status) { Err(Trouble::StillWorking) } else { Ok((request, answer)) }
+        let answer = self.read_on(operation, &request, answer).await?;
+        Ok((request, answer))
     }
 
     /// The request that the operation makes.
@@ -135,7 +141,7 @@ impl Runner {
                 .as_ref()
                 .map(|template| session.fill(template))
                 .transpose()
-                .map_err(|missing| no_value(&missing))
+                .map_err(|missing| no_value(&missing, session))
         };
         let (url, params, resource) =
             (fill(&operation.url)?, fill(&operation.params)?, fill(&operation.resource)?);
@@ -144,7 +150,7 @@ impl Runner {
             Some(id) => Some(
                 session
                     .message(id)
-                    .map_err(|missing| no_value(&missing))?
+                    .map_err(|missing| no_value(&missing, session))?
                     .ok_or_else(|| Judgement::error(format!("nothing has filled {id}")))?,
             ),
             None => None,
@@ -152,6 +158,10 @@ impl Runner {
         let held_as = operation.source_id.as_ref().and_then(|id| session.on_server.get(id)).cloned();
         let reference = held_as.or_else(|| source.as_ref().and_then(|source| source.own_reference()));
         let target = operation.target_id.as_ref().map(|id| target(id, operation, session)).transpose()?;
+        // A read that says nothing at all reads what was created last (Asbestos).
+        let says_nothing = url.is_none() && params.is_none() && resource.is_none() && source.is_none();
+        let last = || session.created.clone().filter(|_| says_nothing && operation.shape == Shape::Read);
+        let target = target.or_else(last);
         let parts = Parts {
             base,
             code: operation.code.as_deref(),
@@ -166,7 +176,14 @@ impl Runner {
         };
         let asked =
             address::asked(&operation.shape, parts).map_err(|why| Judgement::error(why.to_string()))?;
-        let body = self.body(operation, &asked, source.as_deref(), reference.as_deref(), session)?;
+        // What is sent to a target is that, where it has no id of its own; what has another is sent as the script has it.
+        let has_own = source.as_ref().is_some_and(|source| source.own_reference().is_some());
+        let known_as = match &target {
+            Some(there) if !has_own || reference.as_ref() == Some(there) => Some(there),
+            Some(_) => None,
+            None => reference.as_ref(),
+        };
+        let body = self.body(operation, &asked, source.as_deref(), known_as.map(String::as_str), session)?;
         let headers = self.headers(operation, &asked, &body, session)?;
         let url = if operation.encode { address::encoded(&asked.url) } else { asked.url };
         let head = Head::Request { method: asked.method, url, base: base.to_owned() };
@@ -203,7 +220,7 @@ impl Runner {
             None => source.body.clone(),
         };
         let wanted = match &operation.content_type {
-            Some(kind) => Some(session.fill(kind).map_err(|missing| no_value(&missing))?),
+            Some(kind) => Some(session.fill(kind).map_err(|missing| no_value(&missing, session))?),
             None => None,
         };
         in_format(body, wanted.as_deref())
@@ -218,8 +235,8 @@ impl Runner {
     ) -> Result<Vec<(String, String)>, Judgement> {
         let mut headers: Vec<(String, String)> = Vec::new();
         for (field, value) in &operation.headers {
-            let field = session.fill(field).map_err(|missing| no_value(&missing))?;
-            let value = session.fill(value).map_err(|missing| no_value(&missing))?;
+            let field = session.fill(field).map_err(|missing| no_value(&missing, session))?;
+            let value = session.fill(value).map_err(|missing| no_value(&missing, session))?;
             headers.push((field, value));
         }
         let has = |headers: &[(String, String)], name: &str| {
@@ -231,12 +248,15 @@ impl Runner {
         };
         if !has(&headers, "accept") {
             let accept = operation.accept.as_ref().map(|accept| session.fill(accept)).transpose();
-            let accept = accept.map_err(|missing| no_value(&missing))?.unwrap_or_else(|| default.to_owned());
+            let accept =
+                accept.map_err(|missing| no_value(&missing, session))?.unwrap_or_else(|| default.to_owned());
             headers.extend(media_type(&accept).map(|accept| ("Accept".to_owned(), accept)));
         }
         if !body.is_empty() && !has(&headers, "content-type") {
             let kind = match (&operation.content_type, &asked.form) {
-                (Some(kind), _) => media_type(&session.fill(kind).map_err(|missing| no_value(&missing))?),
+                (Some(kind), _) => {
+                    media_type(&session.fill(kind).map_err(|missing| no_value(&missing, session))?)
+                }
                 (None, Some(_)) => Some("application/x-www-form-urlencoded".to_owned()),
                 (None, None) => Some(sniffed(body).to_owned()),
             };
@@ -251,9 +271,12 @@ impl Runner {
     }
 }
 
-fn no_value(missing: &NoValue) -> Judgement {
+fn no_value(missing: &NoValue, session: &Session<'_>) -> Judgement {
     match missing.unsupported() {
         Some(what) => Judgement::unsupported(what),
+        None if session.stage == Stage::TearingDown && missing.is_for_want_of_an_answer() => {
+            Judgement::skip(format!("there is nothing to put away: {missing}"))
+        }
         None => Judgement::error(missing.to_string()),
     }
 }
@@ -294,7 +317,7 @@ fn sniffed(body: &[u8]) -> &'static str {
 }
 
 /// The body in the format that is wanted, if it is in the other one.
-fn in_format(body: Bytes, wanted: Option<&str>) -> Result<Bytes, Judgement> {
+pub(super) fn in_format(body: Bytes, wanted: Option<&str>) -> Result<Bytes, Judgement> {
     let is_xml = sniffed(&body) == "application/fhir+xml";
     let wanted = wanted.unwrap_or_default();
     if is_xml && wanted.contains("json") {
@@ -354,6 +377,9 @@ fn keep(
             !reference.starts_with("OperationOutcome/") && !reference.starts_with("Bundle/")
         };
         let reference = response.location().or_else(|| response.own_reference().filter(told)).or(asked);
+        if operation.shape == Shape::Create && reference.is_some() {
+            session.created.clone_from(&reference);
+        }
         for id in [&operation.source_id, &operation.response_id].into_iter().flatten() {
             if let Some(reference) = &reference {
                 session.on_server.insert(id.clone(), reference.clone());

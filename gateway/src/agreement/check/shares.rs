@@ -42,13 +42,15 @@ fn resource_type(notes: &Notebook, written: &Written<String>) -> Option<TypeId> 
         })
     })?;
     if !names_a_person(found) {
-        let text = format!("a resource of type {found} names no person, so it is never shared");
+        let text = format!(
+            "a resource of type {found} names no person, so it is shared inside others only, never alone"
+        );
         notes.warn(&written.place, text);
     }
     Some(found)
 }
 
-/// Whether a resource of this type can be shared at all: about a person, or part of how care is organised.
+/// Whether a resource of this type can be shared by itself: about a person, or part of how care is organised.
 fn names_a_person(resource_type: TypeId) -> bool {
     const CARE: [&str; 8] = [
         "Patient",
@@ -60,7 +62,10 @@ fn names_a_person(resource_type: TypeId) -> bool {
         "Location",
         "Device",
     ];
-    CARE.contains(&resource_type.name()) || !tables::person_elements(resource_type).is_empty()
+    // For what a definition is meant says nothing of whom it would be about.
+    let is_context = |element: &String| element.split('.').any(|step| step.starts_with("useContext"));
+    CARE.contains(&resource_type.name())
+        || tables::person_elements(resource_type).iter().any(|element| !is_context(element))
 }
 
 fn shared_type(notes: &Notebook, name: &Arc<str>, owner: TypeId, table: &SharedTypeTable) -> SharedType {
@@ -82,7 +87,8 @@ fn shared_type(notes: &Notebook, name: &Arc<str>, owner: TypeId, table: &SharedT
         None => (Vec::new(), Vec::new()),
     };
     attachments::have_media_types(notes, &places, &criteria);
-    if table.only_contained.as_ref().is_some_and(|said| said.value) {
+    // What would never be found by itself is not promised either.
+    if table.only_contained.as_ref().is_some_and(|said| said.value) || !names_a_person(owner) {
         criteria.push(Criterion::Contained);
     }
     if owner.name() == "Binary" && !criteria::names_media_types(&criteria) {
