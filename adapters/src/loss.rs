@@ -46,6 +46,8 @@ pub enum Why {
     TimeAmbiguous,
     /// Called an NHS number but the check digit is wrong; carried as a plain value.
     NotAnNhsNumber,
+    /// An NHS number beside another one: both are carried, and nothing says which is the person's.
+    AnotherNhsNumber,
     /// Not of the form the element needs.
     NotOfType,
     /// Characters that FHIR does not allow were left out.
@@ -103,6 +105,9 @@ impl Why {
             Self::NotATime => "not a date or time that FHIR can say",
             Self::TimeAmbiguous => "a local time that happens twice, the first was taken",
             Self::NotAnNhsNumber => "not a valid NHS number, carried as a plain value",
+            Self::AnotherNhsNumber => {
+                "another NHS number stands beside it, and nothing says which is the person's"
+            }
             Self::NotOfType => "not of the form the element needs",
             Self::ControlCharacters => "control characters were left out",
             Self::Escape => "an escape sequence was carried as text or left out",

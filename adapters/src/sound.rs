@@ -2,9 +2,13 @@
 
 use fhir::identifier::NHS_NUMBER;
 use fhir::instant::DateTime;
+use fhir::search::Number;
 
 use crate::Severity;
 use crate::tree::{Index, Node, Object, Step};
+
+/// The most identifiers of a record that are looked through for the same.
+const SAME_MAX: usize = 64;
 
 /// Whether the Period holds an end of which all is before its start (`per-1`). What is said less exactly may be either,
 /// so that the end of a month is not before a day in it; what is no time is before nothing.
@@ -21,22 +25,58 @@ pub(crate) fn ends_before(start: &str, end: &str) -> bool {
     end.range().to <= start.range().from
 }
 
-/// Whether `value`, which is to be added at `path`, is an NHS number that the resource has already, and if so how much
-/// what differs between them matters. Under another name it is no other number, and a person has one (UK Core). What
-/// only the second says of it is added to the first, but for how surely it is hers: that is said of one that came so.
-pub(crate) fn is_same_number(held: &mut Object, path: &[Step], value: &Node) -> Option<Option<Severity>> {
-    let ([Step { name, index: Index::New }], Node::Object(said)) = (path, value) else { return None };
-    let is_nhs = matches!(said.find("system"), Some(Node::Text(system)) if system == NHS_NUMBER);
-    if name.as_str() != "identifier" || !is_nhs || said.find("value").is_none() {
-        return None;
+/// Whether the number `low` is above `high` (`rng-2`). What is no number is above nothing.
+pub(crate) fn is_above(low: &str, high: &str) -> bool {
+    matches!((Number::parse(low), Number::parse(high)), (Some(low), Some(high)) if low > high)
+}
+
+/// What an Identifier that is to be added is beside those that the record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// One that is not there.
+    New,
+    /// One that is there, and how much what this one says differently matters, if it does.
+    Same(Option<Severity>),
+    /// Another NHS number than is there. A person has one (UK Core), and nobody here can tell which.
+    Another,
+}
+
+/// What `value`, which is to be added to `held` at `path`, is beside the identifiers there. The same system and value are
+/// the same identifier, but where the two are said to be of different types: one authority may count orders and their
+/// results alike. An NHS number is of one type under all names. What only the second says of it is added to the first, but
+/// for how surely it is hers: that is said of one that came so.
+pub(crate) fn beside(held: &mut Object, path: &[Step], value: &Node) -> Beside {
+    let ([Step { name, index: Index::New }], Node::Object(said)) = (path, value) else { return Beside::New };
+    if name.as_str() != "identifier" || said.find("system").is_none() || said.find("value").is_none() {
+        return Beside::New;
     }
-    let Some(Node::List(items)) = held.find_mut("identifier") else { return None };
-    let held = items.iter_mut().find_map(|item| match item {
-        Node::Object(item) if ["system", "value"].iter().all(|name| item.find(name) == said.find(name)) => {
-            Some(item)
+    let Some(Node::List(items)) = held.find_mut("identifier") else { return Beside::New };
+    let is_nhs = is_nhs_number(said);
+    let is_same = |item: &Object| {
+        let kinds = (item.find("type"), said.find("type"));
+        ["system", "value"].iter().all(|name| item.find(name) == said.find(name))
+            && (is_nhs || matches!(kinds, (None, _) | (_, None)) || kinds.0 == kinds.1)
+    };
+    let mut another = Beside::New;
+    for item in items.iter_mut().take(SAME_MAX) {
+        let Node::Object(item) = item else { continue };
+        if is_same(item) {
+            return Beside::Same(merged(item, said));
         }
-        Node::Object(_) | Node::Text(_) | Node::Bare(_) | Node::List(_) => None,
-    })?;
+        if is_nhs && is_nhs_number(item) {
+            another = Beside::Another;
+        }
+    }
+    another
+}
+
+/// Whether this Identifier is an NHS number.
+pub(crate) fn is_nhs_number(identifier: &Object) -> bool {
+    matches!(identifier.find("system"), Some(Node::Text(system)) if system == NHS_NUMBER)
+}
+
+/// Adds to `held` what only `said` says of it, and tells how much what differs matters.
+fn merged(held: &mut Object, said: &Object) -> Option<Severity> {
     let mut differs = None;
     for (name, value) in said.members() {
         match held.find(name) {
@@ -47,12 +87,28 @@ pub(crate) fn is_same_number(held: &mut Object, path: &[Step], value: &Node) -> 
             Some(_) | None => differs = differs.max(Some(Severity::Minor)),
         }
     }
-    Some(differs)
+    differs
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ends_before;
+    use super::{ends_before, is_above};
+
+    #[test]
+    fn a_number_is_above_another_by_what_it_is_not_how_it_is_written() {
+        for (low, high, expected) in [
+            ("10", "5", true),
+            ("5", "10", false),
+            ("5.0", "5", false),
+            ("5.01", "5.0", true),
+            ("-2", "-5", true),
+            ("-5", "-2", false),
+            ("x", "5", false),
+            ("5", "", false),
+        ] {
+            assert_eq!(is_above(low, high), expected, "{low} to {high}");
+        }
+    }
 
     #[test]
     fn an_end_is_before_a_start_when_all_of_it_is() {

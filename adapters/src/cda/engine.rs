@@ -19,7 +19,7 @@ use super::narrative;
 use super::path::Negated;
 use super::resource::Resource;
 use super::source::{Element, Space};
-use crate::sound::is_same_number;
+use crate::sound::{Beside, beside};
 use crate::tree::{Index, Node, Object, Step};
 use crate::{Context, Refused, Severity, Translated, Why};
 
@@ -238,12 +238,16 @@ impl<'x, 't> Draft<'x, 't> {
         let Some(Made { kind, node }) = self.convert(found, attribute, conversion) else {
             return Applied::Nothing;
         };
-        if let Some(differs) = is_same_number(object, &row.target.path, &node) {
-            let beside = (!row.beside.is_empty()).then_some(Severity::Minor);
-            if let Some(severity) = differs.max(beside) {
-                found.remark(Some("root"), Why::LeftOut, severity);
+        match beside(object, &row.target.path, &node) {
+            Beside::Same(differs) => {
+                let beside = (!row.beside.is_empty()).then_some(Severity::Minor);
+                if let Some(severity) = differs.max(beside) {
+                    found.remark(Some("root"), Why::LeftOut, severity);
+                }
+                return Applied::Something;
             }
-            return Applied::Something;
+            Beside::Another => found.remark(Some("extension"), Why::AnotherNhsNumber, Severity::Major),
+            Beside::New => {}
         }
         let is_set = if row.target.is_choice {
             choices.push(base);

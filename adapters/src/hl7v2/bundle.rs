@@ -104,6 +104,7 @@ impl Draft<'_> {
                 }
             }
         }
+        map.eachs.iter().for_each(|each| self.each(each, known));
     }
 
     /// The resources that `preset` is about.
@@ -120,7 +121,7 @@ impl Draft<'_> {
         self.slots(number).into_iter().filter(has).collect()
     }
 
-    fn slots(&self, number: Option<usize>) -> Vec<Slot> {
+    pub(super) fn slots(&self, number: Option<usize>) -> Vec<Slot> {
         let Some(number) = number else { return Vec::new() };
         self.named.range((number, 0)..=(number, u32::MAX)).map(|(slot, _)| *slot).collect()
     }

@@ -108,7 +108,7 @@ impl Known<'_> {
             coding.put("system", Node::Text(code_system(&name, self.codes, self.context)));
         }
         if let Some(code) = part.subcomponent(1).text() {
-            coding.put("code", Node::Text(code));
+            coding.put("code", Node::Text(one_blank(code, part.subcomponent(1))));
         }
         let Some(words) = part.subcomponent(2).text() else {
             return (!coding.is_empty())
@@ -133,8 +133,9 @@ impl Known<'_> {
 
     /// The coding in components `first` to `first + 2`, as the sender wrote it.
     fn own(&self, part: Part<'_, '_>, first: u16, map: &str) -> Option<Object> {
-        let code = part.component(first);
-        let code = if code.is_initials() { code.words()? } else { code.text()? };
+        let written = part.component(first);
+        let code = if written.is_initials() { written.words()? } else { written.text()? };
+        let code = one_blank(code, written);
         let mut coding = Object::new();
         let version = if first == 1 { 7 } else { 8 };
         if let Some(name) = part.component(first + 2).text() {
@@ -179,6 +180,16 @@ impl Found<'_> {
     pub(super) fn concept(&self) -> Node {
         Object::new().with("coding", Node::List(vec![self.coding().into()])).into()
     }
+}
+
+/// `code`, which stands in `part`, as FHIR can say it: with one blank where a sender wrote more in a row, which is told.
+pub(super) fn one_blank(code: String, part: Part<'_, '_>) -> String {
+    let blanks = |letters: &[u8]| letters.iter().all(u8::is_ascii_whitespace);
+    if !code.as_bytes().windows(2).any(blanks) {
+        return code;
+    }
+    part.remark(Why::NotOfType, Severity::Minor);
+    code.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn same_code(one: &Object, other: &Object) -> bool {

@@ -130,8 +130,28 @@ fn pointer(
     let is_url = written.split_once("://").is_some_and(|(scheme, rest)| {
         !rest.is_empty() && !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphabetic())
     });
-    attachment.put(if is_url { "url" } else { "title" }, Node::Text(written));
+    if is_url {
+        attachment.put("url", Node::Text(without_blanks(&written)));
+    } else {
+        attachment.put("title", Node::Text(written));
+    }
     Some(attachment.into())
+}
+
+/// An address with its blanks as an address writes them: they lead to the same.
+fn without_blanks(address: &str) -> String {
+    let mut written = String::with_capacity(address.len());
+    for letter in address.chars() {
+        if letter.is_whitespace() {
+            let mut bytes = [0; 4];
+            for byte in letter.encode_utf8(&mut bytes).bytes() {
+                written.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            written.push(letter);
+        }
+    }
+    written
 }
 
 /// The text in OBX-5, its repetitions as lines; empty for a blank line.

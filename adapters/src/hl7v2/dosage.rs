@@ -7,6 +7,7 @@ use super::message::{Message, Part, Segment};
 use super::moment;
 use super::plan::Placed;
 use super::value::decimal;
+use crate::sound::is_above;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
@@ -125,16 +126,20 @@ impl Known<'_> {
         Some(in_units(number, unit).into())
     }
 
-    /// An amount in words, where its number or the highest is none: with its unit.
+    /// An amount in words, where its number or the highest is none, or the highest is below it: with its unit.
     pub(super) fn amount(
         &self,
         part: Part<'_, '_>,
         most: Option<Part<'_, '_>>,
         unit: Option<Part<'_, '_>>,
     ) -> Option<Node> {
-        let is_number = |part: &Part<'_, '_>| part.peek().is_some_and(|said| decimal(&said).is_some());
-        if is_number(&part) && most.as_ref().is_none_or(is_number) {
-            return None;
+        let number = |part: &Part<'_, '_>| part.peek().and_then(|said| decimal(&said));
+        match (number(&part), most.as_ref().map(number)) {
+            (Some(least), Some(Some(most))) if is_above(&least, &most) => {
+                part.remark(Why::NotOfType, Severity::Minor);
+            }
+            (Some(_), None | Some(Some(_))) => return None,
+            (None, _) | (_, Some(None)) => {}
         }
         let mut text = part.text()?;
         if let Some(most) = most.and_then(|most| most.text()) {

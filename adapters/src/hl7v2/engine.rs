@@ -228,7 +228,7 @@ impl Draft<'_> {
                     (path, in_list(row, value, known))
                 };
                 let there = self.named.get(&slot).is_some_and(|held| held.lists(&path, &value))
-                    || self.is_same_number(slot, &path, &value, part);
+                    || self.is_same_identifier(slot, &path, &value, part);
                 if !there && !self.set(slot, &path, value) {
                     continue;
                 }

@@ -292,7 +292,7 @@ fn assigner(name: String) -> Node {
 }
 
 /// The NHS number that `written` is, spaces and hyphens aside.
-fn nhs_number(written: &str) -> Option<NhsNumber> {
+pub(super) fn nhs_number(written: &str) -> Option<NhsNumber> {
     let digits: String = written.chars().filter(|letter| !matches!(letter, ' ' | '-')).collect();
     NhsNumber::parse(&digits).ok()
 }

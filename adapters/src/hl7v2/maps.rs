@@ -12,7 +12,7 @@ use super::codes::Codes;
 use crate::Refused;
 
 pub(super) use condition::{Condition, Values};
-pub(super) use message::{Begins, Gather, MessageMap, Preset, Reach, Runs, Spread};
+pub(super) use message::{Begins, Each, Gather, MessageMap, Preset, Reach, Runs, Spread};
 pub(super) use segment::{Conversion, Count, Fixed, Needs, Plain, Row, Scope};
 
 pub(crate) use segment::SegmentMap;
@@ -110,6 +110,7 @@ impl Maps {
                 .chain(message.gathers.iter().map(|gather| &gather.target))
                 .chain(message.spreads.iter().map(|spread| &spread.target))
                 .chain(message.copies.iter().flat_map(|(to, from)| [to, from]))
+                .chain(message.eachs.iter().map(|each| &each.target))
                 .chain(message.sets.iter().chain(&message.defaults).map(|preset| &preset.target))
                 .map(|target| &target.resource)
                 .chain(message.links.iter().map(|link| &link.name));
@@ -119,6 +120,7 @@ impl Maps {
             for preset in message.sets.iter().chain(&message.defaults) {
                 self.check_fixed(&preset.value)?;
             }
+            message.eachs.iter().try_for_each(|each| self.check_fixed(&each.value))?;
         }
         self.segments.iter().flat_map(|segment| &segment.rows).try_for_each(|row| self.check_row(row))
     }

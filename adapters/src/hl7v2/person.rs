@@ -96,8 +96,12 @@ impl Known<'_> {
         }
         for line in [part.component(2), part.component(19)] {
             if let Some(line) = line.words() {
+                level(&mut address);
                 address.push("line", Node::Text(line));
             }
+        }
+        if address.find("line").is_some() {
+            level(&mut address);
         }
         for (component, element) in
             [(3, "city"), (9, "district"), (4, "state"), (5, "postalCode"), (6, "country")]
@@ -311,6 +315,26 @@ impl Known<'_> {
             }
         }
         found
+    }
+}
+
+/// Makes the lines of an address and what is said about them as many as each other: FHIR's JSON knows by the place what is
+/// about which. A street of which only the parts are said is a line without words once another follows.
+fn level(address: &mut Object) {
+    let count = |name: &str| match address.find(name) {
+        Some(Node::List(items)) => items.len(),
+        Some(Node::Text(_) | Node::Bare(_) | Node::Object(_)) | None => 0,
+    };
+    let (lines, about) = (count("line"), count("_line"));
+    let short = if about == 0 || lines == about {
+        return;
+    } else if lines > about {
+        "_line"
+    } else {
+        "line"
+    };
+    for _ in 0..lines.abs_diff(about) {
+        address.push(short, Node::Bare("null".to_owned()));
     }
 }
 

@@ -32,10 +32,10 @@ impl Known<'_> {
                 part.text();
                 Some(Node::Bare(value.code.to_owned()))
             }
-            Plain::Integer | Plain::Rank => {
-                let least = u32::from(*conversion == Plain::Rank);
+            Plain::Integer | Plain::Positive => {
+                let least = i32::from(*conversion == Plain::Positive);
                 let written = part.peek()?;
-                let value = written.parse::<u32>().ok().filter(|value| *value >= least);
+                let value = written.parse::<i32>().ok().filter(|value| *value >= least);
                 if value.is_none() {
                     part.remark(Why::NotOfType, Severity::Minor);
                 }

@@ -1,14 +1,19 @@
 //! Values of observations: OBX-5 by the type in OBX-2; numbers, quantities, ranges.
 
-use super::concept::Known;
+use super::concept::{Known, one_blank};
 use super::draft::{Draft, Slot};
 use super::message::{Part, Segment};
 use super::moment;
+use crate::sound::is_above;
 use crate::tree::{Node, Object, Step};
 use crate::{Severity, Why};
 
+/// What values of observations are.
+const KINDS: [&str; 7] = ["String", "Quantity", "CodeableConcept", "DateTime", "Time", "Range", "Ratio"];
+
 impl Draft<'_> {
-    /// OBX-5 as `value[x]` of the Observation `slot`; a further repetition as a component of it.
+    /// OBX-5 as `value[x]` of the Observation `slot`. Of more than one, each is a component of it: beside a component of the same
+    /// code there may be no value (`obs-7`), and none of them is more the value than another.
     pub(super) fn value(&mut self, slot: Slot, part: Part<'_, '_>, segment: &Segment<'_>, known: Known<'_>) {
         let message = part.message;
         let kind = segment.peek(message, 2).unwrap_or_default().to_ascii_uppercase();
@@ -42,18 +47,20 @@ impl Draft<'_> {
         {
             return;
         }
-        let taken = ["String", "Quantity", "CodeableConcept", "DateTime", "Time", "Range", "Ratio"]
-            .iter()
-            .any(|kind| observation.find(&format!("value{kind}")).is_some());
-        if !taken {
+        let taken = KINDS.iter().any(|kind| observation.find(&format!("value{kind}")).is_some());
+        if !taken && observation.find("component").is_none() {
             observation.put(&format!("value{suffix}"), value);
             return;
         }
-        let mut component = Object::new();
         let code = observation.find("code").cloned().unwrap_or_else(|| Node::absent("unknown"));
-        component.put("code", code);
-        component.put(&format!("value{suffix}"), value);
-        observation.push("component", component.into());
+        let first = KINDS.iter().find_map(|kind| {
+            let name = format!("value{kind}");
+            observation.take(&name).map(|value| (name, value))
+        });
+        for (name, value) in first.into_iter().chain([(format!("value{suffix}"), value)]) {
+            let component = Object::new().with("code", code.clone()).with(&name, value);
+            observation.push("component", component.into());
+        }
     }
 }
 
@@ -117,7 +124,7 @@ impl Known<'_> {
             ("<" | ">" | "<=" | ">=", (Some(number), None), "") => {
                 Some(("Quantity", quantity(number).with("comparator", Node::text(sign.as_str()))))
             }
-            ("" | "=", (Some(low), Some(high)), "-") => Some((
+            ("" | "=", (Some(low), Some(high)), "-") if !is_above(&low, &high) => Some((
                 "Range",
                 Object::new().with("low", quantity(low).into()).with("high", quantity(high).into()),
             )),
@@ -143,8 +150,16 @@ impl Known<'_> {
         }
     }
 
-    /// NR: the lowest and the highest number.
+    /// NR: the lowest and the highest number. What is no range, since the lowest is above the highest, is text.
     fn numeric_range(&self, part: Part<'_, '_>, unit: Option<Part<'_, '_>>) -> Option<(&'static str, Node)> {
+        let said = |component: u16| part.component(component).peek().and_then(|said| decimal(&said));
+        if let (Some(low), Some(high)) = (said(1), said(2))
+            && is_above(&low, &high)
+        {
+            part.remark(Why::NotOfType, Severity::Minor);
+            part.mark();
+            return Some(("String", Node::Text(self.with_unit(format!("{low} - {high}"), unit))));
+        }
         let mut range = Object::new();
         for (component, name) in [(1, "low"), (2, "high")] {
             if part.component(component).is_empty() {
@@ -183,10 +198,13 @@ impl Known<'_> {
             .find(|(_, letter)| *letter == '-')
             .and_then(|(at, _)| Some((text.trim().get(..at)?.trim(), text.trim().get(at + 1..)?.trim())));
         if let Some((low, high)) = between
-            && let (Some(low), Some(high)) = (limit(low), limit(high))
+            && let (Some(first), Some(last)) = (limit(low), limit(high))
         {
-            range.put("low", low.into());
-            range.put("high", high.into());
+            // What cannot be its limits is its words.
+            if !is_above(low, high) {
+                range.put("low", first.into());
+                range.put("high", last.into());
+            }
         } else if let Some(limit) = limit(rest) {
             // Only what is at or below, or at or above, is said by a limit exactly.
             match sign {
@@ -248,7 +266,7 @@ impl Known<'_> {
         if let (Some(code), Some(system)) = (code, system) {
             let system = super::codes::code_system(&system, self.codes, self.context);
             quantity.put("system", Node::Text(system));
-            quantity.put("code", Node::Text(code));
+            quantity.put("code", Node::Text(one_blank(code, at(1))));
         }
     }
 }

@@ -38,6 +38,7 @@ mod goldens;
 mod hl7v2_dosage;
 #[cfg(test)]
 mod hl7v2_meaning;
+mod invariants;
 #[cfg(test)]
 mod mapping;
 #[cfg(test)]

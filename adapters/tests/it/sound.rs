@@ -186,9 +186,76 @@ fn one_nhs_number_is_one_identifier_whatever_it_is_called() {
     let (held, told) = numbers("9990000018^^^NHS^NH^^20190101~9990000018^^^NHS^NH^^20200101");
     assert_eq!(held[0]["period"], json!({"start": "2019-01-01"}));
     assert_eq!(told, [("PID-3[2].1".to_owned(), Why::PlaceTaken, Severity::Minor)]);
-    // Two numbers are two: nobody chooses between them.
-    let (held, _) = numbers("9990000018^^^NHS^NH~9990000026^^^NHS^NHS");
+    // Two numbers are two: nobody chooses between them, and it is told.
+    let (held, told) = numbers("9990000018^^^NHS^NH~9990000026^^^NHS^NHS");
     assert_eq!(held.len(), 2);
+    assert_eq!(told, [("PID-3[2].1".to_owned(), Why::AnotherNhsNumber, Severity::Major)]);
+    // As often as it is said again, it is one of the two.
+    let (held, _) = numbers("9990000018^^^NHS^NH~9990000026^^^NHS^NH~9990000018^^^NHS^NHS");
+    assert_eq!(held.len(), 2);
+}
+
+#[test]
+fn one_nhs_number_is_one_identifier_in_whichever_field_of_hl7_v2_it_stands() {
+    const NUMBER: &str = "9990000018^^^NHS^NH";
+    for (second, ssn, values, told) in [
+        (NUMBER, "", vec!["9990000018"], vec![]),
+        (NUMBER, "9990000018", vec!["9990000018"], vec![("PID-19", Why::PlaceTaken, Severity::Trivial)]),
+        ("", "999 000 0018", vec!["9990000018"], vec![("PID-19", Why::PlaceTaken, Severity::Trivial)]),
+        (
+            "9990000026^^^NHS^NH",
+            "",
+            vec!["9990000018", "9990000026"],
+            vec![("PID-2.1", Why::AnotherNhsNumber, Severity::Major)],
+        ),
+        // What is no NHS number is what the field says it is.
+        ("", "AB123456C", vec!["9990000018", "AB123456C"], vec![]),
+        ("", "9990000019", vec!["9990000018", "9990000019"], vec![]),
+    ] {
+        let message = head("ADT^A31")
+            .replace("PID|1||", &format!("PID|1|{second}|"))
+            .replace("|F\n", &format!("|F{}{ssn}\n", "|".repeat(11)));
+        let (all, losses) = translated(&message);
+        let held = of(&all, "Patient")[0]["identifier"].as_array().unwrap().clone();
+        let found: Vec<&str> = held.iter().map(|held| held["value"].as_str().unwrap()).collect();
+        assert_eq!(found, values, "{message}");
+        let found: Vec<_> = losses
+            .iter()
+            .filter(|loss| loss.place.starts_with("PID-2") || loss.place.starts_with("PID-19"))
+            .map(|loss| (loss.place.as_str(), loss.why, loss.severity))
+            .collect();
+        assert_eq!(found, told, "{message}");
+    }
+}
+
+#[test]
+fn any_identifier_of_one_system_value_and_type_is_one() {
+    let visit = |number: &str, other: &str| {
+        let message = format!("PV1|1|I|W1{}{number}{}{other}\n", "|".repeat(16), "|".repeat(31));
+        let (all, losses) = translated(&(head("ADT^A01") + &message));
+        let told = losses.iter().filter(|loss| loss.place.starts_with("PV1-50"));
+        let told: Vec<_> = told.map(|loss| (loss.place.clone(), loss.why, loss.severity)).collect();
+        (of(&all, "Encounter")[0]["identifier"].as_array().unwrap().clone(), told)
+    };
+    let (one, _) = visit("V1^^^RX1", "");
+    assert_eq!(one.len(), 1);
+    for other in ["V1^^^RX1", "V1^^^RX1^VN"] {
+        assert_eq!(visit("V1^^^RX1", other), (one.clone(), vec![]), "{other}");
+    }
+    let (held, told) = visit("V1^^^RX1", "V1^^^RX1^VN^^20260101");
+    assert_eq!((held.len(), &held[0]["period"], told), (1, &json!({"start": "2026-01-01"}), vec![]));
+    let (held, told) = visit("V1^^^RX1^VN^^20250101", "V1^^^RX1^VN^^20260101");
+    assert_eq!((held.len(), &held[0]["period"]), (1, &json!({"start": "2025-01-01"})));
+    assert_eq!(told, [("PV1-50.1".to_owned(), Why::PlaceTaken, Severity::Minor)]);
+    // Another value, another authority, none at all, or another kind of number is another identifier.
+    for other in ["V2^^^RX1", "V1^^^RX2", "V1", "V1^^^RX1^AN"] {
+        assert_eq!(visit("V1^^^RX1", other).0.len(), 2, "{other}");
+    }
+    // One authority may number an order and what comes of it alike.
+    let (all, _) = translated(&(head("ORM^O01") + "ORC|NW|7^LAB|7^LAB\nOBR|1|7^LAB|7^LAB|FBC^FBC^L\n"));
+    let held = of(&all, "ServiceRequest")[0]["identifier"].as_array().unwrap().clone();
+    let kinds: Vec<&Value> = held.iter().map(|held| &held["type"]["coding"][0]["code"]).collect();
+    assert_eq!(kinds, ["PLAC", "FILL"]);
 }
 
 #[test]
@@ -217,5 +284,6 @@ fn one_nhs_number_is_one_identifier_however_often_a_document_says_it() {
     let (held, told) = numbers(&format!("{verified}{named}"));
     assert_eq!((&held[0]["assigner"], told), (&json!({"display": "NHS"}), vec![]));
     let other = number("4.1", r#"extension="9990000026""#);
-    assert_eq!(numbers(&format!("{verified}{other}")).0.as_array().unwrap().len(), 2);
+    let (two, told) = numbers(&format!("{verified}{other}"));
+    assert_eq!((two.as_array().unwrap().len(), told), (2, vec![Severity::Major]));
 }

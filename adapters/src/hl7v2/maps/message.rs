@@ -25,6 +25,7 @@
 //! late SEGMENT ...                     of such segments of a group those count that stand last together
 //! spread ELEMENT NAME                  what stands under NAME holds for each element of the list
 //! copy ELEMENT ELEMENT                 when the first is free
+//! each ELEMENT NAME|NAME ... VALUE     of the elements of a list, the first of the names in each that has none of them
 //! set ELEMENT VALUE [on TRIGGERS]      whatever the message says
 //! default ELEMENT VALUE [on TRIGGERS] [with ELEMENT] [without ELEMENT=VALUE]
 //!                                      when no field gave it; `with`: only beside that element; `without`: not
@@ -70,6 +71,8 @@ pub(in crate::hl7v2) struct MessageMap {
     pub(in crate::hl7v2) spreads: Vec<Spread>,
     /// What an element is when no field gave it, and another resource has it.
     pub(in crate::hl7v2) copies: Vec<(Target, Target)>,
+    /// What the elements of a list must not lack.
+    pub(in crate::hl7v2) eachs: Vec<Each>,
     /// What an element is, whatever the message says.
     pub(in crate::hl7v2) sets: Vec<Preset>,
     /// What an element is when no field gave it.
@@ -152,6 +155,14 @@ pub(in crate::hl7v2) struct Spread {
     pub(in crate::hl7v2) from: String,
 }
 
+/// What each element of a list must not lack: one of some elements, or the first of them is this.
+#[derive(Debug, Clone)]
+pub(in crate::hl7v2) struct Each {
+    pub(in crate::hl7v2) target: Target,
+    pub(in crate::hl7v2) names: Vec<String>,
+    pub(in crate::hl7v2) value: Fixed,
+}
+
 /// Which resources a link joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::hl7v2) enum Reach {
@@ -218,6 +229,7 @@ impl MessageMap {
         self.spreads.extend(part.spreads.iter().cloned());
         self.gathers.extend(part.gathers.iter().cloned());
         self.copies.extend(part.copies.iter().cloned());
+        self.eachs.extend(part.eachs.iter().cloned());
         self.sets.extend(part.sets.iter().cloned());
         self.defaults.extend(part.defaults.iter().cloned());
         Ok(())
@@ -283,6 +295,10 @@ pub(super) fn read(found: &mut Vec<MessageMap>, words: &[&str]) -> Result<(), &'
             message.gathers.push(Gather { target: Target::read(target)?, field });
         }
         ["copy", to, from] => message.copies.push((Target::read(to)?, Target::read(from)?)),
+        ["each", target, names, value] => {
+            let names = names.split('|').map(str::to_owned).collect();
+            message.eachs.push(Each { target: Target::read(target)?, names, value: Fixed::read(value)? });
+        }
         ["set", target, value, rest @ ..] => message.sets.push(Preset::read(target, value, rest)?),
         ["default", target, value, rest @ ..] => message.defaults.push(Preset::read(target, value, rest)?),
         _ => return Err("not a line of a message"),

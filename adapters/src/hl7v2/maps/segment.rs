@@ -10,7 +10,8 @@
 //! After the conversion may follow `key=value` (set beside the element, in the same list element),
 //! `if N=A|B` (only when field N is A or B), `unless N` (only when field N is empty) and `on A01|A04` (only in
 //! messages of these triggers; after `!` in all others), `given` (only when the resource is there). In place of values, `in:MAP` means any code of that map,
-//! `past` a time that is not after the message, `time` a time that can be read, `number` a number. After `first` only the first segment adds to a list; after `elsewhere RXE.3|RXO.2` the row
+//! `past` a time that is not after the message, `time` a time that can be read, `number` a number, `above:N` one above that
+//! in field N. After `first` only the first segment adds to a list; after `elsewhere RXE.3|RXO.2` the row
 //! holds only where these fields of the same group say nothing.
 
 use super::super::concept::Known;
@@ -152,7 +153,7 @@ pub(in crate::hl7v2) enum Plain {
     Boolean(String),
     Integer,
     /// An integer from 1.
-    Rank,
+    Positive,
     Decimal,
     /// A reference range.
     Range,
@@ -399,7 +400,7 @@ impl Conversion {
             "boolean" if argument.is_empty() => Self::Plain(Plain::Boolean("yes-no".to_owned())),
             "boolean" => Self::Plain(Plain::Boolean(named())),
             "integer" => Self::Plain(Plain::Integer),
-            "rank" => Self::Plain(Plain::Rank),
+            "positive" => Self::Plain(Plain::Positive),
             "decimal" => Self::Plain(Plain::Decimal),
             "quantity" => Self::Quantity(field()?),
             "range" => Self::Plain(Plain::Range),
