@@ -41,6 +41,9 @@ enum Fault {
     SnomedMistyped,
     DmdOldSystem,
     ExtensionUnknown,
+    /// No fault: only patients who are named are found, staff and medicines by reading what refers to them, and places beside
+    /// who was there. A record of the type does not conform, if one is named.
+    Closed(Option<&'static str>),
     /// No resource of this type is taken.
     Refuses(&'static str),
     /// Errors of which one says all of these words are let through.
@@ -155,6 +158,24 @@ async fn every_seeded_fault_of_the_server_is_caught_by_a_named_check() {
     }
     println!("uk-core: seeded faults caught: {} of {}", CAUGHT.len() - missed.len(), CAUGHT.len());
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[tokio::test]
+async fn what_is_nobodys_is_found_by_what_refers_to_it() {
+    for kind in ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication"] {
+        let check = CAUGHT.iter().find(|(fault, ..)| *fault == Fault::Spoilt(kind)).unwrap().1;
+        for (spoilt, expected) in
+            [(None, Status::Pass), (Some("Condition"), Status::Pass), (Some(kind), Status::Fail)]
+        {
+            let base = server::start(Fault::Closed(spoilt)).await;
+            let named = Bench::of(Target::new(&base, None, Some("held-1"), None).unwrap());
+            let finding = run_one(&named, &format!("uk-core-{check}")).await.unwrap();
+            assert_eq!(finding.status, expected, "{kind} {spoilt:?}: {}", finding.detail());
+        }
+        let nobody = bench(Fault::Closed(None)).await;
+        let finding = run_one(&nobody, &format!("uk-core-{check}")).await.unwrap();
+        assert_eq!(finding.status, Status::Skip, "{kind}: {}", finding.detail());
+    }
 }
 
 #[test]

@@ -224,6 +224,7 @@ pub(super) const TYPES: &[Served] = &[
     Served { name: "Location", parameters: &[IDENTIFIER, text("name", &["name"])] },
     Served { name: "MeasureReport", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
     Served { name: "Media", parameters: &[IDENTIFIER, PATIENT_AS_SUBJECT, SUBJECT] },
+    Served { name: "Medication", parameters: &[IDENTIFIER, CODE] },
     Served {
         name: "MedicationRequest",
         parameters: &[

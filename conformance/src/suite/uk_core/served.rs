@@ -1,5 +1,7 @@
 //! What the endpoint serves: held to the profiles it claims, to NHS numbers, ODS codes and terminologies.
 
+use std::collections::BTreeSet;
+
 use fhir::identifier::{NHS_NUMBER, ODS_ORGANIZATION_CODE, ODS_SITE_CODE, names_nhs_numbers};
 use fhir::nhs_number::NhsNumber;
 use http::Method;
@@ -9,7 +11,7 @@ use super::UK_CORE;
 use crate::bench::Bench;
 use crate::check::{Judgement, Otherwise};
 use crate::suite::judge::encoded;
-use crate::target::{Answer, Question};
+use crate::target::{Answer, Question, is_id};
 use crate::tree::{Limits, Tree};
 use crate::validate::{Finding, Severity, validate};
 
@@ -71,7 +73,52 @@ async fn instances(bench: &Bench, kind: &str) -> Result<Vec<Value>, Otherwise> {
             return Ok(all);
         }
     }
-    Err(Otherwise::skipped(format!("no {kind} is shown")))
+    let referred = referred(bench, kind, patient.as_deref()).await?;
+    match referred.is_empty() {
+        true => Err(Otherwise::skipped(format!("no {kind} is shown"))),
+        false => Ok(referred),
+    }
+}
+
+/// Types whose records say who cared for the patient, where and with what.
+const REFERRING: [&str; 6] =
+    ["Encounter", "MedicationRequest", "Observation", "Procedure", "DiagnosticReport", "PractitionerRole"];
+/// The most records of a type that are read one by one.
+const REFERRED_MAX: usize = 20;
+
+/// The records of a type to which those of the patient refer. Staff, places and medicines are nobody's: an endpoint need not
+/// find them for everybody who may read them.
+async fn referred(bench: &Bench, kind: &str, patient: Option<&str>) -> Result<Vec<Value>, Otherwise> {
+    let Some(patient) = patient else { return Ok(Vec::new()) };
+    let mut paths = vec![format!("Patient/{patient}")];
+    let searched = REFERRING.iter().filter(|from| **from != kind);
+    paths.extend(searched.map(|from| format!("{from}?patient={patient}&_count=20")));
+    // A place may be shown to nobody but with who was there.
+    if kind == "Location" {
+        paths.push(format!("Encounter?patient={patient}&_include=Encounter:location&_count=20"));
+    }
+    let begins = format!("{kind}/");
+    let (mut ids, mut found) = (BTreeSet::new(), Vec::new());
+    for path in paths {
+        let answer = bench.ask(&get(&path)).await?;
+        let Some(held) = parsed(&answer).filter(|_| answer.status == 200) else { continue };
+        let (mut included, mut references) = (Vec::new(), Vec::new());
+        within(&held, &|held| text(held, "resourceType") == kind && held.get("id").is_some(), &mut included);
+        found.extend(included.into_iter().cloned());
+        within(&held, &|held| held.get("reference").is_some(), &mut references);
+        let local = |held: &Value| {
+            let reference = text(held, "reference");
+            let place = reference.strip_prefix(bench.target().base()).unwrap_or(reference);
+            place.trim_start_matches('/').strip_prefix(&begins).filter(|id| is_id(id)).map(str::to_owned)
+        };
+        ids.extend(references.into_iter().filter_map(local));
+    }
+    for id in ids.into_iter().take(REFERRED_MAX) {
+        let answer = bench.ask(&get(&format!("{begins}{id}"))).await?;
+        let held = parsed(&answer).filter(|held| answer.status == 200 && text(held, "resourceType") == kind);
+        found.extend(held);
+    }
+    Ok(found)
 }
 
 /// The records of several types; skipped where there are none at all.

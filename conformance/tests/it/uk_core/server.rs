@@ -35,6 +35,9 @@ pub(super) async fn start(fault: Fault) -> String {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let mut held = records::all();
     spoil(fault, &mut held);
+    if matches!(fault, Fault::Closed(_)) {
+        refer(&mut held, &base);
+    }
     let server = Arc::new(Server { fault, base: base.clone(), held: Mutex::new(held) });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -70,10 +73,22 @@ fn one<'a>(held: &'a mut [Value], kind: &str) -> &'a mut Value {
     held.iter_mut().find(|held| held["resourceType"] == *kind).unwrap()
 }
 
+/// Who cared for the patient, where and with what.
+fn refer(held: &mut [Value], base: &str) {
+    let to = |kind: &str| json!({"reference": format!("{kind}/held-1")});
+    let stay = one(held, "Encounter");
+    stay["participant"] = json!([{"individual": to("Practitioner")}, {"individual": to("PractitionerRole")}]);
+    stay["location"] = json!([{"location": to("Location")}]);
+    stay["serviceProvider"] = json!({"reference": format!("{base}/Organization/held-1")});
+    let order = one(held, "MedicationRequest").as_object_mut().unwrap();
+    order.remove("medicationCodeableConcept");
+    order.insert("medicationReference".to_owned(), to("Medication"));
+}
+
 fn spoil(fault: Fault, held: &mut [Value]) {
     let number = "/identifier/0/value";
     match fault {
-        Fault::Spoilt(kind) => records::spoil(one(held, kind)),
+        Fault::Spoilt(kind) | Fault::Closed(Some(kind)) => records::spoil(one(held, kind)),
         Fault::ProfileUnknown => {
             let profile = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Wizard";
             one(held, "Procedure")["meta"]["profile"] = json!([profile]);
@@ -135,6 +150,20 @@ impl Server {
         let query = parts.uri.query().unwrap_or_default();
         match (&parts.method, path.as_slice()) {
             (&Method::GET, ["metadata"]) => (200, None, self.statement()),
+            (&Method::GET, [_])
+                if matches!(self.fault, Fault::Closed(_)) && !query.contains("patient=held-1") =>
+            {
+                outcome(400)
+            }
+            (
+                &Method::GET,
+                ["Practitioner" | "PractitionerRole" | "Organization" | "Location" | "Medication"],
+            )
+            | (&Method::GET, ["Location", _])
+                if matches!(self.fault, Fault::Closed(_)) =>
+            {
+                outcome(400)
+            }
             (&Method::GET, [kind]) => (200, None, self.search(kind, query)),
             (&Method::GET, [kind, id]) => {
                 let held = self.held.lock().unwrap();
@@ -190,7 +219,11 @@ impl Server {
             None => true,
         };
         let of_kind = held.iter().filter(|held| held["resourceType"] == *kind).filter(fits);
-        let entries: Vec<Value> = of_kind.map(|held| json!({"resource": held})).collect();
+        let mut entries: Vec<Value> = of_kind.map(|held| json!({"resource": held})).collect();
+        if query.contains("_include=Encounter:location") {
+            let place = held.iter().find(|held| held["resourceType"] == "Location").unwrap();
+            entries.push(json!({"resource": place, "search": {"mode": "include"}}));
+        }
         json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len(), "entry": entries})
     }
 
