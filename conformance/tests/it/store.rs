@@ -49,7 +49,15 @@ pub(crate) struct Store {
     pub(crate) fault: Fault,
     /// Its base, without a trailing slash.
     pub(crate) base: String,
-    state: Mutex<State>,
+    takes: Takes,
+    state: Arc<Mutex<State>>,
+}
+
+/// What the server takes of what is sent to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    All,
+    Nothing,
 }
 
 /// Starts an empty store and returns its base.
@@ -59,15 +67,26 @@ pub(crate) async fn start(fault: Fault) -> String {
 
 /// Starts a store that holds `resources`, under the ids that they have, and returns its base.
 pub(crate) async fn start_with(fault: Fault, resources: &[Json]) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let base = format!("http://{}/fhir", listener.local_addr().unwrap());
     let mut state = State::default();
     for resource in resources {
         let name = resource["resourceType"].text().unwrap();
         let id = resource["id"].text().unwrap();
         state.put(name, id, Method::PUT, Some(resource.clone()));
     }
-    let store = Arc::new(Store { fault, base: base.clone(), state: Mutex::new(state) });
+    serve(fault, Takes::All, Arc::new(Mutex::new(state))).await
+}
+
+/// Starts a server that only shows what is kept in a store behind it, which is right. The bases of both, that of the store last.
+pub(crate) async fn start_before(fault: Fault) -> (String, String) {
+    let state = Arc::<Mutex<State>>::default();
+    let front = serve(fault, Takes::Nothing, Arc::clone(&state)).await;
+    (front, serve(Fault::None, Takes::All, state).await)
+}
+
+async fn serve(fault: Fault, takes: Takes, state: Arc<Mutex<State>>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}/fhir", listener.local_addr().unwrap());
+    let store = Arc::new(Store { fault, base: base.clone(), takes, state });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let store = Arc::clone(&store);

@@ -27,7 +27,7 @@ impl Store {
             *name = self.known_type(name)?;
         }
         match (method, path.as_slice()) {
-            ("GET" | "HEAD", ["metadata"]) => Ok(statement(&self.base, self.fault)),
+            ("GET" | "HEAD", ["metadata"]) => Ok(statement(&self.base, self.fault, self.takes)),
             (_, ["metadata"]) => Err(not_served()),
             ("POST", []) => together::carry_out(self, state, asked),
             ("GET" | "HEAD", [name]) => self.search(state, name, asked),

@@ -1,9 +1,9 @@
 //! The CapabilityStatement: what the store does, and nothing else.
 
-use super::Fault;
 use super::json::Json;
 use super::search;
 use super::told::Told;
+use super::{Fault, Takes};
 
 const INTERACTIONS: [&str; 9] = [
     "read",
@@ -21,11 +21,27 @@ fn codes(codes: &[&str]) -> Json {
     codes.iter().map(|code| Json::object([("code", (*code).into())])).collect::<Vec<_>>().into()
 }
 
-fn resource(name: &str, fault: Fault) -> Json {
+fn strings(values: impl IntoIterator<Item: Into<Json>>) -> Json {
+    values.into_iter().map(Into::into).collect::<Vec<Json>>().into()
+}
+
+/// Those of a server that takes nothing.
+const READING: [&str; 3] = ["read", "vread", "search-type"];
+
+fn resource(name: &str, fault: Fault, takes: Takes) -> Json {
     let parameters: Vec<Json> = search::parameters(name)
         .iter()
         .map(|(name, kind)| Json::object([("name", (*name).into()), ("type", (*kind).into())]))
         .collect();
+    if takes == Takes::Nothing {
+        return Json::object([
+            ("type", name.into()),
+            ("interaction", codes(&READING)),
+            ("searchInclude", strings(search::includes(name))),
+            ("searchRevInclude", strings(search::revincludes(name))),
+            ("searchParam", parameters.into()),
+        ]);
+    }
     let mut told = Json::object([
         ("type", name.into()),
         ("interaction", codes(&INTERACTIONS)),
@@ -40,17 +56,17 @@ fn resource(name: &str, fault: Fault) -> Json {
     let followed =
         [("searchInclude", search::includes(name)), ("searchRevInclude", search::revincludes(name))];
     for (member, values) in followed.into_iter().filter(|(_, values)| !values.is_empty()) {
-        told.set(member, values.into_iter().map(Json::from).collect::<Vec<_>>().into());
+        told.set(member, strings(values));
     }
     told.set("searchParam", parameters.into());
     told
 }
 
 /// The statement.
-pub(crate) fn statement(base: &str, fault: Fault) -> Told {
+pub(crate) fn statement(base: &str, fault: Fault, takes: Takes) -> Told {
     let resources: Vec<Json> = fhir::tables::resource_types()
         .filter(|found| found.name() != super::rest::UNKEPT)
-        .map(|found| resource(found.name(), fault))
+        .map(|found| resource(found.name(), fault, takes))
         .collect();
     let rest = Json::object([
         ("mode", "server".into()),
