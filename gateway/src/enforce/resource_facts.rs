@@ -44,7 +44,7 @@ const TIMES: [&str; 18] = [
 const INLINE_LABEL: &str = "extension-inline-sec-label";
 
 /// What is weighed of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::enforce) enum Weighed {
     /// Labels, stated and earned: nobody's word says more than an agreement can.
     Labels,
