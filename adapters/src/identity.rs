@@ -47,6 +47,7 @@ const VERSION_AND_VARIANT: u128 = 0xf000_c000_0000_0000_0000;
 const VERSION_8: u128 = 0x8000_8000_0000_0000_0000;
 
 /// Where each digit of a UUID stands in its text, and which bits it tells: groups of 8, 4, 4, 4 and 12 with a hyphen between.
+#[expect(clippy::indexing_slicing, reason = "worked out when it is compiled, or not at all")]
 const PLACES: [(usize, u32); 32] = {
     let mut places = [(0, 0); 32];
     let (mut digit, mut at) = (0, 0);
