@@ -24,27 +24,43 @@ impl Ids {
     pub(crate) fn id(&self, place: &str) -> String {
         let mut hash = self.0.clone();
         add(place, &mut hash);
-        let mut text = Vec::with_capacity(36);
-        for (at, byte) in hash.finalize().iter().take(16).enumerate() {
-            let byte = match at {
-                6 => (byte & 0x0f) | 0x80,
-                8 => (byte & 0x3f) | 0x80,
-                _ => *byte,
-            };
-            if matches!(at, 4 | 6 | 8 | 10) {
-                text.push(b'-');
+        let hash = hash.finalize();
+        let Some(bytes) = hash.first_chunk::<16>() else { return String::new() };
+        let number = u128::from_be_bytes(*bytes) & !VERSION_AND_VARIANT | VERSION_8;
+        let mut text = [b'-'; 36];
+        for (at, from) in PLACES {
+            let digit = HEX.get((number >> from) as usize & 15);
+            if let (Some(place), Some(digit)) = (text.get_mut(at), digit) {
+                *place = *digit;
             }
-            text.extend_from_slice(&[digit(byte >> 4), digit(byte & 0x0f)]);
         }
         // Digits and hyphens are UTF-8.
-        String::from_utf8(text).unwrap_or_default()
+        str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 }
 
-/// A number below sixteen as a digit.
-const fn digit(number: u8) -> u8 {
-    if number < 10 { b'0' + number } else { b'a' + (number - 10) }
-}
+/// Digits.
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
+/// The bits of a UUID that tell its version and its variant, and what they are of version 8.
+const VERSION_AND_VARIANT: u128 = 0xf000_c000_0000_0000_0000;
+const VERSION_8: u128 = 0x8000_8000_0000_0000_0000;
+
+/// Where each digit of a UUID stands in its text, and which bits it tells: groups of 8, 4, 4, 4 and 12 with a hyphen between.
+#[expect(clippy::indexing_slicing, reason = "worked out when it is compiled, or not at all")]
+const PLACES: [(usize, u32); 32] = {
+    let mut places = [(0, 0); 32];
+    let (mut digit, mut at) = (0, 0);
+    while digit < 32 {
+        if matches!(digit, 8 | 12 | 16 | 20) {
+            at += 1;
+        }
+        places[digit] = (at, 124 - 4 * digit as u32);
+        digit += 1;
+        at += 1;
+    }
+    places
+};
 
 fn add(part: &str, hash: &mut Sha256) {
     hash.update((part.len() as u64).to_be_bytes());
@@ -60,6 +76,10 @@ mod tests {
         let first = id("hospital", "M1", "Patient");
         assert_eq!(first.len(), 36);
         assert_eq!(first.as_bytes()[14], b'8');
+        assert!(matches!(first.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+        let lengths: Vec<usize> = first.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert!(first.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9' | b'a'..=b'f')));
         assert_eq!(first, id("hospital", "M1", "Patient"));
         for other in [
             id("hospita", "lM1", "Patient"),

@@ -40,6 +40,9 @@ const CHOICES: [&str; 13] = [
     "allowed",
 ];
 
+/// Room for the elements of a usual object.
+const ELEMENTS: usize = 4;
+
 /// The most elements of a list that are looked through for the same.
 const SAME_MAX: usize = 64;
 
@@ -72,7 +75,7 @@ impl Node {
 
     /// A `Reference` to the resource with this id in the same Bundle.
     pub(crate) fn reference(id: &str) -> Self {
-        Object::new().with("reference", Self::Text(format!("urn:uuid:{id}"))).into()
+        Object::new().with("reference", Self::Text(["urn:uuid:", id].concat())).into()
     }
 
     /// What stands for a required element the source does not have.
@@ -121,7 +124,7 @@ impl Object {
     pub(crate) fn put(&mut self, name: &str, value: Node) {
         match self.0.iter_mut().find(|(key, _)| key.is(name)) {
             Some((_, held)) => *held = value,
-            None => self.0.push((name.into(), value)),
+            None => self.add(name, value),
         }
     }
 
@@ -162,7 +165,15 @@ impl Object {
 
     /// Adds an element that is not there yet.
     pub(crate) fn add(&mut self, name: &str, value: Node) {
-        self.0.push((name.into(), value));
+        self.add_key(name.into(), value);
+    }
+
+    fn add_key(&mut self, name: Key, value: Node) {
+        // Room for the first is made at once: to grow is for a list that has some.
+        if self.0.capacity() == 0 {
+            self.0 = Vec::with_capacity(ELEMENTS);
+        }
+        self.0.push((name, value));
     }
 
     /// Takes an element out.
@@ -195,7 +206,7 @@ impl Object {
         match self.0.iter_mut().find(|(key, _)| key.is(name)) {
             Some((_, Node::List(items))) => items.push(value),
             Some((_, held)) => *held = Node::List(vec![value]),
-            None => self.0.push((name.into(), Node::List(vec![value]))),
+            None => self.add(name, Node::List(vec![value])),
         }
     }
 
@@ -321,13 +332,13 @@ impl Object {
         if at == self.0.len() {
             let begun = match step.index {
                 Index::One if rest.is_empty() => {
-                    self.0.push((step.name.clone(), value));
+                    self.add_key(step.name.clone(), value);
                     return true;
                 }
                 Index::One => Self::new().into(),
-                Index::New | Index::Segment | Index::First | Index::Last => Node::List(Vec::new()),
+                Index::New | Index::Segment | Index::First | Index::Last => Node::List(Vec::with_capacity(1)),
             };
-            self.0.push((step.name.clone(), begun));
+            self.add_key(step.name.clone(), begun);
         }
         let Some((_, held)) = self.0.get_mut(at) else { return false };
         let slot = match (step.index, held) {
@@ -362,8 +373,10 @@ impl Object {
             if index > 0 {
                 out.push(b',');
             }
-            write_text(name.as_bytes(), out);
-            out.push(b':');
+            if name.quote(out).is_none() {
+                write_text(name.as_bytes(), out);
+                out.push(b':');
+            }
             value.write(out);
         }
     }

@@ -180,15 +180,19 @@ impl<'t> LocalText<'t> {
     /// Reads `Type/id` or `Type/id/_history/version`; nothing else.
     #[must_use]
     pub fn parse(text: &'t str) -> Option<Self> {
-        let slash = text.bytes().position(|byte| byte == b'/')?;
-        let (resource_type, rest) = (text.get(..slash)?, text.get(slash + 1..)?);
-        let length = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+        // Each byte is looked at once: a type and an id end where something comes that is not of them.
+        let slash = text.bytes().position(|byte| !byte.is_ascii_alphabetic())?;
+        let (resource_type, rest) = (text.get(..slash)?, text.get(slash..)?.strip_prefix('/')?);
+        let length = rest.bytes().position(|byte| !is_of_id(byte)).unwrap_or(rest.len());
         let (id, relative) = (rest.get(..length)?, text.get(..slash + 1 + length)?);
         let version = match rest.get(length..)? {
             "" => None,
             more => Some(more.strip_prefix("/_history/").filter(|version| is_id(version))?),
         };
-        (is_type_name(resource_type) && is_id(id)).then_some(Self { relative, resource_type, id, version })
+        let is_type =
+            slash <= TYPE_MAX && resource_type.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
+        let is_id = (1..=ID_MAX).contains(&length) && !is_way(id);
+        (is_type && is_id).then_some(Self { relative, resource_type, id, version })
     }
 
     /// The name of its type.
@@ -216,16 +220,39 @@ impl<'t> LocalText<'t> {
     }
 }
 
+/// The longest type and the longest id.
+const TYPE_MAX: usize = 64;
+const ID_MAX: usize = 64;
+
 fn is_type_name(text: &str) -> bool {
-    text.len() <= 64
+    text.len() <= TYPE_MAX
         && text.starts_with(|first: char| first.is_ascii_uppercase())
         && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-        && !matches!(text, "." | "..")
+    (1..=ID_MAX).contains(&text.len()) && text.bytes().all(is_of_id) && !is_way(text)
+}
+
+/// Whether an id may hold this byte.
+#[inline]
+fn is_of_id(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "worked out when it is compiled, or not at all")]
+    const OF_ID: [bool; 256] = {
+        let mut of_id = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            of_id[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            byte += 1;
+        }
+        of_id
+    };
+    OF_ID.get(usize::from(byte)).is_some_and(|of_id| *of_id)
+}
+
+/// Whether a text is a way through a path instead of a name in it.
+fn is_way(text: &str) -> bool {
+    matches!(text, "." | "..")
 }
 
 impl Id {

@@ -86,8 +86,8 @@ impl Draft<'_> {
         for preset in map.sets.iter().filter(|preset| preset.on.holds(trigger)) {
             for slot in self.preset(preset) {
                 if let Some(value) = preset.value.node(known) {
-                    if let ([step], Some(held)) =
-                        (preset.target.path.as_slice(), self.named.get_mut(&slot).filter(|_| self.unclear))
+                    if let (true, [step], Some(held)) =
+                        (self.unclear, preset.target.path.as_slice(), self.named.get_mut(&slot))
                     {
                         held.remove(&format!("_{}", step.name.as_str()));
                     }
@@ -185,7 +185,7 @@ impl Draft<'_> {
         let free = |path: &[Step]| !self.is_taken(slot, path);
         match path.split_last() {
             // `_endpoint` says why `endpoint` is absent, so it is not free when that is there.
-            Some((step, before)) if step.name.as_str().starts_with('_') => {
+            Some((step, before)) if step.name.as_bytes().starts_with(b"_") => {
                 let name = step.name.as_str().trim_start_matches('_').into();
                 let plain = [before, &[Step { name, ..step.clone() }]].concat();
                 !held.has(path) && free(&plain)
@@ -241,8 +241,10 @@ impl Draft<'_> {
             entries.add(&id, &named.kind, &object);
             told.push((id, self.origins.remove(&slot).unwrap_or_default()));
         }
+        for (other, written) in self.others.iter().zip(self.written()) {
+            entries.add_written(&other.id, &other.kind, written);
+        }
         for other in std::mem::take(&mut self.others) {
-            entries.add(&other.id, &other.kind, &other.object);
             // A Binary is told of with what points at it: by itself nothing says whom it is about.
             if other.kind != "Binary" {
                 told.push((other.id, vec![("".into(), other.place)]));
@@ -293,6 +295,17 @@ impl Entries {
                 self.out.push(b',');
                 object.write_members(&mut self.out);
             }
+        }
+        self.out.extend_from_slice(b"}}");
+    }
+
+    /// Adds a resource whose elements, neither its type nor its id, are `written`.
+    fn add_written(&mut self, id: &str, kind: &str, written: &[u8]) {
+        self.begin(id);
+        self.identify(id, kind);
+        if !written.is_empty() {
+            self.out.push(b',');
+            self.out.extend_from_slice(written);
         }
         self.out.extend_from_slice(b"}}");
     }

@@ -10,7 +10,7 @@
 //! A target of `=` is the source code itself; one with `|` is a code of another system than the map's.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::Context;
@@ -19,15 +19,19 @@ use crate::Context;
 #[derive(Debug, Default)]
 pub(crate) struct Codes(HashMap<String, Map, BuildHasherDefault<OfName>>);
 
-/// The hash of the name of a map: names are ours, and nobody else can choose them.
+/// The hash of the name of a map, or of a code in one: what is kept by them is ours, and nobody else can choose it.
 #[derive(Debug, Default)]
 struct OfName(u64);
 
 impl Hasher for OfName {
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        }
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
+        self.add(rest.iter().fold(rest.len() as u64, |word, byte| word << 8 | u64::from(*byte)));
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.0 ^= u64::from(byte);
     }
 
     fn finish(&self) -> u64 {
@@ -35,15 +39,24 @@ impl Hasher for OfName {
     }
 }
 
+impl OfName {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Map {
     system: String,
     from: Option<String>,
-    entries: BTreeMap<String, Entry>,
+    /// In the order of their codes, which are those of the table: what a message says is looked for among them, and never added.
+    entries: Vec<(String, Entry)>,
+    /// The number of each entry by its code.
+    numbers: HashMap<String, usize, BuildHasherDefault<OfName>>,
     /// What a code is that is none of the entries; an empty code is no code.
     otherwise: Option<Entry>,
-    /// The first of the entries with this target.
-    targets: BTreeMap<String, String>,
+    /// The number of the first of the entries with this target.
+    targets: HashMap<String, usize, BuildHasherDefault<OfName>>,
 }
 
 #[derive(Debug)]
@@ -82,13 +95,8 @@ impl Codes {
             };
             if first == "map" {
                 let system = words.next().ok_or((line, "a map needs a system"))?;
-                let map = Map {
-                    system: plain(system),
-                    from: words.next().map(str::to_owned),
-                    entries: BTreeMap::new(),
-                    otherwise: None,
-                    targets: BTreeMap::new(),
-                };
+                let from = words.next().map(str::to_owned);
+                let map = Map { system: plain(system), from, ..Map::default() };
                 if codes.0.insert(second.to_owned(), map).is_some() {
                     return Err((line, "the map is there twice"));
                 }
@@ -114,15 +122,13 @@ impl Codes {
                 map.otherwise = Some(entry);
                 continue;
             }
-            if map.entries.insert(first.to_ascii_uppercase(), entry).is_some() {
+            let first = first.to_ascii_uppercase();
+            if map.numbers.insert(first.clone(), map.entries.len()).is_some() {
                 return Err((line, "the code is there twice"));
             }
+            map.entries.push((first, entry));
         }
-        for map in codes.0.values_mut() {
-            for (key, entry) in map.entries.iter().rev() {
-                map.targets.insert(entry.code.clone(), key.clone());
-            }
-        }
+        codes.0.values_mut().for_each(Map::settle);
         Ok(codes)
     }
 
@@ -148,7 +154,7 @@ impl Codes {
             })
             .flatten();
         let map = self.0.get(map)?;
-        map.entries.get(standard.as_deref().unwrap_or(&code)).map(|entry| entry.found(map))
+        map.entry(standard.as_deref().unwrap_or(&code)).map(|(_, entry)| entry.found(map))
     }
 
     /// What a code is in `map` that it does not know, where it says that.
@@ -160,13 +166,13 @@ impl Codes {
     /// The entry of `map` whose target is `code`.
     pub(crate) fn target<'c>(&'c self, map: &str, code: &str) -> Option<Found<'c>> {
         let map = self.0.get(map)?;
-        map.entries.get(map.targets.get(code)?).map(|entry| entry.found(map))
+        map.entries.get(*map.targets.get(code)?).map(|(_, entry)| entry.found(map))
     }
 
     /// What `code` is in `map`, whoever sends it: a code and its system.
     pub(super) fn given<'c>(&'c self, map: &str, code: &str) -> Option<(&'c str, &'c str)> {
         let map = self.0.get(map)?;
-        let found = map.entries.get(&code.to_ascii_uppercase())?.found(map);
+        let found = map.entry(&code.to_ascii_uppercase())?.1.found(map);
         Some((found.code, found.system))
     }
 
@@ -177,9 +183,7 @@ impl Codes {
             let found = entry.found(map);
             !entry.broader && found.system == system && found.code == code
         };
-        if let Some((key, _)) =
-            map.entries.get_key_value(&code.to_ascii_uppercase()).filter(|(_, entry)| becomes(entry))
-        {
+        if let Some((key, _)) = map.entry(&code.to_ascii_uppercase()).filter(|(_, entry)| becomes(entry)) {
             return Some(key);
         }
         map.entries.iter().find(|(_, entry)| becomes(entry)).map(|(key, _)| key.as_str())
@@ -188,6 +192,22 @@ impl Codes {
     /// The code system that the codes on the left of `map` come from.
     pub(crate) fn from<'c>(&'c self, map: &str) -> Option<&'c str> {
         self.0.get(map)?.from.as_deref()
+    }
+}
+
+impl Map {
+    /// Puts the entries into the order of their codes.
+    fn settle(&mut self) {
+        self.entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (number, (code, entry)) in self.entries.iter().enumerate() {
+            self.numbers.insert(code.clone(), number);
+            self.targets.entry(entry.code.clone()).or_insert(number);
+        }
+    }
+
+    /// The entry of `code`.
+    fn entry(&self, code: &str) -> Option<&(String, Entry)> {
+        self.entries.get(*self.numbers.get(code)?)
     }
 }
 

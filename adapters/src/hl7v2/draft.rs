@@ -32,13 +32,16 @@ pub(super) struct Draft<'x> {
     pub(super) others: Vec<Other>,
     /// Where the elements of the named resources come from.
     pub(super) origins: BTreeMap<Slot, Vec<Origin>>,
-    /// Ids of what is in `others`, by what it says.
-    known: BTreeMap<Vec<u8>, String>,
+    /// Numbers of what is in `others`, by what it says: as it is written, and its type.
+    known: BTreeMap<Vec<u8>, usize>,
     /// Whether some element says that nothing is known, since what was said of it is not understood.
     pub(super) unclear: bool,
     /// Ids of the named resources, which are referred to again and again.
     ids: RefCell<BTreeMap<Slot, String>>,
 }
+
+/// The most places that are told of one resource.
+const PLACES_MAX: usize = 64;
 
 /// A resource that others refer to.
 #[derive(Debug)]
@@ -47,7 +50,6 @@ pub(super) struct Other {
     pub(super) kind: String,
     /// Where in the message it comes from.
     pub(super) place: String,
-    pub(super) object: Object,
 }
 
 impl<'x> Draft<'x> {
@@ -119,32 +121,48 @@ impl<'x> Draft<'x> {
     }
 
     /// Notes that the element at `path` comes from `place`.
-    pub(super) fn comes_from(&mut self, slot: Slot, element: &str, place: String) {
+    pub(super) fn comes_from(&mut self, slot: Slot, element: &Key, place: String) {
         let held = self.origins.entry(slot).or_default();
-        let element = element.trim_start_matches('_');
-        let there = |(of, from): &Origin| of.is(element) && *from == place;
+        let whole =
+            element.as_bytes().starts_with(b"_").then(|| element.as_str().trim_start_matches('_').into());
+        let element = whole.as_ref().unwrap_or(element);
+        let there = |(of, from): &Origin| of == element && *from == place;
         // Long lists of places help nobody.
-        if held.len() < 64 && !held.iter().any(there) {
-            held.push((element.into(), place));
+        if held.len() < PLACES_MAX && !held.iter().any(there) {
+            held.push((element.clone(), place));
         }
     }
 
     /// Adds a resource that others refer to; the same content twice is one resource.
     pub(super) fn other(&mut self, kind: &str, place: &str, object: Object) -> String {
         let key = key(kind, &object);
-        if let Some(id) = self.known.get(&key) {
-            return id.clone();
+        if let Some(other) = self.known.get(&key).and_then(|number| self.others.get(*number)) {
+            return other.id.clone();
         }
         let id = self.id(place);
         let (kind, place) = (kind.to_owned(), place.split('/').next().unwrap_or_default().to_owned());
-        self.others.push(Other { id: id.clone(), kind, place, object });
-        self.known.insert(key, id.clone());
+        self.known.insert(key, self.others.len());
+        self.others.push(Other { id: id.clone(), kind, place });
         id
+    }
+
+    /// What each of `others` says, as it is written, without the brackets around it.
+    pub(super) fn written(&self) -> Vec<&[u8]> {
+        let mut written = vec![&[][..]; self.others.len()];
+        for (key, number) in &self.known {
+            let (Some(held), Some(other)) = (written.get_mut(*number), self.others.get(*number)) else {
+                continue;
+            };
+            let object = key.len().checked_sub(other.kind.len()).and_then(|end| key.get(..end));
+            *held = object.and_then(|object| object.get(1..object.len() - 1)).unwrap_or_default();
+        }
+        written
     }
 
     /// The id of a resource that others refer to, if it is there.
     pub(super) fn known_other(&self, kind: &str, object: &Object) -> Option<String> {
-        self.known.get(&key(kind, object)).cloned()
+        let number = self.known.get(&key(kind, object))?;
+        self.others.get(*number).map(|other| other.id.clone())
     }
 
     /// The organisation that sent the message, when the context knows it.

@@ -1,6 +1,7 @@
 //! Applies the maps to a message.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -18,6 +19,7 @@ use super::maps::{Condition, Conversion, Count, Maps, MessageMap, Needs, Plain, 
 use super::message::{Fate, Message, Part, Position, Segment};
 use super::mime;
 use super::plan::{Placed, Plan};
+use crate::key::Key;
 use crate::tree::{Index, Node, Object, Step};
 use crate::{Context, Loss, Refused, Severity, Translated, Why};
 
@@ -134,13 +136,13 @@ fn losses(message: &Message<'_>, maps: &Maps, context: &Context) -> Vec<Loss> {
     for segment in &message.segments {
         let of_site =
             || context.site.iter().flat_map(|site| site.iter()).find(|map| map.name == segment.name);
-        let map = maps.segment(segment.name).or_else(of_site);
+        let map = LazyCell::new(|| maps.segment(segment.name).or_else(of_site));
         for (order, place, why) in segment.uncarried() {
             let is_remarked = why == Why::NotMapped && remarked.contains(&(order, place.clone()));
             let severity = if why == Why::Nulled {
                 Severity::Trivial
             } else {
-                severity(&met, segment, map, order.1.field)
+                severity(&met, segment, *map, order.1.field)
             };
             if !is_remarked {
                 losses.push((order, Loss { place, why, severity }));
@@ -183,7 +185,7 @@ impl Draft<'_> {
         if self.is_superseded(message, segment) {
             return;
         }
-        let mut opened: Vec<(&str, &str)> = Vec::new();
+        let mut opened: Vec<(&str, &Key)> = Vec::new();
         let said = map.rows.iter().filter(|row| segment.says(row.field) && row.on.holds(self.trigger));
         for row in said {
             let Some(slot) = self.slot(&row.target.resource, &placed, map) else { continue };
@@ -212,8 +214,8 @@ impl Draft<'_> {
                     continue;
                 }
                 let list = row.target.path.iter().find(|step| step.index == Index::Segment);
-                let again = list
-                    .is_some_and(|step| opened.contains(&(row.target.resource.as_str(), step.name.as_str())));
+                let again =
+                    list.is_some_and(|step| opened.contains(&(row.target.resource.as_str(), &step.name)));
                 let path = resolved(&row.target.path, if again { Index::Last } else { Index::New });
                 if self.is_taken(slot, &path) {
                     self.occupied(slot, row, &path, part, known);
@@ -234,10 +236,10 @@ impl Draft<'_> {
                 }
                 self.in_order(slot, &path, part);
                 if let Some(step) = row.target.path.first() {
-                    self.comes_from(slot, step.name.as_str(), part.field_place());
+                    self.comes_from(slot, &step.name, part.field_place());
                 }
                 if let Some(step) = list.filter(|_| !again) {
-                    opened.push((row.target.resource.as_str(), step.name.as_str()));
+                    opened.push((row.target.resource.as_str(), &step.name));
                 }
                 for (name, fixed) in row.beside.iter().filter(|_| !there) {
                     let whole = beside(&row.target.path, name);

@@ -44,6 +44,15 @@ fn is_segment(line: &str, separator: char) -> bool {
     name && letters.next().is_none_or(|letter| letter == separator)
 }
 
+/// Whether two segments are called the same. Names are of three bytes.
+#[inline]
+pub(super) fn is_called(one: &str, other: &str) -> bool {
+    match (one.as_bytes(), other.as_bytes()) {
+        (&[first, second, third], &[a, b, c]) => (first, second, third) == (a, b, c),
+        (one, other) => one == other,
+    }
+}
+
 /// Whether the header of `text` is its first line and no more: another segment follows at once.
 pub(super) fn header_ends(text: &Text<'_>) -> bool {
     let Some((header, rest)) = text.text.split_once('\r') else { return false };

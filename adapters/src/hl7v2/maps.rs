@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::codes::Codes;
+use super::lines::is_called;
 use crate::Refused;
 
 pub(super) use condition::{Condition, Values};
@@ -92,7 +93,7 @@ pub(crate) fn read_site(text: &str) -> Result<Vec<SegmentMap>, Fault> {
 
 impl Maps {
     pub(super) fn segment(&self, name: &str) -> Option<&SegmentMap> {
-        self.segments.iter().find(|map| map.name == name)
+        self.segments.iter().find(|map| is_called(&map.name, name))
     }
 
     /// What messages of the type `name` become.

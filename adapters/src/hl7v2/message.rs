@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::charset::Text;
 pub(super) use super::delimiters::Delimiters;
 use super::escape::unescape;
-use super::lines::lines;
+use super::lines::{is_called, lines};
 use super::pieces::{Ended, Pieces, trimmed};
 use crate::{Loss, Refused, Severity, Why};
 
@@ -144,7 +144,7 @@ impl<'m> Message<'m> {
 
     /// The segments with this name.
     pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Segment<'m>> {
-        self.segments.iter().filter(move |segment| segment.name == name)
+        self.segments.iter().filter(move |segment| is_called(segment.name, name))
     }
 
     pub(super) fn first<'a>(&'a self, name: &'a str) -> Option<&'a Segment<'m>> {

@@ -1,7 +1,5 @@
 //! Dates and times: TS, DTM, DT into FHIR date, dateTime and instant.
 
-use std::fmt::Write;
-
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -35,7 +33,7 @@ impl Moment {
     /// A FHIR dateTime.
     pub(crate) fn date_time(&self) -> String {
         match &self.time {
-            Some(time) => format!("{}T{time}", self.date),
+            Some(time) => [&self.date, "T", time].concat(),
             None => self.date.clone(),
         }
     }
@@ -73,22 +71,26 @@ pub(crate) fn parse(text: &str, zone: &TimeZone) -> Result<Moment, Why> {
         _ => return Err(Why::NotATime),
     }
     let date = civil::Date::new(year, number(4, 6)?, number(6, 8)?).map_err(|_| Why::NotATime)?;
+    // That they are digits, and of a date and a time that exist, is known: what is said of them stands there.
+    let said = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    let day = [said(0, 4), "-", said(4, 6), "-", said(6, 8)].concat();
     if digits.len() == 8 {
-        return dateless(date.to_string());
+        return dateless(day);
     }
     let second = if digits.len() == 14 { number(12, 14)? } else { 0 };
     let time = civil::Time::new(number(8, 10)?, number(10, 12)?, second, 0).map_err(|_| Why::NotATime)?;
-    let mut written = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+    let seconds = if digits.len() == 14 { said(12, 14) } else { "00" };
+    let mut written = [said(8, 10), ":", said(10, 12), ":", seconds].concat();
     if let Some(fraction) = fraction {
-        // Writing to a String cannot fail.
-        write!(written, ".{fraction}").map_err(|_| Why::NotATime)?;
+        written.push('.');
+        written.push_str(fraction);
     }
     let (offset, ambiguous) = match offset {
         Some(offset) => (offset, false),
         None => local_offset(date.to_datetime(time), zone)?,
     };
     written.push_str(&offset);
-    Ok(Moment { date: date.to_string(), time: Some(written), ambiguous })
+    Ok(Moment { date: day, time: Some(written), ambiguous })
 }
 
 /// The day of a time that says the hour and no minute, `YYYYMMDDHH[+ZZZZ]`, which FHIR cannot say.

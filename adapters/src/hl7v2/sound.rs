@@ -13,7 +13,7 @@ impl Draft<'_> {
     /// Takes the end out of the Period that `path` leads into, when it is before the start that stands there now.
     pub(super) fn in_order(&mut self, slot: Slot, path: &[Step], part: Part<'_, '_>) {
         let Some((step, before)) = path.split_last() else { return };
-        if !matches!(step.name.as_str(), "start" | "end") || before.is_empty() {
+        if !(step.name.is("start") || step.name.is("end")) || before.is_empty() {
             return;
         }
         let here = |step: &Step| match step.index {

@@ -39,7 +39,7 @@ impl Draft<'_> {
         if suffix != "String" {
             segment.repetitions_of(message, 2).for_each(|part| part.mark());
         }
-        self.comes_from(slot, "value", part.field_place());
+        self.comes_from(slot, &"value".into(), part.field_place());
         let observation = self.named.entry(slot).or_default();
         if let ("String", Node::Text(more)) = (suffix, &value)
             && let Some(path) = Step::path("valueString")

@@ -10,6 +10,10 @@ use super::scan;
 use super::tape::{Entry, Tag};
 use super::walk::Walk;
 
+mod within;
+
+pub use within::MembersWithin;
+
 /// A JSON text that passed the parser: the bytes as they came and an index over them.
 ///
 /// It cannot be printed or serialised; `Debug` tells its length only.
@@ -60,6 +64,25 @@ impl Document {
     #[inline]
     fn slice(&self, start: usize, end: usize) -> &[u8] {
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Whether the name at `entry` is `name`, however it is escaped. Few names of another have its length.
+    #[inline]
+    fn is_called(&self, entry: Entry, name: &str) -> bool {
+        match entry.is_escaped_key() {
+            true => self.key(entry).is(name),
+            false => {
+                entry.end() - entry.start() == name.len() + 2
+                    && scan::are_same(self.slice(entry.start() + 1, entry.end() - 1), name.as_bytes())
+            }
+        }
+    }
+
+    /// Where the entry after the value at `index` is.
+    #[inline]
+    fn after(&self, index: usize) -> usize {
+        let entry = self.entry(index);
+        if entry.is_container() { entry.end() } else { index + 1 }
     }
 
     #[inline]
@@ -162,14 +185,6 @@ impl<'a> Node<'a> {
         Members { document: self.document, index: self.index + 1, end }
     }
 
-    /// The members of every object in the value, at any depth and itself among them, in the order of the text.
-    #[inline]
-    #[must_use]
-    pub fn members_within(self) -> MembersWithin<'a> {
-        let end = if self.entry.is_container() { self.entry.end() } else { 0 };
-        MembersWithin { document: self.document, index: self.index + 1, end }
-    }
-
     /// The items of an array in their order; nothing for any other kind.
     #[inline]
     #[must_use]
@@ -184,13 +199,10 @@ impl<'a> Node<'a> {
     pub fn member(self, name: &str) -> Option<Self> {
         let Members { document, mut index, end } = self.members();
         while index < end {
-            let key = document.entry(index);
-            let value = document.node(index + 1);
-            let may_be = key.end() - key.start() == name.len() + 2 || key.is_escaped_key();
-            if may_be && document.key(key).is(name) {
-                return Some(value);
+            if document.is_called(document.entry(index), name) {
+                return Some(document.node(index + 1));
             }
-            index = value.after();
+            index = document.after(index + 1);
         }
         None
     }
@@ -434,26 +446,6 @@ impl<'a> Iterator for Members<'a> {
         let value = self.document.node(self.index + 1);
         self.index = value.after();
         Some((key, value))
-    }
-}
-
-/// The members of all objects in a value; see [`Node::members_within`].
-#[derive(Clone)]
-pub struct MembersWithin<'a> {
-    document: &'a Document,
-    index: usize,
-    end: usize,
-}
-
-impl<'a> Iterator for MembersWithin<'a> {
-    type Item = (Key<'a>, Node<'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let inside = self.document.tape.get(self.index..self.end)?;
-        let at = self.index + inside.iter().position(|entry| entry.is_key())?;
-        self.index = at + 1;
-        Some((self.document.key(self.document.entry(at)), self.document.node(at + 1)))
     }
 }
 

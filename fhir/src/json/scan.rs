@@ -66,6 +66,21 @@ const fn before(word: u64, found: u64) -> u64 {
     word & ((found & found.wrapping_neg()) >> 7).wrapping_sub(1)
 }
 
+/// Whether two texts of one length are the same; by words, since most are short.
+#[inline]
+pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
+    match (one.first_chunk::<8>(), other.first_chunk::<8>()) {
+        (Some(first), Some(second)) => {
+            first == second
+                && match one.len() {
+                    ..=16 => one.last_chunk::<8>() == other.last_chunk::<8>(),
+                    _ => one == other,
+                }
+        }
+        _ => one.iter().eq(other),
+    }
+}
+
 /// The first index from `at` on that holds no white space, else the length.
 #[inline]
 pub(super) fn space(bytes: &[u8], at: usize) -> usize {

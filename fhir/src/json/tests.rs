@@ -410,3 +410,27 @@ proptest! {
         prop_assert_eq!(node.string(), Some(text.into()));
     }
 }
+
+#[test]
+fn members_of_a_name_are_found_at_any_depth_however_it_is_written() {
+    let text = r#"{"a":1,"bb":[{"a":2,"c":{"\u0061":3,"aa":4}},[{"a":{"a":5}}]],"d":"a","reference":6,"referencf":7,
+        "twenty-three-bytes-long":8,"twenty-three-byteX-long":9}"#;
+    let document = parse(text.into(), &Limits::default()).expect("test input");
+    let found = |name| -> Vec<String> {
+        let told = |node: Node<'_>| String::from_utf8_lossy(node.raw()).into_owned();
+        document.root().members_called(name).map(told).collect()
+    };
+    assert_eq!(found("a"), ["1", "2", "3", r#"{"a":5}"#, "5"]);
+    assert_eq!(found("aa"), ["4"]);
+    assert_eq!(found("reference"), ["6"]);
+    assert_eq!(found("twenty-three-bytes-long"), ["8"]);
+    assert!(found("e").is_empty() && found("").is_empty());
+    let scalar = document.root().member("d").expect("a member");
+    assert_eq!(scalar.members_called("a").count() + scalar.members_within().count(), 0);
+    for name in
+        ["a", "bb", "d", "reference", "referencf", "twenty-three-bytes-long", "twenty-three-byteX-long"]
+    {
+        let named = document.root().members().find(|(key, _)| key.is(name)).map(|(_, value)| value.offset());
+        assert_eq!(document.root().member(name).map(Node::offset), named, "{name}");
+    }
+}

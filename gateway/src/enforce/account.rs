@@ -1,10 +1,12 @@
 //! The account of an exchange for each person: what was shared of hers, what was kept back, on what it rests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fhir::reference::Id;
 
 use super::judge::{Judged, KeptBack};
+use super::minimise::Withheld;
 use super::sieve::{Gone, NOTHING_GONE};
 use super::subjects::Subjects;
 use crate::agreement::{Existence, RelationshipKind};
@@ -23,7 +25,15 @@ pub(in crate::enforce) struct Account<'a> {
     as_kin: BTreeMap<PersonKey, Part>,
     /// What is shared that nobody bears.
     about_nobody: BTreeSet<String>,
+    /// What was left out of resources that are shared, in words: on a page they are mostly cut alike.
+    in_words: Vec<(Withheld, InWords)>,
 }
+
+/// The path of each element that was left out, and how often.
+type InWords = Arc<Vec<(String, u32)>>;
+
+/// The most ways to be cut of which the words are kept.
+const WAYS_MAX: usize = 8;
 
 #[derive(Default)]
 struct Part {
@@ -49,7 +59,8 @@ pub(in crate::enforce) enum Named {
 impl<'a> Account<'a> {
     pub(in crate::enforce) fn new(ruling: &'a Ruling, subjects: &'a Subjects) -> Self {
         let (shared, as_kin) = (BTreeMap::new(), BTreeMap::new());
-        Self { ruling, subjects, gone: &NOTHING_GONE, shared, as_kin, about_nobody: BTreeSet::new() }
+        let (about_nobody, in_words) = (BTreeSet::new(), Vec::new());
+        Self { ruling, subjects, gone: &NOTHING_GONE, shared, as_kin, about_nobody, in_words }
     }
 
     /// The account of a search of which something was let go while it was read.
@@ -76,11 +87,11 @@ impl<'a> Account<'a> {
         if judged.persons.is_empty() {
             self.about_nobody.insert(reference.to_owned());
         }
-        let elements = judged.withheld.elements();
+        let elements = self.in_words(&judged.withheld);
         for person in &judged.persons {
             let part = self.part(person, &judged.kin);
             part.resources.push(reference.to_owned());
-            for (path, count) in &elements {
+            for (path, count) in elements.iter() {
                 match part.withheld.get_mut(path) {
                     Some(counted) => *counted += count,
                     None => {
@@ -89,6 +100,18 @@ impl<'a> Account<'a> {
                 }
             }
         }
+    }
+
+    /// The elements that were left out, in words.
+    fn in_words(&mut self, withheld: &Withheld) -> InWords {
+        if let Some((_, words)) = self.in_words.iter().find(|(known, _)| known.is_of_the_same(withheld)) {
+            return Arc::clone(words);
+        }
+        let words = Arc::new(withheld.elements());
+        if self.in_words.len() < WAYS_MAX {
+            self.in_words.push((withheld.clone(), Arc::clone(&words)));
+        }
+        words
     }
 
     /// This resource is kept back.

@@ -42,6 +42,7 @@ const LOOKED_AT_MAX: usize = 100_000;
 /// How many of them are told.
 const NAMED_MAX: usize = 1_000;
 /// Types of which a reference by name alone, or by an identifier of nobody knows what, may be about a person.
+const PATIENT: &[u8; 7] = b"Patient";
 const PEOPLE: [&str; 4] = ["Patient", "RelatedPerson", "Person", "Group"];
 
 /// The persons of one resource.
@@ -278,7 +279,7 @@ impl<'n, 'b> Scan<'n, 'b> {
         self.itself(node, at);
         for (key, value) in node.members() {
             if names_somebody(key, value) {
-                self.named(value, Part::About);
+                self.named(value, || Part::About);
             }
             if holds_more(value) && (self.bound == Bound::Names || may_tell(key, value)) {
                 let depth = if is_extension(key) { Depth::Extension } else { Depth::Top };
@@ -291,7 +292,7 @@ impl<'n, 'b> Scan<'n, 'b> {
     }
 
     /// Somebody named by a member of an object: the address of a Reference, or its identifier.
-    fn named(&mut self, value: Node<'n>, part: Part) {
+    fn named(&mut self, value: Node<'n>, part: impl Fn() -> Part) {
         match value.kind() {
             Kind::String => self.literal(value, part),
             Kind::Object => self.logical(value, part),
@@ -365,7 +366,7 @@ impl<'n, 'b> Scan<'n, 'b> {
             let place = place_of(place, at);
             let role = place.role();
             if role.is_of_subjects() {
-                self.subject(node, (role, place.meets()), at);
+                self.subject(node, (role, role.meets(&at.owner)), at);
             }
         }
         if roles::uses_a_person(&at.owner, leaf, node) {
@@ -376,11 +377,10 @@ impl<'n, 'b> Scan<'n, 'b> {
         }
         for (key, value) in node.members() {
             if names_somebody(key, value) {
-                self.named(value, part_of(place, at));
+                self.named(value, || part_of(place, at));
             }
             if key.is("identifier") && value.kind() == Kind::Array {
-                let part = part_of(place, at);
-                value.walk(&[]).for_each(|identifier| self.named(identifier, part));
+                value.walk(&[]).for_each(|identifier| self.named(identifier, || part_of(place, at)));
             }
             if !holds_more(value) {
                 if roles::may_tell(&key.bytes()) && !key.is("reference") && value.kind() != Kind::Null {
@@ -401,22 +401,22 @@ impl<'n, 'b> Scan<'n, 'b> {
     }
 
     /// `Reference.reference`. An unreadable one that speaks of a Patient makes the resource uncertain.
-    fn literal(&mut self, value: Node<'_>, part: Part) {
-        let Some(text) = value.string() else { return };
+    fn literal(&mut self, value: Node<'_>, part: impl Fn() -> Part) {
+        // What does not say so speaks of no Patient, however it is read.
+        let says_so = |text: Cow<'_, [u8]>| text.windows(PATIENT.len()).any(|word| word == PATIENT);
+        let Some(text) = value.string_bytes().is_some_and(says_so).then(|| value.string()).flatten() else {
+            return;
+        };
         if let Some(local) = LocalText::parse(&text) {
             if local.resource_type() == "Patient" {
-                self.found.patient_named(local, part);
+                self.found.patient_named(local, part());
             }
-            return;
-        }
-        // What does not say so speaks of no Patient, however it is read.
-        if !text.contains("Patient") {
             return;
         }
         match Reference::parse(&text, self.bases) {
             Ok(Reference::Local(local)) => {
                 if local.resource_type.as_str() == "Patient" {
-                    self.found.patient(local.id, part);
+                    self.found.patient(local.id, part());
                 }
             }
             // What these point at stands in the same text and is found there.
@@ -426,9 +426,9 @@ impl<'n, 'b> Scan<'n, 'b> {
     }
 
     /// A logical reference by NHS number. An invalid number makes the resource uncertain.
-    fn logical(&mut self, identifier: Node<'_>, part: Part) {
+    fn logical(&mut self, identifier: Node<'_>, part: impl Fn() -> Part) {
         match number_of(identifier) {
-            Number::Of(number) => self.found.nhs_number(number, part),
+            Number::Of(number) => self.found.nhs_number(number, part()),
             Number::Invalid => self.found.uncertain(),
             Number::Other => {}
         }

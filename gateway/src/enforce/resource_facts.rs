@@ -44,7 +44,7 @@ const TIMES: [&str; 18] = [
 const INLINE_LABEL: &str = "extension-inline-sec-label";
 
 /// What is weighed of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::enforce) enum Weighed {
     /// Labels, stated and earned: nobody's word says more than an agreement can.
     Labels,
@@ -190,23 +190,22 @@ impl Telling {
     /// What a member of this name says. Most names differ from all of these by their length and first letter.
     fn of(key: Key<'_>) -> Option<Self> {
         let name = key.bytes();
-        let (meant, told): (&[u8], Self) = match (name.len(), name.first()?) {
-            (3, b'u') => (b"url", Self::Url),
-            (4, b'c') => (b"code", Self::Code),
-            (5, b'v') => (b"value", Self::Value),
-            (6, b's') => (b"system", Self::System),
-            (8, b's') => (b"security", Self::Security),
-            (8, b'v') if *name == *b"valueUri" => (b"valueUri", Self::Address),
-            (8, b'v') => (b"valueUrl", Self::Address),
-            (9, b'v') => (b"valueCode", Self::Whole),
-            (11, b'v') => (b"valueCoding", Self::Coding),
-            (13, b's') => (b"securityLabel", Self::SecurityLabel),
-            (14, b'v') => (b"valueCanonical", Self::Address),
-            (15, b'c') => (b"confidentiality", Self::Confidentiality),
-            (20, b'v') => (b"valueCodeableConcept", Self::Concept),
-            _ => return None,
-        };
-        (*name == *meant).then_some(told)
+        let is = |meant: &[u8], told: Self| (*name == *meant).then_some(told);
+        match (name.len(), name.first()?) {
+            (3, b'u') => is(b"url", Self::Url),
+            (4, b'c') => is(b"code", Self::Code),
+            (5, b'v') => is(b"value", Self::Value),
+            (6, b's') => is(b"system", Self::System),
+            (8, b's') => is(b"security", Self::Security),
+            (8, b'v') => is(b"valueUri", Self::Address).or_else(|| is(b"valueUrl", Self::Address)),
+            (9, b'v') => is(b"valueCode", Self::Whole),
+            (11, b'v') => is(b"valueCoding", Self::Coding),
+            (13, b's') => is(b"securityLabel", Self::SecurityLabel),
+            (14, b'v') => is(b"valueCanonical", Self::Address),
+            (15, b'c') => is(b"confidentiality", Self::Confidentiality),
+            (20, b'v') => is(b"valueCodeableConcept", Self::Concept),
+            _ => None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::bundle::{Bundle, SearchMode};
-use fhir::json::{Document, Key, Limits, Node, parse};
+use fhir::json::{Document, Limits, Node, parse};
 use fhir::reference::{Id, Local, LocalText, Reference};
 use fhir::security_label::{Confidentiality, SecurityLabel};
 use fhir::tables::TypeId;
@@ -446,12 +446,12 @@ impl Leading<'_, '_> {
     /// Whether a reference that may be shown of a resource leads to what has to be looked up. Of what no mask shows, whatever
     /// the resource holds, nothing is shown.
     fn may_lead(&self, resource: Node<'_>) -> bool {
-        let leads = |(key, value): (Key<'_>, Node<'_>)| key.is("reference") && self.leads(value);
         let owner = LazyCell::new(|| {
             resource.str_at(&["resourceType"]).and_then(|name| fhir::tables::resource_type(&name))
         });
         resource.members().any(|(key, value)| {
-            (leads((key, value)) || value.members_within().any(leads))
+            (key.is("reference") && self.leads(value)
+                || value.members_called("reference").any(|address| self.leads(address)))
                 && owner.is_none_or(|owner| self.judge.masks.may_show(owner, key))
         })
     }

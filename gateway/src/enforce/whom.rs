@@ -65,6 +65,8 @@ impl<'b> Whom<'b> {
         let persons = |resource: &Node<'_>| persons_of(*resource, Came::FromHolder, self.bases);
         let found = side_by_side(&unknown, |part| part.iter().map(persons).collect::<Vec<_>>());
         let mut read = self.read();
+        let room = KEPT_MAX.saturating_sub(read.by_place.len()).min(unknown.len());
+        read.by_place.reserve(room);
         for (resource, found) in unknown.iter().zip(found.into_iter().flatten()) {
             read.keep(resource.place(), found);
         }

@@ -1,9 +1,10 @@
 //! What is weighed of a resource: what it says itself, what it is by reference, and the Bundles in which it stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use fhir::json::Node;
+use fhir::json::{Node, Place};
 use fhir::reference::{Local, Reference};
 use fhir::tables::TypeId;
 
@@ -26,6 +27,9 @@ const ABOUT: [(&str, &[&str]); 6] = [
     ("VerificationResult", &["target"]),
 ];
 
+/// The most resources in Bundles whose facts are remembered; those of further ones are found out again.
+const KNOWN_MAX: usize = 1_000;
+
 impl<'a> Judge<'a> {
     /// What the rules look at in a resource, with what it is by reference, and what it is told about.
     pub(super) fn facts(&self, node: Node<'_>, weighed: Weighed) -> ResourceFacts {
@@ -40,8 +44,26 @@ impl<'a> Judge<'a> {
 
     /// The same, with what the Bundles around it are labelled as.
     pub(super) fn facts_around(&self, node: Node<'_>, weighed: Weighed, around: &Around) -> ResourceFacts {
-        let mut facts = self.facts(node, weighed);
+        let mut facts = self.facts_once(node, weighed, around);
         around.add_to(&mut facts, node, self);
+        facts
+    }
+
+    /// What the rules look at in a resource. Of one in a Bundle it is asked when the Bundle is looked at, when it is found out what
+    /// becomes of its entries, and when these are written: it is found out once.
+    fn facts_once(&self, node: Node<'_>, weighed: Weighed, around: &Around) -> ResourceFacts {
+        if around.is_empty() {
+            return self.facts(node, weighed);
+        }
+        let asked = (node.place(), weighed);
+        if let Some(known) = around.known.borrow().get(&asked) {
+            return known.clone();
+        }
+        let facts = self.facts(node, weighed);
+        let mut known = around.known.borrow_mut();
+        if known.len() < KNOWN_MAX {
+            known.insert(asked, facts.clone());
+        }
         facts
     }
 
@@ -102,13 +124,15 @@ pub(super) struct Around {
     bundles: Nested,
     /// What entries are labelled as, by their addresses.
     entries: BTreeMap<String, Labelled>,
+    /// The facts of resources in Bundles, without what is around them, as one judge and its like find them.
+    known: RefCell<HashMap<(Place, Weighed), ResourceFacts>>,
 }
 
 impl Around {
     pub(super) fn of(root: Node<'_>, judge: &Judge<'_>) -> Self {
         let found = bundles_in(root);
         if found.is_empty() && judge.beside.is_none() {
-            return Self { bundles: Nested(Vec::new()), entries: BTreeMap::new() };
+            return Self::among(Nested(Vec::new()));
         }
         let stated = |bundle: &Node<'_>| {
             let stated = Stated::of_meta(*bundle);
@@ -117,7 +141,7 @@ impl Around {
             (bundle.offset()..bundle.end(), labelled)
         };
         let bundles = Nested::of(found.iter().map(stated).collect());
-        let mut around = Self { bundles, entries: BTreeMap::new() };
+        let mut around = Self::among(bundles);
         let inside = || found.iter().flat_map(|bundle| bundle.walk(&["entry"]));
         let held = inside().flat_map(|entry| entry.walk(&["resource"]));
         if held.chain([root]).all(|held| references(held).is_empty()) {
@@ -127,7 +151,7 @@ impl Around {
         let beside = judge.beside.into_iter().flat_map(|together| together.walk(&["entry"]));
         for entry in inside().chain(beside) {
             for held in entry.walk(&["resource"]) {
-                let labelled = Labelled::from(judge.facts(held, Weighed::Labels));
+                let labelled = Labelled::from(judge.facts_once(held, Weighed::Labels, &around));
                 let url = entry.str_at(&["fullUrl"]).map(|url| url.to_ascii_lowercase());
                 for address in url.into_iter().chain([reference_of(held)]) {
                     around.entries.entry(address).or_default().join(&labelled);
@@ -135,6 +159,11 @@ impl Around {
             }
         }
         around
+    }
+
+    /// Nothing is known yet of what is in `bundles`.
+    fn among(bundles: Nested) -> Self {
+        Self { bundles, entries: BTreeMap::new(), known: RefCell::default() }
     }
 
     /// Whether what is judged is neither a Bundle nor holds one.

@@ -30,6 +30,12 @@ impl Withheld {
         counted.filter_map(|(index, count)| Some((ElementId::at(index)?.path(), count))).collect()
     }
 
+    /// Whether the same elements were left out of `other`, as far as that is told without counting.
+    #[must_use]
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        self.counts.is_empty() && other.counts.is_empty() && self.recent == other.recent
+    }
+
     /// How many members were left out that the specification does not know. Their names may be content.
     #[must_use]
     pub const fn unknown(&self) -> u32 {
@@ -97,5 +103,12 @@ mod tests {
         assert_eq!(little.elements(), much.elements());
         assert_eq!(little.elements().iter().map(|(_, count)| *count).collect::<Vec<_>>(), [2, 3, 1]);
         assert!(Withheld::default().elements().is_empty());
+        assert!(little.is_of_the_same(&little.clone()) && !much.is_of_the_same(&much));
+        let fewer = Withheld { recent: elements_but_one(&little), ..Withheld::default() };
+        assert!(!fewer.is_of_the_same(&little) && !little.is_of_the_same(&fewer));
+    }
+
+    fn elements_but_one(withheld: &Withheld) -> Vec<ElementId> {
+        withheld.recent.iter().skip(1).copied().collect()
     }
 }

@@ -62,7 +62,7 @@ impl<'n> Scan<'n, '_> {
     /// A RelatedPerson of the same text whom something is about in person.
     pub(super) fn in_person(&mut self, related: Node<'_>) {
         for identifier in related.walk(&["identifier"]) {
-            self.logical(identifier, Part::About);
+            self.logical(identifier, || Part::About);
         }
     }
 

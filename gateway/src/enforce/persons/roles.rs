@@ -213,14 +213,14 @@ impl Place<'_> {
     }
 }
 
-impl Place<'_> {
-    /// As whom the element refers to somebody who may be the kin of a Patient. Who attends comes with the Patient; a
-    /// Provenance is told of what was written down.
-    pub(super) fn meets(self) -> Meets {
-        match self.role() {
-            Role::Attendant if self.owner == "Appointment" => Meets::AsKin,
-            Role::Subject | Role::Used if self.owner == "Provenance" => Meets::AsKin,
-            Role::Subject | Role::Attendant | Role::Used | Role::Member | Role::Doer | Role::Beside => {
+impl Role {
+    /// As whom an element that says this, in a resource of the type `owner`, refers to somebody who may be the kin of a Patient. Who
+    /// attends comes with the Patient; a Provenance is told of what was written down.
+    pub(super) fn meets(self, owner: &str) -> Meets {
+        match self {
+            Self::Attendant if owner == "Appointment" => Meets::AsKin,
+            Self::Subject | Self::Used if owner == "Provenance" => Meets::AsKin,
+            Self::Subject | Self::Attendant | Self::Used | Self::Member | Self::Doer | Self::Beside => {
                 Meets::InPerson
             }
         }
@@ -250,13 +250,27 @@ pub(super) fn may_be_subject(leaf: &str) -> bool {
 /// Reference, a subject, a member of what is about its members. Of others it does not matter what they hold, as long as no
 /// such member is in it.
 pub(super) fn may_tell(name: &[u8]) -> bool {
-    match name {
-        b"reference" | b"identifier" | b"resourceType" => true,
-        b"subject" | b"patient" | b"for" | b"beneficiary" | b"individual" | b"candidate" => true,
-        b"actor" | b"what" | b"securityContext" | b"focus" | b"resource" | b"target" | b"deliverTo" => true,
-        b"entity" | b"item" => true,
-        _ => name.ends_with(b"Reference") || name.ends_with(b"[x]"),
-    }
+    // Most names are told from all of these by how long they are and how they end.
+    let is_one = match name.len() {
+        3 => name == b"for",
+        4 => name == b"what" || name == b"item",
+        5 => name == b"actor" || name == b"focus",
+        6 => name == b"target" || name == b"entity",
+        7 => name == b"subject" || name == b"patient",
+        8 => name == b"resource",
+        9 => name == b"reference" || name == b"candidate" || name == b"deliverTo",
+        10 => name == b"identifier" || name == b"individual",
+        11 => name == b"beneficiary",
+        12 => name == b"resourceType",
+        15 => name == b"securityContext",
+        _ => false,
+    };
+    is_one
+        || match name.last() {
+            Some(b'e') => name.ends_with(b"Reference"),
+            Some(b']') => name.ends_with(b"[x]"),
+            Some(_) | None => false,
+        }
 }
 
 /// The name of an element that may have several types, without the type.
