@@ -30,6 +30,7 @@ mod maps;
 mod moment;
 mod narrative;
 mod objection;
+mod oneself;
 pub mod out;
 mod outside;
 mod parse;

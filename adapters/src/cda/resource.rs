@@ -39,6 +39,9 @@ impl<'x, 't> Draft<'x, 't> {
         {
             return None;
         }
+        if let Some(person) = rule.person.as_ref().and_then(|path| self.oneself(path, element)) {
+            return Some(person);
+        }
         element.mark(&["moodCode"]);
         // A rule that leads back here finds nothing more to make.
         self.made.insert(key, None);

@@ -12,6 +12,7 @@ mod cda_corpus;
 mod cda_meaning;
 #[cfg(test)]
 mod cda_moods;
+mod cda_oneself;
 #[cfg(test)]
 mod cda_out;
 #[cfg(test)]
