@@ -77,4 +77,5 @@ mod versions_property;
 #[cfg(test)]
 mod versions_sound;
 #[cfg(test)]
+mod whereabouts;
 mod wordings;
