@@ -39,6 +39,7 @@ mod person;
 mod qualified;
 mod quantity;
 mod resource;
+mod sound;
 mod source;
 mod timing;
 

@@ -66,6 +66,7 @@ impl<'x, 't> Draft<'x, 't> {
         if applied == Applied::Nothing {
             return None;
         }
+        super::sound::put_right(&rule.kind, element, &mut object);
         if let Some(only) = &rule.collapse
             && object.len() == 1
             && let Some(inner) = object.find(only)

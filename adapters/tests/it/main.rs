@@ -9,6 +9,7 @@ mod cda;
 #[cfg(test)]
 mod cda_corpus;
 #[cfg(test)]
+mod cda_invariants;
 mod cda_meaning;
 #[cfg(test)]
 mod cda_moods;
