@@ -10,9 +10,11 @@ mod cda;
 mod cda_corpus;
 #[cfg(test)]
 mod cda_invariants;
+#[cfg(test)]
 mod cda_meaning;
 #[cfg(test)]
 mod cda_moods;
+#[cfg(test)]
 mod cda_oneself;
 #[cfg(test)]
 mod cda_out;
@@ -40,6 +42,7 @@ mod goldens;
 mod hl7v2_dosage;
 #[cfg(test)]
 mod hl7v2_meaning;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod mapping;
@@ -79,4 +82,5 @@ mod versions_property;
 mod versions_sound;
 #[cfg(test)]
 mod whereabouts;
+#[cfg(test)]
 mod wordings;

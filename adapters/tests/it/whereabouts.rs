@@ -19,19 +19,27 @@ fn label(system: &str, code: &str) -> Value {
     json!({"system": system, "code": code})
 }
 
+/// Whether a form says where somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    Told,
+    Hidden,
+}
+
 /// Labels of a Patient, and whether they protect where she is.
-fn labels() -> Vec<(Value, bool)> {
+fn labels() -> Vec<(Value, Places)> {
+    use Places::{Hidden, Told};
     vec![
-        (json!([]), false),
-        (json!([label("v3-Confidentiality", "N")]), false),
-        (json!([label("v3-ActCode", "PSY")]), false),
-        (json!([label("v3-Confidentiality", "R")]), true),
-        (json!([label("v3-Confidentiality", "V")]), true),
-        (json!([label("v3-Confidentiality", "r")]), true),
-        (json!([{"code": "R"}]), true),
-        (json!([label("v3-ActCode", "LOCIS")]), true),
-        (json!([label("v3-ActCode", "LIVARG")]), true),
-        (json!([label("v3-Confidentiality", "N"), label("v3-Confidentiality", "R")]), true),
+        (json!([]), Told),
+        (json!([label("v3-Confidentiality", "N")]), Told),
+        (json!([label("v3-ActCode", "PSY")]), Told),
+        (json!([label("v3-Confidentiality", "R")]), Hidden),
+        (json!([label("v3-Confidentiality", "V")]), Hidden),
+        (json!([label("v3-Confidentiality", "r")]), Hidden),
+        (json!([{"code": "R"}]), Hidden),
+        (json!([label("v3-ActCode", "LOCIS")]), Hidden),
+        (json!([label("v3-ActCode", "LIVARG")]), Hidden),
+        (json!([label("v3-Confidentiality", "N"), label("v3-Confidentiality", "R")]), Hidden),
     ]
 }
 
@@ -52,15 +60,16 @@ fn placed(patient: &mut Value, security: &Value) {
 }
 
 #[track_caller]
-fn check(text: &str, losses: &[Loss], is_protected: bool, said: &str) {
+fn check(text: &str, losses: &[Loss], places: Places, said: &str) {
+    let is_protected = places == Places::Hidden;
     for place in [LANE, NUMBER, KIN, "ZZ99 3WZ"] {
         assert_eq!(text.contains(place), !is_protected, "{said}: {place} in {text}");
     }
     let told: Vec<_> = losses.iter().filter(|loss| loss.why == Why::Protected).collect();
     assert!(told.iter().all(|loss| loss.severity == Severity::Major));
-    let places: Vec<&str> = told.iter().map(|loss| loss.place.as_str()).collect();
+    let told: Vec<&str> = told.iter().map(|loss| loss.place.as_str()).collect();
     for place in ["Patient.address", "Patient.telecom", "Patient.contact", "RelatedPerson.address"] {
-        assert_eq!(places.iter().any(|told| told.starts_with(place)), is_protected, "{said}: {places:?}");
+        assert_eq!(told.iter().any(|told| told.starts_with(place)), is_protected, "{said}: {told:?}");
     }
 }
 
@@ -72,7 +81,8 @@ fn kin(patient: &Value) -> Value {
 
 #[test]
 fn a_document_masks_where_a_protected_person_and_her_kin_are() {
-    for (security, is_protected) in labels() {
+    for (security, places) in labels() {
+        let is_protected = places == Places::Hidden;
         for profile in [crate::cda_out::ccda(), crate::cda_out::itk()] {
             let mut whole = crate::cda_out::case("record-c-cda");
             placed(crate::cda_out::resource(&mut whole, "Patient"), &security);
@@ -89,7 +99,7 @@ fn a_document_masks_where_a_protected_person_and_her_kin_are() {
             let written = crate::cda_out::sent(&whole, &profile).unwrap();
             let text = crate::cda_out::text(&written);
             assert_eq!(crate::cda_shape::faults(&text), Vec::<String>::new());
-            check(&text, &written.losses, is_protected, &security.to_string());
+            check(&text, &written.losses, places, &security.to_string());
             assert_eq!(text.contains("<addr nullFlavor=\"MSK\"/>"), is_protected, "{text}");
             assert_eq!(text.contains("<telecom nullFlavor=\"MSK\"/>"), is_protected, "{text}");
             assert!(text.contains(OFFICE), "{text}");
@@ -106,7 +116,7 @@ fn a_document_masks_where_a_protected_person_and_her_kin_are() {
 
 #[test]
 fn a_message_does_not_say_where_a_protected_person_and_her_kin_are() {
-    for (security, is_protected) in labels() {
+    for (security, places) in labels() {
         for version in ["2.3.1", "2.5.1"] {
             let mut whole = crate::out::bundle("a31-person");
             placed(crate::out::resource(&mut whole, "Patient"), &security);
@@ -117,7 +127,7 @@ fn a_message_does_not_say_where_a_protected_person_and_her_kin_are() {
                 .push(json!({"fullUrl": "urn:kin", "resource": kin(&subject)}));
             let sent = crate::out::sent(&whole, "A31", &crate::out::ward(version)).unwrap();
             let text = String::from_utf8_lossy(&sent.bytes).into_owned();
-            check(&text, &sent.losses, is_protected, &security.to_string());
+            check(&text, &sent.losses, places, &security.to_string());
         }
     }
 }
