@@ -30,6 +30,7 @@ mod maps;
 mod moment;
 mod narrative;
 mod objection;
+mod oneself;
 pub mod out;
 mod outside;
 mod parse;
@@ -38,6 +39,7 @@ mod person;
 mod qualified;
 mod quantity;
 mod resource;
+mod sound;
 mod source;
 mod timing;
 

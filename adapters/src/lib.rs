@@ -24,6 +24,7 @@ mod refused;
 mod sound;
 mod tree;
 pub mod versions;
+mod whereabouts;
 
 pub use context::{Charset, Context, UnknownTimeZone};
 pub use loss::{Loss, Severity, Why};

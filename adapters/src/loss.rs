@@ -48,6 +48,8 @@ pub enum Why {
     NotAnNhsNumber,
     /// An NHS number beside another one: both are carried, and nothing says which is the person's.
     AnotherNhsNumber,
+    /// Where somebody is whose whereabouts are protected, in words that have no mark of protection for it.
+    Protected,
     /// Not of the form the element needs.
     NotOfType,
     /// Characters that FHIR does not allow were left out.
@@ -107,6 +109,9 @@ impl Why {
             Self::NotAnNhsNumber => "not a valid NHS number, carried as a plain value",
             Self::AnotherNhsNumber => {
                 "another NHS number stands beside it, and nothing says which is the person's"
+            }
+            Self::Protected => {
+                "where a protected person is, which is not said without the mark of protection"
             }
             Self::NotOfType => "not of the form the element needs",
             Self::ControlCharacters => "control characters were left out",

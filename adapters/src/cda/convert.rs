@@ -152,6 +152,10 @@ fn attachment(element: Element<'_>) -> Option<Node> {
         let written: String = element.peek_text()?.split(' ').collect();
         let Ok(bytes) = LENIENT.decode(written) else { return unreadable() };
         element.text();
+        // What is not said to be anything may be anything (`att-1`).
+        if made.find("contentType").is_none() {
+            made.put("contentType", Node::text("application/octet-stream"));
+        }
         made.put("data", Node::Text(STANDARD.encode(bytes)));
     } else if let Some(url) = element.child("reference").and_then(|reference| reference.take("value")) {
         made.put("url", Node::text(url));

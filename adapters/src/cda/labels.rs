@@ -5,11 +5,9 @@ use fhir::security_label::{Confidentiality, SecurityLabel};
 use super::coded::Known;
 use super::source::{Element, Space};
 use crate::tree::{Node, Object};
+use crate::whereabouts::INLINE;
 use crate::{Severity, Why};
 
-/// An extension by which a part of a resource bears its own label (DS4P).
-pub(super) const INLINE: &str =
-    "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label";
 const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 

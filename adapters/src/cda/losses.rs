@@ -86,7 +86,7 @@ impl Walk<'_> {
             if attribute.carried.get()
                 || is_plain
                 || attribute.value.trim().is_empty()
-                || self.maps.ignored.contains(attribute.name)
+                || self.is_ignored(element, attribute.name, attribute.value.trim())
                 || said.iter().any(|name| name.is_some_and(|name| name == attribute.name))
             {
                 continue;
@@ -117,6 +117,15 @@ impl Walk<'_> {
         }
         self.path.truncate(length);
         Ok(())
+    }
+
+    /// Whether an attribute says nothing of its own here.
+    fn is_ignored(&self, element: Element<'_>, name: &str, value: &str) -> bool {
+        if !self.maps.ignored.contains(name) {
+            return false;
+        }
+        let told = self.maps.told.iter().find(|(of, held, _)| of == element.name() && held == name);
+        told.is_none_or(|(_, _, plain)| plain.iter().any(|held| held == value))
     }
 
     fn lose(&mut self, at: Option<(&str, &str)>, why: Why, severity: Severity) -> Result<(), Refused> {

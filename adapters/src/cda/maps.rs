@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! rule NAME KIND [shared]          KIND: a resource type, or `part` for a piece of one; shared: made once if alike
+//! person PATH                      whoever is there is the person of the document, if an identifier of hers says so: no
+//!                                  resource of the rule is made
 //! collapse ELEMENT                 a resource that says no more than ELEMENT is replaced by it
 //! negatable                        the rule itself says what negationInd means
 //! mood MOOD...                     the moodCodes that it may be made from; without the line, what has happened (EVN);
@@ -13,6 +15,7 @@
 //! weight SEVERITY NAME...          how serious it is when elements of these names are not carried
 //! structural CODE...               codes whose loss is trivial, for they only say what kind of statement it is
 //! ignore NAME...                   attributes that say nothing of their own
+//! told ELEMENT ATTRIBUTE VALUE...  in such an element an ignored attribute is told, but for these values
 //! ```
 //! All conditions of a row must hold. A condition is a path, `path=value|value`, or `in:KIND|KIND` for the kind of the section. A target such as `effective[x]` gets the type of what is found.
 
@@ -40,6 +43,8 @@ pub(super) struct Maps {
     pub(super) codes: Codes,
     pub(super) weights: HashMap<String, Severity>,
     pub(super) ignored: HashSet<String>,
+    /// Element, attribute, and the values that say nothing of their own of an attribute that elsewhere never does.
+    pub(super) told: Vec<(String, String, Vec<String>)>,
     pub(super) structural: HashSet<String>,
 }
 
@@ -50,6 +55,8 @@ pub(super) struct Rule {
     pub(super) kind: String,
     pub(super) sharing: Sharing,
     pub(super) collapse: Option<String>,
+    /// What may be the person of the document.
+    pub(super) person: Option<Path>,
     pub(super) negation: Negation,
     pub(super) moods: Vec<String>,
     pub(super) rows: Vec<Row>,
@@ -225,9 +232,14 @@ impl Maps {
                 self.structural.extend(codes.iter().map(|code| (*code).to_owned()));
             }
             ["ignore", names @ ..] => self.ignored.extend(names.iter().map(|name| (*name).to_owned())),
+            ["told", element, attribute, values @ ..] => {
+                let values = values.iter().map(|value| (*value).to_owned()).collect();
+                self.told.push(((*element).to_owned(), (*attribute).to_owned(), values));
+            }
             words => {
                 let rule = current.as_mut().ok_or("a line before the first rule")?;
                 match words {
+                    ["person", path] => rule.person = Some(Path::read(path).ok_or("a faulty path")?),
                     ["collapse", element] => rule.collapse = Some((*element).to_owned()),
                     ["negatable"] => rule.negation = Negation::Said,
                     ["mood", moods @ ..] => {

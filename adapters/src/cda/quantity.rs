@@ -3,9 +3,12 @@
 use super::coded::Known;
 use super::convert::Made;
 use super::source::Element;
+use crate::sound::is_above;
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
 
+/// The units of an age.
+const AGES: [&str; 6] = ["min", "h", "d", "wk", "mo", "a"];
 const UCUM: &str = "http://unitsofmeasure.org";
 
 impl Known<'_> {
@@ -47,13 +50,23 @@ impl Known<'_> {
         (!quantity.is_empty() && quantity.find("value").is_some()).then_some(quantity)
     }
 
-    /// PQ as an Age: a number of years, months and so on.
+    /// PQ as an Age: a number of years, months and so on, above none (`age-1`).
     pub(super) fn age(&self, element: Element<'_>) -> Option<Node> {
-        self.quantity(element).filter(|age| age.find("system").is_some()).map(Node::from)
+        let is_age = element.peek("unit").is_some_and(|unit| AGES.contains(&unit))
+            && element.peek("value").and_then(number).is_some_and(|value| is_above(&value, "0"));
+        if !is_age {
+            element.remark(Some("value"), Why::NotOfType, Severity::Major);
+            return None;
+        }
+        self.quantity(element).map(Node::from)
     }
 
-    /// IVL_PQ as a Range.
+    /// IVL_PQ as a Range, unless its lowest is above its highest (`rng-2`).
     pub(super) fn range(&self, element: Element<'_>) -> Option<Node> {
+        if is_reversed(element) {
+            element.remark(None, Why::NotOfType, Severity::Major);
+            return None;
+        }
         let mut range = Object::new();
         for side in ["low", "high"] {
             if let Some(quantity) = element.child(side).and_then(|side| self.quantity(side)) {
@@ -104,6 +117,9 @@ impl Known<'_> {
                 .map(|quantity| Made::of("Quantity", quantity.into()))
                 .or_else(|| whole(element)),
             "IVL_PQ" | "IVL_INT" | "IVL_REAL" => {
+                if is_reversed(element) {
+                    return reversed(element);
+                }
                 self.bounded(element).or_else(|| self.range(element).map(|range| Made::of("Range", range)))
             }
             "RTO" | "RTO_PQ_PQ" | "RTO_QTY_QTY" => self.ratio(element).map(|ratio| Made::of("Ratio", ratio)),
@@ -140,6 +156,26 @@ impl Known<'_> {
         bounded.extend(&quantity);
         Some(Made::of("Quantity", bounded.into()))
     }
+}
+
+/// Whether the lowest of an interval is above its highest, in one unit.
+fn is_reversed(element: Element<'_>) -> bool {
+    let side = |name: &str| element.child(name).filter(|side| side.peek("value").is_some());
+    let (Some(low), Some(high)) = (side("low"), side("high")) else { return false };
+    let value = |side: Element<'_>| side.peek("value").and_then(number);
+    low.peek("unit") == high.peek("unit")
+        && matches!((value(low), value(high)), (Some(low), Some(high)) if is_above(&low, &high))
+}
+
+/// Such an interval in words.
+fn reversed(element: Element<'_>) -> Option<Made> {
+    element.remark(None, Why::NotOfType, Severity::Minor);
+    let words = |name: &str| {
+        let side = element.child(name)?;
+        let unit = side.take("unit").map(|unit| format!(" {unit}")).unwrap_or_default();
+        Some(format!("{}{unit}", side.take("value")?))
+    };
+    Some(Made::of("String", Node::Text(format!("{} - {}", words("low")?, words("high")?))))
 }
 
 /// A number as JSON writes it; `None` when it is none.

@@ -39,6 +39,9 @@ impl<'x, 't> Draft<'x, 't> {
         {
             return None;
         }
+        if let Some(person) = rule.person.as_ref().and_then(|path| self.oneself(path, element)) {
+            return Some(person);
+        }
         element.mark(&["moodCode"]);
         // A rule that leads back here finds nothing more to make.
         self.made.insert(key, None);
@@ -63,6 +66,7 @@ impl<'x, 't> Draft<'x, 't> {
         if applied == Applied::Nothing {
             return None;
         }
+        super::sound::put_right(&rule.kind, element, &mut object);
         if let Some(only) = &rule.collapse
             && object.len() == 1
             && let Some(inner) = object.find(only)

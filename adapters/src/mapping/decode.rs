@@ -1,11 +1,14 @@
 //! Bytes of a file as UTF-8, checked, in constant memory and within a budget.
 
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
 
 use super::Refused;
 use super::plan::FileCharset;
 
 const CHUNK_BYTES: usize = 64 << 10;
+/// The most of the beginning in which an XML declaration ends.
+const PROLOG_BYTES: usize = 256;
 
 /// What Windows-1252 has at 0x80 to 0x9F; the five that it leaves open are refused.
 const WINDOWS: [Option<char>; 32] = [
@@ -48,6 +51,7 @@ const WINDOWS: [Option<char>; 32] = [
 pub(super) struct Decoded<R> {
     inner: R,
     charset: FileCharset,
+    prolog: Prolog,
     raw: Vec<u8>,
     /// Bytes of `raw` that are not decoded yet.
     waiting: usize,
@@ -59,6 +63,17 @@ pub(super) struct Decoded<R> {
     /// Bytes that may still be taken before somebody says more.
     budget: usize,
     budget_max: usize,
+}
+
+/// What an XML declaration at the beginning has to say about the character set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prolog {
+    /// The file has none.
+    None,
+    /// It is looked for.
+    Asked,
+    /// It names one of a byte a letter, and nothing of the bytes has spoken for that yet.
+    Doubtful,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +88,7 @@ impl<R: Read> Decoded<R> {
         Self {
             inner,
             charset,
+            prolog: Prolog::None,
             raw: vec![0; CHUNK_BYTES],
             waiting: 0,
             ready: Vec::with_capacity(CHUNK_BYTES),
@@ -82,6 +98,17 @@ impl<R: Read> Decoded<R> {
             budget: budget_max,
             budget_max,
         }
+    }
+
+    /// The same of a file of XML, which may declare in what it is written.
+    pub(super) fn of_xml(mut self) -> Self {
+        self.prolog = Prolog::Asked;
+        self
+    }
+
+    /// The character set that the file is in, as far as its beginning tells.
+    pub(super) fn charset(&self) -> FileCharset {
+        self.charset
     }
 
     /// Allows as much again as at the beginning.
@@ -99,8 +126,8 @@ impl<R: Read> Decoded<R> {
             if taken == 0 {
                 self.begin()?;
                 self.begun = Begun::Ended;
-            } else if self.waiting < 3 {
-                // Too little to tell a byte order mark.
+            } else if self.waiting < 3 || self.begun == Begun::No && self.is_in_prolog() {
+                // Too little to tell a byte order mark, or what is declared.
                 continue;
             } else {
                 self.begin()?;
@@ -125,11 +152,48 @@ impl<R: Read> Decoded<R> {
                 Ok(())
             }
             [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Err(io::Error::other(Refused::Utf16)),
-            _ => Ok(()),
+            raw => {
+                let declared = (self.prolog == Prolog::Asked).then(|| declaration(raw)).flatten();
+                match declared.and_then(encoding) {
+                    Some(found) if found != self.charset => {
+                        self.charset = found;
+                        self.prolog = Prolog::Doubtful;
+                    }
+                    Some(_) | None => self.prolog = Prolog::None,
+                }
+                Ok(())
+            }
         }
     }
 
+    /// Whether an XML declaration has begun and not ended.
+    fn is_in_prolog(&self) -> bool {
+        let raw = self.raw.get(..self.waiting).unwrap_or_default();
+        let is_open = raw.starts_with(b"<?xml") || b"<?xml".starts_with(raw);
+        self.prolog == Prolog::Asked && is_open && raw.len() < PROLOG_BYTES && declaration(raw).is_none()
+    }
+
+    /// Whether letters beyond ASCII that are declared to be of a byte each are all such as UTF-8 writes them: then the
+    /// declaration and the bytes do not agree.
+    fn is_otherwise(&mut self, raw: Range<usize>) -> bool {
+        let raw = self.raw.get(raw).unwrap_or_default();
+        if self.prolog != Prolog::Doubtful || self.charset != FileCharset::Windows1252 || raw.is_ascii() {
+            return false;
+        }
+        let valid = match std::str::from_utf8(raw) {
+            Ok(_) => raw,
+            Err(error) if error.error_len().is_none() => raw.get(..error.valid_up_to()).unwrap_or_default(),
+            Err(_) => &[],
+        };
+        let is_otherwise = !valid.is_ascii();
+        self.prolog = Prolog::None;
+        is_otherwise
+    }
+
     fn decode(&mut self) -> io::Result<()> {
+        if self.is_otherwise(0..self.waiting) {
+            return Err(io::Error::other(Refused::Declared));
+        }
         let raw = self.raw.get(..self.waiting).unwrap_or_default();
         let used = match self.charset {
             FileCharset::Utf8 => {
@@ -163,6 +227,26 @@ impl<R: Read> Decoded<R> {
         self.raw.copy_within(used..self.waiting, 0);
         self.waiting -= used;
         Ok(())
+    }
+}
+
+/// What the XML declaration at the beginning says, if it is there as a whole.
+fn declaration(raw: &[u8]) -> Option<&[u8]> {
+    let inside = raw.strip_prefix(b"<?xml")?;
+    let end = inside.windows(2).take(PROLOG_BYTES).position(|pair| pair == b"?>")?;
+    inside.get(..end)
+}
+
+/// The character set that a declaration names, if it is one of those that are read.
+fn encoding(declaration: &[u8]) -> Option<FileCharset> {
+    let at = declaration.windows(8).position(|word| word == b"encoding")?;
+    let value = declaration.get(at + 8..)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let (quote, value) = value.split_first()?;
+    let name = value.split(|byte| byte == quote).next()?.to_ascii_lowercase();
+    match name.as_slice() {
+        b"utf-8" | b"utf8" => Some(FileCharset::Utf8),
+        b"iso-8859-1" | b"latin1" | b"windows-1252" | b"cp1252" => Some(FileCharset::Windows1252),
+        _ => None,
     }
 }
 

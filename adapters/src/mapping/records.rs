@@ -80,9 +80,7 @@ impl<'m, R: Read> Records<'m, R> {
             Format::Csv => Reading::Csv(Box::new(Csv::new(plan, input)?)),
             Format::Json => Reading::Json(Whole::read(&mut input, &source.records, context.bytes_max)?),
             Format::Ndjson => Reading::Ndjson(Box::new(Lines::new(input, context.bytes_max))),
-            Format::Xml => {
-                Reading::Xml(Box::new(xml::Records::new(input, source.records.clone(), source.charset)))
-            }
+            Format::Xml => Reading::Xml(Box::new(xml::Records::new(input, source.records.clone()))),
         };
         let frame = Frame::new(plan, context, origin);
         Ok(Self { frame, reading, rows: Rows::default(), tree: Tree::default(), ended: Ended::No })

@@ -15,14 +15,16 @@ pub enum Refused {
     /// The file is in UTF-16.
     #[error("the file is in utf-16: save it as utf-8")]
     Utf16,
-    /// The bytes are not in the character set that the mapping names.
-    #[error("byte {byte} is not in the character set that the mapping names (`charset`)")]
+    /// The bytes are not in the character set that the mapping names, or that a file of XML declares.
+    #[error("byte {byte} is not in the character set that the mapping names (`charset`) or the xml declares")]
     Encoding {
         /// The first byte that is wrong, counted from 0.
         byte: u64,
     },
-    /// The file says that it is in another character set.
-    #[error("the file declares a character set other than the mapping names (`charset`)")]
+    /// A file of XML declares a character set that is not read, or that its byte order mark or its bytes speak against.
+    #[error(
+        "the file declares a character set that it is not in, or that is not read: save it as utf-8 and declare that"
+    )]
     Declared,
     /// Reading failed.
     #[error("the file cannot be read: {kind}")]

@@ -23,7 +23,6 @@ pub(super) struct Records<R: Read> {
     reader: Reader<Decoded<R>>,
     buffer: Vec<u8>,
     path: Vec<String>,
-    charset: FileCharset,
     /// The elements that are open outside records.
     open: Vec<Open>,
     /// Where text stands outside records.
@@ -56,20 +55,12 @@ impl<R: Read> std::fmt::Debug for Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(input: Decoded<R>, path: Vec<String>, charset: FileCharset) -> Self {
-        let mut reader = Reader::from_reader(input);
+    pub(super) fn new(input: Decoded<R>, path: Vec<String>) -> Self {
+        let mut reader = Reader::from_reader(input.of_xml());
         let config = reader.config_mut();
         config.enable_all_checks(true);
         config.expand_empty_elements = true;
-        Self {
-            reader,
-            buffer: Vec::new(),
-            path,
-            charset,
-            open: Vec::new(),
-            outside: Vec::new(),
-            seen: Seen::Nothing,
-        }
+        Self { reader, buffer: Vec::new(), path, open: Vec::new(), outside: Vec::new(), seen: Seen::Nothing }
     }
 
     /// Puts the next record into `tree`. False at the end.
@@ -110,7 +101,9 @@ impl<R: Read> Records<R> {
                 Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => self.outside.push(at),
                 Event::Decl(declared) => {
                     let encoding = declared.encoding().transpose().map_err(|_| Refused::Xml)?;
-                    if encoding.is_some_and(|encoding| !is_charset(self.charset, &encoding)) {
+                    if encoding
+                        .is_some_and(|encoding| !is_charset(self.reader.get_ref().charset(), &encoding))
+                    {
                         return Err(Refused::Declared);
                     }
                 }
@@ -193,11 +186,11 @@ impl Open {
     }
 }
 
-/// Whether a declared encoding says what the mapping says, or less.
+/// Whether a declared encoding is what the file was read as, or less.
 fn is_charset(charset: FileCharset, declared: &str) -> bool {
     let names: &[&str] = match charset {
         FileCharset::Utf8 => &["utf-8", "utf8", "us-ascii", "ascii"],
-        FileCharset::Windows1252 => &["windows-1252", "cp1252", "iso-8859-1", "us-ascii", "ascii"],
+        FileCharset::Windows1252 => &["windows-1252", "cp1252", "iso-8859-1", "latin1", "us-ascii", "ascii"],
     };
     names.iter().any(|name| name.eq_ignore_ascii_case(declared))
 }

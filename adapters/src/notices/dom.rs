@@ -16,6 +16,8 @@ const DEPTH_MAX: usize = 48;
 const ELEMENTS_MAX: usize = 100_000;
 /// The most attributes of an element; FHIR needs three.
 const ATTRIBUTES_MAX: usize = 16;
+/// The namespace of narratives.
+const XHTML: &str = "http://www.w3.org/1999/xhtml";
 
 /// An element, a resource or a primitive value.
 #[derive(Debug, Clone, Default)]
@@ -211,6 +213,7 @@ fn xml(input: &[u8]) -> Result<Element, Refused> {
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<Element> = Vec::new();
     let mut root: Option<Element> = None;
+    let mut names = Names::default();
     let mut elements = 0;
     loop {
         match reader.read_event().map_err(|_| Fault::Xml)? {
@@ -225,13 +228,11 @@ fn xml(input: &[u8]) -> Result<Element, Refused> {
                 if root.is_some() {
                     return Err(Fault::Xml.into());
                 }
-                if open.is_empty() && !declares(&tag) {
-                    return Err(Fault::Namespace.into());
-                }
-                open.push(element(&tag)?);
+                open.push(element(&tag, names.open(&tag, &open)?)?);
             }
             Event::End(_) => {
                 let Some(mut closed) = open.pop() else { return Err(Fault::Xml.into()) };
+                names.close(open.len());
                 match open.last_mut() {
                     // The element that holds a resource holds its type and its elements.
                     Some(holder) if matches!(holder.name.as_str(), "resource" | "contained") => {
@@ -275,12 +276,57 @@ fn xml(input: &[u8]) -> Result<Element, Refused> {
     }
 }
 
-/// An element with its attributes: `value` is its value, others are children.
-fn element(tag: &BytesStart<'_>) -> Result<Element, Refused> {
-    let name = tag.name().into_inner();
-    if name.contains(':') {
-        return Err(Fault::Namespace.into());
+/// What the prefixes that are open stand for, each with how deep it was declared; the empty one is that of names without.
+#[derive(Debug, Default)]
+struct Names(Vec<(usize, String, Space)>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Space {
+    Fhir,
+    Xhtml,
+    Other,
+}
+
+impl Names {
+    /// The name without its prefix of an element that starts in those of `open`: of FHIR, or of a narrative.
+    fn open<'t>(&mut self, tag: &'t BytesStart<'_>, open: &[Element]) -> Result<&'t str, Fault> {
+        for attribute in tag.attributes().take(ATTRIBUTES_MAX) {
+            let attribute = attribute.map_err(|_| Fault::Xml)?;
+            let key = attribute.key.into_inner();
+            let Some(prefix) = key.strip_prefix("xmlns:").or((key == "xmlns").then_some("")) else {
+                continue;
+            };
+            let value = quick_xml::escape::unescape(&attribute.value).map_err(|_| Fault::Xml)?;
+            let space = match &*value {
+                super::FHIR => Space::Fhir,
+                XHTML => Space::Xhtml,
+                _ => Space::Other,
+            };
+            self.0.push((open.len(), prefix.to_owned(), space));
+        }
+        let (prefix, name) = split(tag.name().into_inner());
+        let found = self.0.iter().rev().find(|(_, held, _)| held == prefix);
+        let is_narrative = name == "div" || open.iter().any(|element| element.name == "div");
+        match found.map(|(_, _, space)| *space) {
+            Some(Space::Fhir) => Ok(name),
+            Some(Space::Xhtml) if is_narrative => Ok(name),
+            Some(Space::Xhtml | Space::Other) | None => Err(Fault::Namespace),
+        }
     }
+
+    /// An element of this depth has ended.
+    fn close(&mut self, depth: usize) {
+        self.0.retain(|(declared, _, _)| *declared < depth);
+    }
+}
+
+/// A name as its prefix, or none, and the rest.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or(("", name))
+}
+
+/// An element with its attributes: `value` is its value, others are children.
+fn element(tag: &BytesStart<'_>, name: &str) -> Result<Element, Refused> {
     let mut element = Element::new(name);
     for (count, attribute) in tag.attributes().enumerate() {
         if count >= ATTRIBUTES_MAX {
@@ -295,19 +341,12 @@ fn element(tag: &BytesStart<'_>) -> Result<Element, Refused> {
         let value = quick_xml::escape::unescape(&attribute.value).map_err(|_| Fault::Xml)?;
         match key {
             "value" => element.value = Some(value.into_owned()),
-            "xmlns" if value == super::FHIR || name == "div" => {}
-            "xmlns" => return Err(Fault::Namespace.into()),
+            "xmlns" => {}
             key if key.starts_with("xmlns:") || key.starts_with("xsi:") => {}
             key => element.push(Element::with_value(key, &value)),
         }
     }
     Ok(element)
-}
-
-/// Whether `tag` says that it is FHIR.
-fn declares(tag: &BytesStart<'_>) -> bool {
-    let declared = |key: &str, value: &str| key == "xmlns" && value == super::FHIR;
-    tag.attributes().flatten().any(|attribute| declared(attribute.key.into_inner(), &attribute.value))
 }
 
 /// Text stands in a narrative only.

@@ -9,6 +9,7 @@ use fhir::tables::{self, TypeId};
 use super::Fault;
 use super::dom::Element;
 use super::walk::Outward;
+use crate::whereabouts::INLINE;
 
 /// Where a resource says whom it is about.
 const ABOUT: [(&str, &str); 4] = [
@@ -35,6 +36,7 @@ pub(super) fn check(root: &Element, patient: &str, outward: &Outward<'_>) -> Res
             person(resource, about, patient, outward)?;
         }
         labels(resource, kind.name())?;
+        inline(resource, kind.name())?;
         object(resource, kind, kind.name())?;
     }
     Ok(())
@@ -76,6 +78,19 @@ fn labels(element: &Element, path: &str) -> Result<(), Fault> {
         if is_strict || label.sensitivity().is_some() || label.meant_to_protect().is_some() {
             return Err(Fault::Dangerous { place: format!("{path}.meta.security") });
         }
+    }
+    Ok(())
+}
+
+/// That no part of which something is carried loses a label of its own: a notice has no place for it.
+fn inline(element: &Element, path: &str) -> Result<(), Fault> {
+    for child in element.children.iter().filter(|child| child.value.is_none()) {
+        let path = format!("{path}.{}", child.name);
+        let is_label = child.name == "extension" && child.peek("url") == Some(INLINE);
+        if is_label && !child.has_carried() && element.has_carried() {
+            return Err(Fault::Dangerous { place: path });
+        }
+        inline(child, &path)?;
     }
     Ok(())
 }

@@ -9,9 +9,13 @@ mod cda;
 #[cfg(test)]
 mod cda_corpus;
 #[cfg(test)]
+mod cda_invariants;
+#[cfg(test)]
 mod cda_meaning;
 #[cfg(test)]
 mod cda_moods;
+#[cfg(test)]
+mod cda_oneself;
 #[cfg(test)]
 mod cda_out;
 #[cfg(test)]
@@ -38,6 +42,7 @@ mod goldens;
 mod hl7v2_dosage;
 #[cfg(test)]
 mod hl7v2_meaning;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod mapping;
@@ -75,5 +80,7 @@ mod versions_corpus;
 mod versions_property;
 #[cfg(test)]
 mod versions_sound;
+#[cfg(test)]
+mod whereabouts;
 #[cfg(test)]
 mod wordings;

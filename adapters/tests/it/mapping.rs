@@ -1,6 +1,7 @@
 //! Mappings: what they refuse when they are loaded, what they make of files, and what they promise.
 
 mod back;
+mod charsets;
 mod corpus;
 mod faults;
 pub(crate) mod files;

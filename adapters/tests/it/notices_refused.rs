@@ -71,6 +71,63 @@ fn what_is_no_notice_is_refused_with_its_reason() {
     ));
 }
 
+/// The notice with a prefix before the name of each of its elements.
+fn prefixed(notice: &str, prefix: &str) -> String {
+    let bare = notice.replace(" xmlns=\"http://hl7.org/fhir\"", "");
+    let mut out = String::new();
+    for part in bare.split_inclusive('<') {
+        let begins = part.starts_with(|first: char| first.is_ascii_alphabetic());
+        let ends = part.strip_prefix('/');
+        match ends {
+            Some(rest) => out.push_str(&format!("/{prefix}:{rest}")),
+            None if begins => out.push_str(&format!("{prefix}:{part}")),
+            None => out.push_str(part),
+        }
+    }
+    out.replacen(":Bundle", &format!(":Bundle xmlns:{prefix}=\"http://hl7.org/fhir\""), 1)
+}
+
+#[test]
+fn a_namespace_is_what_it_is_called_and_not_its_prefix() {
+    let plain = case("discharge");
+    let read = |notice: &str| notices::translate(notice.as_bytes(), &hospital());
+    let gist = |bundle: &[u8]| {
+        // What a Provenance says of the bytes is of these bytes.
+        let text = String::from_utf8(bundle.to_vec()).unwrap();
+        let mut parts = text.split("ni:///sha-256;");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |kept, part| kept + part.split_once('"').map_or(part, |(_, rest)| rest))
+    };
+    let notice = prefixed(&plain, "f");
+    assert!(notice.contains("<f:Bundle xmlns:f=") && notice.contains("</f:Bundle>"), "{notice}");
+    let (expected, found) = (read(&plain).unwrap(), read(&notice).unwrap());
+    assert_eq!(gist(&found.bundle), gist(&expected.bundle));
+    assert_eq!(found.losses, expected.losses);
+    for (from, to) in [
+        // Bound to nothing, to another, or in a narrative's namespace outside of one.
+        ("<f:type value=\"message\"/>", "<g:type value=\"message\"/>"),
+        ("<f:type value=\"message\"/>", "<type value=\"message\"/>"),
+        ("<f:type value=\"message\"/>", "<g:type xmlns:g=\"urn:x\" value=\"message\"/>"),
+        ("<f:type value=\"message\"/>", "<f:type xmlns:f=\"urn:x\" value=\"message\"/>"),
+        (
+            "<f:type value=\"message\"/>",
+            "<h:type xmlns:h=\"http://www.w3.org/1999/xhtml\" value=\"message\"/>",
+        ),
+        ("xmlns:f=\"http://hl7.org/fhir\"", "xmlns:f=\"http://hl7.org/fhir/\""),
+    ] {
+        assert!(notice.contains(from), "{from}");
+        refused(&notice.replacen(from, to, 1), &Fault::Namespace.into());
+    }
+    // What a prefix stood for inside is over with the element.
+    let inside = notice.replacen(
+        "<f:type value=\"message\"/>",
+        "<g:type xmlns:g=\"http://hl7.org/fhir\" value=\"message\"/>",
+        1,
+    );
+    assert_eq!(gist(&read(&inside).unwrap().bundle), gist(&expected.bundle));
+    refused(&inside.replacen("<f:entry>", "<g:entry>", 1), &Fault::Namespace.into());
+}
+
 #[test]
 fn cut_anywhere_a_notice_is_refused() {
     let notice = case("withdrawal");

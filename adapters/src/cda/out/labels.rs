@@ -6,7 +6,7 @@ use fhir::security_label::{ACT_CODE, Confidentiality, SecurityLabel};
 use super::engine::Run;
 use super::profile::Flavour;
 use super::xml::{Element, Item};
-use crate::cda::labels::INLINE;
+use crate::whereabouts::INLINE;
 use crate::{Severity, Why};
 
 /// The labels of a part.

@@ -8,6 +8,7 @@ use fhir::json::{Document, Kind, Node};
 
 use super::unwritten::Unwritten;
 use crate::hl7v2::out::path::{Path, Sense, Step};
+use crate::whereabouts::Hidden;
 use crate::{Severity, Why};
 
 /// The most entries of a Bundle.
@@ -31,6 +32,8 @@ pub(super) struct Source<'b> {
     pub(super) patient: Cell<Option<Node<'b>>>,
     /// Places among `held` by how they are referred to; none when it is not certain which is meant.
     named: HashMap<String, Option<usize>>,
+    /// Whose addresses and numbers are not said.
+    hidden: Hidden,
     counts: HashMap<String, usize>,
     carried: RefCell<BTreeSet<usize>>,
     /// What came to be carried, in the order in which it did.
@@ -50,6 +53,7 @@ impl<'b> Source<'b> {
             held: Vec::new(),
             patient: Cell::new(None),
             named: HashMap::new(),
+            hidden: Hidden::default(),
             counts: HashMap::new(),
             carried: RefCell::default(),
             journal: RefCell::default(),
@@ -75,7 +79,14 @@ impl<'b> Source<'b> {
                 source.named.entry(name).and_modify(|held| *held = None).or_insert(Some(at));
             }
         }
+        source.hidden =
+            Hidden::among(source.held.iter().map(|held| held.node), |reference| source.target(reference));
         Ok(source)
+    }
+
+    /// Whether an address or number is that of somebody whose whereabouts are protected.
+    pub(super) fn hides(&self, place: Node<'b>) -> bool {
+        self.hidden.holds(place)
     }
 
     /// What a Reference leads to: a resource of the Bundle, or one that is contained where the reference stands.

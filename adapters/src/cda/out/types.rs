@@ -73,7 +73,18 @@ impl<'b> Run<'_, 'b> {
         Some(made)
     }
 
+    /// In place of an address or number of somebody whose whereabouts are protected: CDA has no label for a person.
+    fn masked(&self, place: Node<'b>) -> Option<Element> {
+        self.source.hides(place).then(|| {
+            self.source.remark(place, Why::Protected, Severity::Major);
+            Element::value().with("nullFlavor", "MSK")
+        })
+    }
+
     pub(super) fn address(&self, node: Node<'b>) -> Option<Element> {
+        if let Some(masked) = self.masked(node) {
+            return Some(masked);
+        }
         let mut made = Element::value();
         self.used(node, "address-use", &mut made)?;
         let kind = node.member("type").filter(|kind| kind.is_string("postal") || kind.is_string("physical"));
@@ -130,6 +141,9 @@ impl<'b> Run<'_, 'b> {
     }
 
     pub(super) fn telecom(&self, node: Node<'b>) -> Option<Element> {
+        if let Some(masked) = self.masked(node) {
+            return Some(masked);
+        }
         let mut made = Element::value();
         let Some(value) = node.member("value") else { return self.absent(node) };
         let text = value.string()?;

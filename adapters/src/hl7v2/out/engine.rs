@@ -12,8 +12,8 @@ use super::profile::Profile;
 use super::source::{Frames, Source, Touch};
 use super::unsent::Unsent;
 use super::wire::{Line, Repetition};
-use crate::Why;
 use crate::hl7v2::codes::Codes;
+use crate::{Severity, Why};
 
 /// Segments without which there is no message.
 const ALWAYS: [&str; 3] = ["MSH", "EVN", "PID"];
@@ -226,6 +226,9 @@ impl<'b> Run<'_, 'b> {
             self.dry(row, frames, if omitted { Why::LeftOut } else { Why::VersionLacks })?;
             return Ok(false);
         }
+        if self.hides(row, path, frames)? {
+            return Ok(false);
+        }
         let mut said = false;
         for node in self.source.find(path, frames, Touch::Take)? {
             if *conversion == Conversion::Value {
@@ -253,6 +256,17 @@ impl<'b> Run<'_, 'b> {
             }
         }
         Ok(said)
+    }
+
+    /// Whether `row` would say where somebody is whose whereabouts are protected; that is told. The mark of protection stands in
+    /// another segment, and few look there.
+    fn hides(&self, row: &Row, path: &super::path::Path, frames: &Frames<'b>) -> Result<bool, Unsent> {
+        if self.source.hides_nothing() || !row.is_place() {
+            return Ok(false);
+        }
+        let found = self.source.find(path, frames, Touch::Look)?;
+        let hidden = found.into_iter().filter(|place| self.source.hides(*place));
+        Ok(hidden.inspect(|place| self.source.remark(*place, Why::Protected, Severity::Major)).count() > 0)
     }
 
     /// What another element says of a field that is there: when it is the same, it is carried too.

@@ -135,6 +135,17 @@ pub(super) struct Row {
     pub(super) when: When,
 }
 
+impl Row {
+    /// Whether what it says is a place or a way to reach somebody.
+    pub(super) fn is_place(&self) -> bool {
+        match &self.source {
+            From::Element(_, Conversion::Address | Conversion::Telecom) => true,
+            From::Element(path, _) => path.element().contains(".valueAddress"),
+            From::Ordinal | From::Fixed(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeats {
     Once,

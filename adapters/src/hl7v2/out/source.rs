@@ -8,6 +8,7 @@ use fhir::json::{Document, Kind, Node};
 
 use super::path::{Filter, Path, Sense, Step};
 use super::unsent::Unsent;
+use crate::whereabouts::Hidden;
 use crate::{Severity, Why};
 
 /// The most entries of a Bundle.
@@ -39,6 +40,8 @@ pub(super) struct Source<'b> {
     sent: RefCell<BTreeMap<usize, Vec<usize>>>,
     /// The resources whose protection the message says.
     shielded: RefCell<BTreeSet<usize>>,
+    /// Whose addresses and numbers are not said.
+    hidden: Hidden,
 }
 
 /// Whether what is found counts as carried on the way.
@@ -68,6 +71,7 @@ impl<'b> Source<'b> {
             seen: RefCell::default(),
             sent: RefCell::default(),
             shielded: RefCell::default(),
+            hidden: Hidden::default(),
         };
         let entries = root.member("entry");
         if entries.is_some_and(|entries| entries.kind() != Kind::Array || entries.len() > ENTRIES_MAX) {
@@ -89,7 +93,19 @@ impl<'b> Source<'b> {
                 source.named.entry(name).and_modify(|held| *held = None).or_insert(Some(at));
             }
         }
+        let target = |reference| source.target(reference).map(|held| held.node);
+        source.hidden = Hidden::among(source.held.iter().map(|held| held.node), target);
         Ok(source)
+    }
+
+    /// Whether there is nobody whose whereabouts are protected.
+    pub(super) fn hides_nothing(&self) -> bool {
+        self.hidden.is_empty()
+    }
+
+    /// Whether an address or number is that of somebody whose whereabouts are protected.
+    pub(super) fn hides(&self, place: Node<'b>) -> bool {
+        self.hidden.holds(place)
     }
 
     /// The only resource of this type.

@@ -1,0 +1,227 @@
+//! Invariants of FHIR that documents break: what comes out keeps them, carries what was said, and tells what it does not.
+
+use adapters::Why;
+use serde_json::{Value, json};
+
+use crate::cda_meaning::{
+    ALLERGIES, ENCOUNTERS, MEDICINES, PROBLEMS, RESULTS, allergy, bundle, coded, translated,
+};
+
+const GOALS: &str = "61146-7";
+const FAMILY: &str = "10157-6";
+
+fn unknown() -> Value {
+    json!({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]})
+}
+
+/// What an entry says of the first resource of this type, and what is told of it for this reason.
+#[track_caller]
+fn check(section: &str, entry: &str, kind: &str, expected: &[(&str, Value)], why: Option<Why>) {
+    let made = translated(section, entry);
+    let whole = bundle(&made);
+    let mut all = whole["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+    let found =
+        all.find(|resource| resource["resourceType"] == kind).unwrap_or_else(|| panic!("{kind}: {whole}"));
+    for (pointer, value) in expected {
+        assert_eq!(found.pointer(pointer).unwrap_or(&Value::Null), value, "{pointer} of {found}");
+    }
+    for reason in [Why::NotOfType, Why::ConditionUnmet] {
+        let told = made.losses.iter().any(|loss| loss.why == reason);
+        assert_eq!(told, why == Some(reason), "{reason:?}: {:?}", made.losses);
+    }
+}
+
+/// `org-1`, `org-2`, `org-3`.
+#[test]
+fn an_organisation_is_called_something_and_is_nobodys_home() {
+    let place = |used: &str| {
+        format!(
+            r#"<addr use="{used}"><city>Leeds</city></addr><telecom use="{used}" value="tel:0113 4960001"/>"#
+        )
+    };
+    let city = || json!("Leeds");
+    for (inside, expected, why) in [
+        (
+            format!("<name>Clinic</name>{}", place("WP")),
+            vec![("/address/0/use", json!("work")), ("/telecom/0/use", json!("work"))],
+            None,
+        ),
+        (
+            format!("<name>Clinic</name>{}", place("HP")),
+            vec![
+                ("/address/0/use", Value::Null),
+                ("/address/0/city", city()),
+                ("/telecom/0/use", Value::Null),
+                ("/telecom/0/value", json!("0113 4960001")),
+            ],
+            Some(Why::NotOfType),
+        ),
+        (place("WP"), vec![("/_name", unknown()), ("/address/0/city", city())], None),
+        (r#"<id root="1.2.3" extension="9"/>"#.to_owned(), vec![("/_name", Value::Null)], None),
+    ] {
+        let entry = format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="EVN"><templateId root="%T.16"/><statusCode code="completed"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Iron" %S/></manufacturedMaterial><manufacturerOrganization>{inside}</manufacturerOrganization></manufacturedProduct></consumable></substanceAdministration>"#
+        );
+        check(MEDICINES, &entry, "Organization", &expected, why);
+    }
+}
+
+/// `AllergyIntolerance.reaction.manifestation`, 1 at least; `ait-2`.
+#[test]
+fn a_reaction_is_of_some_kind_and_a_wrong_allergy_has_no_status() {
+    let reaction = |value: &str| {
+        allergy("", &coded("419199007", "Allergy"), r#"<code code="1" displayName="Nuts" %S/>"#).replace(
+            "</observation>",
+            &format!(r#"<entryRelationship typeCode="MFST" inversionInd="true"><observation classCode="OBS" moodCode="EVN"><code code="ASSERTION"/><effectiveTime><low value="20240101"/></effectiveTime>{value}</observation></entryRelationship></observation>"#),
+        )
+    };
+    for (value, manifestation) in [
+        ("", unknown()),
+        (r#"<value xsi:type="CD" nullFlavor="UNK"/>"#, unknown()),
+        (
+            r#"<value xsi:type="CD" nullFlavor="UNK"><originalText>Wheeze</originalText></value>"#,
+            json!({"text": "Wheeze"}),
+        ),
+    ] {
+        let expected =
+            [("/reaction/0/manifestation/0", manifestation), ("/reaction/0/onset", json!("2024-01-01"))];
+        check(ALLERGIES, &reaction(value), "AllergyIntolerance", &expected, None);
+    }
+    let wrong = reaction("").replacen(
+        "<code code=\"ASSERTION\"/>",
+        "<code code=\"ASSERTION\"/><statusCode code=\"nullified\"/>",
+        1,
+    );
+    let expected =
+        [("/clinicalStatus", Value::Null), ("/verificationStatus/coding/0/code", json!("entered-in-error"))];
+    check(ALLERGIES, &wrong, "AllergyIntolerance", &expected, Some(Why::ConditionUnmet));
+}
+
+/// `con-4` and `con-5`.
+#[test]
+fn a_problem_that_has_ended_is_not_active_and_a_wrong_one_has_no_status() {
+    let problem = |attributes: &str, status: &str, stated: &str| {
+        let stated = match stated {
+            "" => String::new(),
+            code => format!(
+                r#"<entryRelationship typeCode="REFR"><observation classCode="OBS" moodCode="EVN"><code code="33999-4"/><value xsi:type="CD" code="{code}" %S/></observation></entryRelationship>"#
+            ),
+        };
+        format!(
+            r#"<observation classCode="OBS" moodCode="EVN" {attributes}><templateId root="%T.4"/><code code="ASSERTION"/><statusCode code="{status}"/><effectiveTime><low value="20200101"/><high value="20210101"/></effectiveTime>{}{stated}</observation>"#,
+            coded("195967001", "Asthma")
+        )
+    };
+    let ended = || json!("2021-01-01");
+    for (entry, status, abatement, why) in [
+        (problem("", "completed", ""), json!("resolved"), ended(), None),
+        (problem("", "completed", "413322009"), json!("resolved"), ended(), None),
+        (problem("", "completed", "73425007"), json!("inactive"), ended(), None),
+        (problem("", "completed", "55561003"), json!("active"), Value::Null, Some(Why::ConditionUnmet)),
+        (problem("", "nullified", ""), Value::Null, Value::Null, Some(Why::ConditionUnmet)),
+        (
+            problem(r#"negationInd="true""#, "completed", ""),
+            Value::Null,
+            Value::Null,
+            Some(Why::ConditionUnmet),
+        ),
+    ] {
+        let expected = [
+            ("/clinicalStatus/coding/0/code", status),
+            ("/abatementDateTime", abatement),
+            ("/onsetDateTime", json!("2020-01-01")),
+        ];
+        check(PROBLEMS, &entry, "Condition", &expected, why);
+    }
+}
+
+/// `app-2`, `app-3`, and somebody who takes part.
+#[test]
+fn an_appointment_has_both_times_or_says_that_one_is_not_known() {
+    let appointment = |time: &str, participant: &str| {
+        format!(
+            r#"<encounter classCode="ENC" moodCode="APT"><id root="1.2.3" extension="A1"/><code code="1" displayName="Visit" %S/>{time}{participant}</encounter>"#
+        )
+    };
+    let whole =
+        r#"<effectiveTime><low value="202601011000+0000"/><high value="202601011030+0000"/></effectiveTime>"#;
+    let begun = r#"<effectiveTime><low value="202601011000+0000"/></effectiveTime>"#;
+    let device = r#"<participant typeCode="DEV"><participantRole><id root="1.2.3" extension="X"/></participantRole></participant>"#;
+    let at = |time: &str| json!(format!("2026-01-01T{time}:00+00:00"));
+    for (time, start, end) in
+        [(whole, at("10:00"), at("10:30")), (begun, at("10:00"), Value::Null), ("", Value::Null, Value::Null)]
+    {
+        let absent = |value: &Value| if value.is_null() { unknown() } else { Value::Null };
+        for participant in ["", device] {
+            let expected = [
+                ("/_start", absent(&start)),
+                ("/_end", absent(&end)),
+                ("/start", start.clone()),
+                ("/end", end.clone()),
+                ("/participant/0/_status", unknown()),
+            ];
+            check(ENCOUNTERS, &appointment(time, participant), "Appointment", &expected, None);
+        }
+    }
+}
+
+/// `rng-2`.
+#[test]
+fn a_range_that_ends_below_its_beginning_is_words_or_a_loss() {
+    let interval =
+        |low: &str, high: &str| format!(r#"<low value="{low}" unit="mg"/><high value="{high}" unit="mg"/>"#);
+    let result = |low: &str, high: &str| {
+        format!(
+            r#"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.2"/><code code="1"/><statusCode code="completed"/><value xsi:type="IVL_PQ">{}</value></observation>"#,
+            interval(low, high)
+        )
+    };
+    check(
+        RESULTS,
+        &result("5", "10"),
+        "Observation",
+        &[("/valueRange/low/value", json!(5)), ("/valueString", Value::Null)],
+        None,
+    );
+    let words = [("/valueRange", Value::Null), ("/valueString", json!("10 mg - 5 mg"))];
+    check(RESULTS, &result("10", "5"), "Observation", &words, Some(Why::NotOfType));
+    let dose = |low: &str, high: &str| {
+        format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="EVN"><templateId root="%T.16"/><statusCode code="completed"/><doseQuantity>{}</doseQuantity><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Iron" %S/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>"#,
+            interval(low, high)
+        )
+    };
+    let range = "/dosage/0/doseAndRate/0/doseRange/high/value";
+    check(MEDICINES, &dose("5", "10"), "MedicationStatement", &[(range, json!(10))], None);
+    check(
+        MEDICINES,
+        &dose("10", "5"),
+        "MedicationStatement",
+        &[("/dosage", Value::Null)],
+        Some(Why::NotOfType),
+    );
+}
+
+/// `age-1` and `gol-1`.
+#[test]
+fn an_age_is_a_time_and_a_target_is_of_something() {
+    let relative = |value: &str, unit: &str| {
+        format!(
+            r#"<organizer classCode="CLUSTER" moodCode="EVN"><templateId root="%T.45"/><statusCode code="completed"/><subject><relatedSubject classCode="PRS"><code code="MTH" codeSystem="2.16.840.1.113883.5.111"/></relatedSubject></subject><component><observation classCode="OBS" moodCode="EVN"><templateId root="%T.46"/><code code="1"/><statusCode code="completed"/>{}<entryRelationship typeCode="SUBJ" inversionInd="true"><observation classCode="OBS" moodCode="EVN"><templateId root="%T.31"/><code code="1"/><value xsi:type="PQ" value="{value}" unit="{unit}"/></observation></entryRelationship></observation></component></organizer>"#,
+            coded("195967001", "Asthma")
+        )
+    };
+    for (value, unit, expected, why) in [
+        ("57", "a", json!(57), None),
+        ("3", "mo", json!(3), None),
+        ("0", "a", Value::Null, Some(Why::NotOfType)),
+        ("-1", "a", Value::Null, Some(Why::NotOfType)),
+        ("57", "mg", Value::Null, Some(Why::NotOfType)),
+    ] {
+        let expected = [("/condition/0/onsetAge/value", expected)];
+        check(FAMILY, &relative(value, unit), "FamilyMemberHistory", &expected, why);
+    }
+    let goal = r#"<observation classCode="OBS" moodCode="GOL"><templateId root="%T.121"/><code nullFlavor="UNK"/><statusCode code="active"/><value xsi:type="PQ" value="70" unit="kg"/></observation>"#;
+    let expected = [("/target/0/measure", unknown()), ("/target/0/detailQuantity/value", json!(70))];
+    check(GOALS, goal, "Goal", &expected, None);
+}
