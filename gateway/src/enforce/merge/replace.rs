@@ -175,7 +175,10 @@ impl Made<'_> {
             return made;
         }
         match parse(made.clone().into(), &MERGED) {
-            Ok(read) => beside(Some(read.root()), &[&carried.labels, &carried.whom], &carried.others),
+            Ok(read) => {
+                let object = Some(read.root());
+                beside(Some(owner), object, &[&carried.labels, &carried.whom], &carried.others)
+            }
             Err(_) => made,
         }
     }
@@ -331,14 +334,14 @@ impl Carried {
                 continue;
             }
             made.push(match parse(item.clone().into(), &MERGED) {
-                Ok(read) => beside(Some(read.root()), &[labels, whom], others),
+                Ok(read) => beside(Some(owner), Some(read.root()), &[labels, whom], others),
                 Err(_) => item,
             });
         }
         let shell_labels: &[Vec<u8>] = if is_any_new { &[] } else { &self.labels };
         let is_left = !shell_labels.is_empty() || !self.whom.is_empty() || !self.others.is_empty();
         if is_left && (may_be_empty || made.is_empty()) {
-            made.push(beside(None, &[shell_labels, &self.whom], &self.others));
+            made.push(beside(Some(owner), None, &[shell_labels, &self.whom], &self.others));
         }
         made
     }
@@ -354,7 +357,8 @@ impl Carried {
         let stood = at.map(|at| members.remove(at).1);
         let read = stood.and_then(|stood| parse(stood.into(), &MERGED).ok());
         let root = read.as_ref().map(|read| read.root());
-        let with = |object| beside(object, &[&self.labels, &self.whom], &self.others);
+        let child = of.child_type();
+        let with = |object| beside(child, object, &[&self.labels, &self.whom], &self.others);
         let value = if of.is_array() {
             let mut items: Vec<Node<'_>> = root.into_iter().flat_map(Node::items).collect();
             let last = with(items.pop());
@@ -366,8 +370,13 @@ impl Carried {
     }
 }
 
-/// An object with `extensions` and `others`, each once.
-fn beside(object: Option<Node<'_>>, extensions: &[&[Vec<u8>]], others: &[(String, Vec<u8>)]) -> Vec<u8> {
+/// An object of type `owner` with `extensions` and `others`, each once.
+fn beside(
+    owner: Option<TypeId>,
+    object: Option<Node<'_>>,
+    extensions: &[&[Vec<u8>]],
+    others: &[(String, Vec<u8>)],
+) -> Vec<u8> {
     let stood = object.and_then(|object| object.member("extension")).into_iter().flat_map(Node::items);
     let mut written = HashSet::new();
     let all = stood.map(|item| item.raw()).chain(extensions.iter().copied().flatten().map(Vec::as_slice));
@@ -382,15 +391,26 @@ fn beside(object: Option<Node<'_>>, extensions: &[&[Vec<u8>]], others: &[(String
     let mut places: HashMap<String, usize> =
         members.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
     let mut held: HashSet<(String, Vec<u8>)> = members.iter().cloned().collect();
-    for (name, value) in others.iter().filter(|one| held.insert((*one).clone())) {
+    let others = others.iter().map(|(name, value)| (carried_as(owner, name), value.clone()));
+    for (name, value) in others.filter(|one| held.insert(one.clone())) {
         let at = *places.entry(name.clone()).or_insert(members.len());
         match members.get_mut(at) {
             // Both of one name stay.
-            Some((_, stood)) => *stood = array_of(vec![std::mem::take(stood), value.clone()]),
-            None => members.push((name.clone(), value.clone())),
+            Some((_, stood)) => *stood = array_of(vec![std::mem::take(stood), value]),
+            None => members.push((name, value)),
         }
     }
     object_of(&members)
+}
+
+/// The name under which something stands in an object of type `owner` that FHIR did not know by this name where it stood. What
+/// FHIR would know here must not be taken for it: no name that FHIR has bears a hyphen.
+fn carried_as(owner: Option<TypeId>, name: &str) -> String {
+    let of = name.strip_prefix('_').unwrap_or(name);
+    match owner.and_then(|owner| element(owner, of)) {
+        Some(_) => format!("carried-{name}"),
+        None => name.to_owned(),
+    }
 }
 
 fn object_of(members: &Members) -> Vec<u8> {

@@ -148,6 +148,19 @@ fn what_decides_something_stays_whatever_becomes_of_what_it_was_said_of() {
         r#","maritalStatus":{"text":"W"}"#,
         r#","maritalStatus":{"text":"W","new":"tells","old":1}"#,
     );
+    // Where FHIR knows the name it must not be taken for what FHIR means by it.
+    check(
+        &["maritalStatus"],
+        r#","maritalStatus":{"coding":[{"code":"M","text":"tells","new":"tells"}]}"#,
+        r#","maritalStatus":{"text":"W"}"#,
+        r#","maritalStatus":{"text":"W","carried-text":"tells","new":"tells"}"#,
+    );
+    check(
+        &["maritalStatus"],
+        r#","maritalStatus":{"coding":[{"code":"M","text":"tells"}]}"#,
+        "",
+        r#","maritalStatus":{"carried-text":"tells"}"#,
+    );
     check(
         &["name"],
         &format!(r#","name":[{{"given":["B","C"],"_given":[null,{{{TELLS}}}]}}]"#),
