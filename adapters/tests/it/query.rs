@@ -50,6 +50,19 @@ fn criteria_become_a_search_of_patients() {
         ),
         (candidates("@PID.3.1^999 000 0018~@PID.3.4^NHS", ""), format!("identifier={nhs}")),
         (candidates("@PID.3.1^9990000018~@PID.3.5^NH", ""), format!("identifier={nhs}")),
+        // The same authority in other words, and more than one.
+        (
+            candidates("@PID.3.1^9990000018~@PID.3.4^&2.16.840.1.113883.2.1.4.1&ISO", ""),
+            format!("identifier={nhs}"),
+        ),
+        (candidates("@PID.3.1^9990000018~@PID.3.4^NHS~@PID.3.5^NH", ""), format!("identifier={nhs}")),
+        (
+            candidates(
+                "@PID.3.4.1^NHS~@PID.3.4.2^2.16.840.1.113883.2.1.4.1~@PID.3.4.3^ISO~@PID.3.1^9990000018",
+                "",
+            ),
+            format!("identifier={nhs}"),
+        ),
         (
             candidates("@PID.3.1^7\\F\\7~@PID.3.4.2^1.2.3~@PID.3.4.3^ISO", ""),
             "identifier=urn%3Aoid%3A1.2.3%7C7%5C%7C7".to_owned(),
@@ -95,6 +108,9 @@ fn what_is_not_understood_is_refused_by_its_field() {
         (candidates("@PID.5.1^Fenwick~@PID.8^Q", ""), "QPD-3[2]"),
         (candidates("@PID.5.1^Fenwick~@PID.5.2", ""), "QPD-3[2]"),
         (candidates("@PID.3.1^99*", ""), "QPD-3"),
+        (candidates("@PID.3.1^L1~@PID.3.4^MRN~@PID.3.5^NH", ""), "QPD-3[3]"),
+        (candidates("@PID.3.1^L1~@PID.3.4^&&ISO", ""), "QPD-3[2]"),
+        (candidates("@PID.3.1^L1~@PID.3.4^", ""), "QPD-3[2]"),
         (candidates("@PID.5.1^Fenwick~@PID.5.2^Ann||80", ""), "QPD-5"),
         (candidates("@PID.5.1^Fenwick~@PID.5.2^Ann", "RCP|D\r"), "RCP-1"),
         (candidates("@PID.5.1^Fenwick~@PID.5.2^Ann", "RCP|I|20^CH\r"), "RCP-2"),

@@ -171,6 +171,32 @@ impl SearchQuery {
         Some(Self { criteria: named, ..self.clone() })
     }
 
+    /// The query about each person alone whom it names: what meets it meets exactly one of these.
+    ///
+    /// Nothing where it names nobody or one person, where more than one criterion names persons, one of them by something else
+    /// than a Patient's id or NHS number, or where one resource may be about several.
+    #[must_use]
+    pub fn apart(&self) -> Vec<(NamedPerson, Self)> {
+        let of = self.resource_type;
+        let names = |criterion: &&Criterion| persons(criterion, of).is_some_and(|named| !named.is_empty());
+        let mut naming = self.criteria.iter().filter(names);
+        let (Some(naming), None) = (naming.next(), naming.next()) else { return Vec::new() };
+        let named: BTreeSet<NamedPerson> = persons(naming, of).into_iter().flatten().collect();
+        let is_known = |person: &NamedPerson| !matches!(person, NamedPerson::Identifier(_));
+        if named.len() < 2 || !named.iter().all(is_known) || !is_of_one(naming, of) {
+            return Vec::new();
+        }
+        let alone = |person: NamedPerson| {
+            let criteria = self.criteria.iter().map(|criterion| match std::ptr::eq(criterion, naming) {
+                true => about(criterion, of, &|named| *named == person),
+                false => Some(criterion.clone()),
+            });
+            let criteria = criteria.collect::<Option<Vec<Criterion>>>()?;
+            Some((person, Self { criteria, ..self.clone() }))
+        };
+        named.into_iter().filter_map(alone).collect()
+    }
+
     /// The query as [`SearchQuery::to_whole_form`] writes it, with nobody named in it but those whom `is_her` picks: no
     /// other Patient by id, and no other NHS number, whatever is asked of them.
     #[must_use]
@@ -359,6 +385,34 @@ mod tests {
             let seen = about(criterion, query.resource_type, is_seen);
             seen.is_some_and(|seen| matches::matches(&seen, resource, bases) != Match::No)
         })
+    }
+
+    #[test]
+    fn a_search_about_several_is_one_search_each_where_a_resource_is_about_one() {
+        let apart = |owner: &str, text: &str| -> Vec<String> {
+            query(owner, text).apart().iter().map(|(_, alone)| alone.to_form()).collect()
+        };
+        let number = |number| format!("identifier={NHS_NUMBER}|{number}");
+        for (owner, text, expected) in [
+            ("Patient", "_id=b,a".to_owned(), vec!["_id=a", "_id=b"]),
+            (
+                "Condition",
+                "patient=a,Patient/b&code=1,2".to_owned(),
+                vec!["patient=Patient/a&code=1,2", "patient=Patient/b&code=1,2"],
+            ),
+            ("Patient", "_id=a".to_owned(), vec![]),
+            ("Patient", "family=Example&birthdate=1950-01-01".to_owned(), vec![]),
+            // Two criteria, something that may be anybody's, and what may be about both.
+            ("Patient", format!("_id=a,b&{}", number("9990000018")), vec![]),
+            ("Patient", format!("{},urn:id:cases|7", number("9990000018")), vec![]),
+            ("Appointment", "patient=a,b".to_owned(), vec![]),
+        ] {
+            let expected: Vec<String> =
+                expected.into_iter().map(|form| query(owner, form).to_form()).collect();
+            assert_eq!(apart(owner, &text), expected, "{owner}?{text}");
+        }
+        let both = format!("{},{NHS_NUMBER}|9990000026", number("9990000018"));
+        assert_eq!(apart("Patient", &both).len(), 2);
     }
 
     proptest! {

@@ -95,13 +95,14 @@ fn bundle(entries: &[Node<'_>], outcome: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out);
     writer.object().key("resourceType").string("Bundle").key("type").string("searchset").key("entry").array();
-    for entry in entries {
-        writer.raw(entry.raw());
-    }
+    // First: an older version of HL7 v2 has room for one warning, and what is said of every answer tells less.
     if !outcome.is_empty() {
         writer.object().key("resource").raw(outcome);
         writer.key("search").object().key("mode").string("outcome").close();
         writer.close();
+    }
+    for entry in entries {
+        writer.raw(entry.raw());
     }
     writer.finish();
     out
@@ -123,4 +124,37 @@ fn next(searchset: &Document) -> Option<String> {
     let is_cursor = |name: &Name| matches!(name, Name::Plain { code, modifier: None } if code == "_cursor");
     let cursor = parameters.iter().find(|parameter| is_cursor(&parameter.name))?;
     cursor.values.first().map(|value| value.plain())
+}
+
+#[cfg(test)]
+mod tests {
+    use adapters::Context;
+
+    use super::*;
+
+    /// Two people, of whom one cannot be said, from a system of which something is said whatever is found.
+    const FOUND: &str = r#"{"resourceType":"Bundle","type":"searchset","entry":[
+        {"resource":{"resourceType":"Patient","id":"a","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"}],"name":[{"family":"Example"}]}},
+        {"resource":{"resourceType":"Patient","id":"b","active":false,"identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000026"}],"name":[{"family":"Example"}]}},
+        {"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"incomplete","details":{"text":"rows may be left out"}}]},"search":{"mode":"outcome"}}]}"#;
+
+    #[test]
+    fn that_a_match_is_not_said_comes_before_what_is_said_of_every_answer() {
+        for (version, first) in [("2.4", "MSA|AA|Q1|1 of the matches"), ("2.5", "|W||||1 of the matches")] {
+            let asked = format!(
+                "MSH|^~\\&|WARD|RX1|PORTCULLIS|RX1|2026||QBP^Q22|Q1|P|{version}\rQPD|Q22|T1|@PID.5.1^Example~@PID.7^1950\r"
+            );
+            let context = Context::new("ward", None, "Europe/London").expect("a context");
+            let answer = QueryAnswer {
+                query: Query::read(asked.as_bytes(), &context).expect("a query"),
+                profile: Profile::parse(&format!("version = \"{version}\"")).expect("a profile"),
+                stamp: Stamp { control_id: "A1".to_owned(), at: "20260304120000+0000".to_owned() },
+            };
+            let told = answer.write(FOUND.as_bytes().to_vec()).expect("an answer").bytes;
+            let told = String::from_utf8(told).expect("text");
+            let line = told.split('\r').find(|line| line.contains("|W|") || line.starts_with("MSA|AA|Q1|"));
+            assert!(line.is_some_and(|line| line.contains(first)), "{version}: {told}");
+            assert!(told.contains("9990000018") && !told.contains("9990000026"), "{version}: {told}");
+        }
+    }
 }

@@ -53,6 +53,25 @@ pub struct Named {
     pub nhs_numbers: BTreeSet<NhsNumber>,
 }
 
+impl FromIterator<NamedPerson> for Named {
+    /// Those who are named by a Patient's id or by NHS number: whose another identifier is cannot be told by it.
+    fn from_iter<T: IntoIterator<Item = NamedPerson>>(persons: T) -> Self {
+        let mut named = Self::default();
+        for person in persons {
+            match person {
+                NamedPerson::Patient(id) => {
+                    named.patients.insert(id);
+                }
+                NamedPerson::Nhs(number) => {
+                    named.nhs_numbers.insert(number);
+                }
+                NamedPerson::Identifier(_) => {}
+            }
+        }
+        named
+    }
+}
+
 /// A tie of care that a pushed message states about its own person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatedTie {
@@ -195,17 +214,7 @@ fn named(admitted: &Admitted) -> Subjects {
         }
         Interaction::Own(_) => {}
     }
-    for person in interaction.named_persons() {
-        match person {
-            NamedPerson::Patient(id) => {
-                found.named.patients.insert(id);
-            }
-            NamedPerson::Nhs(number) => {
-                found.named.nhs_numbers.insert(number);
-            }
-            NamedPerson::Identifier(_) => {}
-        }
-    }
+    found.named = interaction.named_persons().into_iter().collect();
     found.patients.clone_from(&found.named.patients);
     found.nhs_numbers.clone_from(&found.named.nhs_numbers);
     found

@@ -20,7 +20,7 @@ use crate::enforce::answer::{Frame, minimise};
 use crate::enforce::behind::Behind;
 use crate::enforce::held::{Complete, Held};
 use crate::enforce::release::Minimised;
-use crate::enforce::subjects::{Subjects, subjects};
+use crate::enforce::subjects::{Named, Subjects, subjects};
 use crate::enforce::targets::LookedUp;
 use crate::enforce::unfiltered::Unfiltered;
 use crate::enforce::whom::Whom;
@@ -33,6 +33,9 @@ use crate::ports::Ports;
 use crate::refill::refill;
 use crate::trail::record::Exchange;
 use crate::upstream::UpstreamFault;
+
+/// Persons who are asked about one by one, where a system refuses to tell of all of them together.
+const APART_MAX: usize = 50;
 
 /// What was made of something that was looked at, and what that rests on.
 pub(crate) struct View<T> {
@@ -80,7 +83,7 @@ pub(crate) async fn looked_at<T>(
     };
     let (held, refused) = match ports.upstream.fetch(&admitted).await {
         Ok(held) => (held, None), // Unfiltered
-        Err(why) => (quiet.instead(why, &admitted, ports).await?, Some(why)),
+        Err(why) => quiet.instead(why, &admitted, ports).await?,
     };
     let (held, asked, so_far) = refill(held, admitted, frame, (ports, quiet.wells)).await?; // a long search, without what is hidden
     let fault = |why| begun.end(Ending::Evidence(why));
@@ -97,14 +100,15 @@ pub(crate) async fn looked_at<T>(
     evidence.doubt(doubts);
     let ruled = Ruled { ruling: decide(asked, &evidence), subjects, evidence }; // pure; one answer a person
     let (led_to, ruled) = follow(&held, ruled, frame, quiet.wells).await.map_err(fault)?; // by its references
-    let names = Names::of(&ruled);
+    let names = Names::of(&ruled, &ruled.subjects.named);
+    let refused = refused.map(|refused| (refused.why, refused.names(&ruled)));
     let Ruled { ruling, subjects, evidence } = ruled;
     match make(held, &led_to, ruling, &subjects, frame) {
         Ok((made, again)) => {
             tell(evidence.unusable(), ports); // whatever else is shown
-            if let Some(why) = refused {
+            if let Some((why, of)) = refused {
                 // She may be told of: what there is of hers is not to be taken for nothing.
-                if names == Names::Permitted {
+                if of == Names::Permitted {
                     return Err(begun.end(Ending::Upstream(why)));
                 }
                 ports.metrics.upstream_fault(why.reason());
@@ -113,7 +117,7 @@ pub(crate) async fn looked_at<T>(
                 quiet.ask().await?;
             }
             let unusable = evidence.unusable().first().map(Unusable::reason);
-            let fault = refused.map(|why| why.reason()).or(unusable);
+            let fault = refused.map(|(why, _)| why.reason()).or(unusable);
             Ok(View { made, again, evidence, fault })
         }
         Err(ended) => Err(quiet.nothing(ended, evidence.unusable(), ports).await),
@@ -129,8 +133,8 @@ enum Names {
 }
 
 impl Names {
-    fn of(ruled: &Ruled) -> Self {
-        let (named, ruling) = (&ruled.subjects.named, &ruled.ruling);
+    fn of(ruled: &Ruled, named: &Named) -> Self {
+        let ruling = &ruled.ruling;
         let by_id = named.patients.iter().map(|id| ruling.answer_of(id));
         let by_number = named.nhs_numbers.iter().map(|number| ruling.answers().get(&PersonKey::Nhs(*number)));
         let mut named = by_id.chain(by_number).peekable();
@@ -140,6 +144,20 @@ impl Names {
             false => ruling.answers().values().any(|answer| is_permit(Some(answer))),
         };
         if is_permitted { Self::Permitted } else { Self::Refused }
+    }
+}
+
+/// That a holder refuses a search.
+struct Refused {
+    why: UpstreamFault,
+    /// Of whom; nothing where it is all of the search.
+    of: Option<Named>,
+}
+
+impl Refused {
+    /// Whether it may be told to be refused of those of whom it is.
+    fn names(&self, ruled: &Ruled) -> Names {
+        Names::of(ruled, self.of.as_ref().unwrap_or(&ruled.subjects.named))
     }
 }
 
@@ -194,32 +212,43 @@ impl Quiet<'_> {
     ///
     /// A holder may refuse what it holds of one person, or say so of everyone whom it does not know: by which it tells who
     /// is there. Where the search names its persons they are decided about all the same, and the refusal is told of those
-    /// only who may be told of. One that refuses the same search about nobody in the same way refuses us altogether.
+    /// only who may be told of. One that refuses the same search about nobody in the same way refuses us altogether. Where
+    /// several are named it is asked about each alone: what it refuses of one is no reason to show nothing of another.
     async fn instead(
         &self,
         why: UpstreamFault,
         admitted: &Admitted,
         ports: &Ports,
-    ) -> Result<Unfiltered<Held>, Ended> {
+    ) -> Result<(Unfiltered<Held>, Option<Refused>), Ended> {
         let Interaction::Fhir { action: FhirAction::Search(request), .. } = &admitted.question().interaction
         else {
             return Err(self.not_fetched(why, admitted, ports).await);
         };
+        let fault = |why| self.begun.end(Ending::Upstream(why));
         let is_known = |person: &NamedPerson| !matches!(person, NamedPerson::Identifier(_));
         let names_persons = request.query.named_persons().iter().any(is_known);
         let (Some(_), Some(id), Some(number), true, true) =
             (&self.anyone, nothing(), nobody(), names_persons, why.is_refusal())
         else {
-            return Err(self.begun.end(Ending::Upstream(why)));
+            return Err(fault(why));
         };
+        let system = admitted.system();
         if why != UpstreamFault::NotThere {
-            let system = admitted.system();
             let of_nobody = ports.upstream.search_of_nobody(system, &request.query, (&id, &number)).await;
             if !is_of_resource(&of_nobody, why) {
-                return Err(self.begun.end(Ending::Upstream(why)));
+                return Err(fault(why));
             }
         }
-        Ok(Unfiltered::new(Held::searchset(Vec::new(), Complete::All, None)))
+        let alone = request.query.apart();
+        if alone.is_empty() || alone.len() > APART_MAX {
+            let nothing = Unfiltered::new(Held::searchset(Vec::new(), Complete::All, None));
+            return Ok((nothing, Some(Refused { why, of: None })));
+        }
+        let (held, refused) = ports.upstream.search_apart(system, alone).await.map_err(fault)?;
+        // It may refuse nothing but that several are asked about.
+        let first = refused.first().map(|(_, why)| *why);
+        let of = refused.into_iter().map(|(person, _)| person).collect();
+        Ok((held, first.map(|why| Refused { why, of: Some(of) })))
     }
 
     /// The end of an exchange whose holder gave nothing to decide about.

@@ -38,7 +38,7 @@ pub(super) struct SourceTable {
     /// How the gateway proves itself to the API, as to a system. Default: not at all.
     pub(super) credentials: Option<CredentialsTable>,
     /// Where an answer of the API has the link to its next page: names with slashes between them, such as
-    /// `"links/next"`. Pages are read as long as there is one, ten at most. Default: an answer has one page.
+    /// `"links/next"`. Pages are read as long as there is one, 500 at most. Default: an answer has one page.
     pub(super) next: Option<Written<String>>,
     /// What the API is asked for. Each type needs one by `_id` and one by the parameter that names its person,
     /// Patients one by `identifier`.

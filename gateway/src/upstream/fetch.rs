@@ -6,12 +6,13 @@ use bytes::Bytes;
 use fhir::json::{Document, Node};
 use fhir::nhs_number::NhsNumber;
 use fhir::reference::Id;
-use fhir::search::{self, SearchQuery};
+use fhir::search::{self, NamedPerson, SearchQuery};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::ask::{Again, Ask};
 use super::holder::Holder;
+use super::reading::{BYTES_MAX, Part};
 use super::{Upstream, UpstreamFault};
 use crate::decision::ruling::Admitted;
 use crate::enforce::held::{Complete, Held};
@@ -83,14 +84,61 @@ impl Upstream {
         query: &SearchQuery,
         written: impl Fn(&SearchQuery) -> String,
     ) -> Result<Unfiltered<Held>, UpstreamFault> {
+        Ok(self.begin_by(system, query, written).await?.sealed())
+    }
+
+    async fn begin_by(
+        &self,
+        system: &SystemName,
+        query: &SearchQuery,
+        written: impl Fn(&SearchQuery) -> String,
+    ) -> Result<Part, UpstreamFault> {
         let resource_type = query.resource_type().name();
-        match self.search(system, resource_type, written(query), None).await {
+        match self.begin(system, resource_type, &written(query), None).await {
             Err(UpstreamFault::Rejected) => match query.to_named_alone() {
-                Some(named) => self.search(system, resource_type, written(&named), None).await,
+                Some(named) => self.begin(system, resource_type, &written(&named), None).await,
                 None => Err(UpstreamFault::Rejected),
             },
             answered => answered,
         }
+    }
+
+    /// Asks searches about one person each, in place of one about all of them that the system refuses: what it told, and
+    /// of whom it tells nothing.
+    ///
+    /// # Errors
+    /// [`UpstreamFault`], where one of them fails in another way than by a refusal.
+    pub async fn search_apart(
+        &self,
+        system: &SystemName,
+        alone: Vec<(NamedPerson, SearchQuery)>,
+    ) -> Result<(Unfiltered<Held>, Vec<(NamedPerson, UpstreamFault)>), UpstreamFault> {
+        let (mut pages, mut refused) = (Vec::new(), Vec::new());
+        let (mut complete, mut bytes) = (Complete::All, 0);
+        for (person, query) in alone {
+            let part = match self.begin_by(system, &query, SearchQuery::to_form).await {
+                Ok(part) => part,
+                Err(why) if why.is_refusal() => {
+                    refused.push((person, why));
+                    continue;
+                }
+                Err(why) => return Err(why),
+            };
+            complete = match (complete, part.complete()) {
+                (Complete::Bounded, _) | (_, Complete::Bounded) => Complete::Bounded,
+                (Complete::Lacking, _) | (_, Complete::Lacking) => Complete::Lacking,
+                (Complete::All, Complete::All) => Complete::All,
+            };
+            bytes += part.pages.iter().map(Document::bytes_len).sum::<usize>();
+            pages.extend(part.pages);
+            if bytes >= BYTES_MAX {
+                complete = Complete::Bounded;
+            }
+            if complete == Complete::Bounded {
+                break;
+            }
+        }
+        Ok((Unfiltered::new(Held::searchset(pages, complete, None)), refused))
     }
 
     /// Reads one resource; it must be of that type and id.

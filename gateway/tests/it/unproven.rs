@@ -320,6 +320,41 @@ async fn a_search_that_a_holder_refuses_tells_nothing_of_whom_it_may_not_tell() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_holder_refuses_of_one_is_as_absent_beside_another_who_is_shown() {
+    let broken = Broken::start("withheld").await;
+    let search = "/Condition/_search";
+    let shown = (200, names(&["c-ann", "in-stay", "in-other"]));
+    let told = async |place: &str| {
+        let (status, body) = broken.told(place).await;
+        (status, references(&body))
+    };
+    // It takes no search about several, and refuses nobody.
+    broken.breaks_for(&["%2C"], search, refuses);
+    let (status, found) = told("Condition?patient=ann,bob").await;
+    assert!(status == 200 && found.contains(&"c-bob".to_owned()), "{status} {found:?}");
+    // Of whom may be told it is a fault, and never nothing.
+    broken.breaks(search, refuses);
+    assert_eq!(told("Condition?patient=ann,bob").await.0, 502);
+    says(&broken.site, BOB, &json!({"type": "deny"})).await;
+    for does in [refuses as fn() -> Play, is_not_there, cannot_be_processed] {
+        for whom in [&["bob", BOB] as &[&str], &["zoe"]] {
+            broken.breaks_for(whom, search, does);
+            for place in ["Condition?patient=ann,bob", "Condition?patient=bob,ann"] {
+                let (there, absent) = broken.both(place).await;
+                assert_eq!(there, absent, "{whom:?}");
+                assert_eq!(told(place).await, shown, "{whom:?}: {place}");
+            }
+        }
+        broken.breaks_for(&[""], search, does);
+        let (there, absent) = broken.both("Condition?patient=ann,bob").await;
+        assert_eq!((there.0, &there), (502, &absent), "a holder that refuses everything");
+    }
+    broken.running.stop().await;
+    let told: String = broken.site.entries().iter().map(ToString::to_string).collect();
+    assert!(told.contains("upstream-not-authorised") && told.contains("upstream-not-there"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_holder_does_not_serve_beside_the_matches_is_said_by_rule() {
     let broken = Broken::start("withheld").await;
     broken.held.lock().unwrap().retain(|found| found["id"] != "in-other");

@@ -18,6 +18,14 @@ struct Identifier<'a, 'm> {
     system: Option<String>,
 }
 
+impl Identifier<'_, '_> {
+    /// Notes whose it is; nothing where it was said to be another's. A name, a universal id and a type may all say the same.
+    fn is_of(&mut self, system: String) -> Option<()> {
+        let is_same = self.system.as_ref().is_none_or(|said| *said == system);
+        is_same.then(|| self.system = Some(system))
+    }
+}
+
 impl Query {
     /// QPD-3 of `QBP^Q22`: `@PID.5.1^Fenwick~@PID.7^19420617`.
     pub(super) fn candidates(
@@ -32,7 +40,11 @@ impl Query {
             // An authority has its universal id and the type of that beside its name.
             only(part, (1..=2, if field == "@PID.3.4" { 3 } else { 1 }), "QPD")?;
             let said = part.component(2);
-            let value = said.peek().ok_or_else(|| unknown(part, "QPD"))?.into_owned();
+            // An authority may have no name, but a universal id alone.
+            let value = match said.peek() {
+                None if field != "@PID.3.4" => return Err(unknown(part, "QPD")),
+                value => value.unwrap_or_default().into_owned(),
+            };
             let text = |value: &str| exactly(value).ok_or_else(|| unknown(part, "QPD"));
             match field.as_str() {
                 "@PID.3" | "@PID.3.1" if identifier.value.is_none() => {
@@ -41,13 +53,15 @@ impl Query {
                     }
                     identifier.value = Some((value, part));
                 }
-                "@PID.3.4" | "@PID.3.4.1" | "@PID.3.4.2" if identifier.system.is_none() => {
-                    identifier.system = Some(system(said, known).ok_or_else(|| unknown(part, "QPD"))?);
+                "@PID.3.4" | "@PID.3.4.1" | "@PID.3.4.2" => {
+                    let system = system(said, known).ok_or_else(|| unknown(part, "QPD"))?;
+                    identifier.is_of(system).ok_or_else(|| unknown(part, "QPD"))?;
                 }
                 // The type of a universal id says no more than that it is one.
                 "@PID.3.4.3" if value.eq_ignore_ascii_case("ISO") => {}
-                "@PID.3.5" if ["NH", "HN"].contains(&&*value) && identifier.system.is_none() => {
-                    identifier.system = Some(fhir::identifier::NHS_NUMBER.to_owned());
+                "@PID.3.5" if ["NH", "HN"].contains(&&*value) => {
+                    let system = fhir::identifier::NHS_NUMBER.to_owned();
+                    identifier.is_of(system).ok_or_else(|| unknown(part, "QPD"))?;
                 }
                 "@PID.5" | "@PID.5.1" | "@PID.5.1.1" => self.word(("family", "family:exact"), text(&value)?),
                 "@PID.5.2" => self.word(("given", "given:exact"), text(&value)?),

@@ -282,6 +282,23 @@ async fn who_denies_is_hidden_behind_an_api_too() {
 }
 
 #[tokio::test]
+async fn what_an_api_seals_of_one_resident_hides_nothing_of_another_and_tells_nothing() {
+    let (site, _running, api, playing) = started("withheld").await;
+    *playing.lock().unwrap() = Box::new(|seen| match seen.line.split(' ').nth(1).unwrap_or_default() {
+        path if path.contains("C-2") || path.contains(BOB) => answer("403 Forbidden", "{}"),
+        _ => script(seen),
+    });
+    for path in ["/Patient?_id=C-1,X", "/Patient?_id=X,C-1", "/Encounter?patient=C-1,X"] {
+        let sealed = get(&site, &path.replace('X', "C-2")).await;
+        assert!(api.seen().iter().any(|seen| seen.line.contains("C-2")), "{path}");
+        let absent = get(&site, &path.replace('X', "C-9")).await;
+        assert_eq!((sealed.status, sealed.found("match")), (200, absent.found("match")), "{path}");
+        assert!(!sealed.found("match").is_empty(), "{path}: {}", sealed.body);
+        assert_eq!(texts(&sealed.body), texts(&absent.body), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_api_needs_is_told_before_it_is_asked() {
     let api = System::start(None, |seen, _| script(seen)).await;
     let site = site_on("open", &api).await;
