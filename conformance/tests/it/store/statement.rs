@@ -28,7 +28,10 @@ fn resource(name: &str, fault: Fault) -> Json {
         .collect();
     let mut told = Json::object([
         ("type", name.into()),
-        ("interaction", codes(&INTERACTIONS)),
+        (
+            "interaction",
+            codes(if name == super::rest::SHOWN_ONLY { &["read", "search-type"] } else { &INTERACTIONS }),
+        ),
         ("versioning", "versioned".into()),
         ("readHistory", true.into()),
         ("updateCreate", (fault != Fault::UpsertNotClaimed).into()),
