@@ -15,13 +15,14 @@ mod patch;
 mod paths;
 mod together;
 mod transaction;
+mod unclaimed;
 mod update;
 mod versions;
 
 use super::judge::joined;
 use crate::check::Check;
 
-const PARTS: [&[Check]; 13] = [
+const PARTS: [&[Check]; 14] = [
     create::CHECKS,
     content::CHECKS,
     update::CHECKS,
@@ -35,6 +36,7 @@ const PARTS: [&[Check]; 13] = [
     bodies::CHECKS,
     paths::CHECKS,
     claims::CHECKS,
+    unclaimed::CHECKS,
 ];
 
 pub(super) const CHECKS: &[Check] = &joined::<{ super::judge::sum(&PARTS) }>(&PARTS);

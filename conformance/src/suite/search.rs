@@ -17,6 +17,7 @@ mod offered;
 mod paging;
 mod property;
 mod query;
+mod refusals;
 mod refuse;
 mod sets;
 mod values;
@@ -25,12 +26,13 @@ mod world;
 use super::judge::{joined, sum};
 use crate::check::Check;
 
-const PARTS: [&[Check]; 7] = [
+const PARTS: [&[Check]; 8] = [
     bundle::CHECKS,
     values::CHECKS,
     paging::CHECKS,
     along::CHECKS,
     refuse::CHECKS,
+    refusals::CHECKS,
     change::CHECKS,
     property::CHECKS,
 ];

@@ -9,6 +9,9 @@ use crate::run::Verdict;
 /// Names that a sentence holds.
 const NAMED_MAX: usize = 6;
 
+/// The check that asks whether there is a CapabilityStatement.
+const STATES: &str = "metadata-answers";
+
 impl Account {
     /// What to do first, the most telling thing before the others. Empty where there is nothing to do.
     #[must_use]
@@ -23,6 +26,13 @@ impl Account {
             return steps;
         }
         let failed: Vec<&Row> = self.rows().filter(|row| row.status == Status::Fail).collect();
+        if failed.iter().any(|row| row.id == STATES) {
+            steps.push(
+                "See first that the base address is right: what answers there to metadata is no CapabilityStatement in JSON, as a page to sign \
+                 in, a redirect or another address on the same host would do. If it is wrong, nothing else here counts."
+                    .to_owned(),
+            );
+        }
         if let Some(first) = failed.first() {
             let mut step = format!("Mend {} first: {}", first.id, first.said.line());
             if let Some(clause) = &first.clause {

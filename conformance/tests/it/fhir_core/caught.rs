@@ -133,4 +133,11 @@ pub(crate) const CAUGHT: &[(Fault, &str, Status)] = &[
     (Fault::ReadOfOneTypeMissing, "core-claims-read", Status::Fail),
     (Fault::HistoryOfAllServed, "core-claims-no-more", Status::Fail),
     (Fault::UnclaimedTypeServed, "core-claims-no-type", Status::Warning),
+    (Fault::UnclaimedServed, "core-unclaimed-refused", Status::Warning),
+    (Fault::UnclaimedFails, "core-unclaimed-no-failure", Status::Fail),
+    (Fault::UnclaimedIsBadRequest, "core-unclaimed-status", Status::Warning),
+    (Fault::UnclaimedWithoutAllow, "core-unclaimed-allow", Status::Fail),
+    (Fault::UnclaimedBare, "core-unclaimed-outcome", Status::Warning),
+    (Fault::UnclaimedWithoutWords, "core-unclaimed-told", Status::Note),
+    (Fault::UnclaimedShowsRecord, "core-unclaimed-no-data", Status::Fail),
 ];

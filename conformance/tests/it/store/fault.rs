@@ -133,4 +133,11 @@ pub(crate) enum Fault {
     ReadOfOneTypeMissing,
     HistoryOfAllServed,
     UnclaimedTypeServed,
+    UnclaimedServed,
+    UnclaimedFails,
+    UnclaimedIsBadRequest,
+    UnclaimedWithoutAllow,
+    UnclaimedBare,
+    UnclaimedWithoutWords,
+    UnclaimedShowsRecord,
 }

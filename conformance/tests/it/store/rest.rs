@@ -15,6 +15,9 @@ use super::{Fault, Store};
 /// The type that is never kept: it only travels to and from operations.
 pub(crate) const UNKEPT: &str = "Parameters";
 
+/// The type that is read and searched, and nothing else.
+pub(crate) const SHOWN_ONLY: &str = "Linkage";
+
 impl Store {
     /// Carries a request out. `state` is changed only where it succeeds.
     pub(crate) fn handle(&self, state: &mut State, asked: &Asked) -> Result<Told, Refused> {
@@ -25,6 +28,9 @@ impl Store {
         }
         if let Some(name) = path.first_mut().filter(|first| **first != "metadata") {
             *name = self.known_type(name)?;
+        }
+        if self.fault != Fault::UnclaimedServed && !is_claimed(method, &path) {
+            return Ok(self.not_claimed());
         }
         match (method, path.as_slice()) {
             ("GET" | "HEAD", ["metadata"]) => Ok(statement(&self.base, self.fault, self.takes)),
@@ -46,6 +52,31 @@ impl Store {
             (_, [] | [_] | [_, _] | [_, _, "_history"] | [_, _, "_history", _]) => Err(not_served()),
             _ => Err(Refused::new(404, "not-found", "nothing is served here")),
         }
+    }
+
+    /// What is said to an interaction that the statement does not claim.
+    fn not_claimed(&self) -> Told {
+        let (status, text) = match self.fault {
+            Fault::UnclaimedFails => (500, "this broke"),
+            Fault::UnclaimedIsBadRequest => (400, "this interaction is not served"),
+            Fault::UnclaimedWithoutWords => (405, " "),
+            _ => (405, "this interaction is not served"),
+        };
+        let mut told = Refused::new(status, "not-supported", text).told();
+        if self.fault == Fault::UnclaimedBare {
+            told.resource = None;
+        }
+        if self.fault == Fault::UnclaimedShowsRecord {
+            let record = Json::object([("resourceType", SHOWN_ONLY.into()), ("active", true.into())]);
+            told.resource = told.resource.map(|mut outcome| {
+                outcome.set("contained", vec![record].into());
+                outcome
+            });
+        }
+        if self.fault != Fault::UnclaimedWithoutAllow {
+            told.headers.push(("allow", "GET, HEAD".to_owned()));
+        }
+        told
     }
 
     fn search(&self, state: &State, name: &str, asked: &Asked) -> Result<Told, Refused> {
@@ -174,6 +205,16 @@ impl Store {
             return Ok(());
         }
         Err(Refused::new(400, "value", "this cannot be an id"))
+    }
+}
+
+/// Whether the statement claims what is asked for, as far as it claims less of one type than of the others.
+fn is_claimed(method: &str, path: &[&str]) -> bool {
+    let [SHOWN_ONLY, rest @ ..] = path else { return true };
+    match (method, rest) {
+        ("POST", ["_search"]) | ("GET" | "HEAD", []) => true,
+        ("GET" | "HEAD", [id]) => *id != "_history",
+        _ => false,
     }
 }
 

@@ -83,7 +83,10 @@ pub(crate) fn matches<'a>(
     for (name, value) in criteria.iter().filter(|(name, _)| !CONTROLS.contains(&name.as_str())) {
         match (known(resource_type, name), handling) {
             (Known::Yes, _) => wanted.push((name.as_str(), value.as_str())),
-            (Known::No, Handling::Strict) if fault != Fault::StrictIgnored => {
+            (Known::No, Handling::Strict)
+                if fault != Fault::StrictIgnored
+                    && !(fault == Fault::UnofferedIgnored && name.starts_with('_')) =>
+            {
                 return Err(Refused::new(
                     400,
                     "not-supported",
@@ -106,7 +109,7 @@ pub(crate) fn matches<'a>(
     }
     // What does not read is refused also where there is nothing to find.
     for (name, value) in &wanted {
-        ground.meets(&Json::Null, resource_type, name, value)?;
+        ground.meets(&Json::Null, resource_type, name, value).map_err(|refused| refused.about(name))?;
     }
     let crosses = fault == Fault::IdCrossesTypes && wanted.iter().any(|(name, _)| *name == "_id");
     let mut found = Vec::new();
@@ -157,6 +160,16 @@ pub(crate) fn answer(
     let told = bundle(state, base, of, asked, fault);
     match told {
         Err(refused) if own(fault) == Fault::RefusalBare => Ok(Told::bare(refused.status)),
+        Err(refused) if own(fault) == Fault::RefusalFails => Err(Refused { status: 500, ..refused }),
+        Err(refused) if own(fault) == Fault::RefusalNamesNothing => {
+            Err(Refused::new(refused.status, refused.code, "refused"))
+        }
+        Err(refused) if own(fault) == Fault::RefusalShowsRecords => {
+            let mut outcome = refused.outcome();
+            let kept = looked_at(state, fault).into_iter().map(|(_, shown)| shown.clone());
+            outcome.set("contained", kept.collect::<Vec<_>>().into());
+            Ok(Told::with(refused.status, outcome))
+        }
         other => other,
     }
 }
@@ -169,7 +182,8 @@ fn bundle(state: &State, base: &str, of: &str, asked: &Asked, fault: Any) -> Res
     let pairs = looked_at(state, whole);
     let all: Vec<&Json> = pairs.iter().map(|(seen, _)| *seen).collect();
     let mut found = matches(&all, of, query, handling, base, whole)?;
-    let used = order::sort(&mut found, of, query, handling, fault)?;
+    let used =
+        order::sort(&mut found, of, query, handling, fault).map_err(|refused| refused.about("_sort"))?;
     if fault == Fault::XmlFindsLess && asked.header("accept").is_some_and(|accept| accept.contains("xml")) {
         found.pop();
     }
@@ -189,7 +203,8 @@ fn bundle(state: &State, base: &str, of: &str, asked: &Asked, fault: Any) -> Res
     if fault == Fault::EntryTwice {
         entries.extend(entries.first().cloned());
     }
-    let went_along = along::brought(&shown, &all, of, query, handling, fault)?;
+    let went_along = along::brought(&shown, &all, of, query, handling, fault);
+    let went_along = went_along.map_err(|refused| refused.about("_include"))?;
     let counted = if fault == Fault::IncludeCounted { went_along.len() } else { 0 };
     let mode = if fault == Fault::IncludeAsMatch { "match" } else { "include" };
     entries.extend(went_along.into_iter().map(|held| entry(base, held.clone(), mode, fault)));

@@ -44,7 +44,10 @@ fn resource(name: &str, fault: Fault, takes: Takes) -> Json {
     }
     let mut told = Json::object([
         ("type", name.into()),
-        ("interaction", codes(&INTERACTIONS)),
+        (
+            "interaction",
+            codes(if name == super::rest::SHOWN_ONLY { &["read", "search-type"] } else { &INTERACTIONS }),
+        ),
         ("versioning", "versioned".into()),
         ("readHistory", true.into()),
         ("updateCreate", (fault != Fault::UpsertNotClaimed).into()),

@@ -74,6 +74,11 @@ impl Refused {
         Self { status, code, text: text.into() }
     }
 
+    /// With what it is about.
+    pub(crate) fn about(self, name: &str) -> Self {
+        Self { text: format!("{name}: {}", self.text), ..self }
+    }
+
     /// It as an OperationOutcome.
     pub(crate) fn outcome(&self) -> Json {
         outcome("error", self.code, &self.text)

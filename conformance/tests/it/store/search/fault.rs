@@ -114,6 +114,10 @@ pub(crate) enum SearchFault {
     BadMissingIsFalse,
     RefusalBare,
     IncludeUnknownLeaks,
+    UnofferedIgnored,
+    RefusalFails,
+    RefusalNamesNothing,
+    RefusalShowsRecords,
     // Changes.
     IdentifierNever,
     IndexStale,
