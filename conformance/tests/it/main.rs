@@ -46,6 +46,7 @@ mod script_support;
 mod script_unseen;
 #[cfg(test)]
 mod search_faults;
+#[cfg(test)]
 mod search_ground;
 #[cfg(test)]
 mod smart;

@@ -4,11 +4,10 @@ use conformance::bench::{Bench, Sampling};
 use conformance::check::{Check, Status};
 use conformance::run::{Chosen, Run, Verdict, run, run_some};
 use conformance::suite::Suite;
-use conformance::target::{Question, Target};
-use http::Method;
+use conformance::target::Target;
 
 use crate::store::search::fault::SearchFault as Fault;
-use crate::store::{Fault as Any, start, start_before};
+use crate::store::{Fault as Any, start};
 
 fn bench(base: &str) -> Bench {
     Bench::of(Target::new(base, None, None, None).unwrap())
@@ -220,59 +219,6 @@ async fn every_seeded_fault_of_searches_is_caught_by_a_named_check() {
         faults.len(),
         CAUGHT.len()
     );
-}
-
-/// A run on a server that takes nothing, with what is searched for put into the store behind it.
-fn behind(front: &str, ground: &str) -> Bench {
-    let front = Target::new(front, None, None, None).unwrap();
-    let ground = front.sibling(ground, None).unwrap();
-    Bench::of(front).with_ground(ground)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_searched_for_can_be_put_behind_a_server_that_takes_nothing() {
-    let (front, ground) = start_before(Any::None).await;
-    let bench = behind(&front, &ground);
-    let ended = run(&bench, &[Suite::Search], |_| ()).await;
-    let others = ended.findings().filter(|finding| finding.status != Status::Pass);
-    let others: Vec<_> = others.map(|one| (one.check.id, one.status, one.detail())).collect();
-    assert_eq!((others, ended.left), (Vec::new(), 0));
-    // Without a ground there is nothing to search for.
-    let alone = run(&self::bench(&front), &[Suite::Search], |_| ()).await;
-    assert_eq!(alone.count(Status::Fail), 0);
-    assert!(alone.count(Status::Skip) > ended.findings().count() / 2, "{}", alone.count(Status::Skip));
-    // What was put there is gone.
-    let left = Target::new(&ground, None, None, None).unwrap();
-    for of in ["Patient", "Observation", "Condition", "Encounter"] {
-        let question = Question { method: Method::GET, path: of, headers: &[], body: b"" };
-        let answer = left.ask(&question).await.unwrap();
-        let page = answer.document.unwrap();
-        assert_eq!((answer.status, page.root().member("entry").is_none()), (200, true), "{of}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fault_before_the_ground_is_caught_and_one_of_the_ground_is_told_as_such() {
-    let only = |check: &Check| match check.id {
-        "search-string-case" => Chosen::Yes,
-        _ => Chosen::No,
-    };
-    let judged = async |front: &str, ground: &str| {
-        let ended = run_some(&behind(front, ground), &[Suite::Search], only, |_| ()).await;
-        let finding = ended.findings().next().unwrap();
-        (finding.status, finding.detail(), ended.left)
-    };
-    let (front, ground) = start_before(Any::Search(Fault::StringCaseCounts)).await;
-    assert_eq!(judged(&front, &ground).await.0, Status::Fail);
-    // A ground that takes nothing either, one that nobody listens at, and one that is the ground of another.
-    let (status, why, left) = judged(&front, &front).await;
-    assert_eq!((status, left), (Status::Skip, 0), "{why}");
-    assert!(why.contains("where it is put, no Patient is taken"), "{why}");
-    let (status, why, left) = judged(&front, "http://127.0.0.1:9/fhir").await;
-    assert_eq!((status, left), (Status::Error, 0), "{why}");
-    let (status, why, left) = judged(&front, &start(Any::None).await).await;
-    assert_eq!((status, left), (Status::Error, 0), "{why}");
-    assert!(why.contains("cannot be kept to what this run made"), "{why}");
 }
 
 #[test]

@@ -49,15 +49,7 @@ pub(crate) struct Store {
     pub(crate) fault: Fault,
     /// Its base, without a trailing slash.
     pub(crate) base: String,
-    takes: Takes,
-    state: Arc<Mutex<State>>,
-}
-
-/// What the server takes of what is sent to be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    All,
-    Nothing,
+    state: Mutex<State>,
 }
 
 /// Starts an empty store and returns its base.
@@ -73,20 +65,9 @@ pub(crate) async fn start_with(fault: Fault, resources: &[Json]) -> String {
         let id = resource["id"].text().unwrap();
         state.put(name, id, Method::PUT, Some(resource.clone()));
     }
-    serve(fault, Takes::All, Arc::new(Mutex::new(state))).await
-}
-
-/// Starts a server that only shows what is kept in a store behind it, which is right. The bases of both, that of the store last.
-pub(crate) async fn start_before(fault: Fault) -> (String, String) {
-    let state = Arc::<Mutex<State>>::default();
-    let front = serve(fault, Takes::Nothing, Arc::clone(&state)).await;
-    (front, serve(Fault::None, Takes::All, state).await)
-}
-
-async fn serve(fault: Fault, takes: Takes, state: Arc<Mutex<State>>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let base = format!("http://{}/fhir", listener.local_addr().unwrap());
-    let store = Arc::new(Store { fault, base: base.clone(), takes, state });
+    let store = Arc::new(Store { fault, base: base.clone(), state: Mutex::new(state) });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let store = Arc::clone(&store);

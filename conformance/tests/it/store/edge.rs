@@ -14,7 +14,7 @@ use super::search::{self, fault::SearchFault};
 use super::spoil;
 use super::together::CHOSEN_ID;
 use super::told::{Asked, Refused, Told};
-use super::{Fault, Store, Takes};
+use super::{Fault, Store};
 
 /// Bytes of a body, also after it is unpacked.
 const BODY_MAX: u64 = 8 << 20;
@@ -81,10 +81,6 @@ impl Store {
             query = pairs(&request.uri().query().unwrap_or_default().replace('+', "%2B"));
         }
         let form = request.method() == Method::POST && path.last().is_some_and(|last| last == "_search");
-        let only_reads = form || matches!(*request.method(), Method::GET | Method::HEAD);
-        if self.takes == Takes::Nothing && !only_reads {
-            return Err(Refused::new(405, "not-supported", "nothing is taken here"));
-        }
         let body = if form {
             if fault == SearchFault::PostIgnoresAddress {
                 query.clear();

@@ -33,7 +33,7 @@ impl Store {
             return Ok(self.not_claimed());
         }
         match (method, path.as_slice()) {
-            ("GET" | "HEAD", ["metadata"]) => Ok(statement(&self.base, self.fault, self.takes)),
+            ("GET" | "HEAD", ["metadata"]) => Ok(statement(&self.base, self.fault)),
             (_, ["metadata"]) => Err(not_served()),
             ("POST", []) => together::carry_out(self, state, asked),
             ("GET" | "HEAD", [name]) => self.search(state, name, asked),

@@ -1,9 +1,9 @@
 //! The CapabilityStatement: what the store does, and nothing else.
 
+use super::Fault;
 use super::json::Json;
 use super::search;
 use super::told::Told;
-use super::{Fault, Takes};
 
 const INTERACTIONS: [&str; 9] = [
     "read",
@@ -25,23 +25,11 @@ fn strings(values: impl IntoIterator<Item: Into<Json>>) -> Json {
     values.into_iter().map(Into::into).collect::<Vec<Json>>().into()
 }
 
-/// Those of a server that takes nothing.
-const READING: [&str; 3] = ["read", "vread", "search-type"];
-
-fn resource(name: &str, fault: Fault, takes: Takes) -> Json {
+fn resource(name: &str, fault: Fault) -> Json {
     let parameters: Vec<Json> = search::parameters(name)
         .iter()
         .map(|(name, kind)| Json::object([("name", (*name).into()), ("type", (*kind).into())]))
         .collect();
-    if takes == Takes::Nothing {
-        return Json::object([
-            ("type", name.into()),
-            ("interaction", codes(&READING)),
-            ("searchInclude", strings(search::includes(name))),
-            ("searchRevInclude", strings(search::revincludes(name))),
-            ("searchParam", parameters.into()),
-        ]);
-    }
     let mut told = Json::object([
         ("type", name.into()),
         (
@@ -66,10 +54,10 @@ fn resource(name: &str, fault: Fault, takes: Takes) -> Json {
 }
 
 /// The statement.
-pub(crate) fn statement(base: &str, fault: Fault, takes: Takes) -> Told {
+pub(crate) fn statement(base: &str, fault: Fault) -> Told {
     let resources: Vec<Json> = fhir::tables::resource_types()
         .filter(|found| found.name() != super::rest::UNKEPT)
-        .map(|found| resource(found.name(), fault, takes))
+        .map(|found| resource(found.name(), fault))
         .collect();
     let rest = Json::object([
         ("mode", "server".into()),
