@@ -39,11 +39,6 @@ mod types;
 mod ucum;
 mod values;
 
-/// Whether `code` is a unit of UCUM that is known here.
-pub(crate) fn is_unit(code: &str) -> bool {
-    ucum::measure(code).is_some()
-}
-
 pub use decimal::Decimal;
 pub use failed::{Failed, Malformed};
 pub use item::{Collection, IntoIter, Item, Text, TypeInfo};

@@ -7,7 +7,7 @@
 //! - The same in XML is turned into JSON, and back, by [`xml`].
 //! - What FHIR R4 says about its types is in [`tables`]; [`path`] names their elements.
 //! - Identifiers that cannot be wrong: [`nhs_number`], [`ods_code`], [`identifier`], [`mod@reference`].
-//! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`].
+//! - Codes that decide something: [`purpose_of_use`], [`security_label`], [`role`]; codes of units: [`ucum`].
 //! - Time as FHIR writes it, with its precision: [`instant`].
 //! - Asking: [`search`]; many resources at once: [`bundle`]. Answering about trouble: [`outcome`].
 //! - Resources of our own making are built with [`element`], which is the only door to fhirbolt; nothing that came
@@ -29,6 +29,7 @@ pub mod purpose_of_use;
 pub mod reference;
 pub mod role;
 pub mod security_label;
+pub mod ucum;
 
 pub mod bundle;
 pub mod search;

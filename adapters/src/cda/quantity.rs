@@ -1,5 +1,7 @@
 //! PQ, IVL_PQ, RTO and INT, and values whose type the document names.
 
+use fhir::ucum;
+
 use super::coded::Known;
 use super::convert::Made;
 use super::source::Element;
@@ -9,7 +11,6 @@ use crate::{Severity, Why};
 
 /// The units of an age.
 const AGES: [&str; 6] = ["min", "h", "d", "wk", "mo", "a"];
-const UCUM: &str = "http://unitsofmeasure.org";
 
 impl Known<'_> {
     /// PQ as a Quantity, the unit as UCUM where it can be.
@@ -27,9 +28,12 @@ impl Known<'_> {
             (Some(unit), translation) => {
                 element.mark(&["unit"]);
                 quantity.put("unit", Node::text(unit));
-                if is_ucum(unit) {
-                    quantity.put("system", Node::text(UCUM));
+                // CDA has units of UCUM alone; what is none is carried as its words.
+                if ucum::is_code(unit) {
+                    quantity.put("system", Node::text(ucum::SYSTEM));
                     quantity.put("code", Node::text(unit));
+                } else if !unit.trim().is_empty() {
+                    element.remark(Some("unit"), Why::CodeKept, Severity::Minor);
                 }
                 // A unit of its own words beside the standard one.
                 let words = translation.and_then(|translation| translation.child("originalText"));
@@ -206,22 +210,9 @@ pub(super) fn integer(text: &str) -> Option<String> {
     text.parse::<i32>().ok().map(|number| number.to_string())
 }
 
-/// Whether a unit can be UCUM: no spaces, and letters of its case-sensitive form only.
-fn is_ucum(unit: &str) -> bool {
-    let mut depth = 0_i32;
-    unit.bytes().all(|byte| {
-        match byte {
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth -= 1,
-            _ => {}
-        }
-        byte.is_ascii_graphic() && depth >= 0
-    }) && depth == 0
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{is_ucum, number};
+    use super::number;
 
     #[test]
     fn numbers_are_written_as_json_writes_them() {
@@ -238,15 +229,6 @@ mod tests {
             ("<5", None),
         ] {
             assert_eq!(number(text).as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_unit_is_ucum_only_when_it_can_be() {
-        for (unit, expected) in
-            [("mm[Hg]", true), ("10*3/uL", true), ("1", true), ("per minute", false), ("mm[Hg", false)]
-        {
-            assert_eq!(is_ucum(unit), expected, "{unit}");
         }
     }
 }

@@ -225,3 +225,35 @@ fn an_age_is_a_time_and_a_target_is_of_something() {
     let expected = [("/target/0/measure", unknown()), ("/target/0/detailQuantity/value", json!(70))];
     check(GOALS, goal, "Goal", &expected, None);
 }
+
+/// UCUM: a unit of CDA is one of UCUM; what is none is carried as words, with a loss, and claims nothing.
+#[test]
+fn a_unit_that_ucum_does_not_have_is_words() {
+    let bolus = |unit: &str| {
+        let entry = format!(
+            r#"<substanceAdministration classCode="SBADM" moodCode="EVN"><statusCode code="completed"/><doseQuantity value="2.5" unit="{unit}"/><consumable><manufacturedProduct><manufacturedMaterial><code code="1" displayName="Morphine" %S/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>"#
+        );
+        translated(MEDICINES, &entry)
+    };
+    for (unit, code) in [
+        ("mg", Some("mg")),
+        ("10*3/uL", Some("10*3/uL")),
+        ("{puff}", Some("{puff}")),
+        ("10+3/ul", None),
+        ("mg/3ml2x", None),
+        ("TABLET", None),
+        ("per minute", None),
+        ("mm[Hg", None),
+    ] {
+        let made = bolus(unit);
+        let whole = bundle(&made);
+        let mut all = whole["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+        let statement = all.find(|resource| resource["resourceType"] == "MedicationStatement").unwrap();
+        let dose = &statement["dosage"][0]["doseAndRate"][0]["doseQuantity"];
+        assert_eq!(dose["unit"], unit);
+        assert_eq!(dose["code"].as_str(), code, "{unit}");
+        assert_eq!(dose["system"].as_str(), code.map(|_| "http://unitsofmeasure.org"), "{unit}");
+        let told = made.losses.iter().any(|loss| loss.why == Why::CodeKept && loss.place.ends_with("@unit"));
+        assert_eq!(told, code.is_none(), "{unit}: {:?}", made.losses);
+    }
+}

@@ -1,6 +1,7 @@
 //! One rule: where the value of an element comes from, and how its type wants it.
 
 use fhir::tables::{Element, TypeId, TypeKind};
+use fhir::ucum;
 
 use super::Checked;
 use crate::Severity;
@@ -179,7 +180,13 @@ impl Checked<'_> {
         let mut json = b",\"unit\":".to_vec();
         fhir::json::quote(&unit.value, &mut json);
         let code = said.unit_code.as_ref().map_or(unit.value.as_str(), |code| code.value.as_str());
-        json.extend_from_slice(b",\"system\":\"http://unitsofmeasure.org\",\"code\":");
+        if !ucum::is_code(code) {
+            return self
+                .fault(said, "the unit is no code of UCUM: say it in `unit_code`, such as \"mm[Hg]\"");
+        }
+        json.extend_from_slice(b",\"system\":");
+        fhir::json::quote(ucum::SYSTEM, &mut json);
+        json.extend_from_slice(b",\"code\":");
         fhir::json::quote(code, &mut json);
         Some(json)
     }

@@ -53,6 +53,11 @@ fn a_value_that_does_not_fit_the_type_of_its_element_is_refused() {
         "\"managingOrganization\" = { reference = \"person\" }",
         "no resource above this one has this name",
     );
+    let amount = "\"extension[urn:x:visits].valueQuantity\" = { from = \"X\", unit = \"visits\" }";
+    element(amount, "no code of UCUM");
+    element(&amount.replace("\"visits\" }", "\"mmHg\", unit_code = \"mmHg\" }"), "no code of UCUM");
+    let fine = amount.replace("\"visits\" }", "\"visits\", unit_code = \"{visit}\" }");
+    assert!(Mapping::load("people.toml", &people("", &fine)).is_ok());
     element("\"birthDate\" = { from = \"X\", fixed = \"2024\" }", "one of `from`, `fixed` and `reference`");
     element("\"birthDate\" = { from = \"X\", formt = \"Y\" }", "this key is unknown");
     element("\"name.family\" = { from = \"X\", split = \" \" }", "only what repeats can be split");
