@@ -17,7 +17,7 @@
 
 mod apart;
 mod bundle;
-mod charset;
+pub(crate) mod charset;
 mod coded;
 mod codes;
 mod conversion;

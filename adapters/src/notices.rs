@@ -41,8 +41,8 @@ pub enum Fault {
     /// A document type declaration.
     #[error("a document type declaration is not allowed")]
     DocumentType,
-    /// XML in another encoding than UTF-8.
-    #[error("the xml is not declared as utf-8")]
+    /// The XML declaration names an encoding that is not read.
+    #[error("the encoding that the xml declaration names is not supported: write utf-8")]
     Encoding,
     /// XML that is not in the namespace of FHIR.
     #[error("the xml is not in the namespace of fhir")]

@@ -9,7 +9,7 @@ use crate::Charset;
 const PROLOG_BYTES: usize = 256;
 
 /// Decodes `input`. A document that declares nothing is UTF-8, or `assumed` when it is not.
-pub(super) fn decode(input: &[u8], assumed: Charset) -> Result<Cow<'_, str>, Fault> {
+pub(crate) fn decode(input: &[u8], assumed: Charset) -> Result<Cow<'_, str>, Fault> {
     if let Some(rest) = input.strip_prefix(b"\xfe\xff") {
         return wide(rest, u16::from_be_bytes).map(Cow::Owned);
     }

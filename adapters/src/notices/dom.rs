@@ -8,7 +8,8 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::Fault;
-use crate::{Loss, Refused, Severity, Why};
+use crate::cda::{self, charset};
+use crate::{Charset, Loss, Refused, Severity, Why};
 
 /// The deepest nesting of elements.
 const DEPTH_MAX: usize = 48;
@@ -163,6 +164,8 @@ pub(super) fn read(input: &[u8], bytes_max: usize) -> Result<Element, Refused> {
     }
     let start = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).trim_ascii_start();
     let mut root = match start.first() {
+        // A byte order mark of UTF-16.
+        Some(0xfe | 0xff) => xml(input)?,
         Some(b'<') => xml(start)?,
         Some(b'{') => json(start)?,
         Some(_) | None => return Err(Fault::NoBundle.into()),
@@ -206,9 +209,11 @@ fn member(name: &str, node: json::Node<'_>) -> Element {
 }
 
 fn xml(input: &[u8]) -> Result<Element, Refused> {
-    let text =
-        std::str::from_utf8(input).map_err(|error| Refused::Encoding { offset: error.valid_up_to() })?;
-    let mut reader = Reader::from_str(text);
+    let text = charset::decode(input, Charset::Utf8).map_err(|fault| {
+        let cda::Fault::Bytes { at } = fault else { return Fault::Encoding.into() };
+        Refused::Encoding { offset: at }
+    })?;
+    let mut reader = Reader::from_str(text.trim_start());
     reader.config_mut().enable_all_checks(true);
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<Element> = Vec::new();
@@ -262,13 +267,7 @@ fn xml(input: &[u8]) -> Result<Element, Refused> {
             // Only a narrative has text, and that is told as a whole.
             Event::GeneralRef(_) => words(&mut open, "&")?,
             Event::DocType(_) => return Err(Fault::DocumentType.into()),
-            Event::Decl(declaration) => {
-                let encoding = declaration.encoding().transpose().map_err(|_| Fault::Xml)?;
-                if encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8")) {
-                    return Err(Fault::Encoding.into());
-                }
-            }
-            Event::Comment(_) | Event::PI(_) => {}
+            Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
             Event::Empty(_) => return Err(Fault::Xml.into()),
             Event::Eof if open.is_empty() => return root.ok_or_else(|| Fault::NoBundle.into()),
             Event::Eof => return Err(Fault::Xml.into()),

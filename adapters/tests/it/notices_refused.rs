@@ -33,7 +33,7 @@ fn what_is_no_notice_is_refused_with_its_reason() {
         "<!DOCTYPE a [<!ENTITY b \"c\">]><Bundle xmlns=\"http://hl7.org/fhir\"/>",
         &Fault::DocumentType.into(),
     );
-    refused(&with("UTF-8", "ISO-8859-1"), &Fault::Encoding.into());
+    refused(&with("UTF-8", "KOI8-R"), &Fault::Encoding.into());
     refused(&with("Ward 7", "Ward &seven;"), &Fault::Xml.into());
     refused(&with("<type value=\"message\"/>", "<type value=\"document\"/>"), &Fault::NotAMessage.into());
     refused(

@@ -82,3 +82,28 @@ fn days_of_the_data_items_are_read_as_people_write_them() {
         assert!(matches!(refused, Refused::Notice(Fault::Missing { .. })), "{day}: {refused}");
     }
 }
+
+#[test]
+fn a_notice_is_read_in_the_character_set_that_it_declares() {
+    let notice = with(&case("assessment/in.xml"), "<given value=\"", "<given value=\"Zo\u{eb} ");
+    let expected = notices::translate(notice.as_bytes(), &hospital()).unwrap();
+    let name = |translated: &Translated| resources(translated, "Patient")[0]["name"][0]["given"].clone();
+    assert!(name(&expected).to_string().contains("Zo\u{eb}"), "{}", name(&expected));
+    let latin = |text: &str| -> Vec<u8> {
+        text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect()
+    };
+    for declared in ["ISO-8859-1", "windows-1252", "ISO-8859-15"] {
+        let input = latin(&with(&notice, "UTF-8", declared));
+        assert_eq!(name(&notices::translate(&input, &hospital()).unwrap()), name(&expected), "{declared}");
+        // What is declared and not written that way is no letter of it.
+        let wrong = latin(&notice);
+        assert!(matches!(notices::translate(&wrong, &hospital()), Err(Refused::Encoding { .. })));
+    }
+    let wide = with(&notice, "UTF-8", "UTF-16");
+    for (mark, bytes) in
+        [([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]), ([0xfe, 0xff], u16::to_be_bytes)]
+    {
+        let input: Vec<u8> = mark.into_iter().chain(wide.encode_utf16().flat_map(bytes)).collect();
+        assert_eq!(name(&notices::translate(&input, &hospital()).unwrap()), name(&expected));
+    }
+}
