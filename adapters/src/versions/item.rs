@@ -41,6 +41,17 @@ impl Item {
         }
     }
 
+    /// Whether all that is said is that it is not known, as [`Node::absent`] says it.
+    pub(super) fn is_unknown(&self) -> bool {
+        let said = match self {
+            Self::Primitive { value: None, beside: Some(object) } | Self::Complex(Node::Object(object)) => {
+                object
+            }
+            Self::Primitive { .. } | Self::Complex(_) => return false,
+        };
+        matches!(Node::absent("unknown"), Node::Object(unknown) if *said == unknown)
+    }
+
     /// The text of a primitive, as it is written.
     pub(super) fn said(&self) -> Option<&str> {
         match self {

@@ -123,6 +123,7 @@ impl Walk<'_> {
             self.below(&name, |walk| {
                 let all = items(walk, &found, field)?;
                 match name.as_str() {
+                    _ if is_filled_in(&all, &found, to) => Ok(()),
                     "extension" => walk.extensions(all, &found, &mut out, &mut restored),
                     _ => walk.field(all, &found, from, &mut out),
                 }
@@ -350,8 +351,8 @@ impl Out {
 
     fn finish(mut self, walk: &mut Walk<'_>) -> Result<Object, Fault> {
         settle(&mut self.object);
-        if walk.way.from == Release::Dstu2 {
-            self.say_absent();
+        if walk.way.to == Release::R4 {
+            self.say_absent(walk.way.from);
         }
         if self.kept.is_empty() {
             return Ok(self.object);
@@ -366,10 +367,15 @@ impl Out {
 }
 
 impl Out {
-    /// What must be there and is not known says so. Only where no way leads back, which would take it for content.
-    fn say_absent(&mut self) {
+    /// What must be there and is not known says so, where the release that it comes from does not ask for it: what a
+    /// sender leaves out against her own release stays away. Of DSTU2 everything is said, since no way leads back.
+    fn say_absent(&mut self, release: Release) {
         for found in self.to.elements().filter(|found| found.min() == 1 && !found.is_choice()) {
             let name = found.name();
+            let is_asked_for = || element(self.from, name).is_some_and(|found| found.min() > 0);
+            if release != Release::Dstu2 && is_asked_for() {
+                continue;
+            }
             if self.object.find(name).is_some() || self.object.find(&format!("_{name}")).is_some() {
                 continue;
             }
@@ -386,6 +392,13 @@ impl Out {
             }
         }
     }
+}
+
+/// Whether it says of something that must be there that it is not known, and need not be there in `to`: as it was put there
+/// on the way.
+fn is_filled_in(all: &[Item], found: &Element, to: TypeId) -> bool {
+    let is_asked_for = || element(to, found.name()).is_some_and(|found| found.min() > 0);
+    matches!(all, [only] if found.min() == 1 && only.is_unknown()) && !is_asked_for()
 }
 
 impl Rule {

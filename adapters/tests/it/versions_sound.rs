@@ -113,3 +113,40 @@ fn what_is_about_somebody_else_does_not_go_where_that_could_be_overlooked() {
     let done = json!({"resourceType": "Procedure", "status": "completed", "subject": {"reference": "Patient/1"}, "focus": about});
     refused(&done, Release::R5, "Procedure.focus");
 }
+
+#[test]
+fn what_r4_asks_for_and_the_other_release_does_not_is_not_known() {
+    let absent = json!({"extension": [{
+        "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]});
+    for (release, input, element, expected) in [
+        (Release::Stu3, json!({"resourceType": "Encounter", "status": "finished"}), "class", absent.clone()),
+        (Release::R5, json!({"resourceType": "Encounter", "status": "completed"}), "class", absent.clone()),
+        (
+            Release::Stu3,
+            json!({"resourceType": "MedicationRequest", "intent": "order", "subject": {"reference": "Patient/1"},
+                "medicationCodeableConcept": {"text": "Senna"}}),
+            "_status",
+            absent.clone(),
+        ),
+        (
+            Release::Stu3,
+            json!({"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/1"},
+                "policyRule": "http://hl7.org/fhir/ConsentPolicy/opt-out"}),
+            "category",
+            json!([absent]),
+        ),
+    ] {
+        let (made, losses) = one(&input, release, Release::R4);
+        assert_eq!(made[element], expected, "{made}");
+        assert!(losses.is_empty(), "{losses:?}");
+        assert_eq!(one(&made, Release::R4, release).0, input);
+    }
+    // What a sender leaves out against her own release stays away.
+    for input in [
+        json!({"resourceType": "Encounter", "class": {"code": "IMP"}}),
+        json!({"resourceType": "Condition", "code": {"text": "Gout"}}),
+    ] {
+        let (made, _) = one(&input, Release::Stu3, Release::R4);
+        assert!(!made.to_string().contains("data-absent-reason"), "{made}");
+    }
+}
