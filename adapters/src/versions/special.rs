@@ -14,6 +14,13 @@ const OPT_OUT_PROFILE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/NDOP
 const LIMITING: &str = "370856009";
 const OPT_IN: &str = "http://hl7.org/fhir/ConsentPolicy/opt-in";
 const OPT_OUT: &str = "http://hl7.org/fhir/ConsentPolicy/opt-out";
+/// The extension with the id of a SNOMED CT description, as UK Core, GP Connect and CareConnect call it.
+const UKCORE_DESCRIPTION: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-CodingSCTDescId";
+const GPCONNECT_DESCRIPTION: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-coding-sctdescid";
+const CARECONNECT_DESCRIPTION: &str =
+    "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-coding-sctdescid";
+const SNOMED: &str = "http://snomed.info/sct";
 const SCOPE: &str = "http://terminology.hl7.org/CodeSystem/consentscope";
 
 impl Walk<'_> {
@@ -108,6 +115,9 @@ impl Walk<'_> {
 
     /// What is left to do when all elements are there.
     pub(super) fn after(&mut self, out: &mut Out) {
+        if out.from.name() == "Extension" && self.way.to <= Release::R4 && self.way.from <= Release::R4 {
+            description_id(out);
+        }
         if out.from.kind() != TypeKind::Resource {
             return;
         }
@@ -264,6 +274,44 @@ fn one_family(name: &mut Object) {
     if let Some(parts) = parts {
         let whole = parts.join(" ");
         name.put("family", Node::List(vec![Node::Text(whole)]));
+    }
+}
+
+/// The id of a SNOMED CT description is an id in CareConnect and an Identifier in UK Core.
+fn description_id(out: &mut Out) {
+    let (from, to) = match said(out.object.find("url")) {
+        Some(UKCORE_DESCRIPTION) => ("valueId", "valueIdentifier"),
+        Some(CARECONNECT_DESCRIPTION | GPCONNECT_DESCRIPTION) => ("valueIdentifier", "valueId"),
+        _ => return,
+    };
+    for part in &mut out.kept {
+        let Node::Object(part) = part else { continue };
+        if said(part.find("url")) != Some("descriptionId") || part.find(&format!("_{from}")).is_some() {
+            continue;
+        }
+        match part.take(from) {
+            Some(value @ Node::Text(_)) if from == "valueId" => {
+                part.put(to, Object::new().with("system", Node::text(SNOMED)).with("value", value).into());
+            }
+            // Only the value of such an Identifier can be an id.
+            Some(Node::Object(identifier)) if is_of_snomed(&identifier) => {
+                if let Some(value) = identifier.find("value") {
+                    part.put(to, value.clone());
+                }
+            }
+            Some(other) => part.put(from, other),
+            None => {}
+        }
+    }
+}
+
+fn is_of_snomed(identifier: &Object) -> bool {
+    let system = said(identifier.find("system"));
+    let value = said(identifier.find("value"));
+    match identifier.len() {
+        1 => value.is_some(),
+        2 => value.is_some() && system == Some(SNOMED),
+        _ => false,
     }
 }
 

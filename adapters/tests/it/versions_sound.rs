@@ -170,3 +170,32 @@ fn an_allergy_of_dstu2_has_a_clinical_status_unless_it_was_an_error() {
         assert_eq!(*unknown, expected, "{made}");
     }
 }
+
+#[test]
+fn the_id_of_a_snomed_ct_description_is_what_the_profiles_want_and_comes_back() {
+    let coded = |url: &str, value: Value| {
+        let mut part = json!({"url": "descriptionId"});
+        part.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+        json!({"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "code": {"coding": [{
+            "system": "http://snomed.info/sct", "code": "73211009",
+            "extension": [{"url": url, "extension": [part,
+                {"url": "descriptionDisplay", "valueString": "Diabetes"}]}]}]}})
+    };
+    let gp_connect = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-coding-sctdescid";
+    let careconnect = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-coding-sctdescid";
+    let uk_core = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-CodingSCTDescId";
+    let parts = |resource: &Value| resource["code"]["coding"][0]["extension"][0]["extension"].clone();
+    let identifier = json!({"system": "http://snomed.info/sct", "value": "121589010"});
+    for url in [gp_connect, careconnect] {
+        let input = coded(url, json!({"valueId": "121589010"}));
+        let (made, losses) = one(&input, Release::Stu3, Release::R4);
+        assert!(losses.is_empty(), "{losses:?}");
+        assert_eq!(parts(&made), parts(&coded(uk_core, json!({"valueIdentifier": identifier}))));
+        assert_eq!(parts(&one(&made, Release::R4, Release::Stu3).0), parts(&input));
+    }
+    // What says more than an id can stays what it is.
+    let more = coded(uk_core, json!({"valueIdentifier": {"system": "urn:x", "value": "1"}}));
+    let back = one(&more, Release::R4, Release::Stu3).0;
+    assert_eq!(parts(&back)[0]["valueIdentifier"]["system"], "urn:x");
+    assert_eq!(parts(&one(&back, Release::Stu3, Release::R4).0), parts(&more));
+}
