@@ -39,6 +39,8 @@ pub struct Said {
     pub permitted_by: Option<String>,
     /// Denied data.
     pub exclude: BTreeSet<Exclusion>,
+    /// The Consents, by their names, that deny some of the data.
+    pub limited_by: BTreeSet<String>,
     /// When not empty, the only permitted data.
     pub only: BTreeSet<DataRule>,
     /// The first register entry, by its name, that opts out of purposes beyond care.
@@ -146,6 +148,7 @@ fn deny(id: &str, rule: DataRule, except: BTreeSet<DataRule>, said: &mut Said) {
         keep_first(&mut said.denied_by, id);
     } else {
         said.exclude.insert(Exclusion { rule, except });
+        said.limited_by.insert(id.to_owned());
     }
 }
 

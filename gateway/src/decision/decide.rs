@@ -30,14 +30,14 @@ pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
                 .map_err(|refusal| untied(refusal, person))
         };
         let answer = decide_person(&admitted, person, tied);
-        let mut is_denied = matches!(answer, Err(Refusal::ConsentDenied));
+        let mut is_denied = is_denied_any(&answer);
         if answer.is_err() && person.met.is_as_kin() {
             let of_another = decide_person(&admitted, person, |_| Ok(RelationshipBasis::OfKin));
-            is_denied |= matches!(of_another, Err(Refusal::ConsentDenied));
+            is_denied |= is_denied_any(&of_another);
             as_kin.insert(key.clone(), Answer::from(of_another));
         }
         if is_denied {
-            denied_by.extend(denying(&admitted, person).map(|consent| (key.clone(), consent)));
+            denied_by.insert(key.clone(), denying(&admitted, person));
         }
         answers.insert(key.clone(), Answer::from(answer));
     }
@@ -48,10 +48,22 @@ pub fn decide(admitted: Admitted, evidence: &Evidence) -> Ruling {
         .denied(denied_by)
 }
 
-/// The Consent that denies everything to whoever asks. It is evidence and no part of the answer: who is refused for the
-/// same reason is refused alike.
-fn denying(admitted: &Admitted, person: &PersonEvidence) -> Option<String> {
-    consents::weigh(&person.consents, &admitted.recipient()).denied_by
+/// Whether her word denies some of her data, or all.
+fn is_denied_any(answer: &Result<Permit, Refusal>) -> bool {
+    match answer {
+        Ok(permit) => !permit.obligations.exclude.is_empty(),
+        Err(refusal) => *refusal == Refusal::ConsentDenied,
+    }
+}
+
+/// The Consent that denies everything to whoever asks, or else those that deny something. They are evidence and no part of
+/// the answer: who is refused for the same reason is refused alike.
+fn denying(admitted: &Admitted, person: &PersonEvidence) -> BTreeSet<String> {
+    let said = consents::weigh(&person.consents, &admitted.recipient());
+    match said.denied_by {
+        Some(consent) => BTreeSet::from([consent]),
+        None => said.limited_by,
+    }
 }
 
 /// Whether she is shielded, as far as anyone can tell: who is in doubt may be. One who is not there is nowhere.

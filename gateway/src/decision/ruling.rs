@@ -169,8 +169,8 @@ pub struct Ruling {
     as_kin: BTreeMap<PersonKey, Answer>,
     pub(in crate::decision) patients: BTreeMap<Id, PersonKey>,
     protected: BTreeSet<PersonKey>,
-    /// By which of her Consents somebody is refused.
-    denied_by: BTreeMap<PersonKey, String>,
+    /// By which of her Consents somebody is refused, or some of her data.
+    denied_by: BTreeMap<PersonKey, BTreeSet<String>>,
     is_unconditional: bool,
 }
 
@@ -187,17 +187,18 @@ impl Ruling {
         Self { admitted, answers, as_kin, patients, protected, denied_by, is_unconditional }
     }
 
-    /// The same, where these are refused by the Consents named.
+    /// The same, where these, or some of their data, are refused by the Consents named.
     #[must_use]
-    pub(in crate::decision) fn denied(mut self, by: BTreeMap<PersonKey, String>) -> Self {
+    pub(in crate::decision) fn denied(mut self, by: BTreeMap<PersonKey, BTreeSet<String>>) -> Self {
         self.denied_by = by;
         self
     }
 
-    /// The Consent by which she is refused, `Consent/<id>` of the gateway or `<system>/Consent/<id>`: for the record alone.
+    /// The Consent by which she is refused, or those by which some of her data are, `Consent/<id>` of the gateway or
+    /// `<system>/Consent/<id>`: for the record alone.
     #[must_use]
-    pub fn denied_by(&self, person: &PersonKey) -> Option<&str> {
-        self.denied_by.get(person).map(String::as_str)
+    pub fn denied_by(&self, person: &PersonKey) -> Option<&BTreeSet<String>> {
+        self.denied_by.get(person)
     }
 
     /// The same, where the whereabouts of these are protected.

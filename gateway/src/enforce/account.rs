@@ -46,6 +46,22 @@ impl Part {
     fn is_empty(&self) -> bool {
         self.resources.is_empty() && self.withheld.is_empty()
     }
+
+    /// Whether something of hers was kept back since somebody whom it is about denied it.
+    fn kept_back_by(&self) -> KeptBackBy {
+        let reason = Refusal::ConsentDenied.reason();
+        match self.withheld.keys().any(|kept| kept.starts_with(reason)) {
+            true => KeptBackBy::HerWord,
+            false => KeptBackBy::Others,
+        }
+    }
+}
+
+/// Whether a word about sharing is among what kept something back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeptBackBy {
+    HerWord,
+    Others,
 }
 
 /// Whether the request names the person besides `Subjects::named`: a read by id names whoever the resource is about.
@@ -167,6 +183,7 @@ impl<'a> Account<'a> {
             .collect();
         for (person, (answer, patient)) in answers {
             let part = self.shared.remove(person).unwrap_or_default();
+            let kept_back = part.kept_back_by();
             let named = part.refused == Named::ByContent || all_named.contains(person);
             if part.is_empty() && !named && self.as_kin.contains_key(person) {
                 continue;
@@ -182,7 +199,7 @@ impl<'a> Account<'a> {
                 part,
                 visibility,
                 refusal,
-                self.rests_on(person, refusal, basis),
+                self.rests_on(person, (refusal, basis), kept_back),
             ));
         }
         // What is another's does not stand in the trail of her kin: it would tell of that other.
@@ -194,7 +211,7 @@ impl<'a> Account<'a> {
                 None => (Some(&Refusal::PersonUncertain), None),
             };
             let found = (&person, patients.get(&person).copied());
-            let rests_on = self.rests_on(&person, refusal, basis);
+            let rests_on = self.rests_on(&person, (refusal, basis), part.kept_back_by());
             persons.push(about(found, part, Visibility::Oversight, refusal, rests_on));
         }
         persons
@@ -207,6 +224,10 @@ impl<'a> Account<'a> {
             person.resources.clear();
             if person.refusal.is_none() {
                 person.refusal = Some(refusal.reason().to_owned());
+                // What denies a part denied all that was asked for.
+                if *refusal == Refusal::ConsentDenied && !person.limited_by.is_empty() {
+                    person.consent = Some(format!("denied {}", person.limited_by.remove(0)));
+                }
             }
         }
         persons
@@ -216,13 +237,20 @@ impl<'a> Account<'a> {
     fn rests_on<'r>(
         &'r self,
         person: &PersonKey,
-        refusal: Option<&Refusal>,
-        basis: Option<&'r Basis>,
+        (refusal, basis): (Option<&Refusal>, Option<&'r Basis>),
+        kept_back: KeptBackBy,
     ) -> RestsOn<'r> {
-        let is_denied = refusal == Some(&Refusal::ConsentDenied);
-        let met = || self.gone.denied_by.get(person).map(String::as_str);
-        let denied_by = is_denied.then(|| self.ruling.denied_by(person).or_else(met)).flatten();
-        RestsOn { basis, denied_by }
+        let denying = self.ruling.denied_by(person).or_else(|| self.gone.denied_by.get(person));
+        let mut denying = denying.into_iter().flatten().map(String::as_str);
+        match (refusal, kept_back) {
+            (Some(Refusal::ConsentDenied), _) => {
+                RestsOn { basis, denied_by: denying.next(), limited_by: Vec::new() }
+            }
+            (None, KeptBackBy::HerWord) => RestsOn { basis, denied_by: None, limited_by: denying.collect() },
+            (Some(_), _) | (None, KeptBackBy::Others) => {
+                RestsOn { basis, denied_by: None, limited_by: Vec::new() }
+            }
+        }
     }
 
     /// The persons whom the request names.
@@ -239,10 +267,12 @@ impl<'a> Account<'a> {
     }
 }
 
-/// On what an answer rests: a permit on its basis, and a refusal by a person's own word on the Consent that says it.
+/// On what an answer rests: a permit on its basis, and a refusal by a person's own word on the Consent that says it. Of a
+/// permit by which her word kept something back these are the Consents that deny something.
 struct RestsOn<'a> {
     basis: Option<&'a Basis>,
     denied_by: Option<&'a str>,
+    limited_by: Vec<&'a str>,
 }
 
 fn about(
@@ -250,7 +280,7 @@ fn about(
     part: Part,
     visibility: Visibility,
     refusal: Option<&Refusal>,
-    RestsOn { basis, denied_by }: RestsOn<'_>,
+    RestsOn { basis, denied_by, limited_by }: RestsOn<'_>,
 ) -> AboutPerson {
     let (nhs_number, patient) = match person {
         PersonKey::Nhs(number) => (Some(number.as_str().to_owned()), found),
@@ -267,6 +297,7 @@ fn about(
         consent: basis
             .map(|basis| consent(&basis.consent))
             .or_else(|| denied_by.map(|consent| format!("denied {consent}"))),
+        limited_by: limited_by.into_iter().map(str::to_owned).collect(),
         overrode: basis
             .map(|basis| basis.overrode.iter().map(|&reason| reason.to_owned()).collect())
             .unwrap_or_default(),

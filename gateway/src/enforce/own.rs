@@ -339,6 +339,7 @@ pub fn about(nhs_number: &str) -> AboutPerson {
         refusal: None,
         relationship: None,
         consent: None,
+        limited_by: Vec::new(),
         overrode: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@
 //! references lead to and wherever protected persons live; what stays is decided again with everything else. Of what
 //! is let go, whom it is about and why is kept for the record, and no content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fhir::json::Document;
 use fhir::reference::Id;
@@ -55,8 +55,8 @@ pub struct Gone {
     pub(in crate::enforce) answers: BTreeMap<PersonKey, (Answer, Option<Id>)>,
     /// The second answer about those of them who are somebody's kin.
     pub(in crate::enforce) as_kin: BTreeMap<PersonKey, Answer>,
-    /// By which of her Consents somebody of them is refused.
-    pub(in crate::enforce) denied_by: BTreeMap<PersonKey, String>,
+    /// By which of her Consents somebody of them is refused, or some of her data.
+    pub(in crate::enforce) denied_by: BTreeMap<PersonKey, BTreeSet<String>>,
     /// Whether the system answered with anything, what is let go for whatever reason among it.
     pub(in crate::enforce) held: Holds,
 }
@@ -210,8 +210,8 @@ impl Gone {
         for (person, second) in other.as_kin {
             self.as_kin.entry(person).or_insert(second);
         }
-        for (person, consent) in other.denied_by {
-            self.denied_by.entry(person).or_insert(consent);
+        for (person, consents) in other.denied_by {
+            self.denied_by.entry(person).or_insert(consents);
         }
     }
 
@@ -224,8 +224,8 @@ impl Gone {
             if let Some(second) = ruling.second_answer(person) {
                 self.as_kin.entry(person.clone()).or_insert_with(|| second.clone());
             }
-            if let Some(consent) = ruling.denied_by(person) {
-                self.denied_by.entry(person.clone()).or_insert_with(|| consent.to_owned());
+            if let Some(consents) = ruling.denied_by(person) {
+                self.denied_by.entry(person.clone()).or_insert_with(|| consents.clone());
             }
         }
     }

@@ -166,7 +166,8 @@ pub(in crate::interaction) struct Place<'a> {
     pub(in crate::interaction) at: Timestamp,
 }
 
-/// Reads the parameters of FHIR R4 (operation-patient-everything), each once, and `_cursor`, alone.
+/// Reads the parameters of FHIR R4 (operation-patient-everything), each once but for `_type`, of which each says more types, and
+/// `_cursor`, alone.
 pub(in crate::interaction) fn parse(
     place: &Place<'_>,
     parameters: &[Parameter],
@@ -185,12 +186,14 @@ pub(in crate::interaction) fn parse(
     let mut sealed = None;
     for parameter in parameters {
         let Name::Plain { code, modifier: None } = &parameter.name else { return Err(Malformed::Parameter) };
-        if !seen.insert(code.as_str()) {
-            return Err(Malformed::Parameter);
-        }
+        let is_first = seen.insert(code.as_str());
         if code == "_type" {
-            request.types = parameter.values.iter().map(type_of).collect::<Result<_, _>>()?;
+            let types = parameter.values.iter().map(type_of).collect::<Result<Vec<_>, _>>()?;
+            request.types.extend(types);
             continue;
+        }
+        if !is_first {
+            return Err(Malformed::Parameter);
         }
         let [value] = parameter.values.as_slice() else { return Err(Malformed::Parameter) };
         match code.as_str() {

@@ -185,15 +185,20 @@ fn audit(
 ) -> Result<OwnAction, Malformed> {
     check_format(arrived)?;
     let mut by = None;
-    let mut count = COUNT;
-    let mut before = None;
+    let (mut count, mut before) = (None, None);
     let mut narrowing = Vec::new();
     for parameter in parameters.iter().filter(|one| !is_control(one)) {
         if is_named(parameter, "_count") {
             let said = fhir::search::count(&one_value(parameter)?).ok_or(Malformed::Parameter)?;
-            count = usize::try_from(said).map_err(|_| Malformed::Parameter)?;
+            let said = usize::try_from(said).map_err(|_| Malformed::Parameter)?;
+            if count.replace(said).is_some() {
+                return Err(Malformed::Parameter);
+            }
         } else if is_named(parameter, "_cursor") {
-            before = Some(cursor::open_of_trail(seal, requestor, &one_value(parameter)?, arrived.at)?);
+            let opened = cursor::open_of_trail(seal, requestor, &one_value(parameter)?, arrived.at)?;
+            if before.replace(opened).is_some() {
+                return Err(Malformed::Parameter);
+            }
         } else if is_among(parameter, &AuditQuery::CRITERIA) {
             narrowing.push(parameter.clone());
         } else {
@@ -206,6 +211,7 @@ fn audit(
             }
         }
     }
+    let count = count.unwrap_or(COUNT);
     if count == 0 {
         return Err(Malformed::Parameter);
     }

@@ -168,6 +168,7 @@ impl Clerk {
             refusal: None,
             relationship: None,
             consent: None,
+            limited_by: Vec::new(),
             overrode: Vec::new(),
         };
         numbers.into_iter().map(about).collect()

@@ -313,6 +313,9 @@ pub struct AboutPerson {
     /// or `<system>/Consent/<id>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,
+    /// Her Consents that deny something to whoever asks, where her word kept something back and the rest was shared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited_by: Vec<String>,
     /// Reasons an override jumped over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrode: Vec<String>,

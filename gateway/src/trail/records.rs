@@ -154,6 +154,7 @@ impl Records {
                     refusal: Some(refusal.reason().to_owned()),
                     relationship: None,
                     consent: None,
+                    limited_by: Vec::new(),
                     overrode: Vec::new(),
                 })
             })

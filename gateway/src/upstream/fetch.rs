@@ -49,6 +49,12 @@ impl Upstream {
             Interaction::Fhir { system, action: FhirAction::Delete(deletion) } => {
                 self.read(system, &deletion.target).await
             }
+            // Nothing can meet it, and a system that takes the last of the two for both would answer with somebody.
+            Interaction::Fhir { action: FhirAction::Search(search), .. }
+                if search.query.contradicts_itself() =>
+            {
+                Ok(Unfiltered::new(Held::searchset(Vec::new(), Complete::All, None)))
+            }
             Interaction::Fhir { system, action: FhirAction::Search(search) } => {
                 self.search_by(system, &search.query, SearchQuery::to_form).await
             }

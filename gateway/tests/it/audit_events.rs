@@ -76,6 +76,7 @@ fn about(resources: &[&str]) -> AboutPerson {
         refusal: None,
         relationship: Some("care-team hospital/CareTeam/ct1".into()),
         consent: Some("implied".into()),
+        limited_by: Vec::new(),
         overrode: Vec::new(),
     }
 }

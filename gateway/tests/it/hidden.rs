@@ -40,6 +40,45 @@ pub(crate) async fn site(
     sharing::site(&agreement(existence), script).await
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_for_patients_that_are_two_at_once_finds_nothing_whoever_they_are() {
+    // A system that takes the last of two values for both.
+    let there = [patient("p1", ANN), patient("p2", BOB)];
+    let lenient = |seen: &Seen| {
+        let mut pairs: Vec<&str> = Vec::new();
+        for pair in seen.body.split('&') {
+            let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+            pairs.retain(|kept| name(kept) != name(pair));
+            pairs.push(pair);
+        }
+        Seen { body: pairs.join("&"), ..seen.clone() }
+    };
+    let honest = holding(&held(&there));
+    let (site, running) = site("withheld", move |seen| honest(&lenient(seen))).await;
+    says(&site, BOB, &json!({"type": "deny"})).await;
+    let found = async |query: &str| {
+        let (status, _, body) = answer(&site, &format!("/hospital/fhir/Patient?{query}")).await;
+        (status, references(&body))
+    };
+    assert_eq!(found("_id=p1").await, (200, vec!["p1".to_owned()]));
+    // Each value narrows what the other finds.
+    assert_eq!(found("_id=p1,p2&_id=p1").await, (200, vec!["p1".to_owned()]));
+    for (one, other) in [("p1", "p9"), ("p9", "p1"), ("p2", "p1"), ("p2", "p9"), ("p8", "p9")] {
+        assert_eq!(found(&format!("_id={one}&_id={other}")).await, (200, Vec::new()), "{one} {other}");
+    }
+    let number = |number: &str| format!("identifier={NHS_NUMBER}|{number}");
+    assert_eq!(found(&format!("{}&{}", number(BOB), number(ANN))).await, (200, Vec::new()));
+    running.stop().await;
+    let seen = site.hospital.seen();
+    let both = seen.iter().filter(|seen| seen.body.matches("_id=").count() > 1);
+    let contradict = both.filter(|seen| !seen.body.contains("p1%2Cp2"));
+    assert_eq!(contradict.map(|seen| seen.body.clone()).collect::<Vec<_>>(), Vec::<String>::new());
+    let of_bob = site.records().into_iter().filter(|record| {
+        record["about"]["nhs_number"] == BOB && record["about"]["refusal"] == "consent-denied"
+    });
+    assert_eq!(of_bob.count(), 4, "who asked for him by name stands in his trail");
+}
+
 const SENSITIVE: &str = "entries marked as sensitive were left out";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -335,6 +335,7 @@ fn what_is_not_served_is_told_with_the_right_status() {
         (Method::Get, "/fhir/AuditEvent?date=2026", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a&date=soon", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent?entity.identifier=a&agent-name=Sam", none(), "", 400),
+        (Method::Get, "/fhir/AuditEvent?entity.identifier=a&_count=1&_count=2", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent/1?_elements=type", none(), "", 400),
         (Method::Get, "/fhir/AuditEvent/1/_history", none(), "", 404),
         (Method::Get, "/fhir/Patient/1", none(), "", 404),

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::support::front::ask;
-use crate::support::holding::{ANN, NHS_NUMBER, consent, held, holding, patient};
-use crate::support::sharing::{BOB, answer, denies, parsed};
+use crate::support::holding::{ANN, NHS_NUMBER, condition, consent, held, holding, patient};
+use crate::support::sharing::{BOB, answer, denies, parsed, says};
 use crate::support::whole::{Whole, one_patient};
 
 const JSON: &str = "content-type: application/fhir+json\r\n";
@@ -146,4 +146,56 @@ async fn a_refusal_by_her_own_word_names_the_choice_in_the_evidence_and_to_nobod
         "in her own leaf alone: {naming:?}"
     );
     assert!(naming.iter().all(|record| record["about"]["consent"] == denied.as_str()), "{naming:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denial_of_some_data_names_the_choice_where_it_kept_something_back_and_to_nobody_who_asks() {
+    let problems = [condition("c1", "p1", "11111111", &["HIV"]), condition("c2", "p2", "11111111", &["HIV"])];
+    let there = [vec![patient("p1", ANN), patient("p2", BOB)], problems.to_vec()].concat();
+    let (site, running) = crate::hidden::site("withheld", holding(&held(&there))).await;
+    let label = json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HIV"}]);
+    let but = json!({"type": "deny", "securityLabel": label});
+    says(&site, ANN, &json!({"type": "permit", "provision": [but]})).await;
+    let hers = format!("patient.identifier={NHS_NUMBER}|{ANN}");
+    let (_, _, choices) = site.get(&format!("/fhir/Consent?{hers}"), Some(&site.ann())).await;
+    let id = parsed(&choices)["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    let told = [
+        answer(&site, "/hospital/fhir/Patient/p1").await,
+        answer(&site, "/hospital/fhir/Condition?patient=p1,p2").await,
+        answer(&site, "/hospital/fhir/Condition/c1").await,
+    ];
+    assert_eq!(told.each_ref().map(|told| told.0), [200, 200, 404]);
+    assert_eq!(told[2], answer(&site, "/hospital/fhir/Condition/c9").await, "as if it were not there");
+    for told in &told {
+        assert!(!format!("{told:?}").contains(&id), "{told:?}");
+    }
+    let (_, _, trail) = site.get(&format!("/fhir/AuditEvent?{hers}"), Some(&site.ann())).await;
+    let events: Vec<Value> = parsed(&trail)["entry"].as_array().unwrap().clone();
+    let events: Vec<&Value> = events
+        .iter()
+        .map(|entry| &entry["resource"])
+        .filter(|event| event.to_string().contains(&id))
+        .collect();
+    let limits = |event: &&&Value| event.to_string().contains(r#""type":"limited-by""#);
+    let refused = |event: &&&Value| {
+        let profile = event["meta"]["profile"][0].as_str().unwrap_or_default();
+        profile.ends_with("IHE.BasicAudit.AuthZconsent") && event["outcomeDesc"] == "consent-denied"
+    };
+    assert_eq!(events.iter().filter(limits).count(), 1, "of the search: {events:?}");
+    assert_eq!(events.iter().filter(refused).count(), 1, "of the read: {events:?}");
+    running.stop().await;
+    let records = site.records();
+    let naming: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["exchange"]["place"] == "hospital" && record.to_string().contains(&id))
+        .map(|record| &record["about"])
+        .collect();
+    assert!(naming.iter().all(|about| about["nhs_number"] == ANN), "in her own leaf alone: {naming:?}");
+    let said = |about: &&&Value| (about["limited_by"].clone(), about["consent"].clone());
+    let named = format!("Consent/{id}");
+    let permitted = json!(format!("explicit {named}"));
+    let of_patient = (Value::Null, permitted.clone());
+    let of_search = (json!([named]), permitted);
+    let of_read = (Value::Null, json!(format!("denied {named}")));
+    assert_eq!(naming.iter().map(|about| said(&about)).collect::<Vec<_>>(), [of_patient, of_search, of_read]);
 }

@@ -28,6 +28,7 @@ fn person(nhs_number: Option<&str>, patient: &str, visibility: Visibility) -> Ab
         refusal: (visibility == Visibility::Oversight).then(|| "consent-denied".to_owned()),
         relationship: None,
         consent: None,
+        limited_by: Vec::new(),
         overrode: Vec::new(),
     }
 }

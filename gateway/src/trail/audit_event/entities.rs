@@ -164,6 +164,9 @@ impl Details {
     fn person(&mut self, person: &AboutPerson) {
         self.add("relationship", person.relationship.as_deref());
         self.add("consent", person.consent.as_deref());
+        for consent in &person.limited_by {
+            self.add("limited-by", Some(consent));
+        }
         self.add("refusal", person.refusal.as_deref());
         for reason in &person.overrode {
             self.add("overrode", Some(reason));

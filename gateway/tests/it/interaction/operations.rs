@@ -42,7 +42,14 @@ fn what_is_sent_as_parameters_is_asked_as_in_a_url() {
     ] {
         assert_eq!(posted(url, &parameters), expected, "{url} {parameters}");
     }
-    // What stands in the URL counts with it, and each once.
+    // What stands in the URL counts with it, and each once, but for types.
+    let condition = json!([{"name": "_type", "valueCode": "Condition"}]);
+    let both = everything("_type=Condition%2CObservation");
+    assert_eq!(posted(&format!("{EVERYTHING}?_type=Observation"), &condition), both);
+    assert_eq!(
+        posted(&format!("{EVERYTHING}?_type=Observation&_type=Condition,Observation"), &json!([])),
+        both
+    );
     let since = json!([{"name": "end", "valueDate": "2020"}]);
     assert_eq!(posted(&format!("{EVERYTHING}?start=2019"), &since), everything("start=2019&end=2020"));
     assert_eq!(posted(&format!("{EVERYTHING}?end=2019"), &since), Err(400));

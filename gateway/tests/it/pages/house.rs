@@ -203,6 +203,7 @@ pub(crate) fn about(number: &str) -> AboutPerson {
         refusal: None,
         relationship: None,
         consent: None,
+        limited_by: Vec::new(),
         overrode: Vec::new(),
     }
 }

@@ -67,6 +67,7 @@ fn read() -> Listed {
         refusal: None,
         relationship: Some("care-team hospital/CareTeam/ct1".into()),
         consent: Some("implied".into()),
+        limited_by: Vec::new(),
         overrode: Vec::new(),
     };
     Listed { record: Record { v: 1, exchange, about: About::Person(Box::new(about)) }, since: Since::Nothing }
