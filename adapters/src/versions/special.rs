@@ -127,9 +127,6 @@ impl Walk<'_> {
         {
             out.object.put(&flag.element, written(otherwise));
         }
-        if out.to.name() == "AllergyIntolerance" && self.way.from == Release::Dstu2 {
-            allergy_has_a_status(&mut out.object);
-        }
         if out.from.name() == "Consent" && self.way.to == Release::R4 && self.way.from <= Release::Stu3 {
             let coding =
                 Object::new().with("system", Node::text(SCOPE)).with("code", Node::text("patient-privacy"));
@@ -312,22 +309,6 @@ fn is_of_snomed(identifier: &Object) -> bool {
         1 => value.is_some(),
         2 => value.is_some() && system == Some(SNOMED),
         _ => false,
-    }
-}
-
-/// `ait-1`: an allergy has a clinical status unless it was entered in error. DSTU2 has one status for both.
-fn allergy_has_a_status(allergy: &mut Object) {
-    let in_error = match allergy.find("verificationStatus") {
-        Some(Node::Object(status)) => match status.find("coding") {
-            Some(Node::List(all)) => all.iter().any(|coding| {
-                matches!(coding, Node::Object(coding) if said(coding.find("code")) == Some("entered-in-error"))
-            }),
-            _ => false,
-        },
-        _ => false,
-    };
-    if !in_error && allergy.find("clinicalStatus").is_none() {
-        allergy.put("clinicalStatus", Node::absent("unknown"));
     }
 }
 

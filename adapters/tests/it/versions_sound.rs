@@ -151,26 +151,6 @@ fn what_r4_asks_for_and_the_other_release_does_not_is_not_known() {
     }
 }
 
-/// `ait-1` of R4: DSTU2 says with one status whether an allergy is active and whether it is sure.
-#[test]
-fn an_allergy_of_dstu2_has_a_clinical_status_unless_it_was_an_error() {
-    for (status, clinical) in [
-        ("active", json!("active")),
-        ("unconfirmed", Value::Null),
-        ("refuted", Value::Null),
-        ("entered-in-error", Value::Null),
-    ] {
-        let input = json!({"resourceType": "AllergyIntolerance", "status": status, "patient": {"reference": "Patient/1"},
-            "substance": {"text": "nuts"}});
-        let (made, _) = one(&input, Release::Dstu2, Release::R4);
-        assert_eq!(made["clinicalStatus"]["coding"][0]["code"], clinical, "{made}");
-        let unknown = &made["clinicalStatus"]["extension"][0]["valueCode"];
-        let expected =
-            if matches!(status, "unconfirmed" | "refuted") { json!("unknown") } else { Value::Null };
-        assert_eq!(*unknown, expected, "{made}");
-    }
-}
-
 #[test]
 fn the_id_of_a_snomed_ct_description_is_what_the_profiles_want_and_comes_back() {
     let coded = |url: &str, value: Value| {
