@@ -165,7 +165,7 @@ mod tests {
             json.contains(r#""message":"exchange ended","status":"200","reason":"x y","fields_refused":1}"#),
             "{json}"
         );
-        assert!(!text.contains("999") && !json.contains("999"));
+        assert!(!text.contains("9990000018") && !json.contains("9990000018"));
         assert_eq!((text.lines().count(), json.lines().count()), (1, 1));
     }
 
