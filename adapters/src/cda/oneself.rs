@@ -1,4 +1,4 @@
-//! Where the person of a document takes part in it: as one who gets a copy of what is about her.
+//! Where the person of a document takes part in it: as one who wrote it, or gets a copy of what is about her.
 //!
 //! She is known by an identifier that her own record has. Were another resource made of her, she would be a member of
 //! staff there, with her address.
@@ -60,7 +60,8 @@ fn said<'t>(role: Element<'t>) -> impl Iterator<Item = Element<'t>> {
     let of = |element: Element<'t>| {
         element.children().filter(|child| child.space() == Space::V3 && ALIKE.contains(&child.name()))
     };
-    let players = players.filter(|player| matches!(player.name(), "patient" | "informationRecipient"));
+    let players = players
+        .filter(|player| matches!(player.name(), "patient" | "informationRecipient" | "assignedPerson"));
     of(role).chain(players.flat_map(of))
 }
 

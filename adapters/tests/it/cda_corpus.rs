@@ -194,19 +194,27 @@ impl std::ops::AddAssign for Count {
     }
 }
 
-/// Facts met and expected. The next of kin may be a contact of the Patient.
+/// Facts met and expected. The next of kin may be a contact of the Patient. Who has an identifier of the Patient's own is the
+/// Patient, where others make a Practitioner of the same words beside her.
 fn score(
     name: &str,
     expected: &[(String, String)],
     ours: &[(String, String)],
     told: &mut BTreeMap<String, usize>,
 ) -> Count {
-    let contact =
-        |path: &str| path.strip_prefix("RelatedPerson.").map(|kin| format!("Patient.contact.{kin}"));
+    let is_said = |path: &str, value: &str| expected.iter().any(|(held, said)| held == path && said == value);
+    let writes_herself = expected.iter().any(|(path, value)| {
+        path == "Practitioner.identifier.value" && is_said("Patient.identifier.value", value)
+    });
+    let elsewhere = |path: &str, value: &str| {
+        let contact = path.strip_prefix("RelatedPerson.").map(|kin| format!("Patient.contact.{kin}"));
+        let herself = path.strip_prefix("Practitioner.").map(|who| format!("Patient.{who}"));
+        contact.or(herself.filter(|herself| writes_herself && is_said(herself, value)))
+    };
     let missing: Vec<_> = expected
         .iter()
         .filter(|(path, value)| {
-            let elsewhere = contact(path);
+            let elsewhere = elsewhere(path, value);
             !ours.iter().any(|(held, found)| {
                 (held == path || Some(held) == elsewhere.as_ref()) && alike(found, value)
             })

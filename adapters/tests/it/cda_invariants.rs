@@ -257,3 +257,73 @@ fn a_unit_that_ucum_does_not_have_is_words() {
         assert_eq!(told, code.is_none(), "{unit}: {:?}", made.losses);
     }
 }
+
+/// What a document with this in its header, and this in its `patient`, becomes.
+fn document(header: &str, patient: &str) -> Value {
+    let document = format!(
+        r#"<ClinicalDocument xmlns="urn:hl7-org:v3"><id root="1.2.3" extension="D1"/><code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202506301200+0100"/><recordTarget><patientRole><id root="2.16.840.1.113883.2.1.4.1" extension="9990000018"/><patient><name><family>Fenwick</family></name>{patient}</patient></patientRole></recordTarget>{header}</ClinicalDocument>"#
+    );
+    let made = adapters::cda::translate(document.as_bytes(), &crate::goldens::hospital()).unwrap();
+    crate::cda::check(&made, header);
+    bundle(&made)
+}
+
+/// `pat-1`.
+#[test]
+fn a_contact_can_be_reached_or_it_is_said_that_nothing_is_known() {
+    for (inside, nothing) in [
+        (r#"<code code="MTH" codeSystem="2.16.840.1.113883.5.111"/>"#, true),
+        (r#"<telecom value="tel:0113 4960001"/>"#, false),
+        ("<addr><city>Leeds</city></addr>", false),
+        ("<guardianPerson><name><family>Moss</family></name></guardianPerson>", false),
+        ("<guardianOrganization><name>Carers</name></guardianOrganization>", false),
+    ] {
+        let whole = document("", &format!("<guardian>{inside}</guardian>"));
+        let entries = whole["entry"].as_array().unwrap();
+        let mut found = entries.iter().map(|entry| &entry["resource"]);
+        let contact = &found.find(|held| held["resourceType"] == "Patient").unwrap()["contact"][0];
+        assert!(contact.is_object(), "{whole}");
+        assert_eq!(contact["name"] == unknown(), nothing, "{contact}");
+    }
+}
+
+/// `att-1`.
+#[test]
+fn an_attachment_says_what_it_is_or_that_it_may_be_anything() {
+    for (attributes, kind) in [
+        (r#" mediaType="application/pdf" representation="B64""#, "application/pdf"),
+        (r#" representation="B64""#, "application/octet-stream"),
+    ] {
+        let body =
+            format!("<component><nonXMLBody><text{attributes}>JVBERi0xLjQK</text></nonXMLBody></component>");
+        let whole = document(&body, "");
+        let entries = whole["entry"].as_array().unwrap();
+        let found = entries.iter().map(|entry| &entry["resource"]);
+        let found = found.filter(|held| held["resourceType"] == "DocumentReference").next_back().unwrap();
+        assert_eq!(found["content"][0]["attachment"]["contentType"], kind, "{found}");
+    }
+}
+
+/// `Composition.relatesTo.code` and `target[x]`, 1 each.
+#[test]
+fn a_document_relates_to_another_in_some_way_and_to_one_that_may_not_be_known() {
+    for (related, code, target) in [
+        (
+            r#" typeCode="RPLC"><parentDocument><id root="1.2.3" extension="D0"/></parentDocument>"#,
+            "replaces",
+            false,
+        ),
+        (
+            r#" typeCode="XFRM"><parentDocument><id root="1.2.3" extension="D0"/></parentDocument>"#,
+            "transforms",
+            false,
+        ),
+        (r#"><parentDocument><id root="1.2.3" extension="D0"/></parentDocument>"#, "appends", false),
+        (r#" typeCode="RPLC"><parentDocument><setId root="1.2.3"/></parentDocument>"#, "replaces", true),
+    ] {
+        let whole = document(&format!("<relatedDocument{related}</relatedDocument>"), "");
+        let relation = &whole["entry"][0]["resource"]["relatesTo"][0];
+        assert_eq!(relation["code"], code, "{relation}");
+        assert_eq!(relation["targetIdentifier"] == unknown(), target, "{relation}");
+    }
+}

@@ -1,9 +1,9 @@
-//! The person of a document as one who gets a copy of it, both ways; and who is to act on a document.
+//! The person of a document as one who wrote it, or gets a copy of it, both ways; and as what others take part.
 
 use adapters::{Severity, Translated, Why, cda};
 use serde_json::{Value, json};
 
-use crate::cda_meaning::bundle;
+use crate::cda_meaning::{RESULTS, bundle, translated};
 use crate::cda_out::{case, ccda, itk, lost, resource, sent, text};
 use crate::goldens::hospital;
 
@@ -107,4 +107,42 @@ fn a_document_says_that_the_person_gets_a_copy_and_is_read_so_again() {
         let copy = extensions.iter().find(|extension| extension["url"] == RECIPIENT).unwrap();
         assert_eq!(led(&again, &copy["valueReference"]), "Patient");
     }
+}
+
+fn author(id: &str, more: &str) -> String {
+    format!(
+        r#"<author><time value="20250630"/><assignedAuthor>{id}{more}<assignedPerson><name><given>Ann</given><family>Fenwick</family></name></assignedPerson></assignedAuthor></author>"#
+    )
+}
+
+#[test]
+fn what_the_person_wrote_herself_is_hers_wherever_fhir_lets_her_write() {
+    let hers = format!(r#"<id root="{NHS}" extension="9990000018"/>"#);
+    let anothers = format!(r#"<id root="{NHS}" extension="9990000026"/>"#);
+    for (id, more, led_to, told) in [
+        (&hers, "", "Patient", 0),
+        (&hers, ADDRESS, "Patient", 0),
+        // As what she wrote it has no place beside her.
+        (&hers, r#"<code code="SELF" codeSystem="2.16.840.1.113883.5.111"/>"#, "Patient", 2),
+        (&anothers, "", "Practitioner", 0),
+    ] {
+        let made = read(&author(id, more));
+        let whole = bundle(&made);
+        assert_eq!(led(&whole, &whole["entry"][0]["resource"]["author"][0]), led_to, "{id}{more}");
+        let losses = made.losses.iter().filter(|loss| loss.place.contains("/assignedAuthor"));
+        let losses: Vec<String> = losses.map(ToString::to_string).collect();
+        assert_eq!(losses.len(), told, "{losses:?}");
+    }
+    let of = |kind: &str, name: &str, section: &str, entry: &str| {
+        let whole = bundle(&translated(section, &entry.replace("%A", &author(&hers, ""))));
+        let entries = whole["entry"].as_array().unwrap();
+        let found = entries.iter().map(|entry| &entry["resource"]);
+        let found = found.filter(|resource| resource["resourceType"] == kind).next_back().unwrap();
+        let named = if found[name].is_array() { &found[name][0] } else { &found[name] };
+        led(&whole, named).to_owned()
+    };
+    let result = r#"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.2"/><code code="1" %S/><statusCode code="completed"/><value xsi:type="ST">x</value>%A</observation>"#;
+    assert_eq!(of("Observation", "performer", RESULTS, result), "Patient");
+    let report = r#"<organizer classCode="BATTERY" moodCode="EVN"><templateId root="%T.1"/><code code="1" %S/><statusCode code="completed"/>%A<component><observation classCode="OBS" moodCode="EVN"><templateId root="%T.2"/><code code="1" %S/><statusCode code="completed"/><value xsi:type="ST">x</value></observation></component></organizer>"#;
+    assert_eq!(of("DiagnosticReport", "performer", RESULTS, report), "Practitioner", "no patient makes one");
 }
