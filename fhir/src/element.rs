@@ -1,36 +1,39 @@
 //! Resources of our own making.
 //!
-//! A small builder over fhirbolt's generic element model, so that the rest of the project neither names fhirbolt nor
-//! is generic over it. It only writes. Nothing here takes bytes: what a network sent is read by [`crate::json`] and
-//! never becomes an [`Element`].
+//! A small builder, so that the rest of the project neither names fhirbolt nor is generic over it. It only writes. Nothing
+//! here takes bytes: what a network sent is read by [`crate::json`] and never becomes an [`Element`].
 //!
 //! What FHIR forbids cannot be built: empty strings, arrays and objects are left out, `id` is always a string and
 //! `extension` always an array. Members come out in the order in which they were put in.
+//!
+//! A primitive is put in as a text, number or truth value, and a part is what has members: then all is plain, and written
+//! here. A part with nothing but `id`, `extension` and `value` may be a primitive with something beside it or a type of
+//! those elements: only the tables of FHIR can tell, and what holds one is written by fhirbolt.
 
-use fhirbolt::FhirReleases;
-use fhirbolt::element::{self as bolt, Primitive};
-use fhirbolt::json;
-use fhirbolt::serde::SerializationConfig;
-
-type R4Element = bolt::Element<{ FhirReleases::R4 }>;
-type R4Value = bolt::Value<{ FhirReleases::R4 }>;
+mod plain;
+mod told;
 
 /// A part of a resource: an object with named members.
 #[derive(Clone, PartialEq, Default)]
-pub struct Element(R4Element);
+pub struct Element(Vec<(Box<str>, Inner)>);
 
 /// A whole resource.
 #[derive(Clone, PartialEq)]
-pub struct Resource(R4Element);
+pub struct Resource(Element);
 
 /// What a member may be. Made by `into()` from text, numbers, truth values, parts, resources and lists of them.
 #[derive(Clone, PartialEq)]
-pub struct Value(Inner);
+pub struct Value(Option<Inner>);
 
 #[derive(Clone, PartialEq)]
 enum Inner {
-    Nothing,
-    One(R4Value),
+    Text(Box<str>),
+    Flag(bool),
+    Number(i32),
+    Decimal(Box<str>),
+    Texts(Vec<Box<str>>),
+    One(Element),
+    Many(Vec<Element>),
 }
 
 /// A decimal number as FHIR writes it: its digits are kept.
@@ -45,9 +48,7 @@ pub struct InvalidDecimal;
 impl Resource {
     /// A resource of `resource_type` with nothing in it yet.
     pub fn new(resource_type: &'static str) -> Self {
-        let mut element = R4Element::new();
-        element.insert("resourceType".to_owned(), text(resource_type));
-        Self(element)
+        Self(Element(vec![("resourceType".into(), Inner::Text(resource_type.into()))]))
     }
 
     /// The same with one more member; a member of that name is replaced.
@@ -59,16 +60,13 @@ impl Resource {
 
     /// Puts a member in; a member of that name is replaced.
     pub fn put(&mut self, name: &str, value: impl Into<Value>) {
-        put(&mut self.0, name, value.into());
+        self.0.put(name, value);
     }
 
     /// The resource as compact FHIR JSON.
-    #[expect(
-        clippy::expect_used,
-        reason = "writing to memory cannot fail and every value was checked when put in"
-    )]
+    #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        json::to_vec(&self.0, Some(SerializationConfig { always_sort: false })).expect("a checked resource")
+        plain::written(&self.0).unwrap_or_else(|| told::written(&self.0))
     }
 }
 
@@ -85,9 +83,28 @@ impl Element {
         self
     }
 
-    /// Puts a member in; a member of that name is replaced.
+    /// Puts a member in; a member of that name is replaced, and goes where `value` is nothing.
     pub fn put(&mut self, name: &str, value: impl Into<Value>) {
-        put(&mut self.0, name, value.into());
+        let Some(value) = value.into().0 else {
+            self.0.retain(|(known, _)| **known != *name);
+            return;
+        };
+        let value = match (name, value) {
+            ("id", Inner::Number(number)) => Inner::Text(number.to_string().into()),
+            ("id", Inner::Flag(flag)) => Inner::Text(if flag { "true" } else { "false" }.into()),
+            ("id", Inner::Decimal(number)) => Inner::Text(number),
+            ("id", Inner::One(_) | Inner::Many(_) | Inner::Texts(_)) => return,
+            ("extension" | "modifierExtension", Inner::One(one)) => Inner::Many(vec![one]),
+            (
+                "extension" | "modifierExtension",
+                Inner::Text(_) | Inner::Flag(_) | Inner::Number(_) | Inner::Decimal(_) | Inner::Texts(_),
+            ) => return,
+            (_, value) => value,
+        };
+        match self.0.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name.into(), value)),
+        }
     }
 
     /// Whether nothing is in it.
@@ -157,39 +174,17 @@ fn digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn text(text: &str) -> R4Value {
-    bolt::Value::Primitive(Primitive::String(text.to_owned()))
+fn one(value: Inner) -> Value {
+    Value(Some(value))
 }
 
-/// fhirbolt fails on an `id` that is no string and on an `extension` that is no array; here neither can come to it.
-fn put(element: &mut R4Element, name: &str, value: Value) {
-    let Inner::One(value) = value.0 else {
-        element.shift_remove(name);
-        return;
-    };
-    let value = match (name, value) {
-        ("id", bolt::Value::Primitive(Primitive::Integer(number))) => text(&number.to_string()),
-        ("id", bolt::Value::Primitive(Primitive::Bool(flag))) => text(if flag { "true" } else { "false" }),
-        ("id", bolt::Value::Primitive(Primitive::Decimal(number))) => text(&number),
-        ("id", bolt::Value::Element(_) | bolt::Value::Sequence(_)) => return,
-        ("extension" | "modifierExtension", bolt::Value::Element(one)) => bolt::Value::Sequence(vec![one]),
-        ("extension" | "modifierExtension", bolt::Value::Primitive(_)) => return,
-        (_, value) => value,
-    };
-    element.insert(name.to_owned(), value);
-}
-
-fn one(value: R4Value) -> Value {
-    Value(Inner::One(value))
-}
-
-fn sequence(elements: Vec<R4Element>) -> Value {
-    if elements.is_empty() { Value(Inner::Nothing) } else { one(bolt::Value::Sequence(elements)) }
+fn many(elements: Vec<Element>) -> Value {
+    if elements.is_empty() { Value(None) } else { one(Inner::Many(elements)) }
 }
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        if value.is_empty() { Self(Inner::Nothing) } else { one(text(value)) }
+        if value.is_empty() { Self(None) } else { one(Inner::Text(value.into())) }
     }
 }
 
@@ -207,51 +202,53 @@ impl From<&String> for Value {
 
 impl From<bool> for Value {
     fn from(value: bool) -> Self {
-        one(bolt::Value::Primitive(Primitive::Bool(value)))
+        one(Inner::Flag(value))
     }
 }
 
 impl From<i32> for Value {
     fn from(value: i32) -> Self {
-        one(bolt::Value::Primitive(Primitive::Integer(value)))
+        one(Inner::Number(value))
     }
 }
 
 impl From<Decimal> for Value {
     fn from(value: Decimal) -> Self {
-        one(bolt::Value::Primitive(Primitive::Decimal(value.0)))
+        one(Inner::Decimal(value.0.into()))
     }
 }
 
 impl From<Element> for Value {
     fn from(value: Element) -> Self {
-        if value.is_empty() { Self(Inner::Nothing) } else { one(bolt::Value::Element(value.0)) }
+        if value.is_empty() { Self(None) } else { one(Inner::One(value)) }
     }
 }
 
 impl From<Resource> for Value {
     fn from(value: Resource) -> Self {
-        one(bolt::Value::Element(value.0))
+        one(Inner::One(value.0))
     }
 }
 
 impl From<Vec<Element>> for Value {
-    fn from(values: Vec<Element>) -> Self {
-        sequence(values.into_iter().map(|element| element.0).filter(|element| !element.is_empty()).collect())
+    fn from(mut values: Vec<Element>) -> Self {
+        values.retain(|element| !element.is_empty());
+        many(values)
     }
 }
 
 impl From<Vec<Resource>> for Value {
     fn from(values: Vec<Resource>) -> Self {
-        sequence(values.into_iter().map(|resource| resource.0).collect())
+        many(values.into_iter().map(|resource| resource.0).collect())
     }
 }
 
-/// A list of texts, such as `Patient.name.given`. In the element model each is an element with a `value`.
+/// A list of texts, such as `Patient.name.given`.
 impl From<Vec<&str>> for Value {
     fn from(values: Vec<&str>) -> Self {
-        let primitive = |value: &&str| R4Element::from([("value", text(value))]);
-        sequence(values.iter().filter(|value| !value.is_empty()).map(primitive).collect())
+        let texts: Vec<Box<str>> =
+            values.into_iter().filter(|value| !value.is_empty()).map(Box::from).collect();
+        if texts.is_empty() { Self(None) } else { one(Inner::Texts(texts)) }
     }
 }
 
@@ -263,7 +260,7 @@ impl From<Vec<String>> for Value {
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
-        value.map_or(Self(Inner::Nothing), Into::into)
+        value.map_or(Self(None), Into::into)
     }
 }
 

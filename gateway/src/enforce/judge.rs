@@ -319,17 +319,21 @@ impl<'a> Judge<'a> {
         let (nesting, around) = (Nesting::of(node), Around::of(node, self));
         let masked =
             |owner: TypeId, inner: Node<'_>| self.mask(owner, nesting.of_one(inner), &around, permitted);
-        let mask = |owner: TypeId, inner: Node<'_>| match masked(owner, inner) {
-            Ok(mask) => {
-                Some(mask).filter(|_| inner.offset() == node.offset() || !self.is_of_unknown_owner(owner))
+        let mask = |owner: TypeId, inner: Node<'_>| {
+            let is_outermost = inner.offset() == node.offset();
+            if !is_outermost && self.is_of_no_rule(owner) {
+                return None;
             }
-            Err(why) => {
-                // A Bundle that no table names has a frame of its own; what it holds is judged entry by entry.
-                let framed = owner.name() == "Bundle" && why.refusal == Refusal::TypeNotShared;
-                if inner.offset() == node.offset() && !framed {
-                    unmasked.replace(Some(why));
+            match masked(owner, inner) {
+                Ok(mask) => Some(mask).filter(|_| is_outermost || !self.is_of_unknown_owner(owner)),
+                Err(why) => {
+                    // A Bundle that no table names has a frame of its own; what it holds is judged entry by entry.
+                    let framed = owner.name() == "Bundle" && why.refusal == Refusal::TypeNotShared;
+                    if is_outermost && !framed {
+                        unmasked.replace(Some(why));
+                    }
+                    None
                 }
-                None
             }
         };
         let inside = self.inside(node, &around, permitted);
@@ -384,6 +388,11 @@ impl<'a> Judge<'a> {
     /// Binary that a holder sent.
     fn is_of_unknown_owner(&self, owner: TypeId) -> bool {
         owner.name() == BINARY && self.came == Came::FromHolder
+    }
+
+    /// Whether no rule shares anything of this type: what is not the outermost is left out then, whatever it is labelled as.
+    fn is_of_no_rule(&self, owner: TypeId) -> bool {
+        self.ruling.admitted().share().tables(owner).is_empty()
     }
 
     /// The mask for a resource, the outermost or a nested one.

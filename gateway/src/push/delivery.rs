@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, ready};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -210,7 +210,9 @@ impl Delivery {
     /// A fault of the program with one parcel must not end the delivery of all. After a fault of the store the parcel is
     /// left alone for a while: what is recorded of each attempt would fill the ledger otherwise.
     async fn deliver(&self, id: OutboxId, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
-        let settled = match self.store.begin(id).await {
+        let intake = Arc::clone(&self.intake);
+        let stands = move |intent: &[u8]| intake.fresh.stands(intent, Instant::now());
+        let settled = match self.store.begin(id, stands).await {
             Ok(Some(due)) => match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
                 Ok(settled) => settled,
                 Err(_) => self.panicked(&due).await,
@@ -226,6 +228,9 @@ impl Delivery {
     }
 
     async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+        if let Some(before) = due.leaves {
+            return self.carry(due, &due.parcel, before).await;
+        }
         if self.end_what_is_open(due).await?.is_err() {
             return self.not_delivered(due, NotDelivered::Yet("ledger")).await;
         }
@@ -241,7 +246,12 @@ impl Delivery {
             Err(why) => return self.not_delivered(due, why).await,
         };
         let before = self.store.depart(due.id).await?;
-        match self.carrier.carry(&parcel).await {
+        self.carry(due, &parcel, before).await
+    }
+
+    /// Takes a parcel to its system, once it is noted that its bytes leave; they may have arrived `before`.
+    async fn carry(&self, due: &Due, parcel: &Parcel, before: Departed) -> Result<(), StoreError> {
+        match self.carrier.carry(parcel).await {
             Ok(()) => {
                 // The outcome first: a parcel that is noted as delivered is one whose delivery is recorded.
                 drop(intent::record(&parcel.intent, Event::Outcome, None, self.evidence()).await);

@@ -58,6 +58,8 @@ pub struct Due {
     pub anew: Option<String>,
     /// An earlier intent whose end is not known to be recorded.
     pub former: Option<Former>,
+    /// Whether its bytes may have arrived before, once it is noted that they leave now: it goes under the ruling that cut it.
+    pub leaves: Option<Departed>,
 }
 
 impl Due {
@@ -65,6 +67,11 @@ impl Due {
     #[must_use]
     pub fn is_held_by(&self, reason: &str) -> bool {
         self.held.iter().any(|held| held == reason)
+    }
+
+    /// Whether no intent but its own has to be ended before it is tried.
+    const fn has_nothing_open(&self) -> bool {
+        self.anew.is_none() && self.former.is_none()
     }
 }
 
@@ -134,11 +141,14 @@ impl Store {
         now_ms: i64,
     ) -> Result<u64, StoreError> {
         self.run(move |connection| {
-            put(connection, id, &parcels, now_ms)?;
+            let waiting = put(connection, id, &parcels, now_ms)?;
             letters::answered(connection, id, now_ms)?;
             let owed = letters::make_all(connection, id, &stamped, now_ms)?;
             settle(connection, id, &answer)?;
-            let_go(connection, id)?;
+            // Each attempt to deliver is decided by its text.
+            if waiting == 0 {
+                let_go(connection, id)?;
+            }
             Ok(owed)
         })
         .await
@@ -200,25 +210,34 @@ impl Store {
     /// Notes that a parcel is tried, and yields it as it is; none when it does not wait any more. While this fails nothing is
     /// appended to the ledger for it.
     ///
+    /// Where nothing else of it is open, and `stands` says of its intent that the ruling under which that was recorded still
+    /// stands, it is noted at once that its bytes leave.
+    ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn begin(&self, id: OutboxId) -> Result<Option<Due>, StoreError> {
+    pub async fn begin(
+        &self,
+        id: OutboxId,
+        stands: impl FnOnce(&[u8]) -> bool + Send + 'static,
+    ) -> Result<Option<Due>, StoreError> {
         self.run(move |connection| {
             let due = connection
                 .prepare_cached(
                     "SELECT system, person, bundle, body, intent, attempts, first_ms, held, held_ms, anew, former,
-                        former_departed, listener, source, control_id, raw
+                        former_departed, departed, listener, source, control_id, raw
                      FROM outbox JOIN inbox ON inbox.id = outbox.inbox
                      WHERE outbox.id = ?1 AND state = 'due' AND body IS NOT NULL",
                 )?
-                .query_row([id.0], |row| due_of(id, row))
+                .query_row([id.0], |row| Ok((due_of(id, row)?, Departed::of(row.get("departed")?))))
                 .optional()?;
-            if due.is_some() {
-                connection
-                    .prepare_cached("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1")?
-                    .execute([id.0])?;
-            }
-            Ok(due)
+            let Some((due, before)) = due else { return Ok(None) };
+            let leaves = due.has_nothing_open() && stands(&due.parcel.intent);
+            let change = match leaves {
+                true => "UPDATE outbox SET attempts = attempts + 1, departed = 1 WHERE id = ?1",
+                false => "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1",
+            };
+            connection.prepare_cached(change)?.execute([id.0])?;
+            Ok(Some(Due { leaves: leaves.then_some(before), ..due }))
         })
         .await
     }
@@ -243,12 +262,12 @@ impl Store {
     /// [`StoreError`]; it will be delivered again then, to the same effect.
     pub async fn delivered(&self, id: OutboxId) -> Result<(), StoreError> {
         self.run(move |connection| {
-            connection
+            let message = connection
                 .prepare_cached(
-                    "UPDATE outbox SET state = 'delivered', body = NULL, reason = NULL WHERE id = ?1",
+                    "UPDATE outbox SET state = 'delivered', body = NULL, reason = NULL WHERE id = ?1 RETURNING inbox",
                 )?
-                .execute([id.0])?;
-            let_go(connection, message_of(connection, id)?)
+                .query_row([id.0], |row| row.get("inbox").map(InboxId))?;
+            let_go(connection, message)
         })
         .await
     }
@@ -356,6 +375,7 @@ fn due_of(id: OutboxId, row: &Row<'_>) -> rusqlite::Result<Due> {
         held_ms: row.get("held_ms")?,
         anew: row.get("anew")?,
         former: former.map(|intent| Former { intent, departed }),
+        leaves: None,
     })
 }
 
@@ -373,13 +393,15 @@ pub struct Replayed {
     pub receipt: String,
 }
 
-/// Puts parcels into the outbox. One that was given up waits anew; one that is on its way, or arrived, stays as it is.
+/// Puts parcels into the outbox. One that was given up waits anew; one that is on its way, or arrived, stays as it is. Says how
+/// many wait now that did not before.
 fn put(
     connection: &rusqlite::Connection,
     id: InboxId,
     parcels: &[Parcel],
     now_ms: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
+    let mut waiting = 0;
     let mut insert = connection.prepare_cached(
         "INSERT INTO outbox (inbox, system, person, bundle, body, intent, first_ms, due_ms)
          VALUES (:inbox, :system, :person, :bundle, :body, :intent, :now, :now)
@@ -388,7 +410,7 @@ fn put(
             held_ms = NULL, anew = NULL WHERE state IN ('dead', 'closed')",
     )?;
     for parcel in parcels {
-        insert.execute(named_params! {
+        waiting += insert.execute(named_params! {
             ":inbox": id.0,
             ":system": parcel.system.as_str(),
             ":person": parcel.person,
@@ -398,14 +420,7 @@ fn put(
             ":now": now_ms,
         })?;
     }
-    Ok(())
-}
-
-/// The message that a parcel was cut from.
-fn message_of(connection: &rusqlite::Connection, id: OutboxId) -> rusqlite::Result<InboxId> {
-    connection
-        .prepare_cached("SELECT inbox FROM outbox WHERE id = ?1")?
-        .query_row([id.0], |row| row.get("inbox").map(InboxId))
+    Ok(waiting)
 }
 
 impl std::fmt::Debug for Replayed {

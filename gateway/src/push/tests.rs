@@ -16,6 +16,7 @@ use super::form::Form;
 use super::fresh::Fresh;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
 use super::intake::{Intake, Sender};
+use super::intent::Departed;
 use super::letters::{Owed, Stage, Which};
 use super::outbox::{DUE, Due, Original, Parcel, Text};
 use super::stamped::{Stamped, stamped};
@@ -65,7 +66,7 @@ fn parcel(system: &str) -> Parcel {
 async fn begun(store: &Store) -> Vec<Due> {
     let mut begun = Vec::new();
     for id in store.due(0, 16).await.expect("due") {
-        begun.extend(store.begin(id).await.expect("begun"));
+        begun.extend(store.begin(id, |_| false).await.expect("begun"));
     }
     begun
 }
@@ -311,10 +312,10 @@ async fn what_is_due_is_found_without_reading_what_is_over_and_in_order_for_each
     store.retry(first, 9, "upstream-unreachable").await.expect("noted");
     assert_eq!(due().await, [3], "and while that waits");
     store.retry(first, 0, "upstream-unreachable").await.expect("noted");
-    assert_eq!(store.begin(first).await.expect("begun").map(|due| due.attempts), Some(0));
-    assert_eq!(store.begin(first).await.expect("begun").map(|due| due.attempts), Some(1));
+    assert_eq!(store.begin(first, |_| false).await.expect("begun").map(|due| due.attempts), Some(0));
+    assert_eq!(store.begin(first, |_| false).await.expect("begun").map(|due| due.attempts), Some(1));
     store.delivered(first).await.expect("noted");
-    assert!(store.begin(first).await.expect("read").is_none(), "what is over is not begun");
+    assert!(store.begin(first, |_| false).await.expect("read").is_none(), "what is over is not begun");
     assert_eq!(due().await, [2, 3]);
     let connection = rusqlite::Connection::open(&file).expect("a connection");
     let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {DUE}")).expect("a plan");
@@ -323,6 +324,29 @@ async fn what_is_due_is_found_without_reading_what_is_over_and_in_order_for_each
     assert!(steps.contains("SEARCH head USING INDEX outbox_next (due_ms<?)"), "{steps}");
     assert!(steps.contains("outbox_due (system=? AND person=? AND id<?)"), "{steps}");
     assert!(!steps.contains("SCAN") && !steps.contains("B-TREE"), "{steps}");
+}
+
+#[tokio::test]
+async fn a_parcel_whose_ruling_stands_is_noted_as_leaving_when_it_is_begun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    let id = received(&store).await;
+    store.accept(id, vec![parcel("council")], (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
+    let due = store.due(0, 1).await.expect("due")[0];
+    let begun =
+        async |stands: fn(&[u8]) -> bool| store.begin(due, stands).await.expect("begun").expect("due");
+    let departed = async || store.intent_of(due).await.expect("read").1;
+    assert_eq!((begun(|_| false).await.leaves, departed().await), (None, Departed::No));
+    let of_the_intent = |intent: &[u8]| intent == parcel("council").intent;
+    assert_eq!(
+        (begun(of_the_intent).await.leaves, departed().await),
+        (Some(Departed::No), Departed::Perhaps)
+    );
+    assert_eq!(begun(of_the_intent).await.leaves, Some(Departed::Perhaps), "it may have arrived before");
+    store.came_back(due).await.expect("noted");
+    // An intent that has to be ended first: nothing leaves before that, whatever stands.
+    store.name_anew(due, "anew".to_owned()).await.expect("named");
+    assert_eq!((begun(|_| true).await.leaves, departed().await), (None, Departed::No));
 }
 
 #[tokio::test]

@@ -101,10 +101,11 @@ impl Judge<'_> {
         let alone = Judge { targets: Targets::NONE, version: None, ..*self };
         let nesting = Nesting::of(bundle);
         let mask = |owner: TypeId, inner: Node<'_>| {
-            alone
-                .mask(owner, nesting.of_one(inner), around, permitted)
-                .ok()
-                .filter(|_| !self.is_of_unknown_owner(owner))
+            if self.is_of_no_rule(owner) {
+                return None;
+            }
+            let mask = alone.mask(owner, nesting.of_one(inner), around, permitted).ok();
+            mask.filter(|_| !self.is_of_unknown_owner(owner))
         };
         let reach = |reference: Node<'_>| alone.reach(reference, &permitted.concerned, &Inside::new());
         let full_url = |_: &str| Written::AsItStands;

@@ -248,7 +248,7 @@ async fn every_intent_ends_although_the_gateway_stopped_before_the_earlier_one_w
     let site = Site::open(folder.path());
     site.send(&discharge("A0", "0000018")).await;
     let id = site.store.due(i64::MAX, 1).await.unwrap().remove(0);
-    let due = site.store.begin(id).await.unwrap().unwrap();
+    let due = site.store.begin(id, |_| false).await.unwrap().unwrap();
     let mut intent: BTreeMap<String, serde_json::Value> =
         fhir::json::parse_into(due.parcel.intent.clone().into(), &fhir::json::Limits::default()).unwrap();
     intent.insert("request_id".to_owned(), "anew".into());
