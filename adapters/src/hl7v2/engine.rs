@@ -301,7 +301,8 @@ impl Draft<'_> {
             | Conversion::Sequence(_)
             | Conversion::Attachment
             | Conversion::Identifier(_)
-            | Conversion::Organization
+            | Conversion::Organization(_)
+            | Conversion::Producer
             | Conversion::Location
             | Conversion::Place => part.turn_away(),
         }
@@ -354,9 +355,13 @@ impl Draft<'_> {
                 let practitioner = known.practitioner(part)?;
                 Some(Node::reference(&self.other("Practitioner", &part.place(), practitioner)))
             }
-            Conversion::Organization => {
-                let organization = known.organization(part)?;
+            Conversion::Organization(address) => {
+                let organization = known.organization(part, address.and_then(first))?;
                 Some(Node::reference(&self.other("Organization", &part.place(), organization)))
+            }
+            Conversion::Producer => {
+                let producer = known.producer(part)?;
+                Some(Node::reference(&self.other("Organization", &part.place(), producer)))
             }
             Conversion::Place => {
                 let place = part.place();

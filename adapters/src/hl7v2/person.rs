@@ -258,13 +258,42 @@ impl Known<'_> {
     }
 
     /// An Organization from XON.
-    pub(super) fn organization(&self, part: Part<'_, '_>) -> Option<Object> {
+    pub(super) fn organization(&self, part: Part<'_, '_>, address: Option<Part<'_, '_>>) -> Option<Object> {
         let mut organization = Object::new();
         let id = if part.component(10).is_empty() { part.component(3) } else { part.component(10) };
         if let Some(identifier) = self.of_person_or_organization(id, part.component(6), part.component(7)) {
             organization.push("identifier", identifier);
         }
         if let Some(name) = part.component(1).words() {
+            organization.put("name", Node::Text(name));
+        }
+        if organization.is_empty() {
+            return None;
+        }
+        if let Some(part) = address
+            && let Some(Node::Object(mut address)) = self.address(part)
+        {
+            // `org-2`: nobody lives there.
+            if matches!(address.find("use"), Some(Node::Text(code)) if code == "home") {
+                address.remove("use");
+                part.component(7).remark(Why::NotOfType, Severity::Minor);
+            }
+            organization.push("address", address.into());
+        }
+        Some(organization)
+    }
+
+    /// An Organization from CWE: its code, which its sender knows it by, and its words.
+    pub(super) fn producer(&self, part: Part<'_, '_>) -> Option<Object> {
+        let mut organization = Object::new();
+        if let Some(code) = part.component(1).text() {
+            let mut identifier = Object::new();
+            if let Some(name) = part.component(3).text() {
+                identifier.put("system", Node::Text(code_system(&name, self.codes, self.context)));
+            }
+            organization.push("identifier", identifier.with("value", Node::Text(code)).into());
+        }
+        if let Some(name) = part.component(2).words() {
             organization.put("name", Node::Text(name));
         }
         (!organization.is_empty()).then_some(organization)

@@ -63,6 +63,7 @@ mod out_hostile;
 #[cfg(test)]
 mod out_round;
 #[cfg(test)]
+mod performers;
 mod places;
 #[cfg(test)]
 mod query;

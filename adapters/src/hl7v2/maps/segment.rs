@@ -133,7 +133,10 @@ pub(in crate::hl7v2) enum Conversion {
     /// CX; the argument is the field that holds the verification status of an NHS number.
     Identifier(Option<u16>),
     Practitioner,
-    Organization,
+    /// XON; the argument is the field that holds its address.
+    Organization(Option<u16>),
+    /// CWE: an organisation by its code and words.
+    Producer,
     Location,
     Place,
 }
@@ -436,7 +439,8 @@ impl Conversion {
             "address" => Self::Plain(Plain::Address),
             "telecom" => Self::Plain(Plain::Telecom(named())),
             "practitioner" => Self::Practitioner,
-            "organization" => Self::Organization,
+            "organization" => Self::Organization(field()?),
+            "producer" => Self::Producer,
             "location" => Self::Location,
             "place" => Self::Place,
             "label" => Self::Plain(Plain::Label(named())),

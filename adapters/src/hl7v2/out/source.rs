@@ -198,7 +198,10 @@ impl<'b> Source<'b> {
             filter.values.iter().any(|value| match value.split_once('|') {
                 Some((system, code)) => is_coding(*found, system, code),
                 None if value == "$" => leads(*found),
-                None => found.is_string(value),
+                None => {
+                    found.is_string(value)
+                        || found.boolean().is_some_and(|flag| value == if flag { "true" } else { "false" })
+                }
             })
         });
         match filter.sense {
