@@ -130,11 +130,18 @@ fn absolute(text: &str, bases: &Bases) -> Result<Reference, InvalidReference> {
     }
 }
 
+/// A UUID in groups of 8, 4, 4, 4 and 12 digits, however its letters are written.
 fn urn_uuid(uuid: &str) -> Option<Reference> {
-    let groups: Vec<&str> = uuid.split('-').collect();
-    let right = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    right.then(|| Reference::Urn(format!("urn:uuid:{}", uuid.to_ascii_lowercase()).into()))
+    let fits = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    let right = uuid.len() == 36 && uuid.as_bytes().iter().enumerate().all(fits);
+    right.then(|| {
+        let mut urn = ["urn:uuid:", uuid].concat();
+        urn.make_ascii_lowercase();
+        Reference::Urn(urn.into())
+    })
 }
 
 fn is_oid(oid: &str) -> bool {

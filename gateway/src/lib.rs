@@ -20,6 +20,7 @@ pub mod delete;
 pub mod enforce;
 pub mod exchange;
 pub mod follow;
+mod hex;
 pub mod include;
 pub mod interaction;
 pub mod ledger;

@@ -26,6 +26,7 @@ use super::provision::Provisioned;
 use super::store;
 use super::validate::ValidConsent;
 use crate::enforce::unfiltered::Unfiltered;
+use crate::hex::hex;
 use crate::person::PersonKey;
 
 /// The file in the state folder.
@@ -304,6 +305,6 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 fn random_id() -> Result<Id, ConsentFault> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(|_| ConsentFault::NoRandomness)?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex(&bytes);
     Id::parse(&text).map_err(|_| ConsentFault::NoRandomness)
 }

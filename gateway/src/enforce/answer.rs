@@ -29,6 +29,7 @@ use crate::agreement::Existence;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Admitted, Ruling};
 use crate::decision::search_guard::tells_total;
+use crate::hex::hex;
 use crate::interaction::cursor::{self, Onward, Standing};
 use crate::interaction::{FhirAction, Interaction, Malformed, ReadTarget, SearchRequest};
 use crate::outcome::{Ended, Ending};
@@ -136,7 +137,7 @@ fn read(
     match judge.judge(document.root()) {
         Ok(judged) => {
             account.shares(&judged);
-            let etag: String = digest.get().iter().map(|byte| format!("{byte:02x}")).collect();
+            let etag = hex(&digest.get());
             // Who holds this view is told that it still stands: decided and recorded like a read of it.
             let (status, media, body) = match target.held.holds(&etag) {
                 true => (304, Media::Nothing, Vec::new()),

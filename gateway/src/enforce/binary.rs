@@ -25,6 +25,7 @@ use super::subjects::Subjects;
 use super::targets::in_pages;
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, Ruling};
+use crate::hex::hex;
 use crate::interaction::{BinaryForm, Malformed};
 use crate::outcome::{Ended, Ending};
 use crate::trail::record::Event;
@@ -68,7 +69,7 @@ pub(in crate::enforce) fn read(
     account.shares(&judged);
     let head = Head {
         status: 200,
-        etag: Some(digest.get().iter().map(|byte| format!("{byte:02x}")).collect()),
+        etag: Some(hex(&digest.get())),
         last_modified: None,
         location: None,
         provenance: Some(frame.exchange.request_id.clone()),

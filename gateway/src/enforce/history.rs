@@ -24,6 +24,7 @@ use super::subjects::Subjects;
 use super::versions_bundle::{Change, Entry, VersionsBundle};
 use crate::decision::refusal::Refusal;
 use crate::decision::ruling::{Answer, Ruling};
+use crate::hex::hex;
 use crate::interaction::Malformed;
 use crate::interaction::cursor::Onward;
 use crate::interaction::{HistoryRequest, VersionTarget, cursor};
@@ -185,7 +186,7 @@ fn look(
         match owners_permit(node, current.root(), ruling).and_then(|()| judge.judge(node)) {
             Ok(judged) => {
                 before_was_shown = true;
-                let version: String = digest.get().iter().map(|byte| format!("{byte:02x}")).collect();
+                let version = hex(&digest.get());
                 if !seen.shown.last().is_some_and(|last| last.looks_like(&version)) {
                     seen.shown.push(Shown::Version { judged: Box::new(judged), version, at });
                 }

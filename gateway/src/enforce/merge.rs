@@ -25,6 +25,7 @@ use super::targets::LookedUp;
 use super::unfiltered::Unfiltered;
 use crate::agreement::Share;
 use crate::decision::ruling::{Admitted, Ruling};
+use crate::hex::hex;
 use crate::interaction::{ResourceChange, Return, Wanted};
 use crate::outcome::{Ended, Ending, NotTaken};
 use crate::trail::provenance::provenance;
@@ -205,7 +206,7 @@ pub fn change(
     };
     let etag = digest.get();
     account.shares(&judged);
-    if wanted.if_match != hex(etag) {
+    if wanted.if_match != hex(&etag) {
         return Err(ended(Ending::VersionMoved, account, frame));
     }
     let seen = Seen { stored: stored.root(), judged: &judged, judge: &judge };
@@ -476,8 +477,4 @@ fn names<const N: usize>(nodes: [Node<'_>; N]) -> BTreeSet<String> {
 
 fn base(name: &str) -> &str {
     name.strip_prefix('_').unwrap_or(name)
-}
-
-fn hex(digest: [u8; 16]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,6 +4,7 @@ use super::account::Account;
 use super::answer::{Frame, last_updated};
 use super::judge::Judged;
 use super::release::{Head, Media, Minimised};
+use crate::hex::hex;
 use crate::trail::record::Event;
 use crate::trail::records::Records;
 
@@ -16,7 +17,7 @@ pub(in crate::enforce) fn shown(
 ) -> Minimised {
     let head = Head {
         status: 200,
-        etag: Some(version.iter().map(|byte| format!("{byte:02x}")).collect()),
+        etag: Some(hex(&version)),
         last_modified: last_updated(&judged.bytes),
         location: None,
         provenance: Some(frame.exchange.request_id.clone()),

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::hex::hex;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -60,7 +61,7 @@ impl Hash {
 
     /// The hash in hexadecimal digits, as ids spell it.
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// The hash as base64url without padding, as headers spell it.

@@ -23,6 +23,7 @@ use super::letters::{LetterState, Opened};
 use super::named;
 use super::store::{Store, StoreError};
 use crate::clock::Clock;
+use crate::hex::hex;
 use crate::ledger::AuditLedger;
 use crate::outcome::Ending;
 use crate::server::arrived::RequestId;
@@ -177,7 +178,7 @@ impl Clerk {
 
 /// A text, so that it is known as the same.
 pub(crate) fn digest(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text))
 }
 
 /// Whether there was an errand.

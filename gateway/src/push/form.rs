@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Mode;
 use super::inbox::Answer;
 use super::intake::{Sender, refusal, verdict};
+use crate::hex::hex;
 use crate::settings::Making;
 use adapters::hl7v2::Problem;
 
@@ -271,7 +272,7 @@ fn lane(persons: &[Identifier]) -> String {
 }
 
 fn hash_text(hash: &[u8]) -> String {
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.get(..16).unwrap_or(hash))
 }
 
 fn numbers(persons: &[Identifier]) -> Vec<NhsNumber> {

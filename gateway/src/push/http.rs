@@ -23,6 +23,7 @@ use super::letters::Owed;
 use super::several::{Came, File, HeldUp};
 use super::stood::Again;
 use crate::decision::refusal::Refusal;
+use crate::hex::hex;
 use crate::interaction::Malformed;
 use crate::outcome::{Ended, Ending};
 use crate::pace::UnderWay;
@@ -91,8 +92,7 @@ pub async fn take(arrived: Arrived, ports: &Ports, intake: &Arc<Intake>) -> Repl
         Form::Cda => intake.take_documents(&sender, body, Some(peer)).await,
         Form::Mapped(making) => {
             // The same bytes have the same name.
-            let name: String =
-                Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let name = hex(Sha256::digest(&body).get(..8).unwrap_or_default());
             let answers = matches!(making, Making::Edifact).then(|| body.clone());
             let known_by = format!("{} {name}", sender.listener);
             let file = File {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::intake::Sender;
+use crate::hex::hex;
 use crate::settings::Making;
 
 /// A record of a file.
@@ -123,7 +124,7 @@ fn of_this_place(sender: &Sender, bundle: Vec<u8>) -> Option<Vec<u8>> {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    let id: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let id = hex(hash.finalize().get(..16).unwrap_or_default());
     let mut out = Vec::with_capacity(document.root().raw().len() + 64);
     let mut writer = Writer::new(&mut out);
     writer.object();

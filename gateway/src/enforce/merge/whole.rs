@@ -87,7 +87,7 @@ pub fn remove(
     let Ok(view) = read(judged.bytes.clone()) else {
         return Err(ended(refused(Unwritable::Partly), account, frame));
     };
-    let fault = if wanted.if_match != hex(digest.get()) {
+    let fault = if wanted.if_match != hex(&digest.get()) {
         Some(Ending::VersionMoved)
     } else if judge.is_shielded(stored.root(), view.root()) {
         Some(refused(Unwritable::Shielded))
