@@ -2,9 +2,10 @@
 //! compartment. Of other releases, for those who translate: the elements of the types that are translated.
 //!
 //! The tables are text files that a checked-in generator makes from the official definitions
-//! (`examples/generate_tables`); they are compiled in and decoded once each, at first use. Deliberately absent: profiles,
-//! bindings, invariants.
+//! (`examples/generate_tables`); they are compiled in and decoded once each, at first use. Beside them stand the codes that
+//! R4 requires. Deliberately absent: profiles, other bindings, invariants.
 
+mod codes;
 mod decode;
 mod persons;
 mod release;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{LazyLock, OnceLock};
 
+pub use codes::{of_required_codes, required_codes};
 pub use release::Release;
 use release::tables;
 pub use search::{Component, Condition, SearchKind, SearchParameter, SearchPath};

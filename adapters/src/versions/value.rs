@@ -1,6 +1,6 @@
 //! One value, from the type of one side to the type of the other.
 
-use fhir::tables::{Element, Release, TypeId, TypeKind, element};
+use fhir::tables::{Element, Release, TypeId, TypeKind, element, required_codes};
 
 use super::Fault;
 use super::item::Item;
@@ -63,7 +63,7 @@ impl Walk<'_> {
         match how {
             How::Types => self.by_types(item, from, to, target),
             How::Mapped(codes) => self.mapped(item, codes, (from, to), target),
-            How::ToConcept(system, codes) => self.as_concept(item, system, codes, (from, to)),
+            How::ToConcept(system, codes) => self.as_concept(item, (system, codes), (from, to), target),
             How::FromConcept(system, codes) => self.as_code(item, system, codes, target),
             How::Coding(system, codes) => self.within(item, system, codes, (from, to), target),
             How::Renamed => self.renamed(item, (from, to), target),
@@ -142,9 +142,12 @@ impl Walk<'_> {
         Ok(Converted::No(item))
     }
 
-    /// Whether `target` takes this code, where the releases differ.
+    /// Whether `target` takes this code: where the releases differ by the table, else by what R4 requires.
     fn takes(&self, target: &Element, code: &str) -> bool {
-        self.way.only.get(&target.id()).is_none_or(|codes| codes.contains(code))
+        match self.way.only.get(&target.id()) {
+            Some(codes) => codes.contains(code),
+            None => required_codes(target.id()).is_none_or(|codes| codes.contains(&code)),
+        }
     }
 
     fn mapped(
@@ -168,15 +171,18 @@ impl Walk<'_> {
     fn as_concept(
         &mut self,
         item: Item,
-        system: &str,
-        codes: &Translation,
+        (system, codes): (&str, &Translation),
         (from, to): (TypeId, TypeId),
+        target: &Element,
     ) -> Result<Converted, Fault> {
         // A code is never made up: where there is a list of them, it must be on it.
         if to.name() == "Coding" && !item.said().is_some_and(|said| codes.knows(said)) {
             return Ok(Converted::No(item));
         }
         let said = item.said().map(|said| codes.of(said));
+        if said.as_ref().is_some_and(|(code, _)| !self.takes(target, code)) {
+            return Ok(Converted::No(item));
+        }
         let Item::Primitive { beside, .. } = item else { return Ok(Converted::No(item)) };
         let mut concept = match beside {
             Some(beside) => self.object(beside, from, to)?,

@@ -179,3 +179,39 @@ fn the_id_of_a_snomed_ct_description_is_what_the_profiles_want_and_comes_back() 
     assert_eq!(parts(&back)[0]["valueIdentifier"]["system"], "urn:x");
     assert_eq!(parts(&one(&back, Release::Stu3, Release::R4).0), parts(&more));
 }
+
+/// A code that neither release has: a resource of which it decides what it means is refused by the element, else it is kept
+/// beside, and comes back.
+#[test]
+fn a_code_that_no_release_has_is_never_said_as_one_of_theirs() {
+    let of = |kind: &str, name: &str, code: &str| {
+        let mut made = json!({"resourceType": kind, "code": {"text": "x"}});
+        let whose = if kind == "AllergyIntolerance" { "patient" } else { "subject" };
+        made[whose] = json!({"reference": "Patient/1"});
+        if kind == "MedicationRequest" {
+            made["intent"] = json!("order");
+        }
+        made[name] = json!(code);
+        made
+    };
+    for (release, kind, name, code) in [
+        (Release::Stu3, "AllergyIntolerance", "clinicalStatus", "active"),
+        (Release::Stu3, "AllergyIntolerance", "verificationStatus", "confirmed"),
+        (Release::Stu3, "MedicationRequest", "status", "active"),
+        (Release::Stu3, "Observation", "status", "final"),
+        (Release::R4b, "Observation", "status", "final"),
+        (Release::R5, "Observation", "status", "final"),
+        (Release::Stu3, "Flag", "status", "active"),
+    ] {
+        let read = |code: &str| translate(of(kind, name, code).to_string().as_bytes(), release, Release::R4);
+        assert!(read(code).is_ok(), "{kind}.{name}");
+        let refused = read("wibble").err().map(|refused| refused.to_string());
+        assert!(refused.is_some_and(|refused| refused.contains(&format!("{kind}.{name}"))), "{kind}.{name}");
+    }
+    for release in [Release::Stu3, Release::R4b, Release::R5] {
+        let patient = json!({"resourceType": "Patient", "gender": "wibble"});
+        let (made, _) = one(&patient, release, Release::R4);
+        assert_eq!((made.get("gender"), &made["extension"][0]["valueCode"]), (None, &json!("wibble")));
+        assert_eq!(one(&made, Release::R4, release).0, patient);
+    }
+}
