@@ -7,6 +7,8 @@
 //!
 //! Deliberately absent: the network. What is in no pack is not known here, and whoever asks is told so.
 
+#[cfg(test)]
+mod codes;
 pub mod exact;
 pub mod make;
 pub mod merge;
