@@ -69,6 +69,53 @@ fn a_restriction_is_read_wherever_it_stands_and_in_whatever_form() {
 }
 
 #[test]
+fn a_resident_in_xml_is_restricted_unless_it_says_that_she_is_not() {
+    for (said, restricted) in [
+        ("<restricted>N</restricted>", false),
+        ("<restricted> false </restricted>", false),
+        ("<restricted>Y</restricted>", true),
+        ("<restricted/>", true),
+        ("<restricted xsi:nil=\"true\"/>", true),
+        ("<restricted value=\"N\"/>", true),
+        ("<restricted>N</restricted><restricted>Y</restricted>", true),
+        ("<restricted><flag>N</flag></restricted>", true),
+        ("", true),
+    ] {
+        let file = format!(
+            "<response xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><residents><resident>\
+             <mosaicId>7</mosaicId>{said}<visits><visit><visitId>1</visitId></visit></visits>\
+             </resident></residents></response>"
+        );
+        let translated = only("mosaic-residents-xml", &file);
+        let expected: &[&str] = if restricted { &["R"] } else { &[] };
+        for kind in ["Patient", "Encounter"] {
+            assert_eq!(labels(&resources(&translated, kind)[0]), expected, "{kind} {said}");
+        }
+    }
+}
+
+#[test]
+fn the_words_of_xml_about_itself_are_no_values() {
+    let record = |attributes: &str, inside: &str| {
+        let file = format!(
+            "<response {attributes}><residents><resident><mosaicId>7</mosaicId>{inside}</resident></residents></response>"
+        );
+        let mapping = Ready::named("mosaic-residents-xml").unwrap().load().unwrap();
+        let context = council();
+        let mut records = mapping.records(file.as_bytes(), &context, &origin()).unwrap();
+        let places: Vec<_> =
+            records.by_ref().flat_map(|record| record.unwrap().losses).map(|loss| loss.place).collect();
+        (places, records.outside().len())
+    };
+    let known = "xmlns=\"urn:x\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"urn:x a.xsd\"";
+    assert_eq!(record(known, "<dateOfBirth xsi:nil=\"true\"/>"), (vec![], 0));
+    // Of the record, and beside it.
+    assert_eq!(record("page=\"2\"", "").1, 1);
+    assert_eq!(record("", "<lastName nil=\"true\">Ash</lastName>").0.len(), 1);
+    assert_eq!(record(known, "<lastName xsi:nil=\"perhaps\">Ash</lastName>").0.len(), 1);
+}
+
+#[test]
 fn a_note_that_is_restricted_by_itself_bears_its_label() {
     let notes = r#""restricted":"N","caseNotes":[{"caseNoteId":"1","caseNoteContent":"a","restricted":"Y"},
         {"caseNoteId":"2","caseNoteContent":"b","restricted":"N"},{"caseNoteId":"3","caseNoteContent":"c"}]"#;
