@@ -187,19 +187,19 @@ fn what_is_contained_is_read_like_an_entry() {
     let mut inside = String::new();
     for (url, local) in [(PATIENT, "p"), (STAY, "e")] {
         let begin = rest.find(&format!("<fullUrl value=\"{url}\"/>")).unwrap();
-        let start = rest[..begin].rfind("<entry>").unwrap();
-        let end = begin + rest[begin..].find("</entry>").unwrap() + "</entry>".len();
-        let entry = rest[start..end].to_owned();
+        let start = rest.get(..begin).unwrap().rfind("<entry>").unwrap();
+        let end = begin + rest.get(begin..).unwrap().find("</entry>").unwrap() + "</entry>".len();
+        let entry = rest.get(start..end).unwrap().to_owned();
         rest.replace_range(start..end, "");
         let from = entry.find("<resource>").unwrap() + "<resource>".len();
-        let resource = &entry[from..entry.find("</resource>").unwrap()];
+        let resource = entry.get(from..entry.find("</resource>").unwrap()).unwrap();
         let id = url.strip_prefix("urn:uuid:").unwrap();
         let resource = with(resource, &format!("<id value=\"{id}\"/>"), &format!("<id value=\"{local}\"/>"));
         inside.push_str(&format!("<contained>{resource}</contained>"));
     }
     let begin =
         rest.find(&format!("<id value=\"{}\"/>", REQUEST.strip_prefix("urn:uuid:").unwrap())).unwrap();
-    let after = begin + rest[begin..].find("/>").unwrap() + 2;
+    let after = begin + rest.get(begin..).unwrap().find("/>").unwrap() + 2;
     rest.insert_str(after, &inside);
     let mut contained = rest;
     for (url, local) in [(PATIENT, "#p"), (STAY, "#e")] {
