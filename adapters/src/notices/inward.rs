@@ -65,6 +65,10 @@ pub(super) fn run(
     else {
         return Err(Fault::OtherPerson { place: "ReferralRequest.patient".to_owned() }.into());
     };
+    let mut meta = Object::new();
+    if let Some(held) = root.child("meta") {
+        inward.items(maps.items("Meta"), held, "Bundle.meta", &mut meta);
+    }
     sound::taken(root, found(Role::Patient).map(|entry| entry.url.as_str()), maps)?;
     move_across(kind, &found, &mut assembly);
     let timestamp = instant(header);
@@ -76,10 +80,6 @@ pub(super) fn run(
         .with("system", Node::Text(local_system(context.source())))
         .with("value", Node::Text(control));
     finish(&entries, timestamp.as_deref(), &mut assembly);
-    let mut meta = Object::new();
-    if let Some(held) = root.child("meta") {
-        inward.items(maps.items("Meta"), held, "Bundle.meta", &mut meta);
-    }
     root.losses("Bundle", &|path| maps.severity(path), &mut losses);
     let (id, bundle) = assembly.bundle(Frame {
         meta: (!meta.is_empty()).then_some(meta),

@@ -1,4 +1,5 @@
-//! What of a Bundle may not be missing from the notice that is written of it, and the other way: without it the rest would be read otherwise.
+//! What of a Bundle may not be missing from the notice that is written of it, and the other way: without it the rest would be
+//! read otherwise.
 //!
 //! A resource that the notice leaves out as a whole is a loss. Of one that it holds, a modifier element or a mark of protection
 //! that it does not carry is dangerous, and so is a statement about somebody else than the person of the notice.
