@@ -17,6 +17,7 @@ mod inward;
 mod maps;
 mod outward;
 mod plain;
+mod settle;
 mod sound;
 mod walk;
 mod written;
@@ -50,6 +51,12 @@ pub enum Fault {
     /// The Bundle is no message.
     #[error("the bundle is no message")]
     NotAMessage,
+    /// The message is one of STU3 or R4, not of DSTU2.
+    #[error(
+        "the message is in a later release of fhir than the notices of the standard, which are in dstu2: \
+         translate it from stu3; in r4 it needs no translation"
+    )]
+    LaterRelease,
     /// There is no MessageHeader, or there are several.
     #[error("the message does not have exactly one MessageHeader")]
     NotOneHeader,
@@ -68,8 +75,8 @@ pub enum Fault {
         /// The names of the data items.
         names: String,
     },
-    /// Without this the notice would be read otherwise than the Bundle.
-    #[error("{place} cannot be said, and without it the notice would be read otherwise")]
+    /// Without this what is made would be read otherwise than what it is made of.
+    #[error("{place} cannot be said, and without it the rest would be read otherwise")]
     Dangerous {
         /// The element.
         place: String,

@@ -377,6 +377,7 @@ impl<'m> Build<'m> {
             }
             Ok(Converted::Nothing) => {
                 self.carry(leaf, scope, rule);
+                self.means_nothing(leaf);
                 return Wrote::Nothing;
             }
             Err(why) => why,

@@ -41,6 +41,9 @@ pub(super) fn explain<R: Read>(
     origin: &Origin,
     number: usize,
 ) -> Result<Option<Explanation>, Refused> {
+    if number == 0 {
+        return Ok(None);
+    }
     let mut records = Records::new(plan, input, context, origin)?;
     for _ in 1..number {
         match records.next() {

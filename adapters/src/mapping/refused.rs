@@ -36,7 +36,10 @@ pub enum Refused {
     #[error("the file is empty")]
     Empty,
     /// A column that the mapping needs.
-    #[error("the file has no column `{name}`; if it may be missing, name it in `optional`")]
+    #[error(
+        "the file has no column `{name}`: look how it is spelt in the file, and whether `delimiter` is what stands between \
+         columns; if it may be missing, name it in `optional`"
+    )]
     NoColumn {
         /// As the mapping calls it.
         name: String,
@@ -123,7 +126,9 @@ pub enum Refused {
         place: String,
     },
     /// The mapping makes nothing of a record.
-    #[error("{place}: the mapping makes no resource of it")]
+    #[error(
+        "{place}: the mapping makes no resource of it: nothing stands where the rules look, or no `when` holds"
+    )]
     NothingBuilt {
         /// Where the record stands.
         place: String,

@@ -12,9 +12,10 @@ pub struct Ready {
 }
 
 /// Every ready mapping.
-pub const READY: [Ready; 6] = [
+pub const READY: [Ready; 7] = [
     Ready { name: "client-level-data", text: include_str!("../../maps/social/client-level-data.toml") },
     Ready { name: "mosaic-residents", text: include_str!("../../maps/social/mosaic-residents.toml") },
+    Ready { name: "mosaic-residents-xml", text: include_str!("../../maps/social/mosaic-residents-xml.toml") },
     Ready { name: "ssda903-header", text: include_str!("../../maps/social/ssda903-header.toml") },
     Ready { name: "ssda903-episodes", text: include_str!("../../maps/social/ssda903-episodes.toml") },
     Ready { name: "ssda903-reviews", text: include_str!("../../maps/social/ssda903-reviews.toml") },

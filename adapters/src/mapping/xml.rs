@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use quick_xml::Reader;
+use quick_xml::events::attributes::{AttrError, Attribute};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::Refused;
@@ -92,7 +93,10 @@ impl<R: Read> Records<R> {
                         self.open.pop();
                         return self.record(root, tree).map(|()| true);
                     }
-                    if tag.attributes().next().is_some() {
+                    let is_of_xml = |attribute: Result<Attribute<'_>, AttrError>| {
+                        attribute.is_ok_and(|held| is_of_xml(held.key.into_inner(), &held.value))
+                    };
+                    if !tag.attributes().all(is_of_xml) {
                         self.outside.push(at);
                     }
                 }
@@ -201,6 +205,15 @@ fn add(open: &mut [Open], text: &str) {
     }
 }
 
+/// Whether an attribute says something about the XML and nothing about the record: which names are meant, where a schema is, and
+/// that an element that is empty is (`nil`, of which one that has a value is no word).
+fn is_of_xml(name: &str, value: &str) -> bool {
+    name == "xmlns"
+        || name.starts_with("xmlns:")
+        || matches!(name, "xsi:schemaLocation" | "xsi:noNamespaceSchemaLocation")
+        || (name == "xsi:nil" && matches!(value.trim(), "true" | "1" | "false" | "0"))
+}
+
 fn attributes(tag: &BytesStart<'_>, node: usize, tree: &mut Tree) -> Result<(), Refused> {
     for (index, attribute) in tag.attributes().enumerate() {
         let attribute = attribute.map_err(|_| Refused::Xml)?;
@@ -208,7 +221,7 @@ fn attributes(tag: &BytesStart<'_>, node: usize, tree: &mut Tree) -> Result<(), 
             return Err(Refused::TooLarge { max: ATTRIBUTES_MAX, unit: "attributes", row: 0 });
         }
         let name = attribute.key.into_inner();
-        if name == "xmlns" || name.starts_with("xmlns:") {
+        if is_of_xml(name, &attribute.value) {
             continue;
         }
         let local = name.split_once(':').map_or(name, |(_, local)| local);

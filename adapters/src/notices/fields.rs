@@ -128,7 +128,8 @@ impl Role {
                 resource.kind() == kind && (url || id)
             })
         };
-        if self == Self::Header {
+        // A message has one of each, whether its header names the request or not.
+        if matches!(self, Self::Header | Self::Request) {
             return resources().find(|(_, resource)| resource.kind() == kind).map(|(_, resource)| resource);
         }
         if self == Self::Team {

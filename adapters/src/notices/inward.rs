@@ -12,6 +12,8 @@ use super::Fault;
 use super::dom::Element;
 use super::fields::{Kind, Level, Role};
 use super::maps::Maps;
+use super::settle::settle;
+use super::sound;
 use super::walk::{Inward, is_moment};
 use crate::assembly::{Assembly, Frame, Number};
 use crate::hl7v2::codes::local_system;
@@ -36,6 +38,7 @@ pub(super) fn run(
     maps: &Maps,
     context: &Context,
 ) -> Result<Translated, Refused> {
+    settle(root);
     checked(root)?;
     check_numbers(root);
     name_questions(root, maps);
@@ -60,8 +63,13 @@ pub(super) fn run(
     };
     let (Some(message), Some(_), Some(_)) = (found(Role::Header), found(Role::Request), found(Role::Patient))
     else {
-        return Err(Fault::NotOneRequest.into());
+        return Err(Fault::OtherPerson { place: "ReferralRequest.patient".to_owned() }.into());
     };
+    let mut meta = Object::new();
+    if let Some(held) = root.child("meta") {
+        inward.items(maps.items("Meta"), held, "Bundle.meta", &mut meta);
+    }
+    sound::taken(root, found(Role::Patient).map(|entry| entry.url.as_str()), maps)?;
     move_across(kind, &found, &mut assembly);
     let timestamp = instant(header);
     check(kind, root, maps, &mut losses)?;
@@ -72,10 +80,6 @@ pub(super) fn run(
         .with("system", Node::Text(local_system(context.source())))
         .with("value", Node::Text(control));
     finish(&entries, timestamp.as_deref(), &mut assembly);
-    let mut meta = Object::new();
-    if let Some(held) = root.child("meta") {
-        inward.items(maps.items("Meta"), held, "Bundle.meta", &mut meta);
-    }
     root.losses("Bundle", &|path| maps.severity(path), &mut losses);
     let (id, bundle) = assembly.bundle(Frame {
         meta: (!meta.is_empty()).then_some(meta),
@@ -94,6 +98,9 @@ fn checked(root: &Element) -> Result<(), Fault> {
     if root.kind() != "Bundle" || root.peek("type") != Some("message") {
         return Err(Fault::NotAMessage);
     }
+    if is_later(root) {
+        return Err(Fault::LaterRelease);
+    }
     ["resourceType", "type", "id"].iter().filter_map(|name| root.child(name)).for_each(Element::carry);
     let count = |kind: &str| {
         let resources = root.all("entry").filter_map(|entry| entry.child("resource"));
@@ -105,6 +112,17 @@ fn checked(root: &Element) -> Result<(), Fault> {
         (1, _, _) => Err(Fault::NotOnePatient),
         (_, _, _) => Err(Fault::NotOneHeader),
     }
+}
+
+/// Whether a message has elements or resources that came with STU3 or R4: read as DSTU2, what they say would be lost.
+fn is_later(root: &Element) -> bool {
+    let has = |resource: &Element, names: &[&str]| names.iter().any(|name| resource.child(name).is_some());
+    root.all("entry").filter_map(|entry| entry.child("resource")).any(|resource| match resource.kind() {
+        "ServiceRequest" => true,
+        "MessageHeader" => has(resource, &["eventCoding", "eventUri", "focus", "sender"]),
+        "ReferralRequest" => has(resource, &["subject", "intent", "context"]),
+        _ => false,
+    })
 }
 
 /// A number that is called an NHS number and is none loses that name.

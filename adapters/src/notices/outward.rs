@@ -117,7 +117,15 @@ fn request<'e>(root: &'e Element, maps: &Maps) -> Result<(&'e Element, String, K
             }
         }
     }
-    found.ok_or(Fault::NotOneRequest)
+    // Senders that write R4 or STU3 by themselves say it where DSTU2 does, of the only request.
+    let told = || {
+        let mut requests = resources_of(root, "ServiceRequest");
+        let (request, None) = (requests.next()?, requests.next()) else { return None };
+        let event = resources_of(root, "MessageHeader").find_map(|header| header.child("eventCoding"))?;
+        let code = event.peek("code").filter(|_| event.peek("system") == Some(SNOMED))?;
+        Some((request, code.to_owned(), maps.data_set.notice(code)?))
+    };
+    found.or_else(told).ok_or(Fault::NotOneRequest)
 }
 
 /// The resources that a notice has, and what it calls them.

@@ -1,4 +1,5 @@
-//! What of a Bundle may not be missing from the notice that is written of it: without it the rest would be read otherwise.
+//! What of a Bundle may not be missing from the notice that is written of it, and the other way: without it the rest would be
+//! read otherwise.
 //!
 //! A resource that the notice leaves out as a whole is a loss. Of one that it holds, a modifier element or a mark of protection
 //! that it does not carry is dangerous, and so is a statement about somebody else than the person of the notice.
@@ -8,6 +9,7 @@ use fhir::tables::{self, TypeId};
 
 use super::Fault;
 use super::dom::Element;
+use super::maps::Maps;
 use super::walk::Outward;
 use crate::whereabouts::INLINE;
 
@@ -16,6 +18,13 @@ const ABOUT: [(&str, &str); 4] = [
     ("ServiceRequest", "subject"),
     ("Encounter", "subject"),
     ("Condition", "subject"),
+    ("QuestionnaireResponse", "subject"),
+];
+/// The same in DSTU2.
+const TAKEN_ABOUT: [(&str, &str); 4] = [
+    ("ReferralRequest", "patient"),
+    ("Encounter", "patient"),
+    ("Condition", "patient"),
     ("QuestionnaireResponse", "subject"),
 ];
 /// What a reader takes for granted where it is not said.
@@ -38,6 +47,41 @@ pub(super) fn check(root: &Element, patient: &str, outward: &Outward<'_>) -> Res
         labels(resource, kind.name())?;
         inline(resource, kind.name())?;
         object(resource, kind, kind.name())?;
+    }
+    Ok(())
+}
+
+/// That nothing of `root`, a message that was read, is left out without which the rest would be read otherwise: a modifier, a
+/// label of a part, or that something is about somebody else than `patient`, as the message calls its person.
+pub(super) fn taken(root: &Element, patient: Option<&str>, maps: &Maps) -> Result<(), Fault> {
+    labels(root, "Bundle")?;
+    rules(root, "Bundle")?;
+    for resource in root.all("entry").filter_map(|entry| entry.child("resource")) {
+        let Some(known) = maps.resources.iter().find(|known| known.dstu2 == resource.kind()) else {
+            continue;
+        };
+        if let Some((_, about)) = TAKEN_ABOUT.iter().find(|(held, _)| *held == known.dstu2)
+            && resource.at(&[about, "reference"]).is_some_and(|to| Some(to) != patient)
+        {
+            return Err(Fault::OtherPerson { place: format!("{}.{about}", known.dstu2) });
+        }
+        labels(resource, &known.dstu2)?;
+        inline(resource, &known.dstu2)?;
+        rules(resource, &known.dstu2)?;
+    }
+    Ok(())
+}
+
+/// That nothing of which something is carried is under rules or modifiers of the sender's own.
+fn rules(element: &Element, path: &str) -> Result<(), Fault> {
+    for child in &element.children {
+        let place = || format!("{path}.{}", child.name);
+        if matches!(child.name.as_str(), "implicitRules" | "modifierExtension") {
+            return Err(Fault::Dangerous { place: place() });
+        }
+        if child.name != "entry" && child.has_carried() {
+            rules(child, &place())?;
+        }
     }
     Ok(())
 }

@@ -15,6 +15,15 @@ impl Build<'_> {
         }
     }
 
+    /// What was carried last is a code of which the mapping says that there is nothing to say: nothing was written.
+    pub(super) fn means_nothing(&mut self, leaf: usize) {
+        if let Some(went) = self.traced.as_mut().and_then(|traced| traced.last_mut())
+            && went.leaf == leaf
+        {
+            went.path.push_str(", where its code map says nothing of it");
+        }
+    }
+
     pub(super) fn remark(&mut self, leaf: usize, why: Why, severity: Severity) {
         if !self.remarks.iter().rev().take(64).any(|held| held.leaf == leaf && held.why == why) {
             self.remarks.push(Remark { leaf, why, severity });

@@ -263,11 +263,16 @@ impl Checked<'_> {
             }
             "decimal" => is_decimal(text) && is_bare,
             "code" | "Coding" | "CodeableConcept" => is_code(text) && !is_bare,
-            "date" => is_date(text),
+            "date" | "dateTime" => is_date(text),
             "uri" | "url" | "canonical" | "oid" | "uuid" | "id" => {
                 !text.is_empty() && !text.contains(char::is_whitespace)
             }
             "string" | "markdown" => !text.trim().is_empty() && !is_bare,
+            other @ ("instant" | "time" | "base64Binary") => {
+                let text = format!("a {other} is not given by the mapping itself: take it from the record");
+                self.notes.note(&constant.place, text);
+                return None;
+            }
             other => {
                 let text = format!("a {other} is not given as a whole: give its elements");
                 self.notes.note(&constant.place, text);

@@ -125,7 +125,10 @@ fn what_the_mapping_did_not_write_is_refused() {
         assert_eq!(mapping.back(bundle.as_bytes()), Err(Refused::NotOurs), "{bundle}");
     }
     assert!(matches!(mapping.back(b"["), Err(Refused::Json(_))));
-    for ready in READY.iter().filter(|ready| matches!(ready.name, "mosaic-residents" | "ssda903-xml")) {
+    for ready in READY
+        .iter()
+        .filter(|ready| matches!(ready.name, "mosaic-residents" | "mosaic-residents-xml" | "ssda903-xml"))
+    {
         assert_eq!(ready.load().unwrap().back(b"{}"), Err(Refused::OneWay));
         assert!(ready.load().unwrap().columns().is_empty());
     }

@@ -135,3 +135,24 @@ proptest! {
         drop(Mapping::load("x.toml", &people("", &format!("\"{more}\" = {{ from = \"X\" }}"))));
     }
 }
+
+#[test]
+fn a_day_may_be_given_by_the_mapping_and_what_may_not_is_said() {
+    let visit = |rule: &str| {
+        people("", "")
+            + "[[resource]]\ntype = \"Observation\"\nname = \"seen\"\nid_from = [\"ID\"]\n[resource.elements]\n\
+               \"status\" = { fixed = \"final\" }\n\"code\" = { fixed = \"1\", system = \"urn:x\" }\n"
+            + rule
+    };
+    let line = MORE + 8;
+    assert!(
+        Mapping::load("people.toml", &visit("\"effectiveDateTime\" = { fixed = \"2026-03-31\" }")).is_ok()
+    );
+    check(&visit("\"effectiveDateTime\" = { fixed = \"2026-02-31\" }"), line, "this is no dateTime of FHIR");
+    check(
+        &visit("\"effectiveDateTime\" = { from = \"X\", dates = [\"DD/MM/YYYY\"], default = \"none\" }"),
+        line,
+        "this is no dateTime of FHIR",
+    );
+    check(&visit("\"issued\" = { fixed = \"2026-03-31T00:00:00Z\" }"), line, "take it from the record");
+}

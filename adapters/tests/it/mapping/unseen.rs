@@ -6,7 +6,7 @@ use adapters::mapping::social::Ready;
 use adapters::{Severity, Translated, Why};
 use serde_json::Value;
 
-use super::{council, origin};
+use super::{council, load, origin, people};
 
 fn records(mapping: &str, file: &str) -> Vec<Result<Translated, Refused>> {
     let mapping = Ready::named(mapping).unwrap().load().unwrap();
@@ -66,6 +66,53 @@ fn a_restriction_is_read_wherever_it_stands_and_in_whatever_form() {
         assert_eq!(labels(&resources(&translated, "Patient")[0]), expected, "{said}");
         assert_eq!(labels(&resources(&translated, "Communication")[0]), expected, "{said}");
     }
+}
+
+#[test]
+fn a_resident_in_xml_is_restricted_unless_it_says_that_she_is_not() {
+    for (said, restricted) in [
+        ("<restricted>N</restricted>", false),
+        ("<restricted> false </restricted>", false),
+        ("<restricted>Y</restricted>", true),
+        ("<restricted/>", true),
+        ("<restricted xsi:nil=\"true\"/>", true),
+        ("<restricted value=\"N\"/>", true),
+        ("<restricted>N</restricted><restricted>Y</restricted>", true),
+        ("<restricted><flag>N</flag></restricted>", true),
+        ("", true),
+    ] {
+        let file = format!(
+            "<response xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><residents><resident>\
+             <mosaicId>7</mosaicId>{said}<visits><visit><visitId>1</visitId></visit></visits>\
+             </resident></residents></response>"
+        );
+        let translated = only("mosaic-residents-xml", &file);
+        let expected: &[&str] = if restricted { &["R"] } else { &[] };
+        for kind in ["Patient", "Encounter"] {
+            assert_eq!(labels(&resources(&translated, kind)[0]), expected, "{kind} {said}");
+        }
+    }
+}
+
+#[test]
+fn the_words_of_xml_about_itself_are_no_values() {
+    let record = |attributes: &str, inside: &str| {
+        let file = format!(
+            "<response {attributes}><residents><resident><mosaicId>7</mosaicId>{inside}</resident></residents></response>"
+        );
+        let mapping = Ready::named("mosaic-residents-xml").unwrap().load().unwrap();
+        let context = council();
+        let mut records = mapping.records(file.as_bytes(), &context, &origin()).unwrap();
+        let places: Vec<_> =
+            records.by_ref().flat_map(|record| record.unwrap().losses).map(|loss| loss.place).collect();
+        (places, records.outside().len())
+    };
+    let known = "xmlns=\"urn:x\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"urn:x a.xsd\"";
+    assert_eq!(record(known, "<dateOfBirth xsi:nil=\"true\"/>"), (vec![], 0));
+    // Of the record, and beside it.
+    assert_eq!(record("page=\"2\"", "").1, 1);
+    assert_eq!(record("", "<lastName nil=\"true\">Ash</lastName>").0.len(), 1);
+    assert_eq!(record(known, "<lastName xsi:nil=\"perhaps\">Ash</lastName>").0.len(), 1);
 }
 
 #[test]
@@ -169,4 +216,39 @@ fn rows_of_a_child_that_contradict_each_other_are_told_as_that() {
     let translated = only("ssda903-reviews", file);
     assert_eq!(told(&translated, "row 3 column 2 DOB"), None);
     assert_eq!(told(&translated, "row 4 column 2 DOB"), Some((Why::PlaceTaken, Severity::Major)));
+}
+
+#[test]
+fn a_cell_that_means_nothing_is_explained_as_that_and_a_record_before_the_first_is_none() {
+    let mapping = Ready::named("mosaic-residents-xml").unwrap().load().unwrap();
+    let file = "<response><residents><resident><mosaicId>7</mosaicId><restricted>N</restricted></resident></residents></response>";
+    let explained = |number| mapping.explain(file.as_bytes(), &council(), &origin(), number).unwrap();
+    let told = explained(1).unwrap();
+    let place = told.places.iter().find(|place| place.place.ends_with("/restricted")).unwrap();
+    let expected = "Patient resident: meta.security[restricted], where its code map says nothing of it";
+    assert_eq!(place.went, [expected]);
+    assert!(explained(0).is_none() && explained(2).is_none());
+}
+
+#[test]
+fn what_is_refused_says_where_to_look() {
+    let refused = |file: &str| {
+        let mapping = Ready::named("ssda903-reviews").unwrap().load().unwrap();
+        let context = council();
+        match mapping.records(file.as_bytes(), &context, &origin()) {
+            Err(refused) => refused.to_string(),
+            Ok(mut records) => records.next().unwrap().unwrap_err().to_string(),
+        }
+    };
+    let told = refused("CHILD;DOB;REVIEW;REVIEW_CODE\n1;2;3;4\n");
+    assert!(
+        told.contains("`CHILD`") && told.contains("`delimiter`") && told.contains("`optional`"),
+        "{told}"
+    );
+    let seldom =
+        people("", "").replace("id_from = [\"ID\"]", "id_from = [\"ID\"]\nwhen = { present = [\"B\"] }");
+    let (mapping, context) = (load(&seldom), council());
+    let mut records = mapping.records(&b"ID,B\n1,\n"[..], &context, &origin()).unwrap();
+    let told = records.next().unwrap().unwrap_err().to_string();
+    assert!(told.contains("where the rules look") && told.contains("`when`"), "{told}");
 }
