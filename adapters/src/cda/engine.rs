@@ -146,10 +146,12 @@ impl<'x, 't> Draft<'x, 't> {
                         if attribute == Some("negationInd") && !found.is_negated() {
                             continue;
                         }
-                        if self.set(row, found, attribute, conversion, &mut choices, object)
-                            == Applied::Something
-                        {
+                        let set = self.set(row, found, attribute, conversion, &mut choices, object);
+                        if set == Applied::Something {
                             applied = Applied::Something;
+                        }
+                        if set == Applied::Something || *conversion == Conversion::Noted {
+                            path.mark_asked(found);
                         }
                     }
                 }

@@ -17,6 +17,14 @@ struct Walk<'w> {
     path: String,
 }
 
+/// Whether an attribute says nothing of its own.
+enum Ignored {
+    Not,
+    Always,
+    /// It does in this element, and losing it is so serious.
+    ButHere(Severity),
+}
+
 /// Adds to each document what it lost, and to the first what its envelope says.
 pub(super) fn collect<'t>(
     tree: &'t Tree<'t>,
@@ -86,12 +94,17 @@ impl Walk<'_> {
             if attribute.carried.get()
                 || is_plain
                 || attribute.value.trim().is_empty()
-                || self.is_ignored(element, attribute.name, attribute.value.trim())
                 || said.iter().any(|name| name.is_some_and(|name| name == attribute.name))
             {
                 continue;
             }
+            let of_its_own = match self.ignored(element, attribute.name, attribute.value.trim()) {
+                Ignored::Always => continue,
+                Ignored::ButHere(severity) => Some(severity),
+                Ignored::Not => None,
+            };
             let (why, severity) = match attribute.name {
+                _ if let Some(severity) = of_its_own => (turned_away.unwrap_or(Why::NotMapped), severity),
                 "nullFlavor" if element.name() == "confidentialityCode" => (Why::Nulled, severity),
                 "nullFlavor" => (Why::Nulled, Severity::Trivial),
                 "displayName" | "codeSystemName" | "codeSystemVersion" => {
@@ -120,12 +133,14 @@ impl Walk<'_> {
     }
 
     /// Whether an attribute says nothing of its own here.
-    fn is_ignored(&self, element: Element<'_>, name: &str, value: &str) -> bool {
+    fn ignored(&self, element: Element<'_>, name: &str, value: &str) -> Ignored {
         if !self.maps.ignored.contains(name) {
-            return false;
+            return Ignored::Not;
         }
-        let told = self.maps.told.iter().find(|(of, held, _)| of == element.name() && held == name);
-        told.is_none_or(|(_, _, plain)| plain.iter().any(|held| held == value))
+        let told = self.maps.told.get(element.name()).into_iter().flatten();
+        told.filter(|told| told.attribute == name)
+            .find(|told| !told.plain.iter().any(|plain| plain == value))
+            .map_or(Ignored::Always, |told| Ignored::ButHere(told.severity))
     }
 
     fn lose(&mut self, at: Option<(&str, &str)>, why: Why, severity: Severity) -> Result<(), Refused> {

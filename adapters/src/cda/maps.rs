@@ -15,7 +15,8 @@
 //! weight SEVERITY NAME...          how serious it is when elements of these names are not carried
 //! structural CODE...               codes whose loss is trivial, for they only say what kind of statement it is
 //! ignore NAME...                   attributes that say nothing of their own
-//! told ELEMENT ATTRIBUTE VALUE...  in such an element an ignored attribute is told, but for these values
+//! told ELEMENT ATTRIBUTE SEVERITY VALUE...  in such an element an ignored attribute is told, but for these values and but
+//!                                  where a row that asked for it by `typeCode` found something there
 //! ```
 //! All conditions of a row must hold. A condition is a path, `path=value|value`, or `in:KIND|KIND` for the kind of the section. A target such as `effective[x]` gets the type of what is found.
 
@@ -43,8 +44,8 @@ pub(super) struct Maps {
     pub(super) codes: Codes,
     pub(super) weights: HashMap<String, Severity>,
     pub(super) ignored: HashSet<String>,
-    /// Element, attribute, and the values that say nothing of their own of an attribute that elsewhere never does.
-    pub(super) told: Vec<(String, String, Vec<String>)>,
+    /// By element: attributes that say something there and nothing of their own elsewhere.
+    pub(super) told: HashMap<String, Vec<Told>>,
     pub(super) structural: HashSet<String>,
 }
 
@@ -126,6 +127,15 @@ pub(super) enum Fixed {
     Concept(String, String),
     /// A reference to the patient.
     Patient,
+}
+
+/// An attribute that says something of its own in some elements only.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) attribute: String,
+    pub(super) severity: Severity,
+    /// Values that say nothing even there.
+    pub(super) plain: Vec<String>,
 }
 
 /// Which rule an entry follows.
@@ -220,21 +230,18 @@ impl Maps {
                 list.push(Statement { named, rule, at });
             }
             ["weight", severity, names @ ..] => {
-                let severity = match *severity {
-                    "trivial" => Severity::Trivial,
-                    "minor" => Severity::Minor,
-                    "major" => Severity::Major,
-                    _ => return Err("not a severity"),
-                };
+                let severity = severity_of(severity)?;
                 self.weights.extend(names.iter().map(|name| ((*name).to_owned(), severity)));
             }
             ["structural", codes @ ..] => {
                 self.structural.extend(codes.iter().map(|code| (*code).to_owned()));
             }
             ["ignore", names @ ..] => self.ignored.extend(names.iter().map(|name| (*name).to_owned())),
-            ["told", element, attribute, values @ ..] => {
-                let values = values.iter().map(|value| (*value).to_owned()).collect();
-                self.told.push(((*element).to_owned(), (*attribute).to_owned(), values));
+            ["told", element, attribute, severity, values @ ..] => {
+                let plain = values.iter().map(|value| (*value).to_owned()).collect();
+                let told =
+                    Told { attribute: (*attribute).to_owned(), severity: severity_of(severity)?, plain };
+                self.told.entry((*element).to_owned()).or_default().push(told);
             }
             words => {
                 let rule = current.as_mut().ok_or("a line before the first rule")?;
@@ -297,6 +304,15 @@ impl Maps {
             }
         }
         Ok(self)
+    }
+}
+
+fn severity_of(word: &str) -> Result<Severity, &'static str> {
+    match word {
+        "trivial" => Ok(Severity::Trivial),
+        "minor" => Ok(Severity::Minor),
+        "major" => Ok(Severity::Major),
+        _ => Err("not a severity"),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Named {
     pub(super) name: String,
     /// Which moods it means.
     pub(super) mood: Mood,
+    /// Whether it means such as have one of certain `typeCode`s.
+    pub(super) asks_type: bool,
     pub(super) tests: Vec<Test>,
 }
 
@@ -103,6 +105,20 @@ impl Path {
     }
 }
 
+impl Path {
+    /// What its steps asked of the `typeCode` of elements on the way to `found` was carried with it.
+    pub(super) fn mark_asked(&self, found: Element<'_>) {
+        let mut here = Some(found);
+        for step in self.steps.iter().rev() {
+            let (Step::Child(named), Some(element)) = (step, here) else { return };
+            if named.asks_type {
+                element.mark(&["typeCode"]);
+            }
+            here = element.parent();
+        }
+    }
+}
+
 fn walk<'t>(
     element: Element<'t>,
     steps: &[Step],
@@ -145,7 +161,9 @@ impl Named {
         let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let asks = |test: &Test| matches!(test, Test::Attribute(name, _) | Test::NotAttribute(name, _) if name == "moodCode");
         let mood = if tests.iter().any(asks) { Mood::Asked } else { Mood::Happened };
-        plain.then(|| Self { space, name: name.to_owned(), mood, tests })
+        let asks_type =
+            tests.iter().any(|test| matches!(test, Test::Attribute(name, _) if name == "typeCode"));
+        plain.then(|| Self { space, name: name.to_owned(), mood, asks_type, tests })
     }
 
     /// Whether `element`, which is meant, says nothing against itself.

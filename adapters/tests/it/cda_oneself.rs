@@ -13,7 +13,7 @@ const RECIPIENT: &str = "http://hl7.org/fhir/us/ccda/StructureDefinition/Informa
 const ADDRESS: &str =
     "<addr><streetAddressLine>1 Quay</streetAddressLine><postalCode>ZZ99 3WZ</postalCode></addr>";
 
-fn read(header: &str) -> Translated {
+pub(crate) fn read(header: &str) -> Translated {
     let document = format!(
         r#"<ClinicalDocument xmlns="urn:hl7-org:v3"><id root="1.2.3" extension="D1"/><code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202506301200+0100"/><recordTarget><patientRole><id root="{NHS}" extension="9990000018"/><id root="1.2.9" nullFlavor="UNK"/>{ADDRESS}<patient><name><given>Ann</given><family>Fenwick</family></name></patient></patientRole></recordTarget>{header}<component><structuredBody><component><section><title>T</title><text>x</text></section></component></structuredBody></component></ClinicalDocument>"#
     );
@@ -22,14 +22,14 @@ fn read(header: &str) -> Translated {
     translated
 }
 
-fn kinds(whole: &Value) -> Vec<&str> {
+pub(crate) fn kinds(whole: &Value) -> Vec<&str> {
     let entries = whole["entry"].as_array().unwrap();
     let kinds = entries.iter().map(|entry| entry["resource"]["resourceType"].as_str().unwrap());
     kinds.filter(|kind| !["Composition", "Patient", "Provenance"].contains(kind)).collect()
 }
 
 /// What a reference of the Bundle leads to.
-fn led<'b>(whole: &'b Value, reference: &Value) -> &'b str {
+pub(crate) fn led<'b>(whole: &'b Value, reference: &Value) -> &'b str {
     let url = reference["reference"].as_str().unwrap();
     let entries = whole["entry"].as_array().unwrap();
     let found = entries.iter().find(|entry| entry["fullUrl"] == url).unwrap();

@@ -21,6 +21,8 @@ mod cda_out;
 #[cfg(test)]
 mod cda_out_hostile;
 #[cfg(test)]
+mod cda_parties;
+#[cfg(test)]
 mod cda_round;
 #[cfg(test)]
 mod cda_shape;

@@ -120,12 +120,20 @@ impl<'b> Source<'b> {
         (node.offset() < held.node.end()).then_some(held)
     }
 
+    /// The encounter in which the document was written.
+    fn encounter(&self) -> Option<Node<'b>> {
+        let reference = self.held.first()?.node.member("encounter")?;
+        self.target(reference)
+            .filter(|led| led.member("resourceType").is_some_and(|kind| kind.is_string("Encounter")))
+    }
+
     /// The elements at `path` from `node`.
     pub(super) fn find(&self, path: &Path, node: Node<'b>) -> Vec<Node<'b>> {
         let mut nodes = match path.root.as_str() {
             "Composition" => self.held.first().map(|held| held.node).into_iter().collect(),
             "Bundle" => vec![self.root],
             "Patient" => self.patient.get().into_iter().collect(),
+            "Encounter" => self.encounter().into_iter().collect(),
             _ => vec![node],
         };
         for step in &path.steps {

@@ -300,7 +300,10 @@ impl Tables {
 fn relative(path: &str) -> Result<Path, &'static str> {
     match path {
         "." => Path::read("@"),
-        path if ["Composition.", "Bundle.", "Patient."].iter().any(|root| path.starts_with(root)) => {
+        path if ["Composition.", "Bundle.", "Patient.", "Encounter."]
+            .iter()
+            .any(|root| path.starts_with(root)) =>
+        {
             Path::read(path)
         }
         path => Path::read(&format!("@.{path}")),

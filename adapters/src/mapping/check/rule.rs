@@ -1,6 +1,6 @@
 //! One rule: where the value of an element comes from, and how its type wants it.
 
-use fhir::tables::{Element, TypeId, TypeKind};
+use fhir::tables::{Element, TypeId, TypeKind, required_codes};
 use fhir::ucum;
 
 use super::Checked;
@@ -11,6 +11,9 @@ use crate::mapping::dates::Pattern;
 use crate::mapping::fault::{Place, did_you_mean};
 use crate::mapping::plan::{Conversion, Each, ResourcePlan, Rule, TimeKind, Value};
 use crate::mapping::written::{Constant, Table, Written};
+
+/// The most codes that are named where another is wanted.
+const SHOWN_MAX: usize = 12;
 
 /// What a rule says beside where it comes from.
 struct Said {
@@ -63,10 +66,10 @@ impl Checked<'_> {
         } else if let Some(reference) = reference {
             Value::Reference(self.reference(&reference, element, earlier, each)?)
         } else {
-            Value::Fixed(self.constant(&fixed?, kind, &said)?)
+            Value::Fixed(self.constant(&fixed?, (element, kind), &said)?)
         };
-        let default = default.and_then(|constant| self.constant(&constant, kind, &said));
-        let otherwise = otherwise.and_then(|constant| self.constant(&constant, kind, &said));
+        let default = default.and_then(|constant| self.constant(&constant, (element, kind), &said));
+        let otherwise = otherwise.and_then(|constant| self.constant(&constant, (element, kind), &said));
         Some(Rule { value, when, default, otherwise, severity, path: path.to_owned() })
     }
 
@@ -115,9 +118,9 @@ impl Checked<'_> {
             },
             "uri" | "url" | "canonical" | "oid" | "uuid" | "id" => Conversion::Uri,
             "base64Binary" => Conversion::Base64,
-            "code" => Conversion::Code(self.codes_of(kind, said)?),
-            "Coding" => Conversion::Coding(self.codes_of(kind, said)?),
-            "CodeableConcept" => Conversion::Concept(self.codes_of(kind, said)?),
+            "code" => Conversion::Code(self.codes_of(element, kind, said)?),
+            "Coding" => Conversion::Coding(self.codes_of(element, kind, said)?),
+            "CodeableConcept" => Conversion::Concept(self.codes_of(element, kind, said)?),
             "boolean" => Conversion::Boolean(self.booleans(said)?),
             "integer" => Conversion::Integer(i64::from(i32::MIN)),
             "unsignedInt" => Conversion::Integer(0),
@@ -146,9 +149,20 @@ impl Checked<'_> {
         })
     }
 
-    fn codes_of(&self, kind: TypeId, said: &Said) -> Option<usize> {
-        if said.codes.is_none() {
-            return self.fault(said, format!("a {kind} needs a code map: codes = \"...\""));
+    fn codes_of(&self, element: Element, kind: TypeId, said: &Said) -> Option<usize> {
+        let Some(map) = said.codes.and_then(|codes| self.codes.get(codes)) else {
+            if said.codes.is_none() {
+                self.notes.note(&said.place, format!("a {kind} needs a code map: codes = \"...\""));
+            }
+            return None;
+        };
+        let strange = map.codes().find_map(|code| not_taken(element, code));
+        if let Some(text) = strange {
+            return self.fault(said, format!("`[codes.{}]` does not fit: {text}", map.name));
+        }
+        if map.open && required_codes(element.id()).is_some() {
+            let text = "FHIR says which codes this element takes: without `open`, and with `otherwise` or a loss for others";
+            return self.fault(said, text);
         }
         said.codes
     }
@@ -247,7 +261,12 @@ impl Checked<'_> {
     }
 
     /// A value of the mapping itself, as JSON of this type.
-    fn constant(&self, constant: &Written<Constant>, kind: TypeId, said: &Said) -> Option<Vec<u8>> {
+    fn constant(
+        &self,
+        constant: &Written<Constant>,
+        (element, kind): (Element, TypeId),
+        said: &Said,
+    ) -> Option<Vec<u8>> {
         let text = constant.value.as_str();
         let is_bare = matches!(constant.value, Constant::Bare(_));
         let mut json = Vec::new();
@@ -281,6 +300,10 @@ impl Checked<'_> {
         };
         if !fits {
             self.notes.note(&constant.place, format!("this is no {kind} of FHIR"));
+            return None;
+        }
+        if let Some(text) = not_taken(element, text).filter(|_| !is_bare) {
+            self.notes.note(&constant.place, text);
             return None;
         }
         match kind.name() {
@@ -318,6 +341,15 @@ impl CodeMap {
             Meant::Code { .. } | Meant::Nothing => None,
         })
     }
+}
+
+/// That an element does not take a code, if R4 says which it takes.
+fn not_taken(element: Element, code: &str) -> Option<String> {
+    let codes = required_codes(element.id()).filter(|codes| !codes.contains(&code))?;
+    let near = did_you_mean(code, codes.iter().copied());
+    let more = if codes.len() > SHOWN_MAX { ", ..." } else { "" };
+    let shown = codes.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+    Some(format!("`{}` takes {shown}{more}, and no `{code}`{near}", element.path()))
 }
 
 fn is_date(text: &str) -> bool {
