@@ -71,10 +71,10 @@ impl Walk<'_> {
         element.step(&mut self.path);
         let is_structural = element.name() == "code"
             && element.peek("code").is_some_and(|code| self.maps.structural.contains(code));
-        let severity = match self.maps.weights.get(element.name()) {
+        let severity = match self.weight(element) {
             _ if is_structural => Severity::Trivial,
             // What is of little weight around stays so inside.
-            Some(severity) if around != Severity::Trivial || *severity == Severity::Major => *severity,
+            Some(severity) if around != Severity::Trivial || severity == Severity::Major => severity,
             Some(_) | None => around,
         };
         let mut turned_away = turned_away;
@@ -130,6 +130,13 @@ impl Walk<'_> {
         }
         self.path.truncate(length);
         Ok(())
+    }
+
+    /// How much it matters, where the maps say: of what takes part as this, or of the element.
+    fn weight(&self, element: Element<'_>) -> Option<Severity> {
+        let as_this = element.peek("typeCode").map(|code| [element.name(), "@", code].concat());
+        let found = as_this.and_then(|name| self.maps.weights.get(&name));
+        found.or_else(|| self.maps.weights.get(element.name())).copied()
     }
 
     /// Whether an attribute says nothing of its own here.

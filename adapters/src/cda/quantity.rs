@@ -104,10 +104,16 @@ impl Known<'_> {
         let text = |made: Option<Made>| {
             made.or_else(|| self.words(element).map(|text| Made::of("String", Node::Text(text))))
         };
+        // What is no number is words, with the unit without which nobody knows what they say.
         let whole = |element: Element<'_>| -> Option<Made> {
             let value = element.take("value")?;
-            Some(Made::of("String", Node::text(value)))
+            let unit = element.take("unit").filter(|unit| !unit.is_empty() && *unit != "1");
+            let words = unit.map_or_else(|| value.to_owned(), |unit| format!("{value} {unit}"));
+            Some(Made::of("String", Node::Text(words)))
         };
+        if !is_words(element) {
+            return None;
+        }
         match kind {
             "INT" => match element.peek("value").and_then(integer) {
                 Some(number) => {
@@ -208,6 +214,17 @@ pub(super) fn number(text: &str) -> Option<String> {
 /// A whole number that fits.
 pub(super) fn integer(text: &str) -> Option<String> {
     text.parse::<i32>().ok().map(|number| number.to_string())
+}
+
+/// Whether a value is something that can be said in words: a picture or a file is not, in the document or elsewhere.
+fn is_words(element: Element<'_>) -> bool {
+    let elsewhere = element
+        .child("reference")
+        .filter(|reference| reference.peek("value").is_some_and(|value| !value.starts_with('#')));
+    if let Some(reference) = elsewhere {
+        reference.remark(Some("value"), Why::NotMapped, Severity::Major);
+    }
+    element.peek("representation") != Some("B64")
 }
 
 #[cfg(test)]

@@ -298,8 +298,8 @@ fn an_attachment_says_what_it_is_or_that_it_may_be_anything() {
             format!("<component><nonXMLBody><text{attributes}>JVBERi0xLjQK</text></nonXMLBody></component>");
         let whole = document(&body, "");
         let entries = whole["entry"].as_array().unwrap();
-        let found = entries.iter().map(|entry| &entry["resource"]);
-        let found = found.filter(|held| held["resourceType"] == "DocumentReference").next_back().unwrap();
+        let mut found = entries.iter().map(|entry| &entry["resource"]);
+        let found = found.rfind(|held| held["resourceType"] == "DocumentReference").unwrap();
         assert_eq!(found["content"][0]["attachment"]["contentType"], kind, "{found}");
     }
 }
@@ -326,4 +326,71 @@ fn a_document_relates_to_another_in_some_way_and_to_one_that_may_not_be_known() 
         assert_eq!(relation["code"], code, "{relation}");
         assert_eq!(relation["targetIdentifier"] == unknown(), target, "{relation}");
     }
+}
+
+/// A result of this value: what is said of it, and how much it matters what was lost of the value.
+fn result(value: &str) -> (Value, Option<adapters::Severity>) {
+    let entry = format!(
+        r#"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.2"/><code code="1" %S/><statusCode code="completed"/>{value}</observation>"#
+    );
+    let made = translated(RESULTS, &entry);
+    let whole = bundle(&made);
+    let entries = whole["entry"].as_array().unwrap();
+    let mut found = entries.iter().map(|entry| &entry["resource"]);
+    let found = found.rfind(|held| held["resourceType"] == "Observation").unwrap();
+    let said: serde_json::Map<String, Value> = found
+        .as_object()
+        .unwrap()
+        .clone()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("value"))
+        .collect();
+    let lost =
+        made.losses.iter().filter(|loss| loss.place.contains("/value")).map(|loss| loss.severity).max();
+    (Value::Object(said), lost)
+}
+
+#[test]
+fn a_file_is_no_word_of_a_result_and_a_number_that_is_none_keeps_its_unit() {
+    use adapters::Severity::Major;
+    for (value, expected, lost) in [
+        (
+            r#"<value xsi:type="ED" mediaType="application/pdf" representation="B64">JVBERi0=</value>"#,
+            json!({}),
+            Some(Major),
+        ),
+        (r#"<value xsi:type="ST" representation="B64">JVBERi0=</value>"#, json!({}), Some(Major)),
+        (
+            r#"<value xsi:type="ED" mediaType="image/png"><reference value="http://x/y.png"/></value>"#,
+            json!({}),
+            Some(Major),
+        ),
+        (r#"<value xsi:type="ED">turbid</value>"#, json!({"valueString": "turbid"}), None),
+        (
+            r#"<value xsi:type="PQ" value="5,1" unit="mg/dL"/>"#,
+            json!({"valueString": "5,1 mg/dL"}),
+            Some(Major),
+        ),
+        (r#"<value xsi:type="PQ" value="few" unit="1"/>"#, json!({"valueString": "few"}), Some(Major)),
+    ] {
+        let (said, told) = result(value);
+        assert_eq!(said, expected, "{value}");
+        assert_eq!(told, lost, "{value}");
+    }
+}
+
+#[test]
+fn a_second_substance_that_somebody_is_allergic_to_is_no_small_loss() {
+    let substance = |code: &str| {
+        format!(
+            r#"<participant typeCode="CSM"><participantRole classCode="MANU"><playingEntity classCode="MMAT"><code code="{code}" %S/></playingEntity></participantRole></participant>"#
+        )
+    };
+    let entry =
+        allergy("", &coded("419199007", "Allergy"), r#"<code code="7980" displayName="Penicillin" %S/>"#)
+            .replacen("</participant>", &format!("</participant>{}", substance("7981")), 1);
+    let made = translated(ALLERGIES, &entry);
+    let lost = made.losses.iter().filter(|loss| loss.place.contains("participant[2]"));
+    let lost: Vec<_> = lost.map(|loss| (loss.place.rsplit('/').next().unwrap(), loss.severity)).collect();
+    assert!(lost.contains(&("@code", adapters::Severity::Major)), "{:?}", made.losses);
 }

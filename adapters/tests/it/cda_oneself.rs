@@ -136,8 +136,8 @@ fn what_the_person_wrote_herself_is_hers_wherever_fhir_lets_her_write() {
     let of = |kind: &str, name: &str, section: &str, entry: &str| {
         let whole = bundle(&translated(section, &entry.replace("%A", &author(&hers, ""))));
         let entries = whole["entry"].as_array().unwrap();
-        let found = entries.iter().map(|entry| &entry["resource"]);
-        let found = found.filter(|resource| resource["resourceType"] == kind).next_back().unwrap();
+        let mut found = entries.iter().map(|entry| &entry["resource"]);
+        let found = found.rfind(|resource| resource["resourceType"] == kind).unwrap();
         let named = if found[name].is_array() { &found[name][0] } else { &found[name] };
         led(&whole, named).to_owned()
     };

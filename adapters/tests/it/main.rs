@@ -66,6 +66,7 @@ mod out_hostile;
 mod out_round;
 #[cfg(test)]
 mod performers;
+#[cfg(test)]
 mod places;
 #[cfg(test)]
 mod query;

@@ -156,3 +156,25 @@ fn a_day_may_be_given_by_the_mapping_and_what_may_not_is_said() {
     );
     check(&visit("\"issued\" = { fixed = \"2026-03-31T00:00:00Z\" }"), line, "take it from the record");
 }
+
+#[test]
+fn a_code_that_fhir_does_not_let_the_element_have_is_refused_when_the_mapping_is_loaded() {
+    let takes = "`Patient.gender` takes male, female, other, unknown, and no";
+    element("\"gender\" = { fixed = \"mail\" }", &format!("{takes} `mail`"));
+    element("\"gender\" = { from = \"X\", codes = \"sex\", default = \"nobody\" }", takes);
+    element("\"gender\" = { from = \"X\", codes = \"sex\", otherwise = \"nobody\" }", takes);
+    element("\"contact.gender\" = { fixed = \"x\" }", "`Patient.contact.gender` takes male");
+    let map = |kind: &str| {
+        format!(
+            "\"gender\" = {{ from = \"X\", codes = \"own\" }}\n[codes.own]\n{kind}map = {{ \"1\" = \"mail\" }}"
+        )
+    };
+    element(&map(""), "`[codes.own]` does not fit: `Patient.gender` takes");
+    let fine = map("").replace("mail", "male");
+    assert!(Mapping::load("people.toml", &people("", &fine)).is_ok());
+    // What is not in the list of an open map is taken as it comes: here it would be no code of FHIR.
+    element(&map("open = true\n").replace("mail", "male"), "without `open`");
+    // A code of a set that is only preferred may be any.
+    let open = "\"maritalStatus\" = { fixed = \"ZZ\", system = \"urn:x\" }";
+    assert!(Mapping::load("people.toml", &people("", open)).is_ok());
+}

@@ -240,7 +240,11 @@ fn a_required_element_that_the_source_does_not_have_is_said_to_be_unknown() {
         "\"class\" = { from = \"WHY\", codes = \"sex\" }",
     );
     let mapping = mapping
-        .replace("\"status\" = { fixed = \"finished\" }", "\"status\" = { from = \"WHY\", codes = \"sex\" }");
+        .replace(
+            "\"status\" = { fixed = \"finished\" }",
+            "\"status\" = { from = \"WHY\", codes = \"state\" }",
+        )
+        .replace("[codes.sex]", "[codes.state]\nmap = { \"1\" = \"finished\" }\n[codes.sex]");
     let (bundle, _) = one(&mapping, "ID,DAY,WHY\n1,01/02/2026,x\n");
     let absent = r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]}"#;
     assert!(bundle.contains(&format!("\"_status\":{absent}")), "{bundle}");
