@@ -110,7 +110,8 @@ pub fn translate(input: &[u8], from: Release, to: Release, context: &Context) ->
     let text = match input.trim_ascii_start() {
         [b'<', ..] | [0xef, 0xbb, 0xbf, b'<', ..] => {
             let limits = xml::Limits { bytes_max: context.bytes_max, ..xml::Limits::default() };
-            xml::to_json_of(from, input, &limits).map_err(Fault::from)?
+            // What an element does not have is told with its path, as it is of JSON.
+            xml::to_json_naming_strangers(from, input, &limits).map_err(Fault::from)?
         }
         // Windows senders put a mark before it.
         _ => input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).to_vec(),

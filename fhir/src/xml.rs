@@ -29,7 +29,7 @@ mod tokens;
 mod write;
 
 pub use entities::as_characters;
-pub use read::{to_json, to_json_of};
+pub use read::{to_json, to_json_naming_strangers, to_json_of};
 pub use write::from_json;
 
 const FHIR: &str = "http://hl7.org/fhir";

@@ -125,7 +125,10 @@ impl Walk<'_> {
                 return Ok(match self.by_types(item, from, target.only_type().unwrap_or(to), &target)? {
                     Converted::Made(item, exact) => {
                         let mut whole = Object::new();
-                        super::place::add(&mut whole, member, &target, item);
+                        // Of what it held nothing may be left.
+                        if !matches!(&item, Item::Complex(Node::Object(made)) if made.is_empty()) {
+                            super::place::add(&mut whole, member, &target, item);
+                        }
                         Converted::Made(Item::Complex(whole.into()), exact)
                     }
                     Converted::No(item) => Converted::No(item),

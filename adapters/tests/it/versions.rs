@@ -318,7 +318,7 @@ fn what_is_no_fhir_of_the_release_is_refused_with_its_reason() {
         Refused::Versions(Fault::Xml(_))
     ));
     assert!(matches!(
-        to_r4(b"<Patient xmlns=\"http://hl7.org/fhir\"><nothing/></Patient>"),
+        to_r4(b"<Patient xmlns=\"http://hl7.org/fhir\"><nothing>words</nothing></Patient>"),
         Refused::Versions(Fault::Xml(_))
     ));
     assert!(

@@ -215,3 +215,47 @@ fn a_code_that_no_release_has_is_never_said_as_one_of_theirs() {
         assert_eq!(one(&made, Release::R4, release).0, patient);
     }
 }
+
+/// What an element does not have is told in XML as it is in JSON, by its path; what could be taken for something else is refused.
+#[test]
+fn an_unknown_element_is_told_the_same_in_xml_and_in_json() {
+    let xml = |inside: &str| {
+        format!(
+            r#"<Provenance xmlns="http://hl7.org/fhir"><target><reference value="Patient/1"/></target><recorded value="2025-06-30T10:00:00Z"/>{inside}<agent><whoReference><reference value="Practitioner/1"/></whoReference></agent></Provenance>"#
+        )
+    };
+    let json = |inside: Value| {
+        let mut made = json!({"resourceType": "Provenance", "target": [{"reference": "Patient/1"}],
+            "recorded": "2025-06-30T10:00:00Z", "agent": [{"whoReference": {"reference": "Practitioner/1"}}]});
+        if !inside.is_null() {
+            made["activity"] = inside;
+        }
+        made
+    };
+    let read = |input: &str| {
+        let done = translate(input.as_bytes(), Release::Stu3, Release::R4).unwrap();
+        let losses: Vec<_> =
+            done.losses.iter().map(|loss| (loss.place.clone(), loss.why, loss.severity)).collect();
+        (resources(&done.bundle)["entry"][0]["resource"].clone(), losses)
+    };
+    let strange = r#"<activity><coding><system value="urn:x"/><code value="1"/></coding><coding><code value="2"/></coding><code value="UPDATE"/></activity>"#;
+    let (made, losses) = read(&xml(strange));
+    let (other, told) = read(&json(json!({"coding": [{"code": "1"}], "code": "UPDATE"})).to_string());
+    assert_eq!((&made, &losses), (&other, &told));
+    assert!(losses.iter().any(|(place, ..)| place == "Provenance.activity.coding"), "{losses:?}");
+    // Of what holds nothing else nothing is left, and no empty object.
+    let (made, _) = read(&xml("<activity><coding><code value=\"1\"/></coding></activity>"));
+    assert!(made.get("activity").is_none(), "{made}");
+    let refused = |inside: &str| translate(xml(inside).as_bytes(), Release::Stu3, Release::R4).is_err();
+    assert!(!refused(""));
+    for inside in [
+        "<made-up/>",
+        "<modifierExtension url=\"urn:x\"><valueCode value=\"x\"/></modifierExtension><resourceType value=\"Patient\"/>",
+        "<_recorded value=\"x\"/>",
+        "<activity><modifierExtension url=\"urn:x\"/></activity>",
+        "<activity><wibble>",
+        "<activity><wibble>text</wibble></activity>",
+    ] {
+        assert!(refused(inside), "{inside}");
+    }
+}

@@ -1,5 +1,7 @@
 //! From XML to JSON.
 
+use std::collections::BTreeSet;
+
 use super::tokens::{Space, Tag, Token, Tokens};
 use super::write::is_number;
 use super::{Fault, InvalidXml, Limits};
@@ -23,6 +25,40 @@ pub fn to_json(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
 /// # Errors
 /// As [`to_json`].
 pub fn to_json_of(release: Release, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
+    read(release, bytes, limits, Strangers::Refused)
+}
+
+/// As [`to_json_of`], for those who tell what they cannot carry: an element that its parent does not have becomes a member of
+/// its name without its content, once, after the others. One that could be taken for something else is refused as
+/// it is there.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn to_json_naming_strangers(
+    release: Release,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Vec<u8>, InvalidXml> {
+    read(release, bytes, limits, Strangers::Named)
+}
+
+/// What becomes of an element that its parent does not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    Refused,
+    /// It is named in the place where it stood, and nothing is said of what it held.
+    Named,
+}
+
+/// What a stranger says.
+const STRANGER: &[u8] = b"\"?\"";
+
+fn read(
+    release: Release,
+    bytes: &[u8],
+    limits: &Limits,
+    strangers: Strangers,
+) -> Result<Vec<u8>, InvalidXml> {
     if bytes.len() > limits.bytes_max {
         return Err(Fault::TooLong { bytes_max: limits.bytes_max }.at(limits.bytes_max));
     }
@@ -31,15 +67,19 @@ pub fn to_json_of(release: Release, bytes: &[u8], limits: &Limits) -> Result<Vec
         Err(error) => return Err(Fault::Utf8.at(error.valid_up_to())),
     };
     match source.strip_prefix('\u{FEFF}') {
-        None => document(release, source, limits),
-        Some(rest) => document(release, rest, limits)
+        None => document((release, strangers), source, limits),
+        Some(rest) => document((release, strangers), rest, limits)
             .map_err(|InvalidXml { fault, at }| InvalidXml { fault, at: at + bytes.len() - rest.len() }),
     }
 }
 
-fn document(release: Release, source: &str, limits: &Limits) -> Result<Vec<u8>, InvalidXml> {
-    let mut reader =
-        Reader { release, tokens: Tokens::new(source, limits)?, out: Vec::with_capacity(source.len()) };
+fn document(
+    (release, strangers): (Release, Strangers),
+    source: &str,
+    limits: &Limits,
+) -> Result<Vec<u8>, InvalidXml> {
+    let (tokens, out) = (Tokens::new(source, limits)?, Vec::with_capacity(source.len()));
+    let mut reader = Reader { release, strangers, tokens, out };
     match reader.tokens.next()? {
         Token::Open(tag) => reader.resource(&tag)?,
         Token::Close | Token::End => return Err(Fault::Ended.at(source.len())),
@@ -52,6 +92,7 @@ fn document(release: Release, source: &str, limits: &Limits) -> Result<Vec<u8>, 
 
 struct Reader<'a> {
     release: Release,
+    strangers: Strangers,
     tokens: Tokens<'a>,
     out: Vec<u8>,
 }
@@ -123,9 +164,15 @@ impl<'a> Reader<'a> {
     /// Reads the children of a value of the type `owner` up to its end, and yields how many there are.
     fn members(&mut self, owner: TypeId) -> Result<usize, InvalidXml> {
         let mut last: Option<Run> = None;
+        let mut strangers = BTreeSet::new();
         let mut count = 0;
         while let Token::Open(tag) = self.tokens.next()? {
             count += 1;
+            if self.strangers == Strangers::Named && is_stranger(owner, &tag) {
+                strangers.insert(tag.name);
+                self.pass_over(tag.at)?;
+                continue;
+            }
             let found = child(owner, &tag)?;
             let run = match last.take() {
                 Some(run) if run.element.id() == found.id() => {
@@ -148,7 +195,24 @@ impl<'a> Reader<'a> {
         if let Some(run) = last {
             self.end(&run);
         }
+        for name in strangers {
+            key(&mut self.out, "", name);
+            self.out.extend_from_slice(STRANGER);
+        }
         Ok(count)
+    }
+
+    /// Reads what is open to its end.
+    fn pass_over(&mut self, at: usize) -> Result<(), InvalidXml> {
+        let mut open = 1_usize;
+        while open > 0 {
+            match self.tokens.next()? {
+                Token::Open(_) => open += 1,
+                Token::Close => open -= 1,
+                Token::End => return Err(Fault::Ended.at(at)),
+            }
+        }
+        Ok(())
     }
 
     /// Writes what comes before the first value of a run.
@@ -300,6 +364,17 @@ fn child(owner: TypeId, tag: &Tag<'_>) -> Result<Element, InvalidXml> {
     let found = found.ok_or(Fault::UnknownElement.at(tag.at))?;
     let is_xhtml = found.only_type().is_some_and(TypeId::is_xhtml);
     if is_xhtml == (tag.space == Space::Xhtml) { Ok(found) } else { Err(Fault::Namespace.at(tag.at)) }
+}
+
+/// Whether `tag` starts what `owner` does not have, by a name that is nothing else there: neither what changes the meaning of
+/// the rest, nor the type of a resource.
+fn is_stranger(owner: TypeId, tag: &Tag<'_>) -> bool {
+    let is_plain = tag.name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && tag.name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_plain
+        && tag.space == Space::Fhir
+        && !matches!(tag.name, "resourceType" | "modifierExtension" | "implicitRules")
+        && element(owner, tag.name).is_none()
 }
 
 /// Only primitives have a value.
