@@ -54,8 +54,7 @@ impl<'x> Known<'x> {
             element.remark(None, Why::Narrowed, severity);
         }
         element.mark(&[name]);
-        // What the code says is said; its own name and system say no more.
-        element.mark(&["codeSystem", "codeSystemName", "displayName"]);
+        say_no_more(element);
         Some(Node::text(target.code.as_str()))
     }
 
@@ -65,7 +64,8 @@ impl<'x> Known<'x> {
         if target.is_broader {
             element.remark(None, Why::Narrowed, Severity::Minor);
         }
-        element.mark(&[attribute.unwrap_or("code"), "codeSystem", "codeSystemName", "displayName"]);
+        element.mark(&[attribute.unwrap_or("code")]);
+        say_no_more(element);
         Some(target.coding())
     }
 
@@ -198,6 +198,26 @@ impl<'x> Known<'x> {
             (Some(pointed), _) => Some(pointed),
             (None, own) => own,
         }
+    }
+}
+
+/// The beginnings of systems whose codes the maps are made of: HL7's of version 3 and 2 and of FHIR, the NHS's, SNOMED CT, LOINC.
+const SYSTEMS: [&str; 7] = [
+    "2.16.840.1.113883.5.",
+    "2.16.840.1.113883.1.11.",
+    "2.16.840.1.113883.12.",
+    "2.16.840.1.113883.4.642.",
+    "2.16.840.1.113883.2.1.",
+    "2.16.840.1.113883.6.96.",
+    "2.16.840.1.113883.6.1.",
+];
+
+/// What the code says is said: its name and its system say no more, where that is one whose codes the maps are made of. A code
+/// of another system that looks alike may mean something else.
+fn say_no_more(element: Element<'_>) {
+    let is_known = |system: &str| SYSTEMS.iter().any(|known| format!("{system}.").starts_with(known));
+    if element.peek("codeSystem").is_none_or(is_known) {
+        element.mark(&["codeSystem", "codeSystemName", "displayName"]);
     }
 }
 
