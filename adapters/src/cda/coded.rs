@@ -203,19 +203,21 @@ impl<'x> Known<'x> {
 
 /// The beginnings of systems whose codes the maps are made of: HL7's of version 3 and 2 and of FHIR, the NHS's, SNOMED CT, LOINC.
 const SYSTEMS: [&str; 7] = [
-    "2.16.840.1.113883.5.",
-    "2.16.840.1.113883.1.11.",
-    "2.16.840.1.113883.12.",
-    "2.16.840.1.113883.4.642.",
-    "2.16.840.1.113883.2.1.",
-    "2.16.840.1.113883.6.96.",
-    "2.16.840.1.113883.6.1.",
+    "2.16.840.1.113883.5",
+    "2.16.840.1.113883.1.11",
+    "2.16.840.1.113883.12",
+    "2.16.840.1.113883.4.642",
+    "2.16.840.1.113883.2.1",
+    "2.16.840.1.113883.6.96",
+    "2.16.840.1.113883.6.1",
 ];
 
 /// What the code says is said: its name and its system say no more, where that is one whose codes the maps are made of. A code
 /// of another system that looks alike may mean something else.
 fn say_no_more(element: Element<'_>) {
-    let is_known = |system: &str| SYSTEMS.iter().any(|known| format!("{system}.").starts_with(known));
+    let is_within = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    let is_known =
+        |system: &str| SYSTEMS.iter().any(|known| system.strip_prefix(known).is_some_and(is_within));
     if element.peek("codeSystem").is_none_or(is_known) {
         element.mark(&["codeSystem", "codeSystemName", "displayName"]);
     }

@@ -111,7 +111,9 @@ impl Known<'_> {
             let words = unit.map_or_else(|| value.to_owned(), |unit| format!("{value} {unit}"));
             Some(Made::of("String", Node::Text(words)))
         };
-        if !is_words(element) {
+        tell_what_is_elsewhere(element);
+        // A file is no word, whatever type it is said to be.
+        if element.peek("representation") == Some("B64") {
             return None;
         }
         match kind {
@@ -216,15 +218,14 @@ pub(super) fn integer(text: &str) -> Option<String> {
     text.parse::<i32>().ok().map(|number| number.to_string())
 }
 
-/// Whether a value is something that can be said in words: a picture or a file is not, in the document or elsewhere.
-fn is_words(element: Element<'_>) -> bool {
-    let elsewhere = element
-        .child("reference")
-        .filter(|reference| reference.peek("value").is_some_and(|value| !value.starts_with('#')));
+/// Tells that a value is a picture or a file outside of the document: what a reference leads to in its narrative is words.
+fn tell_what_is_elsewhere(element: Element<'_>) {
+    let leads_out = |value: &str| !value.starts_with('#') && !element.tree.ids.contains_key(value);
+    let elsewhere =
+        element.child("reference").filter(|reference| reference.peek("value").is_some_and(leads_out));
     if let Some(reference) = elsewhere {
         reference.remark(Some("value"), Why::NotMapped, Severity::Major);
     }
-    element.peek("representation") != Some("B64")
 }
 
 #[cfg(test)]

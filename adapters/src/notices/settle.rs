@@ -1,7 +1,7 @@
 //! The entries of a message as senders write them: resources that stand inside others become entries of their own, and a
 //! reference is spelt as the name of the entry that it leads to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dom::Element;
 
@@ -68,7 +68,7 @@ fn lifted(entry: &mut Element) -> Vec<Element> {
 #[derive(Debug, Default)]
 struct Names {
     /// As the entries are called.
-    own: BTreeMap<String, ()>,
+    own: BTreeSet<String>,
     /// By other names, each with what the one entry is called that it leads to, or with none where there are several.
     other: BTreeMap<String, Option<String>>,
 }
@@ -97,7 +97,7 @@ impl Names {
                     *held = None;
                 }
             }
-            names.own.insert(called, ());
+            names.own.insert(called);
         }
         names
     }
@@ -105,7 +105,7 @@ impl Names {
     /// What the entry is called that `reference` leads to, if that is not what it says.
     fn leads_to(&self, reference: &str) -> Option<String> {
         let bare = reference.split_once("/_history/").map_or(reference, |(bare, _)| bare);
-        if self.own.contains_key(bare) {
+        if self.own.contains(bare) {
             return (bare != reference).then(|| bare.to_owned());
         }
         self.other.get(&folded(bare)).cloned().flatten()

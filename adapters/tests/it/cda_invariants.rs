@@ -331,7 +331,7 @@ fn a_document_relates_to_another_in_some_way_and_to_one_that_may_not_be_known() 
 /// A result of this value: what is said of it, and how much it matters what was lost of the value.
 fn result(value: &str) -> (Value, Option<adapters::Severity>) {
     let entry = format!(
-        r#"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.2"/><code code="1" %S/><statusCode code="completed"/>{value}</observation>"#
+        r#"<observation classCode="OBS" moodCode="EVN"><templateId root="%T.2"/><code code="1" %S><originalText><content ID="seen">cloudy</content></originalText></code><statusCode code="completed"/>{value}</observation>"#
     );
     let made = translated(RESULTS, &entry);
     let whole = bundle(&made);
@@ -366,6 +366,13 @@ fn a_file_is_no_word_of_a_result_and_a_number_that_is_none_keeps_its_unit() {
             Some(Major),
         ),
         (r#"<value xsi:type="ED">turbid</value>"#, json!({"valueString": "turbid"}), None),
+        // What is pointed at in the narrative is words, with the sign before it or without.
+        (
+            r##"<value xsi:type="ED"><reference value="#seen"/></value>"##,
+            json!({"valueString": "cloudy"}),
+            None,
+        ),
+        (r#"<value xsi:type="ED"><reference value="seen"/></value>"#, json!({"valueString": "cloudy"}), None),
         (
             r#"<value xsi:type="PQ" value="5,1" unit="mg/dL"/>"#,
             json!({"valueString": "5,1 mg/dL"}),

@@ -400,3 +400,23 @@ fn delimiters_without_an_escape_are_those_of_old_senders() {
         assert_eq!(of(&all, "Patient")[0]["name"][0]["given"][0], "Ann", "{named}");
     }
 }
+
+/// Zeros and words stand for no date: only what says that somebody is dead says it.
+#[test]
+fn nobody_is_dead_for_a_date_that_cannot_be_read() {
+    let person = |date: &str, dead: &str| {
+        let fields = format!("{}{date}|{dead}", bars(21));
+        let message = head("ADT^A31^ADT_A05").trim_end().to_owned() + &fields + "\n";
+        let (all, losses) = translated(&message);
+        let [patient] = of(&all, "Patient").try_into().unwrap();
+        let lost = losses.iter().find(|loss| loss.place == "PID-29").map(|loss| loss.severity);
+        (patient["deceasedBoolean"].clone(), patient["deceasedDateTime"].clone(), lost)
+    };
+    let major = Some(Severity::Major);
+    for date in ["00000000", "UNKNOWN", "N", "20260230"] {
+        assert_eq!(person(date, ""), (Value::Null, Value::Null, major), "{date}");
+        assert_eq!(person(date, "Y"), (json!(true), Value::Null, major), "{date}");
+        assert_eq!(person(date, "N"), (json!(false), Value::Null, major), "{date}");
+    }
+    assert_eq!(person("20260301", "Y"), (Value::Null, json!("2026-03-01"), None));
+}
