@@ -1,6 +1,6 @@
 //! Codes: CS, CE, CD with translations and original text.
 
-use super::codes::{Codes, Target};
+use super::codes::{Codes, Target, letters};
 use super::qualified::Qualified;
 use super::source::{Element, Space};
 use crate::tree::{Node, Object};
@@ -14,32 +14,33 @@ pub(super) struct Known<'x> {
 }
 
 impl<'x> Known<'x> {
-    /// The target of the code in `element` by the map `map`, without using it.
-    pub(super) fn target(
+    /// The target of the code in `element` by the map `map`, and the element or translation whose code that is, without
+    /// using it.
+    pub(super) fn target<'t>(
         &self,
-        element: Element<'_>,
+        element: Element<'t>,
         attribute: Option<&str>,
         map: &str,
-    ) -> Option<&'x Target> {
+    ) -> Option<(&'x Target, Element<'t>)> {
         // What a qualifier may have turned around is none of the codes of a map.
         if matches!(self.qualified(element), Qualified::Otherwise | Qualified::Elsewhere) {
             return None;
         }
-        let direct = element.peek(attribute.unwrap_or("code"));
-        let own = direct.and_then(|code| self.codes.find(map, code, self.context));
-        let translated = || {
-            let codes = element.children().filter(|child| child.is(Space::V3, "translation"));
-            codes
-                .filter_map(|code| code.peek("code"))
-                .find_map(|code| self.codes.find(map, code, self.context))
+        let of = |element: Element<'t>| {
+            let code = element.peek(attribute.unwrap_or("code"))?;
+            self.codes.find(map, code, self.context).map(|target| (target, element))
         };
-        own.or_else(|| if attribute.is_none() { translated() } else { None })
+        let translated = || {
+            let mut codes = element.children().filter(|child| child.is(Space::V3, "translation"));
+            codes.find_map(of)
+        };
+        of(element).or_else(|| if attribute.is_none() { translated() } else { None })
     }
 
     /// A code of an element that takes only certain codes.
     pub(super) fn code(&self, element: Element<'_>, attribute: Option<&str>, map: &str) -> Option<Node> {
         let name = attribute.unwrap_or("code");
-        let Some(target) = self.target(element, attribute, map) else {
+        let Some((target, said)) = self.target(element, attribute, map) else {
             if element.peek(name).is_some() {
                 element.remark(
                     if attribute.is_none() { Some("code") } else { None },
@@ -53,19 +54,19 @@ impl<'x> Known<'x> {
             let severity = if target.code == "unknown" { weight(element) } else { Severity::Minor };
             element.remark(None, Why::Narrowed, severity);
         }
-        element.mark(&[name]);
-        say_no_more(element);
+        said.mark(&[name]);
+        self.say_no_more(said, map, target);
         Some(Node::text(target.code.as_str()))
     }
 
     /// A Coding by a map, or `None` when the map does not know the code.
     pub(super) fn mapped(&self, element: Element<'_>, attribute: Option<&str>, map: &str) -> Option<Object> {
-        let target = self.target(element, attribute, map)?;
+        let (target, said) = self.target(element, attribute, map)?;
         if target.is_broader {
             element.remark(None, Why::Narrowed, Severity::Minor);
         }
-        element.mark(&[attribute.unwrap_or("code")]);
-        say_no_more(element);
+        said.mark(&[attribute.unwrap_or("code")]);
+        self.say_no_more(said, map, target);
         Some(target.coding())
     }
 
@@ -97,7 +98,7 @@ impl<'x> Known<'x> {
 
     fn unqualified(&self, element: Element<'_>, map: Option<&str>) -> Option<Node> {
         let mut codings: Vec<Node> = Vec::new();
-        if let Some(target) = map.and_then(|map| self.target(element, None, map)) {
+        if let Some((target, _)) = map.and_then(|map| self.target(element, None, map)) {
             codings.push(target.coding().into());
         }
         self.codings(element, &mut codings);
@@ -122,15 +123,17 @@ impl<'x> Known<'x> {
         if let Some(text) = text {
             concept.put("text", Node::Text(text));
         }
-        element.mark(&["nullFlavor"]);
         Some(concept.into())
     }
 
     fn codings(&self, element: Element<'_>, out: &mut Vec<Node>) {
         if let Some(coding) = self.coding(element) {
             let coding = Node::from(coding);
-            if !out.iter().any(|held| same_code(held, &coding)) {
-                out.push(coding);
+            match out.iter().find(|held| same_code(held, &coding)) {
+                None => out.push(coding),
+                Some(held) if *held == coding => {}
+                // The first name that it has stands there.
+                Some(_) => element.remark(Some("displayName"), Why::PlaceTaken, Severity::Trivial),
             }
         }
         for translation in element.children().filter(|child| child.is(Space::V3, "translation")) {
@@ -149,7 +152,8 @@ impl<'x> Known<'x> {
             match self.codes.system(root) {
                 Some(system) => {
                     coding.put("system", Node::Text(system));
-                    element.mark(&["codeSystem", "codeSystemName"]);
+                    element.mark(&["codeSystem"]);
+                    self.name_system(element, root);
                 }
                 None => element.remark(Some("codeSystem"), Why::NotOfType, Severity::Minor),
             }
@@ -164,6 +168,40 @@ impl<'x> Known<'x> {
         Some(coding)
     }
 
+    /// What the code says is said: its name says no more where it is that of the code or of what it became, and its system
+    /// as [`Self::say_system`] says.
+    pub(super) fn say_no_more(&self, element: Element<'_>, map: &str, target: &Target) {
+        self.say_system(element, map);
+        let code = element.peek("code").unwrap_or_default();
+        let is_called =
+            |name: &str| [code, &target.code, &target.display].iter().any(|held| letters(held) == name);
+        if element.peek("displayName").map(letters).is_some_and(|name| is_called(&name)) {
+            element.mark(&["displayName"]);
+        }
+    }
+
+    /// The system of a code says no more than the code where it is one whose codes the map is made of. A code of another
+    /// system that looks alike may mean something else, unless this sender is known to mean it so.
+    pub(super) fn say_system(&self, element: Element<'_>, map: &str) {
+        let is_own = || {
+            let code = element.peek("code").unwrap_or_default().to_ascii_uppercase();
+            !self.context.codes.is_empty() && self.context.codes.contains_key(&(map.to_owned(), code))
+        };
+        if let Some(root) = element.peek("codeSystem")
+            && (self.codes.is_of(map, root) || is_own())
+        {
+            element.mark(&["codeSystem"]);
+            self.name_system(element, root);
+        }
+    }
+
+    /// The name of a system says no more than the system, where documents call it so.
+    pub(super) fn name_system(&self, element: Element<'_>, root: &str) {
+        if element.peek("codeSystemName").is_some_and(|name| self.codes.is_called(root, name)) {
+            element.mark(&["codeSystemName"]);
+        }
+    }
+
     /// A language as CDA writes it, which is nearly BCP 47: that takes the short name of a language that has one.
     pub(super) fn language(&self, element: Element<'_>) -> Option<String> {
         let code = element.peek("code")?;
@@ -172,7 +210,8 @@ impl<'x> Known<'x> {
             element.remark(Some("code"), Why::NotOfType, Severity::Minor);
             return None;
         }
-        element.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+        element.mark(&["code"]);
+        self.say_system(element, "languages");
         let (name, rest) = code.find('-').map_or((code, ""), |at| code.split_at(at));
         let short = self.codes.find("languages", &name.to_ascii_lowercase(), self.context);
         Some(format!("{}{rest}", short.map_or(name, |short| &short.code)))
@@ -198,28 +237,6 @@ impl<'x> Known<'x> {
             (Some(pointed), _) => Some(pointed),
             (None, own) => own,
         }
-    }
-}
-
-/// The beginnings of systems whose codes the maps are made of: HL7's of version 3 and 2 and of FHIR, the NHS's, SNOMED CT, LOINC.
-const SYSTEMS: [&str; 7] = [
-    "2.16.840.1.113883.5",
-    "2.16.840.1.113883.1.11",
-    "2.16.840.1.113883.12",
-    "2.16.840.1.113883.4.642",
-    "2.16.840.1.113883.2.1",
-    "2.16.840.1.113883.6.96",
-    "2.16.840.1.113883.6.1",
-];
-
-/// What the code says is said: its name and its system say no more, where that is one whose codes the maps are made of. A code
-/// of another system that looks alike may mean something else.
-fn say_no_more(element: Element<'_>) {
-    let is_within = |rest: &str| rest.is_empty() || rest.starts_with('.');
-    let is_known =
-        |system: &str| SYSTEMS.iter().any(|known| system.strip_prefix(known).is_some_and(is_within));
-    if element.peek("codeSystem").is_none_or(is_known) {
-        element.mark(&["codeSystem", "codeSystemName", "displayName"]);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Code maps, the systems behind OIDs, and the headings of sections, as `maps/cda` writes them.
 //!
 //! ```text
-//! map NAME SYSTEM             a code map; `-`: its codes have no system
+//! map NAME SYSTEM [of OID...] a code map; `-`: its codes have no system; the systems that its sources are of, `OID.*`: all below
 //! SOURCE TARGET [display]     `=`: the same code; `~TARGET`: a broader one; `system|code`: of another system
 //! ```
 //! ```text
-//! OID URI                     a system
+//! OID URI [name...]           a system, and what documents call it, in letters and digits alone
 //! ```
 //! ```text
 //! heading CODE KIND display   a record-standard heading, and what its entries are about
@@ -26,10 +26,19 @@ pub(super) const HEADINGS: &str = "https://fhir.hl7.org.uk/CodeSystem/UKCore-Rec
 #[derive(Debug, Default)]
 pub(super) struct Codes {
     maps: HashMap<String, HashMap<String, Target>>,
-    systems: HashMap<String, String>,
+    /// By map: the systems that its sources are of.
+    sources: HashMap<String, Vec<String>>,
+    systems: HashMap<String, System>,
     pub(super) headings: Vec<Heading>,
     by_code: HashMap<String, usize>,
     by_title: HashMap<String, usize>,
+}
+
+/// A system, and what documents call it.
+#[derive(Debug)]
+struct System {
+    uri: String,
+    names: Vec<String>,
 }
 
 /// What a code becomes.
@@ -55,7 +64,14 @@ impl Codes {
         let mut current: Option<(String, Option<String>)> = None;
         for line in lines {
             match (line.words.as_slice(), &current) {
-                (["map", name, system], _) => {
+                (["map", name, system, of @ ..], _) => {
+                    let sources = match of {
+                        [] => &[],
+                        ["of", sources @ ..] => sources,
+                        _ => return Err(line.number),
+                    };
+                    let sources = sources.iter().map(|source| (*source).to_owned()).collect();
+                    self.sources.insert((*name).to_owned(), sources);
                     self.maps.entry((*name).to_owned()).or_default();
                     current = Some(((*name).to_owned(), (*system != "-").then(|| (*system).to_owned())));
                 }
@@ -79,8 +95,9 @@ impl Codes {
 
     pub(super) fn read_systems(&mut self, lines: &[Words<'_>]) -> Result<(), usize> {
         for line in lines {
-            let [oid, uri] = line.words.as_slice() else { return Err(line.number) };
-            self.systems.insert((*oid).to_owned(), (*uri).to_owned());
+            let [oid, uri, names @ ..] = line.words.as_slice() else { return Err(line.number) };
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            self.systems.insert((*oid).to_owned(), System { uri: (*uri).to_owned(), names });
         }
         Ok(())
     }
@@ -134,9 +151,24 @@ impl Codes {
     /// The system behind an OID or UUID; a name that is none of these is kept as it stands when it is a URI.
     pub(super) fn system(&self, root: &str) -> Option<String> {
         match self.systems.get(root) {
-            Some(uri) => Some(uri.clone()),
+            Some(system) => Some(system.uri.clone()),
             None => uri(root),
         }
+    }
+
+    /// Whether documents call the system behind `root` so.
+    pub(super) fn is_called(&self, root: &str, name: &str) -> bool {
+        let name = letters(name);
+        self.systems.get(root).is_some_and(|system| system.names.contains(&name))
+    }
+
+    /// Whether the codes of the map `map` are of the system `root`.
+    pub(super) fn is_of(&self, map: &str, root: &str) -> bool {
+        let is_this = |source: &String| match source.strip_suffix('*') {
+            Some(above) => root.starts_with(above),
+            None => source == root,
+        };
+        self.sources.get(map).is_some_and(|sources| sources.iter().any(is_this))
     }
 
     /// The heading that a section stands under, by its code or else its title.
@@ -180,6 +212,11 @@ fn plain(title: &str) -> String {
     let spelt = title.to_lowercase().replace('&', " and ");
     let words = spelt.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// The letters and digits of a name, small.
+pub(super) fn letters(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// An OID, UUID or URI as a URI.

@@ -34,8 +34,8 @@ pub(super) enum Conversion {
     Section,
     /// What an entry becomes.
     Statement,
-    /// Nothing: another row said what it says, and it counts as carried.
-    Noted,
+    /// Nothing: another row said what it says, and it counts as carried. Of a code, by a map: what the map knows.
+    Noted(Option<String>),
     /// A piece of a resource, by a rule.
     Part(String),
     /// A reference to a resource, by a rule.
@@ -62,7 +62,12 @@ impl Conversion {
 
     /// The code map that it looks into.
     pub(super) fn map(&self) -> Option<&str> {
-        if let Self::Code(map) | Self::Coding(map) | Self::Concept(Some(map)) | Self::Only(map) = self {
+        if let Self::Code(map)
+        | Self::Coding(map)
+        | Self::Concept(Some(map))
+        | Self::Only(map)
+        | Self::Noted(Some(map)) = self
+        {
             return Some(map.as_str()).filter(|map| !map.is_empty());
         }
         None
@@ -99,7 +104,7 @@ impl Conversion {
             "narrative" => Self::Narrative,
             "section" => Self::Section,
             "statement" => Self::Statement,
-            "noted" => Self::Noted,
+            "noted" => Self::Noted((!argument.is_empty()).then(named)),
             "part" => Self::Part(named()),
             "resource" => Self::Resource(named()),
             _ => return Err("an unknown conversion"),

@@ -37,7 +37,11 @@ impl<'x, 't> Draft<'x, 't> {
             Conversion::Section => self.section(found).map(|section| Made::of("", section.into())),
             // An entry may become several resources; the engine asks for them itself.
             Conversion::Statement => None,
-            Conversion::Noted => {
+            Conversion::Noted(Some(map)) => {
+                known.code(found, attribute, map);
+                None
+            }
+            Conversion::Noted(None) => {
                 for held in found.attributes() {
                     held.carried.set(held.carried.get() || attribute.is_none_or(|name| name == held.name));
                 }

@@ -150,7 +150,7 @@ impl<'x, 't> Draft<'x, 't> {
                         if set == Applied::Something {
                             applied = Applied::Something;
                         }
-                        if set == Applied::Something || *conversion == Conversion::Noted {
+                        if set == Applied::Something || matches!(conversion, Conversion::Noted(_)) {
                             path.mark_asked(found);
                         }
                     }
@@ -220,7 +220,7 @@ impl<'x, 't> Draft<'x, 't> {
         let base = row.target.path.last().map(|step| step.name.as_str()).unwrap_or_default();
         // A part may say more about the very same object, or nothing more.
         if row.target.path.is_empty() {
-            if *conversion == Conversion::Noted {
+            if matches!(conversion, Conversion::Noted(_)) {
                 self.convert(found, attribute, conversion);
                 return Applied::Nothing;
             }

@@ -45,7 +45,8 @@ impl Labels {
             self.read(known, value);
         }
         if let Some(code) = observation.child("code") {
-            code.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+            code.mark(&["code"]);
+            known.say_system(code, "security-observation");
         }
     }
 
@@ -69,7 +70,7 @@ impl Labels {
     /// Adds the label that a code is, in whatever letters it is written.
     fn read_one(&mut self, known: Known<'_>, element: Element<'_>) {
         let Some(code) = element.peek("code") else { return };
-        let found = known.target(element, None, "confidentiality");
+        let found = known.target(element, None, "confidentiality").map(|(target, _)| target);
         let found =
             found.or_else(|| known.codes.find("confidentiality", &code.to_ascii_uppercase(), known.context));
         let (system, code) = match found {
@@ -77,6 +78,7 @@ impl Labels {
                 if target.is_broader {
                     element.remark(Some("code"), Why::Narrowed, Severity::Major);
                 }
+                known.say_no_more(element, "confidentiality", target);
                 (target.system.clone().unwrap_or_default(), target.code.clone())
             }
             // Nobody knows it here; whoever knows it must see it.
@@ -85,10 +87,14 @@ impl Labels {
                 if system.as_deref() != Some(ACT_CODE) {
                     element.remark(Some("code"), Why::CodeNotMapped, Severity::Major);
                 }
+                if let Some(root) = element.peek("codeSystem").filter(|_| system.is_some()) {
+                    element.mark(&["codeSystem"]);
+                    known.name_system(element, root);
+                }
                 (system.unwrap_or_default(), code.to_owned())
             }
         };
-        element.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+        element.mark(&["code"]);
         match SecurityLabel::new(&system, &code).confidentiality() {
             Some(degree) if system == CONFIDENTIALITY => self.degree = self.degree.max(Some(degree)),
             Some(_) | None => {

@@ -88,6 +88,7 @@ impl Walk<'_> {
                 self.lose(remark.attribute.map(|name| ("/@", name)), remark.why, remark.severity)?;
             }
         }
+        let is_carried = |name: &str| element.attribute(name).is_some_and(|held| held.carried.get());
         for attribute in element.attributes() {
             let is_plain = is_negation(attribute.name) && !element.is_negated()
                 || attribute.name == "moodCode" && element.has_happened();
@@ -107,6 +108,9 @@ impl Walk<'_> {
                 _ if let Some(severity) = of_its_own => (turned_away.unwrap_or(Why::NotMapped), severity),
                 "nullFlavor" if element.name() == "confidentialityCode" => (Why::Nulled, severity),
                 "nullFlavor" => (Why::Nulled, Severity::Trivial),
+                // What names a code that is carried, or its system.
+                "displayName" if is_carried("code") => (Why::LeftOut, Severity::Trivial),
+                "codeSystemName" if is_carried("codeSystem") => (Why::LeftOut, Severity::Trivial),
                 "displayName" | "codeSystemName" | "codeSystemVersion" => {
                     (turned_away.unwrap_or(Why::NotMapped), severity.min(Severity::Minor))
                 }
@@ -139,15 +143,23 @@ impl Walk<'_> {
         found.or_else(|| self.maps.weights.get(element.name())).copied()
     }
 
-    /// Whether an attribute says nothing of its own here.
+    /// Whether an attribute says nothing of its own here: as what takes part as this, as this element, or as any.
     fn ignored(&self, element: Element<'_>, name: &str, value: &str) -> Ignored {
-        if !self.maps.ignored.contains(name) {
-            return Ignored::Not;
+        if self.maps.ignored.contains(name) {
+            return Ignored::Always;
         }
-        let told = self.maps.told.get(element.name()).into_iter().flatten();
-        told.filter(|told| told.attribute == name)
-            .find(|told| !told.plain.iter().any(|plain| plain == value))
-            .map_or(Ignored::Always, |told| Ignored::ButHere(told.severity))
+        let told = |element: &str| {
+            let mut all = self.maps.told.get(element).into_iter().flatten();
+            all.find(|told| told.attribute == name)
+        };
+        // The name of a type is told apart without its prefix.
+        let value = if name == "xsi:type" { value.rsplit(':').next().unwrap_or(value) } else { value };
+        let as_this = element.peek("typeCode").and_then(|code| told(&[element.name(), "@", code].concat()));
+        match as_this.or_else(|| told(element.name())).or_else(|| told("*")) {
+            None => Ignored::Not,
+            Some(told) if told.plain.iter().any(|plain| plain == value) => Ignored::Always,
+            Some(told) => Ignored::ButHere(told.severity),
+        }
     }
 
     fn lose(&mut self, at: Option<(&str, &str)>, why: Why, severity: Severity) -> Result<(), Refused> {

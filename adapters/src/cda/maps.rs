@@ -15,8 +15,9 @@
 //! weight SEVERITY NAME...          how serious it is when elements of these names are not carried
 //! structural CODE...               codes whose loss is trivial, for they only say what kind of statement it is
 //! ignore NAME...                   attributes that say nothing of their own
-//! told ELEMENT ATTRIBUTE SEVERITY VALUE...  in such an element an ignored attribute is told, but for these values and but
-//!                                  where a row that asked for it by `typeCode` found something there
+//! told ELEMENT ATTRIBUTE SEVERITY VALUE...  in such an element (`ELEMENT@TYPECODE`: one that takes part as this; `*`: any
+//!                                  that no other line names) the attribute says nothing of its own with these values, and
+//!                                  nothing that a row that asked for it by `typeCode` does not say; else it is told
 //! ```
 //! All conditions of a row must hold. A condition is a path, `path=value|value`, or `in:KIND|KIND` for the kind of the section. A target such as `effective[x]` gets the type of what is found.
 

@@ -15,7 +15,6 @@ pub(super) fn narrative(element: Element<'_>) -> Option<Node> {
         return None;
     }
     let mut div = format!("<div xmlns=\"{XHTML}\">");
-    element.mark(&["mediaType"]);
     within(element, &mut div);
     div.push_str("</div>");
     Some(Object::new().with("status", Node::text("additional")).with("div", Node::Text(div)).into())

@@ -86,7 +86,8 @@ impl<'x, 't> Draft<'x, 't> {
         match said.peek("code") {
             None => true,
             Some("N") => {
-                said.mark(&["code", "codeSystem", "codeSystemName", "displayName"]);
+                said.mark(&["code"]);
+                self.known.say_system(said, "uncertain");
                 true
             }
             Some("U") => rule.rows.iter().any(|row| match &row.from {

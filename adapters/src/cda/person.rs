@@ -3,6 +3,7 @@
 use super::coded::Known;
 use super::source::{Element, Space, What, squeezed};
 use crate::tree::{Node, Object};
+use crate::{Severity, Why};
 
 impl Known<'_> {
     /// PN as a HumanName.
@@ -25,8 +26,9 @@ impl Known<'_> {
                 "prefix" => self.part(part, &mut name, "prefix"),
                 "suffix" => {
                     self.part(part, &mut name, "suffix");
+                    // That it is of learning is what a suffix is.
                     if suffixed {
-                        part.mark(&["qualifier"]);
+                        part.remark(Some("qualifier"), Why::LeftOut, Severity::Trivial);
                     }
                 }
                 "validTime" => {

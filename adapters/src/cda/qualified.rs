@@ -5,6 +5,7 @@
 //! so.
 
 use super::coded::Known;
+use super::codes::letters;
 use super::source::{Element, Space};
 use crate::{Severity, Why};
 
@@ -69,7 +70,10 @@ impl Known<'_> {
         let words = words.or_else(|| element.take("displayName").map(str::to_owned));
         match words {
             Some(words) => {
-                element.mark(&["codeSystem", "codeSystemName", "codeSystemVersion", "displayName"]);
+                element.mark(&["codeSystem", "codeSystemName", "codeSystemVersion"]);
+                if element.peek("displayName").is_some_and(|name| letters(name) == letters(&words)) {
+                    element.mark(&["displayName"]);
+                }
                 if element.peek("code").is_some() {
                     element.remark(Some("code"), Why::Narrowed, Severity::Minor);
                 }

@@ -10,7 +10,7 @@ use fhir::tables;
 
 use crate::goldens::{hospital, pretty};
 
-fn cases() -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn cases() -> Vec<(PathBuf, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/cda");
     let mut folders: Vec<PathBuf> =
         std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -203,7 +203,7 @@ fn whatever_is_removed_the_output_or_the_losses_change() {
 }
 
 /// The Bundle without the hash of the bytes, which changes always.
-fn without_digest(translated: &Translated) -> String {
+pub(crate) fn without_digest(translated: &Translated) -> String {
     let text = String::from_utf8(translated.bundle.clone()).unwrap();
     let mut parts = text.split("ni:///sha-256;");
     let first = parts.next().unwrap().to_owned();

@@ -18,7 +18,7 @@ const SETS: [&str; 6] = [
     "cda-nhs111-itk/input",
 ];
 
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let root = std::env::vars_os()
         .find(|(name, _)| name == "PORTCULLIS_CORPUS")
         .map(|(_, value)| PathBuf::from(value).join("data"));
@@ -28,7 +28,7 @@ fn corpus() -> Option<PathBuf> {
     root
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

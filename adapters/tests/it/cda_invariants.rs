@@ -402,24 +402,27 @@ fn a_second_substance_that_somebody_is_allergic_to_is_no_small_loss() {
     assert!(lost.contains(&("@code", adapters::Severity::Major)), "{:?}", made.losses);
 }
 
-/// A code that looks like one of a map, of a system that it is not made of, is told: it may mean something else there.
+/// A code that looks like one of a map, of a system that it is not made of, is told: it may mean something else there. So is a
+/// name that is none of the code's, in any system.
 #[test]
 fn the_system_of_a_code_that_is_mapped_is_told_where_it_is_another() {
-    for (system, told) in [
-        ("2.16.840.1.113883.5.1", 0),
-        ("2.16.840.1.113883.2.1.3.2.4.16.25", 0),
-        ("2.16.840.1.113883.50.1", 2),
-        ("1.2.3.4", 2),
+    for (system, name, told) in [
+        ("2.16.840.1.113883.5.1", "Male", 0),
+        ("2.16.840.1.113883.5.1", "Mixed", 1),
+        ("2.16.840.1.113883.2.1.3.2.4.16.25", "male", 0),
+        ("2.16.840.1.113883.50.1", "M", 1),
+        ("2.16.840.1.113883.6.96", "Mixed", 2),
+        ("1.2.3.4", "Mixed", 2),
     ] {
         let document = format!(
-            r#"<ClinicalDocument xmlns="urn:hl7-org:v3"><id root="1.2.3" extension="D1"/><code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202506301200+0100"/><recordTarget><patientRole><id root="2.16.840.1.113883.2.1.4.1" extension="9990000018"/><patient><name><family>Fenwick</family></name><administrativeGenderCode code="M" displayName="Mixed" codeSystem="{system}"/></patient></patientRole></recordTarget></ClinicalDocument>"#
+            r#"<ClinicalDocument xmlns="urn:hl7-org:v3"><id root="1.2.3" extension="D1"/><code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202506301200+0100"/><recordTarget><patientRole><id root="2.16.840.1.113883.2.1.4.1" extension="9990000018"/><patient><name><family>Fenwick</family></name><administrativeGenderCode code="M" displayName="{name}" codeSystem="{system}"/></patient></patientRole></recordTarget></ClinicalDocument>"#
         );
         let made = adapters::cda::translate(document.as_bytes(), &crate::goldens::hospital()).unwrap();
         let losses = made.losses.iter().filter(|loss| loss.place.contains("administrativeGenderCode/@"));
         let losses: Vec<_> =
             losses.map(|loss| (loss.place.rsplit('@').next().unwrap(), loss.severity)).collect();
-        assert_eq!(losses.len(), told, "{system}: {losses:?}");
-        if told > 0 {
+        assert_eq!(losses.len(), told, "{system} {name}: {losses:?}");
+        if !system.starts_with("2.16.840.1.113883.5.") && !system.starts_with("2.16.840.1.113883.2.1.") {
             assert!(losses.contains(&("codeSystem", adapters::Severity::Major)), "{losses:?}");
         }
     }

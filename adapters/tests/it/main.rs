@@ -27,6 +27,8 @@ mod cda_round;
 #[cfg(test)]
 mod cda_shape;
 #[cfg(test)]
+mod cda_silent;
+#[cfg(test)]
 mod cda_unseen;
 #[cfg(test)]
 mod contract;
