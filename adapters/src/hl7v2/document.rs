@@ -181,7 +181,8 @@ fn encapsulated(value: Part<'_, '_>, known: Known<'_>) -> Option<(String, Vec<u8
         _ => None,
     };
     let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
-        value.remark(Why::DocumentUnreadable, Severity::Major);
+        let place = if data.raw().is_some_and(|raw| !raw.is_empty()) { data } else { value };
+        place.remark(Why::DocumentUnreadable, Severity::Major);
         return None;
     };
     let kind = media_type(value, known);

@@ -28,6 +28,29 @@ fn places(value: &Value, place: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Each text in `value`, by its pointer, with other letters and digits.
+fn words(value: &Value, place: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            for (name, inner) in members {
+                words(inner, &format!("{place}/{}", name.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        Value::Array(all) => {
+            for (index, inner) in all.iter().enumerate() {
+                words(inner, &format!("{place}/{index}"), found);
+            }
+        }
+        Value::String(text) => {
+            let other = String::from_utf8(crate::contract::otherwise(text.as_bytes())).unwrap();
+            if other != *text {
+                found.push((place.to_owned(), other));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// The resources of a case, each by itself, and the Bundle around them without them.
 fn parts(source: Value) -> Vec<Value> {
     let mut source = source;
@@ -57,6 +80,16 @@ fn no_element_can_be_taken_out_without_the_output_or_the_losses_changing() {
                     Err(_) => true,
                 };
                 assert!(changed, "{}: {source} {place} disappears without a loss", case.folder.display());
+                tried += 1;
+            }
+            let mut texts = Vec::new();
+            words(&source, "", &mut texts);
+            for (place, other) in texts {
+                let mut altered = source.clone();
+                *altered.pointer_mut(&place).unwrap() = Value::String(other);
+                let changed = translate(altered.to_string().as_bytes(), case.from, case.to)
+                    .map_or(true, |other| resources(&other.bundle) != said || other.losses != whole.losses);
+                assert!(changed, "{}: {source} {place} is not looked at", case.folder.display());
                 tried += 1;
             }
         }
