@@ -35,6 +35,7 @@ pub(super) fn run(
     let control =
         message.field("MSH", 10).and_then(|part| part.peek()).ok_or(Refused::NoControlId)?.into_owned();
     counted(message, maps, map)?;
+    doubted(message, &kind);
     let known = Known { codes: &maps.codes, context };
     merged_with_herself(message, map, known)?;
     let plan = Plan::of(message, map, known);
@@ -91,6 +92,25 @@ fn counted(message: &Message<'_>, maps: &Maps, map: &MessageMap) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// The versions of HL7 v2 that the maps are made for.
+const VERSIONS: [&str; 13] =
+    ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"];
+
+/// Tells of a header that calls the message of another version than these, and of an event segment that names another event
+/// than the header, by which the message is read.
+fn doubted(message: &Message<'_>, kind: &Kind) {
+    if let Some(version) = message.field("MSH", 12)
+        && version.peek().is_some_and(|text| !VERSIONS.contains(&text.trim()))
+    {
+        version.remark(Why::NotOfType, Severity::Minor);
+    }
+    if let Some(event) = message.field("EVN", 1)
+        && event.peek().is_some_and(|text| !text.trim().eq_ignore_ascii_case(&kind.trigger))
+    {
+        event.remark(Why::PlaceTaken, Severity::Major);
+    }
 }
 
 /// That no merge ends the very person it is to keep: she would be told twice, once as she who is no more.

@@ -117,6 +117,33 @@ fn the_language_of_a_person_is_the_one_that_is_hers_first() {
     assert_eq!(written(both.as_bytes(), "A31", "PID", 15), "EN");
 }
 
+/// The header decides what a message is; an event segment that names another event, and a version that nobody knows, are told.
+#[test]
+fn what_casts_doubt_on_the_header_is_told() {
+    let message = |version: &str, event: &str| {
+        format!(
+            "MSH|^~\\&|PAS|RX1|CARE|E1|20260304161500||ADT^A08|D1|P|{version}\nEVN|{event}|20260304161400\nPID|||9990000018^^^NHS^NH||Fenwick^Ann\nPV1||I\n"
+        )
+    };
+    for (version, event, expected) in [
+        ("2.4", "A08", vec![]),
+        ("2.4", "a08", vec![]),
+        ("2.8.2", "", vec![]),
+        ("2.4^GBR", "A08", vec![]),
+        ("2.4", "A03", vec![("EVN-1", Severity::Major)]),
+        ("2.9", "A08", vec![("MSH-12", Severity::Minor)]),
+        ("3", "A11", vec![("MSH-12", Severity::Minor), ("EVN-1", Severity::Major)]),
+    ] {
+        let (_, losses) = translated(&message(version, event));
+        let told = losses.iter().filter(|loss| ["MSH-12", "EVN-1"].contains(&loss.place.as_str()));
+        let told: Vec<_> = told
+            .map(|loss| (loss.place.as_str(), loss.severity))
+            .filter(|(_, severity)| *severity > Severity::Trivial)
+            .collect();
+        assert_eq!(told, expected, "{version} {event}");
+    }
+}
+
 /// A field of the message that is made of what `message` becomes.
 fn again(message: &str, event: &str, segment: &str, field: usize) -> String {
     let made = adapters::hl7v2::translate(message.replace('\n', "\r").as_bytes(), &hospital()).unwrap();
