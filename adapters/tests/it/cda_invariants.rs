@@ -427,3 +427,33 @@ fn the_system_of_a_code_that_is_mapped_is_told_where_it_is_another() {
         }
     }
 }
+
+/// Why a result has no value is said (`Observation.dataAbsentReason`), where it has none (`obs-6`).
+#[test]
+fn why_a_result_has_no_value_is_said() {
+    let said = |code: &str| json!({"coding": [{"code": code, "system": "http://terminology.hl7.org/CodeSystem/data-absent-reason"}]});
+    for (value, expected) in [
+        (r#"<value xsi:type="PQ" nullFlavor="NASK"/>"#, Some("not-asked")),
+        (r#"<value xsi:type="PQ" nullFlavor="MSK"/>"#, Some("masked")),
+        (r#"<value xsi:type="CD" nullFlavor="NI"/>"#, Some("unknown")),
+        (r#"<value xsi:type="PQ" nullFlavor="NP"/>"#, None),
+        (r#"<value xsi:type="CD" nullFlavor="UNK"><originalText>Clotted</originalText></value>"#, None),
+        (r#"<value xsi:type="PQ" value="5" unit="g/L"/>"#, None),
+        ("", None),
+    ] {
+        let entry = format!(
+            r#"<observation classCode="OBS" moodCode="EVN"><code code="718-7" codeSystem="2.16.840.1.113883.6.1"/><statusCode code="completed"/><effectiveTime value="20250630"/>{value}</observation>"#
+        );
+        let made = translated(RESULTS, &entry);
+        let whole = bundle(&made);
+        let found = whole["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+        let found = found.clone().find(|resource| resource["resourceType"] == "Observation").unwrap();
+        let mut reason = found["dataAbsentReason"].clone();
+        if let Some(coding) = reason.pointer_mut("/coding/0").and_then(Value::as_object_mut) {
+            coding.remove("display");
+        }
+        assert_eq!(reason, expected.map_or(Value::Null, said), "{value}");
+        let told = made.losses.iter().any(|loss| loss.place.ends_with("value/@nullFlavor"));
+        assert_eq!(told, expected.is_none() && value.contains("nullFlavor"), "{value}: {:?}", made.losses);
+    }
+}
