@@ -92,6 +92,10 @@ pub enum Why {
     Truncated,
     /// It holds letters that the receiver's character set has not.
     Unencodable,
+    /// Rows that are made of a Bundle do not say it, or the mapping reads something else there.
+    NotInRows,
+    /// The mapping would refuse the rows that are made of a Bundle: what they do not hold cannot be told.
+    RowsRefused,
 }
 
 impl Why {
@@ -134,6 +138,10 @@ impl Why {
             Self::VersionLacks => "the version of the receiver has no place for it",
             Self::Truncated => "cut to the length that the receiver takes",
             Self::Unencodable => "letters that the receiver's character set has not were replaced",
+            Self::NotInRows => "the rows do not say it",
+            Self::RowsRefused => {
+                "the mapping would not read these rows as one record again, so what they lack is not known"
+            }
         }
     }
 }

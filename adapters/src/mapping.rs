@@ -37,7 +37,7 @@ use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
-pub use self::back::{Back, Column};
+pub use self::back::{Back, Column, WrittenBack};
 pub use self::explain::{Explained, Explanation};
 pub use self::fault::{Fault, Faults};
 pub use self::records::Records;

@@ -30,7 +30,7 @@ mod write;
 
 pub use entities::as_characters;
 pub use read::{to_json, to_json_naming_strangers, to_json_of};
-pub use write::from_json;
+pub use write::{from_json, from_json_of};
 
 const FHIR: &str = "http://hl7.org/fhir";
 const XHTML: &str = "http://www.w3.org/1999/xhtml";
@@ -144,7 +144,7 @@ pub enum Fault {
     #[error("not in the expected namespace")]
     Namespace,
     /// The outermost element, or one that must be a resource, names none.
-    #[error("not a resource type of fhir r4")]
+    #[error("not a resource type of this release of fhir")]
     UnknownResource,
     /// An element that its parent does not have.
     #[error("unknown element")]
@@ -198,7 +198,7 @@ pub struct Unwritable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsayable {
     /// No object, or one whose `resourceType` names no resource.
-    #[error("not a resource type of fhir r4")]
+    #[error("not a resource type of this release of fhir")]
     UnknownResource,
     /// A member that the type does not have.
     #[error("unknown member")]

@@ -5,6 +5,7 @@
 //! code map, NHS numbers without spaces. Everything else comes back empty.
 
 mod invert;
+mod told;
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,13 @@ use bytes::Bytes;
 use fhir::json::{Document, Kind, Limits, Node, parse};
 
 use self::invert::invert;
+pub use self::told::WrittenBack;
 use super::Mapping;
 use super::csv::write_row;
-use super::plan::{Conversion, Field, Form, Format, Item, Plan, ResourcePlan, Rule, Shape, TimeKind, Value};
+use super::plan::{
+    Conversion, Field, FileCharset, Form, Format, Item, Plan, ResourcePlan, Rule, Shape, TimeKind, Value,
+    folded_column,
+};
 use super::refused::Refused;
 
 /// A column of a CSV mapping.
@@ -53,23 +58,45 @@ impl Mapping {
             .collect()
     }
 
-    /// The header of the file that [`Mapping::write_back`] goes on with.
+    /// What the file begins with that [`Mapping::write_back`] goes on with: its header, unless the mapping names the
+    /// columns of files that have none.
     #[must_use]
     pub fn write_header(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let names = self.plan.selectors.iter().map(|selector| selector.written.as_str());
-        write_row(names, self.plan.source.delimiter, &mut out);
+        let source = &self.plan.source;
+        // What is written here is UTF-8, whatever the mapping says of its files.
+        let mark: &[u8] = match source.charset {
+            FileCharset::Utf8 => b"",
+            FileCharset::Windows1252 => b"\xef\xbb\xbf",
+        };
+        let mut out = mark.to_vec();
+        if source.columns.is_none() {
+            let names = self.plan.selectors.iter().map(|selector| selector.written.as_str());
+            write_row(names, source.delimiter, &mut out);
+        }
         out
     }
 
-    /// A Bundle as the rows it came from, as CSV.
+    /// A Bundle as the rows it came from, as CSV, under [`Mapping::write_header`].
     ///
     /// # Errors
     /// As [`Mapping::back`].
     pub fn write_back(&self, bundle: &[u8]) -> Result<Vec<u8>, Refused> {
+        let (source, selectors) = (&self.plan.source, &self.plan.selectors);
+        // Where a file has no header its columns stand as the mapping names them, also those that it does not read.
+        let order: Vec<Option<usize>> = match &source.columns {
+            None => (0..selectors.len()).map(Some).collect(),
+            Some(names) => names
+                .iter()
+                .map(|name| {
+                    let folded = folded_column(name);
+                    selectors.iter().position(|selector| selector.path.first() == Some(&folded))
+                })
+                .collect(),
+        };
         let mut out = Vec::new();
         for row in self.back(bundle)?.rows {
-            write_row(row.iter().map(String::as_str), self.plan.source.delimiter, &mut out);
+            let cells = order.iter().map(|place| place.and_then(|place| row.get(place)));
+            write_row(cells.map(|cell| cell.map_or("", String::as_str)), source.delimiter, &mut out);
         }
         Ok(out)
     }

@@ -157,6 +157,12 @@ pub enum Refused {
     /// A Bundle that is read back is none of this mapping.
     #[error("not a bundle that this mapping wrote, with its provenance")]
     NotOurs,
+    /// The rows would say what a label protects, without the label.
+    #[error("{place} is a security label that the rows would not say, and what it protects they would")]
+    LabelLost {
+        /// Its path in the Bundle.
+        place: String,
+    },
     /// The mapping cannot be read backwards.
     #[error("only a mapping of csv can be read backwards")]
     OneWay,
@@ -178,6 +184,7 @@ impl Refused {
             | Self::SameKey { .. }
             | Self::NothingBuilt { .. }
             | Self::NotARecord { .. }
+            | Self::LabelLost { .. }
             | Self::NotOurs => Reach::Record,
             Self::Utf16
             | Self::Encoding { .. }

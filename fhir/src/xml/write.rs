@@ -5,7 +5,7 @@ use super::entities::as_characters;
 use super::narrative::{self, Before};
 use super::{FHIR, Limits, Unsayable, Unwritable};
 use crate::json::{Kind, Node};
-use crate::tables::{Element, TypeId, TypeKind, element, resource_type};
+use crate::tables::{Element, Release, TypeId, TypeKind, element, type_in};
 
 /// Writes `resource` as XML in UTF-8, with a declaration, elements in the order of the definitions.
 ///
@@ -16,9 +16,17 @@ use crate::tables::{Element, TypeId, TypeKind, element, resource_type};
 /// # Errors
 /// [`Unwritable`] names what is wrong and where. Nothing of the content is in it.
 pub fn from_json(resource: Node<'_>, limits: &Limits) -> Result<Vec<u8>, Unwritable> {
+    from_json_of(Release::R4, resource, limits)
+}
+
+/// As [`from_json`], by the tables of another release; [`super::to_json_of`] reads it back.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn from_json_of(release: Release, resource: Node<'_>, limits: &Limits) -> Result<Vec<u8>, Unwritable> {
     let mut out = Vec::with_capacity(resource.raw().len() / 4 * 5 + 128);
     out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-    let mut writer = Writer { out, path: Vec::new(), limits: *limits, depth: 0, elements: 0 };
+    let mut writer = Writer { release, out, path: Vec::new(), limits: *limits, depth: 0, elements: 0 };
     match writer.resource(resource, Place::Outermost) {
         Ok(()) if writer.out.len() <= limits.bytes_max => Ok(writer.out),
         Ok(()) => {
@@ -64,6 +72,7 @@ struct Member<'a> {
 }
 
 struct Writer {
+    release: Release,
     out: Vec<u8>,
     path: Vec<Step>,
     limits: Limits,
@@ -76,7 +85,10 @@ impl Writer {
     /// Writes `node` as the element of its resource type.
     fn resource(&mut self, node: Node<'_>, place: Place) -> Result<(), Stop> {
         let named = node.member("resourceType").and_then(Node::string);
-        let owner = named.and_then(|name| resource_type(&name)).ok_or(Unsayable::UnknownResource.of(node))?;
+        let owner = named
+            .and_then(|name| type_in(self.release, &name))
+            .filter(|found| found.kind() == TypeKind::Resource)
+            .ok_or(Unsayable::UnknownResource.of(node))?;
         if place == Place::Outermost {
             self.path.push(Step { key: owner.name(), index: None });
         }

@@ -10,20 +10,23 @@ use fhir::ods_code::OdsCode;
 use fhir::tables::Release;
 use jiff::Timestamp;
 
-pub use self::formats::{Assumed, Format, Target};
+pub use self::formats::{Assumed, Format, Target, Written};
 use self::mapped::{Document, Wanted};
 pub use self::progress::Watched;
 use super::Exit;
 
+mod back;
 mod formats;
 mod mapped;
 mod out;
 mod progress;
+mod spelt;
 
 /// The most that is read.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// Turn a message into a FHIR R4 Bundle, and say what of it the Bundle does not carry.
+/// Turn a message into a FHIR R4 Bundle, and say what of it the Bundle does not carry; or a Bundle into something else. FHIR that stays
+/// in its release is read strictly and written again, as JSON or XML.
 ///
 /// Exit status: 0 translated, 64 wrong use, 65 refused with the reason on standard error, 74 not readable.
 #[derive(Debug, Args)]
@@ -32,16 +35,20 @@ pub struct Translate {
     #[arg(long, value_enum, required_unless_present_any = ["mapping", "to"])]
     pub from: Option<Format>,
     /// What is wanted: another release of FHIR than was given, or a message, notice or CDA document written of a FHIR R4 Bundle
-    /// in JSON.
-    #[arg(long, value_enum, conflicts_with = "mapping")]
+    /// in JSON, or the rows of the mapping that made such Bundles.
+    #[arg(long, value_enum)]
     pub to: Option<Target>,
+    /// How FHIR is written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "json")]
+    pub format: Written,
     /// The event that an HL7 v2 message is of, such as A01.
     #[arg(long, requires = "to", required_if_eq("to", "hl7v2"))]
     pub event: Option<String>,
     /// How the receiver takes HL7 v2 messages or CDA documents; see docs/hl7v2.md and docs/cda.md.
     #[arg(long, value_name = "PROFILE", requires = "to")]
     pub receiver: Option<PathBuf>,
-    /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
+    /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line, or with `--to csv` the rows
+    /// of such Bundles.
     #[arg(long, value_name = "MAPPING", conflicts_with = "from")]
     pub mapping: Option<PathBuf>,
     /// Tell where each cell of one record went instead, and what was lost and why; 1 is the first.
@@ -110,6 +117,10 @@ impl Translate {
         if let Some(mapping) = &self.mapping {
             return self.by_mapping(mapping, (&context, now, watched), stdin, (out, err));
         }
+        if self.to == Some(Target::Csv) {
+            writeln!(err, "say with --mapping of which table the rows are")?;
+            return Ok(Exit::Settings);
+        }
         let mut input = Vec::new();
         // One byte more than may be, so that the adapter sees that it is too much.
         let limited =
@@ -120,6 +131,10 @@ impl Translate {
             limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
         }
         match (self.to, self.from) {
+            (Some(target), _) if target.release().is_none() && self.format == Written::Xml => {
+                writeln!(err, "--format says how FHIR is written, and this is none: leave it out")?;
+                return Ok(Exit::Settings);
+            }
             (Some(target), Some(Format::R4) | None) if target.release().is_none() => {
                 return self.written(&input, target, (&context, now), (out, err));
             }
@@ -133,7 +148,17 @@ impl Translate {
             }
             (_, Some(_)) | (None, None) => {}
         }
-        self.each(&input, &context, (out, err))
+        match self.from.and_then(Format::release) {
+            Some(release) if release == self.release() => {
+                spelt::again(&input, release, self.format, (out, err))
+            }
+            Some(_) | None => self.each(&input, &context, (out, err)),
+        }
+    }
+
+    /// The release that is wanted: without one that is asked for, everything becomes R4.
+    fn release(&self) -> Release {
+        self.to.and_then(Target::release).unwrap_or(Release::R4)
     }
 
     /// Translates each message of the input, and tells what is lost or refused.
@@ -145,6 +170,7 @@ impl Translate {
     ) -> io::Result<Exit> {
         let mut losses = Vec::new();
         let mut ended = Exit::Held;
+        let mut alone = Vec::new();
         let batch = match self.from {
             Some(Format::Hl7v2) if self.to.is_none() => Some(hl7v2::batch::open(input, context)),
             Some(_) | None => None,
@@ -163,14 +189,34 @@ impl Translate {
         for one in all {
             match one {
                 Ok(translated) => {
-                    out.write_all(&translated.bundle)?;
-                    out.write_all(b"\n")?;
+                    match self.format {
+                        Written::Json => {
+                            out.write_all(&translated.bundle)?;
+                            out.write_all(b"\n")?;
+                        }
+                        Written::Xml => alone.push(translated.bundle),
+                    }
                     losses.extend(translated.losses);
                 }
                 Err(refused) => {
                     writeln!(err, "refused: {refused}")?;
                     ended = Exit::BadInput;
                 }
+            }
+        }
+        match alone.as_slice() {
+            [] => {}
+            [bundle] => {
+                let written = spelt::xml(bundle, self.release(), (out, err))?;
+                ended = if written == Exit::Held { ended } else { written };
+            }
+            several => {
+                writeln!(
+                    err,
+                    "refused: {} Bundles, and XML holds one: leave --format out for a Bundle a line",
+                    several.len()
+                )?;
+                return Ok(Exit::BadInput);
             }
         }
         out.flush()?;
@@ -198,7 +244,9 @@ impl Translate {
                 return Ok(Exit::Settings);
             }
             (Target::Cda, _) => return out::document(input, self.receiver.as_deref(), (out, err)),
-            (Target::Notice | Target::Stu3 | Target::R4 | Target::R4b | Target::R5, _) => notices::Form::Xml,
+            (Target::Notice | Target::Stu3 | Target::R4 | Target::R4b | Target::R5 | Target::Csv, _) => {
+                notices::Form::Xml
+            }
         };
         out::notice(input, form, context, (out, err))
     }
@@ -206,8 +254,7 @@ impl Translate {
     /// What each message of `input` becomes. Only those of an interchange stand by themselves.
     fn messages(&self, input: &[u8], context: &Context) -> Vec<Result<Translated, Refused>> {
         let from = self.from.unwrap_or(Format::Hl7v2);
-        // Without a release that is asked for, everything becomes R4.
-        let to = self.to.and_then(Target::release).unwrap_or(Release::R4);
+        let to = self.release();
         if from.release().is_none() && to != Release::R4 {
             return vec![Err(versions::Fault::NoWay.into())];
         }
@@ -255,10 +302,34 @@ impl Translate {
         stdin: &mut dyn Read,
         (out, err): (&mut dyn Write, &mut dyn Write),
     ) -> io::Result<Exit> {
+        match (self.to, self.explain, self.format) {
+            (None, _, Written::Json) | (Some(Target::Csv), None, Written::Json) => {}
+            (_, _, Written::Xml) => {
+                writeln!(err, "a mapping makes a Bundle a line, as JSON: leave --format out")?;
+                return Ok(Exit::Settings);
+            }
+            (Some(Target::Csv), Some(_), _) => {
+                writeln!(err, "--explain tells of cells, and --to csv writes them: leave one of them out")?;
+                return Ok(Exit::Settings);
+            }
+            (Some(_), _, _) => {
+                writeln!(
+                    err,
+                    "a mapping makes FHIR R4 Bundles: leave --to out, or say --to csv for rows of Bundles"
+                )?;
+                return Ok(Exit::Settings);
+            }
+        }
         let mapping = match mapped::load(mapping, err)? {
             Ok(mapping) => mapping,
             Err(ended) => return Ok(ended),
         };
+        if self.to.is_some() {
+            return match self.file.as_os_str() == "-" {
+                true => back::rows(&mapping, from.0, stdin, (out, err)),
+                false => back::rows(&mapping, from.0, &mut std::fs::File::open(&self.file)?, (out, err)),
+            };
+        }
         let wanted = self.explain.map_or(Wanted::Bundles, Wanted::Explanation);
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         if self.file.as_os_str() == "-" {
@@ -272,5 +343,7 @@ impl Translate {
     }
 }
 
+#[cfg(test)]
+mod asked;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! CSV into FHIR and back: a column that is said to come back does.
 
-use adapters::mapping::Refused;
 use adapters::mapping::social::{READY, Ready};
+use adapters::mapping::{Mapping, Refused};
 use proptest::prelude::{Strategy, prop};
 use proptest::proptest;
 
@@ -156,4 +156,174 @@ proptest! {
         );
         check(&mapping, file.as_bytes());
     }
+}
+
+const NAMED: &str = "\"name.family\" = { from = \"NAME\" }\n\"gender\" = { from = \"SEX\", codes = \"sex\", otherwise = \"unknown\" }";
+
+fn written(mapping: &Mapping, bundle: &str) -> Result<(String, Vec<String>), Refused> {
+    let back = mapping.write_back_telling(bundle.as_bytes(), &council())?;
+    let losses = back.losses.iter().map(|loss| format!("{} {}", loss.place, loss.severity)).collect();
+    Ok((String::from_utf8(back.csv).unwrap(), losses))
+}
+
+fn first(mapping: &Mapping, file: &[u8]) -> String {
+    let context = council();
+    let bundle = mapping.records(file, &context, &origin()).unwrap().next().unwrap().unwrap().bundle;
+    String::from_utf8(bundle).unwrap()
+}
+
+#[test]
+fn what_the_rows_do_not_say_is_told_with_its_path() {
+    let mapping = load(&people("", NAMED));
+    let bundle = first(&mapping, b"ID,NAME,SEX\n1,Fenwick,2\n");
+    assert_eq!(written(&mapping, &bundle), Ok(("1,Fenwick,2\r\n".to_owned(), Vec::new())));
+    let more = bundle
+        .replace("\"gender\":", "\"birthDate\":\"1950-01-01\",\"meta\":{\"versionId\":\"3\"},\"gender\":")
+        .replace("\"family\":\"Fenwick\"", "\"family\":\"Fenwick\",\"given\":[\"Ann\"]")
+        .replace("\"type\":\"collection\"", "\"type\":\"collection\",\"signature\":{}")
+        .replace(
+            "\"entry\":[",
+            "\"entry\":[{\"search\":{\"mode\":\"match\"},\"resource\":{\"resourceType\":\"Flag\"}},",
+        );
+    let (rows, losses) = written(&mapping, &more).unwrap();
+    assert_eq!(rows, "1,Fenwick,2\r\n");
+    assert_eq!(
+        losses,
+        [
+            "Bundle.signature minor",
+            "Bundle.entry[0].search minor",
+            "Bundle.entry[0].resource major",
+            "Bundle.entry[1].resource.name[0].given major",
+            "Bundle.entry[1].resource.birthDate major",
+            "Bundle.entry[1].resource.meta.versionId trivial",
+        ]
+    );
+}
+
+#[test]
+fn a_value_that_two_resources_say_differently_is_told_of_the_one_that_is_not_in_the_rows() {
+    let mapping = load(&people("", NAMED));
+    let bundle = first(&mapping, b"ID,NAME,SEX\n1,Fenwick,2\n");
+    let patient = bundle.split("{\"fullUrl\"").nth(1).unwrap().replace("Fenwick", "Marsh");
+    let two = bundle.replacen("{\"fullUrl\"", &format!("{{\"fullUrl\"{patient}{{\"fullUrl\""), 1);
+    let (rows, losses) = written(&mapping, &two).unwrap();
+    assert_eq!(
+        (rows.as_str(), losses.as_slice()),
+        ("1,Marsh,2\r\n", &["Bundle.entry[1].resource major".to_owned()][..])
+    );
+}
+
+#[test]
+fn rows_that_lose_a_label_are_refused_and_those_that_say_it_are_not() {
+    let plain = load(&people("", NAMED));
+    let bundle = first(&plain, b"ID,NAME,SEX\n1,Fenwick,2\n");
+    let inline = "{\"url\":\"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label\",\
+                  \"valueCoding\":{\"code\":\"R\"}}";
+    for (from, to, place) in [
+        (
+            "\"gender\":",
+            "\"meta\":{\"security\":[{\"code\":\"R\"}]},\"gender\":".to_owned(),
+            "Bundle.entry[0].resource.meta.security",
+        ),
+        (
+            "\"family\":\"Fenwick\"",
+            format!("\"family\":\"Fenwick\",\"extension\":[{inline}]"),
+            "Bundle.entry[0].resource.name[0].extension",
+        ),
+        (
+            "\"gender\":",
+            format!("\"_gender\":{{\"extension\":[{inline}]}},\"gender\":"),
+            "Bundle.entry[0].resource._gender",
+        ),
+    ] {
+        let labelled = bundle.replacen(from, &to, 1);
+        assert_ne!(labelled, bundle);
+        assert_eq!(written(&plain, &labelled), Err(Refused::LabelLost { place: place.to_owned() }));
+    }
+    // One that no row is made of is not in the rows, nor is what it labels.
+    let apart = bundle.replace(
+        "\"entry\":[",
+        "\"entry\":[{\"resource\":{\"resourceType\":\"Flag\",\"meta\":{\"security\":[{\"code\":\"R\"}]}}},",
+    );
+    assert_eq!(written(&plain, &apart).unwrap().1, ["Bundle.entry[0].resource major"]);
+    let rules =
+        format!("{NAMED}\n\"meta.security\" = {{ from = \"MARK\", codes = \"mark\", otherwise = \"R\" }}");
+    let labelling = people("", &rules).replace(
+        "[codes.sex]",
+        "[codes.mark]\nsystem = \"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\"\n\
+         [codes.mark.map]\n\"Y\" = \"R\"\n\"N\" = \"N\"\n[codes.sex]",
+    );
+    let labelling = load(&labelling);
+    let bundle = first(&labelling, b"ID,NAME,SEX,MARK\n1,Fenwick,2,Y\n");
+    assert!(bundle.contains("\"security\""));
+    assert_eq!(written(&labelling, &bundle), Ok(("1,Fenwick,2,Y\r\n".to_owned(), Vec::new())));
+    // What `otherwise` stood for does not come back, and so the label would be lost.
+    let bundle = bundle.replace("\"code\":\"R\"", "\"code\":\"V\"");
+    assert!(matches!(written(&labelling, &bundle), Err(Refused::LabelLost { .. })));
+}
+
+#[test]
+fn rows_that_the_mapping_would_not_read_are_told_of_as_a_whole() {
+    let mapping = load(&people("", NAMED));
+    let bundle = first(&mapping, b"ID,NAME,SEX\n1,Fenwick,2\n");
+    let keyless = bundle.replacen("\"value\":\"1\"", "\"value\":\"\"", 1);
+    let losses = written(&mapping, &keyless).unwrap().1;
+    assert_eq!(losses, ["Bundle major"]);
+    let labelled =
+        keyless.replacen("\"gender\":", "\"meta\":{\"security\":[{\"code\":\"R\"}]},\"gender\":", 1);
+    assert!(matches!(written(&mapping, &labelled), Err(Refused::LabelLost { .. })));
+}
+
+#[test]
+fn a_file_without_a_header_is_written_as_it_is_read() {
+    let bare = people("", NAMED).replace(
+        "format = \"csv\"",
+        "format = \"csv\"\ncharset = \"windows-1252\"\ncolumns = [\"SEX\", \"ELSE\", \"NAME\", \"ID\"]",
+    );
+    let mapping = load(&bare);
+    let bundle = first(&mapping, b"2,x,Ll\xf7yd,1\n");
+    let file = [mapping.write_header(), mapping.write_back(bundle.as_bytes()).unwrap()].concat();
+    assert_eq!(std::str::from_utf8(&file).unwrap(), "\u{feff}2,,Ll÷yd,1\r\n");
+    assert_eq!(first(&mapping, &file), bundle);
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at what was written, strictness is fhir::json's matter"
+)]
+#[test]
+fn rows_of_the_samples_of_which_nothing_is_told_become_the_same_again() {
+    let mut tried = 0;
+    for ready in READY {
+        let (mapping, context) = (ready.load().unwrap(), council());
+        if mapping.columns().is_empty() {
+            continue;
+        }
+        let entries = |bundle: &[u8]| {
+            let bundle: serde_json::Value = serde_json::from_slice(bundle).unwrap();
+            let entries = bundle["entry"].as_array().unwrap().clone();
+            entries
+                .into_iter()
+                .filter(|entry| entry["resource"]["resourceType"] != "Provenance")
+                .collect::<Vec<_>>()
+        };
+        let file = sample(ready).1;
+        for record in mapping.records(file.as_slice(), &context, &origin()).unwrap().flatten() {
+            let rows = mapping.write_back(&record.bundle).unwrap();
+            let again = [mapping.write_header(), rows.clone()].concat();
+            let again = mapping.records(again.as_slice(), &context, &origin()).unwrap().next();
+            let again = again.unwrap().map(|again| entries(&again.bundle));
+            let is_whole = again.as_ref() == Ok(&entries(&record.bundle));
+            match mapping.write_back_telling(&record.bundle, &context) {
+                Ok(back) => {
+                    assert_eq!(back.csv, rows);
+                    assert_eq!(is_whole, back.losses.is_empty(), "{} {:?}", ready.name, back.losses);
+                }
+                // A mark that the mapping does not know is a label, and does not come back as one.
+                Err(why) => assert!(!is_whole && matches!(why, Refused::LabelLost { .. }), "{why}"),
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 10, "{tried}");
 }

@@ -89,7 +89,7 @@ fn every_other_resource_comes_back_or_is_refused_for_what_is_no_fhir() {
     ];
     let reasons = [
         "not strict json",
-        "not a resource type of fhir r4",
+        "not a resource type of this release of fhir",
         "unknown member",
         "a value of the wrong kind",
         "an empty value",

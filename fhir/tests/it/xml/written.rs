@@ -1,6 +1,9 @@
 //! How each thing is said in both forms, and what XML cannot say.
 
-use fhir::xml::{Fault, InvalidXml, Limits, Unsayable, Unwritable, from_json, to_json};
+use fhir::tables::Release;
+use fhir::xml::{
+    Fault, InvalidXml, Limits, Unsayable, Unwritable, from_json, from_json_of, to_json, to_json_of,
+};
 
 use super::{document, json_of, xml_of};
 
@@ -297,4 +300,26 @@ fn writing_has_bounds_and_deep_nesting_is_harmless() {
     let div = r#""text":{"div":"<div xmlns='http://www.w3.org/1999/xhtml'><p><b/></p></div>"}"#;
     let fault = Fault::TooManyElements { elements_max: 4 };
     assert_eq!(refused(div), Some(Unsayable::Narrative(InvalidXml { fault, at: 45 })));
+}
+
+#[test]
+fn another_release_is_written_by_its_own_tables() {
+    let sent = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Encounter","status":"completed","actualPeriod":{"start":"2026-01-02"}}}]}"#;
+    let text = document(sent.as_bytes());
+    let xml = from_json_of(Release::R5, text.root(), &Limits::default()).unwrap();
+    assert_eq!(
+        String::from_utf8(xml.clone()).unwrap(),
+        format!(
+            "{HEAD}<Bundle xmlns=\"http://hl7.org/fhir\"><type value=\"collection\"/><entry><resource><Encounter>\
+             <status value=\"completed\"/><actualPeriod><start value=\"2026-01-02\"/></actualPeriod>\
+             </Encounter></resource></entry></Bundle>"
+        )
+    );
+    assert_eq!(to_json_of(Release::R5, &xml, &Limits::default()).unwrap(), sent.as_bytes());
+    let refused = from_json(text.root(), &Limits::default()).unwrap_err();
+    assert_eq!((refused.why, refused.path.as_str()), (Unsayable::UnknownMember, "Bundle.entry[0].resource"));
+    let of_r4 = document(br#"{"resourceType":"ReferralRequest"}"#);
+    assert!(from_json_of(Release::Stu3, of_r4.root(), &Limits::default()).is_ok());
+    let refused = from_json_of(Release::R5, of_r4.root(), &Limits::default()).unwrap_err();
+    assert_eq!(refused.why, Unsayable::UnknownResource);
 }

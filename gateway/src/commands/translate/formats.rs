@@ -60,6 +60,8 @@ pub enum Target {
     Hl7v2,
     /// A CDA document of a FHIR document.
     Cda,
+    /// The rows of a CSV mapping, of FHIR R4 Bundles in JSON: one, or one a line.
+    Csv,
 }
 
 impl Target {
@@ -70,9 +72,18 @@ impl Target {
             Self::R4 => Some(Release::R4),
             Self::R4b => Some(Release::R4b),
             Self::R5 => Some(Release::R5),
-            Self::Notice | Self::NoticeItems | Self::Hl7v2 | Self::Cda => None,
+            Self::Notice | Self::NoticeItems | Self::Hl7v2 | Self::Cda | Self::Csv => None,
         }
     }
+}
+
+/// How FHIR is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Written {
+    /// A Bundle a line.
+    Json,
+    /// One Bundle.
+    Xml,
 }
 
 /// Character sets that can be assumed.

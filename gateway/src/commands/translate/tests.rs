@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{Assumed, Format, Target, Translate, Watched};
+use super::{Assumed, Format, Target, Translate, Watched, Written};
 use crate::commands::Exit;
 
 const DISCHARGE: &[u8] =
@@ -16,6 +16,7 @@ fn from(format: Format, file: &Path, stdin: &[u8], zone: &str) -> (Exit, String,
         to: None,
         event: None,
         receiver: None,
+        format: Written::Json,
         mapping: None,
         explain: None,
         file: file.to_owned(),
@@ -102,6 +103,7 @@ fn a_notice_becomes_a_bundle_and_a_bundle_a_notice() {
             to: Some(target),
             event: None,
             receiver: None,
+            format: Written::Json,
             mapping: None,
             explain: None,
             file: "-".into(),
@@ -166,6 +168,7 @@ fn mapped(mapping: &str, explain: Option<usize>, stdin: &[u8]) -> (u8, String, S
         to: None,
         event: None,
         receiver: None,
+        format: Written::Json,
         mapping: Some(mapping.into()),
         explain,
         file: "-".into(),
