@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::maps::Maps;
-use super::source::{Element, NONE, Remark, Tree, What, is_negation};
+use super::source::{Attribute, Element, NONE, Remark, Tree, What, is_negation};
 use crate::{Loss, Refused, Severity, Translated, Why};
 
 /// All places together may not be longer than this.
@@ -88,7 +88,6 @@ impl Walk<'_> {
                 self.lose(remark.attribute.map(|name| ("/@", name)), remark.why, remark.severity)?;
             }
         }
-        let is_carried = |name: &str| element.attribute(name).is_some_and(|held| held.carried.get());
         for attribute in element.attributes() {
             let is_plain = is_negation(attribute.name) && !element.is_negated()
                 || attribute.name == "moodCode" && element.has_happened();
@@ -99,25 +98,9 @@ impl Walk<'_> {
             {
                 continue;
             }
-            let of_its_own = match self.ignored(element, attribute.name, attribute.value.trim()) {
-                Ignored::Always => continue,
-                Ignored::ButHere(severity) => Some(severity),
-                Ignored::Not => None,
-            };
-            let (why, severity) = match attribute.name {
-                _ if let Some(severity) = of_its_own => (turned_away.unwrap_or(Why::NotMapped), severity),
-                "nullFlavor" if element.name() == "confidentialityCode" => (Why::Nulled, severity),
-                "nullFlavor" => (Why::Nulled, Severity::Trivial),
-                // What names a code that is carried, or its system.
-                "displayName" if is_carried("code") => (Why::LeftOut, Severity::Trivial),
-                "codeSystemName" if is_carried("codeSystem") => (Why::LeftOut, Severity::Trivial),
-                "displayName" | "codeSystemName" | "codeSystemVersion" => {
-                    (turned_away.unwrap_or(Why::NotMapped), severity.min(Severity::Minor))
-                }
-                name if is_negation(name) => (Why::NotMapped, Severity::Major),
-                _ => (turned_away.unwrap_or(Why::NotMapped), severity),
-            };
-            self.lose(Some(("/@", attribute.name)), why, severity)?;
+            if let Some((why, severity)) = self.told(element, attribute, turned_away, severity) {
+                self.lose(Some(("/@", attribute.name)), why, severity)?;
+            }
         }
         let is_unsaid = |text: &str, carried: bool| !carried && !text.trim().is_empty();
         for (at, node) in element.content() {
@@ -134,6 +117,35 @@ impl Walk<'_> {
         }
         self.path.truncate(length);
         Ok(())
+    }
+
+    /// Why an attribute that was not carried is told, and how serious that is, in an element of this weight; `None` where it says
+    /// nothing of its own.
+    fn told(
+        &self,
+        element: Element<'_>,
+        attribute: &Attribute<'_>,
+        turned_away: Option<Why>,
+        severity: Severity,
+    ) -> Option<(Why, Severity)> {
+        let is_carried = |name: &str| element.attribute(name).is_some_and(|held| held.carried.get());
+        let why = turned_away.unwrap_or(Why::NotMapped);
+        let of_its_own = match self.ignored(element, attribute.name, attribute.value.trim()) {
+            Ignored::Always => return None,
+            Ignored::ButHere(severity) => Some(severity),
+            Ignored::Not => None,
+        };
+        Some(match attribute.name {
+            _ if let Some(severity) = of_its_own => (why, severity),
+            "nullFlavor" if element.name() == "confidentialityCode" => (Why::Nulled, severity),
+            "nullFlavor" => (Why::Nulled, Severity::Trivial),
+            // What names a code that is carried, or its system.
+            "displayName" if is_carried("code") => (Why::LeftOut, Severity::Trivial),
+            "codeSystemName" if is_carried("codeSystem") => (Why::LeftOut, Severity::Trivial),
+            "displayName" | "codeSystemName" | "codeSystemVersion" => (why, severity.min(Severity::Minor)),
+            name if is_negation(name) => (Why::NotMapped, Severity::Major),
+            _ => (why, severity),
+        })
     }
 
     /// How much it matters, where the maps say: of what takes part as this, or of the element.
