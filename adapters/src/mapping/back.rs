@@ -27,9 +27,12 @@ use super::refused::Refused;
 pub struct Column {
     /// As the mapping calls it.
     pub name: String,
-    /// Why it does not come back; nothing when it does.
+    /// Why it does not come back as it stood; nothing when it does.
     pub one_way: Option<&'static str>,
 }
+
+/// Why a column comes back in other words of the same meaning.
+const RESTATED: &str = "its dates may be written in several ways, and come back in the first of them";
 
 /// Rows made from a Bundle, in the order of [`Mapping::columns`]. `Debug` shows their number only.
 #[derive(Clone, PartialEq, Eq)]
@@ -139,8 +142,9 @@ impl Mapping {
         if rows.is_empty() {
             rows.insert(0, nothing);
         }
-        let known: Vec<bool> =
-            (0..plan.selectors.len()).map(|index| one_way(plan, index).is_none()).collect();
+        let known: Vec<bool> = (0..plan.selectors.len())
+            .map(|index| matches!(one_way(plan, index), None | Some(RESTATED)))
+            .collect();
         let merged = rows.into_values().map(|row| {
             let cells = row.into_iter().zip(&whole).zip(&known);
             cells
@@ -264,8 +268,8 @@ fn one_way_conversion(plan: &Plan, conversion: &Conversion) -> Option<&'static s
         Conversion::Time(kind, patterns) => match patterns.as_slice() {
             [pattern] if *kind == TimeKind::Date && pattern.has_time() => Some("its time of day is not kept"),
             [pattern] if pattern.is_reversible() => None,
-            [_] => Some("its way of writing a date can be read but not told"),
-            _ => Some("its dates may be written in several ways"),
+            [pattern] if !pattern.is_writable() => Some("its way of writing a date can be read but not told"),
+            _ => Some(RESTATED),
         },
     }
 }

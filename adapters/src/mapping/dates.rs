@@ -158,6 +158,11 @@ impl Pattern {
         self.0.iter().all(plain)
     }
 
+    /// Whether what is kept in FHIR can be written by it, if not as it stood.
+    pub(super) fn is_writable(&self) -> bool {
+        !self.0.iter().any(|token| matches!(token, Token::Fraction | Token::Offset))
+    }
+
     /// Whether some text could be read by both, as different dates.
     pub(super) fn clashes(&self, other: &Self) -> bool {
         let shape = |token: &Token| match token {

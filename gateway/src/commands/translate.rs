@@ -10,7 +10,7 @@ use fhir::ods_code::OdsCode;
 use fhir::tables::Release;
 use jiff::Timestamp;
 
-pub use self::formats::{Assumed, Format, Target, Written};
+pub use self::formats::{Assumed, Format, Syntax, Target};
 use self::mapped::{Document, Wanted};
 pub use self::progress::Watched;
 use super::Exit;
@@ -25,8 +25,7 @@ mod spelt;
 /// The most that is read.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// Turn a message into a FHIR R4 Bundle, and say what of it the Bundle does not carry; or a Bundle into something else. FHIR that stays
-/// in its release is read strictly and written again, as JSON or XML.
+/// Turn a message into a FHIR R4 Bundle, and say what of it the Bundle does not carry.
 ///
 /// Exit status: 0 translated, 64 wrong use, 65 refused with the reason on standard error, 74 not readable.
 #[derive(Debug, Args)]
@@ -35,20 +34,19 @@ pub struct Translate {
     #[arg(long, value_enum, required_unless_present_any = ["mapping", "to"])]
     pub from: Option<Format>,
     /// What is wanted: another release of FHIR than was given, or a message, notice or CDA document written of a FHIR R4 Bundle
-    /// in JSON, or the rows of the mapping that made such Bundles.
+    /// in JSON or XML, or, with --mapping, the rows that such a Bundle came from. A release that stays itself is said in the other syntax.
     #[arg(long, value_enum)]
     pub to: Option<Target>,
-    /// How FHIR is written.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "json")]
-    pub format: Written,
+    /// How FHIR that comes out is written: JSON, a Bundle a line, or XML, which is one document alone.
+    #[arg(long, value_enum, value_name = "SYNTAX", conflicts_with = "explain")]
+    pub format: Option<Syntax>,
     /// The event that an HL7 v2 message is of, such as A01.
     #[arg(long, requires = "to", required_if_eq("to", "hl7v2"))]
     pub event: Option<String>,
     /// How the receiver takes HL7 v2 messages or CDA documents; see docs/hl7v2.md and docs/cda.md.
     #[arg(long, value_name = "PROFILE", requires = "to")]
     pub receiver: Option<PathBuf>,
-    /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line, or with `--to csv` the rows
-    /// of such Bundles.
+    /// Translate by this mapping file, or by a ready mapping such as client-level-data: a Bundle a line.
     #[arg(long, value_name = "MAPPING", conflicts_with = "from")]
     pub mapping: Option<PathBuf>,
     /// Tell where each cell of one record went instead, and what was lost and why; 1 is the first.
@@ -114,12 +112,12 @@ impl Translate {
                 }
             }
         }
+        if let Some(said) = self.misused() {
+            writeln!(err, "{said}")?;
+            return Ok(Exit::Settings);
+        }
         if let Some(mapping) = &self.mapping {
             return self.by_mapping(mapping, (&context, now, watched), stdin, (out, err));
-        }
-        if self.to == Some(Target::Csv) {
-            writeln!(err, "say with --mapping of which table the rows are")?;
-            return Ok(Exit::Settings);
         }
         let mut input = Vec::new();
         // One byte more than may be, so that the adapter sees that it is too much.
@@ -131,16 +129,22 @@ impl Translate {
             limited(&mut std::fs::File::open(&self.file)?, &mut input)?;
         }
         match (self.to, self.from) {
-            (Some(target), _) if target.release().is_none() && self.format == Written::Xml => {
-                writeln!(err, "--format says how FHIR is written, and this is none: leave it out")?;
-                return Ok(Exit::Settings);
-            }
             (Some(target), Some(Format::R4) | None) if target.release().is_none() => {
-                return self.written(&input, target, (&context, now), (out, err));
+                return match spelt::as_json(&input, Release::R4) {
+                    Ok(json) => self.written(&json, target, (&context, now), (out, err)),
+                    Err(refused) => {
+                        writeln!(err, "refused: {refused}")?;
+                        Ok(Exit::BadInput)
+                    }
+                };
             }
             (Some(target), Some(_)) if target.release().is_none() => {
                 writeln!(err, "it is written of a FHIR R4 Bundle: leave --from out, or say --from r4")?;
                 return Ok(Exit::Settings);
+            }
+            (_, Some(from)) if from.release() == Some(self.release()) => {
+                let syntax = self.format.unwrap_or(Syntax::Json);
+                return spelt::again(&input, (self.release(), syntax), (out, err));
             }
             (Some(_), None) => {
                 writeln!(err, "say with --from of which release it is")?;
@@ -148,17 +152,29 @@ impl Translate {
             }
             (_, Some(_)) | (None, None) => {}
         }
-        match self.from.and_then(Format::release) {
-            Some(release) if release == self.release() => {
-                spelt::again(&input, release, self.format, (out, err))
-            }
-            Some(_) | None => self.each(&input, &context, (out, err)),
-        }
+        self.each(&input, &context, (out, err))
     }
 
     /// The release that is wanted: without one that is asked for, everything becomes R4.
     fn release(&self) -> Release {
         self.to.and_then(Target::release).unwrap_or(Release::R4)
+    }
+
+    /// What is wrong with what was asked, as far as the words alone tell.
+    fn misused(&self) -> Option<&'static str> {
+        match (self.to, &self.mapping, self.format) {
+            (Some(Target::Csv), None, _) => Some("say with --mapping by which mapping the Bundle was made"),
+            (Some(Target::Csv), Some(_), _) if self.explain.is_some() => {
+                Some("--explain is of a file that becomes FHIR: leave out --to csv")
+            }
+            (Some(target), Some(_), _) if target != Target::Csv => {
+                Some("a mapping makes FHIR R4, or with --to csv the rows again: leave --to out, or --mapping")
+            }
+            (Some(target), _, Some(_)) if target.release().is_none() => {
+                Some("--format is of FHIR that comes out: leave it out")
+            }
+            (Some(_) | None, Some(_) | None, Some(_) | None) => None,
+        }
     }
 
     /// Translates each message of the input, and tells what is lost or refused.
@@ -170,7 +186,6 @@ impl Translate {
     ) -> io::Result<Exit> {
         let mut losses = Vec::new();
         let mut ended = Exit::Held;
-        let mut alone = Vec::new();
         let batch = match self.from {
             Some(Format::Hl7v2) if self.to.is_none() => Some(hl7v2::batch::open(input, context)),
             Some(_) | None => None,
@@ -186,40 +201,25 @@ impl Translate {
                 Box::new(self.messages(input, context).into_iter().map(told))
             }
         };
+        let mut out = spelt::Speller::new(self.format.unwrap_or(Syntax::Json), self.release(), out);
         for one in all {
-            match one {
-                Ok(translated) => {
-                    match self.format {
-                        Written::Json => {
-                            out.write_all(&translated.bundle)?;
-                            out.write_all(b"\n")?;
-                        }
-                        Written::Xml => alone.push(translated.bundle),
-                    }
-                    losses.extend(translated.losses);
-                }
+            let said = one.and_then(|translated| {
+                let said = out.add(&translated.bundle).map_err(|refused| refused.to_string())?;
+                losses.extend(translated.losses);
+                Ok(said)
+            });
+            match said {
+                Ok(written) => written?,
                 Err(refused) => {
                     writeln!(err, "refused: {refused}")?;
                     ended = Exit::BadInput;
                 }
             }
         }
-        match alone.as_slice() {
-            [] => {}
-            [bundle] => {
-                let written = spelt::xml(bundle, self.release(), (out, err))?;
-                ended = if written == Exit::Held { ended } else { written };
-            }
-            several => {
-                writeln!(
-                    err,
-                    "refused: {} Bundles, and XML holds one: leave --format out for a Bundle a line",
-                    several.len()
-                )?;
-                return Ok(Exit::BadInput);
-            }
+        if let Err(refused) = out.end()? {
+            writeln!(err, "refused: {refused}")?;
+            return Ok(Exit::BadInput);
         }
-        out.flush()?;
         for loss in losses {
             writeln!(err, "{loss}")?;
         }
@@ -302,35 +302,15 @@ impl Translate {
         stdin: &mut dyn Read,
         (out, err): (&mut dyn Write, &mut dyn Write),
     ) -> io::Result<Exit> {
-        match (self.to, self.explain, self.format) {
-            (None, _, Written::Json) | (Some(Target::Csv), None, Written::Json) => {}
-            (_, _, Written::Xml) => {
-                writeln!(err, "a mapping makes a Bundle a line, as JSON: leave --format out")?;
-                return Ok(Exit::Settings);
-            }
-            (Some(Target::Csv), Some(_), _) => {
-                writeln!(err, "--explain tells of cells, and --to csv writes them: leave one of them out")?;
-                return Ok(Exit::Settings);
-            }
-            (Some(_), _, _) => {
-                writeln!(
-                    err,
-                    "a mapping makes FHIR R4 Bundles: leave --to out, or say --to csv for rows of Bundles"
-                )?;
-                return Ok(Exit::Settings);
-            }
-        }
         let mapping = match mapped::load(mapping, err)? {
             Ok(mapping) => mapping,
             Err(ended) => return Ok(ended),
         };
-        if self.to.is_some() {
-            return match self.file.as_os_str() == "-" {
-                true => back::rows(&mapping, from.0, stdin, (out, err)),
-                false => back::rows(&mapping, from.0, &mut std::fs::File::open(&self.file)?, (out, err)),
-            };
-        }
-        let wanted = self.explain.map_or(Wanted::Bundles, Wanted::Explanation);
+        let wanted = match (self.to, self.explain) {
+            (Some(_), _) => Wanted::Rows,
+            (None, Some(number)) => Wanted::Explanation(number),
+            (None, None) => Wanted::Bundles(self.format.unwrap_or(Syntax::Json)),
+        };
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         if self.file.as_os_str() == "-" {
             let document = Document { name: &name, input: stdin, bytes: None };
@@ -344,6 +324,6 @@ impl Translate {
 }
 
 #[cfg(test)]
-mod asked;
+mod spelling;
 #[cfg(test)]
 mod tests;

@@ -21,8 +21,14 @@ pub(super) fn invert(plan: &Plan, conversion: &Conversion, node: Node<'_>) -> Op
         Conversion::Boolean(Some(index)) => map(index)?.back(&bare(node)?).map(str::to_owned),
         Conversion::Quantity(_) => bare(node.member("value")?),
         Conversion::Time(_, patterns) => {
-            let [pattern] = patterns.as_slice() else { return None };
-            pattern.write(&text(node)?)
+            let text = text(node)?;
+            if let [pattern] = patterns.as_slice() {
+                return pattern.write(&text);
+            }
+            // No two of them read a text as different dates, or the mapping was not loaded.
+            let is_timed = text.contains('T');
+            let mut exact = patterns.iter().filter(|pattern| pattern.has_time() == is_timed);
+            exact.find_map(|pattern| pattern.write(&text))
         }
         Conversion::Identifier(_) => text(node.member("value")?),
         Conversion::Logical(..) => text(node.member("identifier")?.member("value")?),

@@ -32,7 +32,9 @@ fn check(mapping: &str, file: &[u8]) -> usize {
                         && place.place.ends_with(&format!(" {}", column.name))
                         && !place.lost.is_empty()
                 });
-                if column.one_way.is_some() {
+                if column.one_way.is_some_and(|why| why.ends_with("come back in the first of them")) {
+                    assert_eq!(cell.is_empty(), held.is_empty() || lost, "row {row} column {}", column.name);
+                } else if column.one_way.is_some() {
                     assert_eq!(cell, "", "{} is said to be one way", column.name);
                 } else if !held.is_empty() && !lost {
                     assert_eq!(cell, &held, "row {row} column {}", column.name);
@@ -97,7 +99,7 @@ fn why_a_column_does_not_come_back_is_known_when_the_mapping_is_loaded() {
         ("SEX", None),
         ("CITY", Some("its element is made from several columns")),
         ("TOWN", Some("its element is made from several columns")),
-        ("DOB", Some("its way of writing a date can be read but not told")),
+        ("DOB", Some("its dates may be written in several ways, and come back in the first of them")),
         ("PHONE", Some("the items of its list cannot be told apart")),
         ("MAIL", Some("the items of its list cannot be told apart")),
         ("MUM", None),
@@ -287,20 +289,26 @@ fn a_file_without_a_header_is_written_as_it_is_read() {
     assert_eq!(first(&mapping, &file), bundle);
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test looks at what was written, strictness is fhir::json's matter"
-)]
+fn is_id(word: &str) -> bool {
+    let word = word.trim_start_matches("urn:uuid:");
+    word.len() == 36 && word.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+}
+
 #[test]
-fn rows_of_the_samples_of_which_nothing_is_told_become_the_same_again() {
-    let mut tried = 0;
+fn of_the_samples_a_loss_is_told_where_their_rows_do_not_become_the_same_again() {
+    let (mut whole, mut told, mut labelled) = (0, 0, 0);
     for ready in READY {
         let (mapping, context) = (ready.load().unwrap(), council());
         if mapping.columns().is_empty() {
             continue;
         }
+        // Ids are made of cells as they are written: the rows make their own.
         let entries = |bundle: &[u8]| {
-            let bundle: serde_json::Value = serde_json::from_slice(bundle).unwrap();
+            let limits = fhir::json::Limits::default();
+            let text = std::str::from_utf8(bundle).unwrap();
+            let nameless = text.split('"').map(|word| if is_id(word) { "id" } else { word });
+            let nameless = nameless.collect::<Vec<_>>().join("\"");
+            let bundle = fhir::json::parse_value(nameless.into_bytes().into(), &limits).unwrap();
             let entries = bundle["entry"].as_array().unwrap().clone();
             entries
                 .into_iter()
@@ -309,21 +317,23 @@ fn rows_of_the_samples_of_which_nothing_is_told_become_the_same_again() {
         };
         let file = sample(ready).1;
         for record in mapping.records(file.as_slice(), &context, &origin()).unwrap().flatten() {
-            let rows = mapping.write_back(&record.bundle).unwrap();
-            let again = [mapping.write_header(), rows.clone()].concat();
+            let back = match mapping.write_back_telling(&record.bundle, &context) {
+                Ok(back) => back,
+                // Its column does not come back.
+                Err(Refused::LabelLost { .. }) => {
+                    labelled += 1;
+                    continue;
+                }
+                Err(refused) => panic!("{refused}"),
+            };
+            assert_eq!(back.csv, mapping.write_back(&record.bundle).unwrap());
+            let again = [mapping.write_header(), back.csv].concat();
             let again = mapping.records(again.as_slice(), &context, &origin()).unwrap().next();
             let again = again.unwrap().map(|again| entries(&again.bundle));
             let is_whole = again.as_ref() == Ok(&entries(&record.bundle));
-            match mapping.write_back_telling(&record.bundle, &context) {
-                Ok(back) => {
-                    assert_eq!(back.csv, rows);
-                    assert_eq!(is_whole, back.losses.is_empty(), "{} {:?}", ready.name, back.losses);
-                }
-                // A mark that the mapping does not know is a label, and does not come back as one.
-                Err(why) => assert!(!is_whole && matches!(why, Refused::LabelLost { .. }), "{why}"),
-            }
-            tried += 1;
+            assert_eq!(is_whole, back.losses.is_empty(), "{} {:?}", ready.name, back.losses);
+            *if is_whole { &mut whole } else { &mut told } += 1;
         }
     }
-    assert!(tried > 10, "{tried}");
+    assert_eq!((whole, told, labelled), (4, 8, 0));
 }

@@ -1,75 +1,76 @@
-//! `portcullis translate --mapping M --to csv`: Bundles as the rows of the mapping that made them.
+//! `portcullis translate --to csv --mapping`: Bundles as the rows they came from.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use adapters::Context;
-use adapters::mapping::{Mapping, Refused};
-use bytes::Bytes;
-use fhir::json::{self, Limits};
+use adapters::mapping::Mapping;
+use fhir::tables::Release;
 
-use super::BYTES_MAX;
+use super::{BYTES_MAX, spelt};
 use crate::commands::Exit;
 
-/// Writes the header and the rows of each Bundle of `input`, one or one a line, to `out`; what of them the rows do not hold, and
-/// which are refused, to `err`.
+/// Writes the rows of each Bundle to `out` under one header, and to `err` which columns do not come back, what of each
+/// Bundle the rows do not hold, and what is refused.
 pub(super) fn rows(
     mapping: &Mapping,
-    context: &Context,
     input: &mut dyn Read,
+    context: &Context,
     (out, err): (&mut dyn Write, &mut dyn Write),
 ) -> io::Result<Exit> {
-    let mut input = BufReader::new(input);
-    let Some(mut bundle) = line(&mut input)? else {
-        writeln!(err, "refused: there is no Bundle")?;
+    let columns = mapping.columns();
+    if columns.is_empty() {
+        writeln!(err, "refused: {}", adapters::mapping::Refused::OneWay)?;
         return Ok(Exit::BadInput);
-    };
-    // One Bundle may stand on as many lines as it likes.
-    let is_alone = json::parse(Bytes::copy_from_slice(&bundle), &Limits::default()).is_err();
-    if is_alone {
-        input.by_ref().take(BYTES_MAX).read_to_end(&mut bundle)?;
     }
+    for column in columns {
+        if let Some(why) = column.one_way {
+            writeln!(err, "column `{}` does not come back as it stood: {why}", column.name)?;
+        }
+    }
+    let mut input = BufReader::new(input);
+    let (mut line, mut number, mut bundles) = (Vec::new(), 0_u64, 0_u64);
     let mut ended = Exit::Held;
-    let mut number = 0;
-    let mut is_headed = false;
-    let mut next = Some(bundle);
-    while let Some(bundle) = next {
+    while next(&mut input, &mut line, number)? {
         number += 1;
-        match mapping.write_back_telling(&bundle, context) {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let made = match spelt::as_json(&line, Release::R4) {
+            Ok(json) => mapping.write_back_telling(&json, context).map_err(|refused| refused.to_string()),
+            Err(refused) => Err(refused.to_string()),
+        };
+        match made {
             Ok(back) => {
-                if !is_headed {
+                if bundles == 0 {
                     out.write_all(&mapping.write_header())?;
-                    is_headed = true;
                 }
+                bundles += 1;
                 out.write_all(&back.csv)?;
                 for loss in &back.losses {
-                    writeln!(err, "Bundle {number}: {loss}")?;
+                    writeln!(err, "line {number}: {loss}")?;
                 }
             }
             Err(refused) => {
-                writeln!(err, "refused: Bundle {number}: {refused}")?;
                 ended = Exit::BadInput;
-                // Of such a mapping no Bundle has rows.
-                if refused == Refused::OneWay {
-                    break;
-                }
+                writeln!(err, "refused: line {number}: {refused}")?;
             }
         }
-        next = if is_alone { None } else { line(&mut input)? };
     }
-    out.flush()?;
+    if bundles == 0 && ended == Exit::Held {
+        writeln!(err, "refused: there is no bundle")?;
+        return Ok(Exit::BadInput);
+    }
     Ok(ended)
 }
 
-/// The next line that says something, without its end; of a line without end no more than is read of a file.
-fn line(input: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
-    loop {
-        let mut line = Vec::new();
-        let read = input.take(BYTES_MAX + 1).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        if !line.trim_ascii().is_empty() {
-            return Ok(Some(line));
-        }
+/// Reads the next Bundle: a line, or the whole of what is no Bundle a line. False at the end.
+fn next(input: &mut dyn BufRead, line: &mut Vec<u8>, number: u64) -> io::Result<bool> {
+    line.clear();
+    let mut limited = input.take(BYTES_MAX + 1);
+    limited.read_until(b'\n', line)?;
+    let is_whole = line.trim_ascii_end().ends_with(b"}") && !line.starts_with(b"<");
+    if number == 0 && !is_whole && !line.is_empty() {
+        limited.read_to_end(line)?;
     }
+    Ok(!line.is_empty())
 }

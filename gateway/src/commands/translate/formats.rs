@@ -60,7 +60,7 @@ pub enum Target {
     Hl7v2,
     /// A CDA document of a FHIR document.
     Cda,
-    /// The rows of a CSV mapping, of FHIR R4 Bundles in JSON: one, or one a line.
+    /// Rows of CSV, of Bundles that the mapping made: a Bundle a line, or one in XML.
     Csv,
 }
 
@@ -79,10 +79,10 @@ impl Target {
 
 /// How FHIR is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Written {
-    /// A Bundle a line.
+pub enum Syntax {
+    /// JSON, a resource a line.
     Json,
-    /// One Bundle.
+    /// XML, one document.
     Xml,
 }
 

@@ -7,9 +7,13 @@ use std::path::Path;
 use adapters::Context;
 use adapters::mapping::social::Ready;
 use adapters::mapping::{Explanation, Mapping, Origin, Records, Refused};
+use fhir::tables::Release;
 use jiff::Timestamp;
 
+use super::back;
+use super::formats::Syntax;
 use super::progress::{Counted, Progress, Watched};
+use super::spelt::Speller;
 use crate::commands::Exit;
 
 /// The most that is read of a mapping file.
@@ -20,8 +24,10 @@ const OUT_BYTES: usize = 1 << 16;
 /// What is wanted of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wanted {
-    /// A Bundle a line.
-    Bundles,
+    /// A Bundle a line, or one in XML.
+    Bundles(Syntax),
+    /// The rows that Bundles came from.
+    Rows,
     /// Where everything of this record went, counted from 1.
     Explanation(usize),
 }
@@ -72,12 +78,22 @@ pub(super) fn run(
         Wanted::Explanation(number) => {
             explanation(mapping.explain(document.input, context, &origin, number), number, out, err)
         }
-        Wanted::Bundles => {
+        Wanted::Rows => {
+            let mut out = BufWriter::with_capacity(OUT_BYTES, out);
+            let ended = back::rows(mapping, document.input, context, (&mut out, err))?;
+            out.flush()?;
+            Ok(ended)
+        }
+        Wanted::Bundles(syntax) => {
             let seen = Cell::new(0);
             let mut progress = Progress::new(err, watched, &seen, document.bytes);
             let input = Counted { reader: document.input, seen: &seen };
             let mut out = BufWriter::with_capacity(OUT_BYTES, out);
-            let ended = bundles(mapping.records(input, context, &origin), &mut out, &mut progress)?;
+            let ended = bundles(
+                mapping.records(input, context, &origin),
+                Speller::new(syntax, Release::R4, &mut out),
+                &mut progress,
+            )?;
             out.flush()?;
             progress.end()?;
             Ok(ended)
@@ -104,7 +120,7 @@ fn explanation(
 
 fn bundles(
     records: Result<Records<'_, Counted<'_>>, Refused>,
-    out: &mut dyn Write,
+    mut out: Speller<'_>,
     progress: &mut Progress<'_>,
 ) -> io::Result<Exit> {
     let mut records = match records {
@@ -118,8 +134,15 @@ fn bundles(
     for record in records.by_ref() {
         match record {
             Ok(translated) => {
-                out.write_all(&translated.bundle)?;
-                out.write_all(b"\n")?;
+                match out.add(&translated.bundle) {
+                    Ok(written) => written?,
+                    Err(refused) => {
+                        ended = Exit::BadInput;
+                        progress.line(format_args!("refused: {refused}"))?;
+                        progress.step()?;
+                        continue;
+                    }
+                }
                 for loss in &translated.losses {
                     progress.line(format_args!("{loss}"))?;
                 }
@@ -130,6 +153,10 @@ fn bundles(
             }
         }
         progress.step()?;
+    }
+    if let Err(refused) = out.end()? {
+        progress.line(format_args!("refused: {refused}"))?;
+        return Ok(Exit::BadInput);
     }
     for loss in records.outside() {
         progress.line(format_args!("{loss}"))?;

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{Assumed, Format, Target, Translate, Watched, Written};
+use super::{Assumed, Format, Target, Translate, Watched};
 use crate::commands::Exit;
 
 const DISCHARGE: &[u8] =
@@ -14,9 +14,9 @@ fn from(format: Format, file: &Path, stdin: &[u8], zone: &str) -> (Exit, String,
     let command = Translate {
         from: Some(format),
         to: None,
+        format: None,
         event: None,
         receiver: None,
-        format: Written::Json,
         mapping: None,
         explain: None,
         file: file.to_owned(),
@@ -101,9 +101,9 @@ fn a_notice_becomes_a_bundle_and_a_bundle_a_notice() {
         let command = Translate {
             from: None,
             to: Some(target),
+            format: None,
             event: None,
             receiver: None,
-            format: Written::Json,
             mapping: None,
             explain: None,
             file: "-".into(),
@@ -166,9 +166,9 @@ fn mapped(mapping: &str, explain: Option<usize>, stdin: &[u8]) -> (u8, String, S
     let command = Translate {
         from: None,
         to: None,
+        format: None,
         event: None,
         receiver: None,
-        format: Written::Json,
         mapping: Some(mapping.into()),
         explain,
         file: "-".into(),
