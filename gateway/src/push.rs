@@ -1,9 +1,11 @@
 //! Push: HL7 v2 messages that come in, and what of them goes on to the systems that receive (DESIGN section 2).
 //!
 //! ```text
-//! MLLP, HTTP -> intake -> inbox durable -> translate, decide, minimise -> outbox and intent durable -> AA
-//!                                                                             -> delivery -> receiving system
+//! MLLP, HTTP -> intake -> inbox durable -> translate, decide, minimise -> intent durable -> outbox durable -> AA
+//!                                                                                         -> delivery -> receiving system
 //! ```
+//! Where the sender hears nothing before `AA`, inbox and outbox are one commit ([`express`] and ADR 57).
+//!
 //! An acknowledgement means that it is on the disk. The same message again has the same answer and no second
 //! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens:
 //! the Bundle is put under an id that its message determines. The first attempt is carried under the ruling that cut
@@ -22,7 +24,9 @@ pub mod delivery;
 pub mod desk;
 pub mod disclose;
 mod enclosed;
+mod entering;
 pub mod errands;
+pub mod express;
 pub mod folder;
 pub mod form;
 pub mod fresh;
@@ -39,6 +43,7 @@ pub mod mllp;
 pub(crate) mod named;
 pub mod open;
 pub mod outbox;
+mod placing;
 pub mod replay;
 mod rows;
 mod several;

@@ -13,7 +13,7 @@ pub(in crate::push) const PANICS_MAX: u32 = 3;
 /// Messages that are being dealt with, and those that the program failed at.
 #[derive(Debug, Default)]
 pub struct Busy {
-    ids: Mutex<HashSet<InboxId>>,
+    held: Mutex<HashSet<Message>>,
     panics: Mutex<HashMap<InboxId, u32>>,
     freed: Notify,
 }
@@ -21,22 +21,32 @@ pub struct Busy {
 /// A message that nobody else deals with until this goes.
 pub(in crate::push) struct Held {
     busy: Arc<Busy>,
-    id: InboxId,
+    message: Message,
+}
+
+/// What tells one message from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Message {
+    /// Its place in the inbox.
+    At(InboxId),
+    /// Who sent it and its id: it is in no inbox yet.
+    Called(String, String),
 }
 
 /// A message that has yet to be dealt with, and whether that is for nobody else to do.
 #[derive(Debug)]
-pub(in crate::push) struct Turn {
-    /// Its place.
-    pub(in crate::push) id: InboxId,
-    /// Nobody else deals with it, or has: it came just now.
-    pub(in crate::push) held: Option<Held>,
+pub(in crate::push) enum Turn {
+    /// It is in the inbox, and others may deal with it as well, or have.
+    Stored(InboxId),
+    /// It came just now and is in the inbox: nobody else deals with it, or has.
+    Arrived(InboxId, Held),
+    /// It came just now, and its sender has no word of it: it is stored with what becomes of it.
+    Unstored(Held),
 }
 
-impl From<InboxId> for Turn {
-    /// One that others may deal with as well, or have.
-    fn from(id: InboxId) -> Self {
-        Self { id, held: None }
+impl From<(InboxId, Option<Held>)> for Turn {
+    fn from((id, held): (InboxId, Option<Held>)) -> Self {
+        held.map_or(Self::Stored(id), |held| Self::Arrived(id, held))
     }
 }
 
@@ -54,7 +64,21 @@ impl Busy {
 
     /// Deals with the message from now on, unless somebody does.
     pub(in crate::push) fn hold_now(self: &Arc<Self>, id: InboxId) -> Option<Held> {
-        self.ids().insert(id).then(|| Held { busy: Arc::clone(self), id })
+        self.hold_message(Message::At(id))
+    }
+
+    /// Deals with a message that is not in the inbox from now on, unless somebody does.
+    pub(in crate::push) fn hold_called(self: &Arc<Self>, source: &str, control_id: &str) -> Option<Held> {
+        self.hold_message(Message::Called(source.to_owned(), control_id.to_owned()))
+    }
+
+    /// Ready when somebody has dealt with a message since this was called.
+    pub(in crate::push) fn freed(&self) -> impl Future<Output = ()> + '_ {
+        self.freed.notified()
+    }
+
+    fn hold_message(self: &Arc<Self>, message: Message) -> Option<Held> {
+        self.messages().insert(message.clone()).then(|| Held { busy: Arc::clone(self), message })
     }
 
     /// Notes a fault of the program with a message, and says how many there were.
@@ -70,20 +94,23 @@ impl Busy {
         panics.get(&id).is_some_and(|count| *count >= PANICS_MAX)
     }
 
-    fn ids(&self) -> MutexGuard<'_, HashSet<InboxId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn messages(&self) -> MutexGuard<'_, HashSet<Message>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.busy.ids().remove(&self.id);
+        self.busy.messages().remove(&self.message);
         self.busy.freed.notify_waiters();
     }
 }
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Held({:?})", self.id)
+        match &self.message {
+            Message::At(id) => write!(out, "Held({id:?})"),
+            Message::Called(..) => out.write_str("Held(not stored)"),
+        }
     }
 }

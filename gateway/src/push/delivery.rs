@@ -140,16 +140,22 @@ impl Delivery {
     ///
     /// Messages that were taken over and not dealt with are dealt with first, and whenever there is nothing else to do.
     pub async fn run(self, mut drain: watch::Receiver<bool>) {
+        let delivery = Arc::new(self);
+        delivery.intake.express.open(&delivery);
         while !*drain.borrow() {
-            self.intake.resume(&(self.senders)()).await;
-            let pause = self.round().await;
+            delivery.intake.resume(&(delivery.senders)()).await;
+            let pause = delivery.round().await;
             tokio::select! {
                 biased;
-                stopped = drain.wait_for(|draining| *draining) => return drop(stopped),
-                () = self.wake.notified() => {}
+                stopped = drain.wait_for(|draining| *draining) => {
+                    drop(stopped);
+                    break;
+                }
+                () = delivery.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        delivery.intake.express.close().await;
     }
 
     /// Delivers all that is due, and says how long there will be nothing to do.
@@ -157,14 +163,11 @@ impl Delivery {
         if self.forget().await.is_err() {
             return STORE_PAUSE;
         }
-        loop {
+        let listed_ms = loop {
             let now_ms = self.now_ms();
-            let count_max = LISTED.saturating_add(self.faults.count());
-            let Ok(mut due) = self.store.due(now_ms, count_max).await else { return STORE_PAUSE };
-            due.retain(|id| !self.faults.rests(*id, now_ms));
-            due.truncate(LISTED);
+            let Ok(due) = self.listed(now_ms).await else { return STORE_PAUSE };
             if due.is_empty() {
-                break;
+                break now_ms;
             }
             let senders = (self.senders)();
             // Each is of another person: as soon as one has settled the next begins, unless the store fails.
@@ -181,19 +184,31 @@ impl Delivery {
             if failed.into_inner() {
                 return STORE_PAUSE;
             }
-        }
+        };
         if let Ok(backlog) = self.store.backlog().await {
             self.counts.note(backlog);
         }
-        match self.store.next_due_ms().await {
+        let longest = if self.faults.count() == 0 { LOOK } else { STORE_PAUSE };
+        match self.store.next_due_ms(listed_ms).await {
             Ok(Some(due_ms)) => {
                 let wait = u64::try_from(due_ms.saturating_sub(self.now_ms())).unwrap_or(0);
-                let least = if self.faults.count() == 0 { Duration::from_millis(1) } else { STORE_PAUSE };
-                Duration::from_millis(wait).max(least).min(LOOK)
+                Duration::from_millis(wait).clamp(Duration::from_millis(1), longest)
             }
-            Ok(None) => LOOK,
+            Ok(None) => longest,
             Err(_) => STORE_PAUSE,
         }
+    }
+
+    /// Some of what is due and neither left alone nor under way.
+    async fn listed(&self, now_ms: i64) -> Result<Vec<OutboxId>, StoreError> {
+        // Asked before and after: what was under way at one of both has its attempt.
+        let before = self.intake.express.under_way();
+        let count_max = LISTED.saturating_add(self.faults.count()).saturating_add(TOGETHER);
+        let mut due = self.store.due(now_ms, count_max).await?;
+        let after = self.intake.express.under_way();
+        due.retain(|id| !self.faults.rests(*id, now_ms) && !before.contains(id) && !after.contains(id));
+        due.truncate(LISTED);
+        Ok(due)
     }
 
     /// Forgets what is over, now and then.
@@ -213,18 +228,35 @@ impl Delivery {
         let intake = Arc::clone(&self.intake);
         let stands = move |intent: &[u8]| intake.fresh.stands(intent, Instant::now());
         let settled = match self.store.begin(id, stands).await {
-            Ok(Some(due)) => match AssertUnwindSafe(self.attempt(&due, senders)).catch_unwind().await {
-                Ok(settled) => settled,
-                Err(_) => self.panicked(&due).await,
-            },
+            Ok(Some(due)) => self.attempt_safely(&due, senders).await,
             Ok(None) => Ok(()),
             Err(fault) => Err(fault),
         };
-        match &settled {
+        self.note_fault(id, &settled);
+        settled
+    }
+
+    /// Delivers a parcel that was begun as it was put into the outbox.
+    pub(in crate::push) async fn deliver_begun(&self, due: &Due) {
+        let settled = self.attempt_safely(due, &[]).await;
+        self.note_fault(due.id, &settled);
+        if settled.is_err() {
+            self.wake.notify_one();
+        }
+    }
+
+    async fn attempt_safely(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+        match AssertUnwindSafe(self.attempt(due, senders)).catch_unwind().await {
+            Ok(settled) => settled,
+            Err(_) => self.panicked(due).await,
+        }
+    }
+
+    fn note_fault(&self, id: OutboxId, settled: &Result<(), StoreError>) {
+        match settled {
             Ok(()) => self.faults.clear(id),
             Err(_) => self.faults.add(id, self.now_ms(), |count| millis(self.wait(count))),
         }
-        settled
     }
 
     async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
@@ -255,8 +287,11 @@ impl Delivery {
             Ok(()) => {
                 // The outcome first: a parcel that is noted as delivered is one whose delivery is recorded.
                 drop(intent::record(&parcel.intent, Event::Outcome, None, self.evidence()).await);
-                self.store.delivered(due.id).await?;
+                let another_waits = self.store.delivered(due.id).await?;
                 self.counts.add(Counted::Delivered);
+                if another_waits {
+                    self.wake.notify_one();
+                }
                 Ok(())
             }
             Err(NotCarried::Perhaps(reason)) => self.not_delivered(due, NotDelivered::Yet(reason)).await,
@@ -304,6 +339,13 @@ impl Delivery {
     }
 
     async fn not_delivered(&self, due: &Due, why: NotDelivered) -> Result<(), StoreError> {
+        self.note_not_delivered(due, why).await?;
+        // Its next attempt has a time now, or those behind it have their turn.
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    async fn note_not_delivered(&self, due: &Due, why: NotDelivered) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
         let next_ms = now_ms.saturating_add(millis(self.wait_of(due)));
         let is_over = |since_ms: i64| now_ms.saturating_sub(since_ms) > millis(self.patience.give_up);

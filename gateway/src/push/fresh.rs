@@ -21,9 +21,9 @@ const KEPT_MAX: usize = 8_192;
 #[derive(Clone)]
 pub struct Grounds(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
 
-/// The rulings of this moment, each by the digest of the intent that was recorded under it.
-#[derive(Debug, Default)]
-pub struct Fresh(Mutex<Kept>);
+/// The rulings of this moment, each by the digest of the intent that was recorded under it. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Fresh(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {

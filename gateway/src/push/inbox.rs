@@ -60,6 +60,22 @@ pub enum Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InboxId(pub(in crate::push) i64);
 
+/// Where a message is that is about to be answered.
+pub enum Place {
+    /// In the inbox.
+    In(InboxId),
+    /// Nowhere yet: nobody was told of it, and it is stored with its answer.
+    With(Box<Arrival>),
+}
+
+/// What the inbox knows of a message that is not stored before it is dealt with.
+pub(in crate::push) enum Sought {
+    /// It was stored before.
+    Known(Known),
+    /// It is not there; and with this nobody else deals with it. Without, somebody does.
+    Unknown(Option<Held>),
+}
+
 /// How a message was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -127,6 +143,25 @@ impl Store {
         .await
     }
 
+    /// Looks whether a message is known, and holds one that nobody knows: from that on until it is let go nobody else deals
+    /// with it. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be acknowledged.
+    pub(in crate::push) async fn seek(
+        &self,
+        (source, control_id, hash): (String, String, [u8; 32]),
+        busy: Arc<Busy>,
+    ) -> Result<Sought, StoreError> {
+        self.look(move |connection| {
+            Ok(match known(connection, (&source, &control_id), &hash)? {
+                Some((_, known)) => Sought::Known(known),
+                None => Sought::Unknown(busy.hold_called(&source, &control_id)),
+            })
+        })
+        .await
+    }
+
     /// Notes that a message is refused, and makes a dead letter of it. Its text stays with that, unless the person herself
     /// said no. Says how many letters are owed now that were not before.
     ///
@@ -134,12 +169,14 @@ impl Store {
     /// [`StoreError`]; then nothing may be acknowledged.
     pub async fn refuse(
         &self,
-        id: InboxId,
+        place: impl Into<Place>,
         answer: Answer,
         stamped: Vec<Stamped>,
         now_ms: i64,
     ) -> Result<u64, StoreError> {
+        let place = place.into();
         self.run(move |connection| {
+            let id = place.stored(connection)?;
             settle(connection, id, &answer)?;
             letters::found_out(connection, id, now_ms)?;
             let owed = letters::make_all(connection, id, &stamped, now_ms)?;
@@ -260,29 +297,42 @@ fn known_or_put(
     connection: &rusqlite::Connection,
     arrival: Arrival,
 ) -> rusqlite::Result<(Known, Option<InboxId>)> {
-    let mut known = connection.prepare_cached(
-        "SELECT id, hash, answer, problem FROM inbox WHERE source = ?1 AND control_id = ?2",
-    )?;
-    let held = known
-        .query_row(params![arrival.source, arrival.control_id], |row| {
+    let known = known(connection, (&arrival.source, &arrival.control_id), &arrival.hash)?;
+    let Some((id, known)) = known else {
+        let id = put(connection, arrival)?;
+        return Ok((Known::Open(id), Some(id)));
+    };
+    if let Some(stood) = arrival.stood.filter(|_| known != Known::Other) {
+        stood.note(connection, Some(id), arrival.received_ms)?;
+    }
+    Ok((known, None))
+}
+
+/// What the inbox knows of a message, and its place.
+fn known(
+    connection: &rusqlite::Connection,
+    (source, control_id): (&str, &str),
+    hash: &[u8; 32],
+) -> rusqlite::Result<Option<(InboxId, Known)>> {
+    connection
+        .prepare_cached("SELECT id, hash, answer, problem FROM inbox WHERE source = ?1 AND control_id = ?2")?
+        .query_row(params![source, control_id], |row| {
             let id = InboxId(row.get("id")?);
-            let hash: Vec<u8> = row.get("hash")?;
+            let held: Vec<u8> = row.get("hash")?;
             let answer: Option<String> = row.get("answer")?;
             let problem: Option<String> = row.get("problem")?;
-            Ok((id, hash, answer.map(|answer| Answer::read(&answer, problem.as_deref()))))
+            let known = match answer {
+                _ if held != hash => Known::Other,
+                Some(answer) => Known::Answered(Answer::read(&answer, problem.as_deref())),
+                None => Known::Open(id),
+            };
+            Ok((id, known))
         })
-        .optional()?;
-    if let Some((id, hash, answer)) = held {
-        if let Some(stood) = arrival.stood.filter(|_| hash == arrival.hash) {
-            stood.note(connection, Some(id), arrival.received_ms)?;
-        }
-        let known = match answer {
-            _ if hash != arrival.hash => Known::Other,
-            Some(answer) => Known::Answered(answer),
-            None => Known::Open(id),
-        };
-        return Ok((known, None));
-    }
+        .optional()
+}
+
+/// Stores a message that is not known.
+fn put(connection: &rusqlite::Connection, arrival: Arrival) -> rusqlite::Result<InboxId> {
     connection
         .prepare_cached(
             "INSERT INTO inbox (source, control_id, row_key, hash, listener, received_ms, taken_over, receivers, raw)
@@ -303,7 +353,23 @@ fn known_or_put(
     if let Some(stood) = arrival.stood {
         stood.note(connection, Some(id), arrival.received_ms)?;
     }
-    Ok((Known::Open(id), Some(id)))
+    Ok(id)
+}
+
+impl Place {
+    /// The place in the inbox; what is not there yet is stored.
+    pub(in crate::push) fn stored(self, connection: &rusqlite::Connection) -> rusqlite::Result<InboxId> {
+        match self {
+            Self::In(id) => Ok(id),
+            Self::With(arrival) => put(connection, *arrival),
+        }
+    }
+}
+
+impl From<InboxId> for Place {
+    fn from(id: InboxId) -> Self {
+        Self::In(id)
+    }
 }
 
 /// Writes the answer down.

@@ -21,12 +21,14 @@ use super::answer::{Acknowledgement, Mode, Told, not_now};
 use super::busy::{Busy, PANICS_MAX, Turn};
 use super::counts::{Counted, Counts};
 use super::disclose::{Cleared, Disclose, NotCleared, Pushed};
+use super::entering::Entered;
+use super::express::Express;
 use super::form::{Form, Outside};
 use super::fresh::Fresh;
-use super::inbox::{Answer, Arrival, InboxId, Known, Verdict};
+use super::inbox::{Answer, Arrival, Care, InboxId, Known, Place, Verdict};
 use super::letters::{Owed, Stage};
 use super::outbox::{Parcel, Text};
-use super::stamped::{Stamped, answer, head, not_shared, stamped};
+use super::stamped::{Stamped, answer, not_shared, stamped};
 use super::stood::Stood;
 use super::store::Store;
 use crate::clock::Clock;
@@ -48,9 +50,6 @@ const RESUMED_TOGETHER: usize = 64;
 pub(in crate::push) const GIVEN_UP: &str = "panicked-given-up";
 /// Why a message is refused at a place that only answers queries.
 const NOBODY_RECEIVES: &str = "nobody-receives";
-/// Why a message is refused whose id another one bears.
-const REUSED: &str = "control-id-reused";
-
 /// Whom a listener or route speaks for, and whom it sends to.
 #[derive(Debug, Clone)]
 pub struct Sender {
@@ -87,6 +86,8 @@ pub struct Intake {
     pub busy: Arc<Busy>,
     /// The rulings of this moment.
     pub fresh: Fresh,
+    /// The places of parcels that leave at once.
+    pub express: Express,
 }
 
 /// A message, and all that is known about it so far.
@@ -99,16 +100,6 @@ pub(in crate::push) struct Taken {
     pub(in crate::push) owed: Owed,
     /// Where in a file that is not read to its end it stood.
     pub(in crate::push) stood: Option<Stood>,
-}
-
-/// What became of a message that came.
-pub(in crate::push) enum Entered {
-    /// It is in the inbox, and has yet to be dealt with.
-    Open(Turn),
-    /// It was answered before.
-    Answered(Answer),
-    /// It is not in the inbox.
-    Not(Problem),
 }
 
 /// Why a message has no parcels.
@@ -139,12 +130,8 @@ impl Intake {
         let (tell, told) = mpsc::channel(2);
         let intake = Arc::clone(self);
         tokio::spawn(async move {
-            let dealt = tokio::spawn({
-                let (intake, sender, raw, peer, tell) =
-                    (Arc::clone(&intake), Arc::clone(&sender), raw.clone(), peer.clone(), tell.clone());
-                async move { intake.deal(sender, raw, peer, &tell).await }
-            });
-            if dealt.await.is_err() {
+            let dealt = intake.deal(Arc::clone(&sender), raw.clone(), peer.clone(), &tell);
+            if AssertUnwindSafe(dealt).catch_unwind().await.is_err() {
                 intake.panicked(&sender, &raw, peer, &tell).await;
             }
         });
@@ -181,7 +168,12 @@ impl Intake {
         let mode = outside.mode;
         let exchange = Exchange { follows: Some(outside.control_id.clone()), ..begun };
         let mut taken = Taken { sender, outside, raw, exchange, owed: mode.owed(), stood: None };
-        let turn = match self.enter(&mut taken).await {
+        let entered = match (mode.stored(), mode.care()) {
+            // Until it has an answer nobody counts on its being stored.
+            (None, Care::WithSender) => self.claim(&taken).await,
+            (Some(_), _) | (None, Care::TakenOver) => self.enter_in_turn(&mut taken).await,
+        };
+        let turn = match entered {
             Entered::Open(turn) => turn,
             Entered::Answered(answer) => return self.answer(&taken.raw, mode, &answer, tell).await,
             Entered::Not(problem) => return self.tell(&taken.raw, mode.not_stored(problem), tell).await,
@@ -195,34 +187,6 @@ impl Intake {
         };
         if let Some(acknowledgement) = mode.dealt_with(&answer) {
             self.tell(&taken.raw, acknowledgement, tell).await;
-        }
-    }
-
-    /// Puts a message into the inbox, unless it is known. What stands against it is recorded, and kept as a dead letter.
-    pub(in crate::push) async fn enter(&self, taken: &mut Taken) -> Entered {
-        let known = match self.name(taken).await {
-            Ok(()) => self.store.receive_held(self.arrival(taken), Arc::clone(&self.busy)).await,
-            Err(fault) => Err(fault),
-        };
-        match known {
-            Ok((Known::Open(id), held)) => Entered::Open(Turn { id, held }),
-            Ok((Known::Answered(answer), _)) => {
-                self.counts.add(Counted::Repeated);
-                Entered::Answered(answer)
-            }
-            Ok((Known::Other, _)) => {
-                let text = "this control id was used for another message";
-                self.record(taken.exchange.clone(), Event::Refused, REUSED).await;
-                self.counts.add(Counted::Refused);
-                let stamped = stamped(Stage::Repeat, REUSED, Some(text.to_owned()));
-                drop(self.keep(head(taken), stamped, &taken.raw).await);
-                Entered::Not(Problem { code: "205", text: text.to_owned() })
-            }
-            Err(_) => {
-                self.record(taken.exchange.clone(), Event::Failed, "not-stored").await;
-                self.counts.add(Counted::Failed);
-                Entered::Not(not_now())
-            }
         }
     }
 
@@ -248,7 +212,11 @@ impl Intake {
                     continue;
                 };
                 // A fault of the program with one message must not keep the others waiting.
-                if AssertUnwindSafe(self.settle(message.id.into(), &taken)).catch_unwind().await.is_err() {
+                if AssertUnwindSafe(self.settle(Turn::Stored(message.id), &taken))
+                    .catch_unwind()
+                    .await
+                    .is_err()
+                {
                     self.panicked_again(message.id, taken.exchange).await;
                 }
             }
@@ -289,36 +257,34 @@ impl Intake {
         tracing::error!(reason = GIVEN_UP, "a message that was taken over is given up until the next start");
     }
 
-    /// Settles a message that is in the inbox, once.
-    pub(in crate::push) async fn settle(&self, Turn { id, held }: Turn, taken: &Taken) -> Dealt {
-        let _held = match held {
-            Some(held) => held,
-            None => {
+    /// Settles a message, once.
+    pub(in crate::push) async fn settle(&self, turn: Turn, taken: &Taken) -> Dealt {
+        // What came just now has no parcels yet: those that may leave at once do.
+        let (place, _held, came_now) = match turn {
+            Turn::Arrived(id, held) => (Place::In(id), held, true),
+            Turn::Unstored(held) => (Place::With(Box::new(self.arrival(taken))), held, true),
+            Turn::Stored(id) => {
                 let held = self.busy.hold(id).await;
                 // While this waited, another connection may have settled the same message.
                 match self.store.receive(self.arrival(taken)).await {
                     Ok(Known::Answered(answer)) => return Dealt::Settled(answer),
-                    Ok(Known::Open(_) | Known::Other) => held,
+                    Ok(Known::Open(_) | Known::Other) => (Place::In(id), held, false),
                     Err(_) => return Dealt::Failed,
                 }
             }
         };
-        let Ok(to) = self.still_without(id, taken).await else { return Dealt::Failed };
+        let Ok(to) = self.still_without(&place, taken).await else { return Dealt::Failed };
         let answer = match self.parcels(taken, &to).await {
             Ok((parcels, against)) => {
                 let answer = answer(&against);
                 let noted = (answer.clone(), against);
-                let Ok(owed) = self.store.accept(id, parcels.clone(), noted, self.now_ms()).await else {
-                    self.not_released(&parcels, "not-stored").await;
-                    self.counts.add(Counted::Failed);
+                if self.put_on_its_way(taken, (place, came_now), parcels, noted).await.is_err() {
                     return Dealt::Failed;
-                };
-                self.counts.add_many(Counted::Dead, owed);
-                self.wake.notify_one();
+                }
                 answer
             }
             Err(Unsettled::Refused(answer, against)) => {
-                let Ok(owed) = self.store.refuse(id, answer.clone(), against, self.now_ms()).await else {
+                let Ok(owed) = self.store.refuse(place, answer.clone(), against, self.now_ms()).await else {
                     self.counts.add(Counted::Failed);
                     return Dealt::Failed;
                 };

@@ -19,6 +19,7 @@ use super::counts::Counts;
 use super::courier::Courier;
 use super::delivery::{Delivery, Patience, Senders};
 use super::desk::{Desk, Now};
+use super::express::Express;
 use super::folder::Folders;
 use super::form::Form;
 use super::fresh::Fresh;
@@ -100,6 +101,7 @@ impl Push {
             wake: Arc::clone(&wake),
             busy: Arc::new(Busy::default()),
             fresh: Fresh::default(),
+            express: Express::default(),
         });
         let mut listeners = Vec::new();
         for mllp in &settings.mllp {

@@ -1,14 +1,15 @@
 //! What was released and is on its way: delivered in order for each person, retried, or given up.
 
 use bytes::Bytes;
-use rusqlite::{OptionalExtension, Row, named_params, params};
+use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::errands::{self, Done, ErrandId};
-use super::inbox::{Answer, InboxId, let_go, settle};
+use super::inbox::{InboxId, let_go};
 use super::intent::Departed;
 use super::letters::{self, LetterId, Owed, Stage};
 use super::marks::Former;
+use super::placing::{put, waits};
 use super::stamped::Stamped;
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
@@ -128,32 +129,6 @@ pub struct Backlog {
 }
 
 impl Store {
-    /// Puts parcels into the outbox and notes the message's answer, as one; for the systems that get nothing there are dead
-    /// letters. The message stays until the parcels are gone. Says how many letters are owed now that were not before.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then nothing may be acknowledged.
-    pub async fn accept(
-        &self,
-        id: InboxId,
-        parcels: Vec<Parcel>,
-        (answer, stamped): (Answer, Vec<Stamped>),
-        now_ms: i64,
-    ) -> Result<u64, StoreError> {
-        self.run(move |connection| {
-            let waiting = put(connection, id, &parcels, now_ms)?;
-            letters::answered(connection, id, now_ms)?;
-            let owed = letters::make_all(connection, id, &stamped, now_ms)?;
-            settle(connection, id, &answer)?;
-            // Each attempt to deliver is decided by its text.
-            if waiting == 0 {
-                let_go(connection, id)?;
-            }
-            Ok(owed)
-        })
-        .await
-    }
-
     /// Puts parcels of a dead letter into the outbox, as the errand wants it, and notes that: all as one. Once no letter
     /// of the message is open it counts as accepted. `mended` takes the place of its text.
     ///
@@ -173,7 +148,7 @@ impl Store {
                     .prepare_cached("UPDATE inbox SET raw = ?2 WHERE id = ?1")?
                     .execute(params![inbox.0, mended])?;
             }
-            put(connection, inbox, &parcels, now_ms)?;
+            put(connection, inbox, (parcels, None), now_ms)?;
             connection
                 .prepare_cached(
                     "UPDATE letter SET state = 'replayed', last_ms = ?2, attempts = attempts + 1 WHERE id = ?1",
@@ -242,32 +217,43 @@ impl Store {
         .await
     }
 
-    /// When the next parcel may be tried, in milliseconds since 1970; none when none waits.
+    /// When a parcel that may not be tried at `now_ms` may be, first, in milliseconds since 1970; none when there is none.
+    /// Those whose time has come and that wait behind others are not meant: the end of the others is their turn.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn next_due_ms(&self) -> Result<Option<i64>, StoreError> {
-        self.run(|connection| {
+    pub async fn next_due_ms(&self, now_ms: i64) -> Result<Option<i64>, StoreError> {
+        self.run(move |connection| {
             connection
-                .query_row("SELECT MIN(due_ms) FROM outbox WHERE state = 'due'", [], |row| row.get(0))
+                .prepare_cached("SELECT MIN(due_ms) FROM outbox WHERE state = 'due' AND due_ms > ?1")?
+                .query_row([now_ms], |row| row.get(0))
                 .optional()
                 .map(Option::flatten)
         })
         .await
     }
 
-    /// Notes that a parcel was delivered. Its bytes are no longer needed then.
+    /// Notes that a parcel was delivered. Its bytes are no longer needed then. Says whether another of the same person waits
+    /// for the same system: it is the other's turn now.
     ///
     /// # Errors
     /// [`StoreError`]; it will be delivered again then, to the same effect.
-    pub async fn delivered(&self, id: OutboxId) -> Result<(), StoreError> {
+    pub async fn delivered(&self, id: OutboxId) -> Result<bool, StoreError> {
         self.run(move |connection| {
-            let message = connection
+            let (message, system, person) = connection
                 .prepare_cached(
-                    "UPDATE outbox SET state = 'delivered', body = NULL, reason = NULL WHERE id = ?1 RETURNING inbox",
+                    "UPDATE outbox SET state = 'delivered', body = NULL, reason = NULL WHERE id = ?1
+                     RETURNING inbox, system, person",
                 )?
-                .query_row([id.0], |row| row.get("inbox").map(InboxId))?;
-            let_go(connection, message)
+                .query_row([id.0], |row| {
+                    Ok((
+                        InboxId(row.get("inbox")?),
+                        row.get::<_, String>("system")?,
+                        row.get::<_, String>("person")?,
+                    ))
+                })?;
+            let_go(connection, message)?;
+            waits(connection, &system, &person)
         })
         .await
     }
@@ -391,36 +377,6 @@ pub struct Replayed {
     pub errand: ErrandId,
     /// The entry of the ledger that says so.
     pub receipt: String,
-}
-
-/// Puts parcels into the outbox. One that was given up waits anew; one that is on its way, or arrived, stays as it is. Says how
-/// many wait now that did not before.
-fn put(
-    connection: &rusqlite::Connection,
-    id: InboxId,
-    parcels: &[Parcel],
-    now_ms: i64,
-) -> rusqlite::Result<usize> {
-    let mut waiting = 0;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO outbox (inbox, system, person, bundle, body, intent, first_ms, due_ms)
-         VALUES (:inbox, :system, :person, :bundle, :body, :intent, :now, :now)
-         ON CONFLICT (inbox, system) DO UPDATE SET person = :person, bundle = :bundle, body = :body, intent = :intent,
-            attempts = 0, first_ms = :now, due_ms = :now, state = 'due', reason = NULL, departed = 0, held = '',
-            held_ms = NULL, anew = NULL WHERE state IN ('dead', 'closed')",
-    )?;
-    for parcel in parcels {
-        waiting += insert.execute(named_params! {
-            ":inbox": id.0,
-            ":system": parcel.system.as_str(),
-            ":person": parcel.person,
-            ":bundle": parcel.bundle,
-            ":body": parcel.body.as_ref(),
-            ":intent": parcel.intent,
-            ":now": now_ms,
-        })?;
-    }
-    Ok(waiting)
 }
 
 impl std::fmt::Debug for Replayed {

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::anew::known;
+use super::entering::Entered;
 use super::errands::{Done, Errand};
 use super::form::{Form, Outside};
 use super::inbox::{Answer, InboxId};
-use super::intake::{Dealt, Entered, Intake, Sender, Taken, Unsettled};
+use super::intake::{Dealt, Intake, Sender, Taken, Unsettled};
 use super::letters::{Letter, LetterId, Opened, Stage};
 use super::mapped::{self, Kept};
 use super::outbox::{Replayed, Text};
@@ -149,9 +150,8 @@ impl Intake {
             let (sender, owed) = (Arc::clone(sender), asked.letter.owed);
             let mut taken = Taken { sender, outside, raw, exchange, owed, stood: None };
             let answer = match self.enter(&mut taken).await {
-                Entered::Open(turn) => {
-                    let id = turn.id;
-                    match self.settle(turn, &taken).await {
+                Entered::Open((id, held)) => {
+                    match self.settle((id, held).into(), &taken).await {
                         // It is what the letter holds already.
                         Dealt::Settled(Answer::Refused { text, .. }) if Some(id) == inbox => {
                             return Ok(Done::InVain(text));

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::form::Outside;
-use super::inbox::InboxId;
+use super::inbox::{InboxId, Place};
 use super::intake::{Intake, Taken};
 use super::stood::Stood;
 use super::store::{Store, StoreError};
@@ -115,12 +115,12 @@ impl Intake {
     /// The systems that have nothing of a message yet: a record that is asked about anew may have reached some.
     pub(in crate::push) async fn still_without(
         &self,
-        id: InboxId,
+        place: &Place,
         taken: &Taken,
     ) -> Result<Vec<SystemName>, StoreError> {
         let mut to = taken.sender.to.clone();
-        if taken.outside.key.is_some() {
-            let reached = self.store.receivers_of(id).await?;
+        if let (Some(_), Place::In(id)) = (&taken.outside.key, place) {
+            let reached = self.store.receivers_of(*id).await?;
             to.retain(|system| !reached.contains(system));
         }
         Ok(to)

@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use super::anew::names;
 use super::counts::Counted;
+use super::entering::Entered;
 use super::form::Outside;
 use super::inbox::Answer;
-use super::intake::{Dealt, Entered, GIVEN_UP, Intake, Sender, Taken};
+use super::intake::{Dealt, GIVEN_UP, Intake, Sender, Taken};
 use super::letters::{Owed, Stage};
 use super::mapped::{self, NotARecord, Record, Rest};
 use super::stamped::{Head, Stamped, stamped};
@@ -234,9 +235,8 @@ impl Intake {
             Entered::Answered(answer) => answer,
             Entered::Not(problem) if problem.code == "205" => return One::Refused(problem.text),
             Entered::Not(_) => return One::NotNow,
-            Entered::Open(turn) => {
-                let id = turn.id;
-                match AssertUnwindSafe(self.settle(turn, taken)).catch_unwind().await {
+            Entered::Open((id, held)) => {
+                match AssertUnwindSafe(self.settle((id, held).into(), taken)).catch_unwind().await {
                     Ok(Dealt::Settled(answer)) => answer,
                     Ok(Dealt::Failed) => return One::NotNow,
                     Err(_) if self.busy.is_given_up(id) => return One::Refused(GIVEN_UP.to_owned()),

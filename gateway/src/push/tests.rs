@@ -12,6 +12,7 @@ use super::busy::Busy;
 use super::counts::Counts;
 use super::delivery::NotDelivered;
 use super::desk::Desk;
+use super::express::Express;
 use super::form::Form;
 use super::fresh::Fresh;
 use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
@@ -231,6 +232,7 @@ async fn without_its_text_nothing_goes_and_an_unknown_sender_may_come_back() {
         wake: Arc::new(Notify::new()),
         busy: Arc::new(Busy::default()),
         fresh: Fresh::default(),
+        express: Express::default(),
     };
     let sender = Arc::new(Sender {
         listener: "mllp:test".to_owned(),

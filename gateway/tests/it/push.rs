@@ -7,6 +7,7 @@ mod forms;
 mod inbox;
 mod killing;
 mod known;
+mod leaving;
 mod letters;
 mod noticing;
 mod owed;

@@ -72,8 +72,12 @@ async fn a_failure_holds_up_the_person_it_is_about_and_nobody_else() {
     for (control_id, number) in [("A0", "0000018"), ("A1", "0000018"), ("B0", "0000026"), ("B1", "0000026")] {
         site.send(&discharge(control_id, number)).await;
     }
-    delivery.round().await;
+    let wait = delivery.round().await;
     assert_eq!(site.arrived(), ["B0", "B1"]);
+    assert!(
+        wait >= Duration::from_secs(1),
+        "{wait:?}: there is nothing to do before the first is tried again"
+    );
     site.block(None);
     site.clock.advance(Duration::from_secs(60));
     delivery.round().await;

@@ -18,6 +18,7 @@ use gateway::push::clerk::Clerk;
 use gateway::push::counts::Counts;
 use gateway::push::delivery::{Carrier, Delivery, NotCarried, NotDelivered, Patience};
 use gateway::push::disclose::{Cleared, Disclose, NotCleared, Pushed, Standing};
+use gateway::push::express::Express;
 use gateway::push::form::Form;
 use gateway::push::fresh::{Fresh, Grounds};
 use gateway::push::intake::{Intake, Sender};
@@ -123,8 +124,9 @@ pub(crate) struct Receivers {
     pub(crate) unwilling: AtomicBool,
     /// It takes what comes, and its answer is lost.
     pub(crate) mumbles: AtomicBool,
-    /// It takes what comes, and never answers.
+    /// It takes what comes, and does not answer before it is told to go on.
     pub(crate) hangs: AtomicBool,
+    pub(crate) go_on: Notify,
     pub(crate) arrived: Mutex<Vec<(String, String, String)>>,
 }
 
@@ -140,7 +142,7 @@ impl Carrier for Receivers {
             }
             self.arrived.lock().unwrap().push((parcel.system.to_string(), parcel.bundle.clone(), body));
             if self.hangs.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
+                self.go_on.notified().await;
             }
             if self.mumbles.load(Ordering::SeqCst) {
                 return Err(NotCarried::Perhaps("upstream-timed-out"));
@@ -204,6 +206,7 @@ impl Site {
             wake: Arc::clone(&wake),
             busy: Arc::new(Busy::default()),
             fresh: Fresh::default(),
+            express: Express::default(),
         });
         let sender = Arc::new(Sender {
             listener: "mllp:test".to_owned(),
