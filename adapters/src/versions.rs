@@ -22,6 +22,7 @@ mod sound;
 mod special;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod value;
 mod walk;
 

@@ -3,6 +3,7 @@
 use fhir::tables::Release;
 
 use super::maps::{self, read};
+use super::translation;
 
 #[test]
 fn the_tables_can_be_read() {
@@ -47,7 +48,7 @@ fn codes_that_both_sides_take_are_the_same_there_and_back() {
         for rule in way.rules.values().flat_map(|rules| rules.values()).flatten() {
             let maps::How::Mapped(codes) = &rule.how else { continue };
             for (from, (to, exact)) in codes.pairs() {
-                if exact == maps::Exact::Yes {
+                if exact == translation::Exact::Yes {
                     assert_eq!(codes.undone(to), from, "{:?} {:?}", way.from, other.from);
                 }
             }

@@ -4,7 +4,8 @@ use fhir::tables::{Element, Release, TypeId, TypeKind, element, required_codes};
 
 use super::Fault;
 use super::item::Item;
-use super::maps::{Exact, How, Translation};
+use super::maps::How;
+use super::translation::{Exact, Translation};
 use super::walk::{Walk, has_members};
 use crate::tree::{Node, Object};
 

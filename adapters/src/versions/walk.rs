@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use fhir::tables::{Element, Release, TypeId, TypeKind, element, element_named, type_in};
 
 use super::item::{Item, fields, items};
-use super::maps::{Exact, How, Rule, Step, Way, Which};
+use super::maps::{How, Rule, Step, Way, Which};
 use super::place::{has_room, place, settle};
+use super::translation::Exact;
 use super::value::Converted;
 use super::{Fault, restore};
 use crate::tree::{Node, Object};
