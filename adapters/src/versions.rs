@@ -20,6 +20,7 @@ mod read;
 mod restore;
 mod sound;
 mod special;
+mod state;
 #[cfg(test)]
 mod tests;
 mod translation;

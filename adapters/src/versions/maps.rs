@@ -9,6 +9,10 @@
 //!   LEFT = RIGHT [HOW]           both ways; `>` from left to right only, `<` from right to left only
 //!   flag FLAG=VALUE STATUS=CODE [else VALUE] [was STATUS]
 //!                                a modifier on the left that is a status on the right
+//!   state STATUS=CODE PART.CONCEPT SYSTEM NAME else STATUS same CODE...
+//!                                a status on the right that the left says by a concept in a part, beside the status
+//!                                CODE (codes NAME); what the concept does not say so is the STATUS after `else`. Beside
+//!                                the codes after `same`, which both have, it says nothing; any other status is refused
 //! codes NAME LEFT=RIGHT...       codes; `>` and `<` one way, then the original is kept in an extension
 //! uris NAME LEFT=RIGHT...        the same for addresses; both may end in `*`
 //! only left|right ELEMENT CODE...  the codes that an element takes, where the other side knows more
@@ -17,13 +21,15 @@
 //! A path has steps; a step may say `[0]` (the first of a list), `[]` (each of a list, a new one on the other side) or
 //! `[name=value]` (those of a list that say so). HOW is `codes NAME`, `uris NAME`, `concept SYSTEM [NAME]` (a code on
 //! the left, a CodeableConcept on the right), `code SYSTEM` (the other way round), `coding SYSTEM [NAME]` (a code of that
-//! system in a CodeableConcept; `-` is none, which says that it is not known) or `renamed` (an address that may name a resource type).
+//! system in a CodeableConcept; `-` is none, which says that it is not known), `renamed` (an address that may name a resource type)
+//! or `to TYPE` (a reference that does not say that it leads to another).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{LazyLock, OnceLock};
 
 use fhir::tables::{ElementId, Release, TypeId, TypeKind, element, element_named, type_in};
 
+use super::state::State;
 use super::translation::Translation;
 
 /// The rules of one way between two releases.
@@ -36,6 +42,7 @@ pub(super) struct Way {
     /// By type and by the name of the first step.
     pub(super) rules: HashMap<TypeId, HashMap<String, Vec<Rule>>>,
     pub(super) flags: HashMap<TypeId, Flag>,
+    pub(super) states: HashMap<TypeId, State>,
     /// Types that are one and the same under two names.
     pub(super) pairs: HashSet<(TypeId, TypeId)>,
     /// Codes that elements of the target take.
@@ -89,6 +96,8 @@ pub(super) enum How {
     Coding(String, Translation),
     /// An address that may name a resource type that is called otherwise on the other side.
     Renamed,
+    /// A reference, but for one that says that it leads to another type than this.
+    Leading(String),
 }
 
 /// A modifier of the older release that the newer says as a status.
@@ -123,6 +132,7 @@ impl How {
             Self::FromConcept(system, codes) => Self::ToConcept(system.clone(), codes.flipped()),
             Self::Coding(system, codes) => Self::Coding(system.clone(), codes.flipped()),
             Self::Renamed => Self::Renamed,
+            Self::Leading(name) => Self::Leading(name.clone()),
         }
     }
 }
@@ -155,6 +165,7 @@ impl Way {
             types: BTreeMap::new(),
             rules: HashMap::new(),
             flags: HashMap::new(),
+            states: HashMap::new(),
             pairs: HashSet::new(),
             only: HashMap::new(),
             modifiers: HashSet::new(),
@@ -245,6 +256,7 @@ impl Reader {
     fn under(&mut self, words: &[&str]) -> Result<(), &'static str> {
         match words {
             ["flag", flag, status, rest @ ..] => self.flag(flag, status, rest),
+            ["state", words @ ..] => self.state(words),
             [left, sign @ ("=" | ">" | "<"), right, how @ ..] => self.rule(left, sign, right, how),
             _ => Err("a line that is not known"),
         }
@@ -307,6 +319,10 @@ impl Reader {
             ["coding", system] => How::Coding((*system).to_owned(), Translation::default()),
             ["coding", system, name] => How::Coding((*system).to_owned(), table(name)?),
             ["renamed"] => How::Renamed,
+            ["to", name] => {
+                type_in(self.there.to, name).ok_or("a type that is not in the tables")?;
+                How::Leading((*name).to_owned())
+            }
             _ => return Err("a conversion that is not known"),
         };
         if sign != "<" {
@@ -351,6 +367,20 @@ impl Reader {
         };
         self.back.flags.insert(right_type, Flag { is_source: false, ..flag.clone() });
         self.there.flags.insert(left_type, flag);
+        Ok(())
+    }
+
+    fn state(&mut self, words: &[&str]) -> Result<(), &'static str> {
+        let (left_type, right_type) = self.part.ok_or("a rule before a type")?;
+        let tables = &self.tables;
+        let state = State::read(words, |name| tables.get(name).cloned().ok_or("a table that is not there"))?;
+        let [concept, status] = state.paths();
+        check(left_type, &Step::path(&concept)?)?;
+        for owner in [left_type, right_type] {
+            check(owner, &Step::path(&status)?)?;
+        }
+        self.back.states.insert(right_type, state.clone());
+        self.there.states.insert(left_type, state);
         Ok(())
     }
 

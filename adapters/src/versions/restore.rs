@@ -9,6 +9,7 @@ use super::Fault;
 use super::item::{Item, fields, items};
 use super::maps::{Step, Which};
 use super::place::{add, has_room, place};
+use super::state::Restored;
 use super::walk::{Out, Walk, called, has_members};
 use crate::tree::{Node, Object};
 use crate::{Severity, Why};
@@ -180,6 +181,14 @@ impl Walk<'_> {
                 continue;
             };
             path.push(Step { name: target.key().to_owned(), which: Which::Whole });
+            match self.state_restored(out, &path, &item) {
+                Restored::NoState => {}
+                Restored::Done => continue,
+                Restored::Differs => {
+                    out.kept.push(extension.into());
+                    continue;
+                }
+            }
             let agrees = match out.changed.get(target.key()) {
                 Some((how, source)) => self.agrees(how, source, &item),
                 None => self.is_flagged(out, &target, &item),

@@ -37,6 +37,7 @@ impl Walk<'_> {
             out.kept.push(self.mark(out.from));
         }
         self.flag_before(source, out)?;
+        self.state_before(source, out)?;
         match (out.from.name(), self.way.from, self.way.to) {
             ("Consent", Release::Stu3 | Release::Dstu2, _) => {
                 self.below("policyRule", |walk| walk.base(source, out))
@@ -144,7 +145,7 @@ impl Walk<'_> {
         }
     }
 
-    fn modifier(&self, name: &str) -> Fault {
+    pub(super) fn modifier(&self, name: &str) -> Fault {
         Fault::Modifier { place: format!("{}.{name}", self.path) }
     }
 
@@ -332,7 +333,7 @@ fn is_limiting(consent: &Object, within: &Object) -> bool {
     profiled || limits
 }
 
-fn said(node: Option<&Node>) -> Option<&str> {
+pub(super) fn said(node: Option<&Node>) -> Option<&str> {
     match node {
         Some(Node::Text(text) | Node::Bare(text)) => Some(text),
         _ => None,

@@ -33,6 +33,17 @@ fn a_faulty_table_is_told_by_its_line() {
         ("codes sexes male", "a pair needs =, > or <"),
         ("only above Patient.gender male", "a side is left or right"),
         ("part Immunization\n  flag notGiven status=not-done", "a flag needs a value"),
+        ("part MedicationStatement\n  state status=active taken", "a state that cannot be read"),
+        ("part Goal\n  state status=x target.measure urn:x none else y same z", "a table that is not there"),
+        (
+            "codes c a=b\npart Goal\n  state status target.measure urn:x c else y same z",
+            "a status needs a code",
+        ),
+        (
+            "codes c a=b\npart Goal\n  state status=x target urn:x c else y same z",
+            "a state needs a concept in a part",
+        ),
+        ("part Goal\n  note = note to Nobody", "a type that is not in the tables"),
     ] {
         let fault = read(Release::Stu3, &[text]).unwrap_err().to_string();
         assert!(fault.ends_with(what), "{text}: {fault}");

@@ -1,6 +1,6 @@
 //! One value, from the type of one side to the type of the other.
 
-use fhir::tables::{Element, Release, TypeId, TypeKind, element, required_codes};
+use fhir::tables::{Element, Release, TypeId, TypeKind, element, required_codes, type_in};
 
 use super::Fault;
 use super::item::Item;
@@ -68,6 +68,8 @@ impl Walk<'_> {
             How::FromConcept(system, codes) => self.as_code(item, system, codes, target),
             How::Coding(system, codes) => self.within(item, system, codes, (from, to), target),
             How::Renamed => self.renamed(item, (from, to), target),
+            How::Leading(name) if self.leads_elsewhere(&item, name) => Ok(Converted::No(item)),
+            How::Leading(_) => self.by_types(item, from, to, target),
         }
     }
 
@@ -279,6 +281,18 @@ impl Walk<'_> {
         Ok(self.by_types(item, from, to, target)?.of(exact))
     }
 
+    /// Whether a reference says that it leads to another type of resource than the one called `name`.
+    fn leads_elsewhere(&self, item: &Item, name: &str) -> bool {
+        let Item::Complex(Node::Object(reference)) = item else { return false };
+        if matches!(reference.find("type"), Some(Node::Text(kind)) if kind != name) {
+            return true;
+        }
+        let Some(Node::Text(address)) = reference.find("reference") else { return false };
+        let told = address.split("/_history/").next().and_then(|address| address.rsplit('/').nth(1));
+        told.and_then(|told| type_in(self.way.from, told))
+            .is_some_and(|told| told.kind() == TypeKind::Resource && told.name() != name)
+    }
+
     /// What an address is called on the other side; whether the way back leads to the same.
     pub(super) fn rename(&self, address: &str) -> (String, Exact) {
         for (name, names) in &self.way.types {
@@ -306,7 +320,7 @@ impl Walk<'_> {
     /// Whether `restored`, which an extension kept, is what `source` was made from.
     pub(super) fn agrees(&self, how: &How, source: &Item, restored: &Item) -> bool {
         match how {
-            How::Types => false,
+            How::Types | How::Leading(_) => false,
             How::Mapped(codes) => {
                 restored.said().zip(source.said()).is_some_and(|(kept, said)| codes.undone(kept) == said)
             }

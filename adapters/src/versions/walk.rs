@@ -38,6 +38,8 @@ pub(super) struct Out {
     pub(super) changed: HashMap<String, (How, Item)>,
     /// What a Consent does as a whole, where the older release leaves it to a policy.
     pub(super) effect: Option<&'static str>,
+    /// What a state was made from: R4's status, or the one code of the concept of the other side.
+    pub(super) state: Option<String>,
 }
 
 /// The most extensions that keep what has no place.
@@ -347,7 +349,15 @@ impl Walk<'_> {
 
 impl Out {
     fn new(from: TypeId, to: TypeId) -> Self {
-        Self { from, to, object: Object::new(), kept: Vec::new(), changed: HashMap::new(), effect: None }
+        Self {
+            from,
+            to,
+            object: Object::new(),
+            kept: Vec::new(),
+            changed: HashMap::new(),
+            effect: None,
+            state: None,
+        }
     }
 
     fn finish(mut self, walk: &mut Walk<'_>) -> Result<Object, Fault> {

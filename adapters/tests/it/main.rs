@@ -87,6 +87,8 @@ mod versions_property;
 #[cfg(test)]
 mod versions_sound;
 #[cfg(test)]
+mod versions_statement;
+#[cfg(test)]
 mod whereabouts;
 #[cfg(test)]
 mod wordings;

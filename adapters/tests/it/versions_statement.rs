@@ -1,0 +1,351 @@
+//! Whether a person takes a medicine: R4 says it by the status of a MedicationStatement, R5 by `adherence.code`.
+
+use adapters::Refused;
+use adapters::versions::Fault;
+use fhir::tables::Release;
+use serde_json::{Value, json};
+
+use crate::goldens::unknown_to_r4;
+use crate::versions::translate;
+use crate::versions_corpus::resources;
+
+const SYSTEM: &str = "http://hl7.org/fhir/CodeSystem/medication-statement-adherence";
+const OF_R4: &str = "http://hl7.org/fhir/4.0/StructureDefinition/extension-MedicationStatement.";
+const OF_R5: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-MedicationStatement.";
+
+/// What becomes of a resource of one of both releases. Nothing of it may be lost.
+#[track_caller]
+fn one(input: &Value, from: Release) -> Value {
+    let to = if from == Release::R4 { Release::R5 } else { Release::R4 };
+    let done = translate(input.to_string().as_bytes(), from, to).unwrap();
+    if to == Release::R4 {
+        assert_eq!(unknown_to_r4(&done.bundle), None);
+    }
+    assert!(done.losses.is_empty(), "{input}: {:?}", done.losses);
+    resources(&done.bundle)["entry"][0]["resource"].clone()
+}
+
+/// What becomes of a resource, which comes back as it was.
+#[track_caller]
+fn there_and_back(input: &Value, from: Release) -> Value {
+    let made = one(input, from);
+    let other = if from == Release::R4 { Release::R5 } else { Release::R4 };
+    assert_eq!(one(&made, other), *input, "by {made}");
+    made
+}
+
+#[track_caller]
+fn refused(input: &Value, from: Release, place: &str) {
+    let to = if from == Release::R4 { Release::R5 } else { Release::R4 };
+    match translate(input.to_string().as_bytes(), from, to) {
+        Err(Refused::Versions(Fault::Modifier { place: told })) => assert_eq!(told, place),
+        other => panic!("{input}: {other:?}"),
+    }
+}
+
+fn coded(code: &str) -> Value {
+    json!({"coding": [{"system": SYSTEM, "code": code}]})
+}
+
+fn of_r5(status: &str, adherence: Value) -> Value {
+    let mut made = json!({"resourceType": "MedicationStatement", "status": status,
+        "medication": {"concept": {"text": "Warfarin"}}, "subject": {"reference": "Patient/1"}});
+    if !adherence.is_null() {
+        made["adherence"] = adherence;
+    }
+    made
+}
+
+fn of_r4(status: &str) -> Value {
+    json!({"resourceType": "MedicationStatement", "status": status,
+        "medicationCodeableConcept": {"text": "Warfarin"}, "subject": {"reference": "Patient/1"}})
+}
+
+#[test]
+fn every_code_of_adherence_is_a_status_of_r4_and_comes_back() {
+    for (code, status) in [
+        ("taking", "active"),
+        ("taking-as-directed", "active"),
+        ("taking-not-as-directed", "active"),
+        ("not-taking", "not-taken"),
+        ("on-hold", "on-hold"),
+        ("on-hold-as-directed", "on-hold"),
+        ("on-hold-not-as-directed", "on-hold"),
+        ("stopped", "stopped"),
+        ("stopped-as-directed", "stopped"),
+        ("stopped-not-as-directed", "stopped"),
+        ("unknown", "unknown"),
+    ] {
+        let made = there_and_back(&of_r5("recorded", json!({"code": coded(code)})), Release::R5);
+        assert_eq!(made["status"], status, "{code}");
+        // What R4 has no word for stands beside it.
+        let kept = &made["extension"][0];
+        if code.ends_with("directed") {
+            assert_eq!(kept["url"], format!("{OF_R5}adherence.code"));
+            assert_eq!(kept["valueCodeableConcept"], coded(code));
+        } else {
+            assert!(made.get("extension").is_none(), "{code}");
+        }
+    }
+}
+
+#[test]
+fn every_status_of_r4_is_a_code_of_adherence_and_comes_back() {
+    for (status, said, code) in [
+        ("active", "recorded", Some("taking")),
+        ("completed", "recorded", Some("stopped")),
+        ("entered-in-error", "entered-in-error", None),
+        ("intended", "recorded", Some("unknown")),
+        ("stopped", "recorded", Some("stopped")),
+        ("on-hold", "recorded", Some("on-hold")),
+        ("unknown", "recorded", Some("unknown")),
+        ("not-taken", "recorded", Some("not-taking")),
+    ] {
+        let made = there_and_back(&of_r4(status), Release::R4);
+        assert_eq!(made["status"], said);
+        match code {
+            Some(code) => assert_eq!(made["adherence"], json!({"code": coded(code)}), "{status}"),
+            None => assert!(made.get("adherence").is_none(), "{status}"),
+        }
+        let is_kept = made["extension"][0] == json!({"url": format!("{OF_R4}status"), "valueCode": status});
+        assert_eq!(is_kept, matches!(status, "completed" | "intended"), "{status}");
+    }
+}
+
+#[test]
+fn what_is_not_known_of_adherence_is_never_taken_for_taking() {
+    let taking = || json!({"system": SYSTEM, "code": "taking"});
+    for adherence in [
+        Value::Null,
+        json!({"reason": {"text": "cost"}}),
+        json!({"code": {"text": "taking"}}),
+        json!({"code": coded("perhaps")}),
+        json!({"code": coded("Taking")}),
+        json!({"code": {"coding": [{"system": "https://example.org/adherence", "code": "taking"}]}}),
+        json!({"code": {"coding": [{"code": "taking"}]}}),
+        json!({"code": {"coding": [{"system": SYSTEM, "display": "Taking"}]}}),
+        json!({"code": {"coding": [taking(), {"system": SYSTEM, "code": "not-taking"}]}}),
+        json!({"code": {"coding": [taking(), {"system": SYSTEM, "code": "perhaps"}]}}),
+        json!({"code": {"coding": [taking(), {"system": SYSTEM, "display": "Not taking"}]}}),
+        json!({"code": {"extension": [{"url": "https://example.org/why", "valueString": "not asked"}]}}),
+        json!({"id": "a1", "code": {"text": "sometimes"}, "reason": {"text": "cost"}}),
+        json!({"id": "a1", "reason": {"text": "cost"}}),
+    ] {
+        let made = there_and_back(&of_r5("recorded", adherence.clone()), Release::R5);
+        assert_eq!(made["status"], "unknown", "{adherence}");
+    }
+    // What says more of the same says what it says.
+    for (code, status) in [
+        (json!({"text": "Has stopped", "coding": [{"system": SYSTEM, "code": "stopped"}]}), "stopped"),
+        (json!({"coding": [{"system": SYSTEM, "code": "stopped", "display": "Stopped"}]}), "stopped"),
+        (json!({"coding": [{"system": "https://example.org/a", "code": "x"}, taking()]}), "active"),
+        (json!({"coding": [taking(), {"system": SYSTEM, "code": "taking-as-directed"}]}), "active"),
+    ] {
+        let made = there_and_back(&of_r5("recorded", json!({"code": code})), Release::R5);
+        assert_eq!(made["status"], status, "{code}");
+    }
+}
+
+#[test]
+fn a_shape_that_is_none_is_not_taken_for_taking_either() {
+    for adherence in [
+        json!("taking"),
+        json!({"code": "taking"}),
+        json!({"code": {"coding": coded("taking")}}),
+        json!([{"code": coded("taking")}]),
+        json!({"code": [coded("taking")]}),
+    ] {
+        let input = of_r5("recorded", adherence.clone()).to_string();
+        let done = translate(input.as_bytes(), Release::R5, Release::R4).unwrap();
+        assert_eq!(resources(&done.bundle)["entry"][0]["resource"]["status"], "unknown", "{adherence}");
+    }
+}
+
+#[test]
+fn what_was_entered_in_error_says_nothing_else_by_its_status() {
+    for adherence in [Value::Null, json!({"code": coded("taking"), "reason": {"text": "gout"}})] {
+        let made = there_and_back(&of_r5("entered-in-error", adherence), Release::R5);
+        assert_eq!(made["status"], "entered-in-error");
+        assert!(made.get("statusReason").is_none());
+    }
+    let mut wrong = of_r4("entered-in-error");
+    wrong["statusReason"] = json!([{"text": "other person"}]);
+    assert!(there_and_back(&wrong, Release::R4).get("adherence").is_none());
+}
+
+#[test]
+fn a_status_that_the_other_release_cannot_say_is_refused() {
+    let taking = || json!({"code": coded("taking")});
+    for status in ["draft", "active", "not-taken", "completed", "wibble"] {
+        refused(&of_r5(status, taking()), Release::R5, "MedicationStatement.status");
+        refused(&of_r5(status, Value::Null), Release::R5, "MedicationStatement.status");
+    }
+    for status in ["recorded", "draft", "taking", "wibble"] {
+        refused(&of_r4(status), Release::R4, "MedicationStatement.status");
+    }
+    // Whether it stands at all is not said.
+    let mut silent = of_r5("recorded", taking());
+    silent.as_object_mut().unwrap().remove("status");
+    refused(&silent, Release::R5, "MedicationStatement.status");
+    let not_really = json!([{"url": "https://example.org/not", "valueBoolean": true}]);
+    for status in ["recorded", "entered-in-error"] {
+        let modified = json!({"code": coded("taking"), "modifierExtension": not_really});
+        refused(&of_r5(status, modified), Release::R5, "MedicationStatement.adherence.modifierExtension");
+    }
+}
+
+#[test]
+fn an_extension_does_not_say_otherwise_than_the_status() {
+    let with = |mut made: Value, url: String, name: &str, value: Value| {
+        let mut extension = json!({"url": url});
+        extension[name] = value;
+        made["extension"] = json!([extension]);
+        made
+    };
+    for (status, path, name, value) in [
+        ("not-taken", "adherence.code", "valueCodeableConcept", coded("taking")),
+        ("unknown", "adherence.code", "valueCodeableConcept", coded("taking-as-directed")),
+        ("entered-in-error", "adherence.code", "valueCodeableConcept", coded("taking")),
+        ("active", "status", "valueCode", json!("recorded")),
+        ("active", "status", "valueCode", json!("entered-in-error")),
+        ("not-taken", "status", "valueCode", json!("recorded")),
+    ] {
+        let forged = with(of_r4(status), format!("{OF_R5}{path}"), name, value);
+        let honest = one(&of_r4(status), Release::R4);
+        let made = one(&forged, Release::R4);
+        assert_eq!(
+            (&made["status"], &made["adherence"]),
+            (&honest["status"], &honest["adherence"]),
+            "{forged}"
+        );
+        assert_eq!(made["extension"], forged["extension"]);
+    }
+    let whole = json!([{"url": format!("{OF_R5}adherence"), "extension": [{"url": "code", "valueCodeableConcept": coded("taking")}]}]);
+    let mut forged = of_r4("not-taken");
+    forged["extension"] = whole.clone();
+    let made = one(&forged, Release::R4);
+    assert_eq!((&made["adherence"]["code"], &made["extension"]), (&coded("not-taking"), &whole));
+    for (code, kept) in [
+        ("not-taking", "active"),
+        ("not-taking", "completed"),
+        ("stopped", "active"),
+        ("stopped-as-directed", "completed"),
+        ("unknown", "active"),
+        ("taking", "entered-in-error"),
+    ] {
+        let plain = of_r5("recorded", json!({"code": coded(code)}));
+        let forged = with(plain.clone(), format!("{OF_R4}status"), "valueCode", json!(kept));
+        assert_eq!(one(&forged, Release::R5)["status"], one(&plain, Release::R5)["status"], "{code} {kept}");
+    }
+    let silent =
+        with(of_r5("recorded", Value::Null), format!("{OF_R4}status"), "valueCode", json!("intended"));
+    assert_eq!(one(&silent, Release::R5)["status"], "unknown");
+}
+
+#[test]
+fn what_stands_beside_a_status_stays_beside_it() {
+    let beside = json!({"extension": [{"url": "https://example.org/by", "valueString": "daughter"}]});
+    for code in ["taking", "stopped-as-directed", "perhaps"] {
+        let mut input = of_r5("recorded", json!({"code": coded(code)}));
+        input["_status"] = beside.clone();
+        assert_eq!(there_and_back(&input, Release::R5)["_status"], beside);
+    }
+    for status in ["completed", "intended", "active", "entered-in-error"] {
+        let mut input = of_r4(status);
+        input["_status"] = beside.clone();
+        assert_eq!(there_and_back(&input, Release::R4)["_status"], beside);
+    }
+    // No status at all, but why.
+    for (mut input, release) in [(of_r4("x"), Release::R4), (of_r5("x", Value::Null), Release::R5)] {
+        input.as_object_mut().unwrap().remove("status");
+        input["_status"] = beside.clone();
+        let made = there_and_back(&input, release);
+        assert!(made.get("status").is_none() && made.get("adherence").is_none(), "{made}");
+    }
+}
+
+#[test]
+fn whole_statements_of_r5_come_back() {
+    let mut whole = of_r5("recorded", json!({"code": coded("stopped"), "reason": {"text": "Bruising"}}));
+    let more = json!({
+        "identifier": [{"system": "urn:x", "value": "1"}],
+        "partOf": [{"reference": "Procedure/1"}, {"reference": "MedicationStatement/2"}],
+        "category": [{"text": "Community"}, {"text": "Repeat"}],
+        "medication": {"reference": {"reference": "Medication/1"}},
+        "encounter": {"reference": "Encounter/1"},
+        "effectiveTiming": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+        "dateAsserted": "2026-03-01",
+        "informationSource": [{"reference": "Patient/1"}, {"reference": "RelatedPerson/1"}],
+        "derivedFrom": [{"reference": "MedicationRequest/1"}],
+        "reason": [{"concept": {"text": "AF"}}, {"reference": {"reference": "Condition/1"}}],
+        "note": [{"text": "seen"}],
+        "relatedClinicalInformation": [{"reference": "Observation/1"}],
+        "renderedDosageInstruction": "One *daily*",
+        "dosage": [{"text": "One daily", "asNeededFor": [{"text": "pain"}], "timing": {"code": {"text": "QD"}}}]
+    });
+    whole.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let made = there_and_back(&whole, Release::R5);
+    assert_eq!(made["status"], "stopped");
+    assert_eq!(made["statusReason"], json!([{"text": "Bruising"}]));
+    assert_eq!(made["medicationReference"], json!({"reference": "Medication/1"}));
+    assert_eq!(made["category"], json!({"text": "Community"}));
+    assert_eq!(made["informationSource"], json!({"reference": "Patient/1"}));
+    assert_eq!(made["context"], json!({"reference": "Encounter/1"}));
+    assert_eq!(made["reasonCode"], json!([{"text": "AF"}]));
+    assert_eq!(made["reasonReference"], json!([{"reference": "Condition/1"}]));
+    // A reason stays one when the code is kept, and when the whole is.
+    for adherence in [
+        json!({"code": coded("stopped-as-directed"), "reason": {"text": "Bruising"}}),
+        json!({"id": "a", "code": coded("stopped"), "reason": {"text": "Bruising"}}),
+        json!({"extension": [{"url": "urn:x", "valueCode": "y"}], "code": coded("stopped")}),
+    ] {
+        whole["adherence"] = adherence;
+        assert_eq!(there_and_back(&whole, Release::R5)["status"], "stopped");
+    }
+}
+
+#[test]
+fn whole_statements_of_r4_come_back() {
+    let more = json!({
+        "basedOn": [{"reference": "MedicationRequest/1"}],
+        "partOf": [{"reference": "Observation/1"}],
+        "statusReason": [{"text": "Bruising"}, {"text": "Own wish"}],
+        "category": {"text": "Community"},
+        "effectivePeriod": {"start": "2026-03-01"},
+        "dateAsserted": "2026-03-01",
+        "informationSource": {"reference": "Patient/1"},
+        "derivedFrom": [{"reference": "MedicationRequest/1"}],
+        "reasonCode": [{"text": "AF"}],
+        "reasonReference": [{"reference": "Condition/1"}],
+        "note": [{"text": "seen"}],
+        "dosage": [{"text": "One daily", "asNeededBoolean": false}]
+    });
+    for status in ["active", "completed", "intended", "not-taken", "unknown", "entered-in-error"] {
+        for context in ["Encounter/1", "https://example.org/fhir/EpisodeOfCare/1", "urn:uuid:1b"] {
+            let mut whole = of_r4(status);
+            whole.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            whole["context"] = json!({"reference": context});
+            let made = there_and_back(&whole, Release::R4);
+            // An episode is no encounter.
+            assert_eq!(made.get("encounter").is_some(), !context.contains("Episode"), "{made}");
+        }
+    }
+}
+
+#[test]
+fn an_episode_of_care_is_no_encounter_for_any_medicine() {
+    for kind in ["MedicationAdministration", "MedicationDispense"] {
+        for (context, is_encounter) in [
+            (json!({"reference": "EpisodeOfCare/1/_history/2"}), false),
+            (json!({"type": "EpisodeOfCare", "identifier": {"value": "1"}}), false),
+            (json!({"reference": "Encounter/1"}), true),
+            (json!({"reference": "https://example.org/EpisodeOfCare/Encounter/1"}), true),
+            (json!({"reference": "#e"}), true),
+        ] {
+            let input = json!({"resourceType": kind, "status": "completed", "context": context,
+                "medicationCodeableConcept": {"text": "Senna"}, "subject": {"reference": "Patient/1"}});
+            let made = there_and_back(&input, Release::R4);
+            assert_eq!(made.get("encounter").is_some(), is_encounter, "{made}");
+        }
+    }
+}
