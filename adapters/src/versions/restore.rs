@@ -222,6 +222,27 @@ impl Walk<'_> {
         self.keep_said(found, left, out)
     }
 
+    /// As [`Walk::keep`], of the element `child` of a value of `found`: where that is one data type, by the path that leads
+    /// into it again.
+    pub(super) fn keep_part(
+        &mut self,
+        found: &Element,
+        child: &Element,
+        left: Vec<Item>,
+        out: &mut Out,
+    ) -> Result<(), Fault> {
+        let is_one = found.owner() == out.from && !found.is_array() && !found.is_choice();
+        let is_data = found.child_type().is_some_and(|kind| kind.kind() == TypeKind::Complex);
+        if !is_one || !is_data || child.is_modifier() || element(out.to, "extension").is_none() {
+            return self.keep(child, left, out);
+        }
+        let path = format!("{}.{}", found.id().path(), child.name());
+        let mut kept = std::mem::take(&mut out.kept);
+        let done = self.keep_as(&path, child, left, &mut kept);
+        out.kept = kept;
+        done
+    }
+
     /// As [`Walk::keep`], of what is said elsewhere too.
     pub(super) fn keep_said(&mut self, found: &Element, left: Vec<Item>, out: &mut Out) -> Result<(), Fault> {
         if out.to.name() == "Extension" && found.name() == "url" {
@@ -244,8 +265,17 @@ impl Walk<'_> {
         left: Vec<Item>,
         kept: &mut Vec<Node>,
     ) -> Result<(), Fault> {
-        let path = found.id().path();
-        let url = format!("{}{}", base(self.way.from), path.strip_suffix("[x]").unwrap_or(&path));
+        self.keep_as(&found.id().path(), found, left, kept)
+    }
+
+    fn keep_as(
+        &mut self,
+        path: &str,
+        found: &Element,
+        left: Vec<Item>,
+        kept: &mut Vec<Node>,
+    ) -> Result<(), Fault> {
+        let url = format!("{}{}", base(self.way.from), path.strip_suffix("[x]").unwrap_or(path));
         let Some(kind) = found.only_type() else { return Ok(()) };
         for item in left {
             match self.extension(&url, kind, item)? {

@@ -296,7 +296,7 @@ impl Walk<'_> {
         }
         for (child, all, apply) in ruled {
             let name = child.key();
-            self.below(name, |walk| walk.part(all, &child, &apply, &mut beside, out))?;
+            self.below(name, |walk| walk.part(all, (found, &child), &apply, &mut beside, out))?;
         }
         // None of the parts found a place.
         out.kept.append(&mut beside);
@@ -318,7 +318,7 @@ impl Walk<'_> {
     fn part(
         &mut self,
         all: Vec<Item>,
-        child: &Element,
+        (found, child): (&Element, &Element),
         rules: &[(&[Step], &Rule)],
         beside: &mut Vec<Node>,
         out: &mut Out,
@@ -341,7 +341,7 @@ impl Walk<'_> {
             };
             item.extend(std::mem::take(beside));
             let left = self.put(item, child, &rule.of_type(child), out)?;
-            self.keep(child, left.into_iter().collect(), out)?;
+            self.keep_part(found, child, left.into_iter().collect(), out)?;
         }
         Ok(())
     }

@@ -349,3 +349,28 @@ fn an_episode_of_care_is_no_encounter_for_any_medicine() {
         }
     }
 }
+
+#[test]
+fn a_medicine_that_is_named_and_referred_to_comes_back_as_one() {
+    let reference = json!({"reference": "Medication/1"});
+    for (kind, status) in [
+        ("MedicationStatement", "entered-in-error"),
+        ("MedicationRequest", "active"),
+        ("MedicationAdministration", "completed"),
+        ("MedicationDispense", "completed"),
+    ] {
+        for medication in [
+            json!({"concept": {"text": "Warfarin"}, "reference": reference}),
+            json!({"reference": reference, "concept": {"text": "Warfarin"}}),
+        ] {
+            let mut input = json!({"resourceType": kind, "status": status, "medication": medication,
+                "subject": {"reference": "Patient/1"}});
+            if kind == "MedicationRequest" {
+                input["intent"] = json!("order");
+            }
+            let made = there_and_back(&input, Release::R5);
+            let first = medication.as_object().unwrap().keys().next().map(String::as_str);
+            assert_eq!(made.get("medicationCodeableConcept").is_some(), first == Some("concept"), "{made}");
+        }
+    }
+}
