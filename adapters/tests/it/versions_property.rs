@@ -113,7 +113,11 @@ fn nearly() -> impl Strategy<Value = Value> {
             "http://hl7.org/fhir/v3/ActCode",
             "http://hl7.org/fhir/3.0/StructureDefinition/extension-Condition.context",
             "has-member",
-            "n"
+            "n",
+            "recorded",
+            "taking",
+            "http://hl7.org/fhir/CodeSystem/medication-statement-adherence",
+            "http://hl7.org/fhir/5.0/StructureDefinition/extension-MedicationStatement.adherence"
         ])
         .prop_map(Value::from),
     ];
@@ -146,6 +150,8 @@ fn nearly() -> impl Strategy<Value = Value> {
         "subject",
         "clinicalStatus",
         "taken",
+        "adherence",
+        "statusReason",
         "notGiven",
         "performer",
         "actor",

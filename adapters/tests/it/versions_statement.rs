@@ -3,6 +3,7 @@
 use adapters::Refused;
 use adapters::versions::Fault;
 use fhir::tables::Release;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::goldens::unknown_to_r4;
@@ -372,5 +373,64 @@ fn a_medicine_that_is_named_and_referred_to_comes_back_as_one() {
             let first = medication.as_object().unwrap().keys().next().map(String::as_str);
             assert_eq!(made.get("medicationCodeableConcept").is_some(), first == Some("concept"), "{made}");
         }
+    }
+}
+
+/// Codings of what the adherence is said with: of its list or not, known or not, with a word beside or not.
+fn codings() -> impl Strategy<Value = Vec<Value>> {
+    let systems = prop::sample::select(vec![SYSTEM, "https://example.org/adherence", ""]);
+    let codes = prop::sample::select(vec![
+        "taking",
+        "taking-as-directed",
+        "taking-not-as-directed",
+        "not-taking",
+        "on-hold",
+        "stopped-as-directed",
+        "unknown",
+        "active",
+        "",
+    ]);
+    let coding = (systems, codes, any::<bool>()).prop_map(|(system, code, is_worded)| {
+        let mut coding = json!({"display": "Taking"});
+        for (name, text) in [("system", system), ("code", code)] {
+            if !text.is_empty() {
+                coding[name] = json!(text);
+            }
+        }
+        if !is_worded && (coding.get("system").is_some() || coding.get("code").is_some()) {
+            coding.as_object_mut().unwrap().remove("display");
+        }
+        coding
+    });
+    prop::collection::vec(coding, 0..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn only_what_says_taking_and_nothing_else_is_active(
+        codings in codings(),
+        is_erroneous in prop::bool::weighted(0.2),
+        has_text in any::<bool>(),
+        has_reason in any::<bool>(),
+    ) {
+        let mut adherence = json!({});
+        if !codings.is_empty() {
+            adherence["code"]["coding"] = json!(codings);
+        }
+        if has_text {
+            adherence["code"]["text"] = json!("taking");
+        }
+        if has_reason {
+            adherence["reason"] = json!({"text": "Taking it for gout"});
+        }
+        let status = if is_erroneous { "entered-in-error" } else { "recorded" };
+        let has_any = adherence.as_object().is_some_and(|members| !members.is_empty());
+        let made = there_and_back(&of_r5(status, if has_any { adherence } else { Value::Null }), Release::R5);
+        let of_list: Vec<&Value> = codings.iter().filter(|coding| coding["system"] == SYSTEM).collect();
+        let says_taking = |coding: &&Value| coding["code"].as_str().is_some_and(|code| code.starts_with("taking"));
+        let is_taking = !is_erroneous && !of_list.is_empty() && of_list.iter().all(says_taking);
+        prop_assert_eq!(made["status"] == "active", is_taking, "{}", made);
     }
 }
