@@ -7,7 +7,8 @@
 //! Where the sender hears nothing before `AA`, inbox and outbox are one commit ([`express`] and ADR 57).
 //!
 //! An acknowledgement means that it is on the disk. The same message again has the same answer and no second
-//! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens:
+//! effect. Delivery is in order for each person, is retried, and has the same effect however often it happens; a system that
+//! does not answer holds up no other:
 //! the Bundle is put under an id that its message determines. The first attempt is carried under the ruling that cut
 //! it while that is of the moment ([`fresh`]); before any other the message is decided anew, as things are then: what waits goes out as it was cut, is cut anew, or is held back until it may go. Only the person's
 //! own word and what cannot pass end it at once.
@@ -53,3 +54,4 @@ pub mod stood;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod turns;

@@ -13,12 +13,12 @@
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, ready};
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::{Notify, watch};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 
 use super::anew::Decided;
 use super::counts::{Counted, Counts};
@@ -32,18 +32,10 @@ use crate::ledger::AuditLedger;
 use crate::outcome::Ending;
 use crate::trail::record::Event;
 
-/// Parcels under way at once, each of another person.
-const TOGETHER: usize = 16;
-/// Parcels that are listed at once, by their places alone: each is read when its turn comes.
-const LISTED: usize = 256;
 /// How long answered messages are remembered, to know them when they come again.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often what is over is forgotten.
 const FORGOTTEN_EVERY: Duration = Duration::from_secs(60);
-/// The longest sleep between two looks into the outbox.
-const LOOK: Duration = Duration::from_secs(30);
-/// After the store could not be read.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why an intent ends whose parcel was cut anew.
 const CUT_ANEW: &str = "cut-anew";
@@ -99,6 +91,15 @@ pub enum NotCarried {
     Perhaps(&'static str),
 }
 
+/// What there is to do once an attempt has settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::push) enum Next {
+    /// It waits, or another of the same person does: it has a time now, or the other has its turn.
+    Waits,
+    /// Nothing that was not known before.
+    Nothing,
+}
+
 /// Delivers until it is told to stop.
 pub struct Delivery {
     /// The outbox.
@@ -136,83 +137,8 @@ impl Default for Patience {
 }
 
 impl Delivery {
-    /// Takes up what was left when the gateway last stopped, then delivers until `drain` turns true.
-    ///
-    /// Messages that were taken over and not dealt with are dealt with first, and whenever there is nothing else to do.
-    pub async fn run(self, mut drain: watch::Receiver<bool>) {
-        let delivery = Arc::new(self);
-        delivery.intake.express.open(&delivery);
-        while !*drain.borrow() {
-            delivery.intake.resume(&(delivery.senders)()).await;
-            let pause = delivery.round().await;
-            tokio::select! {
-                biased;
-                stopped = drain.wait_for(|draining| *draining) => {
-                    drop(stopped);
-                    break;
-                }
-                () = delivery.wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-        delivery.intake.express.close().await;
-    }
-
-    /// Delivers all that is due, and says how long there will be nothing to do.
-    pub async fn round(&self) -> Duration {
-        if self.forget().await.is_err() {
-            return STORE_PAUSE;
-        }
-        let listed_ms = loop {
-            let now_ms = self.now_ms();
-            let Ok(due) = self.listed(now_ms).await else { return STORE_PAUSE };
-            if due.is_empty() {
-                break now_ms;
-            }
-            let senders = (self.senders)();
-            // Each is of another person: as soon as one has settled the next begins, unless the store fails.
-            let failed = AtomicBool::new(false);
-            stream::iter(due)
-                .take_while(|_| ready(!failed.load(Ordering::Relaxed)))
-                .map(|id| self.deliver(id, &senders))
-                .buffer_unordered(TOGETHER)
-                .for_each(|settled| {
-                    failed.fetch_or(settled.is_err(), Ordering::Relaxed);
-                    ready(())
-                })
-                .await;
-            if failed.into_inner() {
-                return STORE_PAUSE;
-            }
-        };
-        if let Ok(backlog) = self.store.backlog().await {
-            self.counts.note(backlog);
-        }
-        let longest = if self.faults.count() == 0 { LOOK } else { STORE_PAUSE };
-        match self.store.next_due_ms(listed_ms).await {
-            Ok(Some(due_ms)) => {
-                let wait = u64::try_from(due_ms.saturating_sub(self.now_ms())).unwrap_or(0);
-                Duration::from_millis(wait).clamp(Duration::from_millis(1), longest)
-            }
-            Ok(None) => longest,
-            Err(_) => STORE_PAUSE,
-        }
-    }
-
-    /// Some of what is due and neither left alone nor under way.
-    async fn listed(&self, now_ms: i64) -> Result<Vec<OutboxId>, StoreError> {
-        // Asked before and after: what was under way at one of both has its attempt.
-        let before = self.intake.express.under_way();
-        let count_max = LISTED.saturating_add(self.faults.count()).saturating_add(TOGETHER);
-        let mut due = self.store.due(now_ms, count_max).await?;
-        let after = self.intake.express.under_way();
-        due.retain(|id| !self.faults.rests(*id, now_ms) && !before.contains(id) && !after.contains(id));
-        due.truncate(LISTED);
-        Ok(due)
-    }
-
     /// Forgets what is over, now and then.
-    async fn forget(&self) -> Result<(), StoreError> {
+    pub(in crate::push) async fn forget(&self) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
         if now_ms.saturating_sub(self.forgotten_ms.load(Ordering::Relaxed)) < millis(FORGOTTEN_EVERY) {
             return Ok(());
@@ -224,12 +150,12 @@ impl Delivery {
 
     /// A fault of the program with one parcel must not end the delivery of all. After a fault of the store the parcel is
     /// left alone for a while: what is recorded of each attempt would fill the ledger otherwise.
-    async fn deliver(&self, id: OutboxId, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+    pub(in crate::push) async fn deliver(&self, id: OutboxId) -> Result<Next, StoreError> {
         let intake = Arc::clone(&self.intake);
         let stands = move |intent: &[u8]| intake.fresh.stands(intent, Instant::now());
         let settled = match self.store.begin(id, stands).await {
-            Ok(Some(due)) => self.attempt_safely(&due, senders).await,
-            Ok(None) => Ok(()),
+            Ok(Some(due)) => self.attempt_safely(&due, &(self.senders)()).await,
+            Ok(None) => Ok(Next::Waits),
             Err(fault) => Err(fault),
         };
         self.note_fault(id, &settled);
@@ -237,29 +163,27 @@ impl Delivery {
     }
 
     /// Delivers a parcel that was begun as it was put into the outbox.
-    pub(in crate::push) async fn deliver_begun(&self, due: &Due) {
+    pub(in crate::push) async fn deliver_begun(&self, due: &Due) -> Next {
         let settled = self.attempt_safely(due, &[]).await;
         self.note_fault(due.id, &settled);
-        if settled.is_err() {
-            self.wake.notify_one();
-        }
+        settled.unwrap_or(Next::Waits)
     }
 
-    async fn attempt_safely(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+    async fn attempt_safely(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<Next, StoreError> {
         match AssertUnwindSafe(self.attempt(due, senders)).catch_unwind().await {
             Ok(settled) => settled,
             Err(_) => self.panicked(due).await,
         }
     }
 
-    fn note_fault(&self, id: OutboxId, settled: &Result<(), StoreError>) {
+    fn note_fault(&self, id: OutboxId, settled: &Result<Next, StoreError>) {
         match settled {
-            Ok(()) => self.faults.clear(id),
+            Ok(_) => self.faults.clear(id),
             Err(_) => self.faults.add(id, self.now_ms(), |count| millis(self.wait(count))),
         }
     }
 
-    async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<(), StoreError> {
+    async fn attempt(&self, due: &Due, senders: &[Arc<Sender>]) -> Result<Next, StoreError> {
         if let Some(before) = due.leaves {
             return self.carry(due, &due.parcel, before).await;
         }
@@ -282,17 +206,14 @@ impl Delivery {
     }
 
     /// Takes a parcel to its system, once it is noted that its bytes leave; they may have arrived `before`.
-    async fn carry(&self, due: &Due, parcel: &Parcel, before: Departed) -> Result<(), StoreError> {
+    async fn carry(&self, due: &Due, parcel: &Parcel, before: Departed) -> Result<Next, StoreError> {
         match self.carrier.carry(parcel).await {
             Ok(()) => {
                 // The outcome first: a parcel that is noted as delivered is one whose delivery is recorded.
                 drop(intent::record(&parcel.intent, Event::Outcome, None, self.evidence()).await);
                 let another_waits = self.store.delivered(due.id).await?;
                 self.counts.add(Counted::Delivered);
-                if another_waits {
-                    self.wake.notify_one();
-                }
-                Ok(())
+                Ok(if another_waits { Next::Waits } else { Next::Nothing })
             }
             Err(NotCarried::Perhaps(reason)) => self.not_delivered(due, NotDelivered::Yet(reason)).await,
             Err(NotCarried::Nothing(why)) => {
@@ -329,7 +250,7 @@ impl Delivery {
     }
 
     /// Holds a parcel back that the program failed at: recorded and counted once.
-    async fn panicked(&self, due: &Due) -> Result<(), StoreError> {
+    async fn panicked(&self, due: &Due) -> Result<Next, StoreError> {
         let reason = Ending::Panicked.reason();
         if !due.is_held_by(reason) {
             self.counts.add(Counted::Failed);
@@ -338,11 +259,9 @@ impl Delivery {
         self.not_delivered(due, NotDelivered::Held(reason)).await
     }
 
-    async fn not_delivered(&self, due: &Due, why: NotDelivered) -> Result<(), StoreError> {
+    async fn not_delivered(&self, due: &Due, why: NotDelivered) -> Result<Next, StoreError> {
         self.note_not_delivered(due, why).await?;
-        // Its next attempt has a time now, or those behind it have their turn.
-        self.wake.notify_one();
-        Ok(())
+        Ok(Next::Waits)
     }
 
     async fn note_not_delivered(&self, due: &Due, why: NotDelivered) -> Result<(), StoreError> {
@@ -404,7 +323,7 @@ impl Delivery {
         self.patience.first.saturating_mul(2_u32.saturating_pow(attempts.min(20))).min(self.patience.longest)
     }
 
-    fn now_ms(&self) -> i64 {
+    pub(in crate::push) fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
     }
 }

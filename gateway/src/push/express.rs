@@ -2,26 +2,31 @@
 //! moment.
 //!
 //! Such a parcel is begun in the transaction that stores it, and carried from memory once that is on the disk; the
-//! outbox has to be neither asked nor told a second time before it goes. The places are few: when they are taken, because a
-//! system is slow, the outbox is the way.
+//! outbox has to be neither asked nor told a second time before it goes. The places are few, and fewer for each system: when
+//! those of one are taken, because it is slow, the outbox is the way to it, and the others have theirs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Next};
 use super::fresh::Fresh;
 use super::outbox::{Due, Original, OutboxId};
+use crate::person::SystemName;
 
 /// Parcels that may be under way at once.
-const PLACES: u32 = 16;
+const PLACES: u32 = 64;
+/// The same, to one system.
+const PLACES_OF_ONE: usize = 16;
 
 /// The places of parcels that leave at once. None is given while nothing delivers.
 #[derive(Clone)]
 pub struct Express {
     free: Arc<Semaphore>,
+    /// The places of each system that something was sent to.
+    of_each: Arc<Mutex<HashMap<SystemName, Arc<Semaphore>>>>,
     delivery: Arc<Mutex<Weak<Delivery>>>,
     under_way: Arc<Mutex<HashSet<OutboxId>>>,
 }
@@ -29,7 +34,14 @@ pub struct Express {
 /// Places for the parcels of one message.
 pub(in crate::push) struct Places {
     delivery: Arc<Delivery>,
-    permit: OwnedSemaphorePermit,
+    taken: Vec<Taken>,
+}
+
+/// The place of a parcel.
+struct Taken {
+    system: SystemName,
+    _of_all: OwnedSemaphorePermit,
+    _of_the_system: OwnedSemaphorePermit,
 }
 
 /// What the outbox has to know to let the parcels of a message leave with the commit that puts them there.
@@ -58,6 +70,7 @@ impl Default for Express {
     fn default() -> Self {
         Self {
             free: Arc::new(Semaphore::new(PLACES as usize)),
+            of_each: Arc::default(),
             delivery: Arc::default(),
             under_way: Arc::default(),
         }
@@ -82,13 +95,28 @@ impl Express {
         drop(self.free.acquire_many(PLACES).await);
     }
 
-    /// Places for so many parcels, if there are as many.
-    pub(in crate::push) fn places(&self, count: usize) -> Option<Places> {
-        let count = u32::try_from(count).ok().filter(|count| (1..=PLACES).contains(count))?;
-        let permit = Arc::clone(&self.free).try_acquire_many_owned(count).ok()?;
-        // After the permit: what closes waits for those who have one.
+    /// Places for parcels to these systems, if there is one for each.
+    pub(in crate::push) fn places<'a>(
+        &self,
+        systems: impl Iterator<Item = &'a SystemName>,
+    ) -> Option<Places> {
+        let taken: Option<Vec<Taken>> = systems.map(|system| self.place(system)).collect();
+        // After the places: what closes waits for those who have one.
         let delivery = self.delivery.lock().unwrap_or_else(PoisonError::into_inner).upgrade()?;
-        Some(Places { delivery, permit })
+        Some(Places { delivery, taken: taken? })
+    }
+
+    fn place(&self, system: &SystemName) -> Option<Taken> {
+        let of_the_system = {
+            let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+            let places = of_each.entry(system.clone());
+            Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(PLACES_OF_ONE))))
+        };
+        Some(Taken {
+            system: system.clone(),
+            _of_the_system: of_the_system.try_acquire_owned().ok()?,
+            _of_all: Arc::clone(&self.free).try_acquire_owned().ok()?,
+        })
     }
 
     /// Notes a parcel as under way; it is begun in a transaction that nobody sees yet.
@@ -112,12 +140,18 @@ impl Places {
     /// Carries parcels, each in a task of its own.
     pub(in crate::push) fn carry(mut self, parcels: Vec<Begun>) {
         for begun in parcels {
-            let (delivery, place) = (Arc::clone(&self.delivery), self.permit.split(1));
+            let place = self.taken.iter().position(|taken| taken.system == begun.due.parcel.system);
+            let (delivery, place) =
+                (Arc::clone(&self.delivery), place.map(|place| self.taken.swap_remove(place)));
             tokio::spawn(async move {
-                delivery.deliver_begun(&begun.due).await;
+                let next = delivery.deliver_begun(&begun.due).await;
                 // Noted as under way until all is noted that came of it, and counted until nothing is held any more.
                 drop(begun);
                 drop(place);
+                // Who looks now finds it, if it waits.
+                if next == Next::Waits {
+                    delivery.wake.notify_one();
+                }
             });
         }
     }

@@ -40,7 +40,7 @@ pub const STORE_FILE: &str = "push.sqlite";
 pub struct Push {
     intake: Arc<Intake>,
     listeners: Vec<Listener>,
-    delivery: Delivery,
+    delivery: Arc<Delivery>,
     clerk: Clerk,
     folders: Folders,
 }
@@ -133,7 +133,7 @@ impl Push {
             places: Arc::new(move || places().settings.inbound.clone()),
             senders: Arc::clone(&senders),
         };
-        let delivery = Delivery {
+        let delivery = Arc::new(Delivery {
             store,
             intake: Arc::clone(&intake),
             senders,
@@ -145,7 +145,7 @@ impl Push {
             patience: Patience::default(),
             faults: Faults::default(),
             forgotten_ms: AtomicI64::new(0),
-        };
+        });
         Ok(Self { intake, listeners, delivery, clerk, folders })
     }
 

@@ -1,5 +1,7 @@
 //! What was released and is on its way: delivered in order for each person, retried, or given up.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
@@ -14,14 +16,20 @@ use super::stamped::Stamped;
 use super::store::{Store, StoreError};
 use crate::person::SystemName;
 
-/// Asks for what is due. It reads two indices, and of the rows no more than the heads: what is delivered already, and the
-/// texts of what waits, would have to be read through each time otherwise.
+/// Asks for what is due at a system. It reads two indices, and of the rows no more than the heads: what is delivered already,
+/// and the texts of what waits, would have to be read through each time otherwise.
 pub(in crate::push) const DUE: &str = "
-    SELECT head.id AS id FROM outbox AS head INDEXED BY outbox_next
-    WHERE head.state = 'due' AND head.due_ms <= ?1 AND head.body IS NOT NULL AND NOT EXISTS (
+    SELECT head.id AS id FROM outbox AS head INDEXED BY outbox_turn
+    WHERE head.state = 'due' AND head.system = ?1 AND head.due_ms <= ?2 AND head.body IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM outbox AS earlier INDEXED BY outbox_due WHERE earlier.state = 'due'
         AND earlier.system = head.system AND earlier.person = head.person AND earlier.id < head.id)
-    ORDER BY head.due_ms, head.id LIMIT ?2";
+    ORDER BY head.due_ms, head.id LIMIT ?3";
+/// Asks for the first system after another that something waits for.
+pub(in crate::push) const NEXT_SYSTEM: &str =
+    "SELECT MIN(system) FROM outbox INDEXED BY outbox_turn WHERE state = 'due' AND system > ?1";
+/// Asks when something that is not due yet at a system is.
+pub(in crate::push) const NEXT_MS: &str = "SELECT MIN(due_ms) FROM outbox INDEXED BY outbox_turn
+    WHERE state = 'due' AND system = ?1 AND due_ms > ?2";
 
 /// Something to be delivered.
 #[derive(Clone)]
@@ -119,6 +127,16 @@ impl OutboxId {
     }
 }
 
+/// What is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The parcels of each system that something waits for.
+    pub of_each: Vec<(SystemName, Vec<OutboxId>)>,
+    /// When another may be tried, first, in milliseconds since 1970; none when there is none. Those whose time has come and
+    /// that wait behind others are not meant: the end of the others is their turn.
+    pub next_ms: Option<i64>,
+}
+
 /// What there is to deliver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -167,17 +185,35 @@ impl Store {
         .await
     }
 
-    /// Parcels whose turn it is: for each person and system the oldest, if it is time. Those that have been due longest come
-    /// first.
+    /// Parcels whose turn it is at each system that is not in `not_asked`: for each person the oldest, if it is time. Those that
+    /// have been due longest come first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due(&self, now_ms: i64, count_max: usize) -> Result<Vec<OutboxId>, StoreError> {
+    pub async fn due(
+        &self,
+        now_ms: i64,
+        count_max: usize,
+        not_asked: HashSet<SystemName>,
+    ) -> Result<Listed, StoreError> {
         self.run(move |connection| {
-            let mut due = connection.prepare_cached(DUE)?;
             let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-            let rows = due.query_map(params![now_ms, count_max], |row| row.get("id").map(OutboxId))?;
-            rows.collect()
+            let mut next_system = connection.prepare_cached(NEXT_SYSTEM)?;
+            let mut due = connection.prepare_cached(DUE)?;
+            let mut next_ms = connection.prepare_cached(NEXT_MS)?;
+            let (mut listed, mut after) = (Listed::default(), String::new());
+            while let Some(name) = next_system.query_row([&after], |row| row.get::<_, Option<String>>(0))? {
+                let system = SystemName::new(&name);
+                if !not_asked.contains(&system) {
+                    let rows =
+                        due.query_map(params![name, now_ms, count_max], |row| row.get("id").map(OutboxId))?;
+                    listed.of_each.push((system, rows.collect::<Result<_, _>>()?));
+                    let next: Option<i64> = next_ms.query_row(params![name, now_ms], |row| row.get(0))?;
+                    listed.next_ms = listed.next_ms.into_iter().chain(next).min();
+                }
+                after = name;
+            }
+            Ok(listed)
         })
         .await
     }
@@ -213,22 +249,6 @@ impl Store {
             };
             connection.prepare_cached(change)?.execute([id.0])?;
             Ok(Some(Due { leaves: leaves.then_some(before), ..due }))
-        })
-        .await
-    }
-
-    /// When a parcel that may not be tried at `now_ms` may be, first, in milliseconds since 1970; none when there is none.
-    /// Those whose time has come and that wait behind others are not meant: the end of the others is their turn.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn next_due_ms(&self, now_ms: i64) -> Result<Option<i64>, StoreError> {
-        self.run(move |connection| {
-            connection
-                .prepare_cached("SELECT MIN(due_ms) FROM outbox WHERE state = 'due' AND due_ms > ?1")?
-                .query_row([now_ms], |row| row.get(0))
-                .optional()
-                .map(Option::flatten)
         })
         .await
     }

@@ -67,7 +67,8 @@ impl Intake {
         parcels: Vec<Parcel>,
         noted: (Answer, Vec<Stamped>),
     ) -> Result<(), StoreError> {
-        let places = if came_now { self.express.places(parcels.len()) } else { None };
+        let systems = parcels.iter().map(|parcel| &parcel.system);
+        let places = if came_now { self.express.places(systems) } else { None };
         let at_once = places.is_some().then(|| AtOnce {
             fresh: self.fresh.clone(),
             original: taken.original(),

@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS file_row (
     PRIMARY KEY (file, nth)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS file_row_of ON file_row (file, inbox, nth);
-CREATE INDEX IF NOT EXISTS outbox_next ON outbox (due_ms, id, system, person) WHERE state = 'due';
+DROP INDEX IF EXISTS outbox_next;
+CREATE INDEX IF NOT EXISTS outbox_turn ON outbox (system, due_ms, id, person) WHERE state = 'due';
 CREATE INDEX IF NOT EXISTS letter_owed ON letter (id) WHERE owed = 1 AND state = 'open';
 CREATE INDEX IF NOT EXISTS letter_texts ON letter (id) WHERE owed = 1 AND text_gone = 0;
 CREATE INDEX IF NOT EXISTS letter_told ON letter (id) WHERE owed = 0;

@@ -1,10 +1,12 @@
 //! The text of a message stays as long as a parcel of it waits, and no longer; without it nothing goes.
 
+use std::collections::HashSet;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use fhir::ods_code::OdsCode;
 use fhir::purpose_of_use::PurposeOfUse;
-use rusqlite::params;
+use rusqlite::{params, params_from_iter};
 use tokio::sync::Notify;
 
 use super::anew::{Wanted, known};
@@ -19,7 +21,7 @@ use super::inbox::{Answer, Arrival, Care, InboxId, Known, Verdict};
 use super::intake::{Intake, Sender};
 use super::intent::Departed;
 use super::letters::{Owed, Stage, Which};
-use super::outbox::{DUE, Due, Original, Parcel, Text};
+use super::outbox::{DUE, Due, NEXT_MS, NEXT_SYSTEM, Original, OutboxId, Parcel, Text};
 use super::stamped::{Stamped, stamped};
 use super::store::Store;
 use crate::clock::Clock;
@@ -63,10 +65,16 @@ fn parcel(system: &str) -> Parcel {
     }
 }
 
+/// What is due at 0, at any system.
+async fn due(store: &Store) -> Vec<OutboxId> {
+    let listed = store.due(0, 16, HashSet::new()).await.expect("due");
+    listed.of_each.into_iter().flat_map(|(_, due)| due).collect()
+}
+
 /// All that is due, each as it is when its turn comes.
 async fn begun(store: &Store) -> Vec<Due> {
     let mut begun = Vec::new();
-    for id in store.due(0, 16).await.expect("due") {
+    for id in due(store).await {
         begun.extend(store.begin(id, |_| false).await.expect("begun"));
     }
     begun
@@ -308,24 +316,68 @@ async fn what_is_due_is_found_without_reading_what_is_over_and_in_order_for_each
         let parcels = vec![Parcel { person: person.to_owned(), ..parcel("council") }];
         store.accept(id, parcels, (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
     }
-    let due = async || store.due(0, 16).await.expect("due").iter().map(|id| id.0).collect::<Vec<_>>();
-    assert_eq!(due().await, [1, 3], "the second of a person waits for the first");
-    let first = store.due(0, 1).await.expect("due")[0];
+    let places = async || due(&store).await.iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(places().await, [1, 3], "the second of a person waits for the first");
+    let first = due(&store).await[0];
     store.retry(first, 9, "upstream-unreachable").await.expect("noted");
-    assert_eq!(due().await, [3], "and while that waits");
+    assert_eq!(places().await, [3], "and while that waits");
     store.retry(first, 0, "upstream-unreachable").await.expect("noted");
     assert_eq!(store.begin(first, |_| false).await.expect("begun").map(|due| due.attempts), Some(0));
     assert_eq!(store.begin(first, |_| false).await.expect("begun").map(|due| due.attempts), Some(1));
     store.delivered(first).await.expect("noted");
     assert!(store.begin(first, |_| false).await.expect("read").is_none(), "what is over is not begun");
-    assert_eq!(due().await, [2, 3]);
+    assert_eq!(places().await, [2, 3]);
     let connection = rusqlite::Connection::open(&file).expect("a connection");
-    let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {DUE}")).expect("a plan");
-    let steps = steps.query_map(params![0, 16], |row| row.get::<_, String>("detail")).expect("steps");
-    let steps = steps.collect::<Result<Vec<_>, _>>().expect("steps").join("; ");
-    assert!(steps.contains("SEARCH head USING INDEX outbox_next (due_ms<?)"), "{steps}");
-    assert!(steps.contains("outbox_due (system=? AND person=? AND id<?)"), "{steps}");
-    assert!(!steps.contains("SCAN") && !steps.contains("B-TREE"), "{steps}");
+    for (question, searches) in [
+        (
+            DUE,
+            &[
+                "head USING INDEX outbox_turn (system=? AND due_ms<?)",
+                "outbox_due (system=? AND person=? AND id<?)",
+            ][..],
+        ),
+        (NEXT_SYSTEM, &["outbox_turn (system>?)"]),
+        (NEXT_MS, &["outbox_turn (system=? AND due_ms>?)"]),
+    ] {
+        let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).expect("a plan");
+        let steps = steps
+            .query_map(params_from_iter(repeat_n(0, steps.parameter_count())), |row| {
+                row.get::<_, String>("detail")
+            })
+            .expect("steps");
+        let steps = steps.collect::<Result<Vec<_>, _>>().expect("steps").join("; ");
+        assert!(searches.iter().all(|search| steps.contains(search)), "{steps}");
+        assert!(!steps.contains("SCAN") && !steps.contains("B-TREE"), "{steps}");
+    }
+}
+
+#[tokio::test]
+async fn each_system_is_asked_for_what_is_due_on_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
+    for (number, systems) in [&["b", "c"][..], &["a", "b"]].into_iter().enumerate() {
+        let Ok(Known::Open(id)) = store.receive(arrival(&format!("M{number}"))).await else {
+            panic!("stored")
+        };
+        let person = format!("p{number}");
+        let parcels = systems.iter().map(|system| Parcel { person: person.clone(), ..parcel(system) });
+        store.accept(id, parcels.collect(), (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
+    }
+    let listed = async |now_ms, not_asked: &[&str]| {
+        let not_asked = not_asked.iter().copied().map(SystemName::new).collect();
+        let listed = store.due(now_ms, 1, not_asked).await.expect("due");
+        let of_each = listed.of_each.into_iter();
+        let of_each = of_each.map(|(system, due)| (system.to_string(), due.iter().map(|id| id.0).collect()));
+        (of_each.collect::<Vec<(String, Vec<i64>)>>(), listed.next_ms)
+    };
+    let [a, b, c] = [("a".to_owned(), vec![3]), ("b".to_owned(), vec![1]), ("c".to_owned(), vec![2])];
+    assert_eq!(listed(0, &[]).await, (vec![a.clone(), b, c.clone()], None), "as many of each as are wanted");
+    assert_eq!(listed(0, &["b", "d"]).await, (vec![a, c.clone()], None));
+    store.retry(OutboxId(1), 7, "upstream-unreachable").await.expect("noted");
+    store.retry(OutboxId(3), 9, "upstream-unreachable").await.expect("noted");
+    let [none, other] = [("a".to_owned(), vec![]), ("b".to_owned(), vec![4])];
+    assert_eq!(listed(0, &[]).await, (vec![none.clone(), other, c.clone()], Some(7)));
+    assert_eq!(listed(8, &["b"]).await, (vec![none, c], Some(9)));
 }
 
 #[tokio::test]
@@ -334,7 +386,7 @@ async fn a_parcel_whose_ruling_stands_is_noted_as_leaving_when_it_is_begun() {
     let store = Store::open(&folder.path().join("push.sqlite")).expect("a store");
     let id = received(&store).await;
     store.accept(id, vec![parcel("council")], (Answer::Accepted, Vec::new()), 0).await.expect("accepted");
-    let due = store.due(0, 1).await.expect("due")[0];
+    let due = due(&store).await[0];
     let begun =
         async |stands: fn(&[u8]) -> bool| store.begin(due, stands).await.expect("begun").expect("due");
     let departed = async || store.intent_of(due).await.expect("read").1;
@@ -358,7 +410,7 @@ async fn what_is_asked_again_and_again_is_planned_once() {
     let planned = store.run(|connection| {
         let mut again = Vec::new();
         for (sql, is_look) in [
-            (DUE, true),
+            (NEXT_MS, true),
             ("SELECT id FROM inbox WHERE source = ?1 AND control_id = ?2", true),
             ("UPDATE outbox SET departed = 1 WHERE id = ?1 AND state = ?2", false),
         ] {

@@ -3,6 +3,7 @@
 mod asking;
 mod delivering;
 mod enclosed;
+mod fair;
 mod forms;
 mod inbox;
 mod killing;

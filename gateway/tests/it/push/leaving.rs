@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gateway::person::SystemName;
 use gateway::push::counts::Counted;
 use gateway::push::delivery::NotDelivered;
+use gateway::push::intake::Sender;
 use gateway::trail::record::Event;
 use rusqlite::Connection;
 use tokio::runtime::{Builder, Runtime};
@@ -17,12 +19,16 @@ use tokio::time::{Instant, sleep, timeout};
 use super::support::{Site, discharge};
 
 /// How long is waited for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How many parcels may be under way at once that left so.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// How many parcels to one system may be under way at once that left so.
 const PLACES: usize = 16;
 
+/// Whatever asks the outbox for a parcel has to note the attempt: that fails.
+const ONLY_AT_ONCE: &str =
+    "CREATE TRIGGER broken BEFORE UPDATE OF attempts ON outbox BEGIN SELECT RAISE(ABORT, 'asked'); END";
+
 /// A site that delivers as a gateway does, and in which rulings are of the moment.
-async fn delivering(folder: &Path) -> (Arc<Site>, watch::Sender<bool>, JoinHandle<()>) {
+pub(super) async fn delivering(folder: &Path) -> (Arc<Site>, watch::Sender<bool>, JoinHandle<()>) {
     let site = Arc::new(Site::open(folder));
     site.decision.fresh.store(true, Ordering::SeqCst);
     let (stop, drain) = watch::channel(false);
@@ -35,7 +41,7 @@ async fn delivering(folder: &Path) -> (Arc<Site>, watch::Sender<bool>, JoinHandl
     (site, stop, running)
 }
 
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "{what}");
@@ -53,7 +59,7 @@ fn number_of(folder: &Path, question: &str) -> i64 {
 }
 
 /// The seven last digits of test numbers, each of another person.
-fn persons(count: usize) -> Vec<String> {
+pub(super) fn persons(count: usize) -> Vec<String> {
     let check = |serial: usize| {
         let digits = format!("999{serial:06}");
         let weighted =
@@ -69,11 +75,7 @@ fn persons(count: usize) -> Vec<String> {
 async fn a_parcel_leaves_with_the_commit_that_stores_it_and_its_outcome_is_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let (site, _stop, _) = delivering(folder.path()).await;
-    // Whatever asks the outbox for it has to note the attempt: that fails here.
-    store(
-        folder.path(),
-        "CREATE TRIGGER broken BEFORE UPDATE OF attempts ON outbox BEGIN SELECT RAISE(ABORT, 'asked'); END",
-    );
+    store(folder.path(), ONLY_AT_ONCE);
     assert_eq!(site.send(&discharge("A0", "0000018")).await, ["AA"]);
     until("it arrives", || site.counts.of(Counted::Delivered) == 1).await;
     assert_eq!(site.arrived(), ["A0"]);
@@ -172,6 +174,27 @@ async fn the_outbox_takes_what_has_no_place_and_nothing_is_carried_twice() {
     assert_eq!(arrived, all);
     let asked = "SELECT COUNT(*) FROM outbox WHERE attempts = 1 AND state = 'delivered'";
     assert_eq!(number_of(folder.path(), asked), all.len() as i64);
+}
+
+#[tokio::test]
+async fn a_system_that_does_not_answer_takes_up_no_place_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, _stop, _) = delivering(folder.path()).await;
+    site.receivers.hangs.store(true, Ordering::SeqCst);
+    let persons = persons(PLACES + 2);
+    for (index, person) in persons.iter().take(PLACES).enumerate() {
+        site.send(&discharge(&format!("M{index}"), person)).await;
+    }
+    until("all places are taken", || site.arrived().len() == PLACES).await;
+    site.receivers.hangs.store(false, Ordering::SeqCst);
+    store(folder.path(), ONLY_AT_ONCE);
+    site.send(&discharge("LATE", &persons[PLACES])).await;
+    let hospice = Sender { to: vec![SystemName::new("hospice")], ..(*site.sender).clone() };
+    let message = discharge("OTHER", &persons[PLACES + 1]).into_bytes();
+    let mut told = site.intake.take(Arc::new(hospice), message, None);
+    assert!(told.recv().await.is_some());
+    until("the other system has its own", || site.counts.of(Counted::Delivered) == 1).await;
+    assert_eq!(site.arrived().last().map(String::as_str), Some("OTHER"));
 }
 
 #[tokio::test]

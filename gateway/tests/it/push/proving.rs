@@ -1,8 +1,9 @@
 //! What is recorded of a parcel is true whenever the gateway stops, and whatever fails: what may have arrived never ends
 //! as not delivered, every intent ends, and what fails time and again does not fill the ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::support::{Site, discharge, modes};
 const DENIED: NotDelivered = NotDelivered::Denied("consent-denied");
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-async fn later(site: &Site, delivery: &Delivery) {
+async fn later(site: &Site, delivery: &Arc<Delivery>) {
     site.clock.advance(Duration::from_secs(600));
     delivery.round().await;
 }
@@ -247,7 +248,7 @@ async fn every_intent_ends_although_the_gateway_stopped_before_the_earlier_one_w
     let folder = tempfile::tempdir().unwrap();
     let site = Site::open(folder.path());
     site.send(&discharge("A0", "0000018")).await;
-    let id = site.store.due(i64::MAX, 1).await.unwrap().remove(0);
+    let id = site.store.due(i64::MAX, 1, HashSet::new()).await.unwrap().of_each[0].1[0];
     let due = site.store.begin(id, |_| false).await.unwrap().unwrap();
     let mut intent: BTreeMap<String, serde_json::Value> =
         fhir::json::parse_into(due.parcel.intent.clone().into(), &fhir::json::Limits::default()).unwrap();
@@ -270,7 +271,7 @@ async fn a_message_that_the_program_fails_at_is_given_up_by_name_until_the_next_
     site.send(&modes("A0", "0000018", "AL|NE")).await;
     let before = site.events().await.len();
     for _ in 0..10 {
-        site.intake.resume(&[std::sync::Arc::clone(&site.sender)]).await;
+        site.intake.resume(&[Arc::clone(&site.sender)]).await;
     }
     let events = site.events().await.split_off(before);
     let failed = |reason| ended(Event::Failed, reason);
@@ -278,7 +279,7 @@ async fn a_message_that_the_program_fails_at_is_given_up_by_name_until_the_next_
     assert_eq!((site.store.backlog().await.unwrap().dead, site.counts.of(Counted::Dead)), (1, 1));
     drop(site);
     let site = Site::open(folder.path());
-    site.intake.resume(&[std::sync::Arc::clone(&site.sender)]).await;
+    site.intake.resume(&[Arc::clone(&site.sender)]).await;
     let backlog = site.store.backlog().await.unwrap();
     assert_eq!((backlog.due, backlog.dead), (1, 0), "its text was kept");
 }

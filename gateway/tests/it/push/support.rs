@@ -219,9 +219,9 @@ impl Site {
         Self { store, intake, decision, receivers: Arc::default(), ledger, counts, clock, sender, wake }
     }
 
-    pub(crate) fn delivery(&self) -> Delivery {
+    pub(crate) fn delivery(&self) -> Arc<Delivery> {
         let sender = Arc::clone(&self.sender);
-        Delivery {
+        Arc::new(Delivery {
             store: self.store.clone(),
             intake: Arc::clone(&self.intake),
             senders: Arc::new(move || vec![Arc::clone(&sender)]),
@@ -233,7 +233,7 @@ impl Site {
             patience: Patience::default(),
             faults: Faults::default(),
             forgotten_ms: AtomicI64::new(0),
-        }
+        })
     }
 
     pub(crate) fn clerk(&self) -> Clerk {
