@@ -8,7 +8,8 @@
 //! part TYPE [RIGHT]              rules about the elements of a resource, data type or type inside one
 //!   LEFT = RIGHT [HOW]           both ways; `>` from left to right only, `<` from right to left only
 //!   flag FLAG=VALUE STATUS=CODE [else VALUE] [was STATUS]
-//!                                a modifier on the left that is a status on the right
+//!                                a modifier on the left that is a status on the right; what is no modifier is
+//!                                so only beside the status after `was`
 //!   state STATUS=CODE PART.CONCEPT SYSTEM NAME else STATUS same CODE...
 //!                                a status on the right that the left says by a concept in a part, beside the status
 //!                                CODE (codes NAME); what the concept does not say so is the STATUS after `else`. Beside

@@ -1,6 +1,6 @@
 //! What a table of elements cannot say: modifiers that become statuses, and Consents that mean the opposite.
 
-use fhir::tables::{Element, Release, TypeKind};
+use fhir::tables::{Element, Release, TypeKind, element};
 
 use super::Fault;
 use super::item::Item;
@@ -29,6 +29,7 @@ impl Walk<'_> {
         if out.from.name() == "HumanName" && self.way.from == Release::Dstu2 {
             one_family(source);
         }
+        self.flag_before(source, out)?;
         if out.from.kind() != TypeKind::Resource {
             return Ok(());
         }
@@ -36,7 +37,6 @@ impl Walk<'_> {
         if self.way.from != Release::Dstu2 && first.is_some_and(|first| first != out.from.name()) {
             out.kept.push(self.mark(out.from));
         }
-        self.flag_before(source, out)?;
         self.state_before(source, out)?;
         match (out.from.name(), self.way.from, self.way.to) {
             ("Consent", Release::Stu3 | Release::Dstu2, _) => {
@@ -77,7 +77,19 @@ impl Walk<'_> {
             }
             return Ok(());
         }
-        source.take(&format!("_{}", flag.element));
+        if !element(out.from, &flag.element).is_some_and(|found| found.is_modifier()) {
+            // It says something of one status alone, and is an element like others otherwise.
+            let is_plain = source.find(&format!("_{}", flag.element)).is_none();
+            let is_raised = said(source.find(&flag.element)) == Some(flag.value.as_str());
+            if is_plain && is_raised && status.as_deref() == Some(flag.was.as_str()) {
+                source.take(&flag.element);
+                source.put(&flag.status, Node::text(flag.code.as_str()));
+            }
+            return Ok(());
+        }
+        if source.take(&format!("_{}", flag.element)).is_some() {
+            self.below(&flag.element, |walk| walk.lose(Why::NotMapped, Severity::Minor))?;
+        }
         let Some(value) = source.take(&flag.element) else { return Ok(()) };
         let value = match value {
             Node::Text(text) | Node::Bare(text) => text,

@@ -85,6 +85,8 @@ mod versions_corpus;
 #[cfg(test)]
 mod versions_property;
 #[cfg(test)]
+mod versions_questionnaire;
+#[cfg(test)]
 mod versions_sound;
 #[cfg(test)]
 mod versions_statement;

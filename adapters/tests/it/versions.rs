@@ -221,6 +221,11 @@ fn what_was_not_done_stays_not_done() {
         assert!(losses.is_empty());
         assert_eq!(one(&made, Release::R4, Release::Stu3).0, input);
     }
+    let beside =
+        json!({"resourceType": "Procedure", "status": "unknown", "notDone": true, "_notDone": {"id": "n"}});
+    let (made, losses) = one(&beside, Release::Stu3, Release::R4);
+    assert_eq!((&made["status"], losses.len()), (&json!("not-done"), 1), "{losses:?}");
+    assert!(losses[0].contains("notDone"), "{losses:?}");
     let old = json!({"resourceType": "Procedure", "status": "completed", "notPerformed": true,
         "subject": {"reference": "Patient/1"}, "code": {"text": "x"}});
     assert_eq!(one(&old, Release::Dstu2, Release::R4).0["status"], "not-done");

@@ -16,7 +16,7 @@ const OF_R5: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Medic
 
 /// What becomes of a resource of one of both releases. Nothing of it may be lost.
 #[track_caller]
-fn one(input: &Value, from: Release) -> Value {
+pub(crate) fn one(input: &Value, from: Release) -> Value {
     let to = if from == Release::R4 { Release::R5 } else { Release::R4 };
     let done = translate(input.to_string().as_bytes(), from, to).unwrap();
     if to == Release::R4 {
@@ -28,7 +28,7 @@ fn one(input: &Value, from: Release) -> Value {
 
 /// What becomes of a resource, which comes back as it was.
 #[track_caller]
-fn there_and_back(input: &Value, from: Release) -> Value {
+pub(crate) fn there_and_back(input: &Value, from: Release) -> Value {
     let made = one(input, from);
     let other = if from == Release::R4 { Release::R5 } else { Release::R4 };
     assert_eq!(one(&made, other), *input, "by {made}");
