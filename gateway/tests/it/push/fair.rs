@@ -11,7 +11,7 @@ use gateway::push::intake::Sender;
 use rusqlite::Connection;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::leaving::{PATIENCE, delivering, persons, until};
 use super::support::{Site, discharge};
@@ -44,10 +44,11 @@ async fn a_system_that_does_not_answer_holds_up_no_other() {
     let (site, _stop, _) = by_the_outbox(folder.path()).await;
     site.receivers.hangs.store(true, Ordering::SeqCst);
     let persons = persons(PLACES + 3);
-    for (index, person) in persons.iter().take(PLACES + 1).enumerate() {
+    for (index, person) in persons.iter().take(PLACES).enumerate() {
         send_to(&site, "council", (&format!("M{index}"), person)).await;
     }
     until("its places are taken", || site.arrived().len() == PLACES).await;
+    send_to(&site, "council", ("NEXT", &persons[PLACES])).await;
     site.receivers.hangs.store(false, Ordering::SeqCst);
     send_to(&site, "hospice", ("OTHER", &persons[PLACES + 1])).await;
     until("another has its own", || site.counts.of(Counted::Delivered) == 1).await;
@@ -60,6 +61,8 @@ async fn a_system_that_does_not_answer_holds_up_no_other() {
     site.clock.advance(Duration::from_secs(2));
     until("it arrives", || site.counts.of(Counted::Delivered) == 2).await;
     assert_eq!(site.arrived().len(), PLACES + 2, "and not one more to the first");
+    site.receivers.go_on.notify_one();
+    until("a place is given on", || site.counts.of(Counted::Delivered) == 4).await;
     site.receivers.go_on.notify_waiters();
     until("all arrive", || site.counts.of(Counted::Delivered) == persons.len() as u64).await;
 }
@@ -92,32 +95,50 @@ async fn what_is_behind_a_parcel_that_is_given_up_has_its_turn_at_once() {
 }
 
 #[tokio::test]
-async fn all_that_is_due_goes_without_a_ring_however_much_it_is() {
+async fn all_that_is_due_goes_without_a_ring_so_many_at_once_and_past_one_that_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let site = Site::open(folder.path());
     let persons = persons(MANY);
     for (index, person) in persons.iter().enumerate() {
         site.send(&discharge(&format!("M{index}"), person)).await;
     }
+    drop(site);
+    // Started anew: nothing rings.
+    let site = Site::open(folder.path());
+    site.receivers.hangs.store(true, Ordering::SeqCst);
     let (_stop, drain) = watch::channel(false);
     tokio::spawn(site.delivery().run(drain));
+    until("the places are taken", || site.arrived().len() == PLACES).await;
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(site.arrived().len(), PLACES);
+    site.receivers.hangs.store(false, Ordering::SeqCst);
+    for _ in 1..PLACES {
+        site.receivers.go_on.notify_one();
+    }
+    until("all but one arrive", || site.counts.of(Counted::Delivered) == MANY as u64 - 1).await;
+    site.receivers.go_on.notify_one();
     until("all arrive", || site.counts.of(Counted::Delivered) == MANY as u64).await;
     assert_eq!(site.arrived().len(), MANY, "each once");
     until("nothing is counted as waiting", || site.counts.backlog().due == 0).await;
 }
 
 #[tokio::test]
-async fn delivery_goes_on_when_the_store_works_again() {
+async fn nothing_begins_for_a_while_when_the_store_fails_and_all_goes_on_when_it_works_again() {
     let folder = tempfile::tempdir().unwrap();
     let (site, _stop, _) = by_the_outbox(folder.path()).await;
+    // What is cut anew cannot be stored: an intent is recorded for each that is tried.
+    site.cuts(Some("less"));
     let store = Connection::open(folder.path().join("push.sqlite")).unwrap();
-    let broken = "CREATE TRIGGER broken BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END";
+    let broken =
+        "CREATE TRIGGER broken BEFORE UPDATE OF body ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END";
     store.execute_batch(broken).unwrap();
-    let persons = persons(2 * PLACES);
+    let persons = persons(4 * PLACES);
     for (index, person) in persons.iter().enumerate() {
         site.send(&discharge(&format!("M{index}"), person)).await;
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(300)).await;
+    let tried = site.ledger.appended.load(Ordering::SeqCst);
+    assert!((1..=PLACES).contains(&tried), "{tried} were tried");
     assert_eq!(site.arrived().len(), 0, "nothing leaves that is not noted");
     store.execute_batch("DROP TRIGGER broken").unwrap();
     site.clock.advance(Duration::from_secs(60));
